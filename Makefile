@@ -1,0 +1,56 @@
+# Everything runs inside .venv, which any target makes and keeps up to date by itself.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := cli dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas tests
+T ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+# torch comes first and by its exact version: a CPU build is found where an index or find-links offers one,
+# and a range would bring CUDA packages of several gigabytes.
+$(STAMP): pyproject.toml requirements/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[dev]'
+	touch $@
+
+.PHONY: dev
+dev: $(STAMP)  ## create .venv from the constraints file and install the git hooks
+	$(BIN)/pre-commit install
+
+.PHONY: run
+run: $(STAMP)  ## everything on loopback: sample events through the model into the mock EventGate, live
+	$(BIN)/revertrisk demo
+
+.PHONY: check
+check: $(STAMP)  ## formatting, lint, types, import rules, unit and contract tests
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/unit tests/contract
+
+.PHONY: lint
+lint: $(STAMP)  ## formatting, lint, types and import rules only
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: $(STAMP)  ## every test but bench and load; T=tests/unit/dispatcher narrows it
+	$(BIN)/pytest $(T)
+
+.PHONY: fmt
+fmt: $(STAMP)  ## format, and fix what ruff can fix
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+.PHONY: ci
+ci: lint test  ## what continuous integration runs

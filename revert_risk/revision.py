@@ -1,0 +1,75 @@
+"""What a model is told about an edit: a revision, its parent, its page and its author.
+
+Every fact that a source may be unable to give is optional, and ``None`` means *unknown*: never
+"anonymous", never zero. Names, titles of users and other personal facts have no place here.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class UserKind(StrEnum):
+    """Who made the edit, in the classes that wikis themselves distinguish."""
+
+    REGISTERED = "registered"
+    TEMPORARY = "temporary"
+    """An autocreated account for somebody not logged in (``is_temp``); a wiki treats it as unregistered."""
+    IP = "ip"
+    UNKNOWN = "unknown"
+    """The author is hidden or suppressed, or the source does not tell."""
+
+    @property
+    def is_anonymous(self) -> bool | None:
+        """True for IP and temporary users, None where the kind is unknown."""
+        return None if self is UserKind.UNKNOWN else self is not UserKind.REGISTERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """The author of a revision, as of the time of the edit."""
+
+    kind: UserKind = UserKind.UNKNOWN
+    edit_count: int | None = None
+    registered_at: datetime | None = None
+    groups: frozenset[str] | None = None
+    is_bot: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The page that a revision belongs to."""
+
+    page_id: int
+    title: str
+    """The title as the wiki writes it, underscores or spaces."""
+    namespace_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentRevision:
+    """The revision that an edit was made on."""
+
+    rev_id: int
+    timestamp: datetime
+    text: str
+    user_kind: UserKind = UserKind.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One edit, ready to be scored: the text after it, the text before it, and the circumstances."""
+
+    wiki_id: str
+    language: str
+    """The wiki's language code (``be-tarask``), from the wiki table."""
+    rev_id: int
+    timestamp: datetime
+    text: str
+    parent: ParentRevision
+    page: Page
+    user: User = field(default_factory=User)
+    comment: str | None = None
+    is_minor: bool | None = None
+    tags: frozenset[str] | None = None
+    """The change tags of the revision (``mobile edit``) that exist when it is saved."""
