@@ -1,1 +1,1 @@
-"""."""
+"""The KServe model server: receive, resolve, fetch, score, build, emit."""

@@ -1,0 +1,152 @@
+"""Building ``mediawiki/page/prediction_classification_change`` events.
+
+The outgoing event is copied field by field from what the pinned schema names (DESIGN 7): a field that
+upstream adds never breaks validation, and a missing optional one is simply absent.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from event_platform.page_change import PageChange
+from event_platform.schemas import EventValidator, SchemaRepository, Violation
+
+PREDICTION_SCHEMA_TITLE = "mediawiki/page/prediction_classification_change"
+PREDICTION_SCHEMA = f"/{PREDICTION_SCHEMA_TITLE}/1.3.0"
+
+EVENT_NAMESPACE = uuid.UUID("45e2b590-54d0-4387-8fc2-90681a7cfce2")
+"""The namespace of every ``meta.id`` made here. Changing it changes every id: never do."""
+
+_NOT_COPIED = frozenset({"$schema", "meta", "predicted_classification"})
+_HIDDEN_BY_PRODUCERS = frozenset({"revert"})
+"""The revision entity's ``revert`` object is ground truth about *other* edits; prediction producers leave it out."""
+
+Copier = Callable[[Any], Any]
+
+
+class UnbuildableEventError(ValueError):
+    """The built event does not validate against its own schema, so it must not be sent: a bug of ours."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        super().__init__("; ".join(f"{found.pointer} {found.message}" for found in violations))
+        self.violations = violations
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedClassification:
+    """What the model said, as the schema has it."""
+
+    model_name: str
+    model_version: str
+    prediction: bool
+    probability: float
+    """The probability of class ``true``, rounded to 6 decimals."""
+
+    def as_fields(self) -> dict[str, Any]:
+        """Render as ``predicted_classification``: class names are the strings ``true`` and ``false``."""
+        return {
+            "model_name": self.model_name,
+            "model_version": self.model_version,
+            "predictions": ["true" if self.prediction else "false"],
+            "probabilities": {"true": self.probability, "false": round(1 - self.probability, 6)},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Redactions:
+    """What the API hides by now, which wins over what the event still shows (DESIGN 10)."""
+
+    user: bool = False
+    comment: bool = False
+    parent_user: bool = False
+    parent_comment: bool = False
+
+
+def event_id(stream: str, change: PageChange, model_name: str, model_version: str) -> str:
+    """Return the deterministic ``meta.id`` of a prediction: the same input always gives the same id (DESIGN 5)."""
+    key = (stream, change.wiki_id, change.page_id, change.rev_id, change.kind, model_name, model_version)
+    return str(uuid.uuid5(EVENT_NAMESPACE, "|".join(map(str, key))))
+
+
+class PredictionEventBuilder:
+    """Builds and validates prediction events for one stream."""
+
+    def __init__(self, repository: SchemaRepository, stream: str) -> None:
+        schema = repository.load(PREDICTION_SCHEMA)
+        self._validator = EventValidator(schema)
+        self._stream = stream
+        self._copiers = {
+            name: _copier(subschema)
+            for name, subschema in schema["properties"].items()
+            if name not in _NOT_COPIED
+        }
+
+    def build(
+        self, change: PageChange, predicted: PredictedClassification, redactions: Redactions = Redactions()
+    ) -> dict[str, Any]:
+        """Build the prediction event of a page_change event, valid by EventGate's rules.
+
+        ``meta.dt`` is left to EventGate. Raises :class:`UnbuildableEventError`.
+        """
+        source = change.event
+        event: dict[str, Any] = {
+            "$schema": PREDICTION_SCHEMA,
+            "meta": self._meta(change, predicted),
+        }
+        event.update(
+            (name, copy(source[name])) for name, copy in self._copiers.items() if source.get(name) is not None
+        )
+        event["predicted_classification"] = predicted.as_fields()
+        _redact(event, redactions)
+        if not self._validator.is_valid(event):
+            raise UnbuildableEventError(tuple(self._validator.violations(event)))
+        return event
+
+    def _meta(self, change: PageChange, predicted: PredictedClassification) -> dict[str, Any]:
+        source = change.event["meta"]
+        identifier = event_id(self._stream, change, predicted.model_name, predicted.model_version)
+        meta = {name: source[name] for name in ("domain", "uri") if source.get(name) is not None}
+        return meta | {
+            "stream": self._stream,
+            "id": identifier,
+            # A source without a request id would get a fresh one from EventGate on every retry.
+            "request_id": change.request_id or identifier,
+        }
+
+
+def _copier(schema: Mapping[str, Any]) -> Copier:
+    """Return a function that copies the properties which a (sub)schema names, and nothing else."""
+    properties = schema.get("properties")
+    if properties is None:
+        return lambda value: value
+    copiers = {
+        name: _copier(subschema) for name, subschema in properties.items() if name not in _HIDDEN_BY_PRODUCERS
+    }
+
+    def copy(source: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: copiers[name](value) for name, value in source.items() if name in copiers}
+
+    return copy
+
+
+def _redact(event: dict[str, Any], redactions: Redactions) -> None:
+    """Take out of a built event what the API hides by now, and what the source itself says is hidden."""
+    revision = event["revision"]
+    if redactions.user or revision.get("is_editor_visible") is False:
+        revision.pop("editor", None)
+        revision["is_editor_visible"] = False
+        if event["page_change_kind"] != "undelete":  # there the performer is the admin who restored the page
+            event.pop("performer", None)
+    if redactions.comment or revision.get("is_comment_visible") is False:
+        revision.pop("comment", None)
+        revision["is_comment_visible"] = False
+        if event["page_change_kind"] != "undelete":  # there the comment is the admin's
+            event.pop("comment", None)
+    prior = event.get("prior_state", {}).get("revision", {})
+    if redactions.parent_user and "editor" in prior:
+        del prior["editor"]
+        prior["is_editor_visible"] = False
+    if redactions.parent_comment and "comment" in prior:
+        del prior["comment"]
+        prior["is_comment_visible"] = False

@@ -1,0 +1,102 @@
+"""The server's composition root: settings to objects to ``ModelServer.start()``.
+
+kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`serve` only, with no arguments.
+"""
+
+import asyncio
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from prometheus_client import REGISTRY
+
+from event_platform.wikis import WikiTable, WikiTableError
+from model_server.logs import configure_logging
+from model_server.metrics import Metrics
+from model_server.settings import Settings, SettingsError, read_settings
+from model_server.startup import check_stream, find_model
+from revert_risk.artifact import ArtifactError
+from revert_risk.classifier import TorchClassifier, choose_device, limit_threads
+from revert_risk.prediction import Classifier
+
+logger = logging.getLogger("model_server")
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: starting again with the same configuration will not help."""
+
+
+def main(**overrides: Any) -> int:
+    """Serve until a signal ends it; return the exit status.
+
+    ``overrides`` are settings by their field name, which win over the environment.
+    """
+    try:
+        settings = read_settings(**overrides)
+        configure_logging(settings.log_format, settings.log_level)
+        serve(settings)
+    except (SettingsError, ArtifactError, WikiTableError) as exc:
+        sys.stderr.write(f"revertrisk serve: {exc}\n")
+        return EXIT_CONFIGURATION
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    """Build the server and run it.
+
+    Raises :class:`SettingsError`, :class:`ArtifactError` and :class:`WikiTableError` before it listens.
+    """
+    model_source = find_model(settings)
+    wikis = WikiTable.load(settings.wikis_file)
+    classifier = _load_classifier(settings, model_source.path)
+    if classifier.name != settings.model_name:
+        raise SettingsError(f"MODEL_NAME: the model in {model_source.path} is {classifier.name}")
+    asyncio.run(check_stream(settings))
+    if not settings.emits:
+        logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")
+
+    sys.argv = sys.argv[:1]
+    import kserve  # noqa: PLC0415 - see above
+
+    from model_server import rest  # noqa: PLC0415
+    from model_server.deployment import Deployment  # noqa: PLC0415
+    from model_server.model import RevertRiskModel  # noqa: PLC0415
+
+    metrics = Metrics(REGISTRY)
+    metrics.model_info.labels(classifier.name, classifier.version, model_source.source).set(1)
+    deployment = Deployment(settings, classifier, wikis, metrics)
+    model = RevertRiskModel(
+        settings.model_name,
+        deployment,
+        verify_strictly=settings.verifies_strictly,
+        max_revision_bytes=settings.max_revision_bytes,
+    )
+    model.load()
+    rest.install()
+    # kserve ignores its own event-loop option with one worker; the policy and a fresh loop are what it takes.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    logger.info("Starting revertrisk-events %s", version("revertrisk-events"))
+    kserve.ModelServer(
+        http_port=settings.http_port,
+        grpc_port=settings.grpc_port,
+        workers=1,
+        enable_latency_logging=False,
+        grace_period=settings.shutdown_grace_seconds,
+    ).start([model])
+
+
+def _load_classifier(settings: Settings, path: Path) -> Classifier:
+    limit_threads(settings.torch_threads)
+    try:
+        device = choose_device(settings.device)
+    except ValueError as exc:
+        raise SettingsError(f"DEVICE: {exc}") from None
+    if device == "cpu" and settings.device == "auto":
+        logger.warning("CUDA is not available: using the CPU")
+    return TorchClassifier.load(path, device)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""What a server process is deployed with: settings and loaded things that outlive any one event loop."""
+
+from contextlib import AbstractAsyncContextManager
+
+from event_platform.wikis import WikiTable
+from model_server.lifecycle import Lifecycle
+from model_server.metrics import Metrics
+from model_server.service import Service, open_service
+from model_server.settings import Settings
+from revert_risk.prediction import Classifier
+
+
+class Deployment:
+    """The composition that the REST layer finds on the model."""
+
+    def __init__(
+        self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: Metrics
+    ) -> None:
+        self.metrics = metrics
+        self.lifecycle = Lifecycle(settings.shutdown_delay_seconds)
+        self.http_host = settings.http_host
+        self.request_deadline = settings.request_deadline
+        self.max_body_bytes = settings.max_body_bytes
+        self._settings = settings
+        self._classifier = classifier
+        self._wikis = wikis
+
+    def open_service(self) -> AbstractAsyncContextManager[Service]:
+        """Open the collaborators of the running event loop."""
+        return open_service(self._settings, self._classifier, self._wikis, self.metrics)

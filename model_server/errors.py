@@ -1,0 +1,216 @@
+"""The server's failures, and the one place that maps them to HTTP.
+
+An exception says three things by its class: the HTTP status, a stable ``code``, and whether trying again can
+help. change-propagation retries 502 and 503 only, so the status is part of the behaviour.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from event_platform.page_change import SkipReason
+from event_platform.schemas import Violation
+
+
+class ServiceError(Exception):
+    """A request that ends without a score; the message is fit for the caller and holds nothing of the input."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+
+class InvalidRequestError(ServiceError):
+    """The caller's request is wrong, and will be wrong again."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidJsonError(InvalidRequestError):
+    """The body is not a JSON object."""
+
+    code = "invalid_json"
+
+
+class UnsupportedSchemaError(InvalidRequestError):
+    """The event is not a page_change event of major version 1."""
+
+    code = "unsupported_schema"
+
+
+class UnknownWikiError(InvalidRequestError):
+    """The wiki is not in the wiki table."""
+
+    code = "unknown_wiki"
+
+
+class AmbiguousRequestError(InvalidRequestError):
+    """The body asks for two things at once."""
+
+    code = "ambiguous_request"
+
+
+class BodyTooLargeError(InvalidRequestError):
+    """The body is larger than the server reads."""
+
+    code = "body_too_large"
+
+
+class RouteNotFoundError(ServiceError):
+    """There is nothing at this path."""
+
+    status = 404
+    code = "not_found"
+
+
+class ModelNotFoundError(ServiceError):
+    """The server serves a model of another name."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class MethodNotAllowedError(ServiceError):
+    """The path does not take this method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class InvalidEventError(InvalidRequestError):
+    """The event breaks the reading contract; the body lists every violation."""
+
+    code = "invalid_event"
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        places = ", ".join(found.pointer for found in violations)
+        super().__init__(f"the event is not a valid page_change event, see {places}")
+        self.violations = violations
+
+
+class EventMismatchError(ServiceError):
+    """The event and the MediaWiki API disagree on what this revision is (T301878)."""
+
+    status = 409
+    code = "event_mismatch"
+
+
+class UnscorableError(ServiceError):
+    """A direct call asks for a revision that cannot be scored; an event for it is a skip."""
+
+    status = 422
+
+    def __init__(self, reason: SkipReason) -> None:
+        super().__init__(UNSCORABLE_BECAUSE[reason])
+        self.reason = reason
+
+    @property
+    def answer_code(self) -> str:
+        """The skip reason, which is the code of the answer."""
+        return self.reason.value
+
+
+class UnavailableError(ServiceError):
+    """Something this request needs is away; the same request may succeed later.
+
+    ``retry_after`` is in seconds.
+    """
+
+    status = 503
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotReadyError(UnavailableError):
+    """The server is shutting down, or its model is not loaded."""
+
+    code = "not_ready"
+
+
+class MediaWikiUnavailableError(UnavailableError):
+    """The MediaWiki API did not answer, or not with an answer."""
+
+    code = "mediawiki_unavailable"
+
+
+class EventGateUnavailableError(UnavailableError):
+    """The prediction could not be put on its stream."""
+
+    code = "eventgate_unavailable"
+
+
+class OverloadedError(UnavailableError):
+    """More requests wait than the server can serve in time."""
+
+    code = "overloaded"
+
+
+class EventRejectedError(ServiceError):
+    """EventGate refused our event: our bug or our configuration, and no retry mends it."""
+
+    code = "event_rejected"
+
+
+class BadScoreError(ServiceError):
+    """The model gave something that is not a probability."""
+
+    code = "bad_score"
+
+
+class ModelFailureError(ServiceError):
+    """The model failed on this revision."""
+
+    code = "model_failure"
+
+
+UNSCORABLE_BECAUSE: Mapping[SkipReason, str] = {
+    SkipReason.CANARY: "a canary event is not an edit",
+    SkipReason.UNKNOWN_WIKI: "the wiki is not in the wiki table",
+    SkipReason.NOT_WIKIPEDIA: "the wiki is not an open public Wikipedia",
+    SkipReason.UNSUPPORTED_WIKI: "this model was not made for this wiki",
+    SkipReason.PAGE_CHANGE_KIND: "this kind of change makes no revision to score",
+    SkipReason.NAMESPACE: "the page is not in the main namespace",
+    SkipReason.REDIRECT: "the page is a redirect",
+    SkipReason.REVISION_HIDDEN: "the text of the revision is hidden",
+    SkipReason.REVISION_MISSING: "the wiki has no such revision",
+    SkipReason.NO_PARENT: "the revision created the page, so there is nothing to compare it with",
+    SkipReason.PARENT_MISSING: "the parent revision is missing or belongs to another page",
+    SkipReason.PARENT_HIDDEN: "the text of the parent revision is hidden",
+    SkipReason.NULL_EDIT: "the revision did not change the text",
+    SkipReason.CONTENT_MODEL: "the page is not wikitext",
+    SkipReason.TOO_LARGE: "the revision is larger than the server accepts",
+}
+"""One sentence for each reason, for the body of a direct call's 422."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureAnswer:
+    """A failure, ready for HTTP."""
+
+    status: int
+    code: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
+    """Map a failure to its HTTP answer: one body for all of them."""
+    code = error.answer_code if isinstance(error, UnscorableError) else error.code
+    body: dict[str, Any] = {
+        "error": str(error),
+        "code": code,
+        "retryable": error.retryable,
+        "request_id": request_id,
+    }
+    headers = {}
+    if isinstance(error, InvalidEventError):
+        body["violations"] = [
+            {"pointer": found.pointer, "message": found.message} for found in error.violations
+        ]
+    if isinstance(error, UnavailableError):
+        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    return FailureAnswer(error.status, code, body, headers)

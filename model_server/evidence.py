@@ -1,0 +1,200 @@
+"""What the MediaWiki API says, weighed against what the caller said: a revision to score, or why there is none.
+
+The API wins (DESIGN 10): text, user or comment that it hides by now is not scored and not emitted.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from event_platform.formats import parse_date_time
+from event_platform.page_change import MAIN_NAMESPACE, WIKITEXT, Editor, RevisionRef, Skip, SkipReason
+from event_platform.prediction_change import Redactions
+from model_server.errors import EventMismatchError, MediaWikiUnavailableError
+from model_server.mediawiki import AccountFacts, FetchedRevision, RevisionFacts
+from model_server.requests import EventRequest
+from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
+
+REPLICA_LAG = timedelta(seconds=60)
+"""A revision that the API lacks may still be on its way to the replicas for this long after its event."""
+ACCOUNT_FACTS_HOLD = timedelta(hours=24)
+"""An edit count of today says something of an edit of today, and nothing of one years ago."""
+TEMPORARY_NAME = re.compile(r"^~\d{4}-")
+"""How temporary accounts are named on Wikimedia wikis (T352839)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A revision ready to be scored, and what must not be said of it in public."""
+
+    revision: Revision
+    redactions: Redactions
+
+
+def weigh(  # noqa: PLR0913 - each is a plain fact, named at the call
+    ref: RevisionRef,
+    fetched: FetchedRevision,
+    editor: Editor | None,
+    *,
+    page_is_told: bool,
+    max_bytes: int,
+    now: datetime,
+) -> Evidence | Skip:
+    """Decide on what was fetched.
+
+    With ``page_is_told`` the event has said what the page was at the time of the edit; otherwise what it is
+    today decides. ``now`` only ages account facts, which direct calls alone bring.
+    """
+    revision, parent = fetched.revision, fetched.parent
+    reason = None if page_is_told else _unscorable_page(revision)
+    reason = reason or _unscorable(revision, parent, max_bytes)
+    if reason is not None:
+        return Skip(reason)
+    assert revision is not None and parent is not None  # noqa: S101, PT018 - _unscorable has seen to both
+    timestamp = parse_date_time(revision.timestamp)
+    scored = Revision(
+        wiki_id=ref.wiki.wiki_id,
+        language=ref.wiki.language,
+        rev_id=revision.rev_id,
+        timestamp=timestamp,
+        text=revision.text or "",
+        parent=ParentRevision(
+            rev_id=parent.rev_id,
+            timestamp=parse_date_time(parent.timestamp),
+            text=parent.text or "",
+            user_kind=_kind(_author(parent)),
+        ),
+        page=Page(page_id=revision.page_id, title=revision.title, namespace_id=revision.namespace_id),
+        user=_user(revision, editor, fetched.account, age=now - timestamp),
+        comment=revision.comment,
+        is_minor=revision.is_minor,
+        tags=revision.tags,
+    )
+    return Evidence(scored, redactions(revision, parent))
+
+
+def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
+    """Say what the API hides of a revision and of its parent."""
+    return Redactions(
+        user=revision.hidden_user,
+        comment=revision.hidden_comment,
+        parent_user=parent.hidden_user,
+        parent_comment=parent.hidden_comment,
+    )
+
+
+def may_still_appear(request_time: datetime | None, fetched: FetchedRevision, *, now: datetime) -> bool:
+    """Tell whether what the API lacks may just not have reached the replica that answered."""
+    if fetched.revision is not None and (fetched.parent is not None or fetched.revision.parent_id == 0):
+        return False
+    return request_time is not None and now - request_time < REPLICA_LAG
+
+
+def lagging() -> MediaWikiUnavailableError:
+    """Return the error for a revision that is too young to be called missing."""
+    return MediaWikiUnavailableError("the wiki does not have this revision yet", retry_after=5.0)
+
+
+def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
+    """Name the fields in which the event and the API disagree; the title may have moved (DESIGN 12)."""
+    revision = fetched.revision
+    if revision is None:
+        return ()
+    differing = []
+    if request.ref.page_id != revision.page_id:
+        differing.append("/page/page_id")
+    if request.ref.parent_id is not None and request.ref.parent_id != revision.parent_id:
+        differing.append("/revision/rev_parent_id")
+    return tuple(differing)
+
+
+def mismatch(pointers: tuple[str, ...]) -> EventMismatchError:
+    """Return the refusal of an event that the API contradicts."""
+    return EventMismatchError(f"the event and the MediaWiki API disagree on {', '.join(pointers)}")
+
+
+def _unscorable_page(revision: RevisionFacts | None) -> SkipReason | None:
+    if revision is None:
+        return None
+    if revision.namespace_id != MAIN_NAMESPACE:
+        return SkipReason.NAMESPACE
+    return SkipReason.REDIRECT if revision.is_redirect else None
+
+
+def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order of DESIGN 3
+    revision: RevisionFacts | None, parent: RevisionFacts | None, max_bytes: int
+) -> SkipReason | None:
+    if revision is not None and revision.hidden_text:
+        return SkipReason.REVISION_HIDDEN
+    if revision is None or revision.text is None:  # a revision without text has lost it
+        return SkipReason.REVISION_MISSING
+    if revision.parent_id == 0:
+        return SkipReason.NO_PARENT
+    if parent is not None and parent.hidden_text:
+        return SkipReason.PARENT_HIDDEN
+    if parent is None or parent.text is None or parent.page_id != revision.page_id:
+        return SkipReason.PARENT_MISSING
+    if revision.text == parent.text:
+        return SkipReason.NULL_EDIT
+    if revision.content_model != WIKITEXT or parent.content_model != WIKITEXT:
+        return SkipReason.CONTENT_MODEL
+    if max(revision.size, parent.size) > max_bytes:
+        return SkipReason.TOO_LARGE
+    return None
+
+
+def _user(
+    revision: RevisionFacts, editor: Editor | None, account: AccountFacts | None, *, age: timedelta
+) -> User:
+    """Describe the author: from the event where it tells, from the API otherwise, unknown if hidden."""
+    if revision.hidden_user:
+        return User()
+    if editor is not None:
+        return User(
+            kind=_kind(editor),
+            edit_count=editor.edit_count,
+            registered_at=editor.registration_dt,
+            groups=None if editor.groups is None else frozenset(editor.groups),
+            is_bot=editor.is_bot,
+        )
+    if account is None:
+        return User(kind=_kind(_author(revision)))
+    fresh = age < ACCOUNT_FACTS_HOLD
+    registered = account.registered_at
+    return User(
+        kind=_kind(_author(revision)),
+        edit_count=account.edit_count if fresh else None,
+        registered_at=None if registered is None else parse_date_time(registered),
+        groups=account.groups if fresh else None,
+        is_bot="bot" in account.groups if fresh and account.groups is not None else None,
+    )
+
+
+def _author(revision: RevisionFacts) -> Editor:
+    return Editor(user_text=revision.user_text, user_id=revision.user_id, is_temp=revision.is_temp or None)
+
+
+def _kind(editor: Editor) -> UserKind:
+    """Tell what kind of user this is, by id and flags where known, by the form of the name otherwise."""
+    name = editor.user_text
+    if editor.is_temp is True or (name is not None and editor.is_temp is None and TEMPORARY_NAME.match(name)):
+        return UserKind.TEMPORARY
+    if editor.user_id:
+        return UserKind.REGISTERED
+    if name is None:
+        return UserKind.UNKNOWN
+    return UserKind.IP if _is_ip(name) else UserKind.REGISTERED
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def utc_now() -> datetime:
+    """Return the time by the wall clock, for ages only: no feature ever reads it."""
+    return datetime.now(UTC)

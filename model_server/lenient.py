@@ -1,0 +1,71 @@
+"""Lenient mode: complete an event for somebody who is trying things out (DESIGN 8).
+
+Missing facts come from the MediaWiki API, or get their only sensible value; page and revision facts come
+from the API wherever they differ. The performer is never invented.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from event_platform.wikis import Wiki
+from model_server.mediawiki import RevisionFacts
+
+NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
+SOURCE_STREAM = "mediawiki.page_change.v1"
+
+
+def complete(
+    event: Mapping[str, Any], wiki: Wiki, revision: RevisionFacts
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the event with the API's facts, and the JSON pointers of what was filled in or put right."""
+    completed = dict(event)
+    changed: list[str] = []
+
+    def put(pointer: str, into: dict[str, Any], name: str, fact: Any, *, overrule: bool) -> None:
+        if into.get(name) != fact and (overrule or name not in into):
+            into[name] = fact
+            changed.append(pointer)
+
+    def assume(name: str, value: Any) -> None:
+        put(f"/{name}", completed, name, value, overrule=False)
+
+    assume("$schema", NEWEST_SCHEMA)
+    assume("changelog_kind", "update")
+    assume("page_change_kind", "edit" if revision.parent_id else "create")
+    assume("dt", revision.timestamp)
+    for part, facts in {
+        "page": _page_facts(revision),
+        "revision": _revision_facts(revision),
+    }.items():
+        entity = completed[part] = dict(event.get(part, {}))
+        for name, fact in facts.items():
+            put(f"/{part}/{name}", entity, name, fact, overrule=True)
+    meta = completed["meta"] = dict(event.get("meta", {}))
+    put("/meta/stream", meta, "stream", SOURCE_STREAM, overrule=False)
+    put("/meta/domain", meta, "domain", wiki.domain, overrule=False)
+    return completed, tuple(changed)
+
+
+def _page_facts(revision: RevisionFacts) -> dict[str, Any]:
+    return {
+        "page_id": revision.page_id,
+        "page_title": revision.title.replace(" ", "_"),
+        "namespace_id": revision.namespace_id,
+        "is_redirect": revision.is_redirect,
+    }
+
+
+def _revision_facts(revision: RevisionFacts) -> dict[str, Any]:
+    facts = {
+        "rev_id": revision.rev_id,
+        "rev_parent_id": revision.parent_id,
+        "rev_dt": revision.timestamp,
+        "is_minor_edit": revision.is_minor,
+        "rev_size": revision.size,
+        "is_content_visible": not revision.hidden_text,
+        "is_editor_visible": not revision.hidden_user,
+        "is_comment_visible": not revision.hidden_comment,
+    }
+    if revision.comment is not None:
+        facts["comment"] = revision.comment
+    return facts

@@ -1,0 +1,64 @@
+"""Shutting down without losing a request (DESIGN 14).
+
+A refused connection is final for change-propagation, so on SIGTERM the server first says that it is not
+ready, goes on serving while the load balancers take notice, and only then closes its listener.
+"""
+
+import logging
+import time
+from types import FrameType
+
+from kserve.protocol.rest.server import _RefreshingServer
+from uvicorn import Config
+
+logger = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """Whether this process still wants new work."""
+
+    def __init__(self, shutdown_delay: float) -> None:
+        """``shutdown_delay`` is in seconds, from the signal to the closing of the listener."""
+        self._shutdown_delay = shutdown_delay
+        self._closes_at: float | None = None
+
+    @property
+    def draining(self) -> bool:
+        """True from the signal on."""
+        return self._closes_at is not None
+
+    @property
+    def should_close(self) -> bool:
+        """True once the delay has passed."""
+        return self._closes_at is not None and time.monotonic() >= self._closes_at
+
+    def drain(self) -> None:
+        """Begin to shut down; a second call closes at once."""
+        delay = 0.0 if self.draining else self._shutdown_delay
+        self._closes_at = time.monotonic() + delay
+
+
+class DrainingServer(_RefreshingServer):  # type: ignore[misc]  # kserve ships no types
+    """KServe's uvicorn server, which on a signal drains before it closes."""
+
+    def __init__(self, config: Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal: the first starts the drain, the next ends it."""
+        self._captured_signals.append(sig)
+        self._lifecycle.drain()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close once the drain is over; uvicorn asks ten times a second."""
+        if self._lifecycle.should_close:
+            self.should_exit = True
+        return bool(await super().on_tick(counter))
+
+    def _log_started_message(self, listeners: object) -> None:
+        """Say where the server listens, with the real port where it was asked for any."""
+        for server in self.servers:
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                logger.info("Listening", extra={"server.address": host, "server.port": port})

@@ -1,0 +1,98 @@
+"""Logging: one ECS line a request on stdout, and nothing personal in any line.
+
+An exception's text may quote a revision, a user name or an answer's body (mwapi and KServe do), so a log
+line shows its type and the places it passed through, never its text.
+"""
+
+import contextvars
+import logging
+import sys
+import traceback
+from typing import ClassVar, Literal
+
+import ecs_logging
+
+LogLabels = dict[str, str | int | float]
+_labels: contextvars.ContextVar[LogLabels] = contextvars.ContextVar("log_labels")
+
+QUIET = {
+    "kserve": "WARNING",
+    "kserve.trace": "WARNING",
+    "uvicorn": "WARNING",
+    "mwapi": "ERROR",
+    "stamina": "ERROR",
+}
+"""Frameworks speak up only when something is wrong; mwapi's warnings quote whole queries, user names included."""
+
+NOISE = ("log.original", "log.origin", "process.thread", "process.name", "ecs.version")
+"""ECS fields that repeat the message or the deployment on every line."""
+
+
+def start_labels(request_id: str) -> LogLabels:
+    """Begin the labels of one request; they ride on its context until its log line is written."""
+    labels: LogLabels = {"http.request.id": request_id}
+    _labels.set(labels)
+    return labels
+
+
+def label(**labels: str | float) -> None:
+    """Add labels (``wiki_id``, ``rev_id``) to the current request's log line; without a request, do nothing."""
+    current = _labels.get(None)
+    if current is not None:
+        current.update({f"labels.{name}": value for name, value in labels.items()})
+
+
+class ExceptionPlaces(logging.Filter):
+    """Replaces a record's exception by its type and places, dropping every text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record in place and let it pass."""
+        if record.exc_info and record.exc_info[1] is not None:
+            record.__dict__.update(describe_exception(record.exc_info[1]))
+            record.exc_info = None
+        return True
+
+
+def describe_exception(error: BaseException) -> dict[str, str]:
+    """Return ECS's ``error.type`` and ``error.stack_trace`` for an exception and its causes, without any text."""
+    chain = []
+    current: BaseException | None = error
+    while current is not None:
+        places = traceback.extract_tb(current.__traceback__)
+        frames = " < ".join(f"{place.filename}:{place.lineno} {place.name}" for place in reversed(places))
+        chain.append(f"{type(current).__module__}.{type(current).__qualname__} at {frames or 'unknown'}")
+        current = current.__cause__
+    return {"error.type": type(error).__qualname__, "error.stack_trace": "\ncaused by ".join(chain)}
+
+
+class TextFormatter(logging.Formatter):
+    """Renders a record for a person at a terminal."""
+
+    COLOURS: ClassVar = {
+        logging.WARNING: "\033[33m",
+        logging.ERROR: "\033[31m",
+        logging.CRITICAL: "\033[31;1m",
+    }
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write time, level, message and the request's labels on one line."""
+        labels = " ".join(
+            f"{name.removeprefix('labels.')}={value}"
+            for name, value in record.__dict__.items()
+            if name.startswith(("labels.", "http.", "error.", "event."))
+        )
+        colour = self.COLOURS.get(record.levelno, "")
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {labels}"
+        return f"{colour}{line.rstrip()}\033[0m" if colour else line.rstrip()
+
+
+def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) -> None:
+    """Send the root logger to stdout; ``auto`` is text on a terminal and ECS otherwise."""
+    as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(TextFormatter() if as_text else ecs_logging.StdlibFormatter(exclude_fields=NOISE))
+    handler.addFilter(ExceptionPlaces())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    for name, quiet_level in QUIET.items():
+        logging.getLogger(name).setLevel(quiet_level)

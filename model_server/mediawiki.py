@@ -1,0 +1,301 @@
+"""Fetch: the MediaWiki client. mwapi in, a revision with its parent out, or an error that says what to do.
+
+One request brings a revision and its parent (``revids=A|B``). Where the parent is not known beforehand (a
+direct call), a second one brings it, together with what the wiki says of the author's account.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import mwapi
+import mwapi.errors
+import stamina
+from prometheus_client import Histogram
+
+from event_platform.page_change import RevisionRef
+from event_platform.wikis import Wiki
+from model_server.errors import MediaWikiUnavailableError
+
+RVPROP = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
+TRANSIENT_CODES = ("maxlag", "ratelimited", "readonly", "internal_api_error")
+"""API errors, as prefixes, that a later try may not meet (Manual:Maxlag parameter, API:Etiquette)."""
+OUTCOME_TAGS = frozenset({"mw-reverted"})
+"""Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
+ATTEMPTS = 2
+MAX_RETRY_WAIT = 5.0
+MAX_CONTINUATIONS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionFacts:
+    """A revision as the API describes it now; what is hidden is None and named in ``hidden_*``."""
+
+    rev_id: int
+    parent_id: int
+    page_id: int
+    title: str
+    """With spaces, as the API writes titles."""
+    namespace_id: int
+    is_redirect: bool
+    timestamp: str
+    is_minor: bool
+    size: int
+    content_model: str
+    text: str | None
+    sha1: str | None
+    comment: str | None
+    user_text: str | None
+    user_id: int | None
+    is_temp: bool
+    tags: frozenset[str]
+    hidden_text: bool
+    hidden_user: bool
+    hidden_comment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What a wiki says today of a user account."""
+
+    edit_count: int | None
+    registered_at: str | None
+    groups: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRevision:
+    """A revision and its parent as the API has them; None is one that it does not have."""
+
+    revision: RevisionFacts | None
+    parent: RevisionFacts | None
+    account: AccountFacts | None = None
+
+
+class _UpstreamError(Exception):
+    """MediaWiki, or something before it, answered with an error; kept by mwapi as its ``__cause__``."""
+
+    def __init__(self, reason: str, retry_after: float | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+async def raise_for_upstream(response: aiohttp.ClientResponse) -> None:
+    """Raise on what mwapi does not show: the status, and ``Retry-After`` beside an error inside a 200."""
+    retry_after = _seconds(response.headers.get("Retry-After"))
+    if response.status != 200:  # noqa: PLR2004 - the Action API answers 200, errors included
+        raise _UpstreamError(f"status_{response.status}", retry_after)
+    code = response.headers.get("MediaWiki-API-Error", "")
+    if code.startswith(TRANSIENT_CODES):
+        raise _UpstreamError("api_error", retry_after)
+
+
+class _Redirectless:
+    """The session that mwapi sees: it never follows a redirect to a host that we did not choose."""
+
+    def __init__(self, session: aiohttp.ClientSession, timeout: float) -> None:
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+
+    def request(self, **arguments: Any) -> Any:
+        # mwapi hands its timeout on as a bare number, which aiohttp is about to refuse.
+        return self._session.request(
+            **arguments | {"allow_redirects": False, "timeout": self._timeout},
+        )
+
+
+class MediaWikiClient:
+    """Asks the Action API of any wiki, over one session and its connection pool."""
+
+    def __init__(  # noqa: PLR0913 - plain values from the settings, each named at the call
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        user_agent: str,
+        timeout: float,
+        requests_seconds: Histogram,
+        wiki_url: str | None = None,
+        force_http: bool = False,
+    ) -> None:
+        """``session`` must have been made with ``raise_for_status=raise_for_upstream``.
+
+        ``timeout`` is in seconds for one request. With ``wiki_url`` every request goes there, with the
+        wiki's own host in the ``Host`` header; otherwise to the wiki's public host.
+        """
+        self._session = _Redirectless(session, timeout)
+        self._user_agent = user_agent
+        self._timeout = timeout
+        self._seconds = requests_seconds
+        self._wiki_url = wiki_url
+        self._scheme = "http" if force_http else "https"
+        self._wikis: dict[str, mwapi.AsyncSession] = {}
+
+    async def fetch(self, ref: RevisionRef) -> FetchedRevision:
+        """Fetch a revision and its parent.
+
+        Raises :class:`MediaWikiUnavailableError`.
+        """
+        known = [ref.rev_id] if ref.parent_id is None else [ref.rev_id, ref.parent_id]
+        found = await self._revisions(ref.wiki, known)
+        revision = found.get(ref.rev_id)
+        if revision is None or ref.parent_id is not None or revision.parent_id == 0:
+            return FetchedRevision(revision, None if ref.parent_id is None else found.get(ref.parent_id))
+        return await self._fetch_parent(ref.wiki, revision)
+
+    async def _fetch_parent(self, wiki: Wiki, revision: RevisionFacts) -> FetchedRevision:
+        users = {}
+        if revision.user_text is not None and revision.user_id:
+            users = {
+                "list": "users",
+                "ususers": revision.user_text,
+                "usprop": "editcount|registration|groups",
+            }
+        documents = await self._query(wiki, _revision_query([revision.parent_id]) | users)
+        parent = _facts(documents).get(revision.parent_id)
+        return FetchedRevision(revision, parent, _account(documents))
+
+    async def _revisions(self, wiki: Wiki, rev_ids: Iterable[int]) -> dict[int, RevisionFacts]:
+        return _facts(await self._query(wiki, _revision_query(rev_ids)))
+
+    async def _query(self, wiki: Wiki, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """Run one query, continued until it is complete, retried once where that can help."""
+        async for attempt in stamina.retry_context(
+            on=_backoff, attempts=ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=0.5, wait_jitter=0.1
+        ):
+            with attempt:
+                return await self._pages(self._api(wiki), params)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _pages(self, api: mwapi.AsyncSession, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        documents: list[Mapping[str, Any]] = []
+        continuation: Mapping[str, Any] = {}
+        while len(documents) <= MAX_CONTINUATIONS:
+            document = await self._get(api, {**params, **continuation})
+            documents.append(document["query"])
+            continuation = document.get("continue", {})
+            if not continuation:
+                return documents
+        raise MediaWikiUnavailableError("the MediaWiki API did not complete its answer")
+
+    async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            document = await api.get(**params)
+            if not isinstance(document, dict) or not isinstance(document.get("query"), dict):
+                raise MediaWikiUnavailableError("the MediaWiki API answered without a result")
+            outcome = "answered"
+        except mwapi.errors.TimeoutError as exc:
+            raise MediaWikiUnavailableError("the MediaWiki API did not answer in time") from exc
+        except (mwapi.errors.RequestError, mwapi.errors.ConnectionError) as exc:
+            raise _unavailable(exc.__cause__) from None
+        except (ValueError, TypeError, aiohttp.ClientError):
+            # mwapi quotes the answer's body in its ValueError: nothing of it may travel further.
+            raise MediaWikiUnavailableError("the MediaWiki API did not answer with JSON") from None
+        finally:
+            self._seconds.labels(outcome).observe(time.perf_counter() - started)
+        return document
+
+    def _api(self, wiki: Wiki) -> mwapi.AsyncSession:
+        api = self._wikis.get(wiki.wiki_id)
+        if api is None:
+            api = mwapi.AsyncSession(
+                self._wiki_url or f"{self._scheme}://{wiki.domain}",
+                user_agent=self._user_agent,
+                formatversion=2,
+                timeout=self._timeout,
+                session=self._session,
+            )
+            if self._wiki_url is not None:
+                api.headers["Host"] = wiki.domain
+            self._wikis[wiki.wiki_id] = api
+        return api
+
+
+def _revision_query(rev_ids: Iterable[int]) -> dict[str, str]:
+    return {
+        "action": "query",
+        "prop": "revisions|info",
+        "revids": "|".join(map(str, rev_ids)),
+        "rvprop": RVPROP,
+        "rvslots": "main",
+    }
+
+
+def _facts(documents: Iterable[Mapping[str, Any]]) -> dict[int, RevisionFacts]:
+    """Collect the revisions of an answer; ``badrevids`` and missing pages simply are not there."""
+    found = {}
+    for document in documents:
+        for page in document.get("pages", ()):
+            for revision in page.get("revisions", ()):
+                found[revision["revid"]] = _revision_facts(page, revision)
+    return found
+
+
+def _revision_facts(page: Mapping[str, Any], revision: Mapping[str, Any]) -> RevisionFacts:
+    slot = revision.get("slots", {}).get("main", {})
+    suppressed = revision.get("suppressed", False)
+    hidden_user = suppressed or revision.get("userhidden", False)
+    hidden_comment = suppressed or revision.get("commenthidden", False)
+    hidden_text = suppressed or slot.get("texthidden", False) or revision.get("texthidden", False)
+    return RevisionFacts(
+        rev_id=revision["revid"],
+        parent_id=revision.get("parentid", 0),
+        page_id=page["pageid"],
+        title=page["title"],
+        namespace_id=page["ns"],
+        is_redirect=page.get("redirect", False),
+        timestamp=revision["timestamp"],
+        is_minor=revision.get("minor", False),
+        size=revision.get("size", 0),
+        content_model=slot.get("contentmodel", "wikitext"),
+        text=None if hidden_text else slot.get("content"),
+        sha1=None if revision.get("sha1hidden", False) else revision.get("sha1"),
+        comment=None if hidden_comment else revision.get("comment"),
+        user_text=None if hidden_user else revision.get("user"),
+        user_id=None if hidden_user else revision.get("userid"),
+        is_temp=not hidden_user and revision.get("temp", False),
+        tags=frozenset(revision.get("tags", ())) - OUTCOME_TAGS,
+        hidden_text=hidden_text,
+        hidden_user=hidden_user,
+        hidden_comment=hidden_comment,
+    )
+
+
+def _account(documents: Iterable[Mapping[str, Any]]) -> AccountFacts | None:
+    for document in documents:
+        for user in document.get("users", ()):
+            if "userid" in user:
+                return AccountFacts(
+                    edit_count=user.get("editcount"),
+                    registered_at=user.get("registration"),
+                    groups=frozenset(user["groups"]) if "groups" in user else None,
+                )
+    return None
+
+
+def _unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
+    if isinstance(cause, _UpstreamError):
+        return MediaWikiUnavailableError(
+            f"the MediaWiki API answered with {cause.reason}", retry_after=cause.retry_after or 1.0
+        )
+    if isinstance(cause, mwapi.errors.APIError):  # only its code: its text may quote the request
+        return MediaWikiUnavailableError(f"the MediaWiki API answered with the error {cause.code}")
+    return MediaWikiUnavailableError("the MediaWiki API could not be reached")
+
+
+def _backoff(error: Exception) -> bool | float:
+    """Retry what can get better; a ``Retry-After`` that is too long for one request goes to the caller."""
+    if not isinstance(error, MediaWikiUnavailableError):
+        return False
+    if error.retry_after > MAX_RETRY_WAIT:
+        return False
+    return error.retry_after if error.retry_after > 1 else True
+
+
+def _seconds(header: str | None) -> float | None:
+    """Read a ``Retry-After`` in seconds; a date, which no MediaWiki sends, counts as absent."""
+    return float(header) if header is not None and header.isdecimal() else None

@@ -1,0 +1,126 @@
+"""Every environment variable that the server reads."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_USER_AGENT = "revertrisk-events/0.1 (https://pypi.org/project/revertrisk-events/)"
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+LENIENT_STREAM_SUFFIXES = (".rc0", ".dev")
+DATACENTRE_PREFIX = re.compile(r"^(eqiad|codfw)\.")
+MODEL_MOUNT = Path("/mnt/models")
+
+
+class SettingsError(ValueError):
+    """A variable has a value that the server cannot start with; the message names it."""
+
+
+def _http_url(value: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(value)
+    return value.rstrip("/")
+
+
+Url = Annotated[str, BeforeValidator(_http_url)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The server's settings; each field is the environment variable of the same name in capitals.
+
+    An empty value means unset.
+    """
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, frozen=True, extra="ignore", protected_namespaces=(), case_sensitive=False
+    )
+
+    model_name: str = Field("revertrisk-language-agnostic", min_length=1)
+    model_path: Path | None = None
+    storage_uri: str | None = None
+
+    wiki_url: Url | None = None
+    force_http: bool = False
+    wikis_file: Path | None = None
+    aiohttp_client_timeout: Seconds = 5.0
+    tls_ca_bundle: Path | None = None
+    user_agent: str = Field(DEFAULT_USER_AGENT, min_length=1)
+
+    eventgate_url: Url | None = None
+    eventgate_stream: str | None = None
+    lenient_events: bool = False
+    verify_event: Literal["strict", "warn"] | None = None
+    allow_revision_json_input: bool = False
+
+    request_deadline: Seconds = 20.0
+    max_body_bytes: int = Field(10_000_000, gt=0)
+    max_revision_bytes: int = Field(2_097_152, gt=0)
+    queue_limit: int = Field(100, gt=0)
+    batch_limit: int = Field(64, gt=0)
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    torch_threads: int = Field(1, gt=0)
+
+    http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
+    http_port: int = Field(8080, ge=0, le=65535)
+    grpc_port: int = Field(8081, ge=0, le=65535)
+    shutdown_delay_seconds: float = Field(5.0, ge=0)
+    shutdown_grace_seconds: int = Field(30, ge=0)
+
+    log_format: Literal["auto", "ecs", "text"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def emits(self) -> bool:
+        """True for a producer, False for a server that only scores."""
+        return self.eventgate_url is not None
+
+    @property
+    def verifies_strictly(self) -> bool:
+        """Whether an event that the API contradicts is refused: a producer's default, unless it is lenient."""
+        if self.verify_event is not None:
+            return self.verify_event == "strict"
+        return self.emits and not self.lenient_events
+
+    @model_validator(mode="after")
+    def _check_eventgate(self) -> Self:
+        if (self.eventgate_url is None) != (self.eventgate_stream is None):
+            raise ValueError("EVENTGATE_URL and EVENTGATE_STREAM: set both, or neither to score only")
+        stream = self.eventgate_stream
+        if stream is None or self.eventgate_url is None:
+            return self
+        if DATACENTRE_PREFIX.match(stream):
+            bare = DATACENTRE_PREFIX.sub("", stream)
+            raise ValueError(
+                f"EVENTGATE_STREAM: name the stream, not the topic: EventGate adds the datacentre, use {bare}"
+            )
+        if self.lenient_events and not (
+            urlsplit(self.eventgate_url).hostname in LOOPBACK_HOSTS
+            or stream.endswith(LENIENT_STREAM_SUFFIXES)
+        ):
+            raise ValueError(
+                "LENIENT_EVENTS: only with an EVENTGATE_URL on this machine, "
+                "or a stream that ends in .rc0 or .dev"
+            )
+        return self
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment, and what overrides it.
+
+    Raises :class:`SettingsError` naming each variable that is wrong and what it expects.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        raise SettingsError(
+            "\n".join(_explain(error["loc"], error["msg"]) for error in exc.errors())
+        ) from None
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{str(location[0]).upper()}: {text}" if location else text

@@ -1,0 +1,75 @@
+"""Checks before the server starts: the model, and the stream it is to write to (DESIGN 13, 15)."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from event_platform.eventgate import intake_url
+from event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
+from model_server.service import open_session
+from model_server.settings import MODEL_MOUNT, Settings, SettingsError
+from revert_risk import artifact
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where the model comes from: ``shipped`` is fine to try things out, and wrong in production."""
+
+    path: Path
+    source: str
+
+
+def find_model(settings: Settings) -> ModelSource:
+    """Find the artefact folder.
+
+    Raises :class:`SettingsError` if ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
+    """
+    if settings.model_path is not None:
+        if not settings.model_path.is_dir():
+            raise SettingsError(f"MODEL_PATH: {settings.model_path} is not a folder")
+        return ModelSource(settings.model_path, "path")
+    if MODEL_MOUNT.is_dir() and any(MODEL_MOUNT.iterdir()):
+        return ModelSource(MODEL_MOUNT, "storage")
+    if settings.storage_uri is not None:
+        raise SettingsError(
+            f"STORAGE_URI: is set, but {MODEL_MOUNT} holds no model; the shipped one is not used"
+        )
+    try:
+        path = artifact.shipped(settings.model_name)
+    except artifact.ArtifactError:
+        raise SettingsError("MODEL_NAME: no shipped model has this name, set MODEL_PATH") from None
+    logger.warning("No MODEL_PATH: serving the model that is shipped with this distribution")
+    return ModelSource(path, "shipped")
+
+
+async def check_stream(settings: Settings) -> None:
+    """Ask EventGate whether the stream exists and takes our schema.
+
+    A gate that does not answer, or that has no stream configuration to show, is a warning: the server must
+    be able to start before it. Raises :class:`SettingsError` if the gate says that the stream is wrong.
+    """
+    stream = settings.eventgate_stream
+    if settings.eventgate_url is None or stream is None:
+        return
+    url = intake_url(settings.eventgate_url).removesuffix("/events") + f"/stream-configs/{stream}"
+    async with open_session(settings, 1) as session:
+        try:
+            async with session.get(url, allow_redirects=False) as answer:
+                answer.raise_for_status()
+                configs: Any = await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            logger.warning("EventGate did not show its stream configuration: EVENTGATE_STREAM is not checked")
+            return
+    config = configs.get(stream) if isinstance(configs, dict) else None
+    if not isinstance(config, dict):
+        raise SettingsError("EVENTGATE_STREAM: EventGate has no stream of this name")
+    title = config.get("schema_title")
+    if title != PREDICTION_SCHEMA_TITLE:
+        raise SettingsError(
+            f"EVENTGATE_STREAM: this stream takes schema {title}, and the server sends {PREDICTION_SCHEMA_TITLE}"
+        )
