@@ -1,20 +1,27 @@
-"""The ``revertrisk`` command. Each subcommand imports its program only when it runs."""
+"""The ``revertrisk`` command. Each subcommand imports its program when it runs: torch and KServe are not for all."""
 
-import os
+# ruff: noqa: PLC0415 - see above
+
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 app = typer.Typer(
-    name="revertrisk",
-    help="Score wiki edits for revert risk, and publish each prediction through EventGate.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    name="revertrisk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
-HostOption = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+EXIT_UNUSABLE = 2
+"""A flag, a file or an address cannot be used; nothing was done."""
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Dump = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="A MediaWiki XML export, plain or compressed; default: samples."
+    ),
+]
 
 
 @app.callback()
@@ -24,30 +31,131 @@ def revertrisk() -> None:
 
 @app.command()
 def serve(
-    http_host: Annotated[
-        str | None, typer.Option(help="Address of the HTTP listener [env: HTTP_HOST].")
-    ] = None,
+    http_host: Annotated[str | None, typer.Option(help="Address to listen on [env: HTTP_HOST].")] = None,
     http_port: Annotated[
-        int | None, typer.Option(help="HTTP port, 0 for any free one [env: HTTP_PORT].")
+        int | None, typer.Option(help="HTTP port, 0 for a free one [env: HTTP_PORT].")
     ] = None,
     grpc_port: Annotated[
-        int | None, typer.Option(help="gRPC port, 0 for any free one [env: GRPC_PORT].")
+        int | None, typer.Option(help="gRPC port, 0 for a free one [env: GRPC_PORT].")
     ] = None,
 ) -> None:
     """Run the KServe model server; every other setting comes from the environment."""
-    from model_server.__main__ import main as run_server  # noqa: PLC0415 - torch and kserve load here only
+    from model_server.__main__ import main as run_server
 
     flags = {"http_host": http_host, "http_port": http_port, "grpc_port": grpc_port}
     raise typer.Exit(run_server(**{name: value for name, value in flags.items() if value is not None}))
 
 
+@app.command()
+def mock_eventgate(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8192,
+    stream_config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Streams as YAML or JSON; default: ours.")
+    ] = None,
+    max_body: Annotated[int, typer.Option(help="The largest request it reads, in bytes.")] = 100 * 1024,
+) -> None:
+    """Run a mock EventGate that judges events as the real one does and keeps what it accepts."""
+    from mock_eventgate.__main__ import run
+    from mock_eventgate.app import Options
+
+    try:
+        run(host, port, Options(stream_config=stream_config, max_body=max_body))
+    except (ValueError, OSError) as exc:
+        _refuse(exc)
+
+
+@app.command()
+def mock_mediawiki(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8193,
+    dump: Dump = None,
+) -> None:
+    """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
+    from mock_mediawiki.__main__ import run
+    from mock_mediawiki.export import ExportError
+
+    try:
+        run(host, port, dump)
+    except (ExportError, OSError) as exc:
+        _refuse(exc)
+
+
+@app.command()
+def page_changes(
+    dump: Dump = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+) -> None:
+    """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
+    from event_platform.wikis import WikiTable
+    from mock_mediawiki.__main__ import open_history
+    from mock_mediawiki.export import ExportError
+    from mock_mediawiki.page_changes import write_page_changes
+
+    wikis = WikiTable.load()
+    try:
+        write_page_changes(open_history(dump, wikis), wikis, sys.stdout.buffer, limit)
+    except (ExportError, OSError) as exc:
+        _refuse(exc)
+
+
+@app.command()
+def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    source: Annotated[
+        str, typer.Option(help="Where events come from: jsonl:FILE, or jsonl:- for standard input.")
+    ],
+    rule: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Rules in change-propagation's terms.")
+    ],
+    target: Annotated[str | None, typer.Option(help="The server's base address, http://host:port.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests at a time; default: the rule's.")
+    ] = None,
+    dead_letters: Annotated[Path, typer.Option(help="Where given-up events are kept.")] = Path(
+        "dead-letters.jsonl"
+    ),
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Send nothing: say which rule takes each event, or why none.")
+    ] = False,
+) -> None:
+    """Hand page_change events to a model server; exit 0 only if nothing had to be given up."""
+    from dispatcher.app import DispatchSettings, SettingsError, run
+
+    try:
+        settings = DispatchSettings(
+            source=source,
+            rule_file=rule,
+            target=target,
+            dead_letters=dead_letters,
+            concurrency=concurrency,
+            limit=limit,
+        )
+    except SettingsError as exc:
+        _refuse(exc)
+    raise typer.Exit(run(settings, dry_run=dry_run))
+
+
+@app.command()
+def demo() -> None:
+    """Run everything on this machine: sample edits through the model into a mock EventGate, live.
+
+    On a terminal it stays until Ctrl-C; otherwise it ends with a summary, and exits 0 only if nothing failed.
+    """
+    from cli.demo import run
+
+    raise typer.Exit(run())
+
+
+def _refuse(problem: Exception) -> NoReturn:
+    """Say on stderr why nothing was done, and exit."""
+    typer.echo(f"revertrisk: {problem}", err=True)
+    raise typer.Exit(EXIT_UNUSABLE)
+
+
 def main() -> None:
     """Run the command line."""
-    try:
-        app()
-    except BrokenPipeError:  # the reader of our output has gone: `revertrisk page-changes | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    app()
 
 
 if __name__ == "__main__":

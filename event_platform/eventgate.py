@@ -114,10 +114,10 @@ def _refusal(status: int, body: bytes) -> EventGateUnavailableError | EventRejec
         document = {}
     if not isinstance(document, dict):
         document = {}
-    invalid = document.get("invalid") or []
+    invalid, errors = (_entries(document.get(name)) for name in ("invalid", "error"))
     if invalid:
         return EventRejectedError("invalid_event", _faults(invalid[0]))
-    messages = [_message(entry) for entry in document.get("error") or []]
+    messages = [_message(entry) for entry in errors]
     for fragment, reason in CONFIGURATION_FAULTS.items():
         if any(fragment in message for message in messages):
             return EventRejectedError(reason)
@@ -128,17 +128,23 @@ def _refusal(status: int, body: bytes) -> EventGateUnavailableError | EventRejec
     return EventRejectedError(f"status_{status}")
 
 
-def _message(entry: Any) -> str:
-    context = entry.get("context") if isinstance(entry, dict) else None
-    return str(context.get("message", "")) if isinstance(context, dict) else ""
+def _entries(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list; what answers may not be an EventGate."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def _faults(entry: Any) -> tuple[str, ...]:
+def _context(entry: dict[str, Any]) -> dict[str, Any]:
+    context = entry.get("context")
+    return context if isinstance(context, dict) else {}
+
+
+def _message(entry: dict[str, Any]) -> str:
+    return str(_context(entry).get("message", ""))
+
+
+def _faults(entry: dict[str, Any]) -> tuple[str, ...]:
     """Name keyword and data path of each violation in an ``invalid`` entry."""
-    context = entry.get("context") if isinstance(entry, dict) else None
-    errors = context.get("errors") if isinstance(context, dict) else None
     return tuple(
         f"{error.get('keyword')} at {error.get('dataPath') or '/'}"
-        for error in errors or []
-        if isinstance(error, dict)
+        for error in _entries(_context(entry).get("errors"))
     )

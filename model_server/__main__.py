@@ -82,6 +82,7 @@ def serve(settings: Settings) -> None:
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
         workers=1,
+        enable_grpc=settings.enable_grpc,
         enable_latency_logging=False,
         grace_period=settings.shutdown_grace_seconds,
     ).start([model])

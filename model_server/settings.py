@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
     http_port: int = Field(8080, ge=0, le=65535)
     grpc_port: int = Field(8081, ge=0, le=65535)
+    enable_grpc: bool = True
     shutdown_delay_seconds: float = Field(5.0, ge=0)
     shutdown_grace_seconds: int = Field(30, ge=0)
 

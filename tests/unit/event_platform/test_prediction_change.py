@@ -19,7 +19,9 @@ from event_platform.schemas import EventValidator, SchemaRepository
 
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"
 PREDICTED = PredictedClassification("revertrisk-language-agnostic", "revertrisk-events-1", True, 0.912345)
-CAPTURE = Path(__file__).resolve().parents[4] / "shared/data/events/page_change_1.12.0_capture_2026-09-27.jsonl"
+CAPTURE = (
+    Path(__file__).resolve().parents[4] / "shared/data/events/page_change_1.12.0_capture_2026-09-27.jsonl"
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,12 @@ def source() -> dict[str, Any]:
         },
         "prior_state": {
             "page": {"page_title": "Apfl", "redirect_page_link": {"page_id": 9}},
-            "revision": {"rev_id": 101, "comment": "neu", "editor": {"user_text": "Ada"}, "content_slots": {}},
+            "revision": {
+                "rev_id": 101,
+                "comment": "neu",
+                "editor": {"user_text": "Ada"},
+                "content_slots": {},
+            },
             "something": 1,
         },
         "created_redirect_page": {
@@ -97,7 +104,10 @@ def test_another_key_has_another_id(changed: dict[str, Any]) -> None:
 def test_stream_model_and_version_are_part_of_the_id() -> None:
     """Two models, two versions or two streams never share an id."""
     change = PageChange(source())
-    ids = {event_id(*key) for key in ((STREAM, change, "m", "1"), ("s", change, "m", "1"), (STREAM, change, "n", "1"))}
+    ids = {
+        event_id(*key)
+        for key in ((STREAM, change, "m", "1"), ("s", change, "m", "1"), (STREAM, change, "n", "1"))
+    }
     assert len(ids | {event_id(STREAM, change, "m", "2")}) == 4
 
 
@@ -127,7 +137,9 @@ def test_meta_is_the_predictions_own(builder: PredictionEventBuilder) -> None:
     }
 
 
-def test_a_source_without_request_id_still_gives_the_same_event_twice(builder: PredictionEventBuilder) -> None:
+def test_a_source_without_request_id_still_gives_the_same_event_twice(
+    builder: PredictionEventBuilder,
+) -> None:
     """Without one, EventGate would invent a request id on each try."""
     event = source()
     del event["meta"]["request_id"]
@@ -136,7 +148,9 @@ def test_a_source_without_request_id_still_gives_the_same_event_twice(builder: P
 
 
 @pytest.mark.parametrize("prediction", [True, False])
-def test_the_classification_is_as_consumers_know_it(builder: PredictionEventBuilder, *, prediction: bool) -> None:
+def test_the_classification_is_as_consumers_know_it(
+    builder: PredictionEventBuilder, *, prediction: bool
+) -> None:
     """E36, E37: strings for classes, and probabilities that sum to one."""
     predicted = PredictedClassification("m", "1", prediction, 0.1)
     event = builder.build(PageChange(source()), predicted)

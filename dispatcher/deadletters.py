@@ -1,0 +1,100 @@
+"""Keep what was given up: a JSON Lines file with the original event and the reason."""
+
+import asyncio
+import base64
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from dispatcher.sources.base import Position
+
+_NEWLINE = b"\n"
+
+
+class DeadLetterError(Exception):
+    """The file of dead letters cannot be written; the text names it and the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was given up, or a record that is no event."""
+
+    reason: str
+    """``status_<code>``, or one of the closed sets Failure, UnreadableReason and ``unexpandable``."""
+    position: Position
+    event: dict[str, Any] | None = field(default=None, repr=False)
+    raw: bytes | None = field(default=None, repr=False)
+    """The record as it stood, where it is no event."""
+    rule: str | None = None
+    attempts: int = 0
+    status: int | None = None
+    code: str | None = None
+
+    def as_json(self, at: datetime) -> bytes:
+        """Return the line for the file; a record that is not UTF-8 is kept in base64."""
+        line: dict[str, Any] = {
+            "dt": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "reason": self.reason,
+            "rule": self.rule,
+            "attempts": self.attempts,
+            "status": self.status,
+            "code": self.code,
+            "partition": self.position.partition,
+            "offset": self.position.offset,
+        }
+        if self.raw is None:
+            line["event"] = self.event
+        else:
+            try:
+                line["raw"] = self.raw.decode()
+            except UnicodeDecodeError:
+                line["raw_base64"] = base64.b64encode(self.raw).decode()
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class DeadLetterFile:
+    """Appends dead letters; a letter is on the disk when :meth:`write` returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file for appending and make it if it is missing; raises DeadLetterError."""
+        self._path = path
+        self._lock = asyncio.Lock()
+        try:
+            # Unbuffered: what could not be written must not be tried again when the file is closed.
+            self._file = path.open("a+b", buffering=0)
+            self._end_a_torn_line()
+        except OSError as exc:
+            raise DeadLetterError(f"{path}: cannot be written: {exc.strerror}") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    async def write(self, letter: DeadLetter) -> None:
+        """Append a letter and wait until the disk has it; raises DeadLetterError."""
+        line = letter.as_json(datetime.now(UTC))
+        async with self._lock:
+            try:
+                await asyncio.to_thread(self._append, line)
+            except OSError as exc:
+                raise DeadLetterError(f"{self._path}: cannot be written: {exc.strerror}") from exc
+
+    def _append(self, line: bytes) -> None:
+        unwritten = memoryview(line)
+        while unwritten:
+            unwritten = unwritten[self._file.write(unwritten) :]
+        os.fsync(self._file.fileno())
+
+    def _end_a_torn_line(self) -> None:
+        """Keep what a crash left half written from swallowing the next letter."""
+        if self._file.seek(0, os.SEEK_END) == 0:
+            return
+        self._file.seek(-1, os.SEEK_END)
+        if self._file.read(1) != _NEWLINE:
+            self._file.write(_NEWLINE)

@@ -1,0 +1,36 @@
+"""Say for each event which rule takes it, or why none does, without sending anything."""
+
+from contextlib import aclosing
+from typing import TextIO
+
+from dispatcher.rules import Rule, Taken
+from dispatcher.sources.base import EventSource, UnreadableRecord
+
+
+async def explain(source: EventSource, rules: tuple[Rule, ...], out: TextIO, *, limit: int | None) -> int:
+    """Write one line an event and a rule; returns how many records were no events.
+
+    Raises:
+        SourceError: the source cannot be read.
+
+    """
+    read = unreadable = 0
+    async with aclosing(source.events()) as records:
+        async for record in records:
+            if isinstance(record, UnreadableRecord):
+                unreadable += 1
+                out.write(f"{record.position}: not an event: {record.reason}\n")
+            else:
+                for rule in rules:
+                    verdict = rule.judge(record.event)
+                    case = verdict.case.path if isinstance(verdict, Taken) else ""
+                    said = (
+                        f"takes it{f' by {case}' if case else ''}"
+                        if isinstance(verdict, Taken)
+                        else (f"does not take it: {verdict.why}")
+                    )
+                    out.write(f"{record.position}: {rule.name} {said}\n")
+            read += 1
+            if read == limit:
+                break
+    return unreadable

@@ -1,0 +1,69 @@
+"""What a source of events is: events with their positions out, "done up to here" in.
+
+A source only reads. It does not know rules, requests or retries, and it never decides by itself that
+an event is finished: that is said to it with :meth:`EventSource.commit`.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an event stands in its source."""
+
+    partition: str
+    """What is ordered in itself and committed on its own: a file, or one partition of a topic."""
+    offset: int
+    """Rises with every record of the partition; the line number (from 1) in a file."""
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedEvent:
+    """One event and where it came from."""
+
+    event: dict[str, Any] = field(repr=False)
+    position: Position
+
+
+class UnreadableReason(StrEnum):
+    """Why a record is not an event."""
+
+    INVALID_JSON = "invalid_json"
+    NOT_AN_OBJECT = "not_an_object"
+    TOO_LONG = "record_too_long"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A record that holds no event; it is handed on so that nobody loses it."""
+
+    raw: bytes = field(repr=False)
+    """The record as it was read, its beginning only where it was too long."""
+    reason: UnreadableReason
+    position: Position
+
+
+class SourceError(Exception):
+    """A source cannot be read (any further); the text names the source and the cause."""
+
+
+class EventSource(Protocol):
+    """A stream of events that can be told how far they are done."""
+
+    def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield every record once, offsets rising within each partition; raise SourceError when broken.
+
+        Waiting for the next record does not block the event loop, and closing or cancelling the
+        iterator takes effect at once.
+        """
+        ...
+
+    async def commit(self, position: Position) -> None:
+        """Take note that everything in the position's partition up to and including it is done."""
+        ...

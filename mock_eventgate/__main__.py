@@ -1,0 +1,44 @@
+"""Run the mock EventGate: ``python -m mock_eventgate --port 8192``."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from mock_eventgate.app import Options, serve
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8192
+
+
+def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, options: Options | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    :raises StreamConfigError: if the stream configuration file cannot be used; it is a ValueError, as is
+        a port that cannot be one.
+    :raises OSError: if the address cannot be listened on.
+    """
+    uvloop.run(serve(host, port, options))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the command line and `run`; a mistake in it ends the program with status 2 and its reason."""
+    defaults = Options()
+    parser = argparse.ArgumentParser(
+        prog="mock_eventgate", description="A mock EventGate; nothing reaches Kafka."
+    )
+    parser.add_argument("--host", default=DEFAULT_HOST)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    parser.add_argument("--stream-config", type=Path, metavar="FILE", help="YAML or JSON: stream → settings")
+    parser.add_argument("--max-body", type=int, default=defaults.max_body, metavar="BYTES")
+    arguments = parser.parse_args(argv)
+    try:
+        options = Options(stream_config=arguments.stream_config, max_body=arguments.max_body)
+        run(arguments.host, arguments.port, options)
+    except (ValueError, OSError) as error:  # settings, address
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

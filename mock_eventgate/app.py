@@ -1,0 +1,140 @@
+"""The mock EventGate as an aiohttp application: what it is made of, and how it is served."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from event_platform.schemas import SchemaRepository
+from mock_eventgate.gate import Gate
+from mock_eventgate.intake import Intake
+from mock_eventgate.readback import Readback
+from mock_eventgate.service import MOCK_PREFIX, Service, gate_middleware
+from mock_eventgate.store import EventStore
+from mock_eventgate.streams import StreamConfigs
+from mock_eventgate.verdicts import Judge
+
+_LAST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be set about a mock EventGate; sizes are in bytes.
+
+    ``max_body`` is EventGate's limit for a request (its own default is 100 kB; Wikimedia's production sets
+    10 MB), ``max_message_bytes`` Kafka's for one event. ``max_events`` and ``max_stored_bytes`` bound what
+    is kept for reading back.
+
+    :raises ValueError: if a size or a number is not positive.
+    """
+
+    stream_config: Path | None = None
+    max_body: int = 100 * 1024
+    max_message_bytes: int = 1_048_588
+    datacentre: str = "eqiad"
+    max_events: int = 100_000
+    max_stored_bytes: int = 256 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for name in ("max_body", "max_message_bytes", "max_events", "max_stored_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected a positive number, not {getattr(self, name)}")
+
+
+def create_app(options: Options | None = None) -> web.Application:
+    """Return the application; each has its own events and counts.
+
+    It reads compressed bodies itself, so its server needs ``auto_decompress=False``: `listening` does it.
+
+    :raises StreamConfigError: if the stream configuration file cannot be used.
+    """
+    options = options or Options()
+    streams = StreamConfigs.load(options.stream_config) if options.stream_config else StreamConfigs.default()
+    judge = Judge(SchemaRepository(), streams, max_message_bytes=options.max_message_bytes, now=_now)
+
+    def new_store() -> EventStore:
+        return EventStore(
+            datacentre=options.datacentre,
+            max_events=options.max_events,
+            max_bytes=options.max_stored_bytes,
+        )
+
+    gate = Gate(judge, streams, new_store, _now)
+    # 0: the intake has its own limit, and answers in EventGate's way.
+    app = web.Application(middlewares=[gate_middleware(gate)], client_max_size=0)
+    _add_routes(app, gate, options)
+    return app
+
+
+def _add_routes(app: web.Application, gate: Gate, options: Options) -> None:
+    intake, service, readback = Intake(gate, max_body=options.max_body), Service(gate), Readback(gate)
+    for method, path, handler in (
+        ("POST", "/v1/events", intake.post_events),
+        ("OPTIONS", "/v1/events", intake.options),
+        ("GET", "/v1/_test/events", intake.produce_test_events),
+        ("GET", "/v1/stream-configs", service.stream_configs),
+        ("GET", "/v1/stream-configs/{names}", service.stream_configs),
+        ("GET", "/_info", service.info),
+        ("GET", "/_info/{field}", service.info),
+        ("GET", "/robots.txt", service.robots),
+        ("GET", f"{MOCK_PREFIX}/events", readback.events),
+        ("DELETE", f"{MOCK_PREFIX}/events", readback.reset),
+        ("GET", f"{MOCK_PREFIX}/refused", readback.refused),
+        ("GET", f"{MOCK_PREFIX}/stats", readback.stats),
+        ("GET", MOCK_PREFIX, readback.index),
+        ("GET", "", service.root),
+    ):
+        # Express takes every path with and without a slash at its end.
+        for spelling in (path, f"{path}/") if path else ("/",):
+            app.router.add_route(method, spelling, handler)
+
+
+@asynccontextmanager
+async def listening(
+    host: str = "127.0.0.1", port: int = 0, options: Options | None = None
+) -> AsyncIterator[str]:
+    """Serve a new mock EventGate while the context lasts, and yield its base URL.
+
+    Port 0 takes a free one.
+
+    :raises OSError: if the address cannot be listened on.
+    :raises ValueError: if the port is not a port's number.
+    """
+    if not 0 <= port <= _LAST_PORT:
+        raise ValueError(
+            f"port: expected a number from 0 to {_LAST_PORT}, not {port}"
+        )  # uvloop would wrap it
+    runner = web.AppRunner(create_app(options), access_log=None, auto_decompress=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound_host, bound_port = runner.addresses[0][:2]
+        yield (
+            f"http://[{bound_host}]:{bound_port}"
+            if ":" in bound_host
+            else f"http://{bound_host}:{bound_port}"
+        )
+    finally:
+        await runner.cleanup()
+
+
+async def serve(host: str, port: int, options: Options | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with listening(host, port, options) as url:
+        print(f"mock EventGate listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
+        await stop.wait()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

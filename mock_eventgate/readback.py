@@ -1,0 +1,90 @@
+"""The ``/_mock/`` routes, which no real EventGate has: what it accepted and refused, counts, a reset."""
+
+import re
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from mock_eventgate.gate import Gate
+from mock_eventgate.store import BoundedLog, Item
+
+DEFAULT_LIMIT: Final = 1000
+MAX_LIMIT: Final = 10_000
+_LARGEST: Final = 2**53
+_DIGITS: Final = re.compile(r"[0-9]{1,16}")
+
+
+class Readback:
+    """Handlers of ``/_mock/…``; every answer is JSON."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def index(self, _request: web.Request) -> web.Response:
+        """List what can be read here."""
+        return _json(
+            {
+                "/_mock/events": "accepted events, oldest first: ?stream= &wiki_id= &offset= &after= &limit=",
+                "/_mock/refused": "refused events with their reasons: ?stream= &wiki_id= &after= &limit=",
+                "/_mock/stats": "counts of requests, connections, user agents, answers and events",
+                "DELETE /_mock/events": "forget all events and counts",
+            }
+        )
+
+    async def events(self, request: web.Request) -> web.Response:
+        """Return accepted events; ``offset`` is the first one wanted in each topic.
+
+        To follow all topics, pass the last answer's ``next_after`` as ``after``.
+        """
+        return _page(self._gate.store.produced, request, first_offset=_integer(request, "offset", 0, 0))
+
+    async def refused(self, request: web.Request) -> web.Response:
+        """Return refused events, each with the entry that the gate answered."""
+        return _page(self._gate.store.refused, request)
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """Return the counters and how much the stores hold."""
+        store = self._gate.store
+        held = {
+            "events": {"stored": len(store.produced), "dropped": store.produced.dropped},
+            "refused_events": {"stored": len(store.refused), "dropped": store.refused.dropped},
+        }
+        return _json(self._gate.stats.as_json() | held)
+
+    async def reset(self, _request: web.Request) -> web.Response:
+        """Forget all events and counts."""
+        self._gate.reset()
+        return web.Response(status=204)
+
+
+def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0) -> web.Response:
+    after = _integer(request, "after", 0, 0)
+    limit = _integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    stream, wiki_id = request.query.get("stream"), request.query.get("wiki_id")
+    found: list[dict[str, Any]] = []
+    for item in log.after(after):
+        if len(found) == limit:
+            break
+        after = item.sequence
+        if stream is not None and item.stream != stream:
+            continue
+        if wiki_id is not None and item.wiki_id != wiki_id:
+            continue
+        if getattr(item, "offset", 0) >= first_offset:
+            found.append(item.as_json())
+    return _json({"events": found, "next_after": after, "dropped": log.dropped})
+
+
+def _integer(request: web.Request, name: str, default: int, least: int, most: int = _LARGEST) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if _DIGITS.fullmatch(text) and least <= int(text) <= most:
+        return int(text)
+    error = {"error": f"{name}: expected an integer from {least} to {most}"}
+    raise web.HTTPBadRequest(text=orjson.dumps(error).decode(), content_type="application/json")
+
+
+def _json(document: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json", charset="utf-8")

@@ -1,0 +1,85 @@
+"""EventGate's other routes: stream configuration, service information, and the page for everything else."""
+
+import re
+from html import escape
+from importlib.metadata import version
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from mock_eventgate.gate import Gate
+
+MOCK_PREFIX: Final = "/_mock"
+_NAME: Final = "mock-eventgate"
+_DESCRIPTION: Final = "EventGate's HTTP contract for development and tests; nothing reaches Kafka"
+_NAME_SEPARATORS: Final = re.compile(r"[,|]")
+
+
+class Service:
+    """Handlers of the routes that tell about the service."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        # EventGate's clients and dashboards read these names; the values say what this really is.
+        self._info = {"name": _NAME, "version": version("revertrisk-events"), "description": _DESCRIPTION}
+
+    async def stream_configs(self, request: web.Request) -> web.Response:
+        """Return the settings of all streams, or of those named ``a,b`` or ``a|b`` in the path."""
+        names = request.match_info.get("names")
+        wanted = None if names is None else _NAME_SEPARATORS.split(names)
+        return _json(self._gate.streams.published(wanted))
+
+    async def info(self, request: web.Request) -> web.Response:
+        """Return name, version and description, or one of them."""
+        field = request.match_info.get("field")
+        if field is None:
+            return _json(self._info)
+        if field not in self._info:
+            raise web.HTTPNotFound
+        return _json({field: self._info[field]})
+
+    async def root(self, request: web.Request) -> web.Response:
+        """Return the OpenAPI description at ``/?spec``; there is nothing else at ``/``."""
+        if "spec" not in request.query:
+            raise web.HTTPNotFound
+        accepted = {"201": {"description": "All events were accepted."}}
+        return _json(
+            {
+                "openapi": "3.0.0",
+                "info": {"title": self._info["name"], "version": self._info["version"]},
+                "paths": {"/v1/events": {"post": {"responses": accepted}}},
+            }
+        )
+
+    async def robots(self, _request: web.Request) -> web.Response:
+        """Keep robots out."""
+        return web.Response(text="User-agent: *\nDisallow: /\n")
+
+
+def gate_middleware(gate: Gate) -> Middleware:
+    """Return a middleware that counts requests and answers Express's page where no route does."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith(MOCK_PREFIX):
+            gate.stats.count_request(request.transport, request.headers.get("User-Agent"))
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            return _cannot(request)
+
+    return middleware
+
+
+def _cannot(request: web.Request) -> web.Response:
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Error</title></head>\n'
+        f"<body><pre>Cannot {request.method} {escape(request.rel_url.raw_path)}</pre></body>\n</html>\n"
+    )
+    return web.Response(text=page, status=404, content_type="text/html")
+
+
+def _json(document: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json", charset="utf-8")

@@ -1,0 +1,154 @@
+"""What the gate has seen, kept for reading back: events in their topics, and refused events with reasons.
+
+Both logs are bounded in number and in bytes; the oldest are dropped first, and counted. Offsets go on
+counting, so a reader can tell that it missed something.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar
+
+import orjson
+
+from mock_eventgate.verdicts import Accepted, Refused, iso_milliseconds
+
+PARTITION: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProducedEvent:
+    """An accepted event in its topic. ``sequence`` counts over all topics, ``offset`` within this one."""
+
+    sequence: int
+    received: str
+    stream: str
+    wiki_id: str | None
+    topic: str
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``GET /_mock/events`` shows; ``key`` and ``event`` are JSON that orjson embeds."""
+        return {
+            "sequence": self.sequence,
+            "received": self.received,
+            "topic": self.topic,
+            "partition": PARTITION,
+            "offset": self.offset,
+            "timestamp": self.timestamp,
+            "key": None if self.key is None else orjson.Fragment(self.key),
+            "event": orjson.Fragment(self.value),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """A refused event; ``entry`` is the JSON that EventGate's answer carries about it."""
+
+    sequence: int
+    received: str
+    stream: str | None
+    wiki_id: str | None
+    entry: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``GET /_mock/refused`` shows."""
+        return {
+            "sequence": self.sequence,
+            "received": self.received,
+            "stream": self.stream,
+            "entry": orjson.Fragment(self.entry),
+        }
+
+
+Item = TypeVar("Item", ProducedEvent, RefusedEvent)
+
+
+class BoundedLog(Generic[Item]):
+    """Items in the order of their ``sequence``, without gaps; the oldest make room for new ones."""
+
+    def __init__(self, *, max_items: int, max_bytes: int) -> None:
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._items: deque[tuple[Item, int]] = deque()
+        self._bytes = 0
+        self.next_sequence = 1
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def append(self, item: Item, size: int) -> None:
+        """Add an item whose ``sequence`` is `next_sequence`; ``size`` is in bytes."""
+        self._items.append((item, size))
+        self._bytes += size
+        self.next_sequence += 1
+        while len(self._items) > self._max_items or self._bytes > self._max_bytes:
+            self._bytes -= self._items.popleft()[1]
+            self.dropped += 1
+
+    def after(self, sequence: int) -> Iterator[Item]:
+        """Return the items with a greater ``sequence``, oldest first."""
+        first = self.next_sequence - len(self._items)
+        return (item for item, _ in islice(self._items, max(sequence + 1 - first, 0), None))
+
+
+class EventStore:
+    """The topics behind the gate, as if Kafka kept them, and the log of refused events.
+
+    Topics are named as EventGate names them: ``<datacentre>.<stream>``, one partition each. The bounds hold
+    for each of the two logs; ``max_bytes`` counts serialised events.
+    """
+
+    def __init__(self, *, datacentre: str, max_events: int, max_bytes: int) -> None:
+        self._datacentre = datacentre
+        self._offsets: Counter[str] = Counter()
+        self.produced: BoundedLog[ProducedEvent] = BoundedLog(max_items=max_events, max_bytes=max_bytes)
+        self.refused: BoundedLog[RefusedEvent] = BoundedLog(max_items=max_events, max_bytes=max_bytes)
+
+    def produce(self, accepted: Accepted, received: datetime) -> None:
+        """Append an event to its topic."""
+        stream = accepted.stream.name
+        topic = f"{self._datacentre}.{stream}"
+        offset = self._offsets[topic]
+        self._offsets[topic] += 1
+        event = ProducedEvent(
+            sequence=self.produced.next_sequence,
+            received=iso_milliseconds(received),
+            stream=stream,
+            wiki_id=_wiki_id(accepted.event),
+            topic=topic,
+            offset=offset,
+            timestamp=accepted.timestamp,
+            key=accepted.key,
+            value=accepted.value,
+        )
+        self.produced.append(event, len(event.value))
+
+    def refuse(self, refused: Refused, received: datetime) -> None:
+        """Keep a refused event with the gate's reasons."""
+        event = RefusedEvent(
+            sequence=self.refused.next_sequence,
+            received=iso_milliseconds(received),
+            stream=stream_name(refused.event),
+            wiki_id=_wiki_id(refused.event),
+            entry=orjson.dumps(refused.entry),
+        )
+        self.refused.append(event, len(event.entry))
+
+
+def stream_name(event: Any) -> str | None:
+    """Return the stream that an event names; None if it names none."""
+    meta = event.get("meta") if isinstance(event, dict) else None
+    name = meta.get("stream") if isinstance(meta, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _wiki_id(event: Any) -> str | None:
+    wiki_id = event.get("wiki_id") if hasattr(event, "get") else None
+    return wiki_id if isinstance(wiki_id, str) else None

@@ -1,0 +1,157 @@
+"""The history of an export, read from its index."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mock_mediawiki.history import ChangeKind, EarlierText, Page, Part, Revision, User, UserKind
+from mock_mediawiki.index import HIDDEN_BITS
+from mock_mediawiki.keyframes import TextReader
+
+_REVISIONS: Final = """
+SELECT revision.*, page.title, page.namespace_id, author.name, author.user_id, author.kind
+FROM revision JOIN page USING (page_id) LEFT JOIN author USING (author_id)
+"""
+
+_HIDDEN: Final = [
+    frozenset(part for part, bit in HIDDEN_BITS.items() if bits & bit)
+    for bits in range(sum(HIDDEN_BITS.values()) + 1)
+]
+
+
+class ExportHistory:
+    """A :class:`~mock_mediawiki.history.History` of one wiki. It lives in the thread that made it.
+
+    What an export never tells stays unknown: edit counts, groups and registration of users, tags, moves.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self._database = sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        self._database.row_factory = sqlite3.Row
+        self._wiki_id = str(self._database.execute("SELECT wiki_id FROM site").fetchone()[0])
+        self._texts = TextReader(self._packed_text)
+
+    @property
+    def default_wiki_id(self) -> str:
+        """The wiki of the export."""
+        return self._wiki_id
+
+    def close(self) -> None:
+        """Close the index."""
+        self._database.close()
+
+    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+        """Return a revision, or None where the wiki has none with this id."""
+        if wiki_id != self._wiki_id:
+            return None
+        row = self._one(f"{_REVISIONS} WHERE rev_id = ?", rev_id)
+        return None if row is None else self._revision(row)
+
+    def text(self, revision: Revision) -> str | None:
+        """Return a revision's text, or None where the export lacks it, as for a hidden one."""
+        try:
+            return self._texts.text(revision.position)
+        except LookupError:
+            return None
+
+    def page(self, wiki_id: str, page_id: int) -> Page | None:
+        """Return a page, or None."""
+        return self._page(wiki_id, "SELECT * FROM page WHERE page_id = ?", page_id)
+
+    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+        """Return the page with a title, or None."""
+        return self._page(wiki_id, "SELECT * FROM page WHERE title = ?", title)
+
+    def user(self, wiki_id: str, name: str) -> User | None:
+        """Return somebody who edited with an account, or None."""
+        if wiki_id != self._wiki_id:
+            return None
+        row = self._one("SELECT * FROM author WHERE name = ? AND user_id > 0", name)
+        return None if row is None else _user(row)
+
+    def page_revisions(
+        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+        order = "DESC" if newest_first else "ASC"
+        rows = self._database.execute(
+            f"{_REVISIONS} WHERE page_id = ? AND (timestamp, rev_id) BETWEEN (?, ?) AND (?, ?) "
+            f"ORDER BY timestamp {order}, rev_id {order} LIMIT ?",
+            (page.page_id, *min(start, end), *max(start, end), limit),
+        )
+        return [self._revision(row) for row in rows]
+
+    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+        """Return up to ``count`` revisions of the same page that come before one in the file, newest first."""
+        # The revisions of a page stand together in an export, so the positions alone lead to them; the plus
+        # keeps SQLite from walking through the index of the whole page.
+        rows = self._database.execute(
+            "SELECT rev_id, timestamp, CASE WHEN hidden & ? THEN NULL ELSE sha1 END FROM revision "
+            "WHERE position BETWEEN ? AND ? AND +page_id = ? ORDER BY position DESC",
+            (
+                HIDDEN_BITS[Part.TEXT],
+                revision.position - count,
+                revision.position - 1,
+                revision.page_id,
+            ),
+        )
+        return [EarlierText(*row) for row in rows]
+
+    def changes(self) -> Iterator[Revision]:
+        """Yield every revision, oldest first, then in file order."""
+        for row in self._database.execute(f"{_REVISIONS} ORDER BY timestamp, position"):
+            yield self._revision(row)
+
+    def _one(self, query: str, *values: str | int) -> Any:
+        return self._database.execute(query, values).fetchone()
+
+    def _packed_text(self, position: int) -> tuple[int | None, bytes]:
+        row = self._one("SELECT keyframe, data FROM text WHERE position = ?", position)
+        if row is None:
+            raise LookupError(position)
+        return row["keyframe"], row["data"]
+
+    def _page(self, wiki_id: str, query: str, value: str | int) -> Page | None:
+        row = self._one(query, value) if wiki_id == self._wiki_id else None
+        if row is None:
+            return None
+        return Page(
+            wiki_id=wiki_id,
+            page_id=row["page_id"],
+            namespace_id=row["namespace_id"],
+            title=row["title"],
+            latest_rev_id=row["latest_rev_id"],
+        )
+
+    def _revision(self, row: sqlite3.Row) -> Revision:
+        return Revision(
+            wiki_id=self._wiki_id,
+            page_id=row["page_id"],
+            page_title=row["title"],
+            namespace_id=row["namespace_id"],
+            rev_id=row["rev_id"],
+            parent_id=row["parent_id"],
+            position=row["position"],
+            timestamp=row["timestamp"],
+            user=None if row["author_id"] is None else _user(row),
+            comment=row["comment"],
+            is_minor=bool(row["is_minor"]),
+            size=row["size"],
+            sha1=row["sha1"],
+            content_model=row["content_model"],
+            content_format=row["content_format"],
+            is_redirect=bool(row["is_redirect"]),
+            hidden=_HIDDEN[row["hidden"]],
+            kind=ChangeKind.CREATE if row["parent_id"] == 0 else ChangeKind.EDIT,
+        )
+
+
+def _user(row: sqlite3.Row) -> User:
+    kind = UserKind(row["kind"])
+    return User(
+        name=row["name"],
+        kind=kind,
+        user_id=row["user_id"],
+        groups=("*",) if kind is UserKind.ANONYMOUS else None,
+    )

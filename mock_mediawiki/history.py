@@ -1,0 +1,184 @@
+"""What a wiki remembers: pages, revisions and users, as the mock serves them and the event generator tells them.
+
+A history is read-only. It knows three kinds of "not there": a fact that its source does not give is ``None``;
+a part that the wiki hides is named in ``Revision.hidden``; and what does not exist is not found.
+Timestamps are strings as MediaWiki writes them (``2026-08-01T10:00:00Z``), so they sort as they are.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+_BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_SHA1_DIGITS: Final = 31
+
+_FORMATS: Final = {
+    "css": "text/css",
+    "javascript": "text/javascript",
+    "json": "application/json",
+    "sanitized-css": "text/css",
+    "Scribunto": "text/plain",
+    "text": "text/plain",
+    "wikibase-item": "application/json",
+    "wikibase-property": "application/json",
+}
+
+
+class UserKind(StrEnum):
+    """What a wiki knows an author as."""
+
+    REGISTERED = "registered"
+    TEMPORARY = "temporary"
+    ANONYMOUS = "anonymous"
+    """An IP address, or the name of somebody on another wiki whose edit was imported."""
+
+
+class Part(StrEnum):
+    """A part of a revision that can be hidden by itself."""
+
+    TEXT = "text"
+    USER = "user"
+    COMMENT = "comment"
+
+
+class ChangeKind(StrEnum):
+    """What was done to the page when the revision was made: ``page_change_kind`` of its event."""
+
+    CREATE = "create"
+    EDIT = "edit"
+    MOVE = "move"
+    UNDELETE = "undelete"
+
+
+class RevertMethod(StrEnum):
+    """How MediaWiki recognises that an edit is a revert."""
+
+    ROLLBACK = "rollback"
+    UNDO = "undo"
+    MANUAL = "manual"
+
+
+class Label(StrEnum):
+    """What an experienced patroller would say of a sample edit."""
+
+    GOOD = "good"
+    BAD = "bad"
+    BORDERLINE = "borderline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """An author, with the facts of one moment. ``user_id`` is 0 for somebody without an account."""
+
+    name: str
+    kind: UserKind
+    user_id: int = 0
+    edit_count: int | None = None
+    registered: str | None = None
+    groups: tuple[str, ...] | None = None
+    """All effective groups, implicit ones like ``*`` and ``user`` included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page as it is now. The title has its namespace prefix, and spaces."""
+
+    wiki_id: str
+    page_id: int
+    namespace_id: int
+    title: str
+    latest_rev_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One stored revision, without its text."""
+
+    wiki_id: str
+    page_id: int
+    page_title: str
+    """The title at the time, with spaces."""
+    namespace_id: int
+    rev_id: int
+    parent_id: int
+    """0 for the first revision of a page."""
+    position: int
+    """The place in the source, which orders revisions of the same second."""
+    timestamp: str
+    user: User | None
+    comment: str | None
+    is_minor: bool
+    size: int | None
+    """Length of the text in bytes of UTF-8."""
+    sha1: str | None
+    """Base 36, 31 digits."""
+    content_model: str
+    content_format: str
+    is_redirect: bool
+    hidden: frozenset[Part] = frozenset()
+    is_suppressed: bool = False
+    """The hidden parts are hidden from administrators as well."""
+    tags: tuple[str, ...] = ()
+    kind: ChangeKind = ChangeKind.EDIT
+    moved_from: str | None = None
+    revert_method: RevertMethod | None = None
+    label: Label | None = None
+
+
+class EarlierText(NamedTuple):
+    """What finding a revert needs to know of an earlier revision. ``sha1`` is None for a hidden or lost text."""
+
+    rev_id: int
+    timestamp: str
+    sha1: str | None
+
+
+class History(Protocol):
+    """The past of one or more wikis."""
+
+    @property
+    def default_wiki_id(self) -> str:
+        """The wiki that answers where nobody names one."""
+
+    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+        """Return a revision, or None where the wiki has none with this id."""
+
+    def text(self, revision: Revision) -> str | None:
+        """Return a revision's text, hidden or not, or None where the source lacks it."""
+
+    def page(self, wiki_id: str, page_id: int) -> Page | None:
+        """Return a page, or None."""
+
+    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+        """Return the page that has this title now (with spaces), or None."""
+
+    def user(self, wiki_id: str, name: str) -> User | None:
+        """Return somebody with an account, with today's facts, or None."""
+
+    def page_revisions(
+        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+
+    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+        """Return up to ``count`` revisions of the same page that come before one in the source, newest first."""
+
+    def changes(self) -> Iterator[Revision]:
+        """Yield every revision that was news when it was made, oldest first, then in the source's order."""
+
+
+def sha1_base36(text: str) -> str:
+    """Return a text's SHA-1 as MediaWiki's tables and events write it: base 36, 31 digits."""
+    number = int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest())
+    digits = []
+    for _ in range(_SHA1_DIGITS):
+        number, digit = divmod(number, 36)
+        digits.append(_BASE36[digit])
+    return "".join(reversed(digits))
+
+
+def content_format(content_model: str) -> str:
+    """Return the format that MediaWiki stores a content model in; wikitext's for a model not known here."""
+    return _FORMATS.get(content_model, "text/x-wiki")

@@ -1,0 +1,204 @@
+"""Turns an export into an SQLite index, once, so that any revision can be looked up at once.
+
+The index of a file is kept as ``<sha256 of the file>.sqlite`` and used again. It is written under another name
+and renamed when it is complete, so what carries the name is whole.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from event_platform.wikis import WikiTable
+from mock_mediawiki.export import ExportedPage, ExportedRevision, ExportedSite, ExportReader
+from mock_mediawiki.history import Part, UserKind, content_format, sha1_base36
+from mock_mediawiki.keyframes import TextWriter
+from mock_mediawiki.redirects import is_redirect
+
+INDEX_VERSION: Final = 1
+"""Raised whenever the tables or their meaning change; an index of another version is built anew."""
+
+HIDDEN_BITS: Final = {Part.TEXT: 1, Part.COMMENT: 2, Part.USER: 4}
+
+_TEMPORARY_NAME: Final = re.compile(r"~2\d{3}-")  # reserved for temporary accounts on Wikimedia's wikis
+
+_TABLES: Final = """
+CREATE TABLE site (wiki_id TEXT NOT NULL);
+CREATE TABLE page (
+    page_id INTEGER PRIMARY KEY, namespace_id INTEGER NOT NULL, title TEXT NOT NULL,
+    latest_rev_id INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE author (
+    author_id INTEGER PRIMARY KEY, name TEXT NOT NULL, user_id INTEGER NOT NULL, kind TEXT NOT NULL,
+    UNIQUE (name, user_id)
+);
+CREATE TABLE revision (
+    position INTEGER PRIMARY KEY, rev_id INTEGER NOT NULL UNIQUE, page_id INTEGER NOT NULL,
+    parent_id INTEGER NOT NULL, timestamp TEXT NOT NULL, author_id INTEGER,
+    comment TEXT, is_minor INTEGER NOT NULL, size INTEGER, sha1 TEXT, content_model TEXT NOT NULL,
+    content_format TEXT NOT NULL, is_redirect INTEGER NOT NULL, hidden INTEGER NOT NULL
+);
+CREATE TABLE text (position INTEGER PRIMARY KEY, keyframe INTEGER, data BLOB NOT NULL);
+"""
+
+_INDEXES: Final = """
+CREATE UNIQUE INDEX page_title ON page (title);
+CREATE INDEX revision_time ON revision (timestamp, position);
+CREATE INDEX revision_page_time ON revision (page_id, timestamp, rev_id);
+"""
+
+logger = logging.getLogger(__name__)
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return where indexes are kept: ``$XDG_CACHE_HOME/revertrisk``, by default below ``~/.cache``."""
+    base = environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "revertrisk"
+
+
+def indexed_export(export: Path, folder: Path, wikis: WikiTable) -> Path:
+    """Return the index of an export, built first where ``folder`` has none yet.
+
+    :raises ExportError: if the file is no complete export, or of a wiki that ``wikis`` does not know.
+    :raises OSError: if the export cannot be read or the index not be written.
+    """
+    with export.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    index = folder / f"{sha256}.sqlite"
+    if index.exists() and _version(index) == INDEX_VERSION:
+        return index
+    folder.mkdir(parents=True, exist_ok=True)
+    logger.info("Indexing %s, once", export)
+    unfinished = folder / f"{sha256}.{os.getpid()}.tmp"
+    unfinished.unlink(missing_ok=True)
+    try:
+        _build(export, unfinished, wikis)
+        unfinished.replace(index)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return index
+
+
+def _version(index: Path) -> int:
+    with closing(sqlite3.connect(index)) as database:
+        try:
+            return int(database.execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.DatabaseError:  # not an SQLite file, so not ours
+            return 0
+
+
+def _build(export: Path, target: Path, wikis: WikiTable) -> None:
+    with closing(sqlite3.connect(target, isolation_level=None)) as database:
+        # The file is thrown away unless it is completed: no journal is needed.
+        database.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION};{_TABLES}"
+        )
+        database.execute("BEGIN")
+        reader = ExportReader(export)
+        builder = _Builder(database, reader, wikis)
+        try:
+            for item in reader:
+                match item:
+                    case ExportedSite():
+                        builder.add_site(item)
+                    case ExportedPage():
+                        builder.add_page(item)
+                    case ExportedRevision():
+                        builder.add_revision(item)
+            database.execute("COMMIT")
+            database.executescript(_INDEXES)
+        except sqlite3.IntegrityError as exc:
+            raise reader.error("a page id, page title or revision id is there twice") from exc
+
+
+class _Builder:
+    """Writes what the reader finds, in its order."""
+
+    def __init__(self, database: sqlite3.Connection, reader: ExportReader, wikis: WikiTable) -> None:
+        self._database = database
+        self._reader = reader
+        self._wikis = wikis
+        self._texts = TextWriter()
+        self._position = 0
+        self._page = ExportedPage(page_id=0, namespace_id=0, title="")
+        self._previous_rev_id = 0
+
+    def add_site(self, site: ExportedSite) -> None:
+        wiki = self._wikis.by_id(site.dbname) if site.dbname else None
+        if wiki is None and site.domain:
+            wiki = self._wikis.by_domain(site.domain)
+        if wiki is None:
+            raise self._reader.error("<dbname> and <base> name no wiki of the wiki table")
+        self._database.execute("INSERT INTO site VALUES (?)", (wiki.wiki_id,))
+
+    def add_page(self, page: ExportedPage) -> None:
+        self._page = page
+        self._previous_rev_id = 0
+        self._texts.start_page()
+        self._database.execute(
+            "INSERT INTO page (page_id, namespace_id, title) VALUES (?, ?, ?)",
+            (page.page_id, page.namespace_id, page.title),
+        )
+
+    def add_revision(self, revision: ExportedRevision) -> None:
+        self._position += 1
+        text = revision.text
+        model = revision.content_model or "wikitext"
+        hidden = sum(
+            HIDDEN_BITS[part]
+            for part, is_hidden in (
+                (Part.TEXT, revision.text_hidden),
+                (Part.COMMENT, revision.comment_hidden),
+                (Part.USER, revision.user_hidden),
+            )
+            if is_hidden
+        )
+        self._database.execute(
+            "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._position,
+                revision.rev_id,
+                self._page.page_id,
+                self._previous_rev_id if revision.parent_id is None else revision.parent_id,
+                revision.timestamp,
+                self._author_id(revision),
+                None if revision.comment_hidden else revision.comment,
+                revision.is_minor,
+                revision.size if text is None else len(text.encode()),
+                revision.sha1 or (None if text is None else sha1_base36(text)),
+                model,
+                revision.content_format or content_format(model),
+                text is not None and is_redirect(text),
+                hidden,
+            ),
+        )
+        if text is not None:
+            self._database.execute(
+                "INSERT INTO text VALUES (?, ?, ?)", (self._position, *self._texts.add(self._position, text))
+            )
+        self._database.execute(
+            "UPDATE page SET latest_rev_id = ? WHERE page_id = ?", (revision.rev_id, self._page.page_id)
+        )
+        self._previous_rev_id = revision.rev_id
+
+    def _author_id(self, revision: ExportedRevision) -> int | None:
+        if revision.user_hidden or revision.user_name is None:
+            return None
+        name, user_id = revision.user_name, revision.user_id
+        kind = UserKind.REGISTERED
+        if user_id == 0:
+            kind = UserKind.ANONYMOUS
+        elif _TEMPORARY_NAME.match(name):
+            kind = UserKind.TEMPORARY
+        self._database.execute(
+            "INSERT OR IGNORE INTO author (name, user_id, kind) VALUES (?, ?, ?)", (name, user_id, kind)
+        )
+        row = self._database.execute(
+            "SELECT author_id FROM author WHERE name = ? AND user_id = ?", (name, user_id)
+        ).fetchone()
+        return int(row[0])

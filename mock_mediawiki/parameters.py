@@ -1,0 +1,137 @@
+"""The parameters of an Action API request, read as MediaWiki reads them.
+
+https://www.mediawiki.org/wiki/API:Data_formats: several values are joined by ``|``, or by U+001F where the first
+character is one. What cannot be used is an :class:`ApiError`; what is not known is a warning.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+MAX_VALUES: Final = 50
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}")
+_LARGEST: Final = 2**63 - 1
+_HIGH_MAX_VALUES: Final = 500  # what a client with the apihighlimits right may ask; we have no such client
+_IGNORED: Final = frozenset(
+    {"ascii", "assert", "curtimestamp", "errorformat", "errorlang", "errorsuselocal", "maxage", "maxlag", "origin",
+     "requestid", "responselanginfo", "servedby", "smaxage", "uselang", "utf8"}
+)  # fmt: skip
+
+
+class ApiError(Exception):
+    """A request that the Action API refuses. ``more`` are further members of the error object."""
+
+    def __init__(self, code: str, info: str, **more: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.info = info
+        self.more = more
+
+
+class Parameters:
+    """One request's parameters. Reading one makes it recognised; :meth:`warn_of_others` names the rest."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._recognised = set(_IGNORED)
+        self._warnings: defaultdict[str, list[str]] = defaultdict(list)
+
+    @property
+    def warnings(self) -> dict[str, dict[str, str]]:
+        """The warnings so far, by module, as they stand in an answer."""
+        return {module: {"warnings": "\n".join(lines)} for module, lines in self._warnings.items()}
+
+    def warn(self, module: str, text: str) -> None:
+        """Add a warning about one module's parameters."""
+        self._warnings[module].append(text)
+
+    def warn_of_others(self) -> None:
+        """Warn of every parameter that nothing has read."""
+        if others := sorted(self._values.keys() - self._recognised):
+            noun = "parameter" if len(others) == 1 else "parameters"
+            self.warn("main", f"Unrecognized {noun}: {', '.join(others)}.")
+
+    def given(self, *names: str) -> list[str]:
+        """Return those of the names that the request has."""
+        return [name for name in names if name in self._values]
+
+    def text(self, name: str) -> str | None:
+        """Return a parameter as it is, or None."""
+        self._recognised.add(name)
+        return self._values.get(name)
+
+    def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str:
+        """Return a parameter that must be one of the choices; without a default it must be there.
+
+        :raises ApiError: ``missingparam`` or ``badvalue``.
+        """
+        value = self.text(name)
+        if value is None:
+            value = default
+        if value is None:
+            raise ApiError("missingparam", f'The "{name}" parameter must be set.')
+        if value not in choices:
+            raise ApiError("badvalue", f'Unrecognized value for parameter "{name}": {value}.')
+        return value
+
+    def values(self, name: str, default: str = "") -> list[str]:
+        """Return the values of a parameter that takes several, each once, in their order.
+
+        :raises ApiError: ``toomanyvalues`` over 50.
+        """
+        joined = self.text(name)
+        if joined is None:
+            joined = default
+        separator = "\x1f" if joined.startswith("\x1f") else "|"
+        values = list(dict.fromkeys(joined.removeprefix("\x1f").split(separator))) if joined else []
+        if len(values) > MAX_VALUES:
+            raise ApiError(
+                "toomanyvalues",
+                f'Too many values supplied for parameter "{name}". The limit is {MAX_VALUES}.',
+                parameter=name,
+                limit=MAX_VALUES,
+                lowlimit=MAX_VALUES,
+                highlimit=_HIGH_MAX_VALUES,
+            )
+        return values
+
+    def known_values(self, module: str, name: str, choices: Collection[str], default: str = "") -> set[str]:
+        """Return the values of a parameter that are among the choices; warn of the others."""
+        values = self.values(name, default)
+        if unknown := [value for value in values if value not in choices]:
+            noun = "value" if len(unknown) == 1 else "values"
+            self.warn(module, f'Unrecognized {noun} for parameter "{name}": {", ".join(unknown)}')
+        return {value for value in values if value in choices}
+
+    def integers(self, name: str) -> list[int]:
+        """Return the values of a parameter that takes several whole numbers.
+
+        :raises ApiError: ``toomanyvalues`` or ``badinteger``.
+        """
+        return [_integer(name, value) for value in self.values(name)]
+
+    def integer(self, name: str) -> int | None:
+        """Return a whole number, or None.
+
+        :raises ApiError: ``badinteger``.
+        """
+        value = self.text(name)
+        return None if value is None else _integer(name, value)
+
+
+def whole_number(text: str) -> int:
+    """Return the number that a text writes in decimal.
+
+    :raises ValueError: if it writes none, or one that does not fit into 64 bits.
+    """
+    if not _WHOLE_NUMBER.fullmatch(text) or abs(number := int(text)) > _LARGEST:
+        raise ValueError("not a whole number of 64 bits")
+    return number
+
+
+def _integer(name: str, value: str) -> int:
+    try:
+        return whole_number(value)
+    except ValueError:
+        raise ApiError("badinteger", f'Invalid value "{value}" for integer parameter "{name}".') from None

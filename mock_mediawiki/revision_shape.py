@@ -1,0 +1,99 @@
+"""How ``prop=revisions`` shows a revision: what ``rvprop`` asks for, less what the wiki hides."""
+
+from typing import Any, Final
+
+from mock_mediawiki.history import History, Part, Revision, User, UserKind
+from mock_mediawiki.parameters import ApiError, Parameters
+
+MODULE: Final = "revisions"
+
+_PROPS: Final = (
+    "comment", "content", "contentmodel", "flags", "ids", "sha1", "size", "tags", "timestamp", "user", "userid",
+)  # fmt: skip
+_DEFAULT_PROPS: Final = "ids|timestamp|flags|comment|user"
+
+
+class RevisionShape:
+    """One request's ``rvprop`` and ``rvslots``.
+
+    :raises ApiError: if they ask for a slot that no revision here has.
+    """
+
+    def __init__(self, history: History, parameters: Parameters) -> None:
+        self._history = history
+        self._props = parameters.known_values(MODULE, "rvprop", _PROPS, _DEFAULT_PROPS)
+        self.has_content = "content" in self._props
+        slots = parameters.values("rvslots")
+        if slots and not {"main", "*"} & set(slots):
+            raise ApiError("badvalue", 'The only slot here is "main": rvslots=main.')
+        self._has_slots = bool(slots)
+        self._needs_slot = bool({"content", "contentmodel"} & self._props)
+        if self._needs_slot and not slots:
+            parameters.warn(
+                MODULE,
+                'Because "rvslots" was not specified, a legacy format has been used for the output. This format '
+                "is deprecated, and in the future the new format will always be used.",
+            )
+
+    def entry(self, revision: Revision) -> dict[str, Any]:
+        """Return a revision as an answer shows it, with its text if that was asked for."""
+        slot = self._main_slot(revision) if self._needs_slot else {}
+        facts: dict[str, dict[str, Any]] = {
+            "ids": {"revid": revision.rev_id, "parentid": revision.parent_id},
+            "flags": {"minor": revision.is_minor},
+            "timestamp": {"timestamp": revision.timestamp},
+            "size": {"size": revision.size or 0},
+            "sha1": {"sha1hidden": True}
+            if Part.TEXT in revision.hidden
+            else {"sha1": _hexadecimal(revision.sha1)},
+            "comment": {"commenthidden": True}
+            if Part.COMMENT in revision.hidden
+            else {"comment": revision.comment or ""},
+            "tags": {"tags": list(revision.tags)},
+        }
+        entry: dict[str, Any] = {}
+        for prop, shown in facts.items():
+            if prop in self._props:
+                entry |= shown
+        if {"user", "userid"} & self._props:
+            entry |= {"userhidden": True} if Part.USER in revision.hidden else self._author(revision.user)
+        if self._needs_slot:
+            entry |= {"slots": {"main": slot}} if self._has_slots else slot
+        marks = {"userhidden", "sha1hidden", "commenthidden", "texthidden"}
+        if revision.is_suppressed and marks & (entry.keys() | slot.keys()):
+            entry["suppressed"] = True
+        return entry
+
+    def _author(self, user: User | None) -> dict[str, Any]:
+        if user is None:  # a wiki always knows; an export may not
+            return {}
+        author: dict[str, Any] = {"user": user.name} if "user" in self._props else {}
+        if user.kind is UserKind.TEMPORARY:
+            author["temp"] = True
+        if user.kind is UserKind.ANONYMOUS:
+            author["anon"] = True
+        if "userid" in self._props:
+            author["userid"] = user.user_id
+        return author
+
+    def _main_slot(self, revision: Revision) -> dict[str, Any]:
+        slot: dict[str, Any] = {}
+        if "contentmodel" in self._props:
+            slot["contentmodel"] = revision.content_model
+        if not self.has_content:
+            return slot
+        if Part.TEXT in revision.hidden:
+            return slot | {"texthidden": True}
+        text = self._history.text(revision)
+        if text is None:
+            return slot | {"textmissing": True}
+        return slot | {
+            "contentmodel": revision.content_model,
+            "contentformat": revision.content_format,
+            "content": text,
+        }
+
+
+def _hexadecimal(sha1: str | None) -> str:
+    """Return a hash as the API shows it: hexadecimal, where events and tables have base 36."""
+    return "" if sha1 is None else f"{int(sha1, 36):040x}"

@@ -1,0 +1,165 @@
+"""Fit the network: what it learns from, how long, and how its logits become calibrated probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from revert_risk.artifact import Calibration
+from revert_risk.classifier import RevertRiskNetwork
+from revert_risk.encoding import Encoder
+from revert_risk.feature_table import FEATURES, Group
+from revert_risk.training.examples import TrainingError
+
+HIDDEN = 32
+_DROPOUT = 0.3
+_LEARNING_RATE = 2e-3
+_WEIGHT_DECAY = 0.05
+_BATCH = 256
+_EPOCHS = 60
+_PATIENCE = 10
+_MASKING = {
+    Group.WORDS: 0.05,
+    Group.REFERENCES: 0.2,
+    Group.MARKUP: 0.2,
+    Group.COMMENT: 0.2,
+    Group.EDIT: 0.2,
+    Group.USER: 0.2,
+    Group.PAGE: 0.3,
+}
+"""How often a group of facts is hidden during training, so that the model also does well without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Encoded edits with labels and weights, aligned."""
+
+    inputs: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+
+
+def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.float64]:
+    """Weigh edits so that both classes weigh `total` / 2: which file an edit is from then tells nothing.
+
+    Raise `TrainingError` if one of the classes is empty.
+    """
+    if labels.all() or not labels.any():
+        raise TrainingError("labels: expected edits of both classes in every part of the training data")
+    positive = labels.mean()
+    weights: NDArray[np.float64] = np.where(labels, 0.5 / positive, 0.5 / (1 - positive))
+    return weights * (total / len(labels))
+
+
+def fit_member(
+    encoder: Encoder, training: TrainingRows, validation: TrainingRows, seed: int
+) -> RevertRiskNetwork:
+    """Train one member, keeping the weights of the epoch with the least loss on the validation rows."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _fit(encoder, training, validation, generator)
+
+
+def _fit(
+    encoder: Encoder, training: TrainingRows, validation: TrainingRows, generator: torch.Generator
+) -> RevertRiskNetwork:
+    network = RevertRiskNetwork(
+        encoder.width, 2 * len(encoder.core), hidden=HIDDEN, members=1, dropout=_DROPOUT
+    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    columns, rates = _masking(encoder)
+    inputs, labels, weights = _tensors(training)
+    best, best_loss, waited = _state(network), float("inf"), 0
+    for _ in range(_EPOCHS):
+        network.train()
+        for batch in torch.split(torch.randperm(len(inputs), generator=generator), _BATCH):
+            hidden = torch.rand(len(batch), len(rates), generator=generator, dtype=torch.float64) < rates
+            visible = 1.0 - (hidden.to(torch.float64) @ columns).clamp(max=1.0)
+            loss = _loss(network, inputs[batch] * visible, labels[batch], weights[batch])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            loss_value = float(_loss(network, *_tensors(validation)))
+        if loss_value < best_loss - 1e-5:
+            best, best_loss, waited = _state(network), loss_value, 0
+        else:
+            waited += 1
+            if waited >= _PATIENCE:
+                break
+    network.load_state_dict(best)
+    return network.eval()
+
+
+def join(members: Sequence[RevertRiskNetwork], encoder: Encoder) -> RevertRiskNetwork:
+    """Put members side by side into the one network that is served."""
+    network = RevertRiskNetwork(encoder.width, 2 * len(encoder.core), hidden=HIDDEN, members=len(members))
+    states = [member.state_dict() for member in members]
+    network.load_state_dict({name: torch.cat([state[name] for state in states]) for name in states[0]})
+    return network.eval()
+
+
+def logits_of(network: RevertRiskNetwork, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logits of encoded edits, before calibration."""
+    with torch.inference_mode():
+        logits: NDArray[np.float64] = network(torch.from_numpy(inputs)).numpy()
+    return logits
+
+
+def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate: float) -> Calibration:
+    """Fit a slope and an offset (Platt) to held-out logits, as if `base_rate` of the edits were positive.
+
+    Each class is weighed to its share at the base rate. That corrects the share of positives, which a
+    balanced sample has by construction, and takes how edits of each class look as the sample has it.
+    """
+    positive = labels.mean()
+    weights = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
+    slope, offset = 1.0, 0.0
+    for _ in range(50):  # Newton's method on a convex function of two variables
+        probabilities = 1.0 / (1.0 + np.exp(-(slope * logits + offset)))
+        residual = weights * (probabilities - labels)
+        curvature = weights * probabilities * (1 - probabilities)
+        gradient = np.array([(residual * logits).sum(), residual.sum()])
+        hessian = np.array(
+            [
+                [(curvature * logits**2).sum(), (curvature * logits).sum()],
+                [(curvature * logits).sum(), curvature.sum()],
+            ]
+        )
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
+        slope, offset = slope - float(step[0]), offset - float(step[1])
+        if np.abs(step).max() < 1e-10:  # noqa: PLR2004 - far below what six decimals show
+            break
+    return Calibration(slope=slope, offset=offset, base_rate=base_rate)
+
+
+def _masking(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which inputs each group hides, shape (groups, inputs), and how often, shape (groups,)."""
+    groups = {feature.name: feature.group for feature in FEATURES}
+    core = [groups[scale.name] for scale in encoder.core]
+    inputs = [*core, *core, *(groups[scale.name] for scale in encoder.additive)]
+    columns = torch.tensor([[group is each for each in inputs] for group in _MASKING], dtype=torch.float64)
+    return columns, torch.tensor(list(_MASKING.values()), dtype=torch.float64)
+
+
+def _tensors(rows: TrainingRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return (
+        torch.from_numpy(rows.inputs),
+        torch.from_numpy(rows.labels.astype(np.float64)),
+        torch.from_numpy(rows.weights / rows.weights.mean()),
+    )
+
+
+def _loss(
+    network: RevertRiskNetwork, inputs: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(network(inputs), labels, weights)
+
+
+def _state(network: RevertRiskNetwork) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}

@@ -1,0 +1,40 @@
+"""An aiohttp application on a loopback port, in a thread and an event loop of its own.
+
+A fixture of any scope can start it, and a program in another process can talk to it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+
+@contextmanager
+def serving(app: web.Application) -> Iterator[str]:
+    """Serve an application while the context lasts, and yield its base URL."""
+    loop = asyncio.new_event_loop()
+    started: "asyncio.Future[str]" = asyncio.Future(loop=loop)
+    stop = asyncio.Event()
+    url = threading.Event()
+
+    async def run() -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        started.set_result(f"http://{host}:{port}")
+        url.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    url.wait()
+    try:
+        yield started.result()
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

@@ -1,0 +1,319 @@
+"""What only the mock can show: where accepted events went, what was refused, and who called."""
+
+import asyncio
+import copy
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from mock_eventgate import Options, listening
+
+ONE = "mediawiki.page_revert_risk_prediction_change.v1"
+OTHER = "mediawiki.page_revert_risk_multilingual_prediction_change.v1"
+ERRORS = "eventgate.error.validation"
+
+
+def prediction(stream: str = ONE, wiki_id: str = "nnwiki", **changes: Any) -> dict[str, Any]:
+    """Return a small valid prediction event."""
+    return {
+        "$schema": "/mediawiki/page/prediction_classification_change/1.3.0",
+        "changelog_kind": "update",
+        "dt": "2026-01-31T12:00:00Z",
+        "meta": {
+            "stream": stream,
+            "dt": "2026-01-31T12:00:01.250Z",
+            "id": "id-1",
+            "domain": "nn.wikipedia.org",
+        },
+        "page": {"namespace_id": 0, "page_id": 12, "page_title": "Fjell", "is_redirect": False},
+        "page_change_kind": "edit",
+        "revision": {"rev_id": 345, "rev_dt": "2026-01-31T12:00:00Z"},
+        "wiki_id": wiki_id,
+        **changes,
+    }
+
+
+INVALID = prediction(wiki_id=5)  # type: ignore[arg-type]  # invalid on purpose
+
+
+class Gate:
+    """A running mock, as a client sees it."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.session = session
+        self.url = url
+
+    async def post(self, events: Any, query: str = "", **headers: str) -> int:
+        """Post events and return the status."""
+        url = f"{self.url}/v1/events{query}"
+        async with self.session.post(url, json=events, headers=headers) as answer:
+            await answer.read()
+            return answer.status
+
+    async def read(self, path: str, status: int = 200) -> Any:
+        """Return the JSON at a /_mock path."""
+        async with self.session.get(f"{self.url}/_mock/{path}") as answer:
+            assert answer.status == status
+            return await answer.json()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Yield a client session that is not counted: it only reads back."""
+    async with aiohttp.ClientSession(headers={"User-Agent": "tests/1.0"}) as client:
+        yield client
+
+
+@pytest.fixture
+async def gate(session: aiohttp.ClientSession) -> AsyncIterator[Gate]:
+    """Yield a running mock EventGate."""
+    async with listening() as url:
+        yield Gate(session, url)
+
+
+async def test_topic_offset_and_timestamp(gate: Gate) -> None:
+    """An accepted event lies in the topic of its datacentre and stream, at meta.dt, without a key."""
+    event = prediction()
+    event["meta"]["request_id"] = "r"
+    await gate.post([event, event])
+    stored = (await gate.read("events"))["events"]
+    assert [item.pop("received")[:2] for item in stored] == ["20", "20"]
+    assert stored == [
+        {
+            "sequence": offset + 1,
+            "topic": f"eqiad.{ONE}",
+            "partition": 0,
+            "offset": offset,
+            "timestamp": 1_769_860_801_250,
+            "key": None,
+            "event": event,
+        }
+        for offset in (0, 1)
+    ]
+
+
+async def test_datacentre(session: aiohttp.ClientSession) -> None:
+    """The topic's prefix is the datacentre that the gate stands in."""
+    async with listening(options=Options(datacentre="codfw")) as url:
+        gate = Gate(session, url)
+        await gate.post(prediction())
+        assert (await gate.read("events"))["events"][0]["topic"] == f"codfw.{ONE}"
+
+
+async def test_filters(gate: Gate) -> None:
+    """Events can be asked for by stream, wiki and first offset."""
+    await gate.post([prediction(), prediction(OTHER), prediction(wiki_id="svwiki"), prediction()])
+
+    async def found(query: str) -> list[tuple[str, int]]:
+        events = (await gate.read(f"events?{query}"))["events"]
+        return [(item["event"]["wiki_id"], item["offset"]) for item in events]
+
+    assert await found(f"stream={ONE}") == [("nnwiki", 0), ("svwiki", 1), ("nnwiki", 2)]
+    assert await found(f"stream={OTHER}") == [("nnwiki", 0)]
+    assert await found(f"stream={ONE}&wiki_id=nnwiki") == [("nnwiki", 0), ("nnwiki", 2)]
+    assert await found(f"stream={ONE}&offset=1") == [("svwiki", 1), ("nnwiki", 2)]
+    assert await found("stream=no.such") == []
+
+
+async def test_following(gate: Gate) -> None:
+    """A reader that passes next_after on as after sees every event once, whatever its limit."""
+    await gate.post([prediction(wiki_id=f"w{number}") for number in range(5)])
+    seen: list[str] = []
+    after = 0
+    for _ in range(4):
+        page = await gate.read(f"events?limit=2&after={after}")
+        seen += [item["event"]["wiki_id"] for item in page["events"]]
+        after = page["next_after"]
+    assert seen == ["w0", "w1", "w2", "w3", "w4"]
+    await gate.post(prediction(wiki_id="w5"))
+    assert [item["event"]["wiki_id"] for item in (await gate.read(f"events?after={after}"))["events"]] == [
+        "w5"
+    ]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=10001", "after=-1", "offset=1.5", "offset="])
+async def test_bad_query(gate: Gate, query: str) -> None:
+    """A bad parameter is refused by name."""
+    answer = await gate.read(f"events?{query}", status=400)
+    assert answer["error"].startswith(f"{query.partition('=')[0]}: expected an integer from ")
+
+
+async def test_only_the_valid_ones_are_produced(gate: Gate) -> None:
+    """Of a mixed request the valid events are produced and the others kept as refused, with reasons."""
+    assert await gate.post([INVALID, prediction(), {"no": "schema"}]) == 207
+    assert [item["event"]["wiki_id"] for item in (await gate.read(f"events?stream={ONE}"))["events"]] == [
+        "nnwiki"
+    ]
+    refused = (await gate.read("refused"))["events"]
+    assert [(item["stream"], item["entry"]["status"]) for item in refused] == [
+        (ONE, "invalid"),
+        (None, "error"),
+    ]
+    assert refused[0]["entry"]["context"]["errorsText"] == "'.wiki_id' should be string"
+    assert refused[1]["entry"]["event"] == {"no": "schema"}
+
+
+async def test_hasty(gate: Gate) -> None:
+    """A hasty answer says nothing, but the valid events are produced all the same."""
+    assert await gate.post([INVALID, prediction()], "?hasty=true") == 202
+    stats = await gate.read("stats")
+    assert (stats["accepted"], stats["refused"], stats["hasty"]) == ({ONE: 1}, {ONE: 1}, {ONE: 2})
+
+
+async def test_error_stream(gate: Gate) -> None:
+    """An event that fails validation also appears on the error stream, as a valid /error/1.0.0 event."""
+    event = copy.deepcopy(INVALID)
+    event["meta"] |= {"uri": "not a uri", "request_id": "r-1"}
+    await gate.post(event)
+    (stored,) = (await gate.read(f"events?stream={ERRORS}"))["events"]
+    assert stored["topic"] == f"eqiad.{ERRORS}"
+    error = stored["event"]
+    assert json.loads(error.pop("raw_event")) == event
+    assert (
+        error.pop("meta").items()
+        >= {"domain": "nn.wikipedia.org", "request_id": "r-1", "stream": ERRORS}.items()
+    )
+    assert error == {
+        "$schema": "/error/1.0.0",
+        "emitter_id": "mock-eventgate",
+        "error_type": "ValidationError",
+        "errored_schema_uri": "/mediawiki/page/prediction_classification_change/1.3.0",
+        "errored_stream_name": ONE,
+        "message": "'.meta.uri' should match format \"uri-reference\", '.wiki_id' should be string",
+    }
+
+
+async def test_only_invalid_events_reach_the_error_stream(gate: Gate) -> None:
+    """An event for a stream that is not configured appears on no stream."""
+    assert await gate.post(prediction("no.such.stream")) == 500
+    assert (await gate.read("events"))["events"] == []
+
+
+async def test_readiness_probe(gate: Gate) -> None:
+    """The probe's test event goes the whole way."""
+    async with gate.session.get(f"{gate.url}/v1/_test/events") as answer:
+        assert (answer.status, answer.reason) == (201, "All 1 out of 1 events were accepted.")
+    (stored,) = (await gate.read("events"))["events"]
+    assert stored["topic"] == "eqiad.eventgate.test.event"
+
+
+async def test_one_connection_for_500_events(gate: Gate) -> None:
+    """Connections and User-Agents are counted: one client that keeps its connection shows as one."""
+    connector = aiohttp.TCPConnector(limit=1)
+    async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": "producer/1.0"}) as producer:
+        client = Gate(producer, gate.url)
+        await asyncio.gather(*(client.post(prediction()) for _ in range(500)))
+        stats = await gate.read("stats")
+    assert stats["connections"] == 1
+    assert stats["user_agents"] == {"producer/1.0": 500}
+    assert stats["requests"] == 500
+    assert stats["answers"] == {"201": 500}
+    assert stats["accepted"] == {ONE: 500}
+
+
+async def test_connections_are_counted(gate: Gate) -> None:
+    """A client that closes its connection after each request shows as many."""
+    for _ in range(3):
+        assert await gate.post(prediction(), Connection="close") == 201
+    assert (await gate.read("stats"))["connections"] == 3
+
+
+async def test_user_agents_are_bounded(gate: Gate) -> None:
+    """However many names clients give themselves, a bounded number is kept."""
+    for number in range(105):
+        await gate.post(prediction(), **{"User-Agent": f"agent/{number}"})
+    agents = (await gate.read("stats"))["user_agents"]
+    assert len(agents) == 101
+    assert agents["(other)"] == 5
+
+
+async def test_unconfigured_streams_are_counted_as_one(gate: Gate) -> None:
+    """Made-up stream names do not become names of counters."""
+    await gate.post([prediction("no.such"), prediction("neither"), prediction(5)])  # type: ignore[arg-type]  # invalid on purpose
+    assert (await gate.read("stats"))["refused"] == {"(unconfigured)": 3}
+
+
+async def test_memory_is_bounded(session: aiohttp.ClientSession) -> None:
+    """The oldest events make room, and the reader is told how many it missed."""
+    async with listening(options=Options(max_events=3)) as url:
+        gate = Gate(session, url)
+        await gate.post([prediction(wiki_id=f"w{number}") for number in range(5)])
+        page = await gate.read("events")
+        assert [item["offset"] for item in page["events"]] == [2, 3, 4]
+        assert page["dropped"] == 2
+        assert (await gate.read("stats"))["events"] == {"stored": 3, "dropped": 2}
+
+
+async def test_reset(gate: Gate) -> None:
+    """A reset forgets events, refusals and counts; offsets begin again."""
+    await gate.post([prediction(), INVALID])
+    async with gate.session.delete(f"{gate.url}/_mock/events") as answer:
+        assert answer.status == 204
+    assert (await gate.read("events"))["events"] == []
+    assert (await gate.read("refused"))["events"] == []
+    stats = await gate.read("stats")
+    assert (stats["requests"], stats["accepted"], stats["refused"]) == (0, {}, {})
+    await gate.post(prediction())
+    assert (await gate.read("events"))["events"][0]["offset"] == 0
+
+
+async def test_stream_config_file(session: aiohttp.ClientSession, tmp_path: Path) -> None:
+    """A configuration file replaces the default streams and may give an event a key."""
+    path = tmp_path / "streams.yaml"
+    title = "mediawiki/page/prediction_classification_change"
+    path.write_text(f"mine: {{schema_title: {title}, message_key_fields: {{page: page.page_id}}}}")
+    async with listening(options=Options(stream_config=path)) as url:
+        gate = Gate(session, url)
+        assert await gate.post(prediction()) == 500
+        assert await gate.post(prediction("mine")) == 201
+        assert (await gate.read("events"))["events"][0]["key"] == {"page": 12}
+
+
+async def test_index(gate: Gate) -> None:
+    """The index lists what can be read."""
+    assert "/_mock/events" in await gate.read("")
+
+
+async def test_bodies_that_are_read_as_javascript_reads_them(gate: Gate) -> None:
+    """UTF-16, a byte order mark and broken UTF-8 are text to EventGate."""
+    text = json.dumps(prediction())
+    for data, charset in (
+        (text.encode("utf-16"), "utf-16"),
+        (b"\xef\xbb\xbf" + text.encode(), "utf-8"),
+        (text.encode().replace(b"Fjell", b"Fj\xffll"), "utf-8"),
+    ):
+        headers = {"Content-Type": f"application/json; charset={charset}"}
+        async with gate.session.post(f"{gate.url}/v1/events", data=data, headers=headers) as answer:
+            assert answer.status == 201
+    titles = [item["event"]["page"]["page_title"] for item in (await gate.read("events"))["events"]]
+    assert titles == ["Fjell", "Fjell", "Fj\ufffdll"]
+
+
+@pytest.mark.parametrize("depth", [300, 5000])
+async def test_deep_nesting(gate: Gate, depth: int) -> None:
+    """JSON nested deeper than can be echoed is refused like other bodies that cannot be read."""
+    data = b"[" * depth + b"]" * depth
+    headers = {"Content-Type": "application/json"}
+    async with gate.session.post(f"{gate.url}/v1/events", data=data, headers=headers) as answer:
+        assert answer.status == 500
+        assert (await answer.json())["type"] == "internal_error"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "detail"),
+    [
+        ("gzip", b"not gzip at all", "incorrect header check"),
+        ("gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "unexpected end of file"),
+        ("br", b"x", 'unsupported content encoding "br"'),
+    ],
+)
+async def test_broken_compression(gate: Gate, encoding: str, data: bytes, detail: str) -> None:
+    """A body that cannot be decompressed is answered in EventGate's way, not with aiohttp's page."""
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    async with gate.session.post(f"{gate.url}/v1/events", data=data, headers=headers) as answer:
+        assert answer.status == 500
+        assert (await answer.json())["detail"] == detail

@@ -1,0 +1,407 @@
+"""The Action API of the mock, asked over a real socket."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import aiohttp
+import pytest
+
+ALL = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
+
+
+class Wiki(Protocol):
+    """The running mock of the fixtures."""
+
+    address: str
+    client: aiohttp.ClientSession
+
+    async def query(self, host: str = ..., **params: str) -> dict[str, Any]:
+        """Ask ``action=query`` of a wiki."""
+
+
+async def revisions(wiki: Wiki, **params: str) -> list[int]:
+    """Return the ids of the revisions that a query shows, page by page."""
+    answer = await wiki.query(prop="revisions", **params)
+    return [revision["revid"] for page in answer["query"]["pages"] for revision in page.get("revisions", [])]
+
+
+async def test_one_request_brings_a_revision_and_its_parent(wiki: Wiki) -> None:
+    """Two revisions of a page come under that page, by id, with every property asked for."""
+    answer = await wiki.query(prop="revisions", revids="102|101", rvprop=ALL, rvslots="main")
+
+    assert answer == {
+        "batchcomplete": True,
+        "query": {
+            "pages": [
+                {
+                    "pageid": 10,
+                    "ns": 0,
+                    "title": "Apfelbaum im Garten",
+                    "revisions": [
+                        {
+                            "revid": 101,
+                            "parentid": 100,
+                            "minor": False,
+                            "user": "203.0.113.5",
+                            "anon": True,
+                            "userid": 0,
+                            "timestamp": "2026-08-01T11:00:00Z",
+                            "size": 14,
+                            "sha1": "1775c670eac558acca9d3d0549048a72690d384b",
+                            "slots": {
+                                "main": {
+                                    "contentmodel": "wikitext",
+                                    "contentformat": "text/x-wiki",
+                                    "content": "Kein Birnbaum.",
+                                }
+                            },
+                            "comment": "",
+                            "tags": [],
+                        },
+                        {
+                            "revid": 102,
+                            "parentid": 101,
+                            "minor": True,
+                            "user": "Ada",
+                            "userid": 7,
+                            "timestamp": "2026-08-01T12:00:00Z",
+                            "size": 14,
+                            "sha1": "cda390bf246db9c08d92b2af2fcd825216c1bab1",
+                            "slots": {
+                                "main": {
+                                    "contentmodel": "wikitext",
+                                    "contentformat": "text/x-wiki",
+                                    "content": "Ein Apfelbaum.",
+                                }
+                            },
+                            "comment": "",
+                            "tags": [],
+                        },
+                    ],
+                }
+            ]
+        },
+    }
+
+
+async def test_missing_revisions_are_badrevids(wiki: Wiki) -> None:
+    """A revision that does not exist is named, whatever else was found."""
+    answer = await wiki.query(prop="revisions", revids="101|4711|0")
+
+    assert answer["query"]["badrevids"] == {
+        "4711": {"revid": 4711, "missing": True},
+        "0": {"revid": 0, "missing": True},
+    }
+    assert len(answer["query"]["pages"]) == 1
+    only = await wiki.query(prop="revisions", revids="4711")
+    assert only == {
+        "batchcomplete": True,
+        "query": {"badrevids": {"4711": {"revid": 4711, "missing": True}}},
+    }
+
+
+async def test_hidden_parts_are_marked_and_absent(wiki: Wiki) -> None:
+    """Hidden text, user and comment are said to be hidden; suppression is said of what is shown as hidden."""
+    answer = await wiki.query(prop="revisions", revids="200|201|202", rvprop=ALL, rvslots="main")
+
+    text_hidden, all_hidden, open_one = answer["query"]["pages"][0]["revisions"]
+    assert text_hidden["slots"] == {"main": {"contentmodel": "wikitext", "texthidden": True}}
+    assert text_hidden["sha1hidden"] is True
+    assert (text_hidden["user"], text_hidden["comment"], text_hidden["size"]) == ("Ada", "c", 6)
+    assert "sha1" not in text_hidden
+    assert "suppressed" not in text_hidden
+    assert {name for name, value in all_hidden.items() if value is True} == {
+        "userhidden",
+        "sha1hidden",
+        "commenthidden",
+        "suppressed",
+    }
+    assert not {"user", "userid", "anon", "comment", "sha1"} & all_hidden.keys()
+    assert (open_one["user"], open_one["temp"], open_one["userid"]) == ("~2026-10011-01", True, 9)
+    bare = await wiki.query(prop="revisions", revids="201", rvprop="ids|timestamp")
+    assert bare["query"]["pages"][0]["revisions"] == [
+        {"revid": 201, "parentid": 200, "timestamp": "2026-08-02T10:00:00Z"}
+    ]
+
+
+async def test_info_tells_of_the_page_as_it_is_now(wiki: Wiki) -> None:
+    """prop=info gives model, language, latest revision, length, and marks for redirects and new pages."""
+    answer = await wiki.query(prop="info", pageids="11|12|99")
+
+    assert answer["query"]["pages"] == [
+        {"pageid": 99, "missing": True},
+        {
+            "pageid": 11,
+            "ns": 0,
+            "title": "Verborgenes",
+            "contentmodel": "wikitext",
+            "pagelanguage": "de",
+            "touched": "2026-08-04T10:00:00Z",
+            "lastrevid": 203,
+            "length": 28,
+            "redirect": True,
+        },
+        {
+            "pageid": 12,
+            "ns": 2,
+            "title": "Benutzer:Ada/common.css",
+            "contentmodel": "css",
+            "pagelanguage": "de",
+            "touched": "2026-08-01T10:00:00Z",
+            "lastrevid": 300,
+            "length": 4,
+            "new": True,
+        },
+    ]
+
+
+async def test_titles_are_normalised_and_may_be_missing(wiki: Wiki) -> None:
+    """Underscores and a small first letter are accepted and reported."""
+    answer = await wiki.query(prop="revisions", titles="apfelbaum_im_Garten|Nirgends", rvprop="ids")
+
+    assert answer["query"] == {
+        "normalized": [{"fromencoded": False, "from": "apfelbaum_im_Garten", "to": "Apfelbaum im Garten"}],
+        "pages": [
+            {"ns": 0, "title": "Nirgends", "missing": True},
+            {
+                "pageid": 10,
+                "ns": 0,
+                "title": "Apfelbaum im Garten",
+                "revisions": [{"revid": 102, "parentid": 101}],
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"titles": "Verborgenes"}, [203]),
+        ({"pageids": "10|11"}, [102, 203]),
+        ({"pageids": "11", "rvlimit": "max"}, [203, 202, 201, 200]),
+        ({"pageids": "11", "rvdir": "newer"}, [200, 201, 202, 203]),
+        ({"pageids": "11", "rvlimit": "2"}, [203, 202]),
+        ({"pageids": "11", "rvstartid": "202"}, [202, 201, 200]),
+        ({"pageids": "11", "rvendid": "202"}, [203, 202]),
+        ({"pageids": "11", "rvdir": "newer", "rvstartid": "201", "rvendid": "202"}, [201, 202]),
+        ({"pageids": "11", "rvstartid": "201", "rvendid": "202"}, []),
+        ({"pageids": "99", "rvlimit": "5"}, []),
+    ],
+)
+async def test_a_page_s_history_is_listed(wiki: Wiki, params: dict[str, str], expected: list[int]) -> None:
+    """Without list options the latest revision comes, with them the page's history between the bounds."""
+    assert await revisions(wiki, **params) == expected
+
+
+async def test_a_long_history_is_continued(wiki: Wiki) -> None:
+    """rvcontinue leads from batch to batch, without gaps or repetition, and info is given once."""
+    params = {"prop": "revisions|info", "pageids": "11", "rvlimit": "2", "rvprop": "ids"}
+    first = await wiki.query(**params)
+    second = await wiki.query(**params, **first["continue"])
+
+    assert first["continue"] == {"rvcontinue": "20260802100000|201", "continue": "||info"}
+    assert "batchcomplete" not in first
+    assert [revision["revid"] for revision in first["query"]["pages"][0]["revisions"]] == [203, 202]
+    assert [revision["revid"] for revision in second["query"]["pages"][0]["revisions"]] == [201, 200]
+    assert second["batchcomplete"] is True
+    assert "lastrevid" in first["query"]["pages"][0]
+    assert "lastrevid" not in second["query"]["pages"][0]
+
+
+@pytest.mark.parametrize(
+    ("params", "mark"),
+    [({"revids": "101|102"}, "102"), ({"pageids": "10|11"}, "11|203")],
+)
+async def test_what_exceeds_the_result_limit_is_continued(
+    start_wiki: Callable[[int], Awaitable[Wiki]], params: dict[str, str], mark: str
+) -> None:
+    """An answer over the size limit ends early with a warning, but always brings a revision."""
+    wiki = await start_wiki(10)
+    ask = {"prop": "revisions", "rvprop": "ids|content", "rvslots": "main", **params}
+
+    first = await wiki.query(**ask)
+    second = await wiki.query(**ask, **first["continue"])
+
+    assert first["continue"] == {"rvcontinue": mark, "continue": "||"}
+    assert "larger than the limit of 10 bytes" in first["warnings"]["result"]["warnings"]
+    shown = [
+        [revision["revid"] for page in answer["query"]["pages"] for revision in page.get("revisions", [])]
+        for answer in (first, second)
+    ]
+    assert [len(ids) for ids in shown] == [1, 1]
+    assert shown[0] != shown[1]
+    assert second["batchcomplete"] is True
+
+
+async def test_users_are_listed_with_what_is_asked_for(wiki: Wiki) -> None:
+    """list=users tells edit count, registration and groups of accounts, and who is missing."""
+    answer = await wiki.query(
+        list="users", ususers="Ada|~2026-10011-01|Niemand", usprop="editcount|registration|groups"
+    )
+
+    assert answer == {
+        "batchcomplete": True,
+        "query": {
+            "users": [
+                {
+                    "userid": 7,
+                    "name": "Ada",
+                    "editcount": 900,
+                    "registration": "2019-01-01T00:00:00Z",
+                    "groups": ["editor", "*", "user", "autoconfirmed"],
+                },
+                {
+                    "userid": 9,
+                    "name": "~2026-10011-01",
+                    "editcount": 1,
+                    "registration": "2026-08-01T10:00:00Z",
+                    "groups": ["*", "temp"],
+                },
+                {"name": "Niemand", "missing": True},
+            ]
+        },
+    }
+
+
+async def test_without_rvslots_the_old_form_is_used(wiki: Wiki) -> None:
+    """Content without slots lies in the revision itself, with MediaWiki's warning."""
+    answer = await wiki.query(prop="revisions", revids="300", rvprop="content")
+
+    assert answer["query"]["pages"][0]["revisions"] == [
+        {"contentmodel": "css", "contentformat": "text/css", "content": "b {}"}
+    ]
+    assert "legacy format" in answer["warnings"]["revisions"]["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "info"),
+    [
+        ({"revids": "|".join(map(str, range(51)))}, "toomanyvalues", "The limit is 50."),
+        ({"revids": "12a"}, "badinteger", 'Invalid value "12a" for integer parameter "revids".'),
+        ({"revids": str(2**63)}, "badinteger", "for integer parameter"),
+        ({"revids": "1", "titles": "A"}, "invalidparammix", '"titles", "revids"'),
+        ({"revids": "101", "rvlimit": "5"}, "invalidparammix", '"revids" parameter may not be used'),
+        ({"pageids": "10|11", "rvlimit": "5"}, "invalidparammix", "single page"),
+        ({"pageids": "10", "rvstartid": "4711"}, "badid_rvstartid", 'parameter "rvstartid"'),
+        ({"pageids": "10", "rvlimit": "many"}, "badinteger", '"rvlimit"'),
+        ({"pageids": "10", "rvdir": "up"}, "badvalue", '"rvdir": up'),
+        ({"revids": "101", "rvcontinue": "x"}, "badcontinue", "Invalid continue param"),
+        ({"pageids": "10", "rvlimit": "1", "rvcontinue": "5"}, "badcontinue", "Invalid continue param"),
+        ({"revids": "101", "rvslots": "mediainfo"}, "badvalue", "rvslots=main"),
+        ({"action": "edit"}, "badvalue", '"action": edit'),
+        ({"formatversion": "1"}, "badvalue", '"formatversion": 1'),
+        ({"format": "xml"}, "badvalue", '"format": xml'),
+    ],
+)
+async def test_what_mediawiki_refuses_is_an_error_inside_http_200(
+    wiki: Wiki, params: dict[str, str], code: str, info: str
+) -> None:
+    """An error has a code, which the MediaWiki-API-Error header repeats, and words."""
+    answer = await wiki.query(**({"prop": "revisions"} | params))
+
+    assert answer.keys() == {"error", "servedby"}
+    assert answer["error"]["code"] == code
+    assert info in answer["error"]["info"]
+    assert "https://de.wikipedia.org/w/api.php" in answer["error"]["docref"]
+
+
+async def test_what_is_not_known_is_warned_of(wiki: Wiki) -> None:
+    """Unknown parameters and values do not fail a request, as in MediaWiki."""
+    answer = await wiki.query(
+        prop="revisions|pageimages",
+        revids="101",
+        rvprop="ids|parsetree",
+        rvlimitt="1",
+        maxlag="5",
+        uselang="de",
+    )
+
+    assert answer["warnings"] == {
+        "query": {"warnings": 'Unrecognized value for parameter "prop": pageimages'},
+        "revisions": {"warnings": 'Unrecognized value for parameter "rvprop": parsetree'},
+        "main": {"warnings": "Unrecognized parameter: rvlimitt."},
+    }
+    assert answer["query"]["pages"][0]["revisions"] == [{"revid": 101, "parentid": 100}]
+    clamped = await wiki.query(prop="revisions", pageids="10", rvlimit="9999")
+    assert '"9999" for parameter "rvlimit"' in clamped["warnings"]["revisions"]["warnings"]
+
+
+async def test_values_may_be_joined_by_the_unit_separator(wiki: Wiki) -> None:
+    """A list that begins with U+001F is separated by it."""
+    assert await revisions(wiki, revids="\x1f101\x1f102") == [101, 102]
+
+
+async def test_a_form_is_read_as_a_query(wiki: Wiki) -> None:
+    """A POST with a form is answered as the GET with the same parameters."""
+    form = {"action": "query", "format": "json", "formatversion": "2", "prop": "revisions", "revids": "101"}
+    async with wiki.client.post(
+        f"{wiki.address}/w/api.php", data=form, headers={"Host": "de.wikipedia.org"}
+    ) as response:
+        assert await response.json() == await wiki.query(prop="revisions", revids="101")
+        assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("host", "title"),
+    [
+        ("de.wikipedia.org", "Apfelbaum im Garten"),
+        ("DE.Wikipedia.org:8193", "Apfelbaum im Garten"),
+        ("zh-yue.wikipedia.org", "蘋果"),
+    ],
+)
+async def test_the_host_header_chooses_the_wiki(wiki: Wiki, host: str, title: str) -> None:
+    """The same page id means another page on another wiki; case and port do not matter."""
+    answer = await wiki.query(host, prop="info", pageids="10")
+
+    assert answer["query"]["pages"][0]["title"] == title
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:5", "localhost", "[::1]:8193"])
+async def test_a_loopback_host_means_the_default_wiki(wiki: Wiki, host: str) -> None:
+    """Where nobody names a wiki, the history's own default answers."""
+    answer = await wiki.query(host, prop="info", pageids="1")
+
+    assert answer["query"]["pages"][0]["title"] == "Tree"
+
+
+@pytest.mark.parametrize(
+    "host", ["wikipedia.org.evil.example", "de.wikipedia.org.", "", "[", "de.m.wikipedia.org"]
+)
+async def test_an_unknown_host_has_no_wiki(wiki: Wiki, host: str) -> None:
+    """A host that is no wiki's gets a page with status 404, not JSON."""
+    async with wiki.client.get(f"{wiki.address}/w/api.php", headers={"Host": host}) as response:
+        assert response.status == 404
+        assert response.content_type == "text/html"
+        assert "No wiki found" in await response.text()
+
+
+async def test_what_was_asked_can_be_read_back(wiki: Wiki) -> None:
+    """Requests, connections, hosts and user agents are counted, parameters kept, and all is forgotten on demand."""
+    await wiki.query(prop="revisions", revids="101")
+    await wiki.query("en.wikipedia.org", prop="info", titles="Tree")
+    async with (
+        aiohttp.ClientSession() as other,
+        other.get(
+            f"{wiki.address}/w/api.php", headers={"Host": "x.example", "User-Agent": "other"}
+        ) as response,
+    ):
+        assert response.status == 404
+
+    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
+        assert await response.json() == {
+            "requests": 3,
+            "connections": 2,
+            "hosts": {"de.wikipedia.org": 1, "en.wikipedia.org": 1, "x.example": 1},
+            "user_agents": {"tester/1.0": 2, "other": 1},
+        }
+    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
+        kept = await response.json()
+    assert [entry["host"] for entry in kept] == ["de.wikipedia.org", "en.wikipedia.org", "x.example"]
+    assert kept[0]["params"]["revids"] == "101"
+
+    async with wiki.client.delete(f"{wiki.address}/_mock/requests") as response:
+        assert response.status == 204
+    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
+        assert await response.json() == {"requests": 0, "connections": 0, "hosts": {}, "user_agents": {}}
+    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
+        assert await response.json() == []

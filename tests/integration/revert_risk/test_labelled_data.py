@@ -1,0 +1,149 @@
+"""The labelled files themselves: readers, a quick training run, and the shipped model's figures."""
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from revert_risk.artifact import load_metadata, shipped
+from revert_risk.classifier import TorchClassifier
+from revert_risk.feature_table import FEATURES, Group
+from revert_risk.features import extract
+from revert_risk.training import labelled_edits
+from revert_risk.training.examples import LEAKS, Dataset, Example, TrainingError
+from revert_risk.training.history import scorable_revisions
+from revert_risk.training.train import train, train_on
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
+NAME = "revertrisk-language-agnostic"
+
+needs_data = pytest.mark.skipif(
+    not DATA.is_dir(), reason="the labelled edits are not at ../shared/data/edits"
+)
+
+
+@pytest.fixture(scope="module")
+def english() -> Dataset:
+    """Read the English edits of 2009."""
+    return labelled_edits.read_normalised_vandalism(DATA / "vandalism_en_2009.jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def history() -> Dataset:
+    """Read the first labelled edits of the exported page."""
+    export = DATA / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
+    with gzip.open(DATA / "anarchism_enwiki_history.jsonl.gz") as lines:
+        labels = {row["rev_id"]: bool(row["label"]) for row in map(json.loads, islice(lines, 1500))}
+    revisions = islice(scorable_revisions(export, wiki_id="enwiki", language="en"), 1000)
+    examples = [
+        Example(
+            features=extract(revision),
+            label=labels[revision.rev_id],
+            page=title,
+            user=user,
+            wiki_id="enwiki",
+            is_anonymous=revision.user.kind.is_anonymous,
+        )
+        for revision, user, title in revisions
+        if revision.rev_id in labels
+    ]
+    return Dataset("history", "history.jsonl.gz", "0" * 64, tuple(examples))
+
+
+@needs_data
+def test_what_a_file_cannot_give_is_unknown(english: Dataset) -> None:
+    """The stripped text of 2009 says nothing of structure, edit counts or ages, for any of its edits."""
+    assert len(english.examples) == 3959
+    assert english.labels.sum() == 1998
+    for feature in FEATURES:
+        if feature.group in {Group.MARKUP, Group.USER_HISTORY, Group.PARENT, Group.TAGS, Group.EDIT}:
+            assert all(each.features.values[feature.name] is None for each in english.examples), feature.name
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("file", "reader"),
+    [
+        ("vandalism_en_2009.jsonl.gz", labelled_edits.read_normalised_vandalism),
+        ("vandalism_en_natural_rate.jsonl.gz", labelled_edits.read_raw_vandalism),
+        ("revert_multilingual_dev.jsonl.gz", labelled_edits.read_multilingual_reverts),
+    ],
+)
+def test_no_reader_looks_at_what_came_after_the_edit(
+    tmp_path: Path, file: str, reader: Callable[[Path], Dataset]
+) -> None:
+    """Taking the leaking fields out of a file changes no feature."""
+    with gzip.open(DATA / file) as lines:
+        rows = [json.loads(line) for line in islice(lines, 200)]
+    copies = {
+        "all": rows,
+        "without": [{key: value for key, value in row.items() if key not in LEAKS} for row in rows],
+    }
+    read = {}
+    for name, content in copies.items():
+        path = tmp_path / f"{name}.jsonl.gz"
+        path.write_bytes(gzip.compress("\n".join(map(json.dumps, content)).encode()))
+        read[name] = reader(path).examples
+    assert read["all"] == read["without"]
+
+
+@needs_data
+def test_training_learns_from_a_small_sample_and_repeats_itself(
+    english: Dataset, history: Dataset, tmp_path: Path
+) -> None:
+    """A few hundred edits teach well above chance, and the same seed gives the same artefact."""
+    sample = replace(english, examples=english.examples[::4])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        reports = [
+            train_on(
+                sample, history, evaluation_only=[], model_name=NAME, output_dir=tmp_path / folder, seed=3
+            )
+            for folder in ("first", "second")
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    assert reports[0].metadata == reports[1].metadata
+    for file in ("model.safetensors", "metadata.json", "MODEL_CARD.md"):
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+    held_out = reports[0].evaluations["vandalism_en_2009 (held out)"]
+    assert held_out.auc.low is not None
+    assert held_out.auc.low > 0.75
+    assert f"{held_out.n} edits, {held_out.positives} positive" in reports[0].summary()
+    assert load_metadata(tmp_path / "first").metrics == reports[0].metadata.metrics
+    assert TorchClassifier.load(tmp_path / "first").version == "revertrisk-events-1"
+
+
+@needs_data
+def test_the_shipped_model_has_the_figures_that_it_states() -> None:
+    """Scoring the natural-rate set with the shipped model gives the AUC written in its metadata."""
+    dataset = labelled_edits.read_raw_vandalism(DATA / "vandalism_en_natural_rate.jsonl.gz")
+    classifier = TorchClassifier.load(shipped(NAME))
+    scores = [each.probability for each in classifier.score_features([e.features for e in dataset.examples])]
+    positives = [score for score, label in zip(scores, dataset.labels, strict=True) if label]
+    negatives = [score for score, label in zip(scores, dataset.labels, strict=True) if not label]
+    pairs = [(high > low) + 0.5 * (high == low) for high in positives for low in negatives]
+    stated = classifier.metadata.metrics["vandalism_en_natural_rate"]["auc"]["value"]
+    assert sum(pairs) / len(pairs) == pytest.approx(stated, abs=1e-3)
+
+
+@needs_data
+def test_labels_of_one_class_teach_nothing(english: Dataset, history: Dataset, tmp_path: Path) -> None:
+    """Training refuses data in which every edit has the same label."""
+    sample = replace(english, examples=tuple(each for each in english.examples if each.label)[:100])
+    with pytest.raises(TrainingError, match="both classes"):
+        train_on(sample, history, evaluation_only=[], model_name=NAME, output_dir=tmp_path, seed=0)
+
+
+def test_an_unknown_model_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    """Training says what it can train, and which files it misses."""
+    with pytest.raises(TrainingError, match="model name: expected one of revertrisk-language-agnostic"):
+        train(tmp_path, "revertrisk-magic", tmp_path)
+    with pytest.raises(TrainingError, match=r"data folder: missing vandalism_en_2009\.jsonl\.gz"):
+        train(tmp_path, NAME, tmp_path)

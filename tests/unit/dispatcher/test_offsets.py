@@ -1,0 +1,55 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.offsets import OffsetTracker
+from dispatcher.sources import Position
+
+
+def test_nothing_is_committable_past_an_unfinished_record() -> None:
+    """Work that finishes early waits for the slowest before it."""
+    tracker = OffsetTracker()
+    first, second, third = (Position("p", offset) for offset in (10, 12, 20))
+    for position in (first, second, third):
+        tracker.start(position)
+    tracker.finish(third)
+    tracker.finish(second)
+    assert tracker.take_committable() == []
+    tracker.finish(first)
+    assert tracker.take_committable() == [third]
+    assert tracker.take_committable() == []
+
+
+def test_partitions_do_not_wait_for_each_other() -> None:
+    """A slow record holds back its own partition only."""
+    tracker = OffsetTracker()
+    slow, quick = Position("a", 1), Position("b", 1)
+    tracker.start(slow)
+    tracker.start(quick)
+    tracker.finish(quick)
+    assert tracker.take_committable() == [quick]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans())), st.randoms(use_true_random=False))
+def test_a_commit_covers_exactly_the_finished_beginning(
+    steps: list[tuple[str, bool]], random: object
+) -> None:
+    """In any order of starts and finishes, a commit is the last record with no unfinished one up to it."""
+    tracker = OffsetTracker()
+    started: dict[str, list[Position]] = {"a": [], "b": []}
+    finished: set[Position] = set()
+    committed: dict[str, Position] = {}
+    for partition, starts in steps:
+        open_ones = [position for position in started[partition] if position not in finished]
+        if starts or not open_ones:
+            position = Position(partition, len(started[partition]) * 3)
+            started[partition].append(position)
+            tracker.start(position)
+        else:
+            position = random.choice(open_ones)  # type: ignore[attr-defined]  # Hypothesis gives a Random
+            finished.add(position)
+            tracker.finish(position)
+        committed |= {position.partition: position for position in tracker.take_committable()}
+        for name, positions in started.items():
+            unfinished = [index for index, position in enumerate(positions) if position not in finished]
+            done = positions[: min(unfinished, default=len(positions))]
+            assert committed.get(name) == (done[-1] if done else None)

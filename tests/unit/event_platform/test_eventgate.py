@@ -1,0 +1,196 @@
+"""The EventGate client against a real HTTP server that answers as EventGate does, and as it should not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+
+from event_platform.eventgate import (
+    EventGateClient,
+    EventGateUnavailableError,
+    EventRejectedError,
+    intake_url,
+)
+
+EVENT = {"$schema": "/s/1.0.0", "meta": {"stream": "s", "id": "1"}}
+Answer = web.Response | Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Gate:
+    """Gives its answers in turn, the last one for ever, and keeps what it was sent."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.read())
+        self.headers.append(dict(request.headers))
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, web.Response):
+            return web.Response(status=answer.status, reason=answer.reason, body=answer.body)
+        return await answer(request)
+
+
+@asynccontextmanager
+async def client_of(gate: Gate, **options: Any) -> AsyncIterator[EventGateClient]:
+    app = web.Application()
+    app.router.add_post("/v1/events", gate.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    try:
+        async with aiohttp.ClientSession(headers={"User-Agent": "tests"}) as session:
+            yield EventGateClient(session, f"http://127.0.0.1:{port}", **{"timeout": 5.0} | options)
+    finally:
+        await runner.cleanup()
+
+
+def refusal(status: int, /, **entries: Any) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(entries))
+
+
+def error_entry(message: str) -> dict[str, Any]:
+    return {"status": "error", "event": EVENT, "context": {"message": message}}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://gate:8192", "http://gate:8192/v1/events"),
+        ("http://gate:8192/", "http://gate:8192/v1/events"),
+        ("https://gate/v1/events", "https://gate/v1/events"),
+        ("https://gate/intake/analytics", "https://gate/intake/analytics"),
+    ],
+)
+def test_a_url_without_a_path_means_v1_events(url: str, expected: str) -> None:
+    """The walk-through's EVENTGATE_URL has no path."""
+    assert intake_url(url) == expected
+
+
+async def test_an_accepted_event_was_sent_once_as_json() -> None:
+    """201 is the one answer that accepts; hasty is never asked for."""
+    gate = Gate(web.Response(status=201))
+    async with client_of(gate) as client:
+        await client.produce(EVENT)
+    assert [orjson.loads(body) for body in gate.bodies] == [EVENT]
+    assert gate.headers[0]["Content-Type"] == "application/json"
+
+
+async def test_a_transient_failure_is_sent_again_byte_for_byte() -> None:
+    """E2: the same body, so the same meta.id, once more."""
+    gate = Gate(
+        refusal(500, error=[error_entry("Local: Broker transport failure")]), web.Response(status=201)
+    )
+    async with client_of(gate) as client:
+        await client.produce(EVENT)
+    assert gate.bodies[0] == gate.bodies[1]
+
+
+async def test_a_gate_that_stays_away_is_unavailable() -> None:
+    """Two tries, then the caller decides."""
+    gate = Gate(web.Response(status=503))
+    async with client_of(gate) as client:
+        with pytest.raises(EventGateUnavailableError, match="status_503"):
+            await client.produce(EVENT)
+    assert len(gate.bodies) == 2
+
+
+async def test_a_timeout_may_have_produced() -> None:
+    """With Kafka down EventGate hangs, and the event may still arrive later."""
+
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async with client_of(Gate(hang), timeout=0.2) as client:
+        with pytest.raises(EventGateUnavailableError) as caught:
+            await client.produce(EVENT)
+    assert caught.value.maybe_produced
+
+
+async def test_a_refused_connection_has_not_produced() -> None:
+    """Nobody listened, so nothing was taken."""
+    async with client_of(Gate(web.Response(status=201))) as client:
+        pass
+    async with aiohttp.ClientSession() as session:
+        gone = EventGateClient(session, client._url, timeout=1.0)  # noqa: SLF001 - the port that has just closed
+        with pytest.raises(EventGateUnavailableError, match="connection_failed") as caught:
+            await gone.produce(EVENT)
+    assert not caught.value.maybe_produced
+
+
+async def test_an_invalid_event_is_rejected_without_retry_and_without_its_values() -> None:
+    """E3: keyword and data path say enough; the event is on EventGate's own error stream."""
+    entry = {
+        "status": "invalid",
+        "event": EVENT,
+        "context": {
+            "errors": [
+                {"keyword": "type", "dataPath": ".page.page_id", "message": "should be integer"},
+                {"keyword": "required", "dataPath": ""},
+            ],
+            "errorsText": "'.page.page_id' should be integer",
+        },
+    }
+    gate = Gate(refusal(400, invalid=[entry]))
+    async with client_of(gate) as client:
+        with pytest.raises(EventRejectedError) as caught:
+            await client.produce(EVENT)
+    assert caught.value.faults == ("type at .page.page_id", "required at /")
+    assert len(gate.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (refusal(500, error=[error_entry("event 1 … s is not configured.")]), "stream_not_configured"),
+        (
+            refusal(
+                500,
+                error=[
+                    error_entry(
+                        "event 1 of schema at /a/1.0.0 destined to stream s is not allowed in stream; "
+                        "schema title must be b."
+                    )
+                ],
+            ),
+            "schema_not_allowed_in_stream",
+        ),
+        (refusal(500, error=[error_entry("Failed loading schema at /a/1.0.0")]), "schema_not_found"),
+        (refusal(500, error=[error_entry("Broker: Message size too large")]), "event_too_large"),
+        (
+            refusal(500, status=500, type="internal_error", title="PayloadTooLargeError"),
+            "PayloadTooLargeError",
+        ),
+        (web.Response(status=202), "status_202"),
+        (web.Response(status=404), "status_404"),
+        (web.Response(status=301, reason="Moved"), "status_301"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+async def test_a_configuration_fault_is_final(answer: web.Response, reason: str) -> None:
+    """E4, E5: EventGate says 500 for a stream that is not configured; no retry mends that, nor a 202."""
+    gate = Gate(answer)
+    async with client_of(gate) as client:
+        with pytest.raises(EventRejectedError) as caught:
+            await client.produce(EVENT)
+    assert caught.value.reason == reason
+    assert len(gate.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"error": 1}', b'{"invalid": [7]}', b'{"error": [null]}']
+)
+async def test_an_answer_that_is_not_eventgates_is_no_crash(body: bytes) -> None:
+    """Whatever stands between us and the gate may answer in its own way."""
+    async with client_of(Gate(web.Response(status=500, body=body)), attempts=1) as client:
+        with pytest.raises((EventGateUnavailableError, EventRejectedError)):
+            await client.produce(EVENT)

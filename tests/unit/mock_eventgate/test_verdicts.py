@@ -1,0 +1,137 @@
+import copy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from event_platform.schemas import SchemaRepository
+from mock_eventgate.streams import StreamConfigs
+from mock_eventgate.verdicts import Accepted, Judge, Refused
+
+NOW = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
+EVENT = {"$schema": "/test/event/1.0.0", "meta": {"stream": "eventgate.test.event"}, "test": "hello"}
+
+
+def judge(streams: StreamConfigs | None = None, *, max_message_bytes: int = 10_000) -> Judge:
+    """Return a judge whose clock stands still."""
+    return Judge(
+        SchemaRepository(),
+        streams or StreamConfigs.default(),
+        max_message_bytes=max_message_bytes,
+        now=lambda: NOW,
+    )
+
+
+def message(event: Any, streams: StreamConfigs | None = None, *, max_message_bytes: int = 10_000) -> str:
+    """Return the error message about an event."""
+    verdict = judge(streams, max_message_bytes=max_message_bytes).judge(event, None)
+    assert isinstance(verdict, Refused)
+    assert verdict.status == "error"
+    return str(verdict.context["message"])
+
+
+def test_fields_are_added() -> None:
+    """meta.id, meta.dt and meta.request_id are added, and the timestamp is that of meta.dt."""
+    verdict = judge().judge(copy.deepcopy(EVENT), "request-7")
+    assert isinstance(verdict, Accepted)
+    meta = orjson.loads(verdict.value)["meta"]
+    assert meta.pop("id")
+    assert meta == {
+        "stream": "eventgate.test.event",
+        "dt": "2026-01-31T12:00:00.005Z",
+        "request_id": "request-7",
+    }
+    assert verdict.timestamp == 1_769_860_800_005
+
+
+def test_no_request_id_is_made_up() -> None:
+    """Without the header there is no meta.request_id."""
+    verdict = judge().judge(copy.deepcopy(EVENT), None)
+    assert isinstance(verdict, Accepted)
+    assert "request_id" not in verdict.event["meta"]
+
+
+def test_timestamp_is_the_events_own() -> None:
+    """An event that brings its meta.dt has that time in Kafka."""
+    event = copy.deepcopy(EVENT) | {"meta": {**EVENT["meta"], "dt": "1970-01-01T01:00:01.5+01:00"}}  # type: ignore[dict-item]  # a literal's value type is object
+    verdict = judge().judge(event, None)
+    assert isinstance(verdict, Accepted)
+    assert verdict.timestamp == 1500
+
+
+def test_timestamp_of_a_time_in_no_calendar() -> None:
+    """A meta.dt that passes the format check and names no day is taken as received now."""
+    event = {**EVENT, "meta": {"stream": "eventgate.test.event", "dt": "2026-19-39T12:00:00Z"}}
+    verdict = judge().judge(event, None)
+    assert isinstance(verdict, Accepted)
+    assert verdict.timestamp == 1_769_860_800_005
+
+
+@pytest.mark.parametrize("event", [None, 1, "text", [], {}, {"meta": {}}])
+def test_no_schema(event: Any) -> None:
+    """Whatever has no $schema is told so."""
+    assert message(event) == "Field(s) $schema were missing from event and could not be extracted."
+
+
+@pytest.mark.parametrize("meta", [None, 1, "text", [], {}])
+def test_no_stream(meta: Any) -> None:
+    """Whatever has no meta.stream is told so."""
+    expected = "Field(s) meta.stream were missing from event and could not be extracted."
+    assert message({"$schema": "/test/event/1.0.0", "meta": meta}) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("/test/event/9.9.9", "Failed loading schema at /test/event/9.9.9"),
+        ("/../schemas/test/event/1.0.0", "Failed loading schema at /../schemas/test/event/1.0.0"),
+        (None, "Failed loading schema at null"),
+        (
+            "file:///test/event/1.0.0",
+            "Absolute schema URIs are not allowed but event schema_uri is file:///test/event/1.0.0",
+        ),
+    ],
+)
+def test_schema_that_cannot_be_loaded(uri: Any, expected: str) -> None:
+    """A $schema that leads nowhere, or out of the repository, is an error."""
+    assert message({"$schema": uri, "meta": {"stream": "eventgate.test.event"}}) == expected
+
+
+def test_wrong_stream_wins_over_invalid() -> None:
+    """The stream is checked first: an invalid event for a wrong stream is an error."""
+    event = {**EVENT, "meta": {"stream": "no.such", "id": "i"}, "test": 1}
+    assert message(event) == (
+        "event i of schema at /test/event/1.0.0 destined to stream no.such "
+        "is not allowed in stream; no.such is not configured."
+    )
+
+
+def test_size_that_kafka_refuses() -> None:
+    """Size is judged on the event as it would be produced."""
+    assert message(copy.deepcopy(EVENT), max_message_bytes=50) == "Broker: Message size too large"
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> StreamConfigs:
+    """Return a configuration whose test stream has message keys."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(
+        "keyed: {schema_title: test/event, message_key_fields: {test: test, domain: meta.domain}}"
+    )
+    return StreamConfigs.load(path)
+
+
+def test_key(keyed: StreamConfigs) -> None:
+    """The key is made of the fields that the stream's configuration names."""
+    event = {**EVENT, "meta": {"stream": "keyed", "domain": "d"}}
+    verdict = judge(keyed).judge(event, None)
+    assert isinstance(verdict, Accepted)
+    assert verdict.key == b'{"test":"hello","domain":"d"}'
+
+
+def test_key_without_its_field(keyed: StreamConfigs) -> None:
+    """An event without a field of the key is an error."""
+    event = {**EVENT, "meta": {"stream": "keyed"}}
+    assert message(event, keyed) == "Failed extracting domain from event, field is not defined."

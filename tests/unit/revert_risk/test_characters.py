@@ -1,0 +1,58 @@
+import pytest
+
+from revert_risk import characters
+
+
+def test_capitals_are_counted_among_cased_letters_only() -> None:
+    """Digits and uncased letters do not dilute the share of capitals."""
+    assert characters.describe("AB cd 12 漢字").upper_share == 0.5
+
+
+def test_a_text_without_cased_letters_has_no_share_of_capitals() -> None:
+    """In Chinese the share of capitals is unknown, not zero."""
+    assert characters.describe("漢字").upper_share is None
+
+
+def test_an_empty_text_has_no_shares_at_all() -> None:
+    """Nothing is known about the characters of no text."""
+    described = characters.describe("")
+    assert described.digit_share is None
+    assert described.diversity is None
+    assert described.longest_run == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "length"), [("abc", 1), ("yesss", 3), ("no!!!! way", 4), ("a    b", 1), ("  ", 0)]
+)
+def test_the_longest_run_ignores_spaces(text: str, length: int) -> None:
+    """A repetition is one of a character that can be seen."""
+    assert characters.longest_run(text) == length
+
+
+def test_letters_of_another_script_stand_out() -> None:
+    """Four Latin letters among twelve are a third of them outside the main script."""
+    assert characters.describe("привет весь lolx").minority_script_share == pytest.approx(4 / 14)
+
+
+def test_repetition_compresses_and_prose_does_not() -> None:
+    """Mashed keys compress far better than a sentence of the same length."""
+    mashed = characters.describe("asdf" * 30).compressibility
+    prose = characters.describe(
+        "The river rises in the hills and flows through two lakes before it meets the sea in a wide, "
+        "muddy bay full of birds."
+    ).compressibility
+    assert mashed is not None
+    assert prose is not None
+    assert mashed < prose / 2
+
+
+def test_a_corrected_spelling_overlaps_and_a_replacement_does_not() -> None:
+    """Character pairs tell a typo from another statement."""
+    corrected, replaced = (
+        characters.overlap("recieved", "received"),
+        characters.overlap("cafeteria", "poop lol"),
+    )
+    assert corrected is not None
+    assert replaced is not None
+    assert corrected > 0.5 > replaced
+    assert characters.overlap("", "word") is None
