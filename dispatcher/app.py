@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvloop
-from yarl import URL
 
 from dispatcher.client import HttpClient, new_session
 from dispatcher.deadletters import DeadLetterError, DeadLetterFile
@@ -149,9 +149,11 @@ def _target(target: str | None) -> str | None:
     if target is None:
         return None
     try:
-        url = URL(target, encoded=True)
-    except ValueError as exc:
-        raise SettingsError("target: not an address") from exc
-    if url.scheme not in {"http", "https"} or not url.host or url.query_string or url.fragment or url.user:
+        url = urlsplit(target)
+        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:  # a port that is none
+        usable = False
+    if not usable or url.query or url.fragment or url.username is not None:
+        # Without repeating it: what is wrong with it may be the password inside.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")

@@ -63,9 +63,7 @@ class RequestTemplate:
             UnexpandableError: the event has not what a template needs.
 
         """
-        address = self.uri.uri(context)
-        if not _ADDRESS.fullmatch(address):
-            raise UnexpandableError("exec.uri is no http address")
+        url = _url(self.uri.uri(context))
         headers = {}
         for name, template in self.headers.items():
             value = template.text(context)
@@ -76,14 +74,25 @@ class RequestTemplate:
         meta = meta if isinstance(meta, dict) else {}
         return Request(
             method=self.method,
-            # Verbatim: yarl would turn the %3A of …%3Apredict into a colon, which change-propagation does not.
-            url=URL(address, encoded=True),
+            url=url,
             headers=headers,
             body=_encode(expand_body(self.body, context)),
             request_id=_request_id(meta.get("request_id")),
             stream=_header_safe(meta.get("stream")) or topic,
             uri=_header_safe(meta.get("uri")),
         )
+
+
+def _url(address: str) -> URL:
+    """Return the address verbatim: the %3A of …%3Apredict stays, where yarl would make a colon of it."""
+    try:
+        url = URL(address, encoded=True)
+        usable = _ADDRESS.fullmatch(address) and url.host and url.port
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UnexpandableError("exec.uri is no http address")
+    return url
 
 
 def _request_id(value: Any) -> str:

@@ -1,1 +1,23 @@
-"""."""
+"""A mock MediaWiki: the Action API and the page_change events of sample pages, or of any XML export.
+
+`listening` serves one in the running loop, ``python -m mock_mediawiki`` or ``revertrisk mock-mediawiki`` runs it
+as a program, and `page_changes` tells the same history as events.
+"""
+
+from mock_mediawiki.api import ActionApi
+from mock_mediawiki.app import create_app, listening
+from mock_mediawiki.export import ExportError
+from mock_mediawiki.history import History
+from mock_mediawiki.page_changes import page_changes, write_page_changes
+from mock_mediawiki.samples import SampleHistory
+
+__all__ = [
+    "ActionApi",
+    "ExportError",
+    "History",
+    "SampleHistory",
+    "create_app",
+    "listening",
+    "page_changes",
+    "write_page_changes",
+]

@@ -4,6 +4,8 @@ The wiki is chosen by the ``Host`` header, whatever its port, as behind Wikimedi
 host means the wiki that the history names as its default.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import orjson
@@ -15,6 +17,7 @@ from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.request_log import RequestLog
 
 API_PATH: Final = "/w/api.php"
+_LAST_PORT: Final = 65_535
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _NO_WIKI: Final = (
     "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>No wiki found</title>"
@@ -33,6 +36,25 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     app.router.add_get("/_mock/requests", handlers.requests)
     app.router.add_delete("/_mock/requests", handlers.forget)
     return app
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serve an application while the context lasts, and yield its base URL. Port 0 takes a free one.
+
+    :raises OSError: if the address cannot be listened on.
+    :raises ValueError: if the port is not a port's number.
+    """
+    if not 0 <= port <= _LAST_PORT:  # uvloop would wrap it
+        raise ValueError(f"port: expected a number from 0 to {_LAST_PORT}, not {port}")
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        address, bound = runner.addresses[0][:2]
+        yield f"http://[{address}]:{bound}" if ":" in address else f"http://{address}:{bound}"
+    finally:
+        await runner.cleanup()
 
 
 class _Handlers:

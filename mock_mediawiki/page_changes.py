@@ -64,7 +64,7 @@ def _page_change(history: History, wiki: Wiki, revision: Revision) -> dict[str, 
         "$schema": SCHEMA,
         "meta": _meta(wiki, revision),
         "changelog_kind": _CHANGELOG_KINDS[kind],
-        "page_change_kind": kind,
+        "page_change_kind": kind.value,
         "dt": revision.timestamp,
         "wiki_id": revision.wiki_id,
         "page": _page(revision),
@@ -162,7 +162,7 @@ def _main_slot(history: History, revision: Revision) -> dict[str, Any]:
 
 def _revert(revert: Revert) -> dict[str, Any]:
     return {
-        "method": revert.method,
+        "method": revert.method.value,
         "is_exact": True,  # it was recognised by its hash
         "rev_original_id": revert.original.rev_id,
         "rev_original_dt": revert.original.timestamp,

@@ -17,7 +17,7 @@ from event_platform.wikis import WikiTable, WikiTableError
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.settings import Settings, SettingsError, read_settings
-from model_server.startup import check_stream, find_model
+from model_server.startup import check_stream, check_tls, find_model
 from revert_risk.artifact import ArtifactError
 from revert_risk.classifier import TorchClassifier, choose_device, limit_threads
 from revert_risk.prediction import Classifier
@@ -52,6 +52,7 @@ def serve(settings: Settings) -> None:
     classifier = _load_classifier(settings, model_source.path)
     if classifier.name != settings.model_name:
         raise SettingsError(f"MODEL_NAME: the model in {model_source.path} is {classifier.name}")
+    check_tls(settings)
     asyncio.run(check_stream(settings))
     if not settings.emits:
         logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")

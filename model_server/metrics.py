@@ -17,7 +17,7 @@ class Metrics:
         )
         self.unknown_fields = Counter(
             "revertrisk_unknown_event_fields_total",
-            "Events with fields that the reading contract does not know.",
+            "Fields of events that the reading contract does not name.",
             registry=registry,
         )
         self.event_lag = Histogram(

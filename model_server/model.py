@@ -88,6 +88,8 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         if isinstance(request, Skip):
             return request
         ref = request.ref
+        if not isinstance(request, DirectRequest):
+            self.service.metrics.unknown_fields.inc(self.service.unknown_fields.count(request.event))
         label(wiki_id=ref.wiki.wiki_id, rev_id=ref.rev_id)
         if not self.service.classifier.supports(ref.wiki.wiki_id):
             return _skip(request, SkipReason.UNSUPPORTED_WIKI)
@@ -179,7 +181,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         )
         if isinstance(weighed, Skip):
             return _skip(request, weighed.reason)
-        self.service.metrics.revision_bytes.observe(len(weighed.revision.text))
+        self.service.metrics.revision_bytes.observe(fetched.revision.size if fetched.revision else 0)
         return FetchedJob(request, weighed, deadline)
 
     async def _emit(self, producer: Producer, request: EventRequest, scored: ScoredJob) -> None:

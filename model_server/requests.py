@@ -36,6 +36,11 @@ class EventRequest:
     change: PageChange
     ref: RevisionRef
 
+    @property
+    def event(self) -> Mapping[str, Any]:
+        """The event as received."""
+        return self.change.event
+
 
 @dataclass(frozen=True, slots=True)
 class PartialEventRequest:

@@ -11,6 +11,7 @@ from event_platform.eventgate import EventGateClient
 from event_platform.page_change import PageChangeReader
 from event_platform.prediction_change import PredictionEventBuilder
 from event_platform.schemas import EventValidator, SchemaRepository
+from event_platform.unknown_fields import UnknownFields
 from event_platform.wikis import WikiTable
 from model_server.batching import BatchScorer
 from model_server.mediawiki import MediaWikiClient, raise_for_upstream
@@ -39,6 +40,7 @@ class Service:
 
     requests: RequestReader
     changes: PageChangeReader
+    unknown_fields: UnknownFields
     mediawiki: MediaWikiClient
     classifier: Classifier
     scorer: BatchScorer
@@ -52,8 +54,9 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open what the running event loop needs, and close it at the end."""
     repository = SchemaRepository()
+    contract = repository.load(READING_CONTRACT)
     changes = PageChangeReader(
-        EventValidator(repository.load(READING_CONTRACT)),
+        EventValidator(contract),
         wikis,
         max_revision_bytes=settings.max_revision_bytes,
     )
@@ -71,6 +74,7 @@ async def open_service(
         yield Service(
             requests=RequestReader(changes, wikis, lenient=settings.lenient_events),
             changes=changes,
+            unknown_fields=UnknownFields(contract),
             mediawiki=MediaWikiClient(
                 mediawiki_session,
                 user_agent=settings.user_agent,

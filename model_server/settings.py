@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, FilePath, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_USER_AGENT = "revertrisk-events/0.1 (https://pypi.org/project/revertrisk-events/)"
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     force_http: bool = False
     wikis_file: Path | None = None
     aiohttp_client_timeout: Seconds = 5.0
-    tls_ca_bundle: Path | None = None
+    tls_ca_bundle: FilePath | None = None
     user_agent: str = Field(DEFAULT_USER_AGENT, min_length=1)
 
     eventgate_url: Url | None = None

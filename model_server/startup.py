@@ -1,6 +1,7 @@
 """Checks before the server starts: the model, and the stream it is to write to (DESIGN 13, 15)."""
 
 import logging
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,14 @@ def find_model(settings: Settings) -> ModelSource:
         raise SettingsError("MODEL_NAME: no shipped model has this name, set MODEL_PATH") from None
     logger.warning("No MODEL_PATH: serving the model that is shipped with this distribution")
     return ModelSource(path, "shipped")
+
+
+def check_tls(settings: Settings) -> None:
+    """See that the CA bundle can be read; raises :class:`SettingsError`."""
+    try:
+        ssl.create_default_context(cafile=settings.tls_ca_bundle)
+    except ssl.SSLError:
+        raise SettingsError("TLS_CA_BUNDLE: expected a file of PEM certificates") from None
 
 
 async def check_stream(settings: Settings) -> None:

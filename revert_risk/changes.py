@@ -17,6 +17,7 @@ CHANGED_CHARACTERS_READ = 32_768
 CONTEXT_CHARACTERS = 2_048
 """How much of the words around an edit is kept to compare its own with."""
 
+_LARGEST_STEP = 16_384
 _LINES_COMPARED = 20_000
 """Regions of more lines than this, on either side, are taken as changed without comparing their lines."""
 
@@ -119,17 +120,17 @@ def _change(old_region: str, new_region: str, old_length: int | None, new_length
 def _common_affixes(old: str, new: str) -> tuple[int, int]:
     """Return the lengths of the common beginning and of the common end, which do not overlap."""
     shorter = min(len(old), len(new))
-    # Comparing slices is a memcmp; halving the step finds the place in a logarithmic number of them.
-    start, step = 0, shorter
+    # Comparing slices is a memcmp. Steps of a size that stays in the processor's cache first, then half the
+    # step each time, so that the place is found in few comparisons.
+    start, step = 0, _LARGEST_STEP
     while step:
-        while start + step <= shorter and old[start : start + step] == new[start : start + step]:
+        while start + step <= shorter and new.startswith(old[start : start + step], start):
             start += step
         step //= 2
-    end, step, room = 0, shorter - start, shorter - start
+    end, step, room = 0, _LARGEST_STEP, shorter - start
     while step:
-        while (
-            end + step <= room
-            and old[len(old) - end - step : len(old) - end] == new[len(new) - end - step : len(new) - end]
+        while end + step <= room and new.startswith(
+            old[len(old) - end - step : len(old) - end], len(new) - end - step
         ):
             end += step
         step //= 2

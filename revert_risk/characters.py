@@ -52,10 +52,6 @@ class Characters:
     """Distinct characters divided by the square root of the length: low for repetition and for mashed keys."""
     most_frequent_share: float | None
     """The most frequent character other than a space, among characters other than spaces."""
-    longest_run: int
-    """The longest repetition of one character other than a space, in characters."""
-    compressibility: float | None
-    """DEFLATE's output divided by its input (UTF-8 bytes) for the first 2,048 characters."""
     emoji: int
     """Emoji and other pictographs (Unicode category So)."""
     main_script: str | None
@@ -88,7 +84,6 @@ def describe(text: str) -> Characters:
             scripts[kind.script] += number
     solid = len(text) - spaces
     letters = scripts.total()
-    encoded = text[:_PREFIX].encode("utf-8", "surrogatepass")
     return Characters(
         upper_share=_share(upper, upper + lower),
         digit_share=_share(digits, solid),
@@ -97,8 +92,6 @@ def describe(text: str) -> Characters:
         most_frequent_share=_share(
             max((n for character, n in counts.items() if not character.isspace()), default=0), solid
         ),
-        longest_run=longest_run(text),
-        compressibility=len(zlib.compress(encoded, 1)) / len(encoded) if encoded else None,
         emoji=emoji,
         main_script=max(scripts, key=scripts.__getitem__, default=None),
     )
@@ -106,8 +99,15 @@ def describe(text: str) -> Characters:
 
 def longest_run(text: str) -> int:
     """Return the length of the longest repetition of one character other than a space; 0 without any."""
+    text = text[:CHARACTERS_READ]
     longest = max((match.end() - match.start() for match in _RUN.finditer(text)), default=0)
     return longest or int(bool(text) and not text.isspace())
+
+
+def compressibility(text: str) -> float | None:
+    """Return DEFLATE's output divided by its input, in UTF-8 bytes, for the first 2,048 characters."""
+    encoded = text[:_PREFIX].encode("utf-8", "surrogatepass")
+    return len(zlib.compress(encoded, 1)) / len(encoded) if encoded else None
 
 
 def main_script(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class FeatureScale:
     deviation: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the arrays below are kept once made
 class Encoder:
     """The features that a model uses, in the order of its inputs.
 
@@ -45,15 +46,18 @@ class Encoder:
 
     def encode(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """Return the inputs, shape (edits, `width`)."""
-        scales = (*self.core, *self.additive)
-        raw = raw_values([scale.name for scale in scales], features)
-        means = np.array([scale.mean for scale in scales])
-        deviations = np.array([scale.deviation for scale in scales])
-        scaled = np.clip((raw - means) / deviations, -CLIP, CLIP)
+        names, means, deviations = self._columns
+        scaled = ((raw_values(names, features) - means) / deviations).clip(-CLIP, CLIP)
         known = np.isfinite(scaled)
         scaled[~known] = 0.0
         cores = len(self.core)
         return np.concatenate([scaled[:, :cores], known[:, :cores], scaled[:, cores:]], axis=1)
+
+    @cached_property
+    def _columns(self) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+        scales = (*self.core, *self.additive)
+        means = np.array([scale.mean for scale in scales])
+        return [scale.name for scale in scales], means, np.array([scale.deviation for scale in scales])
 
 
 def fit_encoder(core: Sequence[str], additive: Sequence[str], features: Sequence[Features]) -> Encoder:

@@ -139,10 +139,10 @@ def _word_features(change: Change) -> dict[str, float | None]:
         "inserted_distinct_share": _ratio(len(set(inserted)), len(inserted)),
         "inserted_word_length": _mean_word_length(inserted),
         "inserted_longest_word": max(map(len, inserted), default=0),
-        "inserted_longest_run": after.longest_run,
+        "inserted_longest_run": characters.longest_run(inserted_text),
         "inserted_diversity": after.diversity,
         "inserted_most_frequent_share": after.most_frequent_share,
-        "inserted_compressibility": after.compressibility,
+        "inserted_compressibility": characters.compressibility(inserted_text),
         "inserted_minority_script_share": after.minority_script_share,
         "inserted_foreign_script_share": _differ(
             after.main_script, characters.main_script(difference.context)

@@ -21,6 +21,7 @@ _WEIGHT_DECAY = 0.05
 _BATCH = 256
 _EPOCHS = 60
 _PATIENCE = 10
+_CONVERGED = 1e-10
 _MASKING = {
     Group.WORDS: 0.05,
     Group.REFERENCES: 0.2,
@@ -119,23 +120,30 @@ def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate:
     """
     positive = labels.mean()
     weights = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
-    slope, offset = 1.0, 0.0
-    for _ in range(50):  # Newton's method on a convex function of two variables
-        probabilities = 1.0 / (1.0 + np.exp(-(slope * logits + offset)))
-        residual = weights * (probabilities - labels)
+    design = np.stack([logits, np.ones_like(logits)], axis=1)
+
+    def loss(line: NDArray[np.float64]) -> float:
+        values = design @ line
+        return float((weights * np.logaddexp(0.0, np.where(labels, -values, values))).sum())
+
+    line = np.zeros(2)
+    for _ in range(100):  # Newton's method on a convex function, the step halved where it would overshoot
+        probabilities = sigmoid(design @ line)
+        gradient = design.T @ (weights * (probabilities - labels))
         curvature = weights * probabilities * (1 - probabilities)
-        gradient = np.array([(residual * logits).sum(), residual.sum()])
-        hessian = np.array(
-            [
-                [(curvature * logits**2).sum(), (curvature * logits).sum()],
-                [(curvature * logits).sum(), curvature.sum()],
-            ]
-        )
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
-        slope, offset = slope - float(step[0]), offset - float(step[1])
-        if np.abs(step).max() < 1e-10:  # noqa: PLR2004 - far below what six decimals show
+        step = np.linalg.solve((design.T * curvature) @ design + 1e-9 * np.eye(2), gradient)
+        while loss(line - step) > loss(line) and np.abs(step).max() > _CONVERGED:
+            step /= 2
+        line -= step
+        if np.abs(step).max() <= _CONVERGED:
             break
-    return Calibration(slope=slope, offset=offset, base_rate=base_rate)
+    return Calibration(slope=float(line[0]), offset=float(line[1]), base_rate=base_rate)
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of logits, without overflow at either end."""
+    probabilities: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return probabilities
 
 
 def _masking(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,7 +16,7 @@ from revert_risk import changes
 from revert_risk.feature_table import Group
 from revert_risk.features import EditFacts, Features, describe
 from revert_risk.revision import UserKind
-from revert_risk.training.examples import Dataset, Example
+from revert_risk.training.examples import Dataset, Example, TrainingError
 
 Row = Mapping[str, Any]
 
@@ -44,13 +44,36 @@ def read_multilingual_reverts(path: Path) -> Dataset:
     return _read(path, _multilingual_features)
 
 
+def read_labelled(path: Path) -> Dataset:
+    """Read a labelled file of any of these formats, told by the fields of its first edit.
+
+    Raise `TrainingError` naming the file if it has none of the formats.
+    """
+    try:
+        with gzip.open(path) as lines:
+            first = json.loads(next(lines))
+    except (OSError, EOFError, StopIteration, ValueError) as exc:
+        raise TrainingError(f"{path.name}: expected gzipped JSON lines") from exc
+    for field, reader in _FORMATS.items():
+        if isinstance(first, dict) and field in first:
+            return reader(path)
+    raise TrainingError(f"{path.name}: expected labelled edits with one of the fields {', '.join(_FORMATS)}")
+
+
+_FORMATS: Mapping[str, Callable[[Path], Dataset]] = {
+    "new_lines_words": read_normalised_vandalism,
+    "added_lines": read_raw_vandalism,
+    "changed_text": read_multilingual_reverts,
+}
+
+
 def _read(path: Path, features: Callable[[Row], Features]) -> Dataset:
     packed = path.read_bytes()
     examples = []
-    for line in gzip.decompress(packed).splitlines():
+    for number, line in enumerate(gzip.decompress(packed).splitlines(), start=1):
         row: Row = json.loads(line)
-        examples.append(
-            Example(
+        try:
+            example = Example(
                 features=features(row),
                 label=bool(row["label"]),
                 page=row["title"],
@@ -58,7 +81,9 @@ def _read(path: Path, features: Callable[[Row], Features]) -> Dataset:
                 wiki_id=row["wiki"],
                 is_anonymous=row["anon"],
             )
-        )
+        except KeyError as exc:
+            raise TrainingError(f"{path.name}, line {number}: field {exc} is missing") from None
+        examples.append(example)
     name = path.name.removesuffix(".jsonl.gz")
     return Dataset(name, path.name, hashlib.sha256(packed).hexdigest(), tuple(examples))
 

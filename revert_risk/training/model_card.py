@@ -27,7 +27,7 @@ lines, the comment and the author; none of them is a word. A fact that is not kn
 Training hid groups of facts at random, so that a score degrades gracefully without them. The scores were
 calibrated (Platt) on edits that were held out of each network, weighed to the share of reverts above.
 
-Never used, because no training data gives them: {unused}.
+Not used, because the training data does not give them or hardly varies in them: {unused}.
 
 ## Data
 
@@ -35,9 +35,9 @@ Never used, because no training data gives them: {unused}.
 Both training sets weigh the same, and in each of them both classes do. The history of one page stands for
 little: it is there because it has raw wikitext. What only it can tell (links, templates, headings, lists, the
 minor flag) may add to a score, and cannot change how the rest is read.
-The sets that are marked as evaluation only were not trained on and set no parameter. They were looked at
-while two choices were made, how much the history weighs and whether the words inside links are read, so
-treat small differences on them with care.
+The sets that are marked as evaluation only were not trained on and set no parameter. They were in view
+while a handful of variants were compared (how much the history weighs, whether the words inside links are
+read, which features are left out), so small differences on them mean nothing.
 """
 
 _LIMITS = """\

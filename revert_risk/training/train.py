@@ -14,6 +14,7 @@ from revert_risk.classifier import RevertRiskNetwork
 from revert_risk.encoding import Encoder, fit_encoder, raw_values
 from revert_risk.feature_table import FEATURES, Group
 from revert_risk.features import Features
+from revert_risk.prediction import DECIMALS
 from revert_risk.training.evaluate import Evaluation, evaluate, thresholds
 from revert_risk.training.examples import Dataset, Example, TrainingError, split_by_page_and_user
 from revert_risk.training.fit import (
@@ -23,6 +24,7 @@ from revert_risk.training.fit import (
     fit_member,
     join,
     logits_of,
+    sigmoid,
 )
 from revert_risk.training.history import read_history
 from revert_risk.training.labelled_edits import (
@@ -221,7 +223,5 @@ def _without(example: Example, groups: frozenset[Group]) -> Example:
 
 
 def _probabilities(logits: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    probabilities: NDArray[np.float64] = 1.0 / (
-        1.0 + np.exp(-(calibration.slope * logits + calibration.offset))
-    )
-    return probabilities
+    probabilities: NDArray[np.float64] = sigmoid(calibration.slope * logits + calibration.offset)
+    return probabilities.round(DECIMALS)  # as a server rounds them

@@ -15,7 +15,7 @@ from aiohttp import web
 def serving(app: web.Application) -> Iterator[str]:
     """Serve an application while the context lasts, and yield its base URL."""
     loop = asyncio.new_event_loop()
-    started: "asyncio.Future[str]" = asyncio.Future(loop=loop)
+    started: asyncio.Future[str] = asyncio.Future(loop=loop)
     stop = asyncio.Event()
     url = threading.Event()
 

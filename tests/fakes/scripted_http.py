@@ -68,9 +68,11 @@ class ScriptedServer:
         """Requests being answered at the moment."""
         self.most = 0
         """The largest ``now`` so far."""
-        self.gate: asyncio.Event = asyncio.Event()
+        self.gate = asyncio.Event()
         """Answers wait for it; open unless a test closes it."""
         self.gate.set()
+        self.closing = asyncio.Event()
+        """The end of the server: what hangs until then is let go."""
         self.url = ""
         self._arrival = asyncio.Condition()
 
@@ -105,7 +107,7 @@ class ScriptedServer:
             body = answer.body if is_bytes else orjson.dumps(answer.body)
             return web.Response(status=answer.status, body=body, headers=answer.headers)
         if answer is Misbehaviour.HANG:
-            await asyncio.Event().wait()
+            await self.closing.wait()
         assert request.transport is not None
         if answer is Misbehaviour.GIBBERISH:
             request.transport.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
@@ -135,7 +137,7 @@ def address_of(bound: socket.socket) -> str:
 async def scripted_server(on: socket.socket | None = None) -> AsyncIterator[ScriptedServer]:
     """Run a scripted server, on a port of its own or on a bound socket."""
     scripted = ScriptedServer()
-    runner = web.ServerRunner(web.Server(scripted.handle), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(scripted.handle), shutdown_timeout=1)
     await runner.setup()
     bound = on or bound_socket()
     await web.SockSite(runner, bound).start()
@@ -143,4 +145,6 @@ async def scripted_server(on: socket.socket | None = None) -> AsyncIterator[Scri
     try:
         yield scripted
     finally:
+        scripted.gate.set()
+        scripted.closing.set()
         await runner.cleanup()

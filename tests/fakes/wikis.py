@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from tests.fakes.loopback import serving
 
 from event_platform.wikis import WikiTable
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app
 from mock_mediawiki.samples import SampleHistory
+from tests.fakes.loopback import serving
 
 BEFORE = "== History ==\nThe village was first named in 1321.\n"
 AFTER = BEFORE + "It has had a school since 1875.<ref>Chronicle, p. 4</ref>\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.fakes.clients import STREAM, Client, StartServer
 
 from cli.programs import Program, running
+from tests.fakes.clients import STREAM, Client, StartServer
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 

@@ -95,6 +95,7 @@ class Workplace:
         **changes: Any,
     ) -> Summary:
         self.write(events, rule)
+        self.outcomes.clear()
         summary = await dispatch(self.settings(target, **changes), self.outcomes.append, stop)
         assert Counter(outcome.label for outcome in self.outcomes) == summary.outcomes
         assert summary.outcomes.total() + summary.interrupted == summary.owed
@@ -386,9 +387,10 @@ async def test_retry_after_is_waited_for(server: ScriptedServer, workplace: Work
 
 
 async def test_stopping_finishes_what_is_in_flight_and_reads_no_more(
-    server: ScriptedServer, workplace: Workplace
+    server: ScriptedServer, workplace: Workplace, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a stop the requests under way get their answers, and are committed; no others are started."""
+    caplog.set_level(logging.INFO, "dispatcher.pipeline")
     server.gate.clear()
     stop = asyncio.Event()
     running = asyncio.create_task(
@@ -396,7 +398,8 @@ async def test_stopping_finishes_what_is_in_flight_and_reads_no_more(
     )
     await server.arrived(3)
     stop.set()
-    await asyncio.sleep(0)
+    while "stopping: 3 requests in flight" not in caplog.text:
+        await asyncio.sleep(0.01)
     server.gate.set()
     summary = await running
     assert summary.outcomes == {"produced": 3}

@@ -1,16 +1,16 @@
 """A mock MediaWiki over made-up pages, on a real socket."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from event_platform.wikis import WikiTable
 from mock_mediawiki.api import RESULT_LIMIT, ActionApi
-from mock_mediawiki.app import create_app
+from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
 
 GERMAN = """\
@@ -84,20 +84,15 @@ async def start_wiki() -> AsyncIterator[StartWiki]:
     """Return a function that starts a mock with a result limit in bytes."""
     wikis = WikiTable.load()
     history = SampleHistory.read([("de.yaml", GERMAN), ("yue.yaml", CANTONESE), ("en.yaml", ENGLISH)], wikis)
-    runners: list[web.AppRunner] = []
-    async with aiohttp.ClientSession(headers={"User-Agent": "tester/1.0"}) as client:
+    async with AsyncExitStack() as opened:
+        client = await opened.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": "tester/1.0"}))
 
         async def start(result_limit: int) -> Wiki:
             api = ActionApi(history, result_limit=result_limit)
-            runner = web.AppRunner(create_app(api, wikis, history.default_wiki_id), access_log=None)
-            runners.append(runner)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            return Wiki(f"http://127.0.0.1:{runner.addresses[0][1]}", client)
+            app = create_app(api, wikis, history.default_wiki_id)
+            return Wiki(await opened.enter_async_context(listening(app)), client)
 
         yield start
-    for runner in runners:
-        await runner.cleanup()
 
 
 @pytest.fixture

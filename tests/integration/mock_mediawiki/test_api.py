@@ -194,7 +194,7 @@ async def test_a_page_s_history_is_listed(wiki: Wiki, params: dict[str, str], ex
 
 
 async def test_a_long_history_is_continued(wiki: Wiki) -> None:
-    """rvcontinue leads from batch to batch, without gaps or repetition, and info is given once."""
+    """An rvcontinue leads from batch to batch, without gaps or repetition, and info is given once."""
     params = {"prop": "revisions|info", "pageids": "11", "rvlimit": "2", "rvprop": "ids"}
     first = await wiki.query(**params)
     second = await wiki.query(**params, **first["continue"])

@@ -6,14 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-SERVE = "from pathlib import Path; from mock_mediawiki.__main__ import run; run('127.0.0.1', 0, {dump})"
 WRITE = """
 import sys
 from event_platform.wikis import WikiTable
@@ -32,9 +31,9 @@ EXPORT = (
 @contextmanager
 def serving(cache: Path, dump: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a mock and give its process and the address it printed."""
-    code = SERVE.format(dump="None" if dump is None else f"Path({str(dump)!r})")
+    options = ["--port", "0"] if dump is None else ["--port", "0", "--dump", str(dump)]
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-m", "mock_mediawiki", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -43,7 +42,7 @@ def serving(cache: Path, dump: Path | None = None) -> Iterator[tuple[subprocess.
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.fullmatch(r"mock MediaWiki on (http://127\.0\.0\.1:\d+)\n", line)
+        found = re.fullmatch(r"mock MediaWiki listening on (http://127\.0\.0\.1:\d+)\n", line)
         assert found is not None, line + (process.stderr.read() if process.stderr else "")
         yield process, found[1]
     finally:
@@ -54,8 +53,11 @@ def serving(cache: Path, dump: Path | None = None) -> Iterator[tuple[subprocess.
 def page_title(address: str, page_id: int) -> str:
     """Ask a mock, on its loopback host, what a page is called."""
     query = f"action=query&format=json&formatversion=2&prop=info&pageids={page_id}"
-    with urllib.request.urlopen(f"{address}/w/api.php?{query}", timeout=10) as response:
-        return str(json.load(response)["query"]["pages"][0]["title"])
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=10)
+    connection.request("GET", f"/w/api.php?{query}")
+    title = str(json.load(connection.getresponse())["query"]["pages"][0]["title"])
+    connection.close()
+    return title
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -79,6 +81,30 @@ def test_it_serves_an_export_under_the_export_s_wiki(tmp_path: Path) -> None:
         assert page_title(address, 1) == "Träd"
 
     assert [file.suffix for file in (tmp_path / "cache/revertrisk").iterdir()] == [".sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--port", "65536"], "port: expected a number from 0 to 65535, not 65536"),
+        (["--port", "0", "--dump", __file__], "line 1, column .* not a complete XML file"),
+        (["--port", "0", "--dump", "/nowhere.xml"], "No such file or directory"),
+    ],
+)
+def test_what_cannot_be_served_is_said_at_once(tmp_path: Path, options: list[str], problem: str) -> None:
+    """A bad port or export ends the program with status 2 and one line of reason."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mock_mediawiki", *options],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert re.search(problem, done.stderr)
+    assert "Traceback" not in done.stderr
 
 
 def test_events_may_be_cut_off_by_their_reader() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_every_revision_is_indexed_in_bounded_memory(history: ExportHistory) -> 
     assert [revision.position for revision in revisions] == list(range(1, 15_181))
     assert sum(history.text(revision) == "" for revision in revisions) == 624
     assert [revision.position for revision in revisions if revision.hidden] == [14_239]
-    assert sum(a.rev_id > b.rev_id for a, b in zip(revisions, revisions[1:], strict=False)) > 0
+    assert sum(a.rev_id > b.rev_id for a, b in pairwise(revisions)) > 0
 
 
 def test_hashes_and_parents_are_those_known_elsewhere(history: ExportHistory) -> None:

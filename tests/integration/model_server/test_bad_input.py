@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.fakes.clients import Client, StartServer
 
 DEEP = b'{"event":' * 2000 + b"1" + b"}" * 2000
@@ -61,7 +62,7 @@ TABLE: list[tuple[str, Any, int, str, str]] = [
 
 
 @pytest.mark.parametrize(("what", "body", "status", "code", "named"), TABLE, ids=[row[0] for row in TABLE])
-async def test_bad_input_is_refused_with_the_field_named(  # noqa: PLR0917 - a table
+async def test_bad_input_is_refused_with_the_field_named(
     client: Client, producer: str, empty_gate: str, what: str, body: Any, status: int, code: str, named: str
 ) -> None:
     """E30, E31, E32: each row of the table, over the socket."""

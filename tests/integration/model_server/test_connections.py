@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from cli.programs import running
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.wikis import page, serving_wikis
 from tests.integration.model_server.test_every_wikipedia import edit_on
-
-from cli.programs import running
 
 EVENTS = 500
 AGENT = "tests/1.0 (https://example.org/tests; tests@example.org)"

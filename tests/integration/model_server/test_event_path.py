@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.fakes.clients import MODEL, STREAM, Client, Reply
 
 from event_platform.prediction_change import PREDICTION_SCHEMA
 from event_platform.schemas import EventValidator, SchemaRepository
+from tests.fakes.clients import MODEL, STREAM, Client, Reply
 
 ANSWER_KEYS = {"model_name", "model_version", "wiki_db", "revision_id", "output"}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.wikis import page, serving_wikis
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.wikis import page, serving_wikis
 
@@ -58,7 +59,7 @@ def test_no_captured_page_change_event_is_left_out(shared: Path) -> None:
 
 
 @pytest.mark.parametrize(("case", "outcome"), OUTCOMES.items(), ids=list(OUTCOMES))
-async def test_a_real_event_has_the_outcome_that_is_due(  # noqa: PLR0917 - a table
+async def test_a_real_event_has_the_outcome_that_is_due(
     client: Client, server: str, empty_gate: str, shared: Path, case: str, outcome: str
 ) -> None:
     """Wrapped or bare, of any 1.x schema."""

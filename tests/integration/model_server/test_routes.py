@@ -1,6 +1,7 @@
 """What the server answers beside predictions."""
 
 import pytest
+
 from tests.fakes.clients import MODEL, Client
 
 FAILURE_KEYS = {"error", "code", "retryable", "request_id"}
@@ -49,7 +50,7 @@ async def test_metrics_are_served(client: Client, scorer: str) -> None:
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
     ],
 )
-async def test_every_failure_has_the_one_body(  # noqa: PLR0917 - a table
+async def test_every_failure_has_the_one_body(
     client: Client, scorer: str, method: str, path: str, status: int, code: str
 ) -> None:
     """DESIGN 2: unknown routes and models included."""

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.fakes.clients import MODEL, STREAM, Client
 
 from event_platform.prediction_change import PREDICTION_SCHEMA
 from event_platform.schemas import EventValidator, SchemaRepository
+from tests.fakes.clients import MODEL, STREAM, Client
 
 MISSING = {
     "walkthrough_1.json": {"/changelog_kind", "/page_change_kind", "/meta/stream"},

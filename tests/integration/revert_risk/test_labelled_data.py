@@ -15,6 +15,7 @@ from revert_risk.classifier import TorchClassifier
 from revert_risk.feature_table import FEATURES, Group
 from revert_risk.features import extract
 from revert_risk.training import labelled_edits
+from revert_risk.training.evaluate_file import evaluate_file
 from revert_risk.training.examples import LEAKS, Dataset, Example, TrainingError
 from revert_risk.training.history import scorable_revisions
 from revert_risk.training.train import train, train_on
@@ -123,7 +124,8 @@ def test_training_learns_from_a_small_sample_and_repeats_itself(
 @needs_data
 def test_the_shipped_model_has_the_figures_that_it_states() -> None:
     """Scoring the natural-rate set with the shipped model gives the AUC written in its metadata."""
-    dataset = labelled_edits.read_raw_vandalism(DATA / "vandalism_en_natural_rate.jsonl.gz")
+    file = DATA / "vandalism_en_natural_rate.jsonl.gz"
+    dataset = labelled_edits.read_labelled(file)
     classifier = TorchClassifier.load(shipped(NAME))
     scores = [each.probability for each in classifier.score_features([e.features for e in dataset.examples])]
     positives = [score for score, label in zip(scores, dataset.labels, strict=True) if label]
@@ -131,6 +133,10 @@ def test_the_shipped_model_has_the_figures_that_it_states() -> None:
     pairs = [(high > low) + 0.5 * (high == low) for high in positives for low in negatives]
     stated = classifier.metadata.metrics["vandalism_en_natural_rate"]["auc"]["value"]
     assert sum(pairs) / len(pairs) == pytest.approx(stated, abs=1e-3)
+    assert (
+        evaluate_file(shipped(NAME), file).to_json()
+        == classifier.metadata.metrics["vandalism_en_natural_rate"]
+    )
 
 
 @needs_data
@@ -139,6 +145,23 @@ def test_labels_of_one_class_teach_nothing(english: Dataset, history: Dataset, t
     sample = replace(english, examples=tuple(each for each in english.examples if each.label)[:100])
     with pytest.raises(TrainingError, match="both classes"):
         train_on(sample, history, evaluation_only=[], model_name=NAME, output_dir=tmp_path, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no archive", "expected gzipped JSON lines"),
+        (gzip.compress(b""), "expected gzipped JSON lines"),
+        (gzip.compress(b'{"label": 1}'), "expected labelled edits with one of the fields new_lines_words"),
+        (gzip.compress(b'{"added_lines": "", "label": 1}'), "line 1: field 'deleted_lines' is missing"),
+    ],
+)
+def test_a_file_of_another_format_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    """What is not a labelled file is refused with its name and what was expected, and none of its text."""
+    path = tmp_path / "edits.jsonl.gz"
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=f"edits.jsonl.gz.*{message}"):
+        labelled_edits.read_labelled(path)
 
 
 def test_an_unknown_model_and_a_missing_file_are_named(tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""The dispatcher as a process: standard input, signals, exit status, what it prints."""
+
+import asyncio
+import gzip
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedServer, scripted_server
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from dispatcher import DispatchSettings, run
+
+source, target, folder, concurrency, grace, dry_run = sys.argv[1:]
+settings = DispatchSettings(
+    source=source,
+    rule_file=Path(folder, "rule.yaml"),
+    target=target or None,
+    dead_letters=Path(folder, "dead.jsonl"),
+    concurrency=int(concurrency),
+    grace_s=float(grace),
+)
+sys.exit(run(settings, dry_run=bool(dry_run)))
+"""
+RULE = """
+rules:
+  - name: model
+    topic: t
+    match: {wiki_id: enwiki, page: {namespace_id: 0}}
+    exec: {method: post, uri: '{{globals.target}}/predict', body: {event: '{{message}}'}}
+"""
+
+Start = Callable[..., Coroutine[Any, Any, asyncio.subprocess.Process]]
+
+
+def line(number: int, **changes: Any) -> bytes:
+    event = {"wiki_id": "enwiki", "page": {"namespace_id": 0}, "number": number} | changes
+    return json.dumps(event).encode() + b"\n"
+
+
+def number_of(body: bytes) -> int:
+    number = json.loads(body)["event"]["number"]
+    assert isinstance(number, int)
+    return number
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    """Return a running model server."""
+    async with scripted_server() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Return a function that starts a dispatcher; what still runs at the end is killed."""
+    (tmp_path / "rule.yaml").write_text(RULE)
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start_one(
+        target: str,
+        source: str = "jsonl:-",
+        *,
+        concurrency: int = 2,
+        grace: float = 20,
+        dry_run: bool = False,
+    ) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-W", "error", "-c", PROGRAM),
+            *(source, target, str(tmp_path), str(concurrency), str(grace), "yes" if dry_run else ""),
+            cwd=Path(__file__).parents[3],
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate(b"")
+
+
+async def finished(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
+    out, err = await process.communicate(b"")  # closes its standard input
+    return process.returncode, out.decode(), err.decode()
+
+
+async def given(process: asyncio.subprocess.Process, lines: bytes) -> None:
+    assert process.stdin is not None
+    process.stdin.write(lines)
+    await process.stdin.drain()
+
+
+async def test_standard_input_is_dispatched_as_it_comes(server: ScriptedServer, start: Start) -> None:
+    """An event goes out while the pipe is still open, and the end of the pipe is the end of the run."""
+    process = await start(server.url)
+    await given(process, line(1))
+    await server.arrived(1)
+    await given(process, line(2) + line(3, wiki_id="dewiki"))
+    await server.arrived(2)
+    status, out, err = await finished(process)
+    assert (status, err) == (0, "")
+    summary = json.loads(out)
+    assert (summary["read"], summary["outcomes"]) == (3, {"produced": 2, "unmatched": 1})
+    assert summary["committed"] == {"jsonl:-": 3}
+
+
+async def test_standard_input_may_be_compressed(server: ScriptedServer, start: Start) -> None:
+    """gzip on a pipe is recognised."""
+    process = await start(server.url)
+    await given(process, gzip.compress(line(1) + line(2)))
+    status, out, err = await finished(process)
+    assert (status, err, json.loads(out)["outcomes"]) == (0, "", {"produced": 2})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_requests_finish_and_reads_no_more(
+    server: ScriptedServer, start: Start, number: signal.Signals
+) -> None:
+    """What is under way gets its answer and is committed; the idle pipe does not hold the end up."""
+    server.gate.clear()
+    process = await start(server.url)
+    await given(process, line(1) + line(2))
+    await server.arrived(2)
+    process.send_signal(number)
+    server.gate.set()
+    assert process.stdout is not None
+    summary = json.loads(await process.stdout.readline())
+    assert summary["outcomes"] == {"produced": 2}
+    assert summary["committed"] == {"jsonl:-": 2}
+    assert await process.wait() == 0  # with its standard input still open
+
+
+async def test_what_outlasts_the_grace_period_is_not_committed(server: ScriptedServer, start: Start) -> None:
+    """A run that was cut short says so by its status and its counts, and commits nothing past the gap."""
+    server.script = lambda seen: Misbehaviour.HANG if number_of(seen.body) == 2 else PRODUCED
+    process = await start(server.url, concurrency=3, grace=0.1)
+    await given(process, line(1) + line(2) + line(3))
+    await server.arrived(3)
+    process.send_signal(signal.SIGTERM)
+    status, out, err = await finished(process)
+    summary = json.loads(out)
+    assert (status, err) == (1, "")
+    assert summary["interrupted"] >= 1
+    assert summary["read"] == 3
+    assert summary["committed"].get("jsonl:-", 0) <= 1
+
+
+async def test_a_dead_letter_is_an_exit_status(server: ScriptedServer, start: Start, tmp_path: Path) -> None:
+    """A caller sees that something was given up; the log names the place and not the event."""
+    server.script = lambda _: Reply(400, {"code": "invalid_event"})
+    process = await start(server.url)
+    await given(process, line(1, performer={"user_text": "Alice"}))
+    status, out, err = await finished(process)
+    assert (status, json.loads(out)["given_up"]) == (1, 1)
+    assert "gave up jsonl:-:1 after 1 tries: status_400" in err
+    assert "Alice" not in err
+    assert json.loads((tmp_path / "dead.jsonl").read_text())["event"]["performer"] == {"user_text": "Alice"}
+
+
+async def test_a_source_that_breaks_is_an_exit_status(
+    server: ScriptedServer, start: Start, tmp_path: Path
+) -> None:
+    """What could be read of a cut-off file is dispatched, and the run fails with the reason."""
+    path = tmp_path / "cut.gz"
+    whole = gzip.compress(b"".join(line(number) for number in range(5)))
+    path.write_bytes(whole + b"\x1f\x8b\x08")
+    status, out, err = await finished(await start(server.url, f"jsonl:{path}"))
+    assert (status, out) == (1, "")
+    assert err == f"jsonl:{path}: the compressed content is damaged or cut off\n"
+    assert len(server.seen) == 5
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "reason"),
+    [
+        ("", "jsonl:-", "rules[0].exec.uri: uses {{globals.target}}"),
+        ("nowhere", "jsonl:-", "target: expected http://host:port"),
+        ("http://127.0.0.1:1", "tape:-", "source: expected jsonl:FILE"),
+    ],
+)
+async def test_what_cannot_work_stops_the_start(start: Start, target: str, source: str, reason: str) -> None:
+    """A wrong setting is one clear line and its own exit status."""
+    status, out, err = await finished(await start(target, source))
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert err.count("\n") == 1
+
+
+async def test_a_dry_run_says_who_takes_what_and_sends_nothing(
+    server: ScriptedServer, start: Start, tmp_path: Path
+) -> None:
+    """Each event gets a line: the rule that takes it, or the first condition that failed."""
+    process = await start(server.url, dry_run=True)
+    await given(
+        process,
+        line(1)
+        + line(2, wiki_id="dewiki")
+        + line(3, page={"namespace_id": 1})
+        + line(4, meta={"domain": "canary"})
+        + b"broken\n",
+    )
+    status, out, err = await finished(process)
+    assert (status, err) == (1, "")
+    assert out.splitlines() == [
+        "jsonl:-:1: model takes it",
+        "jsonl:-:2: model does not take it: match: wiki_id is not 'enwiki'",
+        "jsonl:-:3: model does not take it: match: page.namespace_id is not 0",
+        "jsonl:-:4: model does not take it: meta.domain is 'canary'",
+        "jsonl:-:5: not an event: invalid_json",
+    ]
+    assert server.seen == []
+    assert not (tmp_path / "dead.jsonl").exists()

@@ -1,0 +1,105 @@
+"""A server that cannot work does not start, and says which variable is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.clients import STREAM, Client, StartServer
+
+EX_CONFIG = 78
+BASE = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "ENABLE_GRPC": "false"}
+
+
+def start(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a server that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli.app", "serve"],
+        env={"PATH": "/usr/bin:/bin", **BASE, **environment},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"HTTP_PORT": "eighty"}, "HTTP_PORT"),
+        ({"AIOHTTP_CLIENT_TIMEOUT": "0"}, "AIOHTTP_CLIENT_TIMEOUT"),
+        ({"FORCE_HTTP": "perhaps"}, "FORCE_HTTP"),
+        ({"WIKI_URL": "not a url"}, "WIKI_URL"),
+        ({"DEVICE": "tpu"}, "DEVICE"),
+        ({"VERIFY_EVENT": "sometimes"}, "VERIFY_EVENT"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+        ({"MODEL_PATH": "/nowhere"}, "MODEL_PATH"),
+        ({"MODEL_NAME": "revertrisk-unheard-of"}, "MODEL_NAME"),
+        ({"WIKIS_FILE": "/nowhere.json"}, "nowhere.json"),
+        ({"TLS_CA_BUNDLE": "/nowhere.pem"}, "TLS_CA_BUNDLE"),
+        ({"TLS_CA_BUNDLE": __file__}, "TLS_CA_BUNDLE"),
+        ({"EVENTGATE_URL": "http://127.0.0.1:9"}, "EVENTGATE_STREAM"),
+        ({"EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
+        ({"EVENTGATE_URL": "http://127.0.0.1:9", "EVENTGATE_STREAM": f"eqiad.{STREAM}"}, f"use {STREAM}"),
+        (
+            {"EVENTGATE_URL": "http://gate.example", "EVENTGATE_STREAM": STREAM, "LENIENT_EVENTS": "true"},
+            "LENIENT_EVENTS",
+        ),
+    ],
+    ids=lambda case: "-".join(case) if isinstance(case, dict) else "",
+)
+def test_a_bad_setting_stops_the_start_with_its_name(environment: dict[str, str], named: str) -> None:
+    """E6, E7: exit 78 (EX_CONFIG), one message on stderr, no traceback."""
+    ended = start(**environment)
+    assert ended.returncode == EX_CONFIG, ended.stderr
+    assert named in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_model_of_another_name_stops_the_start(tmp_path: Path) -> None:
+    """MODEL_NAME says what events will claim; the artefact says what it is."""
+    shipped = Path(__file__).parents[3] / "revert_risk/artifacts/revertrisk-language-agnostic"
+    ended = start(MODEL_NAME="revertrisk-something-else", MODEL_PATH=str(shipped))
+    assert (ended.returncode, "MODEL_NAME" in ended.stderr) == (EX_CONFIG, True)
+
+
+def test_an_empty_model_folder_stops_the_start(tmp_path: Path) -> None:
+    """The message names the file that is missing."""
+    ended = start(MODEL_PATH=str(tmp_path))
+    assert (ended.returncode, "metadata.json" in ended.stderr) == (EX_CONFIG, True)
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        ("mediawiki.no_such_stream.v1", "no stream of this name"),
+        ("eventgate.test.event", "takes schema test/event"),
+    ],
+)
+def test_a_stream_that_the_gate_does_not_take_stops_the_start(gate: str, stream: str, said: str) -> None:
+    """DESIGN 13, E4: found at start, where the gate shows its stream configuration."""
+    ended = start(EVENTGATE_URL=gate, EVENTGATE_STREAM=stream)
+    assert ended.returncode == EX_CONFIG
+    assert "EVENTGATE_STREAM" in ended.stderr
+    assert said in ended.stderr
+
+
+async def test_a_gate_that_is_down_is_a_warning(
+    client: Client, start_server: StartServer, sample_wiki: str
+) -> None:
+    """Readiness never depends on EventGate."""
+    with start_server(
+        WIKI_URL=sample_wiki, EVENTGATE_URL="http://127.0.0.1:9", EVENTGATE_STREAM=STREAM
+    ) as program:
+        assert await client.get(f"{program.url}/v2/health/ready") == {"ready": True}
+        assert "EVENTGATE_STREAM is not checked" in program.log.read_text()
+
+
+async def test_a_server_without_a_gate_says_that_it_only_scores(scorer: str, logs: Path) -> None:
+    """Once, at start, and that it uses the CPU and the shipped model."""
+    text = "".join(log.read_text() for log in logs.glob("server-*.log"))
+    assert "scores only" in text
+    assert "using the CPU" in text
+    assert "the model that is shipped" in text

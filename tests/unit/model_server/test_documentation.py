@@ -1,0 +1,39 @@
+"""Docs are tested: every setting and every metric is documented, and nothing else is."""
+
+import re
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from model_server.metrics import Metrics
+from model_server.settings import Settings
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
+UNSET = {"unset": None, "names this project": None}
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """A variable that cannot be found cannot be used."""
+    documented = dict(ROW.findall((DOCS / "configuration.md").read_text()))
+    assert documented.keys() == {name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        shown = documented[name.upper()].strip("` ")
+        default = field.default
+        if name == "user_agent":
+            assert shown == "names this project"
+        elif default is None:
+            assert shown == "unset", name
+        else:
+            assert shown == (str(default).lower() if isinstance(default, bool) else str(default)), name
+
+
+def test_every_metric_is_documented() -> None:
+    """Dashboards and alerts are written from this page."""
+    registry = CollectorRegistry()
+    Metrics(registry)
+    families = {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in registry.collect()
+    }
+    documented = set(re.findall(r"^\| `(revertrisk_\w+)`", (DOCS / "metrics.md").read_text(), re.MULTILINE))
+    assert documented == families
