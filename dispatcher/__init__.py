@@ -5,7 +5,6 @@ from dispatcher.deadletters import DeadLetterError
 from dispatcher.outcome import Ending, Outcome
 from dispatcher.problems import RuleFileError
 from dispatcher.retries import PRODUCTION_RETRIES, QUICK_RETRIES, RetrySchedule
-from dispatcher.sources import SourceError
 from dispatcher.summary import Summary
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "RetrySchedule",
     "RuleFileError",
     "SettingsError",
-    "SourceError",
     "Summary",
     "dispatch",
     "run",

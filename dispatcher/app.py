@@ -84,7 +84,6 @@ async def dispatch(
     Raises:
         SettingsError: a setting cannot work.
         RuleFileError: a rule cannot work.
-        SourceError: the source broke; what was read before it did is finished.
         DeadLetterError: the dead letters cannot be written.
 
     """
@@ -120,6 +119,8 @@ def run(settings: DispatchSettings, *, dry_run: bool = False) -> int:
         sys.stderr.write(f"{exc}\n")
         return EXIT_INCOMPLETE
     summary.show()
+    if summary.source_error is not None:
+        sys.stderr.write(f"{summary.source_error}\n")
     return EXIT_OK if summary.is_clean else EXIT_INCOMPLETE
 
 

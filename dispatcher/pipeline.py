@@ -40,7 +40,6 @@ class Pipeline:
         self._tracker = OffsetTracker()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._unfinished: dict[Position, int] = {}
-        self._source_error: SourceError | None = None
         self._summary = Summary()
 
     async def run(self, stop: asyncio.Event, *, limit: int | None = None) -> Summary:
@@ -49,8 +48,9 @@ class Pipeline:
         After ``stop`` nothing more is read, and what takes longer than the grace period is abandoned
         without being committed.
 
+        A source that breaks is an end like any other; the summary says so.
+
         Raises:
-            SourceError: the source broke; what had been read before was finished first.
             DeadLetterError: something given up could not be kept; it is not committed.
 
         """
@@ -72,8 +72,6 @@ class Pipeline:
         finally:
             await self._commit()
             self._summary.seconds = monotonic() - started
-        if self._source_error is not None:
-            raise self._source_error
         return self._summary
 
     async def _drain(self, stopping: asyncio.Task[bool]) -> None:
@@ -94,7 +92,7 @@ class Pipeline:
                     if self._summary.read == limit:
                         return
         except SourceError as exc:
-            self._source_error = exc
+            self._summary.source_error = str(exc)
 
     async def _take(self, record: SourcedEvent | UnreadableRecord, tasks: asyncio.TaskGroup) -> None:
         """Start what a record needs; waits while the rules that take it are at their bounds."""

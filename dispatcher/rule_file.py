@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dispatcher.matching import Condition, compile_condition
 from dispatcher.problems import Problem, Problems, RuleFileError
 from dispatcher.requests import RequestTemplate
 from dispatcher.retries import PRODUCTION_RETRIES, RetrySchedule
 from dispatcher.rules import Case, Rule, Sample
+from dispatcher.strict_yaml import YamlError, parse_yaml
 from dispatcher.templates import Reference, Template, compile_body, compile_template
 
 DEFAULT_CONCURRENCY = 30
@@ -66,8 +65,8 @@ def load_rules(path: Path, *, target: str | None) -> tuple[Rule, ...]:
 def parse_rules(text: str, *, name: str, target: str | None) -> tuple[Rule, ...]:
     """Parse the text of a rule file; ``name`` is what errors call it. Raises RuleFileError."""
     try:
-        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as exc:
+        document = parse_yaml(text)
+    except YamlError as exc:
         raise RuleFileError(name, [Problem("", f"not valid YAML: {exc}")]) from exc
     problems = Problems()
     rules: tuple[Rule, ...] = ()
@@ -85,21 +84,6 @@ def parse_rules(text: str, *, name: str, target: str | None) -> tuple[Rule, ...]
     if problems.found:
         raise RuleFileError(name, problems.found)
     return rules
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key stands once: of two, PyYAML silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 class _Reader:

@@ -31,6 +31,8 @@ class Summary:
     committed: dict[str, int] = field(default_factory=dict)
     """The last committed offset of each partition."""
     seconds: float = 0.0
+    source_error: str | None = None
+    """Why the source could not be read to its end, if so."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -52,8 +54,8 @@ class Summary:
 
     @property
     def is_clean(self) -> bool:
-        """Whether everything that was read is taken care of."""
-        return self.given_up == 0 and self.interrupted == 0
+        """Whether the source was read without trouble and all that was read is taken care of."""
+        return self.given_up == 0 and self.interrupted == 0 and self.source_error is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON has them."""
@@ -66,6 +68,7 @@ class Summary:
             "retries": self.retries,
             "committed": self.committed,
             "seconds": round(self.seconds, 3),
+            "source_error": self.source_error,
         }
 
     def show(self, out: TextIO | None = None) -> None:

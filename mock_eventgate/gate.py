@@ -9,12 +9,15 @@ from uuid import uuid4
 import orjson
 
 from event_platform.formats import is_uri_reference
+from mock_eventgate.bell import Bell
 from mock_eventgate.stats import UNCONFIGURED, Stats
 from mock_eventgate.store import EventStore, stream_name
 from mock_eventgate.streams import ERROR_STREAM, StreamConfigs
 from mock_eventgate.verdicts import Accepted, Judge, Refused
 
 EMITTER_ID: Final = "mock-eventgate"
+BROKER_FAILURE: Final = "Local: Broker transport failure"
+"""What librdkafka says, and EventGate in an error entry, when Kafka cannot be reached."""
 _MAX_URI_LENGTH: Final = 8192
 
 
@@ -33,7 +36,10 @@ class Outcome:
 
 
 class Gate:
-    """Takes events in; keeps what it produced, what it refused, and counts, for reading back."""
+    """Takes events in; keeps what it produced, what it refused, and counts, for reading back.
+
+    ``arrivals`` rings when events were produced.
+    """
 
     def __init__(
         self,
@@ -48,14 +54,30 @@ class Gate:
         self.streams = streams
         self.store = new_store()
         self.stats = Stats()
+        self.arrivals = Bell()
 
-    def process(self, events: list[Any], *, request_id: str | None, hasty: bool = False) -> Outcome:
-        """Judge the events of one request in turn, and produce those that are accepted."""
+    def process(
+        self,
+        events: list[Any],
+        *,
+        request_id: str | None,
+        hasty: bool = False,
+        kafka_refuses: Callable[[int], bool] = lambda _: False,
+    ) -> Outcome:
+        """Judge the events of one request in turn, and produce those that are accepted.
+
+        ``kafka_refuses`` tells whether Kafka fails to take the n-th valid event, counted from 0.
+        """
         invalid: list[Refused] = []
         errors: list[Refused] = []
         received = self._now()
+        valid = 0
         for event in events:
             verdict = self._judge.judge(event, request_id)
+            if isinstance(verdict, Accepted):
+                if kafka_refuses(valid):
+                    verdict = Refused("error", event, {"message": BROKER_FAILURE})
+                valid += 1
             if isinstance(verdict, Accepted):
                 stream = verdict.stream.name
                 self.store.produce(verdict, received)
@@ -65,6 +87,7 @@ class Gate:
                 (invalid if verdict.status == "invalid" else errors).append(verdict)
             if hasty:
                 self.stats.hasty[stream] += 1
+        self.arrivals.ring()
         return Outcome(len(events), tuple(invalid), tuple(errors))
 
     def reset(self) -> None:

@@ -1,16 +1,24 @@
 """The routes that take events in, with EventGate's statuses, reason phrases and bodies.
 
-The message for people is the HTTP reason phrase; a body is there only where events failed.
+The message for people is the HTTP reason phrase; a body is there only where events failed. Faults that
+were asked for strike here.
 """
 
+import asyncio
 import copy
+import socket
+import struct
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
+from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
+from mock_eventgate.faults import BROKER_FAILURE_STATUS, Fault, Faults, Kind
 from mock_eventgate.gate import Gate, Outcome
+from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 
 _TEST_EVENTS: Final = [
@@ -20,13 +28,20 @@ _TEST_EVENTS: Final = [
         "test": "the gate can produce events",
     }
 ]
+# SO_LINGER on, for 0 seconds: closing sends RST instead of FIN.
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Intake:
-    """Handlers of ``/v1/events`` and ``/v1/_test/events``. ``max_body`` is in bytes, decompressed."""
+    """Handlers of ``/v1/events`` and ``/v1/_test/events``. ``max_body`` is in bytes, decompressed.
 
-    def __init__(self, gate: Gate, *, max_body: int) -> None:
+    ``released`` rings when requests that hang or wait are to end.
+    """
+
+    def __init__(self, gate: Gate, faults: Faults, released: Bell, *, max_body: int) -> None:
         self._gate = gate
+        self._faults = faults
+        self._released = released
         self._max_body = max_body
 
     async def post_events(self, request: web.Request) -> web.Response:
@@ -36,28 +51,86 @@ class Intake:
         except BodyError as error:
             answer = _body_refused(request, error)
         else:
-            answer = self._answer(request, document if isinstance(document, list) else [document])
-        self._gate.stats.count_answer(answer.status)
+            answer = await self._answer(request, document if isinstance(document, list) else [document])
+        if request.transport is not None and not request.transport.is_closing():
+            self._gate.stats.count_answer(answer.status)
         return answer
 
     async def produce_test_events(self, request: web.Request) -> web.Response:
         """Produce a test event end to end: a readiness probe."""
-        return self._answer(request, copy.deepcopy(_TEST_EVENTS))
+        return await self._answer(request, copy.deepcopy(_TEST_EVENTS))
 
     async def options(self, _request: web.Request) -> web.Response:
         """Answer an OPTIONS request as Express does."""
         return web.Response(text="POST", content_type="text/html", headers={"Allow": "POST"})
 
-    def _answer(self, request: web.Request, events: list[Any]) -> web.Response:
+    async def _answer(self, request: web.Request, events: list[Any]) -> web.Response:
         if not events or events == [{}]:
             return web.Response(
                 status=400, reason="Request body was empty. Must provide JSON encoded events."
             )
-        hasty = bool(request.query.get("hasty"))
-        outcome = self._gate.process(events, request_id=request.headers.get("X-Request-ID"), hasty=hasty)
-        if hasty:
-            return web.Response(status=202, reason=f"{outcome.total} events hastily received.")
-        return _answer(outcome)
+        fault = self._faults.strike([stream_name(event) for event in events])
+        if fault is None:
+            return self._produce(request, events)
+        self._gate.stats.faults[fault.kind] += 1
+        return await self._misbehave(request, events, fault)
+
+    def _produce(self, request: web.Request, events: list[Any], fault: Fault | None = None) -> web.Response:
+        hasty = _is_hasty(request)
+        outcome = self._gate.process(
+            events,
+            request_id=request.headers.get("X-Request-ID"),
+            hasty=hasty,
+            **({} if fault is None else {"kafka_refuses": fault.refuses}),
+        )
+        return _hastily_received(events) if hasty else _answer(outcome)
+
+    async def _misbehave(self, request: web.Request, events: list[Any], fault: Fault) -> web.Response:
+        # What is wrong with Kafka, a hasty request never hears of: its answer does not wait for Kafka.
+        hasty = _is_hasty(request)
+        match fault.kind:
+            case Kind.RESET:
+                return _reset(request)
+            case Kind.STATUS if fault.status != BROKER_FAILURE_STATUS:
+                return _proxy_answer(fault.status)
+            case Kind.HANG if hasty:
+                return _hastily_received(events)
+            case Kind.HANG:
+                await self._released.wait()
+                return _reset(request)
+        answer = self._produce(request, events, fault)
+        match fault.kind:
+            case Kind.DELAY:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(fault.seconds):
+                        await self._released.wait()
+            case Kind.ACCEPT_THEN_RESET:
+                return _reset(request)
+            case Kind.ACCEPT_THEN_HANG if not hasty:
+                await self._released.wait()
+                return _reset(request)
+        return answer
+
+
+def _is_hasty(request: web.Request) -> bool:
+    return bool(request.query.get("hasty"))
+
+
+def _hastily_received(events: list[Any]) -> web.Response:
+    return web.Response(status=202, reason=f"{len(events)} events hastily received.")
+
+
+def _proxy_answer(status: int) -> web.Response:
+    return web.Response(status=status, text="upstream request failed\n")
+
+
+def _reset(request: web.Request) -> web.Response:
+    """Reset the connection; what is returned, because a handler must, is never sent."""
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        request.transport.abort()
+    return web.Response()
 
 
 def _answer(outcome: Outcome) -> web.Response:

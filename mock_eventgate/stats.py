@@ -13,7 +13,7 @@ UNCONFIGURED: Final = "(unconfigured)"
 
 
 class Stats:
-    """Counters since the start or the last reset. Requests to ``/_mock/…`` are not counted."""
+    """Counters since the start or the last reset, of EventGate's own routes only."""
 
     def __init__(self) -> None:
         self._requests = 0
@@ -24,6 +24,7 @@ class Stats:
         self.accepted: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.hasty: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
 
     def count_request(self, transport: asyncio.BaseTransport | None, user_agent: str | None) -> None:
         """Count a request, its User-Agent, and its TCP connection if no earlier request came by it."""
@@ -50,4 +51,5 @@ class Stats:
             "accepted": dict(self.accepted),
             "refused": dict(self.refused),
             "hasty": dict(self.hasty),
+            "faults": dict(self.faults),
         }

@@ -5,10 +5,9 @@ counting, so a reader can tell that it missed something.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -93,9 +92,12 @@ class BoundedLog(Generic[Item]):
             self.dropped += 1
 
     def after(self, sequence: int) -> Iterator[Item]:
-        """Return the items with a greater ``sequence``, oldest first."""
-        first = self.next_sequence - len(self._items)
-        return (item for item, _ in islice(self._items, max(sequence + 1 - first, 0), None))
+        """Yield the items with a greater ``sequence``, oldest first, those added meanwhile included."""
+        while sequence < self.next_sequence - 1 and self._items:
+            first = self.next_sequence - len(self._items)
+            sequence = max(sequence + 1, first)
+            # A deque's items are cheap to reach near its ends, and followers read the newest.
+            yield self._items[sequence - first][0]
 
 
 class EventStore:
@@ -106,15 +108,31 @@ class EventStore:
     """
 
     def __init__(self, *, datacentre: str, max_events: int, max_bytes: int) -> None:
-        self._datacentre = datacentre
+        self.datacentre = datacentre
         self._offsets: Counter[str] = Counter()
         self.produced: BoundedLog[ProducedEvent] = BoundedLog(max_items=max_events, max_bytes=max_bytes)
         self.refused: BoundedLog[RefusedEvent] = BoundedLog(max_items=max_events, max_bytes=max_bytes)
 
+    def end_offset(self, topic: str) -> int:
+        """Return the offset that the next event in a topic will have."""
+        return self._offsets[topic] if topic in self._offsets else 0
+
+    def offsets_for_times(self, times: Mapping[str, int]) -> dict[str, int]:
+        """Return for each topic the offset of its first event at or after a time, in ms since 1970.
+
+        Topics without one are left out. As in Kafka, an earlier event may well lie behind that one.
+        """
+        found: dict[str, int] = {}
+        for event in self.produced.after(0):
+            wanted = times.get(event.topic)
+            if wanted is not None and event.timestamp >= wanted and event.topic not in found:
+                found[event.topic] = event.offset
+        return found
+
     def produce(self, accepted: Accepted, received: datetime) -> None:
         """Append an event to its topic."""
         stream = accepted.stream.name
-        topic = f"{self._datacentre}.{stream}"
+        topic = f"{self.datacentre}.{stream}"
         offset = self._offsets[topic]
         self._offsets[topic] += 1
         event = ProducedEvent(

@@ -1,232 +1,156 @@
-"""The KServe model: preprocess fetches, predict scores, postprocess builds and emits."""
+"""The KServe model: preprocess receives and fetches, predict scores, postprocess builds, emits and answers."""
 
 import asyncio
-import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import kserve
+from grpc_interceptor.exceptions import GrpcException
 
-from event_platform import eventgate, page_change
-from event_platform.page_change import Skip, SkipReason
-from event_platform.prediction_change import PredictedClassification, UnbuildableEventError
-from model_server import evidence, lenient
+from event_platform.page_change import Skip
+from model_server import tensors
+from model_server.accounting import RequestAccount
+from model_server.answers import Answer, BatchItem, ItemOutcome, batch_answer, scored_answer, skip_answer
 from model_server.deployment import Deployment
-from model_server.errors import (
-    EventGateUnavailableError,
-    EventRejectedError,
-    InvalidEventError,
-    MediaWikiUnavailableError,
-    OverloadedError,
-    UnscorableError,
-)
-from model_server.evidence import Evidence
+from model_server.errors import ServiceError
 from model_server.logs import label
-from model_server.mediawiki import FetchedRevision
-from model_server.requests import DirectRequest, EventRequest, PartialEventRequest, ScoringRequest
-from model_server.service import Producer, Service
-from revert_risk.prediction import Prediction
-
-logger = logging.getLogger(__name__)
+from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
+from model_server.requests import BatchRequest, EventRequest, PartialEventRequest, RevisionDataRequest
+from model_server.service import Service
 
 Headers = Mapping[str, str] | None
-LAG_RETRY_SECONDS = 1.0
-"""How long to wait, once, for a revision that is on its way to the replicas."""
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
 class PredictCall:
-    """One HTTP predict request: its body, and when it must be answered (event loop time, seconds)."""
+    """One V1 predict request: its body, and when it must be answered (event loop time, seconds)."""
 
     body: bytes
     deadline: float
 
 
 @dataclass(frozen=True, slots=True)
-class FetchedJob:
-    """A request with the revision it is about."""
+class Batch:
+    """Several direct calls in one request, and what has become of each so far."""
 
-    request: EventRequest | DirectRequest
-    evidence: Evidence
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredJob:
-    """A request with its score."""
-
-    job: FetchedJob
-    prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What to tell the caller; ``outcome`` counts it, and an event's caller sees it in a header."""
-
-    body: dict[str, Any]
-    outcome: str
-    for_event: bool
+    items: tuple[BatchItem, ...]
+    outcomes: tuple[ItemOutcome, ...]
+    infer_request: kserve.InferRequest | None = None
+    """The V2 request that they came in, if it was one."""
 
 
 class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
-    """Scores revisions; its collaborators are there once the server's event loop runs."""
+    """Scores revisions; its service is there once the server's event loop runs."""
 
-    service: Service
-
-    def __init__(
-        self, name: str, deployment: Deployment, *, verify_strictly: bool, max_revision_bytes: int
-    ) -> None:
+    def __init__(self, name: str, deployment: Deployment) -> None:
         super().__init__(name)
         self.deployment = deployment
-        self._verify_strictly = verify_strictly
-        self._max_revision_bytes = max_revision_bytes
+        self._service: Service
+        self._pipeline: Pipeline
 
-    async def preprocess(self, payload: PredictCall, headers: Headers = None) -> FetchedJob | Skip:
+    def use(self, service: Service) -> None:
+        """Take the collaborators of the running event loop."""
+        self._service = service
+        self._pipeline = self.deployment.pipeline(service)
+
+    async def healthy(self) -> bool:
+        """Tell whether the model is loaded and still wants work."""
+        return self.ready and not self.deployment.lifecycle.draining
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """Describe the V2 input, for the model's metadata."""
+        return tensors.INPUTS
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """Describe the V2 outputs, for the model's metadata."""
+        return tensors.OUTPUTS
+
+    async def __call__(self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT) -> Any:
+        """Run the hooks; a V2 request is accounted for here, a V1 request by its route."""
+        if not isinstance(body, kserve.InferRequest):
+            return await super().__call__(body, headers, verb)
+        account = RequestAccount.of_headers(self.deployment.metrics, headers or {})
+        with account:
+            try:
+                answer = await super().__call__(body, headers, verb)
+                account.outcome = "batch"
+            except ServiceError as error:
+                if body.from_grpc is True:
+                    raise GrpcException(str(error), tensors.grpc_status(error)) from account.failed(error)
+                raise account.failed(error) from error.__cause__
+        return answer
+
+    async def preprocess(
+        self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
+    ) -> FetchedJob | Skip | Batch:
         """Receive, resolve and fetch."""
-        request = self.service.requests.read(payload.body)
+        if isinstance(payload, kserve.InferRequest):
+            deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
+            batch = self._service.requests.read_batch(tensors.instances(payload))
+            return await self._fetch_all(batch, deadline, payload)
+        request = self._service.requests.read(payload.body)
         if isinstance(request, Skip):
             return request
-        ref = request.ref
-        if not isinstance(request, DirectRequest):
-            self.service.metrics.unknown_fields.inc(self.service.unknown_fields.count(request.event))
-        label(wiki_id=ref.wiki.wiki_id, rev_id=ref.rev_id)
-        if not self.service.classifier.supports(ref.wiki.wiki_id):
-            return _skip(request, SkipReason.UNSUPPORTED_WIKI)
-        try:
-            async with asyncio.timeout_at(payload.deadline):
-                fetched = await self._fetch(request)
-        except TimeoutError as exc:
-            raise MediaWikiUnavailableError("the MediaWiki API did not answer in time") from exc
-        if isinstance(request, PartialEventRequest):
-            completed = self._complete(request, fetched)
-            if isinstance(completed, Skip):
-                return completed
-            request = completed
-        if isinstance(request, EventRequest):
-            self._verify(request, fetched)
-        return self._weigh(request, fetched, payload.deadline)
+        if isinstance(request, BatchRequest):
+            return await self._fetch_all(request, payload.deadline)
+        if isinstance(request, EventRequest | PartialEventRequest):
+            self._service.metrics.unknown_fields.inc(self._service.unknown_fields.count(request.event))
+        label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
+        return await self._pipeline.fetch(request, payload.deadline)
 
-    async def predict(self, payload: FetchedJob | Skip, headers: Headers = None) -> ScoredJob | Skip:
+    async def predict(
+        self, payload: FetchedJob | Skip | Batch, headers: Headers = None
+    ) -> ScoredJob | Skip | Batch:
         """Score."""
         if isinstance(payload, Skip):
             return payload
-        try:
-            async with asyncio.timeout_at(payload.deadline):
-                prediction = await self.service.scorer.score(payload.evidence.revision)
-        except TimeoutError as exc:
-            raise OverloadedError("the revision was not scored in time") from exc
-        return ScoredJob(payload, prediction)
+        if isinstance(payload, FetchedJob):
+            return await self._pipeline.score(payload)
+        outcomes = await _each(payload.outcomes, FetchedJob, self._pipeline.score)
+        return Batch(payload.items, outcomes, payload.infer_request)
 
-    async def postprocess(self, result: ScoredJob | Skip, headers: Headers = None) -> Answer:
+    async def postprocess(
+        self, result: ScoredJob | Skip | Batch, headers: Headers = None
+    ) -> Answer | kserve.InferResponse:
         """Build and emit, and say what happened."""
         if isinstance(result, Skip):
-            body = {"skipped": True, "reason": result.reason.value}
-            return Answer(body, f"skipped:{result.reason.value}", for_event=True)
-        request = result.job.request
-        prediction = result.prediction
-        self.service.metrics.probability.observe(prediction.probability)
-        outcome = "direct"
-        if isinstance(request, EventRequest):
-            outcome = "scored_only"
-            if self.service.producer is not None:
-                await self._emit(self.service.producer, request, result)
-                outcome = "produced"
-        return Answer(_score_body(request, prediction), outcome, isinstance(request, EventRequest))
+            return skip_answer(result.reason)
+        if isinstance(result, ScoredJob):
+            outcome = await self._pipeline.emit(result)
+            return scored_answer(result, outcome)
+        answer = batch_answer(result.items, result.outcomes)
+        if result.infer_request is not None:
+            return tensors.response(result.infer_request, result.items, result.outcomes)
+        return answer
 
-    async def _fetch(self, request: ScoringRequest) -> FetchedRevision:
-        fetched = await self.service.mediawiki.fetch(request.ref)
-        received_at = request.change.received_at if isinstance(request, EventRequest) else None
-        if not evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
+    async def _fetch_all(
+        self, batch: BatchRequest, deadline: float, infer_request: kserve.InferRequest | None = None
+    ) -> Batch:
+        async def fetch(item: BatchItem) -> ItemOutcome:
+            if isinstance(item.request, ServiceError):
+                return item.request
+            fetched = await self._pipeline.fetch(item.request, deadline)
+            assert isinstance(fetched, FetchedJob)  # noqa: S101 - only an event is skipped, and a batch holds none
             return fetched
-        await asyncio.sleep(LAG_RETRY_SECONDS)
-        fetched = await self.service.mediawiki.fetch(request.ref)
-        if evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
-            raise evidence.lagging()
-        return fetched
 
-    def _complete(self, request: PartialEventRequest, fetched: FetchedRevision) -> EventRequest | Skip:
-        """Lenient mode: fill the event in from the API, then read it as strictly as any other."""
-        if fetched.revision is None:
-            return Skip(SkipReason.REVISION_MISSING)
-        event, changed = lenient.complete(request.event, request.ref.wiki, fetched.revision)
-        if changed:
-            logger.warning("Event completed from the MediaWiki API: %s", ", ".join(changed))
+        outcomes = await _each(batch.items, BatchItem, fetch)
+        return Batch(batch.items, outcomes, infer_request)
+
+
+async def _each(
+    items: Iterable[Any], kind: type[Done], step: Callable[[Done], Awaitable[ItemOutcome]]
+) -> tuple[ItemOutcome, ...]:
+    """Take every item of one kind a step further, all at once; one that fails does not disturb the others."""
+
+    async def attempt(item: Any) -> ItemOutcome:
+        if not isinstance(item, kind):
+            outcome: ItemOutcome = item
+            return outcome
         try:
-            change = self.service.changes.read(event)
-        except page_change.InvalidEventError as exc:
-            raise InvalidEventError(exc.violations) from exc
-        ref = self.service.changes.resolve(change)
-        return ref if isinstance(ref, Skip) else EventRequest(change, ref)
+            return await step(item)
+        except ServiceError as error:
+            return error
 
-    def _verify(self, request: EventRequest, fetched: FetchedRevision) -> None:
-        differing = evidence.verify(request, fetched)
-        if not differing:
-            return
-        if self._verify_strictly:
-            raise evidence.mismatch(differing)
-        logger.warning("Event differs from the MediaWiki API: %s", ", ".join(differing))
-
-    def _weigh(
-        self, request: EventRequest | DirectRequest, fetched: FetchedRevision, deadline: float
-    ) -> FetchedJob | Skip:
-        change = request.change if isinstance(request, EventRequest) else None
-        weighed = evidence.weigh(
-            request.ref,
-            fetched,
-            change.editor if change is not None else None,
-            page_is_told=change is not None and change.tells_page,
-            max_bytes=self._max_revision_bytes,
-            now=evidence.utc_now(),
-        )
-        if isinstance(weighed, Skip):
-            return _skip(request, weighed.reason)
-        self.service.metrics.revision_bytes.observe(fetched.revision.size if fetched.revision else 0)
-        return FetchedJob(request, weighed, deadline)
-
-    async def _emit(self, producer: Producer, request: EventRequest, scored: ScoredJob) -> None:
-        prediction = scored.prediction
-        predicted = PredictedClassification(
-            prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
-        )
-        metrics = self.service.metrics
-        outcome = "accepted"
-        started = asyncio.get_running_loop().time()
-        try:
-            event = producer.builder.build(request.change, predicted, scored.job.evidence.redactions)
-            async with asyncio.timeout_at(scored.job.deadline):
-                await producer.eventgate.produce(event)
-        except UnbuildableEventError as exc:
-            outcome = "unbuildable"
-            logger.error("The prediction event is not valid, see %s", exc)  # noqa: TRY400 - pointers say it all
-            raise EventRejectedError("the prediction event is not valid by its own schema") from exc
-        except eventgate.EventRejectedError as exc:
-            outcome = "rejected"
-            logger.error("EventGate refused event: %s %s", exc.reason, "; ".join(exc.faults))  # noqa: TRY400
-            raise EventRejectedError(f"EventGate refused the prediction event: {exc.reason}") from exc
-        except (eventgate.EventGateUnavailableError, TimeoutError) as exc:
-            outcome = "unavailable"
-            raise EventGateUnavailableError("EventGate did not accept the prediction in time") from exc
-        finally:
-            metrics.eventgate_seconds.labels(outcome).observe(asyncio.get_running_loop().time() - started)
-        now = evidence.utc_now()
-        metrics.last_accepted.set(now.timestamp())
-        if request.change.received_at is not None:
-            metrics.event_lag.observe(max(0.0, (now - request.change.received_at).total_seconds()))
-
-
-def _skip(request: ScoringRequest, reason: SkipReason) -> Skip:
-    """Skip an event; a direct call for the same revision is refused with the same code."""
-    if isinstance(request, DirectRequest):
-        raise UnscorableError(reason)
-    return Skip(reason)
-
-
-def _score_body(request: EventRequest | DirectRequest, prediction: Prediction) -> dict[str, Any]:
-    return {
-        "model_name": prediction.model_name,
-        "model_version": prediction.model_version,
-        "wiki_db": request.ref.wiki.wiki_id,
-        "revision_id": request.ref.rev_id,
-        "output": {"prediction": prediction.prediction, "probabilities": prediction.probabilities},
-    }
+    return tuple(await asyncio.gather(*(attempt(item) for item in items)))

@@ -15,7 +15,6 @@ from dispatcher import (
     RetrySchedule,
     RuleFileError,
     SettingsError,
-    SourceError,
     Summary,
     dispatch,
 )
@@ -428,13 +427,13 @@ async def test_what_does_not_finish_in_the_grace_period_is_not_committed(
     assert not summary.is_clean
 
 
-async def test_a_broken_source_is_an_error_after_what_was_read_is_done(
+async def test_a_source_that_cannot_be_read_is_in_the_summary(
     server: ScriptedServer, workplace: Workplace, tmp_path: Path
 ) -> None:
-    """A missing file stops the run with its name."""
-    workplace.write([])
-    with pytest.raises(SourceError, match="none"):
-        await dispatch(workplace.settings(server.url, source=f"jsonl:{tmp_path / 'none'}"))
+    """A missing file is no clean run of nothing."""
+    summary = await workplace.run(server.url, [], source=f"jsonl:{tmp_path / 'none'}")
+    assert "cannot be opened: No such file" in str(summary.source_error)
+    assert not summary.is_clean
 
 
 async def test_a_callback_that_fails_stops_the_run(server: ScriptedServer, workplace: Workplace) -> None:

@@ -185,7 +185,7 @@ def test_the_shipped_rules_are_production_rules(name: str) -> None:
     event = page_change()
     request = rule.request(rule.cases[0], event)
     assert (rule.name, rule.topic) == (name, "mediawiki.page_change.v1")
-    assert (rule.concurrency, rule.retry_on, rule.ignore) == (5, {502, 503}, {412})
+    assert (rule.concurrency, rule.retry_on, rule.ignore) == (5, frozenset({502, 503}), frozenset({412}))
     assert rule.retries == RetrySchedule(limit=2, delay_s=60.0, factor=6.0)
     assert (request.method, str(request.url)) == ("POST", f"{TARGET}/v1/models/{name}%3Apredict")
     assert request.headers == {

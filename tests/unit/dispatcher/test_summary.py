@@ -9,6 +9,8 @@ AT = Position("jsonl:x", 1)
 
 
 class Terminal(io.StringIO):
+    """A text that passes for a terminal."""
+
     def isatty(self) -> bool:
         return True
 
@@ -36,6 +38,7 @@ def test_a_summary_is_one_line_of_json_where_no_terminal_is() -> None:
         "retries": 5,
         "committed": {"jsonl:x": 1},
         "seconds": 0.0,
+        "source_error": None,
     }
     assert out.getvalue().count("\n") == 1
 
@@ -55,6 +58,7 @@ def test_a_run_is_clean_only_if_nothing_was_given_up_or_interrupted() -> None:
     assert clean.is_clean
     assert not Summary(read=1, owed=1).is_clean
     assert not summary().is_clean
+    assert not Summary(source_error="cut off").is_clean
 
 
 def test_an_outcome_does_not_show_its_event() -> None:

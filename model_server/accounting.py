@@ -1,0 +1,89 @@
+"""Every request is counted exactly once, and ends in exactly one log line."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from model_server.errors import FailureAnswer, ServiceError, failure_answer
+from model_server.logs import describe_exception, start_labels
+from model_server.metrics import Metrics
+
+logger = logging.getLogger("model_server.request")
+
+REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
+"""What a request id may look like; anything else is replaced, since it is echoed and logged."""
+CLIENT_GONE = 499
+
+
+class RequestAccount:
+    """The account of one request, kept as a context: closed on the way out, whatever happened.
+
+    ``outcome`` and ``status`` say how it ended; they start as what is true if nobody sets them.
+    """
+
+    def __init__(self, metrics: Metrics, request_id: str) -> None:
+        self.request_id = request_id
+        self.outcome = "internal_error"
+        self.status = 200
+        self._metrics = metrics
+        self._labels = start_labels(request_id)
+        self._started = time.perf_counter()
+
+    @classmethod
+    def of_headers(cls, metrics: Metrics, headers: Mapping[str, str]) -> Self:
+        """Open the account of a request whose headers are a mapping with names in lower case."""
+        return cls(metrics, accept_request_id(headers.get("x-request-id")))
+
+    def failed(self, error: ServiceError) -> ServiceError:
+        """Note a failure, and return it."""
+        self.answer_of(error)
+        return error
+
+    def answer_of(self, error: ServiceError) -> FailureAnswer:
+        """Note a failure, and return its answer."""
+        answer = failure_answer(error, self.request_id)
+        self.outcome, self.status = answer.code, answer.status
+        if answer.status >= 500 and error.__cause__ is not None:  # noqa: PLR2004 - a 4xx is the caller's affair
+            self._labels.update(describe_exception(error.__cause__))
+        return answer
+
+    def answer_of_bug(self, error: Exception) -> FailureAnswer:
+        """Note an exception that nobody expected, and return its answer, which says nothing of it."""
+        answer = self.answer_of(ServiceError("internal error"))
+        self._labels.update(describe_exception(error))
+        return answer
+
+    def client_gone(self) -> None:
+        """Note that nobody waits for an answer any more."""
+        self.outcome, self.status = "client_gone", CLIENT_GONE
+
+    def __enter__(self) -> Self:
+        """Return the account."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Count and log the request."""
+        self._metrics.requests.labels(self.outcome).inc()
+        self._labels |= {
+            "event.outcome": self.outcome,
+            "event.duration": round((time.perf_counter() - self._started) * 1e9),
+            "http.response.status_code": self.status,
+        }
+        logger.log(_level(self.status), "predict", extra=self._labels)
+
+
+def accept_request_id(value: str | None) -> str:
+    """Return the caller's id if it is one, else a new one."""
+    return value if value is not None and REQUEST_ID.fullmatch(value) else str(uuid.uuid4())
+
+
+def _level(status: int) -> int:
+    if status < 500:  # noqa: PLR2004 - HTTP
+        return logging.INFO
+    return logging.ERROR if status == 500 else logging.WARNING  # noqa: PLR2004

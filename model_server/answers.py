@@ -1,0 +1,70 @@
+"""What callers are told: the bodies of scores, skips and batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from event_platform.page_change import SkipReason
+from model_server.errors import NothingScoredError, ServiceError, UnscorableError
+from model_server.pipeline import FetchedJob, ScoredJob
+from model_server.requests import BatchItem, EventRequest
+
+ItemOutcome = FetchedJob | ScoredJob | ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 200: its body, and the outcome that counts it and that an event's caller sees in a header."""
+
+    body: dict[str, Any]
+    outcome: str
+    for_event: bool = False
+
+
+def scored_answer(scored: ScoredJob, outcome: str) -> Answer:
+    """Answer with a score."""
+    return Answer(score_body(scored), outcome, isinstance(scored.job.request, EventRequest))
+
+
+def skip_answer(reason: SkipReason) -> Answer:
+    """Answer an event that is provably not scorable."""
+    return Answer({"skipped": True, "reason": reason.value}, f"skipped:{reason.value}", for_event=True)
+
+
+def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> Answer:
+    """Answer several direct calls: the scores in input order, and the failures with their index.
+
+    Raises :class:`NothingScoredError` if every one of them failed.
+    """
+    predictions = [score_body(outcome) for outcome in outcomes if isinstance(outcome, ScoredJob)]
+    errors = [
+        item_error(index, item, outcome)
+        for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
+        if isinstance(outcome, ServiceError)
+    ]
+    if not predictions:
+        raise NothingScoredError(
+            errors, may_pass=all(outcome.retryable for outcome in outcomes if isinstance(outcome, ServiceError))
+        )
+    body: dict[str, Any] = {"predictions": predictions}
+    if errors:
+        body["errors"] = errors
+    return Answer(body, "batch")
+
+
+def score_body(scored: ScoredJob) -> dict[str, Any]:
+    """Return the keys that users of the peer know."""
+    request, prediction = scored.job.request, scored.prediction
+    return {
+        "model_name": prediction.model_name,
+        "model_version": prediction.model_version,
+        "wiki_db": request.wiki.wiki_id,
+        "revision_id": request.rev_id,
+        "output": {"prediction": prediction.prediction, "probabilities": prediction.probabilities},
+    }
+
+
+def item_error(index: int, item: BatchItem, error: ServiceError) -> dict[str, Any]:
+    """Describe the failure of one item, in the caller's own words for it."""
+    code = error.answer_code if isinstance(error, UnscorableError) else error.code
+    return {"index": index, "lang": item.lang, "rev_id": item.rev_id, "error": str(error), "code": code}

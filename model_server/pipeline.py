@@ -1,0 +1,202 @@
+"""The path of one request, step by step: fetch, score, build and emit.
+
+Receiving and resolving have happened (`requests.py`); KServe's hooks call these steps (`model.py`).
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from event_platform import eventgate, page_change
+from event_platform.page_change import Skip, SkipReason
+from event_platform.prediction_change import PredictedClassification, UnbuildableEventError
+from model_server import evidence, lenient
+from model_server.errors import (
+    EventGateUnavailableError,
+    EventRejectedError,
+    InvalidEventError,
+    MediaWikiUnavailableError,
+    OverloadedError,
+    UnscorableError,
+)
+from model_server.evidence import Evidence
+from model_server.mediawiki import FetchedRevision
+from model_server.requests import (
+    DirectRequest,
+    EventRequest,
+    PartialEventRequest,
+    RevisionDataRequest,
+    ScoringRequest,
+)
+from model_server.service import Producer, Service
+from revert_risk.prediction import Prediction
+
+logger = logging.getLogger(__name__)
+
+LAG_RETRY_SECONDS = 1.0
+"""How long to wait, once, for a revision that is on its way to the replicas."""
+
+AnyRequest = EventRequest | DirectRequest | RevisionDataRequest
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedJob:
+    """A request with the revision it is about, to be answered before ``deadline`` (event loop time, seconds)."""
+
+    request: AnyRequest
+    evidence: Evidence
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredJob:
+    """A request with its score."""
+
+    job: FetchedJob
+    prediction: Prediction
+
+
+class Pipeline:
+    """The steps between a request and its answer, with their collaborators."""
+
+    def __init__(self, service: Service, *, verify_strictly: bool, max_revision_bytes: int) -> None:
+        self._service = service
+        self._verify_strictly = verify_strictly
+        self._max_revision_bytes = max_revision_bytes
+
+    async def fetch(self, request: ScoringRequest, deadline: float) -> FetchedJob | Skip:
+        """Bring the revision, or the reason why its event is not scored; a direct call is refused instead."""
+        if not self._service.classifier.supports(request.wiki.wiki_id):
+            return _skip(request, SkipReason.UNSUPPORTED_WIKI)
+        if isinstance(request, RevisionDataRequest):
+            return self._take_as_given(request, deadline)
+        try:
+            async with asyncio.timeout_at(deadline):
+                fetched = await self._ask_mediawiki(request)
+        except TimeoutError as exc:
+            raise MediaWikiUnavailableError("the MediaWiki API did not answer in time") from exc
+        if isinstance(request, PartialEventRequest):
+            completed = self._complete(request, fetched)
+            if isinstance(completed, Skip):
+                return completed
+            request = completed
+        if isinstance(request, EventRequest):
+            self._verify(request, fetched)
+        return self._weigh(request, fetched, deadline)
+
+    async def score(self, job: FetchedJob) -> ScoredJob:
+        """Score the revision in the worker thread."""
+        try:
+            async with asyncio.timeout_at(job.deadline):
+                prediction = await self._service.scorer.score(job.evidence.revision)
+        except TimeoutError as exc:
+            raise OverloadedError("the revision was not scored in time") from exc
+        self._service.metrics.probability.observe(prediction.probability)
+        return ScoredJob(job, prediction)
+
+    async def emit(self, scored: ScoredJob) -> str:
+        """Put an event's prediction on the stream, awaited; return the request's outcome."""
+        request = scored.job.request
+        if not isinstance(request, EventRequest):
+            return "direct"
+        if self._service.producer is None:
+            return "scored_only"
+        await self._produce(self._service.producer, request, scored)
+        now = evidence.utc_now()
+        metrics = self._service.metrics
+        metrics.last_accepted.set(now.timestamp())
+        if request.change.received_at is not None:
+            metrics.event_lag.observe(max(0.0, (now - request.change.received_at).total_seconds()))
+        return "produced"
+
+    async def _ask_mediawiki(self, request: EventRequest | PartialEventRequest | DirectRequest) -> FetchedRevision:
+        fetched = await self._service.mediawiki.fetch(request.ref)
+        received_at = request.change.received_at if isinstance(request, EventRequest) else None
+        if not evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
+            return fetched
+        await asyncio.sleep(LAG_RETRY_SECONDS)
+        fetched = await self._service.mediawiki.fetch(request.ref)
+        if evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
+            raise evidence.lagging()
+        return fetched
+
+    def _take_as_given(self, request: RevisionDataRequest, deadline: float) -> FetchedJob:
+        reason = evidence.unscorable_texts(
+            request.revision.text, request.revision.parent.text, self._max_revision_bytes
+        )
+        if reason is not None:
+            raise UnscorableError(reason)
+        return FetchedJob(request, Evidence(request.revision), deadline)
+
+    def _complete(self, request: PartialEventRequest, fetched: FetchedRevision) -> EventRequest | Skip:
+        """Lenient mode: fill the event in from the API, then read it as strictly as any other."""
+        if fetched.revision is None:
+            return Skip(SkipReason.REVISION_MISSING)
+        event, changed = lenient.complete(request.event, request.ref.wiki, fetched.revision)
+        if changed:
+            logger.warning("Event completed from the MediaWiki API: %s", ", ".join(changed))
+        try:
+            change = self._service.changes.read(event)
+        except page_change.InvalidEventError as exc:
+            raise InvalidEventError(exc.violations) from exc
+        ref = self._service.changes.resolve(change)
+        return ref if isinstance(ref, Skip) else EventRequest(change, ref)
+
+    def _verify(self, request: EventRequest, fetched: FetchedRevision) -> None:
+        differing = evidence.verify(request, fetched)
+        if not differing:
+            return
+        if self._verify_strictly:
+            raise evidence.mismatch(differing)
+        logger.warning("Event differs from the MediaWiki API: %s", ", ".join(differing))
+
+    def _weigh(
+        self, request: EventRequest | DirectRequest, fetched: FetchedRevision, deadline: float
+    ) -> FetchedJob | Skip:
+        change = request.change if isinstance(request, EventRequest) else None
+        weighed = evidence.weigh(
+            request.ref,
+            fetched,
+            change.editor if change is not None else None,
+            page_is_told=change is not None and change.tells_page,
+            max_bytes=self._max_revision_bytes,
+            now=evidence.utc_now(),
+        )
+        if isinstance(weighed, Skip):
+            return _skip(request, weighed.reason)
+        self._service.metrics.revision_bytes.observe(fetched.revision.size if fetched.revision else 0)
+        return FetchedJob(request, weighed, deadline)
+
+    async def _produce(self, producer: Producer, request: EventRequest, scored: ScoredJob) -> None:
+        prediction = scored.prediction
+        predicted = PredictedClassification(
+            prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
+        )
+        outcome = "accepted"
+        started = asyncio.get_running_loop().time()
+        try:
+            event = producer.builder.build(request.change, predicted, scored.job.evidence.redactions)
+            async with asyncio.timeout_at(scored.job.deadline):
+                await producer.eventgate.produce(event)
+        except UnbuildableEventError as exc:
+            outcome = "unbuildable"
+            logger.error("The prediction event is not valid, see %s", exc)  # noqa: TRY400 - pointers say it all
+            raise EventRejectedError("the prediction event is not valid by its own schema") from exc
+        except eventgate.EventRejectedError as exc:
+            outcome = "rejected"
+            logger.error("EventGate refused an event: %s %s", exc.reason, "; ".join(exc.faults))  # noqa: TRY400
+            raise EventRejectedError(f"EventGate refused the prediction event: {exc.reason}") from exc
+        except (eventgate.EventGateUnavailableError, TimeoutError) as exc:
+            outcome = "unavailable"
+            raise EventGateUnavailableError("EventGate did not accept the prediction in time") from exc
+        finally:
+            self._service.metrics.eventgate_seconds.labels(outcome).observe(
+                asyncio.get_running_loop().time() - started
+            )
+
+
+def _skip(request: ScoringRequest, reason: SkipReason) -> Skip:
+    """Skip an event; a direct call for the same revision is refused with the same code."""
+    if isinstance(request, DirectRequest | RevisionDataRequest):
+        raise UnscorableError(reason)
+    return Skip(reason)
