@@ -63,16 +63,12 @@ def serve(settings: Settings) -> None:
     from model_server import rest  # noqa: PLC0415
     from model_server.deployment import Deployment  # noqa: PLC0415
     from model_server.model import RevertRiskModel  # noqa: PLC0415
+    from model_server.repository import SealedRepository  # noqa: PLC0415
 
     metrics = Metrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, model_source.source).set(1)
     deployment = Deployment(settings, classifier, wikis, metrics)
-    model = RevertRiskModel(
-        settings.model_name,
-        deployment,
-        verify_strictly=settings.verifies_strictly,
-        max_revision_bytes=settings.max_revision_bytes,
-    )
+    model = RevertRiskModel(settings.model_name, deployment)
     model.load()
     rest.install()
     # kserve ignores its own event-loop option with one worker; the policy and a fresh loop are what it takes.
@@ -83,6 +79,7 @@ def serve(settings: Settings) -> None:
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
         workers=1,
+        registered_models=SealedRepository(deployment.lifecycle),
         enable_grpc=settings.enable_grpc,
         enable_latency_logging=False,
         grace_period=settings.shutdown_grace_seconds,

@@ -7,7 +7,7 @@ from typing import Any
 from event_platform.page_change import SkipReason
 from model_server.errors import NothingScoredError, ServiceError, UnscorableError
 from model_server.pipeline import FetchedJob, ScoredJob
-from model_server.requests import BatchItem, EventRequest
+from model_server.scoring_request import BatchItem, EventRequest
 
 ItemOutcome = FetchedJob | ScoredJob | ServiceError
 
@@ -44,7 +44,8 @@ def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) ->
     ]
     if not predictions:
         raise NothingScoredError(
-            errors, may_pass=all(outcome.retryable for outcome in outcomes if isinstance(outcome, ServiceError))
+            errors,
+            may_pass=all(outcome.retryable for outcome in outcomes if isinstance(outcome, ServiceError)),
         )
     body: dict[str, Any] = {"predictions": predictions}
     if errors:

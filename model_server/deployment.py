@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from event_platform.wikis import WikiTable
 from model_server.lifecycle import Lifecycle
 from model_server.metrics import Metrics
+from model_server.pipeline import Pipeline
 from model_server.service import Service, open_service
 from model_server.settings import Settings
 from revert_risk.prediction import Classifier
@@ -24,6 +25,14 @@ class Deployment:
         self._settings = settings
         self._classifier = classifier
         self._wikis = wikis
+
+    def pipeline(self, service: Service) -> Pipeline:
+        """Return the steps of the path over a service."""
+        return Pipeline(
+            service,
+            verify_strictly=self._settings.verifies_strictly,
+            max_revision_bytes=self._settings.max_revision_bytes,
+        )
 
     def open_service(self) -> AbstractAsyncContextManager[Service]:
         """Open the collaborators of the running event loop."""

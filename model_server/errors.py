@@ -15,9 +15,9 @@ from event_platform.schemas import Violation
 class ServiceError(Exception):
     """A request that ends without a score; the message is fit for the caller and holds nothing of the input."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     code: ClassVar[str] = "internal_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
 
 class InvalidRequestError(ServiceError):
@@ -51,6 +51,12 @@ class AmbiguousRequestError(InvalidRequestError):
     code = "ambiguous_request"
 
 
+class BatchTooLargeError(InvalidRequestError):
+    """More revisions in one request than the server takes."""
+
+    code = "batch_too_large"
+
+
 class BodyTooLargeError(InvalidRequestError):
     """The body is larger than the server reads."""
 
@@ -78,15 +84,29 @@ class MethodNotAllowedError(ServiceError):
     code = "method_not_allowed"
 
 
-class InvalidEventError(InvalidRequestError):
-    """The event breaks the reading contract; the body lists every violation."""
+class ViolatedContractError(InvalidRequestError):
+    """What was sent breaks its contract; the body lists every violation."""
 
-    code = "invalid_event"
+    what: ClassVar[str]
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
-        places = ", ".join(found.pointer for found in violations)
-        super().__init__(f"the event is not a valid page_change event, see {places}")
+        places = ", ".join(found.pointer or "/" for found in violations)
+        super().__init__(f"{self.what}, see {places}")
         self.violations = violations
+
+
+class InvalidEventError(ViolatedContractError):
+    """The event breaks the reading contract."""
+
+    code = "invalid_event"
+    what = "the event is not a valid page_change event"
+
+
+class InvalidRevisionDataError(ViolatedContractError):
+    """The revision_data lacks something, or has it in a wrong type."""
+
+    code = "invalid_revision_data"
+    what = "revision_data is not valid"
 
 
 class EventMismatchError(ServiceError):
@@ -109,6 +129,18 @@ class UnscorableError(ServiceError):
     def answer_code(self) -> str:
         """The skip reason, which is the code of the answer."""
         return self.reason.value
+
+
+class NothingScoredError(ServiceError):
+    """Every item of a batch failed; ``errors`` says how each did."""
+
+    code = "nothing_scored"
+
+    def __init__(self, errors: list[dict[str, Any]], *, may_pass: bool) -> None:
+        super().__init__("none of the revisions could be scored, see errors")
+        self.errors = errors
+        self.status = 503 if may_pass else 422
+        self.retryable = may_pass
 
 
 class UnavailableError(ServiceError):
@@ -207,10 +239,13 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
         "request_id": request_id,
     }
     headers = {}
-    if isinstance(error, InvalidEventError):
+    if isinstance(error, ViolatedContractError):
         body["violations"] = [
             {"pointer": found.pointer, "message": found.message} for found in error.violations
         ]
-    if isinstance(error, UnavailableError):
-        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, NothingScoredError):
+        body["errors"] = error.errors
+    if error.retryable:
+        wait = error.retry_after if isinstance(error, UnavailableError) else 1.0
+        headers["retry-after"] = str(max(1, round(wait)))
     return FailureAnswer(error.status, code, body, headers)

@@ -13,7 +13,7 @@ from event_platform.page_change import MAIN_NAMESPACE, WIKITEXT, Editor, Revisio
 from event_platform.prediction_change import Redactions
 from model_server.errors import EventMismatchError, MediaWikiUnavailableError
 from model_server.mediawiki import AccountFacts, FetchedRevision, RevisionFacts
-from model_server.requests import EventRequest
+from model_server.scoring_request import EventRequest
 from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
 REPLICA_LAG = timedelta(seconds=60)
@@ -23,13 +23,15 @@ ACCOUNT_FACTS_HOLD = timedelta(hours=24)
 TEMPORARY_NAME = re.compile(r"^~\d{4}-")
 """How temporary accounts are named on Wikimedia wikis (T352839)."""
 
+NOTHING_HIDDEN = Redactions()
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A revision ready to be scored, and what must not be said of it in public."""
 
     revision: Revision
-    redactions: Redactions
+    redactions: Redactions = NOTHING_HIDDEN
 
 
 def weigh(  # noqa: PLR0913 - each is a plain fact, named at the call
@@ -72,6 +74,18 @@ def weigh(  # noqa: PLR0913 - each is a plain fact, named at the call
         tags=revision.tags,
     )
     return Evidence(scored, redactions(revision, parent))
+
+
+def unscorable_texts(text: str, parent_text: str, max_bytes: int) -> SkipReason | None:
+    """Say why two texts cannot be compared, for an edit that no wiki has yet."""
+    if text == parent_text:
+        return SkipReason.NULL_EDIT
+    if (
+        max(len(text.encode("utf-8", "surrogatepass")), len(parent_text.encode("utf-8", "surrogatepass")))
+        > max_bytes
+    ):
+        return SkipReason.TOO_LARGE
+    return None
 
 
 def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:

@@ -47,6 +47,10 @@ class ExceptionPlaces(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place and let it pass."""
+        if isinstance(record.args, tuple):  # KServe formats exceptions into its messages
+            record.args = tuple(
+                type(arg).__qualname__ if isinstance(arg, BaseException) else arg for arg in record.args
+            )
         if record.exc_info and record.exc_info[1] is not None:
             record.__dict__.update(describe_exception(record.exc_info[1]))
             record.exc_info = None

@@ -1,9 +1,11 @@
 """Fetch: the MediaWiki client. mwapi in, a revision with its parent out, or an error that says what to do.
 
-One request brings a revision and its parent (``revids=A|B``). Where the parent is not known beforehand (a
-direct call), a second one brings it, together with what the wiki says of the author's account.
+One request brings a revision and its parent (``revids=A|B``), or those of several callers at once. Where the
+parent is not known beforehand (a direct call), it comes with a second one, beside which the wiki is asked
+about the author's account.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from prometheus_client import Histogram
 from event_platform.page_change import RevisionRef
 from event_platform.wikis import Wiki
 from model_server.errors import MediaWikiUnavailableError
+from model_server.joining import Joiner
 
 RVPROP = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
 TRANSIENT_CODES = ("maxlag", "ratelimited", "readonly", "internal_api_error")
@@ -26,7 +29,11 @@ OUTCOME_TAGS = frozenset({"mw-reverted"})
 """Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
 ATTEMPTS = 2
 MAX_RETRY_WAIT = 5.0
-MAX_CONTINUATIONS = 4
+MAX_IDS = 50
+"""Values that one parameter of the API may have."""
+MAX_CONTINUATIONS = MAX_IDS
+"""MediaWiki splits an answer over 12.5 MB; at worst each revision comes alone."""
+ACCOUNT_PROP = "editcount|registration|groups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +124,15 @@ class MediaWikiClient:
         user_agent: str,
         timeout: float,
         requests_seconds: Histogram,
+        most_calls: int,
         wiki_url: str | None = None,
         force_http: bool = False,
     ) -> None:
         """``session`` must have been made with ``raise_for_status=raise_for_upstream``.
 
-        ``timeout`` is in seconds for one request. With ``wiki_url`` every request goes there, with the
-        wiki's own host in the ``Host`` header; otherwise to the wiki's public host.
+        ``timeout`` is in seconds for one request; a wiki sees at most ``most_calls`` at a time. With
+        ``wiki_url`` every request goes there, with the wiki's own host in the ``Host`` header; otherwise to
+        the wiki's public host.
         """
         self._session = _Redirectless(session, timeout)
         self._user_agent = user_agent
@@ -132,6 +141,8 @@ class MediaWikiClient:
         self._wiki_url = wiki_url
         self._scheme = "http" if force_http else "https"
         self._wikis: dict[str, mwapi.AsyncSession] = {}
+        self._revisions = Joiner(self._look_up_revisions, most_items=MAX_IDS, most_calls=most_calls)
+        self._accounts = Joiner(self._look_up_accounts, most_items=MAX_IDS, most_calls=most_calls)
 
     async def fetch(self, ref: RevisionRef) -> FetchedRevision:
         """Fetch a revision and its parent.
@@ -139,26 +150,32 @@ class MediaWikiClient:
         Raises :class:`MediaWikiUnavailableError`.
         """
         known = [ref.rev_id] if ref.parent_id is None else [ref.rev_id, ref.parent_id]
-        found = await self._revisions(ref.wiki, known)
+        found = await self._revisions.get(ref.wiki, known)
         revision = found.get(ref.rev_id)
-        if revision is None or ref.parent_id is not None or revision.parent_id == 0:
-            return FetchedRevision(revision, None if ref.parent_id is None else found.get(ref.parent_id))
-        return await self._fetch_parent(ref.wiki, revision)
+        if ref.parent_id is not None:
+            return FetchedRevision(revision, found.get(ref.parent_id))
+        if revision is None or revision.parent_id == 0:
+            return FetchedRevision(revision, None)
+        parents, account = await asyncio.gather(
+            self._revisions.get(ref.wiki, [revision.parent_id]), self._account(ref.wiki, revision)
+        )
+        return FetchedRevision(revision, parents.get(revision.parent_id), account)
 
-    async def _fetch_parent(self, wiki: Wiki, revision: RevisionFacts) -> FetchedRevision:
-        users = {}
-        if revision.user_text is not None and revision.user_id:
-            users = {
-                "list": "users",
-                "ususers": revision.user_text,
-                "usprop": "editcount|registration|groups",
-            }
-        documents = await self._query(wiki, _revision_query([revision.parent_id]) | users)
-        parent = _facts(documents).get(revision.parent_id)
-        return FetchedRevision(revision, parent, _account(documents))
+    async def _account(self, wiki: Wiki, revision: RevisionFacts) -> AccountFacts | None:
+        if revision.user_text is None or not revision.user_id:
+            return None
+        found = await self._accounts.get(wiki, [revision.user_text])
+        return found.get(revision.user_text)
 
-    async def _revisions(self, wiki: Wiki, rev_ids: Iterable[int]) -> dict[int, RevisionFacts]:
+    async def _look_up_revisions(self, wiki: Wiki, rev_ids: list[int]) -> dict[int, RevisionFacts]:
         return _facts(await self._query(wiki, _revision_query(rev_ids)))
+
+    async def _look_up_accounts(self, wiki: Wiki, names: list[str]) -> dict[str, AccountFacts]:
+        # The unit separator in front makes the API split there: a user name may hold a "|" in no wiki,
+        # but a name that an importer made may hold anything.
+        users = "\x1f" + "\x1f".join(names)
+        params = {"action": "query", "list": "users", "ususers": users, "usprop": ACCOUNT_PROP}
+        return _accounts(await self._query(wiki, params))
 
     async def _query(self, wiki: Wiki, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Run one query, continued until it is complete, retried once where that can help."""
@@ -265,16 +282,17 @@ def _revision_facts(page: Mapping[str, Any], revision: Mapping[str, Any]) -> Rev
     )
 
 
-def _account(documents: Iterable[Mapping[str, Any]]) -> AccountFacts | None:
-    for document in documents:
-        for user in document.get("users", ()):
-            if "userid" in user:
-                return AccountFacts(
-                    edit_count=user.get("editcount"),
-                    registered_at=user.get("registration"),
-                    groups=frozenset(user["groups"]) if "groups" in user else None,
-                )
-    return None
+def _accounts(documents: Iterable[Mapping[str, Any]]) -> dict[str, AccountFacts]:
+    return {
+        user["name"]: AccountFacts(
+            edit_count=user.get("editcount"),
+            registered_at=user.get("registration"),
+            groups=frozenset(user["groups"]) if "groups" in user else None,
+        )
+        for document in documents
+        for user in document.get("users", ())
+        if "userid" in user
+    }
 
 
 def _unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:

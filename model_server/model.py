@@ -11,12 +11,12 @@ from grpc_interceptor.exceptions import GrpcException
 from event_platform.page_change import Skip
 from model_server import tensors
 from model_server.accounting import RequestAccount
-from model_server.answers import Answer, BatchItem, ItemOutcome, batch_answer, scored_answer, skip_answer
+from model_server.answers import Answer, ItemOutcome, batch_answer, scored_answer, skip_answer
 from model_server.deployment import Deployment
 from model_server.errors import ServiceError
 from model_server.logs import label
 from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
-from model_server.requests import BatchRequest, EventRequest, PartialEventRequest, RevisionDataRequest
+from model_server.scoring_request import BatchItem, BatchRequest, EventRequest, PartialEventRequest
 from model_server.service import Service
 
 Headers = Mapping[str, str] | None
@@ -67,7 +67,9 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         """Describe the V2 outputs, for the model's metadata."""
         return tensors.OUTPUTS
 
-    async def __call__(self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT) -> Any:
+    async def __call__(
+        self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT
+    ) -> Any:
         """Run the hooks; a V2 request is accounted for here, a V1 request by its route."""
         if not isinstance(body, kserve.InferRequest):
             return await super().__call__(body, headers, verb)

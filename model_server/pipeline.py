@@ -21,7 +21,7 @@ from model_server.errors import (
 )
 from model_server.evidence import Evidence
 from model_server.mediawiki import FetchedRevision
-from model_server.requests import (
+from model_server.scoring_request import (
     DirectRequest,
     EventRequest,
     PartialEventRequest,
@@ -109,7 +109,9 @@ class Pipeline:
             metrics.event_lag.observe(max(0.0, (now - request.change.received_at).total_seconds()))
         return "produced"
 
-    async def _ask_mediawiki(self, request: EventRequest | PartialEventRequest | DirectRequest) -> FetchedRevision:
+    async def _ask_mediawiki(
+        self, request: EventRequest | PartialEventRequest | DirectRequest
+    ) -> FetchedRevision:
         fetched = await self._service.mediawiki.fetch(request.ref)
         received_at = request.change.received_at if isinstance(request, EventRequest) else None
         if not evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):

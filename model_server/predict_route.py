@@ -1,31 +1,20 @@
-"""The raw ``:predict`` route: ASGI in, the KServe model, ASGI out; each request counted and logged once."""
+"""The raw ``:predict`` route: ASGI in, the KServe model, ASGI out."""
 
 import asyncio
-import logging
-import re
-import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
 
+from model_server.accounting import RequestAccount, accept_request_id
+from model_server.answers import Answer
 from model_server.deployment import Deployment
-from model_server.errors import (
-    BodyTooLargeError,
-    MethodNotAllowedError,
-    ModelNotFoundError,
-    ServiceError,
-    failure_answer,
-)
-from model_server.logs import describe_exception, start_labels
-from model_server.model import Answer, PredictCall, RevertRiskModel
-
-logger = logging.getLogger("model_server.request")
+from model_server.errors import BodyTooLargeError, MethodNotAllowedError, ModelNotFoundError, ServiceError
+from model_server.model import PredictCall, RevertRiskModel
 
 Message = MutableMapping[str, Any]
-REQUEST_ID = re.compile(r"[\w.:~-]{1,128}")
-"""What a request id may look like; anything else is replaced, since it is echoed and logged."""
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class ClientGoneError(Exception):
@@ -39,49 +28,29 @@ class PredictRoute:
         self._model = model
         self._deployment = deployment
 
-    async def __call__(
-        self,
-        model_name: str,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
-        """Serve one request from its first byte to its log line."""
-        started = time.perf_counter()
-        request_id = request_id_of(scope)
-        labels = start_labels(request_id)
-        headers = {"x-request-id": request_id}
-        try:
-            answer = await self._predict(model_name, scope, receive, request_id)
-        except ClientGoneError:
-            status, outcome, body = 499, "client_gone", None
-        except ServiceError as error:
-            failure = failure_answer(error, request_id)
-            status, outcome, body = failure.status, failure.code, failure.body
-            headers |= failure.headers
-            if failure.status >= 500 and error.__cause__ is not None:  # noqa: PLR2004 - what the caller did wrong needs no trace
-                labels.update(describe_exception(error.__cause__))
-        except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500, and its text stays here
-            failure = failure_answer(ServiceError("internal error"), request_id)
-            status, outcome, body = failure.status, failure.code, failure.body
-            labels.update(describe_exception(error))
-        else:
-            status, outcome, body = 200, answer.outcome, answer.body
-            if answer.for_event:
-                headers["x-revertrisk-outcome"] = answer.outcome
-        self._deployment.metrics.requests.labels(outcome).inc()
-        labels |= {
-            "event.outcome": outcome,
-            "event.duration": round((time.perf_counter() - started) * 1e9),
-            "http.response.status_code": status,
-        }
-        logger.log(_level(status), "predict", extra=labels)
-        if body is not None:
-            await send_json(send, status, body, headers)
+    async def __call__(self, model_name: str, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request, from its first byte to its account."""
+        account = RequestAccount(self._deployment.metrics, request_id_of(scope))
+        headers = {"x-request-id": account.request_id}
+        with account:
+            try:
+                answer = await self._predict(model_name, scope, receive, account.request_id)
+            except ClientGoneError:
+                account.client_gone()
+                return
+            except ServiceError as error:
+                failure = account.answer_of(error)
+            except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500 that tells nothing
+                failure = account.answer_of_bug(error)
+            else:
+                account.outcome = answer.outcome
+                if answer.for_event:
+                    headers["x-revertrisk-outcome"] = answer.outcome
+                await send_json(send, account.status, answer.body, headers)
+                return
+            await send_json(send, failure.status, failure.body, headers | failure.headers)
 
-    async def _predict(
-        self, model_name: str, scope: Message, receive: Callable[[], Awaitable[Message]], request_id: str
-    ) -> Answer:
+    async def _predict(self, model_name: str, scope: Message, receive: Receive, request_id: str) -> Answer:
         if scope["method"] != "POST":
             raise MethodNotAllowedError("predict takes POST")
         if model_name != self._model.name:
@@ -93,7 +62,7 @@ class PredictRoute:
         answer, _ = await self._model(call, headers={"x-request-id": request_id})
         return answer  # type: ignore[no-any-return]  # kserve ships no types
 
-    async def _read_body(self, receive: Callable[[], Awaitable[Message]]) -> bytes:
+    async def _read_body(self, receive: Receive) -> bytes:
         limit = self._deployment.max_body_bytes
         chunks: list[bytes] = []
         size = 0
@@ -114,17 +83,11 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
     """Return the caller's ``X-Request-Id`` if it is one, else a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            text = value.decode("latin-1")
-            return text if REQUEST_ID.fullmatch(text) else str(uuid.uuid4())
-    return str(uuid.uuid4())
+            return accept_request_id(value.decode("latin-1"))
+    return accept_request_id(None)
 
 
-async def send_json(
-    send: Callable[[Message], Awaitable[None]],
-    status: int,
-    body: Mapping[str, Any],
-    headers: Mapping[str, str],
-) -> None:
+async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
     """Send a whole JSON answer."""
     content = orjson.dumps(body)
     raw_headers = [
@@ -134,9 +97,3 @@ async def send_json(
     ]
     await send({"type": "http.response.start", "status": status, "headers": raw_headers})
     await send({"type": "http.response.body", "body": content})
-
-
-def _level(status: int) -> int:
-    if status >= 500:  # noqa: PLR2004 - HTTP
-        return logging.ERROR if status == 500 else logging.WARNING  # noqa: PLR2004
-    return logging.INFO

@@ -1,83 +1,89 @@
 """Receive: an HTTP body becomes a scoring request, or a clear refusal.
 
-Three forms: ``{"event": {…}}`` as change-propagation sends it, a bare page_change event, and
-``{"lang": …, "rev_id": …}`` for a direct call.
+The forms are ``{"event": {…}}`` as change-propagation sends it, a bare page_change event,
+``{"lang": …, "rev_id": …}`` for a direct call, ``{"instances": […]}`` for several of them, and
+``{"revision_data": {…}}`` for an edit that is not saved yet.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from event_platform import page_change
-from event_platform.page_change import PageChange, PageChangeReader, RevisionRef, Skip, SkipReason
-from event_platform.wikis import WikiTable
+from event_platform.formats import parse_date_time
+from event_platform.page_change import (
+    MAIN_NAMESPACE,
+    PageChangeReader,
+    RevisionRef,
+    Skip,
+    SkipReason,
+)
+from event_platform.schemas import EventValidator
+from event_platform.wikis import Wiki, WikiTable
 from model_server.errors import (
     AmbiguousRequestError,
+    BatchTooLargeError,
     InvalidEventError,
     InvalidJsonError,
     InvalidRequestError,
+    InvalidRevisionDataError,
+    ServiceError,
     UnknownWikiError,
     UnscorableError,
     UnsupportedSchemaError,
 )
 from model_server.logs import label
+from model_server.scoring_request import (
+    UNSAVED_REV_ID,
+    BatchItem,
+    BatchRequest,
+    DirectRequest,
+    EventRequest,
+    PartialEventRequest,
+    RevisionDataRequest,
+    ScoringRequest,
+)
+from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
+MAX_INSTANCES = 20
 MAX_ID = 2**53 - 1
 """The largest id that JSON carries exactly everywhere, and the schemas' maximum."""
-OTHER_FORMS = ("instances", "revision_data")
-
-
-@dataclass(frozen=True, slots=True)
-class EventRequest:
-    """A page_change event whose revision is to be scored, and its prediction emitted."""
-
-    change: PageChange
-    ref: RevisionRef
-
-    @property
-    def event(self) -> Mapping[str, Any]:
-        """The event as received."""
-        return self.change.event
-
-
-@dataclass(frozen=True, slots=True)
-class PartialEventRequest:
-    """An event, taken leniently, whose missing facts the API has to supply."""
-
-    event: Mapping[str, Any]
-    ref: RevisionRef
-
-
-@dataclass(frozen=True, slots=True)
-class DirectRequest:
-    """Somebody asks for one score; nothing is emitted."""
-
-    ref: RevisionRef
-
-
-ScoringRequest = EventRequest | PartialEventRequest | DirectRequest
+FORMS = ("event", "instances", "revision_data")
 
 
 class RequestReader:
     """Reads predict bodies, whatever their Content-Type says."""
 
-    def __init__(self, changes: PageChangeReader, wikis: WikiTable, *, lenient: bool) -> None:
+    def __init__(
+        self,
+        changes: PageChangeReader,
+        wikis: WikiTable,
+        revision_data: EventValidator,
+        *,
+        lenient: bool,
+        allow_revision_data: bool,
+    ) -> None:
         self._changes = changes
         self._wikis = wikis
+        self._revision_data = revision_data
         self._lenient = lenient
+        self._allow_revision_data = allow_revision_data
 
-    def read(self, body: bytes) -> ScoringRequest | Skip:
+    def read(self, body: bytes) -> ScoringRequest | BatchRequest | Skip:
         """Turn a body into a request, or the reason why its event is not scored.
 
         Raises :class:`InvalidRequestError` with the field and what was expected, and
         :class:`UnscorableError` for a direct call to a wiki that is not a Wikipedia.
         """
         payload = parse_object(body)
+        if sum(form in payload for form in FORMS) > 1:
+            raise AmbiguousRequestError("send either event, instances or revision_data")
+        if "instances" in payload:
+            return self.read_batch(payload["instances"])
+        if "revision_data" in payload:
+            return self._read_revision_data(payload["revision_data"])
         if "event" in payload:
-            if any(form in payload for form in OTHER_FORMS):
-                raise AmbiguousRequestError("send either event, instances or revision_data")
             event = payload["event"]
             if not isinstance(event, dict):
                 raise InvalidRequestError("event must be an object")
@@ -125,14 +131,65 @@ class RequestReader:
 
     def _read_direct(self, payload: Mapping[str, Any]) -> DirectRequest:
         if not payload.keys() & {"lang", "rev_id"}:
-            raise InvalidRequestError("expected event, a page_change event, or lang and rev_id")
-        rev_id = payload.get("rev_id")
-        # bool is an int in Python, and true is not a revision.
-        if type(rev_id) is not int or not 1 <= rev_id <= MAX_ID:
-            raise InvalidRequestError(f"rev_id must be an integer from 1 to {MAX_ID}")
-        lang = payload.get("lang")
-        if not isinstance(lang, str) or not lang:
-            raise InvalidRequestError("lang must be a string: a language code, a subdomain or a wiki id")
+            raise InvalidRequestError(
+                "expected event, a page_change event, instances, revision_data, or lang and rev_id"
+            )
+        lang, rev_id = _read_call(payload, "")
+        return DirectRequest(RevisionRef(self._scorable_wiki(lang), rev_id))
+
+    def read_batch(self, instances: Any) -> BatchRequest:
+        """Read several direct calls: 1 to 20, none twice, of any wikis.
+
+        A wiki that cannot be scored fails its own item only. Raises :class:`InvalidRequestError`.
+        """
+        if not isinstance(instances, list) or not instances:
+            raise InvalidRequestError("instances must be a list with at least one object")
+        if len(instances) > MAX_INSTANCES:
+            raise BatchTooLargeError(f"instances must have at most {MAX_INSTANCES} objects")
+        items: dict[tuple[str, int], BatchItem] = {}
+        for index, instance in enumerate(instances):
+            if not isinstance(instance, dict):
+                raise InvalidRequestError(f"instances[{index}] must be an object with lang and rev_id")
+            lang, rev_id = _read_call(instance, f"instances[{index}].")
+            request: DirectRequest | ServiceError
+            try:
+                request = DirectRequest(RevisionRef(self._scorable_wiki(lang), rev_id))
+                key = (request.wiki.wiki_id, rev_id)
+            except ServiceError as error:
+                request, key = error, (lang, rev_id)
+            if key in items:
+                raise InvalidRequestError(f"instances[{index}] asks for the same revision as one before it")
+            items[key] = BatchItem(lang, rev_id, request)
+        return BatchRequest(tuple(items.values()))
+
+    def _read_revision_data(self, data: Any) -> RevisionDataRequest:
+        if not self._allow_revision_data:
+            raise InvalidRequestError(
+                "revision_data is not accepted here: ALLOW_REVISION_JSON_INPUT allows it"
+            )
+        violations = self._revision_data.violations(data)
+        if violations:
+            raise InvalidRevisionDataError(tuple(violations))
+        wiki = self._scorable_wiki(data["lang"])
+        page, parent = data["page"], data["parent"]
+        revision = Revision(
+            wiki_id=wiki.wiki_id,
+            language=wiki.language,
+            rev_id=UNSAVED_REV_ID,
+            timestamp=parse_date_time(data["timestamp"]),
+            text=data["text"],
+            parent=ParentRevision(
+                rev_id=parent.get("id", 0),
+                timestamp=parse_date_time(parent["timestamp"]),
+                text=parent["text"],
+            ),
+            page=Page(page_id=page.get("id", 0), title=page["title"], namespace_id=MAIN_NAMESPACE),
+            user=User(kind=_kind_of_id(data.get("user", {}).get("id"))),
+            comment=data.get("comment"),
+        )
+        return RevisionDataRequest(wiki, revision)
+
+    def _scorable_wiki(self, lang: str) -> Wiki:
         wiki = self._wikis.by_name(lang)
         if wiki is None:
             raise UnknownWikiError(
@@ -140,7 +197,24 @@ class RequestReader:
             )
         if not wiki.is_scorable:
             raise UnscorableError(SkipReason.NOT_WIKIPEDIA)
-        return DirectRequest(RevisionRef(wiki, rev_id))
+        return wiki
+
+
+def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
+    rev_id = call.get("rev_id")
+    # bool is an int in Python, and true is not a revision.
+    if type(rev_id) is not int or not 1 <= rev_id <= MAX_ID:
+        raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {MAX_ID}")
+    lang = call.get("lang")
+    if not isinstance(lang, str) or not lang:
+        raise InvalidRequestError(f"{where}lang must be a string: a language code, a subdomain or a wiki id")
+    return lang, rev_id
+
+
+def _kind_of_id(user_id: int | None) -> UserKind:
+    if user_id is None:
+        return UserKind.UNKNOWN
+    return UserKind.REGISTERED if user_id else UserKind.IP
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

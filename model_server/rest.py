@@ -116,7 +116,7 @@ def _lifespan(model: Any) -> Callable[[fastapi.FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
         async with model.deployment.open_service() as service:
-            model.service = service
+            model.use(service)
             yield
 
     return lifespan

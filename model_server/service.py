@@ -21,9 +21,12 @@ from model_server.settings import Settings
 from revert_risk.prediction import Classifier
 
 READING_CONTRACT = "/reading/mediawiki/page/change/1"
+REVISION_DATA = "/reading/revision_data/1"
 PUBLIC_HOST_CONNECTIONS = 3
 """What the public API allows one client at a time (T400119)."""
 INTERNAL_CONNECTIONS = 100
+CALLS_PER_WIKI = 3
+"""Requests under way to one wiki; what comes meanwhile is asked together (T400119 allows three)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,13 @@ async def open_service(
         open_session(settings, INTERNAL_CONNECTIONS) as eventgate_session,
     ):
         yield Service(
-            requests=RequestReader(changes, wikis, lenient=settings.lenient_events),
+            requests=RequestReader(
+                changes,
+                wikis,
+                EventValidator(repository.load(REVISION_DATA)),
+                lenient=settings.lenient_events,
+                allow_revision_data=settings.allow_revision_json_input,
+            ),
             changes=changes,
             unknown_fields=UnknownFields(contract),
             mediawiki=MediaWikiClient(
@@ -80,6 +89,7 @@ async def open_service(
                 user_agent=settings.user_agent,
                 timeout=settings.aiohttp_client_timeout,
                 requests_seconds=metrics.mediawiki_seconds,
+                most_calls=CALLS_PER_WIKI,
                 wiki_url=settings.wiki_url,
                 force_http=settings.force_http,
             ),

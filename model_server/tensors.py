@@ -1,5 +1,6 @@
 """The V2 protocol and gRPC: one BYTES tensor of direct calls in, three tensors of the same length out."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from kserve import InferOutput, InferRequest, InferResponse
 from model_server.answers import ItemOutcome, item_error
 from model_server.errors import InvalidRequestError, ServiceError
 from model_server.pipeline import ScoredJob
-from model_server.requests import BatchItem
+from model_server.scoring_request import BatchItem
 
 INPUT = "request"
 INPUTS: list[dict[str, Any]] = [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}]
@@ -38,10 +39,10 @@ def instances(request: InferRequest) -> list[Any]:
         raise InvalidRequestError(f"inputs must be one tensor named {INPUT}")
     tensor = request.inputs[0]
     if tensor.datatype != "BYTES" or len(tensor.shape) != 1:
-        raise InvalidRequestError(f"inputs[0] must have datatype BYTES and shape [n], each a JSON object")
+        raise InvalidRequestError("inputs[0] must have datatype BYTES and shape [n], each a JSON object")
     try:
         elements = tensor.as_numpy().tolist()
-    except Exception as exc:  # noqa: BLE001 - kserve raises whatever numpy or struct do for a tensor that is cut short
+    except Exception as exc:
         raise InvalidRequestError("inputs[0] does not hold what its shape says") from exc
     return [_parse(index, element) for index, element in enumerate(elements)]
 
@@ -50,10 +51,14 @@ def _parse(index: int, element: Any) -> Any:
     try:
         return orjson.loads(element)
     except (orjson.JSONDecodeError, TypeError):
-        raise InvalidRequestError(f"inputs[0].data[{index}] must be a JSON object with lang and rev_id") from None
+        raise InvalidRequestError(
+            f"inputs[0].data[{index}] must be a JSON object with lang and rev_id"
+        ) from None
 
 
-def response(request: InferRequest, items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> InferResponse:
+def response(
+    request: InferRequest, items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]
+) -> InferResponse:
     """Return the scores as tensors."""
     shape = [len(outcomes)]
     scores = [outcome.prediction if isinstance(outcome, ScoredJob) else None for outcome in outcomes]
@@ -62,12 +67,15 @@ def response(request: InferRequest, items: Sequence[BatchItem], outcomes: Sequen
         for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
     ]
     return InferResponse(
-        response_id=request.id,
+        response_id=request.id or str(uuid.uuid4()),  # kserve cannot render an answer without one
         model_name=request.model_name,
         infer_outputs=[
             InferOutput("prediction", shape, "BOOL", [bool(score and score.prediction) for score in scores]),
             InferOutput(
-                "probability", shape, "FP64", [score.probability if score else NO_PROBABILITY for score in scores]
+                "probability",
+                shape,
+                "FP64",
+                [score.probability if score else NO_PROBABILITY for score in scores],
             ),
             InferOutput("error", shape, "BYTES", errors),
         ],

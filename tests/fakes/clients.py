@@ -1,5 +1,6 @@
 """How the integration tests speak to servers and mocks: as their users do, over HTTP."""
 
+import io
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -42,7 +43,7 @@ class Client:
         """POST a predict body: an object as JSON, bytes as they are."""
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         url = f"{server}/v1/models/{model}:predict"
-        async with self.session.post(url, data=content, headers=headers) as answer:
+        async with self.session.post(url, data=io.BytesIO(content), headers=headers) as answer:
             names = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, orjson.loads(await answer.read()), names)
 

@@ -1,0 +1,103 @@
+"""What a request asks for, once it has been read: one revision, several, or one that no wiki has yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from event_platform.page_change import PageChange, RevisionRef
+from event_platform.wikis import Wiki
+from model_server.errors import ServiceError
+from revert_risk.revision import Revision
+
+UNSAVED_REV_ID = -1
+"""The revision id in the answer for an edit that no wiki has."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRequest:
+    """A page_change event whose revision is to be scored, and its prediction emitted."""
+
+    change: PageChange
+    ref: RevisionRef
+
+    @property
+    def event(self) -> Mapping[str, Any]:
+        """The event as received."""
+        return self.change.event
+
+    @property
+    def wiki(self) -> Wiki:
+        """The wiki of the revision."""
+        return self.ref.wiki
+
+    @property
+    def rev_id(self) -> int:
+        """The revision's id."""
+        return self.ref.rev_id
+
+
+@dataclass(frozen=True, slots=True)
+class PartialEventRequest:
+    """An event, taken leniently, whose missing facts the API has to supply."""
+
+    event: Mapping[str, Any]
+    ref: RevisionRef
+
+    @property
+    def wiki(self) -> Wiki:
+        """The wiki of the revision."""
+        return self.ref.wiki
+
+    @property
+    def rev_id(self) -> int:
+        """The revision's id."""
+        return self.ref.rev_id
+
+
+@dataclass(frozen=True, slots=True)
+class DirectRequest:
+    """Somebody asks for one score; nothing is emitted."""
+
+    ref: RevisionRef
+
+    @property
+    def wiki(self) -> Wiki:
+        """The wiki of the revision."""
+        return self.ref.wiki
+
+    @property
+    def rev_id(self) -> int:
+        """The revision's id."""
+        return self.ref.rev_id
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionDataRequest:
+    """Somebody asks for the score of an edit that is not saved; nothing is fetched and nothing emitted."""
+
+    wiki: Wiki
+    revision: Revision
+
+    @property
+    def rev_id(self) -> int:
+        """The id that says that there is none."""
+        return UNSAVED_REV_ID
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One of several direct calls, in the caller's words, and the request or the failure that it is."""
+
+    lang: str
+    rev_id: int
+    request: DirectRequest | ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """Several direct calls in one request."""
+
+    items: tuple[BatchItem, ...]
+
+
+ScoringRequest = EventRequest | PartialEventRequest | DirectRequest | RevisionDataRequest
