@@ -82,6 +82,10 @@ class PredictionEventBuilder:
             if name not in _NOT_COPIED
         }
 
+    def event_id(self, change: PageChange, model_name: str, model_version: str) -> str:
+        """Return the ``meta.id`` that the prediction of an event has, or will have, on this stream."""
+        return event_id(self._stream, change, model_name, model_version)
+
     def build(
         self, change: PageChange, predicted: PredictedClassification, redactions: Redactions = Redactions()
     ) -> dict[str, Any]:
@@ -105,7 +109,7 @@ class PredictionEventBuilder:
 
     def _meta(self, change: PageChange, predicted: PredictedClassification) -> dict[str, Any]:
         source = change.event["meta"]
-        identifier = event_id(self._stream, change, predicted.model_name, predicted.model_version)
+        identifier = self.event_id(change, predicted.model_name, predicted.model_version)
         meta = {name: source[name] for name in ("domain", "uri") if source.get(name) is not None}
         return meta | {
             "stream": self._stream,

@@ -19,7 +19,6 @@ from model_server.metrics import Metrics
 from model_server.settings import Settings, SettingsError, read_settings
 from model_server.startup import check_stream, check_tls, find_model
 from revert_risk.artifact import ArtifactError
-from revert_risk.classifier import TorchClassifier, choose_device, limit_threads
 from revert_risk.prediction import Classifier
 
 logger = logging.getLogger("model_server")
@@ -87,6 +86,9 @@ def serve(settings: Settings) -> None:
 
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:
+    # torch takes seconds to import: a setting that cannot work is refused before.
+    from revert_risk.classifier import TorchClassifier, choose_device, limit_threads  # noqa: PLC0415
+
     limit_threads(settings.torch_threads)
     try:
         device = choose_device(settings.device)

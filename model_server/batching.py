@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import Histogram
 
-from model_server.errors import BadScoreError, ModelFailureError, OverloadedError, ServiceError
+from model_server.errors import BadScoreError, ModelFailureError, ServiceError
 from revert_risk.prediction import BadScoreError as ModelBadScoreError
 from revert_risk.prediction import Classifier, Prediction
 from revert_risk.revision import Revision
@@ -22,12 +22,9 @@ Waiting = tuple[Revision, asyncio.Future[Prediction]]
 class BatchScorer:
     """Runs a classifier in one thread, for one event loop."""
 
-    def __init__(
-        self, classifier: Classifier, *, batch_limit: int, queue_limit: int, batch_size: Histogram
-    ) -> None:
+    def __init__(self, classifier: Classifier, *, batch_limit: int, batch_size: Histogram) -> None:
         self._classifier = classifier
         self._batch_limit = batch_limit
-        self._queue_limit = queue_limit
         self._batch_size = batch_size
         self._waiting: deque[Waiting] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -36,11 +33,9 @@ class BatchScorer:
     async def score(self, revision: Revision) -> Prediction:
         """Score one revision.
 
-        Raises :class:`OverloadedError` at once if too many wait, :class:`BadScoreError` and
-        :class:`ModelFailureError`.
+        Raises :class:`BadScoreError` and :class:`ModelFailureError`. How many may wait is bounded by the
+        requests that are admitted.
         """
-        if len(self._waiting) >= self._queue_limit:
-            raise OverloadedError("too many revisions wait to be scored")
         result: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
         self._waiting.append((revision, result))
         if self._worker is None or self._worker.done():

@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 
 from event_platform.wikis import WikiTable
+from model_server.admission import Admission
 from model_server.lifecycle import Lifecycle
 from model_server.metrics import Metrics
 from model_server.pipeline import Pipeline
@@ -18,6 +19,8 @@ class Deployment:
         self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: Metrics
     ) -> None:
         self.metrics = metrics
+        self.admission = Admission(settings.queue_limit)
+        self.model_identity = (classifier.name, classifier.version)
         self.lifecycle = Lifecycle(settings.shutdown_delay_seconds)
         self.http_host = settings.http_host
         self.request_deadline = settings.request_deadline
@@ -30,6 +33,7 @@ class Deployment:
         """Return the steps of the path over a service."""
         return Pipeline(
             service,
+            self.admission,
             verify_strictly=self._settings.verifies_strictly,
             max_revision_bytes=self._settings.max_revision_bytes,
         )

@@ -7,7 +7,10 @@ line shows its type and the places it passed through, never its text.
 import contextvars
 import logging
 import sys
+import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 import ecs_logging
@@ -40,6 +43,16 @@ def label(**labels: str | float) -> None:
     current = _labels.get(None)
     if current is not None:
         current.update({f"labels.{name}": value for name, value in labels.items()})
+
+
+@contextmanager
+def timed(step: str) -> Iterator[None]:
+    """Label the current request's log line with the time that a step took, in milliseconds."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        label(**{f"{step}_ms": round((time.perf_counter() - started) * 1000, 3)})
 
 
 class ExceptionPlaces(logging.Filter):

@@ -14,20 +14,32 @@ from model_server.accounting import RequestAccount
 from model_server.answers import Answer, ItemOutcome, batch_answer, scored_answer, skip_answer
 from model_server.deployment import Deployment
 from model_server.errors import ServiceError
+from model_server.ledger import Ledger
 from model_server.logs import label
 from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
-from model_server.scoring_request import BatchItem, BatchRequest, EventRequest, PartialEventRequest
+from model_server.scoring_request import (
+    BatchItem,
+    BatchRequest,
+    EventRequest,
+    PartialEventRequest,
+    ScoringRequest,
+)
 from model_server.service import Service
 
+LEDGER_CAPACITY = 50_000
+LEDGER_SECONDS = 15 * 60.0
+"""How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
+REEMIT_HEADER = "x-revertrisk-reemit"
+"""Set to 1, it asks for another emission of an event that was accepted before."""
 Headers = Mapping[str, str] | None
 Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
 class PredictCall:
-    """One V1 predict request: its body, and when it must be answered (event loop time, seconds)."""
+    """One V1 predict request, read; to be answered before ``deadline`` (event loop time, seconds)."""
 
-    body: bytes
+    request: ScoringRequest | BatchRequest
     deadline: float
 
 
@@ -49,11 +61,13 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         self.deployment = deployment
         self._service: Service
         self._pipeline: Pipeline
+        self._ledger: Ledger[Answer]
 
     def use(self, service: Service) -> None:
         """Take the collaborators of the running event loop."""
         self._service = service
         self._pipeline = self.deployment.pipeline(service)
+        self._ledger = Ledger(capacity=LEDGER_CAPACITY, seconds=LEDGER_SECONDS)
 
     async def healthy(self) -> bool:
         """Tell whether the model is loaded and still wants work."""
@@ -66,6 +80,30 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     def get_output_types(self) -> list[dict[str, Any]]:
         """Describe the V2 outputs, for the model's metadata."""
         return tensors.OUTPUTS
+
+    async def answer(self, body: bytes, headers: Headers = None) -> Answer:
+        """Answer one V1 predict request.
+
+        An event whose prediction was accepted before is answered from the record, and duplicates that come
+        together share their work, unless the caller asks for another emission.
+        """
+        request = self._service.requests.read(body)
+        if isinstance(request, Skip):
+            return skip_answer(request.reason)
+        deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
+        call = PredictCall(request, deadline)
+
+        async def run() -> Answer:
+            answer, _ = await self(call, headers)
+            return answer  # type: ignore[no-any-return]  # kserve ships no types
+
+        producer = self._service.producer
+        if producer is None or not isinstance(request, EventRequest):
+            return await run()
+        key = producer.builder.event_id(request.change, *self.deployment.model_identity)
+        label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
+        again = headers is not None and headers.get(REEMIT_HEADER) == "1"
+        return await self._ledger.once(key, run, again=again)
 
     async def __call__(
         self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT
@@ -87,14 +125,12 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def preprocess(
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
     ) -> FetchedJob | Skip | Batch:
-        """Receive, resolve and fetch."""
+        """Fetch what was received and resolved."""
         if isinstance(payload, kserve.InferRequest):
             deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
             batch = self._service.requests.read_batch(tensors.instances(payload))
             return await self._fetch_all(batch, deadline, payload)
-        request = self._service.requests.read(payload.body)
-        if isinstance(request, Skip):
-            return request
+        request = payload.request
         if isinstance(request, BatchRequest):
             return await self._fetch_all(request, payload.deadline)
         if isinstance(request, EventRequest | PartialEventRequest):

@@ -11,6 +11,7 @@ from event_platform import eventgate, page_change
 from event_platform.page_change import Skip, SkipReason
 from event_platform.prediction_change import PredictedClassification, UnbuildableEventError
 from model_server import evidence, lenient
+from model_server.admission import Admission
 from model_server.errors import (
     EventGateUnavailableError,
     EventRejectedError,
@@ -20,6 +21,7 @@ from model_server.errors import (
     UnscorableError,
 )
 from model_server.evidence import Evidence
+from model_server.logs import timed
 from model_server.mediawiki import FetchedRevision
 from model_server.scoring_request import (
     DirectRequest,
@@ -59,8 +61,11 @@ class ScoredJob:
 class Pipeline:
     """The steps between a request and its answer, with their collaborators."""
 
-    def __init__(self, service: Service, *, verify_strictly: bool, max_revision_bytes: int) -> None:
+    def __init__(
+        self, service: Service, admission: Admission, *, verify_strictly: bool, max_revision_bytes: int
+    ) -> None:
         self._service = service
+        self._admission = admission
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
@@ -71,8 +76,9 @@ class Pipeline:
         if isinstance(request, RevisionDataRequest):
             return self._take_as_given(request, deadline)
         try:
-            async with asyncio.timeout_at(deadline):
-                fetched = await self._ask_mediawiki(request)
+            with timed("fetch"), self._admission.wiki(request.wiki.wiki_id):
+                async with asyncio.timeout_at(deadline):
+                    fetched = await self._ask_mediawiki(request)
         except TimeoutError as exc:
             raise MediaWikiUnavailableError("the MediaWiki API did not answer in time") from exc
         if isinstance(request, PartialEventRequest):
@@ -87,8 +93,9 @@ class Pipeline:
     async def score(self, job: FetchedJob) -> ScoredJob:
         """Score the revision in the worker thread."""
         try:
-            async with asyncio.timeout_at(job.deadline):
-                prediction = await self._service.scorer.score(job.evidence.revision)
+            with timed("score"):
+                async with asyncio.timeout_at(job.deadline):
+                    prediction = await self._service.scorer.score(job.evidence.revision)
         except TimeoutError as exc:
             raise OverloadedError("the revision was not scored in time") from exc
         self._service.metrics.probability.observe(prediction.probability)
@@ -101,7 +108,8 @@ class Pipeline:
             return "direct"
         if self._service.producer is None:
             return "scored_only"
-        await self._produce(self._service.producer, request, scored)
+        with timed("emit"):
+            await self._produce(self._service.producer, request, scored)
         now = evidence.utc_now()
         metrics = self._service.metrics
         metrics.last_accepted.set(now.timestamp())

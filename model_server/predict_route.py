@@ -1,6 +1,5 @@
 """The raw ``:predict`` route: ASGI in, the KServe model, ASGI out."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from model_server.accounting import RequestAccount, accept_request_id
 from model_server.answers import Answer
 from model_server.deployment import Deployment
 from model_server.errors import BodyTooLargeError, MethodNotAllowedError, ModelNotFoundError, ServiceError
-from model_server.model import PredictCall, RevertRiskModel
+from model_server.model import REEMIT_HEADER, RevertRiskModel
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -55,12 +54,9 @@ class PredictRoute:
             raise MethodNotAllowedError("predict takes POST")
         if model_name != self._model.name:
             raise ModelNotFoundError("this server serves another model")
-        call = PredictCall(
-            body=await self._read_body(receive),
-            deadline=asyncio.get_running_loop().time() + self._deployment.request_deadline,
-        )
-        answer, _ = await self._model(call, headers={"x-request-id": request_id})
-        return answer  # type: ignore[no-any-return]  # kserve ships no types
+        with self._deployment.admission.request():
+            body = await self._read_body(receive)
+            return await self._model.answer(body, {"x-request-id": request_id} | _own_headers(scope))
 
     async def _read_body(self, receive: Receive) -> bytes:
         limit = self._deployment.max_body_bytes
@@ -85,6 +81,15 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
         if name == b"x-request-id":
             return accept_request_id(value.decode("latin-1"))
     return accept_request_id(None)
+
+
+def _own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Return the request headers that change what the model does."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name == REEMIT_HEADER.encode()
+    }
 
 
 async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:

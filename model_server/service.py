@@ -66,7 +66,6 @@ async def open_service(
     scorer = BatchScorer(
         classifier,
         batch_limit=settings.batch_limit,
-        queue_limit=settings.queue_limit,
         batch_size=metrics.batch_size,
     )
     per_host = PUBLIC_HOST_CONNECTIONS if settings.wiki_url is None else INTERNAL_CONNECTIONS

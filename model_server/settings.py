@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     request_deadline: Seconds = 20.0
     max_body_bytes: int = Field(10_000_000, gt=0)
     max_revision_bytes: int = Field(2_097_152, gt=0)
-    queue_limit: int = Field(100, gt=0)
+    queue_limit: int = Field(200, gt=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

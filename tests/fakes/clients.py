@@ -39,8 +39,15 @@ class Client:
 
     session: aiohttp.ClientSession
 
-    async def predict(self, server: str, body: Any, *, model: str = MODEL, **headers: str) -> Reply:
-        """POST a predict body: an object as JSON, bytes as they are."""
+    async def predict(
+        self, server: str, body: Any, *, model: str = MODEL, reemit: bool = True, **headers: str
+    ) -> Reply:
+        """POST a predict body: an object as JSON, bytes as they are.
+
+        Tests share servers, which remember what they have produced: ``reemit`` asks them to forget.
+        """
+        if reemit:
+            headers["X-Revertrisk-Reemit"] = "1"
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         url = f"{server}/v1/models/{model}:predict"
         async with self.session.post(url, data=io.BytesIO(content), headers=headers) as answer:

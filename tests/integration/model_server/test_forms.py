@@ -1,15 +1,17 @@
 """Every form of request, good and bad, over a real socket: V1 batches, unsaved edits, V2 and gRPC."""
 
+# ruff: noqa: E501 - tables read best with a row on a line
+
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 import orjson
 import pytest
-from tests.fakes.clients import MODEL, STREAM, Client, StartServer
-from tests.fakes.wikis import AFTER, BEFORE, page, serving_wikis
 
 from cli.programs import free_port
+from tests.fakes.clients import MODEL, STREAM, Client, StartServer
+from tests.fakes.wikis import AFTER, BEFORE, page, serving_wikis
 
 UNSAVED: dict[str, Any] = {
     "id": 1,
