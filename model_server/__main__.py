@@ -48,11 +48,11 @@ def serve(settings: Settings) -> None:
     """
     model_source = find_model(settings)
     wikis = WikiTable.load(settings.wikis_file)
+    check_tls(settings)
+    asyncio.run(check_stream(settings))
     classifier = _load_classifier(settings, model_source.path)
     if classifier.name != settings.model_name:
         raise SettingsError(f"MODEL_NAME: the model in {model_source.path} is {classifier.name}")
-    check_tls(settings)
-    asyncio.run(check_stream(settings))
     if not settings.emits:
         logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")
 

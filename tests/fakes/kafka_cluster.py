@@ -1,0 +1,168 @@
+"""A Kafka cluster for tests: librdkafka's own mock brokers, in a process of their own, reached over TCP.
+
+Run as a program it prints its address and then obeys one command a line, answering each with one line.
+"""
+
+import ctypes
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import confluent_kafka
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+GROUP_DELAY_MS = 200
+"""How long a group that forms waits for more members."""
+
+
+@dataclass(frozen=True)
+class KafkaCluster:
+    """A running cluster."""
+
+    brokers: str
+    process: subprocess.Popen[str]
+
+    def create(self, topic: str, partitions: int) -> None:
+        self._tell("create", topic, partitions)
+
+    def trim(self, topic: str, partition: int, before: int) -> None:
+        """Delete the records of a partition before an offset, as retention does."""
+        self._tell("trim", topic, partition, before)
+
+    def stop_brokers(self) -> None:
+        """Make the brokers unreachable."""
+        self._tell("down")
+
+    def start_brokers(self) -> None:
+        self._tell("up")
+
+    def produce(self, topic: str, values: Iterable[tuple[int, bytes]]) -> None:
+        """Append values, each to the partition that stands before it."""
+        producer = Producer({"bootstrap.servers": self.brokers, "linger.ms": 5})
+        for number, (partition, value) in enumerate(values):
+            producer.produce(topic, value, partition=partition)
+            if number % 1000 == 0:
+                producer.poll(0)
+        assert producer.flush(30) == 0
+
+    def read(self, topic: str, partitions: int) -> list[bytes]:
+        """Return everything that a topic holds, partition by partition."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.brokers, "group.id": "reader", "enable.partition.eof": True}
+        )
+        found: list[bytes] = []
+        try:
+            consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+            ends = 0
+            while ends < partitions:
+                for message in consumer.consume(1000, 0.1):
+                    value = message.value()
+                    if message.error() is not None:
+                        ends += 1
+                    elif value is not None:
+                        found.append(value)
+        finally:
+            consumer.close()
+        return found
+
+    def committed(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
+        """Return the committed offset of each partition that has one."""
+        with self.observer(group) as observer:
+            return observed(observer, topic, partitions)
+
+    @contextmanager
+    def observer(self, group: str) -> Iterator[Consumer]:
+        """Someone who can ask for a group's offsets without being a member."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.brokers, "group.id": group, "enable.auto.commit": False}
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    def _tell(self, *command: object) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        assert answer == "0", f"{command}: {answer}"
+
+
+def observed(observer: Consumer, topic: str, partitions: int) -> Mapping[int, int]:
+    """Return the committed offset of each partition that has one."""
+    places = observer.committed([TopicPartition(topic, number) for number in range(partitions)], 10)
+    return {place.partition: place.offset for place in places if place.offset >= 0}
+
+
+@contextmanager
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    """Run a cluster of one broker while the context lasts."""
+    with subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield KafkaCluster(process.stdout.readline().strip(), process)
+        finally:
+            process.kill()
+
+
+class _MockBrokers:
+    """librdkafka's mock cluster, which its Python package carries but does not offer."""
+
+    def __init__(self) -> None:
+        package = Path(confluent_kafka.__file__).parent
+        (bundled,) = (package.parent / "confluent_kafka.libs").glob("librdkafka*")
+        self._library = ctypes.CDLL(str(bundled))
+        for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_mock_cluster_new"):
+            self._library[name].restype = ctypes.c_void_p
+        self._library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+        configuration = ctypes.c_void_p(self._library.rd_kafka_conf_new())
+        reason = ctypes.create_string_buffer(512)
+        self._library.rd_kafka_conf_set(configuration, b"log_level", b"0", reason, len(reason))
+        client = ctypes.c_void_p(self._library.rd_kafka_new(0, configuration, reason, len(reason)))
+        self._cluster = ctypes.c_void_p(self._library.rd_kafka_mock_cluster_new(client, 1))
+        self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, GROUP_DELAY_MS)
+
+    @property
+    def brokers(self) -> str:
+        address: bytes = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster)
+        return address.decode()
+
+    def obey(self, name: str, *arguments: str | int) -> int:
+        match name, *arguments:
+            case "create", str(topic), int(partitions):
+                return self._call("topic_create", topic.encode(), partitions, 1)
+            case "trim", str(topic), int(partition), int(before):
+                return self._call(
+                    "partition_delete_records", topic.encode(), partition, ctypes.c_int64(before)
+                )
+            case ("down",):
+                return self._call("broker_set_down", 1)
+            case ("up",):
+                return self._call("broker_set_up", 1)
+        raise AssertionError(f"no such command: {name}")
+
+    def _call(self, name: str, *arguments: object) -> int:
+        result: int = self._library[f"rd_kafka_mock_{name}"](self._cluster, *arguments)
+        return result
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    brokers = _MockBrokers()
+    sys.stdout.write(brokers.brokers + "\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        sys.stdout.write(f"{brokers.obey(*json.loads(line))}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
