@@ -26,6 +26,8 @@ from mock_mediawiki.samples import SampleHistory
 from model_server.settings import Settings
 
 POLL_SECONDS = 0.2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 EVENTS_PER_POLL = 100
 
 
@@ -44,6 +46,8 @@ MODELS = (DemoModel("revertrisk-language-agnostic", "mediawiki.page_revert_risk_
 def run() -> int:
     """Run the demo; return 0 only if every event was produced or skipped for a reason."""
     console = Console()
+    # Whoever ends the demo ends its programs with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
         screen = Screen(console)
@@ -56,7 +60,7 @@ def run() -> int:
         try:
             return asyncio.run(_play(screen, events, folder, gate, targets))
         except KeyboardInterrupt:
-            return 0
+            return EXIT_INTERRUPTED
 
 
 def _start_programs(stack: ExitStack, folder: Path, screen: Screen) -> tuple[str, dict[str, str]]:

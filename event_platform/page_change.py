@@ -7,13 +7,13 @@ score; whatever the event itself can decide costs no request.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from event_platform.formats import parse_date_time
+from event_platform.formats import is_instant, parse_date_time
 from event_platform.schemas import EventValidator, Violation
 from event_platform.wikis import Wiki, WikiTable
 
@@ -120,8 +120,7 @@ class PageChange:
     @property
     def received_at(self) -> datetime | None:
         """When EventGate took the page_change event: the clock for freshness, since ``dt`` may lie far back."""
-        received = self.event["meta"].get("dt")
-        return None if received is None else parse_date_time(received)
+        return received_at(self.event)
 
     @property
     def request_id(self) -> str | None:
@@ -167,10 +166,19 @@ def _editor(user: Mapping[str, Any]) -> Editor:
 class PageChangeReader:
     """Reads page_change events of any 1.x schema and says which revision to score."""
 
-    def __init__(self, contract: EventValidator, wikis: WikiTable, *, max_revision_bytes: int) -> None:
+    def __init__(
+        self,
+        contract: EventValidator,
+        wikis: WikiTable,
+        *,
+        max_revision_bytes: int,
+        supports: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """``supports`` says of a wiki_id whether the model was made for that wiki."""
         self._contract = contract
         self._wikis = wikis
         self._max_revision_bytes = max_revision_bytes
+        self._supports = supports
 
     def read(self, event: Mapping[str, Any]) -> PageChange:
         """Check an event against the reading contract.
@@ -196,11 +204,20 @@ class PageChangeReader:
         _check_domain(change.event["meta"].get("domain"), wiki)
         if not wiki.is_scorable:
             return Skip(SkipReason.NOT_WIKIPEDIA)
+        if not self._supports(wiki.wiki_id):
+            return Skip(SkipReason.UNSUPPORTED_WIKI)
         reason = unscorable_change(change) or unscorable_revision(change, self._max_revision_bytes)
         if reason is not None:
             return Skip(reason)
         parent_id = change.event["revision"].get("rev_parent_id")
         return RevisionRef(wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id)
+
+
+def received_at(event: Mapping[str, Any]) -> datetime | None:
+    """Return an event's ``meta.dt``, or None where it has none that can be read."""
+    meta = event.get("meta")
+    received = meta.get("dt") if isinstance(meta, Mapping) else None
+    return parse_date_time(received) if isinstance(received, str) and is_instant(received) else None
 
 
 def is_canary(event: Mapping[str, Any]) -> bool:

@@ -146,7 +146,12 @@ class EventValidator:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         plain = dict(schema)
-        self._decides = jsonschema_rs.Draft7Validator(plain, formats=_FORMAT_FUNCTIONS, validate_formats=True)
+        # jsonschema-rs would look up the meta-schema that `$schema` names: over the network, and while it waits
+        # the whole process does. Which draft it is, the class says.
+        offline = {name: value for name, value in plain.items() if name != "$schema"}
+        self._decides = jsonschema_rs.Draft7Validator(
+            offline, formats=_FORMAT_FUNCTIONS, validate_formats=True
+        )
         self._words = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
 
     def is_valid(self, event: Any) -> bool:

@@ -3,10 +3,12 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import uvloop
 
 from mock_eventgate.app import Options, serve
+from mock_eventgate.reader import EventIds
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8192
@@ -32,9 +34,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--stream-config", type=Path, metavar="FILE", help="YAML or JSON: stream → settings")
     parser.add_argument("--max-body", type=int, default=defaults.max_body, metavar="BYTES")
+    parser.add_argument(
+        "--event-ids",
+        choices=get_args(EventIds),
+        default=defaults.event_ids,
+        help="what /v2/stream resumes by; timestamp is Wikimedia's way, and can lose events (default: offset)",
+    )
+    parser.add_argument(
+        "--max-stream-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="end each /v2/stream response after so long; EventStreams does after 900",
+    )
     arguments = parser.parse_args(argv)
     try:
-        options = Options(stream_config=arguments.stream_config, max_body=arguments.max_body)
+        options = Options(
+            stream_config=arguments.stream_config,
+            max_body=arguments.max_body,
+            event_ids=arguments.event_ids,
+            max_stream_seconds=arguments.max_stream_seconds,
+        )
         run(arguments.host, arguments.port, options)
     except (ValueError, OSError) as error:  # settings, address
         parser.error(str(error))

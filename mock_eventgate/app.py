@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from aiohttp import web
 
 from event_platform.schemas import SchemaRepository
+from mock_eventgate.bell import Bell
+from mock_eventgate.control import CanaryRoutes, FaultRoutes
+from mock_eventgate.eventstreams import EventStreams
+from mock_eventgate.faults import Faults
 from mock_eventgate.gate import Gate
 from mock_eventgate.intake import Intake
 from mock_eventgate.readback import Readback
-from mock_eventgate.service import MOCK_PREFIX, Service, gate_middleware
+from mock_eventgate.reader import EventIds
+from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, Service, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import Judge
@@ -25,13 +30,17 @@ _LAST_PORT: Final = 65535
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be set about a mock EventGate; sizes are in bytes.
+    """What can be set about a mock EventGate; sizes are in bytes, times in seconds.
 
     ``max_body`` is EventGate's limit for a request (its own default is 100 kB; Wikimedia's production sets
     10 MB), ``max_message_bytes`` Kafka's for one event. ``max_events`` and ``max_stored_bytes`` bound what
     is kept for reading back.
 
-    :raises ValueError: if a size or a number is not positive.
+    ``event_ids`` says what the event ids of ``/v2/stream/…`` are made of: ``offset`` loses nothing on
+    resuming, ``timestamp`` is what Wikimedia's EventStreams does. ``keep_alive`` is the time without events
+    after which a comment is written there, ``max_stream_seconds`` the time after which a response ends.
+
+    :raises ValueError: if a size, a number or a time is not positive, or ``event_ids`` is neither.
     """
 
     stream_config: Path | None = None
@@ -40,23 +49,32 @@ class Options:
     datacentre: str = "eqiad"
     max_events: int = 100_000
     max_stored_bytes: int = 256 * 1024 * 1024
+    event_ids: EventIds = "offset"
+    keep_alive: float = 15.0
+    max_stream_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_body", "max_message_bytes", "max_events", "max_stored_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected a positive number, not {getattr(self, name)}")
+        numbers = ("max_body", "max_message_bytes", "max_events", "max_stored_bytes", "keep_alive")
+        for name in (*numbers, "max_stream_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}: expected a positive number, not {value}")
+        if self.event_ids not in get_args(EventIds):
+            raise ValueError(f"event_ids: expected offset or timestamp, not {self.event_ids!r}")
 
 
 def create_app(options: Options | None = None) -> web.Application:
     """Return the application; each has its own events and counts.
 
-    It reads compressed bodies itself, so its server needs ``auto_decompress=False``: `listening` does it.
+    It reads compressed bodies itself, so its server needs ``auto_decompress=False``, and it has requests
+    that end only with their client, so ``handler_cancellation=True``: `listening` does both.
 
     :raises StreamConfigError: if the stream configuration file cannot be used.
     """
     options = options or Options()
     streams = StreamConfigs.load(options.stream_config) if options.stream_config else StreamConfigs.default()
-    judge = Judge(SchemaRepository(), streams, max_message_bytes=options.max_message_bytes, now=_now)
+    schemas = SchemaRepository()
+    judge = Judge(schemas, streams, max_message_bytes=options.max_message_bytes, now=_now)
 
     def new_store() -> EventStore:
         return EventStore(
@@ -68,12 +86,27 @@ def create_app(options: Options | None = None) -> web.Application:
     gate = Gate(judge, streams, new_store, _now)
     # 0: the intake has its own limit, and answers in EventGate's way.
     app = web.Application(middlewares=[gate_middleware(gate)], client_max_size=0)
-    _add_routes(app, gate, options)
+    _add_routes(app, gate, schemas, options)
     return app
 
 
-def _add_routes(app: web.Application, gate: Gate, options: Options) -> None:
-    intake, service, readback = Intake(gate, max_body=options.max_body), Service(gate), Readback(gate)
+def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, options: Options) -> None:
+    faults, released = Faults(), Bell()
+    intake = Intake(gate, faults, released, max_body=options.max_body)
+    service, readback = Service(gate), Readback(gate)
+    fault_routes, canaries = FaultRoutes(gate, faults, released), CanaryRoutes(gate, schemas)
+    eventstreams = EventStreams(
+        gate,
+        event_ids=options.event_ids,
+        keep_alive=options.keep_alive,
+        max_seconds=options.max_stream_seconds,
+    )
+
+    async def end_what_would_not_end(_app: web.Application) -> None:
+        released.ring()
+        eventstreams.close()
+
+    app.on_shutdown.append(end_what_would_not_end)
     for method, path, handler in (
         ("POST", "/v1/events", intake.post_events),
         ("OPTIONS", "/v1/events", intake.options),
@@ -83,6 +116,12 @@ def _add_routes(app: web.Application, gate: Gate, options: Options) -> None:
         ("GET", "/_info", service.info),
         ("GET", "/_info/{field}", service.info),
         ("GET", "/robots.txt", service.robots),
+        ("GET", f"{STREAM_PREFIX}/{{streams}}", eventstreams.stream),
+        ("GET", f"{MOCK_PREFIX}/faults", fault_routes.show),
+        ("PUT", f"{MOCK_PREFIX}/faults", fault_routes.replace),
+        ("POST", f"{MOCK_PREFIX}/faults", fault_routes.add),
+        ("DELETE", f"{MOCK_PREFIX}/faults", fault_routes.clear),
+        ("POST", f"{MOCK_PREFIX}/canaries", canaries.produce),
         ("GET", f"{MOCK_PREFIX}/events", readback.events),
         ("DELETE", f"{MOCK_PREFIX}/events", readback.reset),
         ("GET", f"{MOCK_PREFIX}/refused", readback.refused),
@@ -110,7 +149,13 @@ async def listening(
         raise ValueError(
             f"port: expected a number from 0 to {_LAST_PORT}, not {port}"
         )  # uvloop would wrap it
-    runner = web.AppRunner(create_app(options), access_log=None, auto_decompress=False, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        create_app(options),
+        access_log=None,
+        auto_decompress=False,
+        handler_cancellation=True,  # a request that hangs ends when its client goes
+        shutdown_timeout=1.0,
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

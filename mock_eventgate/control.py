@@ -122,9 +122,7 @@ def _faults_answered_400() -> Iterator[None]:
 
 
 def _bad_request(message: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(
-        text=orjson.dumps({"error": message}).decode(), content_type="application/json"
-    )
+    return web.HTTPBadRequest(text=orjson.dumps({"error": message}).decode(), content_type="application/json")
 
 
 def _json(document: Any, *, status: int = 200) -> web.Response:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 MAX_FAULTS: Final = 100
 MAX_DELAY: Final = 3600.0
@@ -37,27 +37,41 @@ class Kind(StrEnum):
     """Of several events every second one is refused by Kafka."""
 
 
+_FIELDS_OF: Final[Mapping[Kind, tuple[str, ...]]] = {Kind.STATUS: ("status",), Kind.DELAY: ("seconds",)}
+_COMMON_FIELDS: Final = ("kind", "next", "rate", "seed", "stream")
+
+
 class FaultError(ValueError):
     """A fault document that cannot be used; the message begins with the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault as it was asked for. ``rate`` is from 0 to 1; ``next``, if set, takes its place."""
+    """One fault as it was asked for. ``rate`` is from 0 to 1; ``next``, if set, takes its place.
+
+    ``status`` and ``seconds`` mean something for the kinds `STATUS` and `DELAY` only.
+    """
 
     kind: Kind
-    status: int | None = None
-    seconds: float | None = None
+    status: int = BROKER_FAILURE_STATUS
+    seconds: float = 0.0
     rate: float = 1.0
     next: int | None = None
     seed: int = 0
     stream: str | None = None
 
+    @property
+    def produces(self) -> bool:
+        """Tell whether the request's events are judged and, as far as Kafka takes them, produced."""
+        if self.kind is Kind.STATUS:
+            return self.status == BROKER_FAILURE_STATUS
+        return self.kind not in (Kind.HANG, Kind.RESET)
+
     def refuses(self, number: int) -> bool:
         """Tell whether Kafka refuses the n-th valid event of a request, counted from 0."""
         if self.kind is Kind.PARTIAL:
             return number % 2 == 1
-        return self.kind is Kind.STATUS and self.status == BROKER_FAILURE_STATUS
+        return self.kind is Kind.STATUS
 
 
 class _Active:
@@ -86,9 +100,9 @@ class _Active:
     def as_json(self) -> dict[str, Any]:
         fault = self.fault
         shown: dict[str, Any] = {"kind": fault.kind}
-        for name in ("status", "seconds", "stream"):
-            if (value := getattr(fault, name)) is not None:
-                shown[name] = value
+        shown |= {name: getattr(fault, name) for name in _FIELDS_OF.get(fault.kind, ())}
+        if fault.stream is not None:
+            shown["stream"] = fault.stream
         if fault.next is not None:
             shown["next"] = fault.next - self.fired
         else:
@@ -148,15 +162,15 @@ def read_fault(document: Any, streams: Collection[str], where: str = "") -> Faul
     :raises FaultError: if it is not a fault document.
     """
     if not isinstance(document, dict):
-        raise FaultError(f"{where or 'body'}: expected an object, such as {{\"kind\": \"hang\"}}")
+        raise FaultError(f'{where or "body"}: expected an object, such as {{"kind": "hang"}}')
     fields = _Fields(document, f"{where}." if where else "")
     kind = fields.kind()
     fields.check_names(kind)
     lowest, highest = _STATUSES
     return Fault(
         kind,
-        status=fields.integer("status", lowest, highest) if kind is Kind.STATUS else None,
-        seconds=fields.number("seconds", MAX_DELAY) if kind is Kind.DELAY else None,
+        status=fields.integer("status", lowest, highest) if kind is Kind.STATUS else BROKER_FAILURE_STATUS,
+        seconds=fields.number("seconds", MAX_DELAY) if kind is Kind.DELAY else 0.0,
         rate=fields.number("rate", 1.0) if "rate" in document else 1.0,
         next=fields.integer("next", 1, MAX_COUNT) if "next" in document else None,
         seed=fields.integer("seed", 0, MAX_COUNT) if "seed" in document else 0,
@@ -175,37 +189,36 @@ class _Fields:
         try:
             return Kind(self._document.get("kind"))  # type: ignore[arg-type]  # anything may be there
         except ValueError:
-            self._refuse("kind", f"expected one of {', '.join(Kind)}")
+            raise self._error("kind", f"expected one of {', '.join(Kind)}") from None
 
     def check_names(self, kind: Kind) -> None:
-        known = {"kind", "rate", "next", "seed", "stream"}
-        known |= {Kind.STATUS: {"status"}, Kind.DELAY: {"seconds"}}.get(kind, set())
+        known = (*_COMMON_FIELDS, *_FIELDS_OF.get(kind, ()))
         for name in self._document:
             if name not in known:
-                self._refuse(name, f"not a field of {kind}; it has {', '.join(sorted(known))}")
+                raise self._error(name, f"not a field of {kind}; it has {', '.join(known)}")
         if "next" in self._document and self._document.keys() & {"rate", "seed"}:
-            self._refuse("next", "expected either next or rate and seed")
+            raise self._error("next", "expected either next, or rate and seed")
 
     def integer(self, name: str, least: int, most: int) -> int:
         value = self._document.get(name)
         if type(value) is int and least <= value <= most:  # a boolean is no number here
             return value
-        self._refuse(name, f"expected an integer from {least} to {most}")
+        raise self._error(name, f"expected an integer from {least} to {most}")
 
     def number(self, name: str, most: float) -> float:
         value = self._document.get(name)
-        if type(value) in (int, float) and 0 <= value <= most:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
             return float(value)
-        self._refuse(name, f"expected a number from 0 to {most:g}")
+        raise self._error(name, f"expected a number from 0 to {most:g}")
 
     def stream(self, streams: Collection[str]) -> str:
         value = self._document["stream"]
         if isinstance(value, str) and value in streams:
             return value
-        self._refuse("stream", "expected the name of a configured stream")
+        raise self._error("stream", "expected the name of a configured stream")
 
-    def _refuse(self, name: str, message: str) -> NoReturn:
-        raise FaultError(f"{self._prefix}{name}: {message}")
+    def _error(self, name: str, message: str) -> FaultError:
+        return FaultError(f"{self._prefix}{name}: {message}")
 
 
 def _check_count(count: int) -> None:

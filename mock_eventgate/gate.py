@@ -62,7 +62,7 @@ class Gate:
         *,
         request_id: str | None,
         hasty: bool = False,
-        kafka_refuses: Callable[[int], bool] = lambda _: False,
+        kafka_refuses: Callable[[int], bool] | None = None,
     ) -> Outcome:
         """Judge the events of one request in turn, and produce those that are accepted.
 
@@ -75,7 +75,7 @@ class Gate:
         for event in events:
             verdict = self._judge.judge(event, request_id)
             if isinstance(verdict, Accepted):
-                if kafka_refuses(valid):
+                if kafka_refuses is not None and kafka_refuses(valid):
                     verdict = Refused("error", event, {"message": BROKER_FAILURE})
                 valid += 1
             if isinstance(verdict, Accepted):

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
-from mock_eventgate.faults import BROKER_FAILURE_STATUS, Fault, Faults, Kind
+from mock_eventgate.faults import Fault, Faults, Kind
 from mock_eventgate.gate import Gate, Outcome
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
@@ -72,7 +72,7 @@ class Intake:
         fault = self._faults.strike([stream_name(event) for event in events])
         if fault is None:
             return self._produce(request, events)
-        self._gate.stats.faults[fault.kind] += 1
+        self._gate.stats.faults[fault.kind.value] += 1
         return await self._misbehave(request, events, fault)
 
     def _produce(self, request: web.Request, events: list[Any], fault: Fault | None = None) -> web.Response:
@@ -81,34 +81,27 @@ class Intake:
             events,
             request_id=request.headers.get("X-Request-ID"),
             hasty=hasty,
-            **({} if fault is None else {"kafka_refuses": fault.refuses}),
+            kafka_refuses=None if fault is None else fault.refuses,
         )
         return _hastily_received(events) if hasty else _answer(outcome)
 
     async def _misbehave(self, request: web.Request, events: list[Any], fault: Fault) -> web.Response:
-        # What is wrong with Kafka, a hasty request never hears of: its answer does not wait for Kafka.
-        hasty = _is_hasty(request)
+        """Do what a fault says. What it returns goes nowhere once the connection is reset."""
+        if fault.kind is Kind.STATUS and not fault.produces:
+            return web.Response(status=fault.status, text="upstream request failed\n")
+        answer = self._produce(request, events, fault) if fault.produces else _hastily_received(events)
         match fault.kind:
-            case Kind.RESET:
-                return _reset(request)
-            case Kind.STATUS if fault.status != BROKER_FAILURE_STATUS:
-                return _proxy_answer(fault.status)
-            case Kind.HANG if hasty:
-                return _hastily_received(events)
-            case Kind.HANG:
+            case Kind.HANG | Kind.ACCEPT_THEN_HANG if _is_hasty(request):
+                pass  # it is answered before Kafka is
+            case Kind.HANG | Kind.ACCEPT_THEN_HANG:
                 await self._released.wait()
-                return _reset(request)
-        answer = self._produce(request, events, fault)
-        match fault.kind:
+                _reset_connection(request)
+            case Kind.RESET | Kind.ACCEPT_THEN_RESET:
+                _reset_connection(request)
             case Kind.DELAY:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(fault.seconds):
                         await self._released.wait()
-            case Kind.ACCEPT_THEN_RESET:
-                return _reset(request)
-            case Kind.ACCEPT_THEN_HANG if not hasty:
-                await self._released.wait()
-                return _reset(request)
         return answer
 
 
@@ -120,17 +113,11 @@ def _hastily_received(events: list[Any]) -> web.Response:
     return web.Response(status=202, reason=f"{len(events)} events hastily received.")
 
 
-def _proxy_answer(status: int) -> web.Response:
-    return web.Response(status=status, text="upstream request failed\n")
-
-
-def _reset(request: web.Request) -> web.Response:
-    """Reset the connection; what is returned, because a handler must, is never sent."""
+def _reset_connection(request: web.Request) -> None:
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         request.transport.abort()
-    return web.Response()
 
 
 def _answer(outcome: Outcome) -> web.Response:

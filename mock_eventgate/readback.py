@@ -1,4 +1,4 @@
-"""The ``/_mock/`` routes, which no real EventGate has: what it accepted and refused, counts, a reset."""
+"""The ``/_mock/`` routes that read back, which no real EventGate has: what it accepted and refused, counts, a reset."""
 
 import re
 from typing import Any, Final
@@ -16,7 +16,7 @@ _DIGITS: Final = re.compile(r"[0-9]{1,16}")
 
 
 class Readback:
-    """Handlers of ``/_mock/…``; every answer is JSON."""
+    """Handlers of ``/_mock/events``, ``refused`` and ``stats``; every answer is JSON."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -27,8 +27,11 @@ class Readback:
             {
                 "/_mock/events": "accepted events, oldest first: ?stream= &wiki_id= &offset= &after= &limit=",
                 "/_mock/refused": "refused events with their reasons: ?stream= &wiki_id= &after= &limit=",
-                "/_mock/stats": "counts of requests, connections, user agents, answers and events",
+                "/_mock/stats": "counts of requests, connections, user agents, answers, events and faults",
                 "DELETE /_mock/events": "forget all events and counts",
+                "/_mock/faults": "faults in force; PUT an array of them, POST one more, DELETE them all",
+                "POST /_mock/canaries": "produce a canary event to each stream, or to ?streams=a,b",
+                "/v2/stream/<streams>": "accepted events as EventStreams serves them: ?since=, Last-Event-ID",
             }
         )
 

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from mock_eventgate.gate import Gate
 
 MOCK_PREFIX: Final = "/_mock"
+STREAM_PREFIX: Final = "/v2/stream"
 _NAME: Final = "mock-eventgate"
 _DESCRIPTION: Final = "EventGate's HTTP contract for development and tests; nothing reaches Kafka"
 _NAME_SEPARATORS: Final = re.compile(r"[,|]")
@@ -59,11 +60,11 @@ class Service:
 
 
 def gate_middleware(gate: Gate) -> Middleware:
-    """Return a middleware that counts requests and answers Express's page where no route does."""
+    """Return a middleware that counts requests to the gate itself, and answers Express's page where no route does."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(MOCK_PREFIX):
+        if not request.path.startswith((MOCK_PREFIX, STREAM_PREFIX)):
             gate.stats.count_request(request.transport, request.headers.get("User-Agent"))
         try:
             return await handler(request)

@@ -115,7 +115,7 @@ class EventStore:
 
     def end_offset(self, topic: str) -> int:
         """Return the offset that the next event in a topic will have."""
-        return self._offsets[topic] if topic in self._offsets else 0
+        return self._offsets[topic]
 
     def offsets_for_times(self, times: Mapping[str, int]) -> dict[str, int]:
         """Return for each topic the offset of its first event at or after a time, in ms since 1970.

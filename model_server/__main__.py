@@ -5,6 +5,7 @@ kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`
 
 import asyncio
 import logging
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from event_platform.wikis import WikiTable, WikiTableError
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.settings import Settings, SettingsError, read_settings
-from model_server.startup import check_stream, check_tls, find_model
+from model_server.startup import check_ports, check_stream, check_tls, find_model
 from revert_risk.artifact import ArtifactError
 from revert_risk.prediction import Classifier
 
@@ -31,11 +32,14 @@ def main(**overrides: Any) -> int:
 
     ``overrides`` are settings by their field name, which win over the environment.
     """
+    # Until the listener takes signals itself, one simply ends the program.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         settings = read_settings(**overrides)
         configure_logging(settings.log_format, settings.log_level)
         serve(settings)
-    except (SettingsError, ArtifactError, WikiTableError) as exc:
+    except SettingsError as exc:
         sys.stderr.write(f"revertrisk serve: {exc}\n")
         return EXIT_CONFIGURATION
     return 0
@@ -44,11 +48,15 @@ def main(**overrides: Any) -> int:
 def serve(settings: Settings) -> None:
     """Build the server and run it.
 
-    Raises :class:`SettingsError`, :class:`ArtifactError` and :class:`WikiTableError` before it listens.
+    Raises :class:`SettingsError` before it listens.
     """
     model_source = find_model(settings)
-    wikis = WikiTable.load(settings.wikis_file)
+    try:
+        wikis = WikiTable.load(settings.wikis_file)
+    except WikiTableError as exc:
+        raise SettingsError(f"WIKIS_FILE: {exc}") from None
     check_tls(settings)
+    check_ports(settings)
     asyncio.run(check_stream(settings))
     classifier = _load_classifier(settings, model_source.path)
     if classifier.name != settings.model_name:
@@ -57,12 +65,11 @@ def serve(settings: Settings) -> None:
         logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")
 
     sys.argv = sys.argv[:1]
-    import kserve  # noqa: PLC0415 - see above
-
     from model_server import rest  # noqa: PLC0415
     from model_server.deployment import Deployment  # noqa: PLC0415
     from model_server.model import RevertRiskModel  # noqa: PLC0415
     from model_server.repository import SealedRepository  # noqa: PLC0415
+    from model_server.signals import SignalledModelServer  # noqa: PLC0415
 
     metrics = Metrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, model_source.source).set(1)
@@ -74,7 +81,8 @@ def serve(settings: Settings) -> None:
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
     logger.info("Starting revertrisk-events %s", version("revertrisk-events"))
-    kserve.ModelServer(
+    SignalledModelServer(
+        deployment.lifecycle,
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
         workers=1,
@@ -96,7 +104,10 @@ def _load_classifier(settings: Settings, path: Path) -> Classifier:
         raise SettingsError(f"DEVICE: {exc}") from None
     if device == "cpu" and settings.device == "auto":
         logger.warning("CUDA is not available: using the CPU")
-    return TorchClassifier.load(path, device)
+    try:
+        return TorchClassifier.load(path, device)
+    except ArtifactError as exc:
+        raise SettingsError(f"MODEL_PATH: {exc}") from None
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class RequestAccount:
         """Note a failure, and return its answer."""
         answer = failure_answer(error, self.request_id)
         self.outcome, self.status = answer.code, answer.status
+        self._labels["error.message"] = str(error)  # written by us, and free of input
         if answer.status >= 500 and error.__cause__ is not None:  # noqa: PLR2004 - a 4xx is the caller's affair
             self._labels.update(describe_exception(error.__cause__))
         return answer
@@ -71,7 +72,8 @@ class RequestAccount:
         """Count and log the request."""
         self._metrics.requests.labels(self.outcome).inc()
         self._labels |= {
-            "event.outcome": self.outcome,
+            "event.outcome": "success" if self.status < 400 else "failure",  # noqa: PLR2004 - HTTP
+            "labels.outcome": self.outcome,
             "event.duration": round((time.perf_counter() - self._started) * 1e9),
             "http.response.status_code": self.status,
         }

@@ -66,7 +66,8 @@ class BatchScorer:
     def _scores(self, revisions: list[Revision]) -> list[Prediction | ServiceError]:
         """Score a batch in the worker thread; if it fails, each alone, so that one cannot spoil the others."""
         try:
-            return list(self._classifier.score(revisions))
+            predictions = self._classifier.score(revisions)
+            return [prediction for _, prediction in zip(revisions, predictions, strict=True)]
         except Exception as exc:  # noqa: BLE001 - whatever a model does wrong is a model failure
             if len(revisions) == 1:
                 return [_failure(exc)]

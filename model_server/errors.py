@@ -164,9 +164,13 @@ class NotReadyError(UnavailableError):
 
 
 class MediaWikiUnavailableError(UnavailableError):
-    """The MediaWiki API did not answer, or not with an answer."""
+    """The MediaWiki API did not answer, or not with an answer; ``reason`` is one of a closed set, for metrics."""
 
     code = "mediawiki_unavailable"
+
+    def __init__(self, message: str, *, reason: str, retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.reason = reason
 
 
 class EventGateUnavailableError(UnavailableError):

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from event_platform.formats import parse_date_time
 from event_platform.page_change import MAIN_NAMESPACE, WIKITEXT, Editor, RevisionRef, Skip, SkipReason
 from event_platform.prediction_change import Redactions
+from model_server.api_facts import AccountFacts, RevisionFacts
 from model_server.errors import EventMismatchError, MediaWikiUnavailableError
-from model_server.mediawiki import AccountFacts, FetchedRevision, RevisionFacts
+from model_server.mediawiki import FetchedRevision
 from model_server.scoring_request import EventRequest
 from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
@@ -99,15 +100,20 @@ def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
 
 
 def may_still_appear(request_time: datetime | None, fetched: FetchedRevision, *, now: datetime) -> bool:
-    """Tell whether what the API lacks may just not have reached the replica that answered."""
+    """Tell whether what the API lacks may just not have reached the replica that answered.
+
+    An event that does not say when it was made may have been made just now.
+    """
     if fetched.revision is not None and (fetched.parent is not None or fetched.revision.parent_id == 0):
         return False
-    return request_time is not None and now - request_time < REPLICA_LAG
+    return request_time is None or now - request_time < REPLICA_LAG
 
 
 def lagging() -> MediaWikiUnavailableError:
     """Return the error for a revision that is too young to be called missing."""
-    return MediaWikiUnavailableError("the wiki does not have this revision yet", retry_after=5.0)
+    return MediaWikiUnavailableError(
+        "the wiki does not have this revision yet", reason="lagging", retry_after=5.0
+    )
 
 
 def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from event_platform.wikis import Wiki
-from model_server.mediawiki import RevisionFacts
+from model_server.api_facts import RevisionFacts
 
 NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
 SOURCE_STREAM = "mediawiki.page_change.v1"

@@ -24,10 +24,11 @@ QUIET = {
     "uvicorn": "WARNING",
     "mwapi": "ERROR",
     "stamina": "ERROR",
+    "py.warnings": "ERROR",
 }
 """Frameworks speak up only when something is wrong; mwapi's warnings quote whole queries, user names included."""
 
-NOISE = ("log.original", "log.origin", "process.thread", "process.name", "ecs.version")
+NOISE = ("log.original", "log.origin", "process.thread", "process.name")
 """ECS fields that repeat the message or the deployment on every line."""
 
 
@@ -53,6 +54,16 @@ def timed(step: str) -> Iterator[None]:
         yield
     finally:
         label(**{f"{step}_ms": round((time.perf_counter() - started) * 1000, 3)})
+
+
+class RequestLabels(logging.Filter):
+    """Puts the labels of the current request on every record that is made while it is served."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add what the record does not have, and let it pass."""
+        for name, value in _labels.get({}).items():
+            record.__dict__.setdefault(name, value)
+        return True
 
 
 class ExceptionPlaces(logging.Filter):
@@ -108,6 +119,7 @@ def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) ->
     as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(TextFormatter() if as_text else ecs_logging.StdlibFormatter(exclude_fields=NOISE))
+    handler.addFilter(RequestLabels())
     handler.addFilter(ExceptionPlaces())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)

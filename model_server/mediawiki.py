@@ -7,7 +7,7 @@ about the author's account.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,23 @@ from prometheus_client import Histogram
 
 from event_platform.page_change import RevisionRef
 from event_platform.wikis import Wiki
+from model_server.api_facts import (
+    AccountFacts,
+    Documents,
+    MissingRevision,
+    RevisionFacts,
+    read_accounts,
+    read_revisions,
+)
 from model_server.errors import MediaWikiUnavailableError
 from model_server.joining import Joiner
 
 RVPROP = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
 TRANSIENT_CODES = ("maxlag", "ratelimited", "readonly", "internal_api_error")
 """API errors, as prefixes, that a later try may not meet (Manual:Maxlag parameter, API:Etiquette)."""
-OUTCOME_TAGS = frozenset({"mw-reverted"})
-"""Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
 ATTEMPTS = 2
 MAX_RETRY_WAIT = 5.0
+MAX_RETRY_AFTER = 3600
 MAX_IDS = 50
 """Values that one parameter of the API may have."""
 MAX_CONTINUATIONS = MAX_IDS
@@ -36,45 +43,9 @@ MAX_CONTINUATIONS = MAX_IDS
 ACCOUNT_PROP = "editcount|registration|groups"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionFacts:
-    """A revision as the API describes it now; what is hidden is None and named in ``hidden_*``."""
-
-    rev_id: int
-    parent_id: int
-    page_id: int
-    title: str
-    """With spaces, as the API writes titles."""
-    namespace_id: int
-    is_redirect: bool
-    timestamp: str
-    is_minor: bool
-    size: int
-    content_model: str
-    text: str | None
-    sha1: str | None
-    comment: str | None
-    user_text: str | None
-    user_id: int | None
-    is_temp: bool
-    tags: frozenset[str]
-    hidden_text: bool
-    hidden_user: bool
-    hidden_comment: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AccountFacts:
-    """What a wiki says today of a user account."""
-
-    edit_count: int | None
-    registered_at: str | None
-    groups: frozenset[str] | None
-
-
 @dataclass(frozen=True, slots=True)
 class FetchedRevision:
-    """A revision and its parent as the API has them; None is one that it does not have."""
+    """A revision and its parent as the API has them; None is one that it says it does not have."""
 
     revision: RevisionFacts | None
     parent: RevisionFacts | None
@@ -151,15 +122,15 @@ class MediaWikiClient:
         """
         known = [ref.rev_id] if ref.parent_id is None else [ref.rev_id, ref.parent_id]
         found = await self._revisions.get(ref.wiki, known)
-        revision = found.get(ref.rev_id)
+        revision = _told(found, ref.rev_id)
         if ref.parent_id is not None:
-            return FetchedRevision(revision, found.get(ref.parent_id))
+            return FetchedRevision(revision, _told(found, ref.parent_id))
         if revision is None or revision.parent_id == 0:
             return FetchedRevision(revision, None)
         parents, account = await asyncio.gather(
             self._revisions.get(ref.wiki, [revision.parent_id]), self._account(ref.wiki, revision)
         )
-        return FetchedRevision(revision, parents.get(revision.parent_id), account)
+        return FetchedRevision(revision, _told(parents, revision.parent_id), account)
 
     async def _account(self, wiki: Wiki, revision: RevisionFacts) -> AccountFacts | None:
         if revision.user_text is None or not revision.user_id:
@@ -167,23 +138,34 @@ class MediaWikiClient:
         found = await self._accounts.get(wiki, [revision.user_text])
         return found.get(revision.user_text)
 
-    async def _look_up_revisions(self, wiki: Wiki, rev_ids: list[int]) -> dict[int, RevisionFacts]:
-        return _facts(await self._query(wiki, _revision_query(rev_ids)))
+    async def _look_up_revisions(
+        self, wiki: Wiki, rev_ids: list[int]
+    ) -> dict[int, RevisionFacts | MissingRevision]:
+        return await self._query(wiki, _revision_query(rev_ids), read_revisions)
 
     async def _look_up_accounts(self, wiki: Wiki, names: list[str]) -> dict[str, AccountFacts]:
         # The unit separator in front makes the API split there: a user name may hold a "|" in no wiki,
         # but a name that an importer made may hold anything.
         users = "\x1f" + "\x1f".join(names)
         params = {"action": "query", "list": "users", "ususers": users, "usprop": ACCOUNT_PROP}
-        return _accounts(await self._query(wiki, params))
+        return await self._query(wiki, params, read_accounts)
 
-    async def _query(self, wiki: Wiki, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    async def _query(
+        self, wiki: Wiki, params: Mapping[str, str], read: Callable[[Documents], dict[Any, Any]]
+    ) -> dict[Any, Any]:
         """Run one query, continued until it is complete, retried once where that can help."""
         async for attempt in stamina.retry_context(
             on=_backoff, attempts=ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=0.5, wait_jitter=0.1
         ):
             with attempt:
-                return await self._pages(self._api(wiki), params)
+                documents = await self._pages(self._api(wiki), params)
+                try:
+                    return read(documents)
+                except (AttributeError, KeyError, TypeError, ValueError):
+                    # What failed to be read may be quoted in the exception: nothing of it may travel further.
+                    raise MediaWikiUnavailableError(
+                        "the MediaWiki API gave an answer of another shape", reason="malformed"
+                    ) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _pages(self, api: mwapi.AsyncSession, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
@@ -193,27 +175,40 @@ class MediaWikiClient:
             document = await self._get(api, {**params, **continuation})
             documents.append(document["query"])
             continuation = document.get("continue", {})
+            if not isinstance(continuation, dict):
+                break
             if not continuation:
                 return documents
-        raise MediaWikiUnavailableError("the MediaWiki API did not complete its answer")
+        raise MediaWikiUnavailableError("the MediaWiki API did not complete its answer", reason="endless")
 
     async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
         started = time.perf_counter()
-        outcome = "failed"
+        outcome = "answered"
+        try:
+            return await self._document(api, params)
+        except MediaWikiUnavailableError as error:
+            outcome = error.reason
+            raise
+        finally:
+            self._seconds.labels(outcome).observe(time.perf_counter() - started)
+
+    async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one request; every way in which it can fail becomes our own error, without foreign text."""
         try:
             document = await api.get(**params)
-            if not isinstance(document, dict) or not isinstance(document.get("query"), dict):
-                raise MediaWikiUnavailableError("the MediaWiki API answered without a result")
-            outcome = "answered"
-        except mwapi.errors.TimeoutError as exc:
-            raise MediaWikiUnavailableError("the MediaWiki API did not answer in time") from exc
+        except mwapi.errors.TimeoutError:
+            raise MediaWikiUnavailableError(
+                "the MediaWiki API did not answer in time", reason="timeout"
+            ) from None
         except (mwapi.errors.RequestError, mwapi.errors.ConnectionError) as exc:
             raise _unavailable(exc.__cause__) from None
         except (ValueError, TypeError, aiohttp.ClientError):
-            # mwapi quotes the answer's body in its ValueError: nothing of it may travel further.
-            raise MediaWikiUnavailableError("the MediaWiki API did not answer with JSON") from None
-        finally:
-            self._seconds.labels(outcome).observe(time.perf_counter() - started)
+            # mwapi quotes the answer's body in its ValueError.
+            raise MediaWikiUnavailableError(
+                "the MediaWiki API did not answer with JSON", reason="not_json"
+            ) from None
+        if not isinstance(document, dict) or not isinstance(document.get("query"), dict):
+            raise MediaWikiUnavailableError("the MediaWiki API answered without a result", reason="malformed")
         return document
 
     def _api(self, wiki: Wiki) -> mwapi.AsyncSession:
@@ -242,67 +237,24 @@ def _revision_query(rev_ids: Iterable[int]) -> dict[str, str]:
     }
 
 
-def _facts(documents: Iterable[Mapping[str, Any]]) -> dict[int, RevisionFacts]:
-    """Collect the revisions of an answer; ``badrevids`` and missing pages simply are not there."""
-    found = {}
-    for document in documents:
-        for page in document.get("pages", ()):
-            for revision in page.get("revisions", ()):
-                found[revision["revid"]] = _revision_facts(page, revision)
-    return found
-
-
-def _revision_facts(page: Mapping[str, Any], revision: Mapping[str, Any]) -> RevisionFacts:
-    slot = revision.get("slots", {}).get("main", {})
-    suppressed = revision.get("suppressed", False)
-    hidden_user = suppressed or revision.get("userhidden", False)
-    hidden_comment = suppressed or revision.get("commenthidden", False)
-    hidden_text = suppressed or slot.get("texthidden", False) or revision.get("texthidden", False)
-    return RevisionFacts(
-        rev_id=revision["revid"],
-        parent_id=revision.get("parentid", 0),
-        page_id=page["pageid"],
-        title=page["title"],
-        namespace_id=page["ns"],
-        is_redirect=page.get("redirect", False),
-        timestamp=revision["timestamp"],
-        is_minor=revision.get("minor", False),
-        size=revision.get("size", 0),
-        content_model=slot.get("contentmodel", "wikitext"),
-        text=None if hidden_text else slot.get("content"),
-        sha1=None if revision.get("sha1hidden", False) else revision.get("sha1"),
-        comment=None if hidden_comment else revision.get("comment"),
-        user_text=None if hidden_user else revision.get("user"),
-        user_id=None if hidden_user else revision.get("userid"),
-        is_temp=not hidden_user and revision.get("temp", False),
-        tags=frozenset(revision.get("tags", ())) - OUTCOME_TAGS,
-        hidden_text=hidden_text,
-        hidden_user=hidden_user,
-        hidden_comment=hidden_comment,
-    )
-
-
-def _accounts(documents: Iterable[Mapping[str, Any]]) -> dict[str, AccountFacts]:
-    return {
-        user["name"]: AccountFacts(
-            edit_count=user.get("editcount"),
-            registered_at=user.get("registration"),
-            groups=frozenset(user["groups"]) if "groups" in user else None,
-        )
-        for document in documents
-        for user in document.get("users", ())
-        if "userid" in user
-    }
+def _told(found: Mapping[int, RevisionFacts | MissingRevision], rev_id: int) -> RevisionFacts | None:
+    """Return a revision, or None if the API says that it has none; silence is no proof of that."""
+    told = found.get(rev_id)
+    if told is None:
+        raise MediaWikiUnavailableError("the MediaWiki API said nothing of the revision", reason="malformed")
+    return told if isinstance(told, RevisionFacts) else None
 
 
 def _unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
     if isinstance(cause, _UpstreamError):
         return MediaWikiUnavailableError(
-            f"the MediaWiki API answered with {cause.reason}", retry_after=cause.retry_after or 1.0
+            f"the MediaWiki API answered with {cause.reason}",
+            reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
+            retry_after=cause.retry_after or 1.0,
         )
-    if isinstance(cause, mwapi.errors.APIError):  # only its code: its text may quote the request
-        return MediaWikiUnavailableError(f"the MediaWiki API answered with the error {cause.code}")
-    return MediaWikiUnavailableError("the MediaWiki API could not be reached")
+    if isinstance(cause, mwapi.errors.APIError):  # not even its code: it is the other side's text
+        return MediaWikiUnavailableError("the MediaWiki API answered with an error", reason="api_error")
+    return MediaWikiUnavailableError("the MediaWiki API could not be reached", reason="unreachable")
 
 
 def _backoff(error: Exception) -> bool | float:
@@ -315,5 +267,7 @@ def _backoff(error: Exception) -> bool | float:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Read a ``Retry-After`` in seconds; a date, which no MediaWiki sends, counts as absent."""
-    return float(header) if header is not None and header.isdecimal() else None
+    """Read a ``Retry-After`` in seconds, at most an hour; a date, which no MediaWiki sends, counts as absent."""
+    if header is None or not header.isdecimal():
+        return None
+    return float(min(int(header[:9]), MAX_RETRY_AFTER)) if len(header) < 9 else float(MAX_RETRY_AFTER)  # noqa: PLR2004

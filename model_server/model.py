@@ -81,8 +81,8 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         """Describe the V2 outputs, for the model's metadata."""
         return tensors.OUTPUTS
 
-    async def answer(self, body: bytes, headers: Headers = None) -> Answer:
-        """Answer one V1 predict request.
+    async def answer(self, body: bytes, deadline: float, headers: Headers = None) -> Answer:
+        """Answer one V1 predict request before the deadline (event loop time, seconds).
 
         An event whose prediction was accepted before is answered from the record, and duplicates that come
         together share their work, unless the caller asks for another emission.
@@ -90,7 +90,6 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         request = self._service.requests.read(body)
         if isinstance(request, Skip):
             return skip_answer(request.reason)
-        deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
         call = PredictCall(request, deadline)
 
         async def run() -> Answer:
@@ -157,8 +156,12 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             return skip_answer(result.reason)
         if isinstance(result, ScoredJob):
             outcome = await self._pipeline.emit(result)
+            self._pipeline.note_answered(result)
             return scored_answer(result, outcome)
         answer = batch_answer(result.items, result.outcomes)
+        for scored in result.outcomes:
+            if isinstance(scored, ScoredJob):
+                self._pipeline.note_answered(scored)
         if result.infer_request is not None:
             return tensors.response(result.infer_request, result.items, result.outcomes)
         return answer

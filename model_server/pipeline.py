@@ -21,7 +21,7 @@ from model_server.errors import (
     UnscorableError,
 )
 from model_server.evidence import Evidence
-from model_server.logs import timed
+from model_server.logs import label, timed
 from model_server.mediawiki import FetchedRevision
 from model_server.scoring_request import (
     DirectRequest,
@@ -80,7 +80,9 @@ class Pipeline:
                 async with asyncio.timeout_at(deadline):
                     fetched = await self._ask_mediawiki(request)
         except TimeoutError as exc:
-            raise MediaWikiUnavailableError("the MediaWiki API did not answer in time") from exc
+            raise MediaWikiUnavailableError(
+                "the MediaWiki API did not answer in time", reason="deadline"
+            ) from exc
         if isinstance(request, PartialEventRequest):
             completed = self._complete(request, fetched)
             if isinstance(completed, Skip):
@@ -98,8 +100,11 @@ class Pipeline:
                     prediction = await self._service.scorer.score(job.evidence.revision)
         except TimeoutError as exc:
             raise OverloadedError("the revision was not scored in time") from exc
-        self._service.metrics.probability.observe(prediction.probability)
         return ScoredJob(job, prediction)
+
+    def note_answered(self, scored: ScoredJob) -> None:
+        """Note a score that is about to be answered."""
+        self._service.metrics.probability.observe(scored.prediction.probability)
 
     async def emit(self, scored: ScoredJob) -> str:
         """Put an event's prediction on the stream, awaited; return the request's outcome."""
@@ -121,7 +126,9 @@ class Pipeline:
         self, request: EventRequest | PartialEventRequest | DirectRequest
     ) -> FetchedRevision:
         fetched = await self._service.mediawiki.fetch(request.ref)
-        received_at = request.change.received_at if isinstance(request, EventRequest) else None
+        if isinstance(request, DirectRequest):
+            return fetched
+        received_at = page_change.received_at(request.event)
         if not evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
             return fetched
         await asyncio.sleep(LAG_RETRY_SECONDS)
@@ -147,9 +154,9 @@ class Pipeline:
             logger.warning("Event completed from the MediaWiki API: %s", ", ".join(changed))
         try:
             change = self._service.changes.read(event)
+            ref = self._service.changes.resolve(change)
         except page_change.InvalidEventError as exc:
             raise InvalidEventError(exc.violations) from exc
-        ref = self._service.changes.resolve(change)
         return ref if isinstance(ref, Skip) else EventRequest(change, ref)
 
     def _verify(self, request: EventRequest, fetched: FetchedRevision) -> None:
@@ -182,23 +189,30 @@ class Pipeline:
         predicted = PredictedClassification(
             prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
         )
-        outcome = "accepted"
+        outcome = "failed"
         started = asyncio.get_running_loop().time()
         try:
             event = producer.builder.build(request.change, predicted, scored.job.evidence.redactions)
             async with asyncio.timeout_at(scored.job.deadline):
+                label(event_id=event["meta"]["id"])
                 await producer.eventgate.produce(event)
+            outcome = "accepted"
         except UnbuildableEventError as exc:
             outcome = "unbuildable"
-            logger.error("The prediction event is not valid, see %s", exc)  # noqa: TRY400 - pointers say it all
+            label(faults=str(exc))
             raise EventRejectedError("the prediction event is not valid by its own schema") from exc
         except eventgate.EventRejectedError as exc:
             outcome = "rejected"
-            logger.error("EventGate refused an event: %s %s", exc.reason, "; ".join(exc.faults))  # noqa: TRY400
+            label(faults="; ".join(exc.faults))
             raise EventRejectedError(f"EventGate refused the prediction event: {exc.reason}") from exc
-        except (eventgate.EventGateUnavailableError, TimeoutError) as exc:
-            outcome = "unavailable"
-            raise EventGateUnavailableError("EventGate did not accept the prediction in time") from exc
+        except eventgate.EventGateUnavailableError as exc:
+            outcome = "maybe_accepted" if exc.maybe_produced else "unavailable"
+            raise EventGateUnavailableError(f"EventGate did not accept the prediction: {exc.reason}") from exc
+        except TimeoutError as exc:
+            outcome = "maybe_accepted"
+            raise EventGateUnavailableError(
+                "EventGate did not accept the prediction before the deadline"
+            ) from exc
         finally:
             self._service.metrics.eventgate_seconds.labels(outcome).observe(
                 asyncio.get_running_loop().time() - started

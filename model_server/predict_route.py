@@ -1,5 +1,6 @@
 """The raw ``:predict`` route: ASGI in, the KServe model, ASGI out."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -8,7 +9,14 @@ import orjson
 from model_server.accounting import RequestAccount, accept_request_id
 from model_server.answers import Answer
 from model_server.deployment import Deployment
-from model_server.errors import BodyTooLargeError, MethodNotAllowedError, ModelNotFoundError, ServiceError
+from model_server.errors import (
+    BodyTooLargeError,
+    MethodNotAllowedError,
+    ModelNotFoundError,
+    NotReadyError,
+    OverloadedError,
+    ServiceError,
+)
 from model_server.model import REEMIT_HEADER, RevertRiskModel
 
 Message = MutableMapping[str, Any]
@@ -37,6 +45,8 @@ class PredictRoute:
             except ClientGoneError:
                 account.client_gone()
                 return
+            except asyncio.CancelledError:  # uvicorn's, when the grace period of a shutdown is over
+                failure = account.answer_of(NotReadyError("the server is shutting down"))
             except ServiceError as error:
                 failure = account.answer_of(error)
             except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500 that tells nothing
@@ -54,12 +64,19 @@ class PredictRoute:
             raise MethodNotAllowedError("predict takes POST")
         if model_name != self._model.name:
             raise ModelNotFoundError("this server serves another model")
+        deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
         with self._deployment.admission.request():
-            body = await self._read_body(receive)
-            return await self._model.answer(body, {"x-request-id": request_id} | _own_headers(scope))
+            try:
+                async with asyncio.timeout_at(deadline):
+                    body = await self._read_body(scope, receive)
+            except TimeoutError:
+                raise OverloadedError("the body did not arrive in time") from None
+            headers = {"x-request-id": request_id} | _own_headers(scope)
+            return await self._model.answer(body, deadline, headers)
 
-    async def _read_body(self, receive: Receive) -> bytes:
+    async def _read_body(self, scope: Message, receive: Receive) -> bytes:
         limit = self._deployment.max_body_bytes
+        check_length(scope, limit)
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -73,6 +90,13 @@ class PredictRoute:
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+
+def check_length(scope: Mapping[str, Any], limit: int) -> None:
+    """Refuse a body that says it is too large, before any of it is read."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > limit:
+            raise BodyTooLargeError(f"the body must be at most {limit} bytes")
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:

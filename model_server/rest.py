@@ -9,16 +9,19 @@ KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from typing import Any
 
 import fastapi
 import kserve.model_server
 import kserve.protocol.rest.multiprocess.server
 import kserve.protocol.rest.server
-from fastapi.responses import ORJSONResponse
-from kserve.errors import ModelNotFound, ModelNotReady
+import yaml
+from fastapi.responses import JSONResponse
+from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from starlette.exceptions import HTTPException
 
+from model_server.deployment import Deployment
 from model_server.errors import (
     InvalidJsonError,
     MethodNotAllowedError,
@@ -28,8 +31,8 @@ from model_server.errors import (
     ServiceError,
     failure_answer,
 )
-from model_server.lifecycle import DrainingServer, Lifecycle
-from model_server.predict_route import PredictRoute, request_id_of, send_json
+from model_server.lifecycle import DrainingServer
+from model_server.predict_route import PredictRoute, check_length, request_id_of, send_json
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,17 +40,20 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREDICT_PATH = re.compile(r"/v1/models/([^/]+):predict")
 READINESS_PATH = re.compile(r"/v2/health/ready|/v1/models/[^/:]+|/v2/models/[^/]+/ready")
-CLOSED_PATH = re.compile(r"/v2/repository/.*")
-"""Loading and unloading models: an unload would turn every later event into a final 404."""
+OPENAPI_PATH = "/openapi.json"
+CLOSED_PATH = re.compile(r"/v2/repository/.*|/v1/models/[^/]+:explain")
+"""Loading and unloading models, since an unload would turn every later event into a final 404; explanations."""
 
 
 class RevertRiskApp:
     """The ASGI application: predict requests go straight to the model, the rest to KServe's FastAPI app."""
 
-    def __init__(self, app: fastapi.FastAPI, predict: PredictRoute, lifecycle: Lifecycle) -> None:
+    def __init__(self, app: fastapi.FastAPI, predict: PredictRoute, deployment: Deployment) -> None:
         self._app = app
         self._predict = predict
-        self._lifecycle = lifecycle
+        self._lifecycle = deployment.lifecycle
+        self._max_body_bytes = deployment.max_body_bytes
+        self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the application's lifespan."""
@@ -62,8 +68,19 @@ class RevertRiskApp:
             await self._predict(predict[1], scope, receive, send)
         elif self._lifecycle.draining and READINESS_PATH.fullmatch(path):
             await _fail(NotReadyError("the server is shutting down"), scope, send)
+        elif path == OPENAPI_PATH:
+            await send_json(send, 200, self._openapi, {})
         elif CLOSED_PATH.fullmatch(path):
-            await _fail(RouteNotFoundError("models are not loaded or unloaded at run time"), scope, send)
+            await _fail(RouteNotFoundError("this server does not offer that"), scope, send)
+        else:
+            await self._pass_on(scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let KServe's application answer, with our limit on what it reads."""
+        try:
+            check_length(scope, self._max_body_bytes)
+        except ServiceError as error:
+            await _fail(error, scope, send)
         else:
             await self._app(scope, receive, send)
 
@@ -96,8 +113,9 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         self._server = DrainingServer(self.config, deployment.lifecycle)
         self.config.host = deployment.http_host
         self.config.access_log = False
+        app.router.redirect_slashes = False
         app.router.lifespan_context = _lifespan(model)
-        self.config.app = RevertRiskApp(app, PredictRoute(model, deployment), deployment.lifecycle)
+        self.config.app = RevertRiskApp(app, PredictRoute(model, deployment), deployment)
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
         """Add none: KServe's times every request a second time and logs it to its trace logger."""
@@ -106,6 +124,7 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         """Give every failure of KServe's own routes the one body."""
         app.add_exception_handler(ModelNotFound, _on_model_not_found)
         app.add_exception_handler(ModelNotReady, _on_model_not_ready)
+        app.add_exception_handler(InvalidInput, _on_invalid_request)
         app.add_exception_handler(HTTPException, _on_http_exception)
         app.add_exception_handler(fastapi.exceptions.RequestValidationError, _on_invalid_request)
         app.add_exception_handler(ServiceError, _on_service_error)
@@ -122,35 +141,37 @@ def _lifespan(model: Any) -> Callable[[fastapi.FastAPI], Any]:
     return lifespan
 
 
-def _answer(error: ServiceError, request: fastapi.Request) -> ORJSONResponse:
+def _answer(error: ServiceError, request: fastapi.Request) -> JSONResponse:
     answer = failure_answer(error, request_id_of(request.scope))
-    return ORJSONResponse(answer.body, answer.status, answer.headers)
+    return JSONResponse(answer.body, answer.status, answer.headers)
 
 
-async def _on_model_not_found(request: fastapi.Request, _: Exception) -> ORJSONResponse:
+async def _on_model_not_found(request: fastapi.Request, _: Exception) -> JSONResponse:
     return _answer(ModelNotFoundError("this server serves another model"), request)
 
 
-async def _on_model_not_ready(request: fastapi.Request, _: Exception) -> ORJSONResponse:
+async def _on_model_not_ready(request: fastapi.Request, _: Exception) -> JSONResponse:
     return _answer(NotReadyError("the model is not loaded"), request)
 
 
-async def _on_http_exception(request: fastapi.Request, error: Exception) -> ORJSONResponse:
-    status = getattr(error, "status_code", 404)
-    if status == 405:  # noqa: PLR2004 - HTTP
-        return _answer(MethodNotAllowedError("this route does not take that method"), request)
-    return _answer(RouteNotFoundError("there is nothing at this path"), request)
+async def _on_http_exception(request: fastapi.Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    kinds: dict[int, ServiceError] = {
+        404: RouteNotFoundError("there is nothing at this path"),
+        405: MethodNotAllowedError("this route does not take that method"),
+    }
+    return _answer(kinds.get(error.status_code, InvalidJsonError("the body could not be read")), request)
 
 
-async def _on_invalid_request(request: fastapi.Request, _: Exception) -> ORJSONResponse:
+async def _on_invalid_request(request: fastapi.Request, _: Exception) -> JSONResponse:
     return _answer(InvalidJsonError("the body is not what this route takes"), request)
 
 
-async def _on_service_error(request: fastapi.Request, error: Exception) -> ORJSONResponse:
+async def _on_service_error(request: fastapi.Request, error: Exception) -> JSONResponse:
     return _answer(error if isinstance(error, ServiceError) else ServiceError("internal error"), request)
 
 
-async def _on_bug(request: fastapi.Request, _: Exception) -> ORJSONResponse:
+async def _on_bug(request: fastapi.Request, _: Exception) -> JSONResponse:
     return _answer(ServiceError("internal error"), request)
 
 

@@ -62,6 +62,7 @@ async def open_service(
         EventValidator(contract),
         wikis,
         max_revision_bytes=settings.max_revision_bytes,
+        supports=classifier.supports,
     )
     scorer = BatchScorer(
         classifier,

@@ -21,11 +21,20 @@ class SettingsError(ValueError):
 
 def _http_url(value: str) -> str:
     TypeAdapter(HttpUrl).validate_python(value)
+    if urlsplit(value).query or urlsplit(value).fragment:
+        raise ValueError("expected a URL without a query and without a fragment")
     return value.rstrip("/")
 
 
+def _base_url(value: str) -> str:
+    if urlsplit(value).path not in ("", "/"):
+        raise ValueError("expected http://host:port: the path /w/api.php is added to it")
+    return _http_url(value)
+
+
 Url = Annotated[str, BeforeValidator(_http_url)]
-Seconds = Annotated[float, Field(gt=0)]
+BaseUrl = Annotated[str, BeforeValidator(_base_url)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -42,12 +51,12 @@ class Settings(BaseSettings):
     model_path: Path | None = None
     storage_uri: str | None = None
 
-    wiki_url: Url | None = None
+    wiki_url: BaseUrl | None = None
     force_http: bool = False
     wikis_file: Path | None = None
     aiohttp_client_timeout: Seconds = 5.0
     tls_ca_bundle: FilePath | None = None
-    user_agent: str = Field(DEFAULT_USER_AGENT, min_length=1)
+    user_agent: str = Field(DEFAULT_USER_AGENT, pattern=r"^[\x20-\x7e]+$")
 
     eventgate_url: Url | None = None
     eventgate_stream: str | None = None
@@ -68,7 +77,7 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65535)
     grpc_port: int = Field(8081, ge=0, le=65535)
     enable_grpc: bool = True
-    shutdown_delay_seconds: float = Field(5.0, ge=0)
+    shutdown_delay_seconds: float = Field(5.0, ge=0, le=3600, allow_inf_nan=False)
     shutdown_grace_seconds: int = Field(30, ge=0)
 
     log_format: Literal["auto", "ecs", "text"] = "auto"
@@ -85,6 +94,14 @@ class Settings(BaseSettings):
         if self.verify_event is not None:
             return self.verify_event == "strict"
         return self.emits and not self.lenient_events
+
+    @model_validator(mode="after")
+    def _check_lenient(self) -> Self:
+        if self.lenient_events and self.verify_event == "strict":
+            raise ValueError(
+                "VERIFY_EVENT: strict has no meaning with LENIENT_EVENTS, which takes the API's facts"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_eventgate(self) -> Self:

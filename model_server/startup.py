@@ -1,6 +1,7 @@
 """Checks before the server starts: the model, and the stream it is to write to (DESIGN 13, 15)."""
 
 import logging
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,18 @@ def find_model(settings: Settings) -> ModelSource:
         raise SettingsError("MODEL_NAME: no shipped model has this name, set MODEL_PATH") from None
     logger.warning("No MODEL_PATH: serving the model that is shipped with this distribution")
     return ModelSource(path, "shipped")
+
+
+def check_ports(settings: Settings) -> None:
+    """See that the listeners' ports are free; raises :class:`SettingsError`."""
+    ports = {"HTTP_PORT": (settings.http_host, settings.http_port)}
+    if settings.enable_grpc:
+        ports["GRPC_PORT"] = ("", settings.grpc_port)
+    for variable, (host, port) in ports.items():
+        try:
+            socket.create_server((host, port)).close()
+        except OSError as exc:
+            raise SettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 
 
 def check_tls(settings: Settings) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.integration.mock_eventgate.gate_client import ONE, Gate, prediction
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -62,6 +64,8 @@ async def test_bad_stream_config(tmp_path: Path) -> None:
     [
         (("--max-body", "0"), "max_body: expected a positive number, not 0"),
         (("--port", "99999"), "port: expected a number from 0 to 65535, not 99999"),
+        (("--max-stream-seconds", "0"), "max_stream_seconds: expected a positive number, not 0.0"),
+        (("--event-ids", "hash"), "argument --event-ids: invalid choice: 'hash'"),
         (("--port", "x"), "argument --port: invalid int value: 'x'"),
     ],
 )
@@ -72,6 +76,54 @@ async def test_bad_argument(arguments: tuple[str, ...], reason: str) -> None:
     assert process.returncode == 2
     assert reason in errors.decode()
     assert "Traceback" not in errors.decode()
+
+
+@pytest.mark.parametrize("kind", ["hang", "accept_then_hang"])
+async def test_ends_with_requests_open(kind: str) -> None:
+    """Requests that hang and streams that are being read do not hold it up, nor make a noise."""
+    async with program("--port", "0") as process:
+        assert process.stdout is not None
+        url = (await process.stdout.readline()).decode().split()[-1]
+        async with aiohttp.ClientSession() as session:
+            gate = Gate(session, url)
+            await gate.set_faults({"kind": kind})
+            hanging = asyncio.create_task(gate.post(prediction()))
+            await gate.fired(kind)
+            async with session.get(f"{url}/v2/stream/{ONE}") as stream:
+                process.terminate()
+                assert await stream.read() == b":ok\n\n"
+            with pytest.raises(aiohttp.ClientError):
+                await hanging
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+
+
+async def test_reset_connections() -> None:
+    """A reset makes no noise on stderr, and the next request is served."""
+    async with program("--port", "0") as process:
+        assert process.stdout is not None
+        url = (await process.stdout.readline()).decode().split()[-1]
+        async with aiohttp.ClientSession() as session:
+            gate = Gate(session, url)
+            await gate.set_faults({"kind": "reset", "next": 1}, {"kind": "accept_then_reset", "next": 1})
+            for _ in range(2):
+                with pytest.raises(aiohttp.ClientOSError):
+                    await gate.post(prediction())
+            assert await gate.post(prediction()) == 201
+        process.terminate()
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+
+
+async def test_stream_options() -> None:
+    """What /v2/stream's event ids are made of, and when its responses end, can be chosen."""
+    async with program("--port", "0", "--event-ids", "timestamp", "--max-stream-seconds", "0.01") as process:
+        assert process.stdout is not None
+        url = (await process.stdout.readline()).decode().split()[-1]
+        async with aiohttp.ClientSession() as session:
+            await Gate(session, url).post(prediction())
+            async with session.get(f"{url}/v2/stream/{ONE}?since=0") as stream:
+                assert b'"timestamp":1769860801251}' in await stream.read()
 
 
 async def test_client_that_goes_away() -> None:

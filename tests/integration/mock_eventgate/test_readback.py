@@ -3,76 +3,18 @@
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from mock_eventgate import Options, listening
+from tests.integration.mock_eventgate.gate_client import ONE, OTHER, Gate, prediction
 
-ONE = "mediawiki.page_revert_risk_prediction_change.v1"
-OTHER = "mediawiki.page_revert_risk_multilingual_prediction_change.v1"
 ERRORS = "eventgate.error.validation"
 
 
-def prediction(stream: str = ONE, wiki_id: str = "nnwiki", **changes: Any) -> dict[str, Any]:
-    """Return a small valid prediction event."""
-    return {
-        "$schema": "/mediawiki/page/prediction_classification_change/1.3.0",
-        "changelog_kind": "update",
-        "dt": "2026-01-31T12:00:00Z",
-        "meta": {
-            "stream": stream,
-            "dt": "2026-01-31T12:00:01.250Z",
-            "id": "id-1",
-            "domain": "nn.wikipedia.org",
-        },
-        "page": {"namespace_id": 0, "page_id": 12, "page_title": "Fjell", "is_redirect": False},
-        "page_change_kind": "edit",
-        "revision": {"rev_id": 345, "rev_dt": "2026-01-31T12:00:00Z"},
-        "wiki_id": wiki_id,
-        **changes,
-    }
-
-
 INVALID = prediction(wiki_id=5)  # type: ignore[arg-type]  # invalid on purpose
-
-
-class Gate:
-    """A running mock, as a client sees it."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self.session = session
-        self.url = url
-
-    async def post(self, events: Any, query: str = "", **headers: str) -> int:
-        """Post events and return the status."""
-        url = f"{self.url}/v1/events{query}"
-        async with self.session.post(url, json=events, headers=headers) as answer:
-            await answer.read()
-            return answer.status
-
-    async def read(self, path: str, status: int = 200) -> Any:
-        """Return the JSON at a /_mock path."""
-        async with self.session.get(f"{self.url}/_mock/{path}") as answer:
-            assert answer.status == status
-            return await answer.json()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Yield a client session that is not counted: it only reads back."""
-    async with aiohttp.ClientSession(headers={"User-Agent": "tests/1.0"}) as client:
-        yield client
-
-
-@pytest.fixture
-async def gate(session: aiohttp.ClientSession) -> AsyncIterator[Gate]:
-    """Yield a running mock EventGate."""
-    async with listening() as url:
-        yield Gate(session, url)
 
 
 async def test_topic_offset_and_timestamp(gate: Gate) -> None:

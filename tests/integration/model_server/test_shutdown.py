@@ -1,12 +1,18 @@
 """SIGTERM: not ready at once, still serving for a while, then gone with status 0 (DESIGN 14)."""
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from tests.fakes.clients import MODEL, Client, StartServer
+from tests.fakes.loopback import serving
 
 
 async def readiness(client: Client, server: str) -> int:
@@ -46,3 +52,58 @@ async def test_after_the_delay_the_server_is_gone(
         assert await asyncio.to_thread(program.process.wait, 30) == 0
         with pytest.raises(aiohttp.ClientConnectionError):
             await readiness(client, program.url)
+
+
+async def test_what_is_still_in_flight_when_the_grace_is_over_is_told_to_come_back(
+    client: Client, start_server: StartServer
+) -> None:
+    """Neither a bare 500 nor silence: 503, which the dispatcher retries."""
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def hang(_: web.Request) -> web.Response:
+        loop.call_soon_threadsafe(arrived.set)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    app = web.Application()
+    app.router.add_get("/w/api.php", hang)
+    with (
+        serving(app) as wiki,
+        start_server(
+            WIKI_URL=wiki, AIOHTTP_CLIENT_TIMEOUT="60", REQUEST_DEADLINE="60", SHUTDOWN_GRACE_SECONDS="1"
+        ) as program,
+    ):
+        request = asyncio.create_task(client.predict(program.url, {"lang": "en", "rev_id": 1}))
+        await arrived.wait()
+        program.process.send_signal(signal.SIGTERM)
+        reply = await request
+        assert (reply.status, reply.body["code"]) == (503, "not_ready")
+        assert await asyncio.to_thread(program.process.wait, 30) == 0
+
+
+@pytest.mark.parametrize("enable_grpc", ["false", "true"])
+async def test_a_signal_at_any_moment_of_the_start_is_a_clean_exit(
+    start_server: StartServer, sample_wiki: str, logs: Path, enable_grpc: str
+) -> None:
+    """A pod that is evicted while it starts does not look like a crash."""
+    for pause in (0.05, 1.0, 2.0, 2.5, 3.0):
+        log = logs / f"early-{enable_grpc}-{pause}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: ASYNC220 - forking takes a moment
+                [sys.executable, "-m", "cli.app", "serve"],
+                env={
+                    **os.environ,
+                    "HTTP_PORT": "0",
+                    "GRPC_PORT": "0",
+                    "ENABLE_GRPC": enable_grpc,
+                    "SHUTDOWN_DELAY_SECONDS": "0",
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            await asyncio.sleep(pause)
+            process.terminate()
+            status = await asyncio.to_thread(process.wait, 30)
+        # Before our own handler is there, Python has not begun; the signal then ends it as it ends any program.
+        assert status in (0, -signal.SIGTERM), log.read_text()[-2000:]

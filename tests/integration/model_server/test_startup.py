@@ -1,5 +1,6 @@
 """A server that cannot work does not start, and says which variable is wrong."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,36 @@ async def test_a_server_without_a_gate_says_that_it_only_scores(scorer: str, log
     assert "scores only" in text
     assert "using the CPU" in text
     assert "the model that is shipped" in text
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"AIOHTTP_CLIENT_TIMEOUT": "inf"}, "AIOHTTP_CLIENT_TIMEOUT"),
+        ({"USER_AGENT": "two\nlines"}, "USER_AGENT"),
+        ({"WIKI_URL": "http://127.0.0.1:9/w/api.php"}, "WIKI_URL"),
+        (
+            {"EVENTGATE_URL": "http://127.0.0.1:9/v1/events?hasty=true", "EVENTGATE_STREAM": STREAM},
+            "EVENTGATE_URL",
+        ),
+        ({"LENIENT_EVENTS": "true", "VERIFY_EVENT": "strict"}, "VERIFY_EVENT"),
+    ],
+    ids=lambda case: "-".join(case) if isinstance(case, dict) else "",
+)
+def test_a_setting_that_would_fail_every_request_stops_the_start(
+    environment: dict[str, str], named: str
+) -> None:
+    """Better no start than a server that answers 503 to everything."""
+    ended = start(**environment)
+    assert ended.returncode == EX_CONFIG, ended.stderr
+    assert named in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PORT", "GRPC_PORT"])
+def test_a_port_that_is_taken_stops_the_start(variable: str) -> None:
+    """The variable is named, not only the port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("", 0)) as taken_everywhere:
+        port = (taken if variable == "HTTP_PORT" else taken_everywhere).getsockname()[1]
+        ended = start(**{"ENABLE_GRPC": "true", "GRPC_PORT": "0", variable: str(port)})
+    assert (ended.returncode, variable in ended.stderr) == (EX_CONFIG, True)

@@ -18,7 +18,7 @@ from event_platform.eventgate import (
 )
 
 EVENT = {"$schema": "/s/1.0.0", "meta": {"stream": "s", "id": "1"}}
-Answer = web.Response | Callable[[web.Request], Awaitable[web.Response]]
+Answer = web.Response | Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Gate:
@@ -103,6 +103,31 @@ async def test_a_gate_that_stays_away_is_unavailable() -> None:
     assert len(gate.bodies) == 2
 
 
+@pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 502, 504])
+async def test_an_answer_that_eventgate_would_not_give_may_pass(status: int) -> None:
+    """A proxy without a route, during a deployment, says nothing of our event."""
+    gate = Gate(web.Response(status=status, body=b"<html>"), web.Response(status=201))
+    async with client_of(gate) as client:
+        await client.produce(EVENT)
+    assert len(gate.bodies) == 2
+
+
+async def test_a_refusal_is_read_to_its_end() -> None:
+    """The reason may stand behind a long echo of the event, and come in pieces."""
+
+    async def in_pieces(request: web.Request) -> web.StreamResponse:
+        body = orjson.dumps({"padding": "x" * 300_000, "error": [error_entry("s is not configured.")]})
+        response = web.StreamResponse(status=500, headers={"Content-Length": str(len(body))})
+        await response.prepare(request)
+        for start in range(0, len(body), 50_000):
+            await response.write(body[start : start + 50_000])
+        return response
+
+    async with client_of(Gate(in_pieces)) as client:
+        with pytest.raises(EventRejectedError, match="stream_not_configured"):
+            await client.produce(EVENT)
+
+
 async def test_a_timeout_may_have_produced() -> None:
     """With Kafka down EventGate hangs, and the event may still arrive later."""
 
@@ -171,8 +196,7 @@ async def test_an_invalid_event_is_rejected_without_retry_and_without_its_values
             "PayloadTooLargeError",
         ),
         (web.Response(status=202), "status_202"),
-        (web.Response(status=404), "status_404"),
-        (web.Response(status=301, reason="Moved"), "status_301"),
+        (web.Response(status=413), "status_413"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )

@@ -1,3 +1,6 @@
+import gc
+import tracemalloc
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +66,51 @@ def test_after(after: int, expected: list[int]) -> None:
     for _ in range(5):
         events.produce(accepted(), NOW)
     assert [event.sequence for event in events.produced.after(after)] == expected
+
+
+def test_following_while_events_arrive() -> None:
+    """A reader in the middle of the log sees what is added, and skips what is dropped."""
+    events = store(max_events=3)
+    for _ in range(3):
+        events.produce(accepted(), NOW)
+    seen = []
+    for event in events.produced.after(0):
+        seen.append(event.sequence)
+        if event.sequence == 1:
+            for _ in range(2):
+                events.produce(accepted(), NOW)
+    assert seen == [1, 3, 4, 5]
+
+
+def test_offsets_for_times() -> None:
+    """Of each topic asked for, the first event at or after the time counts, although later ones may be older."""
+    events = store()
+    for time, stream in ((10, ONE), (30, ONE), (20, ONE), (5, OTHER), (40, OTHER)):
+        events.produce(replace(accepted(stream), timestamp=time), NOW)
+    one, other = f"eqiad.{ONE}", f"eqiad.{OTHER}"
+    assert events.offsets_for_times({one: 15, other: 0}) == {one: 1, other: 0}
+    assert events.offsets_for_times({one: 31, other: 40}) == {other: 1}
+    assert events.offsets_for_times({"eqiad.no.such": 0}) == {}
+    assert (events.end_offset(one), events.end_offset(other), events.end_offset("eqiad.no.such")) == (3, 2, 0)
+
+
+def test_memory_does_not_grow() -> None:
+    """Once the bounds are reached, any number of further events takes no more memory."""
+    events = store(max_events=100)
+
+    def fill(count: int) -> int:
+        for number in range(count):
+            events.produce(accepted(number=number), NOW)
+            events.refuse(Refused("error", {"n": number}, {"message": "no"}), NOW)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first = fill(1_000)
+        assert fill(15_000) < first + 10_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_refused_events_are_bounded() -> None:

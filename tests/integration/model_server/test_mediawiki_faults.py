@@ -1,0 +1,135 @@
+"""A MediaWiki that misbehaves never makes a score, a 500 or a final answer out of a passing fault."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+
+from tests.fakes.clients import Client, StartServer
+from tests.fakes.loopback import serving
+
+PRIVATE = "Erika Mustermann 192.0.2.99"
+REVISION = {
+    "revid": 1,
+    "parentid": 0,
+    "timestamp": "2025-01-01T00:00:00Z",
+    "slots": {"main": {"content": "x"}},
+}
+PAGE = {"pageid": 1, "ns": 0, "title": "Foo", "revisions": [REVISION]}
+
+
+def answer(
+    document: Any, status: int = 200, **headers: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def give(_: web.Request) -> web.Response:
+        body = document if isinstance(document, bytes) else orjson.dumps(document)
+        kind = "text/html" if isinstance(document, bytes) else "application/json"
+        return web.Response(status=status, body=body, content_type=kind, headers=headers)
+
+    return give
+
+
+async def hang(_: web.Request) -> web.Response:
+    await asyncio.sleep(3600)
+    raise AssertionError
+
+
+async def reset(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+def error(code: str) -> dict[str, Any]:
+    return {"error": {"code": code, "info": PRIVATE}, "servedby": PRIVATE}
+
+
+def page(**changes: Any) -> dict[str, Any]:
+    return {"query": {"pages": [PAGE | changes]}}
+
+
+FAULTS: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
+    "500": answer({"message": PRIVATE}, 500),
+    "503": answer({}, 503, **{"Retry-After": "1"}),
+    "429": answer({}, 429, **{"Retry-After": "7"}),
+    "endless Retry-After": answer({}, 429, **{"Retry-After": "9" * 400}),
+    "maxlag": answer(error("maxlag"), 200, **{"MediaWiki-API-Error": "maxlag", "Retry-After": "9"}),
+    "database error": answer(error("internal_api_error_DBQueryError")),
+    "an error of any code": answer(error(f"bad {PRIVATE}")),
+    "HTML": answer(f"<html>{PRIVATE}</html>".encode()),
+    "half a body": answer(b'{"query": {"pages": ['),
+    "hang": hang,
+    "reset": reset,
+    "redirect": answer({}, 302, Location="http://127.0.0.1:9/evil"),
+    "a string": answer("query"),
+    "null": answer(None),
+    "no query": answer({"batchcomplete": True}),
+    "an empty query": answer({"query": {}}),
+    "a page without revisions": answer({"query": {"pages": [{"pageid": 1, "ns": 0, "title": "Foo"}]}}),
+    "pages a string": answer({"query": {"pages": PRIVATE}}),
+    "a null page": answer({"query": {"pages": [None]}}),
+    "a revision without fields": answer(page(revisions=[{"revid": 18}])),
+    "content a number": answer(page(revisions=[REVISION | {"slots": {"main": {"content": 7}}}])),
+    "no such day": answer(page(revisions=[REVISION | {"timestamp": "2025-02-31T00:00:00Z"}])),
+    "continue a string": answer({"query": {"pages": []}, "continue": PRIVATE}),
+}
+NAMES = list(FAULTS)
+
+
+async def api(request: web.Request) -> web.Response:
+    """Answer in the way that the revision id asks for."""
+    return await FAULTS[NAMES[int(request.query["revids"].split("|")[0]) - 1]](request)
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> Iterator[str]:
+    app = web.Application()
+    app.router.add_get("/w/api.php", api)
+    with serving(app) as wiki, start_server(WIKI_URL=wiki, AIOHTTP_CLIENT_TIMEOUT="0.5") as program:
+        yield program.url
+
+
+@pytest.mark.parametrize("fault", NAMES)
+async def test_a_passing_fault_is_503(client: Client, server: str, logs: Any, fault: str) -> None:
+    """E1: retried, then 503 with Retry-After; nothing of the answer shows in ours."""
+    reply = await client.predict(server, {"lang": "en", "rev_id": NAMES.index(fault) + 1})
+    assert (reply.status, reply.body["code"], reply.body["retryable"]) == (503, "mediawiki_unavailable", True)
+    assert 1 <= int(reply.headers["retry-after"]) <= 3600
+    assert not any(word in orjson.dumps(reply.body).decode() for word in PRIVATE.split())
+
+
+async def test_a_retry_after_is_passed_on(client: Client, server: str) -> None:
+    """The dispatcher's next try is no earlier than MediaWiki asks for."""
+    replies = {
+        fault: await client.predict(server, {"lang": "en", "rev_id": NAMES.index(fault) + 1})
+        for fault in ("429", "maxlag")
+    }
+    assert {fault: reply.headers["retry-after"] for fault, reply in replies.items()} == {
+        "429": "7",
+        "maxlag": "9",
+    }
+
+
+async def test_nothing_of_an_answer_is_logged(client: Client, server: str, logs: Any) -> None:
+    """E49: foreign error bodies are dropped at the edge; mwapi puts 350 characters of them into its exceptions."""
+    for number in range(1, len(NAMES) + 1):
+        await client.predict(server, {"lang": "en", "rev_id": number})
+    text = "".join(log.read_text() for log in logs.glob("server-*.log"))
+    assert '"rev_id":1,' in text
+    assert not any(word in text for word in ("Erika", "Mustermann", "192.0.2.99"))
+
+
+async def test_why_a_request_failed_is_logged(client: Client, server: str, logs: Any) -> None:
+    """An engineer can tell a time-out from a rate limit."""
+    for number in range(1, len(NAMES) + 1):
+        await client.predict(server, {"lang": "en", "rev_id": number})
+    text = "".join(log.read_text() for log in logs.glob("server-*.log"))
+    assert "did not answer in time" in text
+    assert "status_429" in text
+    async with client.session.get(f"{server}/metrics") as metrics:
+        counted = await metrics.text()
+    for reason in ("timeout", "rate_limited", "http_error", "unreachable", "not_json", "api_error"):
+        assert f'revertrisk_mediawiki_request_seconds_count{{outcome="{reason}"}}' in counted

@@ -1,0 +1,48 @@
+import gc
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+from event_platform.schemas import SchemaRepository
+from mock_eventgate.gate import Gate
+from mock_eventgate.store import EventStore
+from mock_eventgate.streams import StreamConfigs
+from mock_eventgate.verdicts import Judge
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def traffic(number: int) -> list[Any]:
+    """Return a request whose every name is one that was never seen before."""
+    meta = {"stream": "eventgate.test.event", "id": f"id-{number}", "domain": f"d{number}.example.org"}
+    return [
+        {"$schema": "/test/event/1.0.0", "meta": meta, "test": f"text {number}"},
+        {"$schema": "/test/event/1.0.0", "meta": meta, "test": number},
+        {"$schema": "/test/event/1.0.0", "meta": {"stream": f"stream-{number}"}},
+        {"$schema": f"/schema-{number}/1.0.0", "meta": meta},
+        {f"field-{number}": number},
+    ]
+
+
+def test_memory_does_not_grow() -> None:
+    """Whatever is posted, accepted, invalid or unheard of, the gate stays within its bounds."""
+    streams = StreamConfigs.default()
+    gate = Gate(
+        Judge(SchemaRepository(), streams, max_message_bytes=10_000, now=lambda: NOW),
+        streams,
+        lambda: EventStore(datacentre="eqiad", max_events=50, max_bytes=1 << 20),
+        lambda: NOW,
+    )
+
+    def post(count: int, start: int) -> int:
+        for number in range(start, start + count):
+            gate.process(traffic(number), request_id=f"request-{number}", hasty=number % 2 == 0)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first = post(200, start=0)
+        assert post(800, start=200) < first + 30_000
+    finally:
+        tracemalloc.stop()
