@@ -20,7 +20,7 @@ def serving(app: web.Application) -> Iterator[str]:
     url = threading.Event()
 
     async def run() -> None:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
@@ -28,6 +28,11 @@ def serving(app: web.Application) -> Iterator[str]:
         url.set()
         await stop.wait()
         await runner.cleanup()
+        # Handlers that hang on purpose end here.
+        left = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
     thread.start()

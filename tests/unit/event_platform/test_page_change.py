@@ -219,7 +219,7 @@ def _performer_only(event: Event) -> Event:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda: edit(), Editor("Eva", 3, 12, ("*", "user"))),
+        (edit, Editor("Eva", 3, 12, ("*", "user"))),
         (lambda: _performer_only(edit()), Editor("Eva", 3)),
         (lambda: _performer_only(edit(page_change_kind="undelete")), None),
         (lambda: edit(revision__is_editor_visible=False), None),

@@ -1,0 +1,55 @@
+"""The demo is the whole system in one command: it must end well, and leave nothing behind."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+COMMAND = [sys.executable, "-m", "cli.app", "demo"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def demo(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        COMMAND,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)},
+    )
+
+
+def test_off_a_terminal_it_ends_with_a_summary(folder: Path) -> None:
+    """Exit 0 only if every event was produced, or skipped for a reason that the summary names."""
+    process = demo(folder)
+    output, _ = process.communicate(timeout=110)
+    assert process.returncode == 0, output
+    assert "0 failed" in output
+    for word in ("produced", "skipped:no_parent", "skipped:null_edit", "skipped:revision_hidden"):
+        assert word in output
+    assert "given_up" not in output
+
+
+def test_a_signal_ends_its_programs_with_it(folder: Path) -> None:
+    """No mock stays behind, no temporary folder."""
+    process = demo(folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "mock MediaWiki listens" in line:
+            break
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    process.send_signal(signal.SIGTERM)
+    process.stdout.read()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []

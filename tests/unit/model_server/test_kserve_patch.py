@@ -1,0 +1,48 @@
+"""The one patch of KServe, and the private names that it stands on: an upgrade that moves them fails here."""
+
+import inspect
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def kserve_without_arguments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """KServe parses sys.argv when it is imported."""
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    yield
+
+
+def test_the_version_is_the_one_that_was_read() -> None:
+    """Every assumption below was checked against this release."""
+    assert version("kserve") == "0.21.0"
+
+
+def test_the_rest_server_is_looked_up_where_it_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ModelServer.start and the multi-process server take the class from their own module's globals."""
+    import kserve.model_server  # noqa: PLC0415
+    from kserve.protocol.rest.multiprocess import server as multiprocess  # noqa: PLC0415
+
+    from model_server import rest  # noqa: PLC0415
+
+    for module in (kserve.model_server, multiprocess):
+        monkeypatch.setattr(module, "RESTServer", module.RESTServer)
+    assert "RESTServer(" in inspect.getsource(kserve.model_server.ModelServer.start)
+    assert "RESTServer(" in inspect.getsource(multiprocess.RESTServerMultiProcess.__init__)
+    rest.install()
+    assert kserve.model_server.RESTServer is rest.RevertRiskRESTServer
+    assert multiprocess.RESTServer is rest.RevertRiskRESTServer
+
+
+def test_what_we_override_is_there_to_be_overridden() -> None:
+    """KServe's hooks for routes, middlewares and handlers, and uvicorn's for signals and ticks."""
+    from kserve.model_server import ModelServer  # noqa: PLC0415
+    from kserve.protocol.rest.server import RESTServer, _RefreshingServer  # noqa: PLC0415
+
+    for name in ("create_application", "_add_middlewares", "_add_exception_handlers", "_register_endpoints"):
+        assert f"self.{name}(" in inspect.getsource(RESTServer) or name == "create_application"
+    for name in ("handle_exit", "on_tick", "_log_started_message"):
+        assert callable(getattr(_RefreshingServer, name))
+    assert "_captured_signals" in inspect.getsource(_RefreshingServer.handle_exit)
+    assert "self.register_signal_handler()" in inspect.getsource(ModelServer.start)
