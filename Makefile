@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := cli dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas tests
+SOURCES := cli consumer dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas tests
 T ?=
 
 .DEFAULT_GOAL := help

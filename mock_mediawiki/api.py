@@ -1,16 +1,22 @@
 """The part of MediaWiki's Action API that serving revisions takes: ``action=query``.
 
-https://www.mediawiki.org/wiki/API:Query and API:Revisions describe it. Supported are ``prop=revisions|info``,
-``list=users`` and ``formatversion=2``; what is not supported is refused or warned of, never silently different.
+https://www.mediawiki.org/wiki/API:Query describes it. Supported are ``prop=revisions|info``,
+``list=allrevisions|users``, ``meta=siteinfo``, ``generator=allpages|categorymembers`` and ``formatversion=2``; what
+is not supported is refused or warned of, never silently different.
 """
 
 from typing import Any, Final
 
 from event_platform.wikis import Wiki
+from mock_mediawiki.all_revisions import AllRevisions
+from mock_mediawiki.catalogue import Catalogue
+from mock_mediawiki.continuation import Continuation
+from mock_mediawiki.generators import generated_pages
 from mock_mediawiki.history import History, Page
 from mock_mediawiki.page_set import PageSet, read_page_set
 from mock_mediawiki.parameters import Parameters
 from mock_mediawiki.revision_query import RevisionQuery
+from mock_mediawiki.site_info import site_info
 
 RESULT_LIMIT: Final = 12_582_912
 """Bytes of values in one answer on Wikimedia's wikis (``$wgAPIMaxResultSize``)."""
@@ -21,52 +27,85 @@ _USER_PROPS: Final = ("editcount", "registration", "groups")
 class ActionApi:
     """Answers requests about the wikis of a history.
 
-    ``result_limit`` is how many bytes of values an answer may hold before the rest is left to ``rvcontinue``.
+    ``result_limit`` is how many bytes of values an answer may hold before the rest is left to ``continue``.
     """
 
     def __init__(self, history: History, *, result_limit: int = RESULT_LIMIT) -> None:
-        self._history = history
+        self.history = history
+        self._catalogue = Catalogue(history)
         self._result_limit = result_limit
 
-    def answer(self, wiki: Wiki, parameters: Parameters) -> dict[str, Any]:
-        """Answer one request.
+    def answer(self, wiki: Wiki, parameters: Parameters, view: History | None = None) -> dict[str, Any]:
+        """Answer one request. ``view`` is the history as this request sees it, if not as it is.
 
         :raises ApiError: if MediaWiki would refuse it, or the mock cannot answer as MediaWiki would.
         """
         parameters.choice("format", ("json",))
         parameters.choice("formatversion", ("2", "latest"))
         parameters.choice("action", ("query",))
+        return _Query(view or self.history, self._catalogue, wiki, parameters, self._result_limit).answer()
+
+
+class _Query:
+    """One request, while it is answered."""
+
+    def __init__(
+        self, history: History, catalogue: Catalogue, wiki: Wiki, parameters: Parameters, result_limit: int
+    ) -> None:
+        self._history = history
+        self._catalogue = catalogue
+        self._wiki = wiki
+        self._parameters = parameters
+        self._result_limit = result_limit
         props = parameters.known_values("query", "prop", ("info", "revisions"))
-        lists = parameters.known_values("query", "list", ("users",))
-        finished = set((parameters.text("continue") or "").rpartition("||")[2].split("|"))
-        page_set = read_page_set(self._history, wiki.wiki_id, parameters)
-        entries = {page.page_id: _entry(page) for page in page_set.pages.values()}
-        answer: dict[str, Any] = {"batchcomplete": True}
-        if "revisions" in props - finished:
-            query = RevisionQuery(self._history, parameters, self._result_limit)
-            if (rest := query.fill(page_set, entries)) is not None:
-                others = "|".join(sorted(props - {"revisions"}))
-                answer = {"continue": {"rvcontinue": rest, "continue": f"||{others}"}}
-        if "info" in props - finished:
-            for page in page_set.pages.values():
-                entries[page.page_id] |= self._info(wiki, page)
-        body = _body(page_set, entries)
-        if "users" in lists:
-            body["users"] = self._users(wiki, parameters)
+        lists = parameters.known_values("query", "list", ("allrevisions", "users"))
+        metas = parameters.known_values("query", "meta", ("siteinfo",))
+        self._continuation = Continuation(parameters, sorted(props), [*sorted(lists), *sorted(metas)])
+
+    def answer(self) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        if self._continuation.needs_pages:
+            body |= self._pages()
+        if self._continuation.runs("allrevisions"):
+            listing = AllRevisions(self._history, self._wiki, self._parameters, self._result_limit)
+            body["allrevisions"], rest = listing.listed()
+            if rest is not None:
+                self._continuation.go_on("allrevisions", "arvcontinue", rest)
+        if self._continuation.runs("users"):
+            body["users"] = self._users()
+        if self._continuation.runs("siteinfo"):
+            body |= site_info(self._wiki, self._parameters)
+        answer = self._continuation.as_json()
         if body:
             answer["query"] = body
-        parameters.warn_of_others()
-        if parameters.warnings:
-            answer["warnings"] = parameters.warnings
+        self._parameters.warn_of_others()
+        if self._parameters.warnings:
+            answer["warnings"] = self._parameters.warnings
         return answer
 
-    def _info(self, wiki: Wiki, page: Page) -> dict[str, Any]:
+    def _pages(self) -> dict[str, Any]:
+        generated = generated_pages(self._catalogue, self._wiki, self._parameters)
+        if generated is not None and generated.rest is not None:
+            self._continuation.go_on_generating(*generated.rest)
+        pages = None if generated is None else generated.pages
+        page_set = read_page_set(self._history, self._wiki.wiki_id, self._parameters, pages)
+        entries = {page.page_id: _entry(page) for page in page_set.pages.values()}
+        if self._continuation.runs("revisions"):
+            query = RevisionQuery(self._history, self._parameters, self._result_limit)
+            if (rest := query.fill(page_set, entries)) is not None:
+                self._continuation.go_on("revisions", "rvcontinue", rest)
+        if self._continuation.runs("info"):
+            for page in page_set.pages.values():
+                entries[page.page_id] |= self._info(page)
+        return _body(page_set, entries)
+
+    def _info(self, page: Page) -> dict[str, Any]:
         latest = self._history.revision(page.wiki_id, page.latest_rev_id)
         if latest is None:  # a page of an export that has no revision
-            return {"pagelanguage": wiki.language}
+            return {"pagelanguage": self._wiki.language}
         info: dict[str, Any] = {
             "contentmodel": latest.content_model,
-            "pagelanguage": wiki.language,
+            "pagelanguage": self._wiki.language,
             "touched": latest.timestamp,
             "lastrevid": latest.rev_id,
             "length": latest.size or 0,
@@ -77,12 +116,12 @@ class ActionApi:
             info["new"] = True
         return info
 
-    def _users(self, wiki: Wiki, parameters: Parameters) -> list[dict[str, Any]]:
-        props = parameters.known_values("users", "usprop", _USER_PROPS)
-        return [self._user(wiki, name.replace("_", " "), props) for name in parameters.values("ususers")]
+    def _users(self) -> list[dict[str, Any]]:
+        props = self._parameters.known_values("users", "usprop", _USER_PROPS)
+        return [self._user(name.replace("_", " "), props) for name in self._parameters.values("ususers")]
 
-    def _user(self, wiki: Wiki, name: str, props: set[str]) -> dict[str, Any]:
-        user = self._history.user(wiki.wiki_id, name)
+    def _user(self, name: str, props: set[str]) -> dict[str, Any]:
+        user = self._history.user(self._wiki.wiki_id, name)
         if user is None:
             return {"name": name, "missing": True}
         entry: dict[str, Any] = {"userid": user.user_id, "name": user.name}
@@ -95,6 +134,8 @@ def _body(page_set: PageSet, entries: dict[int, dict[str, Any]]) -> dict[str, An
     body: dict[str, Any] = {}
     if page_set.normalized:
         body["normalized"] = page_set.normalized
+    if page_set.redirects:
+        body["redirects"] = page_set.redirects
     if page_set.bad_rev_ids:
         body["badrevids"] = {
             str(rev_id): {"revid": rev_id, "missing": True} for rev_id in page_set.bad_rev_ids

@@ -1,4 +1,4 @@
-"""The HTTP face of the mock MediaWiki: ``/w/api.php`` for every wiki, and ``/_mock/…`` for tests to read back.
+"""The HTTP face of the mock MediaWiki: every wiki's API and diffs, and ``/_mock/…`` for tests and people.
 
 The wiki is chosen by the ``Host`` header, whatever its port, as behind Wikimedia's internal proxies. A loopback
 host means the wiki that the history names as its default.
@@ -6,35 +6,61 @@ host means the wiki that the history names as its default.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from aiohttp import web
 
-from event_platform.wikis import Wiki, WikiTable
+from event_platform.wikis import WikiTable
+from mock_mediawiki.answers import API_PATH
 from mock_mediawiki.api import ActionApi
-from mock_mediawiki.parameters import ApiError, Parameters
+from mock_mediawiki.api_route import ApiRoute
+from mock_mediawiki.diff_page import DiffRoutes
+from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.fault_routes import FaultRoutes
+from mock_mediawiki.hosts import Hosts
+from mock_mediawiki.readback import Readback
 from mock_mediawiki.request_log import RequestLog
 
-API_PATH: Final = "/w/api.php"
 _LAST_PORT: Final = 65_535
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_NO_WIKI: Final = (
-    "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>No wiki found</title>"
-    "<h1>No wiki found</h1><p>There is no wiki at this address.</p></html>"
-)
-_DOCREF: Final = "See https://{domain}" + API_PATH + " for API usage."
 
 
 def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Application:
-    """Make the application. ``default_wiki_id`` answers on a loopback host."""
-    handlers = _Handlers(api, wikis, default_wiki_id, RequestLog())
+    """Make the application, with its own faults and counts. ``default_wiki_id`` answers on a loopback host.
+
+    Requests that hang end with their client only where the server has ``handler_cancellation=True``, as
+    `listening` has.
+    """
+    hosts, board, log = Hosts(wikis, default_wiki_id), FaultBoard(), RequestLog()
+    route, faults, readback = (
+        ApiRoute(api, hosts, board, log),
+        FaultRoutes(board, wikis),
+        Readback(log, board),
+    )
+    diffs = DiffRoutes(api.history, hosts, board)
     app = web.Application()
-    app.router.add_get(API_PATH, handlers.api)
-    app.router.add_post(API_PATH, handlers.api)
-    app.router.add_get("/_mock/stats", handlers.stats)
-    app.router.add_get("/_mock/requests", handlers.requests)
-    app.router.add_delete("/_mock/requests", handlers.forget)
+    for method, path, handler in (
+        ("GET", API_PATH, route.answer),
+        ("POST", API_PATH, route.answer),
+        ("GET", "/w/index.php", diffs.index_php),
+        ("GET", "/wiki/Special:Diff/{rev_id}", diffs.special_diff),
+        ("GET", "/wiki/Special:Diff/{earlier}/{rev_id}", diffs.special_diff),
+        ("GET", "/_mock/diff/{wiki_id}/{rev_id}", diffs.mock_diff),
+        ("GET", "/_mock", readback.page),
+        ("GET", "/_mock/", readback.page),
+        ("GET", "/_mock/stats", readback.stats),
+        ("GET", "/_mock/requests", readback.requests),
+        ("DELETE", "/_mock/requests", readback.forget),
+        ("GET", "/_mock/faults", faults.show),
+        ("PUT", "/_mock/faults", faults.replace),
+        ("POST", "/_mock/faults", faults.add),
+        ("DELETE", "/_mock/faults", faults.clear),
+    ):
+        app.router.add_route(method, path, handler)
+
+    async def let_go(_app: web.Application) -> None:
+        board.replace([])
+
+    app.on_shutdown.append(let_go)
     return app
 
 
@@ -47,7 +73,12 @@ async def listening(app: web.Application, host: str = "127.0.0.1", port: int = 0
     """
     if not 0 <= port <= _LAST_PORT:  # uvloop would wrap it
         raise ValueError(f"port: expected a number from 0 to {_LAST_PORT}, not {port}")
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=1.0,
+        handler_cancellation=True,  # a request that hangs ends when its client goes
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
@@ -55,60 +86,3 @@ async def listening(app: web.Application, host: str = "127.0.0.1", port: int = 0
         yield f"http://[{address}]:{bound}" if ":" in address else f"http://{address}:{bound}"
     finally:
         await runner.cleanup()
-
-
-class _Handlers:
-    def __init__(self, api: ActionApi, wikis: WikiTable, default_wiki_id: str, log: RequestLog) -> None:
-        self._api = api
-        self._wikis = wikis
-        self._default_wiki_id = default_wiki_id
-        self._log = log
-
-    async def api(self, request: web.Request) -> web.Response:
-        host = _host(request)
-        values = {name: value for name, value in request.query.items() if isinstance(value, str)}
-        if request.method == "POST":
-            form = await request.post()
-            values |= {name: value for name, value in form.items() if isinstance(value, str)}
-        self._log.add(request.transport, host, request.headers.get("User-Agent", ""), values)
-        wiki = self._wiki(host)
-        if wiki is None:
-            return web.Response(status=404, text=_NO_WIKI, content_type="text/html")
-        try:
-            return _json(self._api.answer(wiki, Parameters(values)))
-        except ApiError as exc:
-            error = {"code": exc.code, "info": exc.info, **exc.more}
-            error["docref"] = _DOCREF.format(domain=wiki.domain)
-            # As in MediaWiki, an error is an answer: HTTP status 200.
-            return _json(
-                {"error": error, "servedby": "mock-mediawiki"}, headers={"MediaWiki-API-Error": exc.code}
-            )
-
-    async def stats(self, _request: web.Request) -> web.Response:
-        return _json(self._log.stats())
-
-    async def requests(self, _request: web.Request) -> web.Response:
-        return _json(self._log.last())
-
-    async def forget(self, _request: web.Request) -> web.Response:
-        self._log.clear()
-        return web.Response(status=204)
-
-    def _wiki(self, host: str) -> Wiki | None:
-        if host in _LOOPBACK:
-            return self._wikis.by_id(self._default_wiki_id)
-        return self._wikis.by_domain(host)
-
-
-def _host(request: web.Request) -> str:
-    """Return the host that was asked for, without its port."""
-    host = request.headers.get("Host", "").lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
-
-
-def _json(body: Any, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(body), content_type="application/json", charset="utf-8", headers=headers
-    )

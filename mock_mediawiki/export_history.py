@@ -63,6 +63,12 @@ class ExportHistory:
         """Return the page with a title, or None."""
         return self._page(wiki_id, "SELECT * FROM page WHERE title = ?", title)
 
+    def pages(self, wiki_id: str) -> Iterator[Page]:
+        """Yield every page, by page id."""
+        if wiki_id == self._wiki_id:
+            for row in self._database.execute("SELECT * FROM page ORDER BY page_id"):
+                yield self._page_of(row)
+
     def user(self, wiki_id: str, name: str) -> User | None:
         """Return somebody who edited with an account, or None."""
         if wiki_id != self._wiki_id:
@@ -79,6 +85,22 @@ class ExportHistory:
             f"{_REVISIONS} WHERE page_id = ? AND (timestamp, rev_id) BETWEEN (?, ?) AND (?, ?) "
             f"ORDER BY timestamp {order}, rev_id {order} LIMIT ?",
             (page.page_id, *min(start, end), *max(start, end), limit),
+        )
+        return [self._revision(row) for row in rows]
+
+    def wiki_revisions(
+        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+        if wiki_id != self._wiki_id:
+            return []
+        order = "DESC" if newest_first else "ASC"
+        # The bounds of the timestamp alone are what lets SQLite use its index.
+        (first, _), (last, _) = bounds = sorted((start, end))
+        rows = self._database.execute(
+            f"{_REVISIONS} WHERE timestamp BETWEEN ? AND ? AND (timestamp, rev_id) BETWEEN (?, ?) AND (?, ?) "
+            f"ORDER BY timestamp {order}, rev_id {order} LIMIT ?",
+            (first, last, *bounds[0], *bounds[1], limit),
         )
         return [self._revision(row) for row in rows]
 
@@ -114,10 +136,11 @@ class ExportHistory:
 
     def _page(self, wiki_id: str, query: str, value: str | int) -> Page | None:
         row = self._one(query, value) if wiki_id == self._wiki_id else None
-        if row is None:
-            return None
+        return None if row is None else self._page_of(row)
+
+    def _page_of(self, row: sqlite3.Row) -> Page:
         return Page(
-            wiki_id=wiki_id,
+            wiki_id=self._wiki_id,
             page_id=row["page_id"],
             namespace_id=row["namespace_id"],
             title=row["title"],

@@ -154,6 +154,9 @@ class History(Protocol):
     def page_titled(self, wiki_id: str, title: str) -> Page | None:
         """Return the page that has this title now (with spaces), or None."""
 
+    def pages(self, wiki_id: str) -> Iterator[Page]:
+        """Yield every page of a wiki."""
+
     def user(self, wiki_id: str, name: str) -> User | None:
         """Return somebody with an account, with today's facts, or None."""
 
@@ -161,6 +164,11 @@ class History(Protocol):
         self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
     ) -> Sequence[Revision]:
         """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+
+    def wiki_revisions(
+        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, both included."""
 
     def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in the source, newest first."""

@@ -1,10 +1,12 @@
-"""Which pages a query is about: ``titles``, ``pageids`` or ``revids``."""
+"""Which pages a query is about: ``titles``, ``pageids``, ``revids``, or what a generator finds."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mock_mediawiki.history import History, Page, Revision
 from mock_mediawiki.parameters import ApiError, Parameters
+from mock_mediawiki.redirects import redirect_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +20,45 @@ class PageSet:
     bad_rev_ids: list[int] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
     normalized: list[dict[str, Any]] = field(default_factory=list)
+    redirects: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_page_set(history: History, wiki_id: str, parameters: Parameters) -> PageSet:
-    """Look up what a request asks for.
+def read_page_set(
+    history: History, wiki_id: str, parameters: Parameters, generated: Sequence[Page] | None = None
+) -> PageSet:
+    """Look up what a request asks for; ``generated`` are the pages of its generator, if it has one.
 
     :raises ApiError: if it asks in two ways at once, for too much, or with something that is no number.
     """
-    sources = parameters.given("titles", "pageids", "revids")
-    if len(sources) > 1:
-        names = ", ".join(f'"{name}"' for name in sources)
-        raise ApiError("invalidparammix", f"The parameters {names} can not be used together.")
     page_set = PageSet()
-    found: list[Page] = []
+    if generated is not None:
+        found = list(generated)
+    else:
+        sources = parameters.given("titles", "pageids", "revids")
+        if len(sources) > 1:
+            names = ", ".join(f'"{name}"' for name in sources)
+            raise ApiError("invalidparammix", f"The parameters {names} can not be used together.")
+        found = [
+            *_with_revisions(history, wiki_id, parameters, page_set),
+            *_with_ids(history, wiki_id, parameters, page_set),
+            *_with_titles(history, wiki_id, parameters, page_set),
+        ]
+    if parameters.is_set("redirects"):
+        if page_set.revisions:
+            parameters.warn(
+                "query",
+                'Redirect resolution cannot be used together with the "revids" parameter. Any redirects the '
+                '"revids" point to have not been resolved.',
+            )
+        else:
+            found = list(_resolved(history, found, page_set))
+    page_set.pages.update((page.page_id, page) for page in sorted(found, key=lambda page: page.page_id))
+    return page_set
+
+
+def _with_revisions(
+    history: History, wiki_id: str, parameters: Parameters, page_set: PageSet
+) -> Iterable[Page]:
     for rev_id in parameters.integers("revids"):
         revision = history.revision(wiki_id, rev_id)
         page = None if revision is None else history.page(wiki_id, revision.page_id)
@@ -38,25 +66,61 @@ def read_page_set(history: History, wiki_id: str, parameters: Parameters) -> Pag
             page_set.bad_rev_ids.append(rev_id)
         else:
             page_set.revisions.append(revision)
-            found.append(page)
+            yield page
+
+
+def _with_ids(history: History, wiki_id: str, parameters: Parameters, page_set: PageSet) -> Iterable[Page]:
     for page_id in parameters.integers("pageids"):
         page = history.page(wiki_id, page_id)
         if page is None:
             page_set.missing.append({"pageid": page_id, "missing": True})
         else:
-            found.append(page)
+            yield page
+
+
+def _with_titles(history: History, wiki_id: str, parameters: Parameters, page_set: PageSet) -> Iterable[Page]:
     for asked in parameters.values("titles"):
         title = _normalised(asked)
         if title != asked:
             page_set.normalized.append({"fromencoded": False, "from": asked, "to": title})
         page = history.page_titled(wiki_id, title)
         if page is None:
-            # Only the wiki's namespace names would tell the namespace of a title that no page has.
-            page_set.missing.append({"ns": 0, "title": title, "missing": True})
+            page_set.missing.append(_missing(title))
         else:
-            found.append(page)
-    page_set.pages.update((page.page_id, page) for page in sorted(found, key=lambda page: page.page_id))
-    return page_set
+            yield page
+
+
+def _resolved(history: History, pages: Iterable[Page], page_set: PageSet) -> Iterable[Page]:
+    """Yield pages that are no redirects, and for the others where they lead in the end."""
+    for page in pages:
+        target: Page | None = page
+        seen: set[int] = set()
+        while target is not None and (title := _redirects_to(history, target)) is not None:
+            if target.page_id in seen:  # a circle leads nowhere
+                target = None
+                break
+            seen.add(target.page_id)
+            step = {"from": target.title, "to": title}
+            if step not in page_set.redirects:
+                page_set.redirects.append(step)
+            target = history.page_titled(page.wiki_id, title)
+            if target is None and _missing(title) not in page_set.missing:
+                page_set.missing.append(_missing(title))
+        if target is not None:
+            yield target
+
+
+def _redirects_to(history: History, page: Page) -> str | None:
+    latest = history.revision(page.wiki_id, page.latest_rev_id)
+    if latest is None or not latest.is_redirect:
+        return None
+    target = redirect_target(history.text(latest) or "")
+    return None if target is None else _normalised(target)
+
+
+def _missing(title: str) -> dict[str, Any]:
+    # The namespace of a title that no page has is not looked up.
+    return {"ns": 0, "title": title, "missing": True}
 
 
 def _normalised(title: str) -> str:

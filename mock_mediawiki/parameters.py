@@ -9,6 +9,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from mock_mediawiki.timestamps import read_timestamp
+
+MAX_LIMIT: Final = 500
+_DEFAULT_LIMIT: Final = 10
 MAX_VALUES: Final = 50
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _LARGEST: Final = 2**63 - 1
@@ -55,6 +59,10 @@ class Parameters:
     def given(self, *names: str) -> list[str]:
         """Return those of the names that the request has."""
         return [name for name in names if name in self._values]
+
+    def is_set(self, name: str) -> bool:
+        """Return a yes or no, which MediaWiki reads from the parameter being there, whatever its value."""
+        return self.text(name) is not None
 
     def text(self, name: str) -> str | None:
         """Return a parameter as it is, or None."""
@@ -118,6 +126,45 @@ class Parameters:
         """
         value = self.text(name)
         return None if value is None else _integer(name, value)
+
+    def limit(self, module: str, name: str, largest: int = MAX_LIMIT) -> int:
+        """Return how many things a list may hold: 10 by default, ``max`` for the largest, with a warning beyond.
+
+        :raises ApiError: ``badinteger``.
+        """
+        if self.text(name) == "max":
+            return largest
+        limit = self.integer(name)
+        if limit is None:
+            return _DEFAULT_LIMIT
+        if not 1 <= limit <= largest:
+            self.warn(module, f'The value "{limit}" for parameter "{name}" must be between 1 and {largest}.')
+        return min(max(limit, 1), largest)
+
+    def timestamp(self, name: str) -> str | None:
+        """Return a moment as histories have it, or None.
+
+        :raises ApiError: ``badtimestamp``.
+        """
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            return read_timestamp(value)
+        except ValueError:
+            raise ApiError(
+                "badtimestamp", f'Invalid value "{value}" for timestamp parameter "{name}".'
+            ) from None
+
+    def namespaces(self, module: str, name: str) -> set[int] | None:
+        """Return the numbers of namespaces, or None for all of them; warn of what is no number."""
+        values = self.values(name)
+        if not values or "*" in values:
+            return None
+        numbers = {value for value in values if _WHOLE_NUMBER.fullmatch(value)}
+        if unknown := [value for value in values if value not in numbers]:
+            self.warn(module, f'Unrecognized values for parameter "{name}": {", ".join(unknown)}')
+        return {int(number) for number in numbers}
 
 
 def whole_number(text: str) -> int:

@@ -1,11 +1,41 @@
-"""What clients asked the mock, for tests to read back."""
+"""What clients asked the mock, for tests and people to read back."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakSet
 
 _KEPT: Final = 1000
+
+
+@dataclass(slots=True)
+class LoggedRequest:
+    """One request. What became of it is filled in when it is answered; None stands for no whole answer."""
+
+    host: str
+    method: str
+    params: Mapping[str, str]
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: int | None = None
+    error: str | None = None
+    """The code of the API's error."""
+    fault: str | None = None
+    """The kind of the fault that struck it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as ``/_mock/requests`` shows it."""
+        return {
+            "time": self.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "method": self.method,
+            "host": self.host,
+            "params": dict(self.params),
+            "status": self.status,
+            "error": self.error,
+            "fault": self.fault,
+        }
 
 
 class RequestLog:
@@ -13,6 +43,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._open: WeakSet[Any] = WeakSet()
+        self._in_flight = 0
         self.clear()
 
     def clear(self) -> None:
@@ -20,29 +51,42 @@ class RequestLog:
         self._open.clear()
         self._connections = 0
         self._requests = 0
+        self._most_in_flight = self._in_flight
         self._hosts: Counter[str] = Counter()
         self._user_agents: Counter[str] = Counter()
-        self._last: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._last: deque[LoggedRequest] = deque(maxlen=_KEPT)
 
-    def add(self, connection: object, host: str, user_agent: str, params: Mapping[str, str]) -> None:
-        """Note one request; ``connection`` is the same object for all requests of a TCP connection."""
+    @contextmanager
+    def request(self, connection: object, user_agent: str, logged: LoggedRequest) -> Iterator[None]:
+        """Note one request, which is in flight while the context lasts.
+
+        ``connection`` is the same object for all requests of a TCP connection.
+        """
         if connection not in self._open:
             self._open.add(connection)
             self._connections += 1
         self._requests += 1
-        self._hosts[host] += 1
+        self._hosts[logged.host] += 1
         self._user_agents[user_agent] += 1
-        self._last.append({"host": host, "params": dict(params)})
+        self._last.append(logged)
+        self._in_flight += 1
+        self._most_in_flight = max(self._most_in_flight, self._in_flight)
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
 
     def stats(self) -> dict[str, Any]:
         """Return the counts."""
         return {
             "requests": self._requests,
             "connections": self._connections,
+            "in_flight": self._in_flight,
+            "most_in_flight": self._most_in_flight,
             "hosts": dict(self._hosts),
             "user_agents": dict(self._user_agents),
         }
 
-    def last(self) -> list[dict[str, Any]]:
-        """Return the last requests, oldest first: host and parameters."""
+    def last(self) -> list[LoggedRequest]:
+        """Return the last requests, oldest first."""
         return list(self._last)

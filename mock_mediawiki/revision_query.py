@@ -1,22 +1,21 @@
 """``prop=revisions``: which revisions a request asks for.
 
 As in MediaWiki there are three ways to ask: revisions by id; the latest revision of several pages; and the history
-of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstartid`` or ``rvendid`` is given.
+of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstart``, ``rvstartid``, ``rvend`` or ``rvendid`` is given.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from mock_mediawiki.continuation import bad_continue
 from mock_mediawiki.history import History, Page, Revision
 from mock_mediawiki.page_set import PageSet
-from mock_mediawiki.parameters import ApiError, Parameters, whole_number
-from mock_mediawiki.revision_shape import MODULE, RevisionShape
+from mock_mediawiki.parameters import MAX_LIMIT, ApiError, Parameters, whole_number
+from mock_mediawiki.revision_range import RevisionRange, mark_of
+from mock_mediawiki.revision_shape import RevisionShape
+from mock_mediawiki.value_size import value_size, warn_of_limit
 
-_FIRST: Final = ("", 0)
-_LAST: Final = ("~", 0)  # sorts after any timestamp
-_DEFAULT_LIMIT: Final = 10
-_MAX_LIMIT: Final = 500
-_MAX_LIMIT_WITH_CONTENT: Final = 50
+MAX_LIMIT_WITH_CONTENT: Final = 50
 
 
 class RevisionQuery:
@@ -30,12 +29,21 @@ class RevisionQuery:
         self._parameters = parameters
         self._result_limit = result_limit
         self._show = RevisionShape(history, parameters)
-        self._is_newer = parameters.choice("rvdir", ("newer", "older"), "older") == "newer"
+        self._limit = parameters.limit(
+            "revisions", "rvlimit", MAX_LIMIT_WITH_CONTENT if self._show.has_content else MAX_LIMIT
+        )
+        for one, other in (("rvstart", "rvstartid"), ("rvend", "rvendid")):
+            if len(parameters.given(one, other)) > 1:
+                raise ApiError(
+                    "invalidparammix", f'The parameters "{one}", "{other}" can not be used together.'
+                )
+        self._range = RevisionRange.read(parameters, "rv")
         self._start_id = parameters.integer("rvstartid")
         self._end_id = parameters.integer("rvendid")
-        self._limit = self._read_limit()
         self._continue = parameters.text("rvcontinue")
-        self._enumerates = self._is_newer or bool(parameters.given("rvlimit", "rvstartid", "rvendid"))
+        self._enumerates = self._range.is_newer or bool(
+            parameters.given("rvlimit", "rvstart", "rvstartid", "rvend", "rvendid")
+        )
 
     def fill(self, page_set: PageSet, entries: Mapping[int, dict[str, Any]]) -> str | None:
         """Put the revisions asked for into the entries of their pages.
@@ -48,13 +56,9 @@ class RevisionQuery:
             if self._enumerates and count == self._limit:
                 return mark
             shown = self._show.entry(revision)
-            size += _size(shown)
+            size += value_size(shown)
             if size > self._result_limit and count > 0:  # the first one always fits, or nobody would get on
-                self._parameters.warn(
-                    "result",
-                    "This result was truncated because it would otherwise be larger than the limit of "
-                    f"{self._result_limit:,} bytes.",
-                )
+                warn_of_limit(self._parameters, self._result_limit)
                 return mark
             entries[revision.page_id].setdefault("revisions", []).append(shown)
         return None
@@ -66,14 +70,14 @@ class RevisionQuery:
         if page_set.revisions:
             raise ApiError(
                 "invalidparammix",
-                'The "revids" parameter may not be used with the list options ("rvlimit", "rvstartid", '
-                '"rvendid", "rvdir=newer").',
+                'The "revids" parameter may not be used with the list options ("rvlimit", "rvstart", '
+                '"rvstartid", "rvend", "rvendid", "rvdir=newer").',
             )
         if len(page_set.pages) > 1:
             raise ApiError(
                 "invalidparammix",
-                'Several pages were asked for, but "rvlimit", "rvstartid", "rvendid" and "rvdir=newer" may only '
-                "be used on a single page.",
+                'Several pages were asked for, but "rvlimit", "rvstart", "rvstartid", "rvend", "rvendid" and '
+                '"rvdir=newer" may only be used on a single page.',
             )
         return self._history_of(next(iter(page_set.pages.values()), None))
 
@@ -93,27 +97,20 @@ class RevisionQuery:
     def _history_of(self, page: Page | None) -> Iterator[tuple[str, Revision]]:
         if page is None:
             return
-        start, end = (_FIRST, _LAST) if self._is_newer else (_LAST, _FIRST)
+        bounds = self._range
         if self._start_id is not None:
-            start = self._place(page, "rvstartid", self._start_id)
+            bounds = bounds.starting(self._place(page, "rvstartid", self._start_id))
         if self._end_id is not None:
-            end = self._place(page, "rvendid", self._end_id)
+            bounds = bounds.ending(self._place(page, "rvendid", self._end_id))
         if self._continue is not None:
-            stamp, rev_id = self._continuation(2)
-            digits = str(stamp)
-            date, time = digits[:8], digits[8:]
-            start = (
-                f"{date[:4]}-{date[4:6]}-{date[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z",
-                rev_id,
-            )
-        if start != end and (start < end) != self._is_newer:
+            bounds = bounds.starting_at_mark(self._continue)
+        if bounds.is_empty:
             return
         found = self._history.page_revisions(
-            page, newest_first=not self._is_newer, start=start, end=end, limit=self._limit + 1
+            page, newest_first=not bounds.is_newer, start=bounds.start, end=bounds.end, limit=self._limit + 1
         )
         for revision in found:
-            digits = "".join(filter(str.isdigit, revision.timestamp))
-            yield f"{digits}|{revision.rev_id}", revision
+            yield mark_of(revision), revision
 
     def _place(self, page: Page, name: str, rev_id: int) -> tuple[str, int]:
         revision = self._history.revision(page.wiki_id, rev_id)
@@ -128,30 +125,5 @@ class RevisionQuery:
         except ValueError:
             numbers = ()
         if len(numbers) != length:
-            raise ApiError(
-                "badcontinue",
-                "Invalid continue param. You should pass the original value returned by the previous query.",
-            )
+            raise bad_continue()
         return numbers
-
-    def _read_limit(self) -> int:
-        largest = _MAX_LIMIT_WITH_CONTENT if self._show.has_content else _MAX_LIMIT
-        if self._parameters.text("rvlimit") == "max":
-            return largest
-        limit = self._parameters.integer("rvlimit")
-        if limit is None:
-            return _DEFAULT_LIMIT
-        if not 1 <= limit <= largest:
-            self._parameters.warn(
-                MODULE, f'The value "{limit}" for parameter "rvlimit" must be between 1 and {largest}.'
-            )
-        return min(max(limit, 1), largest)
-
-
-def _size(value: Any) -> int:
-    """Return what MediaWiki counts of a value: the bytes of what it holds, not of the names."""
-    if isinstance(value, dict):
-        return sum(map(_size, value.values()))
-    if isinstance(value, list):
-        return sum(map(_size, value))
-    return len(value.encode()) if isinstance(value, str) else len(str(value))

@@ -1,11 +1,9 @@
-"""How ``prop=revisions`` shows a revision: what ``rvprop`` asks for, less what the wiki hides."""
+"""How an answer shows a revision: what ``rvprop`` or ``arvprop`` asks for, less what the wiki hides."""
 
 from typing import Any, Final
 
 from mock_mediawiki.history import History, Part, Revision, User, UserKind
 from mock_mediawiki.parameters import ApiError, Parameters
-
-MODULE: Final = "revisions"
 
 _PROPS: Final = (
     "comment", "content", "contentmodel", "flags", "ids", "sha1", "size", "tags", "timestamp", "user", "userid",
@@ -14,24 +12,26 @@ _DEFAULT_PROPS: Final = "ids|timestamp|flags|comment|user"
 
 
 class RevisionShape:
-    """One request's ``rvprop`` and ``rvslots``.
+    """One request's ``rvprop`` and ``rvslots``, or with another ``prefix`` than ``rv`` another module's.
 
     :raises ApiError: if they ask for a slot that no revision here has.
     """
 
-    def __init__(self, history: History, parameters: Parameters) -> None:
+    def __init__(
+        self, history: History, parameters: Parameters, *, module: str = "revisions", prefix: str = "rv"
+    ) -> None:
         self._history = history
-        self._props = parameters.known_values(MODULE, "rvprop", _PROPS, _DEFAULT_PROPS)
+        self._props = parameters.known_values(module, f"{prefix}prop", _PROPS, _DEFAULT_PROPS)
         self.has_content = "content" in self._props
-        slots = parameters.values("rvslots")
+        slots = parameters.values(f"{prefix}slots")
         if slots and not {"main", "*"} & set(slots):
-            raise ApiError("badvalue", 'The only slot here is "main": rvslots=main.')
+            raise ApiError("badvalue", f'The only slot here is "main": {prefix}slots=main.')
         self._has_slots = bool(slots)
         self._needs_slot = bool({"content", "contentmodel"} & self._props)
         if self._needs_slot and not slots:
             parameters.warn(
-                MODULE,
-                'Because "rvslots" was not specified, a legacy format has been used for the output. This format '
+                module,
+                f'Because "{prefix}slots" was not specified, a legacy format has been used for the output. This format '
                 "is deprecated, and in the future the new format will always be used.",
             )
 

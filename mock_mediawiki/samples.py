@@ -98,6 +98,10 @@ class SampleHistory:
         """Return the page that has this title now, or None."""
         return self._titles.get((wiki_id, title))
 
+    def pages(self, wiki_id: str) -> Iterator[Page]:
+        """Yield every page of a wiki, in the order of the files."""
+        return (page for page in self._pages.values() if page.wiki_id == wiki_id)
+
     def user(self, wiki_id: str, name: str) -> User | None:
         """Return somebody with an account, or None."""
         return self._users.get((wiki_id, name))
@@ -106,13 +110,15 @@ class SampleHistory:
         self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
     ) -> Sequence[Revision]:
         """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
-        found = [
-            revision
-            for revision in self._by_page[page.wiki_id, page.page_id]
-            if min(start, end) <= (revision.timestamp, revision.rev_id) <= max(start, end)
-        ]
-        found.sort(key=lambda revision: (revision.timestamp, revision.rev_id), reverse=newest_first)
-        return found[:limit]
+        revisions = self._by_page[page.wiki_id, page.page_id]
+        return _between(revisions, newest_first=newest_first, start=start, end=end)[:limit]
+
+    def wiki_revisions(
+        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+        revisions = (revision for revision in self._revisions.values() if revision.wiki_id == wiki_id)
+        return _between(revisions, newest_first=newest_first, start=start, end=end)[:limit]
 
     def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in its file, newest first."""
@@ -192,6 +198,18 @@ class SampleHistory:
         self._by_page[file.wiki_id, page.page_id].append(revision)
         if not sample.background:
             self._changes.append(revision)
+
+
+def _between(
+    revisions: Iterable[Revision], *, newest_first: bool, start: tuple[str, int], end: tuple[str, int]
+) -> list[Revision]:
+    found = [
+        revision
+        for revision in revisions
+        if min(start, end) <= (revision.timestamp, revision.rev_id) <= max(start, end)
+    ]
+    found.sort(key=lambda revision: (revision.timestamp, revision.rev_id), reverse=newest_first)
+    return found
 
 
 def _text(sample: SampleRevision, parent_text: str | None) -> str:

@@ -55,6 +55,59 @@ pages:
     title: Tree
     revisions: [{rev_id: 1, timestamp: 2026-08-01T10:00:00Z, user: 192.0.2.1, text: A tree.}]
 """
+FRENCH = """\
+wiki_id: frwiki
+pages:
+  - page_id: 20
+    title: Pommier
+    revisions:
+      - {rev_id: 500, timestamp: 2026-08-01T10:00:00Z, user: 192.0.2.1, text: Arbre.}
+      - {rev_id: 501, timestamp: 2026-08-01T12:00:00Z, user: 192.0.2.1, label: good,
+         text: "Arbre. [[Catégorie:Arbres]]"}
+  - page_id: 21
+    title: Chêne
+    revisions:
+      - {rev_id: 510, timestamp: 2026-08-01T11:00:00Z, user: 192.0.2.1, text: "Arbre. [[ category : arbres |Chene]]"}
+  - page_id: 22
+    title: Discussion:Pommier
+    namespace_id: 1
+    revisions:
+      - {rev_id: 520, timestamp: 2026-08-01T11:00:00Z, user: 192.0.2.1, text: "Oui. [[Catégorie:Arbres]]"}
+  - page_id: 23
+    title: Catégorie:Arbres fruitiers
+    namespace_id: 14
+    revisions:
+      - {rev_id: 530, timestamp: 2026-08-01T13:00:00Z, user: 192.0.2.1, text: "[[Catégorie:Arbres]]"}
+  - page_id: 24
+    title: Pommiers
+    revisions:
+      - {rev_id: 540, timestamp: 2026-08-01T14:00:00Z, user: 192.0.2.1, text: "#REDIRECTION [[pommier#Fruit|x]]"}
+  - page_id: 25
+    title: Érable
+    revisions:
+      - {rev_id: 550, timestamp: 2026-08-01T15:00:00Z, user: 192.0.2.1,
+         text: "<!-- [[Catégorie:Arbres]] --><nowiki>[[Catégorie:Arbres]]</nowiki> [[:Catégorie:Arbres]]"}
+  - page_id: 26
+    title: Boucle
+    revisions:
+      - {rev_id: 560, timestamp: 2026-08-01T16:00:00Z, user: 192.0.2.1, text: "#REDIRECTION [[Boucle]]"}
+  - page_id: 27
+    title: Vers nulle part
+    revisions:
+      - {rev_id: 570, timestamp: 2026-08-01T17:00:00Z, user: 192.0.2.1, text: "#REDIRECT [[Nulle part]]"}
+"""
+HEBREW = """\
+wiki_id: hewiki
+pages:
+  - page_id: 30
+    title: עץ <b> "תמר"
+    revisions:
+      - {rev_id: 600, timestamp: 2026-08-01T10:00:00Z, user: 192.0.2.1, comment: "<i>ראש</i>",
+         text: "שלד אחת\\nשלד <script>alert(1)</script> שתים\\nשלד שלש"}
+      - {rev_id: 601, timestamp: 2026-08-01T11:00:00Z, user: 192.0.2.2, label: good,
+         text: "שלד אחת\\nשלד <script>alert(2)</script> שתים\\nשלד שלש\\nחדש & נאה"}
+      - {rev_id: 602, timestamp: 2026-08-01T12:00:00Z, user: 192.0.2.2, label: good, parent: 599, text: "נפל"}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +136,8 @@ StartWiki = Callable[[int], Awaitable[Wiki]]
 async def start_wiki() -> AsyncIterator[StartWiki]:
     """Return a function that starts a mock with a result limit in bytes."""
     wikis = WikiTable.load()
-    history = SampleHistory.read([("de.yaml", GERMAN), ("yue.yaml", CANTONESE), ("en.yaml", ENGLISH)], wikis)
+    samples = {"de": GERMAN, "yue": CANTONESE, "en": ENGLISH, "fr": FRENCH, "he": HEBREW}
+    history = SampleHistory.read(((f"{name}.yaml", sample) for name, sample in samples.items()), wikis)
     async with AsyncExitStack() as opened:
         client = await opened.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": "tester/1.0"}))
 

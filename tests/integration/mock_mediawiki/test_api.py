@@ -391,17 +391,26 @@ async def test_what_was_asked_can_be_read_back(wiki: Wiki) -> None:
         assert await response.json() == {
             "requests": 3,
             "connections": 2,
+            "in_flight": 0,
+            "most_in_flight": 1,
             "hosts": {"de.wikipedia.org": 1, "en.wikipedia.org": 1, "x.example": 1},
             "user_agents": {"tester/1.0": 2, "other": 1},
+            "faults": {},
         }
     async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
         kept = await response.json()
     assert [entry["host"] for entry in kept] == ["de.wikipedia.org", "en.wikipedia.org", "x.example"]
     assert kept[0]["params"]["revids"] == "101"
+    assert [(entry["method"], entry["status"], entry["error"], entry["fault"]) for entry in kept] == [
+        ("GET", 200, None, None),
+        ("GET", 200, None, None),
+        ("GET", 404, None, None),
+    ]
+    assert [entry["time"] for entry in kept] == sorted(entry["time"] for entry in kept)
 
     async with wiki.client.delete(f"{wiki.address}/_mock/requests") as response:
         assert response.status == 204
     async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
-        assert await response.json() == {"requests": 0, "connections": 0, "hosts": {}, "user_agents": {}}
+        assert set(map(str, (await response.json()).values())) == {"0", "{}"}
     async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
         assert await response.json() == []

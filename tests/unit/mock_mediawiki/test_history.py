@@ -62,6 +62,43 @@ def test_a_page_is_found_by_id_and_by_title(history: History) -> None:
     assert history.page_titled("dewiki", "Birnbaum") is None
 
 
+def test_the_pages_of_a_wiki_are_listed(history: History) -> None:
+    """Every page comes once; a wiki that is not there has none."""
+    pages = list(history.pages("dewiki"))
+
+    assert history.page("dewiki", 10) in pages
+    assert len(set(pages)) == len(pages)
+    assert list(history.pages("enwiki")) == []
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "start", "end", "limit", "expected"),
+    [
+        (False, FIRST, LAST, 2, [100, 101]),
+        (True, LAST, FIRST, 2, [102, 101]),
+        (True, ("2026-08-01T11:00:00Z", 101), FIRST, 1, [101]),
+        (False, ("2026-08-01T11:00:00Z", 101), ("2026-08-01T11:00:00Z", 101), 9, [101]),
+        (False, ("2026-08-01T11:00:00Z", 102), ("2026-08-01T11:59:59Z", 1), 9, []),
+    ],
+)
+def test_the_revisions_of_a_wiki_are_listed_in_the_order_of_time(
+    history: History,
+    newest_first: bool,
+    start: tuple[str, int],
+    end: tuple[str, int],
+    limit: int,
+    expected: list[int],
+) -> None:
+    """Both bounds are included, a rev_id counts within its second, and other wikis have none."""
+    bounds = {"newest_first": newest_first, "start": start, "end": end}
+
+    found = history.wiki_revisions("dewiki", **bounds, limit=limit + 1)  # type: ignore[arg-type]
+    ids = [revision.rev_id for revision in found if revision.page_id == 10][:limit]
+
+    assert ids == expected
+    assert list(history.wiki_revisions("enwiki", **bounds, limit=9)) == []  # type: ignore[arg-type]
+
+
 def test_a_user_is_found_by_name(history: History) -> None:
     """Those with an account are found, addresses and strangers are not."""
     user = history.user("dewiki", "Ada")

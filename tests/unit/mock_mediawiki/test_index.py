@@ -56,7 +56,7 @@ def test_a_failed_build_leaves_nothing_behind(export: Path, tmp_path: Path, wiki
         ("<id>11</id>", "<id>10</id>", "is there twice"),
     ],
 )
-def test_an_export_that_makes_no_sense_is_refused(  # noqa: PLR0917 - fixtures and cases
+def test_an_export_that_makes_no_sense_is_refused(
     export: Path, tmp_path: Path, wikis: WikiTable, old: str, new: str, problem: str
 ) -> None:
     """An unknown wiki and an id that is there twice are errors with their place."""

@@ -1,17 +1,15 @@
 """The one patch of KServe, and the private names that it stands on: an upgrade that moves them fails here."""
 
 import inspect
-from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def kserve_without_arguments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def kserve_without_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """KServe parses sys.argv when it is imported."""
     monkeypatch.setattr("sys.argv", ["pytest"])
-    yield
 
 
 def test_the_version_is_the_one_that_was_read() -> None:

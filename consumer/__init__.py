@@ -1,0 +1,26 @@
+"""The prediction stream, read as ``docs/STREAM.md`` says: canaries and duplicates dropped, one row for each page.
+
+`read_eventstreams` brings deliveries over HTTP, any other iterator of `Delivery` does as well; a `Consumer`
+takes them in and survives restarts.
+"""
+
+from consumer.checkpoint import CheckpointError
+from consumer.consumer import Consumer
+from consumer.delivery import Delivery
+from consumer.eventstreams import StreamRefusedError, read_eventstreams, rewound
+from consumer.prediction import NaturalKey, Prediction, version_order
+from consumer.reader import Drop, PredictionReader
+
+__all__ = [
+    "CheckpointError",
+    "Consumer",
+    "Delivery",
+    "Drop",
+    "NaturalKey",
+    "Prediction",
+    "PredictionReader",
+    "StreamRefusedError",
+    "read_eventstreams",
+    "rewound",
+    "version_order",
+]

@@ -1,0 +1,67 @@
+"""``/w/api.php``: the Action API over HTTP, with the faults that are in force."""
+
+from typing import Final
+
+from aiohttp import web
+
+from event_platform.wikis import Wiki
+from mock_mediawiki.answers import error_answer, json_answer
+from mock_mediawiki.api import ActionApi
+from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.hosts import Hosts, asked_host
+from mock_mediawiki.misbehaviour import misbehave
+from mock_mediawiki.parameters import ApiError, Parameters
+from mock_mediawiki.request_log import LoggedRequest, RequestLog
+
+_NO_WIKI: Final = (
+    "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>No wiki found</title>"
+    "<h1>No wiki found</h1><p>There is no wiki at this address.</p></html>"
+)
+
+
+class ApiRoute:
+    """The handler of ``/w/api.php``."""
+
+    def __init__(self, api: ActionApi, hosts: Hosts, board: FaultBoard, log: RequestLog) -> None:
+        self._api = api
+        self._hosts = hosts
+        self._board = board
+        self._log = log
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer a GET, or a POST with a form."""
+        values = {name: value for name, value in request.query.items() if isinstance(value, str)}
+        if request.method == "POST":
+            form = await request.post()
+            values |= {name: value for name, value in form.items() if isinstance(value, str)}
+        logged = LoggedRequest(asked_host(request), request.method, values)
+        with self._log.request(request.transport, request.headers.get("User-Agent", ""), logged):
+            response = await self._answer(request, logged)
+        if response is None:
+            return web.Response()  # aiohttp wants one; the connection is gone
+        logged.status = response.status
+        return response
+
+    async def _answer(self, request: web.Request, logged: LoggedRequest) -> web.StreamResponse | None:
+        wiki = self._hosts.wiki(logged.host)
+        fault = self._board.strike(None if wiki is None else wiki.wiki_id)
+        if fault is None:
+            return self._right_answer(wiki, logged)
+        logged.fault = fault.kind
+        domain = logged.host if wiki is None else wiki.domain
+        return await misbehave(fault, request, self._board, domain, lambda: self._right_answer(wiki, logged))
+
+    def _right_answer(self, wiki: Wiki | None, logged: LoggedRequest) -> web.Response:
+        if wiki is None:
+            return web.Response(status=404, text=_NO_WIKI, content_type="text/html")
+        parameters = Parameters(logged.params)
+        try:
+            view = self._board.view(self._api.history, wiki.wiki_id, _rev_ids(parameters))
+            return json_answer(self._api.answer(wiki, parameters, view))
+        except ApiError as exc:
+            logged.error = exc.code
+            return error_answer(exc, wiki.domain)
+
+
+def _rev_ids(parameters: Parameters) -> list[int]:
+    return parameters.integers("revids") if parameters.given("revids") else []

@@ -1,0 +1,130 @@
+"""``generator=categorymembers|allpages``: pages that a query finds instead of being told.
+
+https://www.mediawiki.org/wiki/API:Categorymembers and API:Allpages; as of a generator, their parameters begin
+with ``g``.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from event_platform.wikis import Wiki
+from mock_mediawiki.catalogue import Catalogue, Member, category_title
+from mock_mediawiki.continuation import bad_continue
+from mock_mediawiki.history import Page
+from mock_mediawiki.namespaces import CATEGORY, category_prefixes
+from mock_mediawiki.parameters import ApiError, Parameters, whole_number
+
+_FILE: Final = 6
+_TYPES: Final = ("page", "subcat", "file")
+
+
+class Generated(NamedTuple):
+    """The pages of one batch, and the parameter with which the next one begins, if there is one."""
+
+    pages: Sequence[Page]
+    rest: tuple[str, str] | None
+
+
+def generated_pages(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) -> Generated | None:
+    """Return the pages that a request's generator finds, or None if it has none.
+
+    :raises ApiError: if the generator or one of its parameters cannot be used.
+    """
+    if not parameters.given("generator"):
+        return None
+    match parameters.choice("generator", ("allpages", "categorymembers")):
+        case "allpages":
+            return _all_pages(catalogue, wiki, parameters)
+        case _:
+            return _category_members(catalogue, wiki, parameters)
+
+
+def _all_pages(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) -> Generated:
+    if parameters.is_set("redirects"):
+        raise ApiError(
+            "params",
+            'Use "gapfilterredir=nonredirects" option instead of "redirects" when using allpages as a generator.',
+        )
+    limit = parameters.limit("allpages", "gaplimit")
+    namespace = parameters.integer("gapnamespace") or 0
+    redirects = parameters.choice("gapfilterredir", ("all", "nonredirects", "redirects"), "all")
+    is_descending = parameters.choice("gapdir", ("ascending", "descending"), "ascending") == "descending"
+    first = _key(parameters.text("gapcontinue") or parameters.text("gapfrom"))
+    last = _key(parameters.text("gapto"))
+    prefix = _key(parameters.text("gapprefix"))
+    found = [
+        entry
+        for entry in catalogue.pages(wiki.wiki_id)
+        if entry.page.namespace_id == namespace
+        and entry.key.startswith(prefix)
+        and (redirects == "all" or entry.is_redirect == (redirects == "redirects"))
+    ]
+    if is_descending:
+        found = [
+            entry for entry in reversed(found) if last <= entry.key and (not first or entry.key <= first)
+        ]
+    else:
+        found = [entry for entry in found if first <= entry.key and (not last or entry.key <= last)]
+    rest = ("gapcontinue", found[limit].key) if len(found) > limit else None
+    return Generated([entry.page for entry in found[:limit]], rest)
+
+
+def _category_members(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) -> Generated:
+    limit = parameters.limit("categorymembers", "gcmlimit")
+    category = _category(wiki, parameters)
+    types = parameters.known_values("categorymembers", "gcmtype", _TYPES, "|".join(_TYPES))
+    namespaces = parameters.namespaces("categorymembers", "gcmnamespace")
+    parameters.choice("gcmsort", ("sortkey",), "sortkey")
+    ascending, descending = ("asc", "ascending", "newer"), ("desc", "descending", "older")
+    is_descending = parameters.choice("gcmdir", (*ascending, *descending), "ascending") in descending
+    found = _by_type(catalogue.members(wiki, category), types, is_descending=is_descending)
+    if (value := parameters.text("gcmcontinue")) is not None:
+        found = _from(found, value)
+    rest = ("gcmcontinue", _mark(found[limit])) if len(found) > limit else None
+    # On a large wiki namespaces are filtered after the limit, so a batch may hold few pages, or none.
+    pages = [page for _, _, page in found[:limit] if namespaces is None or page.namespace_id in namespaces]
+    return Generated(pages, rest)
+
+
+def _category(wiki: Wiki, parameters: Parameters) -> str:
+    """Return the title of the category asked for, without its prefix."""
+    title = parameters.text("gcmtitle")
+    if title is None:
+        raise ApiError("missingparam", 'One of the parameters "gcmtitle" and "gcmpageid" is required.')
+    prefix, separator, name = title.replace("_", " ").partition(":")
+    known = {prefix.casefold() for prefix in category_prefixes(wiki)}
+    if not separator or prefix.strip().casefold() not in known or not (category := category_title(name)):
+        raise ApiError("invalidcategory", "The category name you entered is not valid.")
+    return category
+
+
+def _by_type(members: Iterable[Member], types: Iterable[str], *, is_descending: bool) -> list[Member]:
+    ordered = sorted(members, reverse=is_descending)
+    return [member for kind in _TYPES if kind in types for member in ordered if _type(member.page) == kind]
+
+
+def _from(members: list[Member], mark: str) -> list[Member]:
+    """Return the members from the one with a mark on; it may have gone since."""
+    kind, _, rest = mark.partition("|")
+    sort_key, _, page_id = rest.partition("|")
+    try:
+        wanted: tuple[Any, ...] = _TYPES.index(kind), bytes.fromhex(sort_key), whole_number(page_id)
+    except ValueError:
+        raise bad_continue() from None
+    for number, member in enumerate(members):
+        if (_TYPES.index(_type(member.page)), member.sort_key, member.page_id) == wanted:
+            return members[number:]
+    raise bad_continue()
+
+
+def _mark(member: Member) -> str:
+    return f"{_type(member.page)}|{member.sort_key.hex()}|{member.page_id}"
+
+
+def _type(page: Page) -> str:
+    return {CATEGORY: "subcat", _FILE: "file"}.get(page.namespace_id, "page")
+
+
+def _key(title: str | None) -> str:
+    spaced = category_title(title or "")
+    return spaced.replace(" ", "_")

@@ -1,0 +1,84 @@
+"""A history as one request sees it: without some revisions, and with parts of others hidden."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+
+from mock_mediawiki.history import EarlierText, History, Page, Part, Revision, User
+
+HiddenParts = Callable[[str, int], frozenset[Part]]
+"""Returns what is hidden of a revision, given its wiki_id and rev_id, beyond what its history hides."""
+
+
+class VeiledHistory:
+    """A :class:`~mock_mediawiki.history.History` in which revisions are ``invisible`` by id, or partly hidden.
+
+    What is invisible is not found by its id, as on a replica that has the page's newest revision not yet;
+    lists show it.
+    """
+
+    def __init__(self, history: History, invisible: Collection[int], hidden: HiddenParts) -> None:
+        self._history = history
+        self._invisible = invisible
+        self._hidden = hidden
+
+    @property
+    def default_wiki_id(self) -> str:
+        """The wiki that answers where nobody names one."""
+        return self._history.default_wiki_id
+
+    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+        """Return a revision as it is seen, or None."""
+        if rev_id in self._invisible:
+            return None
+        revision = self._history.revision(wiki_id, rev_id)
+        return None if revision is None else self._veiled(revision)
+
+    def text(self, revision: Revision) -> str | None:
+        """Return a revision's text, hidden or not, or None where the source lacks it."""
+        return self._history.text(revision)
+
+    def page(self, wiki_id: str, page_id: int) -> Page | None:
+        """Return a page, or None."""
+        return self._history.page(wiki_id, page_id)
+
+    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+        """Return the page that has this title now, or None."""
+        return self._history.page_titled(wiki_id, title)
+
+    def pages(self, wiki_id: str) -> Iterator[Page]:
+        """Yield every page of a wiki."""
+        return self._history.pages(wiki_id)
+
+    def user(self, wiki_id: str, name: str) -> User | None:
+        """Return somebody with an account, or None."""
+        return self._history.user(wiki_id, name)
+
+    def page_revisions(
+        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, as they are seen."""
+        found = self._history.page_revisions(
+            page, newest_first=newest_first, start=start, end=end, limit=limit
+        )
+        return [self._veiled(revision) for revision in found]
+
+    def wiki_revisions(
+        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
+    ) -> Sequence[Revision]:
+        """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, as they are seen."""
+        found = self._history.wiki_revisions(
+            wiki_id, newest_first=newest_first, start=start, end=end, limit=limit
+        )
+        return [self._veiled(revision) for revision in found]
+
+    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+        """Return up to ``count`` earlier revisions of the same page, newest first, as the history tells them."""
+        return self._history.preceding(revision, count)
+
+    def changes(self) -> Iterator[Revision]:
+        """Yield every revision that was news when it was made, as the history tells it."""
+        return self._history.changes()
+
+    def _veiled(self, revision: Revision) -> Revision:
+        hidden = self._hidden(revision.wiki_id, revision.rev_id)
+        return replace(revision, hidden=revision.hidden | hidden) if hidden else revision

@@ -1,0 +1,106 @@
+"""Which faults strike, with a clock that stands still until it is moved."""
+
+from typing import Any
+
+import pytest
+
+from event_platform.wikis import WikiTable
+from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.faults import read_faults
+from mock_mediawiki.history import History, Part
+from mock_mediawiki.samples import SampleHistory
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a clock."""
+    return Clock()
+
+
+@pytest.fixture
+def board(clock: Clock) -> FaultBoard:
+    """Return a board without faults."""
+    return FaultBoard(clock)
+
+
+@pytest.fixture
+def history(sample: str, wikis: WikiTable) -> History:
+    """Return the history of the sample: revisions 100, 101 and 102 of dewiki."""
+    return SampleHistory.read([("de.yaml", sample)], wikis)
+
+
+def test_seconds_of_invisibility_begin_with_the_first_request(
+    board: FaultBoard, clock: Clock, history: History, wikis: WikiTable
+) -> None:
+    """Each revision has its own beginning, and the end is exact."""
+    board.replace(read_faults({"kind": "invisible", "seconds": 3}, wikis))
+    moments: list[tuple[float, int, bool]] = []
+    for moment, rev_id in ((0.0, 100), (2.9, 100), (2.9, 101), (3.0, 100), (5.8, 101), (5.9, 101)):
+        clock.now = 100.0 + moment
+        view = board.view(history, "dewiki", [rev_id])
+        moments.append((moment, rev_id, view.revision("dewiki", rev_id) is not None))
+
+    assert [is_there for _, _, is_there in moments] == [False, False, False, True, False, True]
+
+
+def test_a_request_counts_once_however_often_it_names_a_revision(
+    board: FaultBoard, history: History, wikis: WikiTable
+) -> None:
+    """A revision that stands twice in revids has been asked for once."""
+    board.replace(read_faults({"kind": "hide", "parts": ["text"], "after": 1}, wikis))
+
+    first = board.view(history, "dewiki", [100, 100]).revision("dewiki", 100)
+    second = board.view(history, "dewiki", [100]).revision("dewiki", 100)
+
+    assert first is not None
+    assert second is not None
+    assert (first.hidden, second.hidden) == (frozenset(), {Part.TEXT})
+
+
+def test_lists_see_what_is_hidden_and_all_revisions(
+    board: FaultBoard, history: History, wikis: WikiTable
+) -> None:
+    """What is invisible by id is in its page's history, and what is hidden is hidden everywhere."""
+    faults: list[Any] = [
+        {"kind": "invisible", "requests": 9, "rev_id": 101},
+        {"kind": "hide", "parts": ["user", "comment"], "after": 0, "rev_id": 102},
+    ]
+    board.replace(read_faults(faults, wikis))
+    view = board.view(history, "dewiki", [100, 101, 102])
+    page = view.page("dewiki", 10)
+    assert page is not None
+    bounds = {"newest_first": False, "start": ("", 0), "end": ("~", 0), "limit": 9}
+
+    by_page = view.page_revisions(page, **bounds)  # type: ignore[arg-type]  # of several types by name
+    by_wiki = view.wiki_revisions("dewiki", **bounds)  # type: ignore[arg-type]
+
+    assert view.revision("dewiki", 101) is None
+    assert [revision.rev_id for revision in by_page] == [100, 101, 102]
+    assert [revision.hidden for revision in by_wiki] == [set(), set(), {Part.USER, Part.COMMENT}]
+    assert list(view.pages("dewiki")) == [page]
+    assert view.default_wiki_id == history.default_wiki_id
+    assert view.text(by_page[0]) == "Ein Apfelbaum."
+    assert view.page_titled("dewiki", page.title) == page
+    assert view.user("dewiki", "Ada") == history.user("dewiki", "Ada")
+    assert list(view.changes()) == list(history.changes())
+    assert view.preceding(by_page[2], 5) == history.preceding(by_page[2], 5)
+
+
+def test_what_does_not_exist_is_not_remembered(board: FaultBoard, history: History, wikis: WikiTable) -> None:
+    """Asking for revisions that no wiki has uses up neither next nor memory."""
+    board.replace(read_faults({"kind": "invisible", "requests": 1, "next": 1}, wikis))
+
+    board.view(history, "dewiki", range(5000, 6000))
+
+    assert board.as_json() == [{"kind": "invisible", "requests": 1, "next": 1, "fired": 0}]
+    assert board.view(history, "dewiki", [100]).revision("dewiki", 100) is None
