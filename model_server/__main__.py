@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 from event_platform.wikis import WikiTable, WikiTableError
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
-from model_server.settings import Settings, SettingsError, read_settings
+from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings
 from model_server.startup import check_ports, check_stream, check_tls, find_model
 from revert_risk.artifact import ArtifactError
 from revert_risk.prediction import Classifier
@@ -61,6 +61,10 @@ def serve(settings: Settings) -> None:
     classifier = _load_classifier(settings, model_source.path)
     if classifier.name != settings.model_name:
         raise SettingsError(f"MODEL_NAME: the model in {model_source.path} is {classifier.name}")
+    if settings.wiki_url is None and settings.user_agent == DEFAULT_USER_AGENT:
+        logger.warning(
+            "USER_AGENT is the default: name yourself and a contact before asking Wikimedia's wikis"
+        )
     if not settings.emits:
         logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")
 
@@ -89,6 +93,7 @@ def serve(settings: Settings) -> None:
         registered_models=SealedRepository(deployment.lifecycle),
         enable_grpc=settings.enable_grpc,
         enable_latency_logging=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         grace_period=settings.shutdown_grace_seconds,
     ).start([model])
 

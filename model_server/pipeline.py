@@ -5,6 +5,7 @@ Receiving and resolving have happened (`requests.py`); KServe's hooks call these
 
 import asyncio
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from event_platform import eventgate, page_change
@@ -38,6 +39,9 @@ logger = logging.getLogger(__name__)
 LAG_RETRY_SECONDS = 1.0
 """How long to wait, once, for a revision that is on its way to the replicas."""
 
+KEPT_SCORES = 10_000
+"""Scores that wait for EventGate to come back."""
+
 AnyRequest = EventRequest | DirectRequest | RevisionDataRequest
 
 
@@ -66,6 +70,7 @@ class Pipeline:
     ) -> None:
         self._service = service
         self._admission = admission
+        self._kept: OrderedDict[tuple[str, int], Prediction] = OrderedDict()
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
@@ -93,7 +98,10 @@ class Pipeline:
         return self._weigh(request, fetched, deadline)
 
     async def score(self, job: FetchedJob) -> ScoredJob:
-        """Score the revision in the worker thread."""
+        """Score the revision in the worker thread, unless an earlier try has: then only EventGate failed."""
+        kept = self._kept.pop((job.request.wiki.wiki_id, job.request.rev_id), None)
+        if kept is not None:
+            return ScoredJob(job, kept)
         try:
             with timed("score"):
                 async with asyncio.timeout_at(job.deadline):
@@ -207,9 +215,11 @@ class Pipeline:
             raise EventRejectedError(f"EventGate refused the prediction event: {exc.reason}") from exc
         except eventgate.EventGateUnavailableError as exc:
             outcome = "maybe_accepted" if exc.maybe_produced else "unavailable"
+            self._keep(request, prediction)
             raise EventGateUnavailableError(f"EventGate did not accept the prediction: {exc.reason}") from exc
         except TimeoutError as exc:
             outcome = "maybe_accepted"
+            self._keep(request, prediction)
             raise EventGateUnavailableError(
                 "EventGate did not accept the prediction before the deadline"
             ) from exc
@@ -217,6 +227,12 @@ class Pipeline:
             self._service.metrics.eventgate_seconds.labels(outcome).observe(
                 asyncio.get_running_loop().time() - started
             )
+
+    def _keep(self, request: EventRequest, prediction: Prediction) -> None:
+        """Keep a score for the dispatcher's next try (E2)."""
+        self._kept[request.wiki.wiki_id, request.rev_id] = prediction
+        while len(self._kept) > KEPT_SCORES:
+            self._kept.popitem(last=False)
 
 
 def _skip(request: ScoringRequest, reason: SkipReason) -> Skip:

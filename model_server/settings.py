@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65535)
     grpc_port: int = Field(8081, ge=0, le=65535)
     enable_grpc: bool = True
+    keep_alive_seconds: int = Field(75, gt=0, le=7200)
     shutdown_delay_seconds: float = Field(5.0, ge=0, le=3600, allow_inf_nan=False)
     shutdown_grace_seconds: int = Field(30, ge=0)
 

@@ -30,8 +30,8 @@ def demo(folder: Path) -> subprocess.Popen[str]:
 
 def test_off_a_terminal_it_ends_with_a_summary(folder: Path) -> None:
     """Exit 0 only if every event was produced, or skipped for a reason that the summary names."""
-    process = demo(folder)
-    output, _ = process.communicate(timeout=110)
+    with demo(folder) as process:
+        output, _ = process.communicate(timeout=110)
     assert process.returncode == 0, output
     assert "0 failed" in output
     for word in ("produced", "skipped:no_parent", "skipped:null_edit", "skipped:revision_hidden"):
@@ -41,15 +41,15 @@ def test_off_a_terminal_it_ends_with_a_summary(folder: Path) -> None:
 
 def test_a_signal_ends_its_programs_with_it(folder: Path) -> None:
     """No mock stays behind, no temporary folder."""
-    process = demo(folder)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "mock MediaWiki listens" in line:
-            break
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) >= 2
-    process.send_signal(signal.SIGTERM)
-    process.stdout.read()
-    assert process.wait(60) == 128 + signal.SIGTERM
+    with demo(folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "mock MediaWiki listens" in line:
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(60) == 128 + signal.SIGTERM
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
