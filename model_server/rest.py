@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 
 from model_server.deployment import Deployment
 from model_server.errors import (
+    BodyTooLargeError,
     InvalidJsonError,
     MethodNotAllowedError,
     ModelNotFoundError,
@@ -82,7 +83,22 @@ class RevertRiskApp:
         except ServiceError as error:
             await _fail(error, scope, send)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, _limited(receive, self._max_body_bytes), send)
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Stop reading a body that turns out to be too large; FastAPI answers what breaks off so with a 400."""
+    size = 0
+
+    async def limited_receive() -> MutableMapping[str, Any]:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise BodyTooLargeError(f"the body must be at most {limit} bytes")
+        return message
+
+    return limited_receive
 
 
 def _closing(send: Send) -> Send:

@@ -2,11 +2,12 @@
 
 # ruff: noqa: E501 - tables read best with a row on a line
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.fakes.clients import Client, StartServer
+from tests.fakes.clients import MODEL, Client, StartServer
 
 DEEP = b'{"event":' * 2000 + b"1" + b"}" * 2000
 EVENT: dict[str, Any] = {
@@ -88,6 +89,12 @@ async def test_all_violations_are_in_the_answer(client: Client, producer: str) -
     }
 
 
+async def in_pieces() -> AsyncIterator[bytes]:
+    """Give a body that does not say how long it is."""
+    for _ in range(11):
+        yield b" " * 100
+
+
 async def test_a_body_over_the_limit_is_refused(
     client: Client, start_server: StartServer, sample_wiki: str
 ) -> None:
@@ -96,4 +103,11 @@ async def test_a_body_over_the_limit_is_refused(
         reply = await client.predict(program.url, b"{" + b" " * 1000)
         assert (reply.status, reply.body["code"]) == (400, "body_too_large")
         assert "1000" in reply.body["error"]
+        for data in (b" " * 1001, in_pieces()):
+            async with client.session.post(f"{program.url}/v2/models/{MODEL}/infer", data=data) as answer:
+                assert answer.status == 400
+        async with client.session.post(
+            f"{program.url}/v1/models/{MODEL}:predict", data=in_pieces()
+        ) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (400, "body_too_large")
         assert (await client.predict(program.url, {"lang": "en", "rev_id": 456789})).status == 200
