@@ -19,14 +19,16 @@ from mock_mediawiki.page_changes import page_changes
 EDITS = Path(__file__).resolve().parents[3].parent / "shared/data/edits"
 EXPORT = EDITS / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 LABELLED = EDITS / "anarchism_enwiki_history.jsonl.gz"
-MEGABYTE = 1024  # ru_maxrss is in kilobytes
+MEGABYTE = 1024  # VmHWM is in kilobytes
 OPEN = """
-import resource, sys
+import sys
 from pathlib import Path
 from event_platform.wikis import WikiTable
 from mock_mediawiki.__main__ import open_history
 open_history(Path(sys.argv[1]), WikiTable.load())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss: that remembers what the parent was before the exec.
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 """
 
 
