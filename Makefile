@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := cli consumer dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas tests
+SOURCES := cli consumer dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas charts requirements tests
 T ?=
 
 .DEFAULT_GOAL := help
@@ -19,6 +19,11 @@ $(STAMP): pyproject.toml requirements/constraints.txt
 	$(BIN)/pip install --quiet --constraint requirements/constraints.txt torch==2.13.0
 	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[dev]'
 	touch $@
+
+.PHONY: constraints
+constraints: $(STAMP)  ## note the exact versions of everything that is installed
+	{ echo "# Exact versions of everything, by \`make constraints\`."; echo torch==2.13.0; \
+	  $(BIN)/pip freeze --exclude-editable | grep -vi '^torch=='; } > requirements/constraints.txt
 
 .PHONY: dev
 dev: $(STAMP)  ## create .venv from the constraints file and install the git hooks
@@ -52,5 +57,23 @@ fmt: $(STAMP)  ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+$(BIN)/helm: charts/tools/get_helm.py | $(STAMP)
+	$(BIN)/python charts/tools/get_helm.py $(BIN)
+
+$(BIN)/promtool: | $(STAMP)
+	charts/tools/get_promtool.sh $(BIN)
+
+.PHONY: chart
+chart: $(BIN)/helm $(BIN)/promtool  ## render and check the chart, its alerts and the image files
+	$(BIN)/pytest tests/contract/chart tests/contract/images
+
+.PHONY: image
+image:  ## build the images with buildah (root; apt-get install buildah debootstrap)
+	.pipeline/build_images.sh
+
 .PHONY: ci
-ci: lint test  ## what continuous integration runs
+ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs
+
+.PHONY: readme
+readme: $(STAMP)  ## write the outputs in the README anew
+	UPDATE_README=1 $(BIN)/pytest tests/contract/docs/test_readme.py

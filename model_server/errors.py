@@ -223,6 +223,14 @@ UNSCORABLE_BECAUSE: Mapping[SkipReason, str] = {
 """One sentence for each reason, for the body of a direct call's 422."""
 
 
+def every_code() -> frozenset[str]:
+    """Return the code of every failure there can be: a closed set, for metrics and docs."""
+    kinds: list[type[ServiceError]] = [ServiceError]
+    for kind in kinds:  # grows while it is walked
+        kinds += kind.__subclasses__()
+    return frozenset({kind.code for kind in kinds} | set(SkipReason))
+
+
 @dataclass(frozen=True, slots=True)
 class FailureAnswer:
     """A failure, ready for HTTP."""

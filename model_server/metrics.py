@@ -2,6 +2,10 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from event_platform.page_change import SkipReason
+from model_server.errors import every_code
+
+GOOD_OUTCOMES = ("produced", "scored_only", "direct", "batch", "client_gone")
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 
@@ -15,6 +19,9 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        # A series that is born with its first failure shows no increase: so all of them are there from the start.
+        for outcome in (*GOOD_OUTCOMES, *(f"skipped:{reason}" for reason in SkipReason), *every_code()):
+            self.requests.labels(outcome)
         self.unknown_fields = Counter(
             "revertrisk_unknown_event_fields_total",
             "Fields of events that the reading contract does not name.",

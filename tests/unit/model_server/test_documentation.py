@@ -5,8 +5,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from event_platform.page_change import SkipReason
-from model_server import errors
+from model_server.errors import every_code
 from model_server.metrics import Metrics
 from model_server.settings import Settings
 
@@ -41,21 +40,9 @@ def test_every_metric_is_documented() -> None:
     assert documented == families
 
 
-def error_codes() -> set[str]:
-    """Return the code of every failure that a server can answer with."""
-    found = {reason.value for reason in SkipReason} - {"unknown_wiki"}
-    pending = [errors.ServiceError]
-    while pending:
-        kind = pending.pop()
-        pending += kind.__subclasses__()
-        if kind not in (errors.UnscorableError, errors.UnavailableError, errors.ViolatedContractError):
-            found.add(kind.code)
-    return found | {"unknown_wiki"}
-
-
 def test_every_error_code_is_documented() -> None:
     """Callers branch on codes, so each has its row."""
     rows = [
         line.split("|")[1] for line in (DOCS / "errors.md").read_text().splitlines() if line.startswith("| `")
     ]
-    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == error_codes()
+    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == every_code()

@@ -1,0 +1,87 @@
+# The images of the project, for anyone; .pipeline/ has the same stages as Blubber files.
+#
+#   docker build --target server .        the model server (also what a bare `docker build .` makes)
+#   docker build --target dispatcher .    page_change events in, HTTP requests out
+#   docker build --target mocks .         a mock EventGate and a mock MediaWiki
+#   docker build --target test .          runs the unit and contract tests
+#
+# A GPU build gives torch's index of the driver at hand, for instance
+#   --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/cu128
+# and, where torch's wheels bring no runtime libraries, a PYTHON_IMAGE that has them.
+ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
+
+# Everything that runs is installed below /opt/revertrisk, which the last stages copy and nothing else.
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /build
+RUN python3 -m venv /opt/revertrisk
+COPY requirements/locked-build.txt requirements/
+RUN python3 -m venv /opt/builder \
+    && /opt/builder/bin/pip install --require-hashes --no-deps --requirement requirements/locked-build.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY cli cli
+COPY dispatcher dispatcher
+COPY event_platform event_platform
+COPY mock_eventgate mock_eventgate
+COPY mock_mediawiki mock_mediawiki
+COPY model_server model_server
+COPY revert_risk revert_risk
+COPY schemas schemas
+RUN /opt/builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+FROM build AS build-server
+ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+COPY requirements/constraints.txt requirements/locked-server.txt requirements/
+# torch by its version only: its hash depends on the index. Alone and first, so that changes of ours do not
+# download it again.
+RUN /opt/revertrisk/bin/pip install --no-deps --index-url "${TORCH_INDEX_URL}" \
+        "$(grep '^torch==' requirements/constraints.txt)" \
+    && /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-server.txt \
+    && /opt/revertrisk/bin/pip install --no-deps dist/*.whl \
+    && rm -rf /opt/revertrisk/lib/python3.11/site-packages/torch/include \
+              /opt/revertrisk/lib/python3.11/site-packages/torch/test
+
+FROM build AS build-dispatcher
+COPY requirements/locked-dispatcher.txt requirements/
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-dispatcher.txt \
+    && /opt/revertrisk/bin/pip install --no-deps dist/*.whl
+
+FROM build AS build-mocks
+COPY requirements/locked-mocks.txt requirements/
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-mocks.txt \
+    && /opt/revertrisk/bin/pip install --no-deps dist/*.whl
+
+# What the images share: an ordinary user, nothing to write to, and a stop by SIGTERM.
+FROM ${PYTHON_IMAGE} AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="revertrisk-events" \
+      org.opencontainers.image.description="Scores wiki edits for revert risk and publishes each prediction" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV PATH=/opt/revertrisk/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+WORKDIR /srv/revertrisk
+USER 65532:65532
+ENTRYPOINT ["revertrisk"]
+
+FROM build-server AS test
+COPY requirements requirements
+RUN /opt/revertrisk/bin/pip install --constraint requirements/constraints.txt '.[dev]'
+COPY . .
+CMD ["/opt/revertrisk/bin/pytest", "tests/unit", "tests/contract"]
+
+FROM runtime AS dispatcher
+COPY --from=build-dispatcher /opt/revertrisk /opt/revertrisk
+COPY dispatcher/rules rules
+CMD ["dispatch", "--help"]
+
+FROM runtime AS mocks
+COPY --from=build-mocks /opt/revertrisk /opt/revertrisk
+EXPOSE 8192 8193
+CMD ["mock-eventgate", "--host", "0.0.0.0"]
+
+FROM runtime AS server
+COPY --from=build-server /opt/revertrisk /opt/revertrisk
+EXPOSE 8080 8081
+CMD ["serve"]

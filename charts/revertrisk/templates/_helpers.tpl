@@ -1,0 +1,168 @@
+{{/* Labels of everything: (dict "root" $ "name" NAME "role" ROLE) */}}
+{{- define "revertrisk.labels" -}}
+{{ include "revertrisk.selector" . }}
+app.kubernetes.io/component: {{ .role }}
+app.kubernetes.io/part-of: revertrisk
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{/* What selects the pods of one workload: (dict "root" $ "name" NAME) */}}
+{{- define "revertrisk.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{/* The labels that KServe, which has its own, is to put on the pods as well. */}}
+{{- define "revertrisk.podLabels" -}}
+{{ include "revertrisk.selector" . }}
+app.kubernetes.io/component: {{ .role }}
+app.kubernetes.io/part-of: revertrisk
+{{- end }}
+
+{{/* plain, RawDeployment or Serverless */}}
+{{- define "revertrisk.mode" -}}
+{{ ternary .Values.kserve.deployment_mode "plain" .Values.kserve.enabled }}
+{{- end }}
+
+{{- define "revertrisk.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "revertrisk.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* What a service has of its own over what all share: (dict "root" $ "service" SERVICE); as YAML */}}
+{{- define "revertrisk.predictor" -}}
+{{ mergeOverwrite (deepCopy .root.Values.inference.predictor) (.service.predictor | default dict) | toYaml }}
+{{- end }}
+
+{{/*
+Seconds that a pod may take to stop: everything that the server may spend, and a margin. Knative has no such
+field: there a revision's timeout is also its pods' grace period.
+*/}}
+{{- define "revertrisk.gracePeriod" -}}
+{{- $shutdown := .Values.inference.shutdown }}
+{{- if lt (int $shutdown.grace_seconds) (int .Values.inference.request_deadline_seconds) }}
+{{- fail "inference.shutdown.grace_seconds: expected at least inference.request_deadline_seconds, or a stopping pod cuts requests off" }}
+{{- end }}
+{{- add $shutdown.pre_stop_seconds $shutdown.delay_seconds $shutdown.grace_seconds 5 }}
+{{- end }}
+
+{{/* The environment of a server, by name; as YAML: (dict "root" $ "name" NAME "service" SERVICE) */}}
+{{- define "revertrisk.environment" -}}
+{{- $predictor := include "revertrisk.predictor" . | fromYaml }}
+{{- $inference := .root.Values.inference }}
+{{- $variables := dict
+  "ENABLE_GRPC" (dict "name" "ENABLE_GRPC" "value" "false")
+  "LOG_FORMAT" (dict "name" "LOG_FORMAT" "value" "ecs")
+}}
+{{- range concat ($predictor.base_env | default list) ($predictor.custom_env | default list) }}
+{{- $_ := set $variables .name . }}
+{{- end }}
+{{- range $name, $value := dict
+  "HTTP_PORT" 8080
+  "REQUEST_DEADLINE" $inference.request_deadline_seconds
+  "SHUTDOWN_DELAY_SECONDS" $inference.shutdown.delay_seconds
+  "SHUTDOWN_GRACE_SECONDS" $inference.shutdown.grace_seconds
+}}
+{{- $_ := set $variables $name (dict "name" $name "value" (toString $value)) }}
+{{- end }}
+{{- if not (hasKey $variables "MODEL_NAME") }}
+{{- fail (printf "inference_services.%s.predictor.custom_env: expected MODEL_NAME, the model that it serves" .name) }}
+{{- end }}
+{{- range list "EVENTGATE_URL" "EVENTGATE_STREAM" }}
+{{- if and (eq $.service.role "producer") (not (hasKey $variables .)) }}
+{{- fail (printf "inference_services.%s.predictor.custom_env: expected %s, which a producer needs" $.name .) }}
+{{- end }}
+{{- end }}
+{{ toYaml $variables }}
+{{- end }}
+
+{{/* The server's container: (dict "root" $ "name" NAME "service" SERVICE) */}}
+{{- define "revertrisk.serverContainer" -}}
+{{- $mode := include "revertrisk.mode" .root }}
+{{- $predictor := include "revertrisk.predictor" . | fromYaml }}
+{{- $variables := include "revertrisk.environment" . | fromYaml }}
+- name: {{ ternary "server" "kserve-container" (eq $mode "plain") }}
+  image: {{ printf "%s/%s:%s" .root.Values.docker.registry $predictor.image $predictor.image_version }}
+  imagePullPolicy: {{ .root.Values.docker.imagePullPolicy }}
+  ports:
+    - name: {{ ternary "http" "http1" (eq $mode "plain") }}
+      containerPort: 8080
+      protocol: TCP
+  env:
+    {{- range $variables }}
+    - {{ toYaml . | nindent 6 | trim }}
+    {{- end }}
+  resources:
+    {{- toYaml $predictor.container.resources | nindent 4 }}
+  # 503 from SIGTERM on, while predictions are still served; twice in a row falls within the delay.
+  readinessProbe:
+    httpGet: {path: /v2/health/ready, port: 8080}
+    periodSeconds: 2
+    timeoutSeconds: 2
+    failureThreshold: 2
+  livenessProbe:
+    httpGet: {path: /v2/health/live, port: 8080}
+    initialDelaySeconds: {{ ternary 30 0 (eq $mode "Serverless") }}
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 3
+  {{- if ne $mode "Serverless" }}
+  startupProbe:
+    httpGet: {path: /v2/health/live, port: 8080}
+    periodSeconds: 2
+    timeoutSeconds: 2
+    failureThreshold: 60
+  # Knative refuses a lifecycle; it drains connections by a hook of its own.
+  lifecycle:
+    preStop:
+      exec:
+        command: [sleep, {{ .root.Values.inference.shutdown.pre_stop_seconds | quote }}]
+  {{- end }}
+  securityContext:
+    {{- include "revertrisk.containerSecurity" . | nindent 4 }}
+  volumeMounts:
+    - name: tmp
+      mountPath: /tmp
+    {{- if and (eq $mode "plain") (hasKey $variables "STORAGE_URI") }}
+    - name: model
+      mountPath: /mnt/models
+      readOnly: true
+    {{- end }}
+{{- end }}
+
+{{/* Pods prefer different nodes: (dict "root" $ "name" NAME) */}}
+{{- define "revertrisk.spread" -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "revertrisk.selector" . | nindent 6 }}
+{{- end }}
+
+{{/* An egress rule to a mock: (dict "name" NAME "port" PORT) */}}
+{{- define "revertrisk.toMock" -}}
+- to:
+    - podSelector:
+        matchLabels: {app.kubernetes.io/name: {{ .name }}, app.kubernetes.io/part-of: revertrisk}
+  ports:
+    - {port: {{ .port }}, protocol: TCP}
+{{- end }}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Put promtool into a folder, from Debian's prometheus package, without installing the package or its service.
+#
+#   charts/tools/get_promtool.sh FOLDER
+set -euo pipefail
+folder=$(realpath "${1:?usage: get_promtool.sh FOLDER}")
+
+if binary=$(command -v promtool); then
+    ln -sf "$binary" "$folder/promtool"
+    exit 0
+fi
+command -v apt-get >/dev/null || {
+    echo "get_promtool: no apt-get here; install Prometheus and put promtool on the path" >&2
+    exit 1
+}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+# apt's own sandbox user cannot write here; the list of packages may be missing on a new machine.
+download() { apt-get -qq -o APT::Sandbox::User=root download prometheus; }
+download 2>/dev/null || { apt-get -qq update && download; }
+dpkg-deb --extract prometheus_*.deb .
+install -m 755 usr/bin/promtool "$folder/promtool"

@@ -1,0 +1,76 @@
+"""The Dockerfile and the compose file name what exists, and ship no privileges."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from model_server.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+STAGE = re.compile(r"^FROM (\S+) AS (\S+)$", re.MULTILINE)
+SHIPPED = ("server", "dispatcher", "mocks")
+
+
+def dockerfile() -> str:
+    """Return the Dockerfile with its continued lines joined."""
+    return (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+def test_shipped_images_come_from_one_unprivileged_stage() -> None:
+    """Each shipped stage builds on `runtime`, which ends as an ordinary user, and none of them runs a command."""
+    parents = {name: parent for parent, name in STAGE.findall(dockerfile())}
+    bodies = dict(zip(parents, re.split(STAGE.pattern, dockerfile(), flags=re.MULTILINE)[3::3], strict=True))
+    assert "USER 65532:65532" in bodies["runtime"]
+    for name in SHIPPED:
+        assert parents[name] == "runtime"
+        assert "USER" not in bodies[name]
+        assert "RUN" not in bodies[name]
+
+
+def test_a_bare_build_makes_the_server() -> None:
+    """The last stage is the server's."""
+    assert STAGE.findall(dockerfile())[-1][1] == "server"
+
+
+def test_what_is_copied_exists_and_reaches_the_build() -> None:
+    """Each path that a COPY takes from the source tree is there, and .dockerignore lets it through."""
+    let_through = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    for line in re.findall(r"^COPY (?!--from)(.*)$", dockerfile(), re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+            assert source == "." or source.split("/")[0] in let_through
+
+
+def test_dependencies_are_locked() -> None:
+    """Outside the test stage pip installs from a hash-locked file, torch by its version, or our own wheel."""
+    shipping = dockerfile().split(" AS test\n")[0]
+    installs = re.findall(r"pip install ([^&\n]*)", shipping)
+    assert len(installs) == 8
+    for arguments in installs:
+        assert "--no-deps" in arguments
+        assert any(part in arguments for part in ("--require-hashes", "^torch==", "dist/*.whl")), arguments
+
+
+@pytest.mark.parametrize("label", ["title", "description", "licenses", "version", "revision"])
+def test_images_carry_oci_labels(label: str) -> None:
+    """An image says what it is, of which version and revision."""
+    assert f"org.opencontainers.image.{label}=" in dockerfile()
+
+
+def test_compose_names_what_exists() -> None:
+    """The compose file builds stages that exist, sets settings that exist, and listens on loopback only."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    stages = {name for _, name in STAGE.findall(dockerfile())}
+    settings = {name.upper() for name in Settings.model_fields}
+    for service in services.values():
+        assert service["build"]["target"] in stages
+        assert service.get("environment", {}).keys() <= settings
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+        assert service["read_only"] is True
+        assert set(service.get("depends_on", [])) <= services.keys()
