@@ -4,7 +4,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -47,20 +47,37 @@ def serve(
 
 
 @app.command()
-def mock_eventgate(
+def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8192,
     stream_config: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Streams as YAML or JSON; default: ours.")
     ] = None,
     max_body: Annotated[int, typer.Option(help="The largest request it reads, in bytes.")] = 100 * 1024,
+    event_ids: Annotated[
+        Literal["offset", "timestamp"], typer.Option(help="What a reader of /v2/stream resumes by.")
+    ] = "offset",
+    max_stream_seconds: Annotated[
+        float | None, typer.Option(help="End each /v2/stream response after so long.")
+    ] = None,
+    diff_base: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A mock MediaWiki whose diff pages the live page links to."),
+    ] = None,
 ) -> None:
-    """Run a mock EventGate that judges events as the real one does and keeps what it accepts."""
+    """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
     from mock_eventgate.__main__ import run
     from mock_eventgate.app import Options
 
     try:
-        run(host, port, Options(stream_config=stream_config, max_body=max_body))
+        options = Options(
+            stream_config=stream_config,
+            max_body=max_body,
+            event_ids=event_ids,
+            max_stream_seconds=max_stream_seconds,
+            diff_base=diff_base,
+        )
+        run(host, port, options)
     except (ValueError, OSError) as exc:
         _refuse(exc)
 

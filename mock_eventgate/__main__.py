@@ -46,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="SECONDS",
         help="end each /v2/stream response after so long; EventStreams does after 900",
     )
+    parser.add_argument(
+        "--diff-base",
+        metavar="URL",
+        help="a mock MediaWiki whose diff pages the live page links to, such as http://127.0.0.1:8193",
+    )
     arguments = parser.parse_args(argv)
     try:
         options = Options(
@@ -53,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             max_body=arguments.max_body,
             event_ids=arguments.event_ids,
             max_stream_seconds=arguments.max_stream_seconds,
+            diff_base=arguments.diff_base,
         )
         run(arguments.host, arguments.port, options)
     except (ValueError, OSError) as error:  # settings, address

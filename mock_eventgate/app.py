@@ -18,6 +18,7 @@ from mock_eventgate.eventstreams import EventStreams
 from mock_eventgate.faults import Faults
 from mock_eventgate.gate import Gate
 from mock_eventgate.intake import Intake
+from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
 from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, Service, gate_middleware
@@ -40,7 +41,11 @@ class Options:
     resuming, ``timestamp`` is what Wikimedia's EventStreams does. ``keep_alive`` is the time without events
     after which a comment is written there, ``max_stream_seconds`` the time after which a response ends.
 
-    :raises ValueError: if a size, a number or a time is not positive, or ``event_ids`` is neither.
+    ``diff_base`` is the address of a mock MediaWiki whose diff pages the live page links to; without it titles
+    link to the wiki that the event names.
+
+    :raises ValueError: if a size, a number or a time is not positive, ``event_ids`` is neither, or
+        ``diff_base`` is no address.
     """
 
     stream_config: Path | None = None
@@ -52,6 +57,7 @@ class Options:
     event_ids: EventIds = "offset"
     keep_alive: float = 15.0
     max_stream_seconds: float | None = None
+    diff_base: str | None = None
 
     def __post_init__(self) -> None:
         numbers = ("max_body", "max_message_bytes", "max_events", "max_stored_bytes", "keep_alive")
@@ -61,6 +67,8 @@ class Options:
                 raise ValueError(f"{name}: expected a positive number, not {value}")
         if self.event_ids not in get_args(EventIds):
             raise ValueError(f"event_ids: expected offset or timestamp, not {self.event_ids!r}")
+        if self.diff_base is not None:
+            check_diff_base(self.diff_base)
 
 
 def create_app(options: Options | None = None) -> web.Application:
@@ -94,6 +102,7 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
     faults, released = Faults(), Bell()
     intake = Intake(gate, faults, released, max_body=options.max_body)
     service, readback = Service(gate), Readback(gate)
+    page = LivePage(gate, diff_base=options.diff_base, index_for_programs=readback.index)
     fault_routes, canaries = FaultRoutes(gate, faults, released), CanaryRoutes(gate, schemas)
     eventstreams = EventStreams(
         gate,
@@ -126,7 +135,9 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         ("DELETE", f"{MOCK_PREFIX}/events", readback.reset),
         ("GET", f"{MOCK_PREFIX}/refused", readback.refused),
         ("GET", f"{MOCK_PREFIX}/stats", readback.stats),
-        ("GET", MOCK_PREFIX, readback.index),
+        ("GET", f"{MOCK_PREFIX}/live", page.live),
+        ("GET", f"{MOCK_PREFIX}/page/{{name}}", page.file),
+        ("GET", MOCK_PREFIX, page.index),
         ("GET", "", service.root),
     ):
         # Express takes every path with and without a slash at its end.

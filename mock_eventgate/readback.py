@@ -22,13 +22,15 @@ class Readback:
         self._gate = gate
 
     async def index(self, _request: web.Request) -> web.Response:
-        """List what can be read here."""
+        """List what can be read here, for programs; a browser gets the live page."""
         return _json(
             {
+                "/_mock/": "in a browser, the live page",
                 "/_mock/events": "accepted events, oldest first: ?stream= &wiki_id= &offset= &after= &limit=",
                 "/_mock/refused": "refused events with their reasons: ?stream= &wiki_id= &after= &limit=",
                 "/_mock/stats": "counts of requests, connections, user agents, answers, events and faults",
                 "DELETE /_mock/events": "forget all events and counts",
+                "/_mock/live": "what the live page polls: counts, and refused events ?after= in an ?epoch=",
                 "/_mock/faults": "faults in force; PUT an array of them, POST one more, DELETE them all",
                 "POST /_mock/canaries": "produce a canary event to each stream, or to ?streams=a,b",
                 "/v2/stream/<streams>": "accepted events as EventStreams serves them: ?since=, Last-Event-ID",
@@ -40,7 +42,9 @@ class Readback:
 
         To follow all topics, pass the last answer's ``next_after`` as ``after``.
         """
-        return _page(self._gate.store.produced, request, first_offset=_integer(request, "offset", 0, 0))
+        return _page(
+            self._gate.store.produced, request, first_offset=integer_parameter(request, "offset", 0, 0)
+        )
 
     async def refused(self, request: web.Request) -> web.Response:
         """Return refused events, each with the entry that the gate answered."""
@@ -62,8 +66,8 @@ class Readback:
 
 
 def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0) -> web.Response:
-    after = _integer(request, "after", 0, 0)
-    limit = _integer(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    after = integer_parameter(request, "after", 0, 0)
+    limit = integer_parameter(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     stream, wiki_id = request.query.get("stream"), request.query.get("wiki_id")
     found: list[dict[str, Any]] = []
     for item in log.after(after):
@@ -79,7 +83,11 @@ def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0)
     return _json({"events": found, "next_after": after, "dropped": log.dropped})
 
 
-def _integer(request: web.Request, name: str, default: int, least: int, most: int = _LARGEST) -> int:
+def integer_parameter(request: web.Request, name: str, default: int, least: int, most: int = _LARGEST) -> int:
+    """Return a whole number from the query.
+
+    :raises HTTPBadRequest: if it is something else, or out of range.
+    """
     text = request.query.get(name)
     if text is None:
         return default

@@ -1,0 +1,144 @@
+# ruff: noqa: INP001 - a folder of documents is no package
+"""Make the pictures in ``docs/screenshots``: ``python -m docs.screenshots``, from the project's folder.
+
+The real programs run on loopback, the sample edits go through both models, and a browser looks at the live
+page. Needed: ``apt-get install -y chromium chromium-driver fonts-noto-core fonts-noto-cjk``.
+"""
+
+import asyncio
+import copy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import urllib3
+
+from cli.programs import running
+from dispatcher.app import DispatchSettings, dispatch
+from event_platform.wikis import WikiTable
+from mock_mediawiki.page_changes import write_page_changes
+from mock_mediawiki.samples import SampleHistory
+from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chromium, prefer_colours
+from tests.integration.live_page.live_page import LivePage
+
+FOLDER: Final = Path(__file__).parent / "screenshots"
+MODELS: Final = {
+    "revertrisk-language-agnostic": "mediawiki.page_revert_risk_prediction_change.v1",
+    "revertrisk-multilingual": "mediawiki.page_revert_risk_multilingual_prediction_change.v1",
+}
+_SHOWN_LAST: Final = 22
+_MOST_BYTES: Final = 200_000
+
+
+def main() -> None:
+    """Start the programs, take the pictures, and end the programs."""
+    if CHROMIUM is None or DRIVER is None:
+        sys.exit(MISSING)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-screenshots-")))
+        wiki = stack.enter_context(running(["mock-mediawiki", "--port", "0"], folder / "wiki.log")).url
+        gate = stack.enter_context(_gate("--diff-base", wiki))
+        servers = {
+            model: stack.enter_context(
+                running(["serve"], folder / f"{model}.log", _settings(model, wiki, gate))
+            ).url
+            for model in MODELS
+        }
+        page = LivePage(stack.enter_context(chromium(folder / "profile")))
+        prefer_colours(page.driver, "light")
+        page.open(gate)
+        page.wait_for(lambda: page.element("empty").is_displayed())
+        _take(page, "live-empty")
+        asyncio.run(_dispatch(folder, servers))
+        _settle(page, gate)
+        _take(page, "live-busy")
+        _post_refused(gate)
+        _settle(page, gate)
+        _take(page, "live-refused")
+        prefer_colours(page.driver, "dark")
+        _take(page, "live-dark")
+
+
+@contextmanager
+def _gate(*arguments: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "mock_eventgate", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own program
+        if process.stdout is None:
+            raise RuntimeError("its output is piped")
+        yield process.stdout.readline().decode().split()[-1]
+        process.terminate()
+
+
+def _settings(model: str, wiki: str, gate: str) -> dict[str, str]:
+    return {
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": "0",
+        "ENABLE_GRPC": "false",
+        "SHUTDOWN_DELAY_SECONDS": "0",
+        "LOG_FORMAT": "ecs",
+        "MODEL_NAME": model,
+        "WIKI_URL": wiki,
+        "EVENTGATE_URL": gate,
+        "EVENTGATE_STREAM": MODELS[model],
+    }
+
+
+async def _dispatch(folder: Path, servers: dict[str, str]) -> None:
+    events = folder / "page_changes.jsonl"
+    wikis = WikiTable.load()
+    with events.open("wb") as out:
+        write_page_changes(SampleHistory.shipped(wikis), wikis, out)
+    lines = events.read_bytes().splitlines(keepends=True)
+    # The picture shows the newest rows; the first edits are in many languages, and some are bad.
+    events.write_bytes(b"".join(lines[_SHOWN_LAST:] + lines[:_SHOWN_LAST]))
+    for model, target in servers.items():
+        await dispatch(
+            DispatchSettings(
+                source=f"jsonl:{events}",
+                rule_file=Path(str(files("dispatcher") / "rules" / f"{model}.yaml")),
+                target=target,
+                dead_letters=folder / f"dead-letters-{model}.jsonl",
+            )
+        )
+
+
+def _post_refused(gate: str) -> None:
+    """Post events as producers with a mistake would; each is made from one that was accepted."""
+    accepted = urllib3.request("GET", f"{gate}/_mock/events").json()["events"]
+    wrong_type, wrong_stream, wrong_class = (copy.deepcopy(accepted[n]["event"]) for n in (-3, -9, -14))
+    wrong_type["page"]["page_id"] = str(wrong_type["page"]["page_id"])
+    wrong_stream["meta"]["stream"] = "mediawiki.page_revert_risk_prediction_change.v2"
+    del wrong_class["predicted_classification"]["probabilities"]
+    for event in (wrong_stream, wrong_type, wrong_class):
+        urllib3.request("POST", f"{gate}/v1/events", json=event)
+
+
+def _settle(page: LivePage, gate: str) -> None:
+    """Wait until everything that the gate has is counted and shown, and nothing moves any more."""
+    accepted = urllib3.request("GET", f"{gate}/_mock/events").json()["events"]
+    refused = urllib3.request("GET", f"{gate}/_mock/refused").json()["events"]
+    predictions = [item["event"] for item in accepted if "predicted_classification" in item["event"]]
+    revisions = {(event["wiki_id"], event["revision"]["rev_id"]) for event in predictions}
+    page.wait_for(lambda: page.text("accepted") == f"{len(predictions):,}")
+    page.wait_for(lambda: page.text("refused") == f"{len(refused):,}")
+    page.wait_for(lambda: page.text("shown") == f"{len(revisions) + len(refused):,}")
+    page.wait_for(lambda: page.driver.execute_script("return document.getAnimations().length === 0"))
+
+
+def _take(page: LivePage, name: str) -> None:
+    path = FOLDER / f"{name}.png"
+    FOLDER.mkdir(exist_ok=True)
+    page.driver.save_screenshot(str(path))
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        sys.exit(f"{path}: expected at most {_MOST_BYTES} bytes, not {size}")
+    print(f"{path.relative_to(Path.cwd())}: {size} bytes")  # noqa: T201 - what the command is for
+
+
+if __name__ == "__main__":
+    main()

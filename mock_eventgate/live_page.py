@@ -1,0 +1,142 @@
+"""The live page at ``/_mock/``: its files, and the feed of what ``/v2/stream`` does not tell it.
+
+The page reads predictions from ``/v2/stream/…`` as any client would, and polls the feed for the gate's counts
+and refusals. One connection a page stays open, so that a browser's limit of six a host is no trouble.
+"""
+
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import orjson
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from mock_eventgate.gate import Gate
+from mock_eventgate.readback import integer_parameter
+from mock_eventgate.streams import PREDICTION_SCHEMA_TITLE
+
+INDEX: Final = "index.html"
+EARLIER_PREDICTIONS: Final = 1000
+"""How many predictions that came before a page was opened it begins with, roughly."""
+REFUSALS_AT_ONCE: Final = 200
+"""How many refusals one answer holds, the newest; the page shows no more than it can."""
+_CONTENT_TYPES: Final = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+_HEADERS: Final = {
+    # Trusted types: the browser itself refuses to make HTML of a string, whatever an event holds.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class LivePage:
+    """Handlers of ``/_mock/``, ``/_mock/page/…`` and ``/_mock/live``.
+
+    ``diff_base`` is the address of a mock MediaWiki whose diff pages the titles link to; without it they link
+    to the wiki that the event names. ``index_for_programs`` answers ``/_mock/`` to those who ask for no HTML.
+    """
+
+    def __init__(self, gate: Gate, *, diff_base: str | None, index_for_programs: Handler) -> None:
+        self._gate = gate
+        self._diff_base = diff_base and diff_base.rstrip("/")
+        self._index_for_programs = index_for_programs
+        self._files = {
+            entry.name: entry.read_bytes()
+            for entry in files("mock_eventgate").joinpath("page").iterdir()
+            if PurePath(entry.name).suffix in _CONTENT_TYPES
+        }
+        self._streams = [
+            name
+            for name, settings in gate.streams.published().items()
+            if settings["schema_title"] == PREDICTION_SCHEMA_TITLE
+        ]
+        self._store = gate.store
+        self._epoch = _new_epoch()
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """Return the page to a browser, and the list of routes to others."""
+        if "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+            response = await self._index_for_programs(request)
+            response.headers["Vary"] = "Accept"
+            return response
+        if not request.path.endswith("/"):  # the page names its files relative to the slash
+            raise web.HTTPFound(f"{request.path.rpartition('/')[2]}/", headers={"Vary": "Accept"})
+        return self._file(INDEX)
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Return one of the page's files."""
+        if request.match_info["name"] not in self._files:
+            raise web.HTTPNotFound
+        return self._file(request.match_info["name"])
+
+    async def live(self, request: web.Request) -> web.Response:
+        """Return the counts, and the refusals that came ``after`` the one with this sequence number.
+
+        ``epoch`` names what the gate has had since it was started or emptied. A page that asks with another
+        one, or none, is told where to begin: ``since`` is for ``/v2/stream``, in milliseconds since 1970.
+        """
+        after = integer_parameter(request, "after", 0, 0)
+        store, stats = self._gate.store, self._gate.stats
+        if store is not self._store:
+            self._store, self._epoch = store, _new_epoch()
+        is_new = request.query.get("epoch") != self._epoch
+        newest = store.refused.next_sequence - 1
+        after = max(0 if is_new else after, newest - REFUSALS_AT_ONCE)
+        answer: dict[str, Any] = {
+            "epoch": self._epoch,
+            "accepted": sum(stats.accepted[stream] for stream in self._streams),
+            "refused": stats.refused.total(),
+            "refusals": [refused.as_json() for refused in store.refused.after(after)],
+            "next_after": newest,
+        }
+        if is_new:
+            answer |= {"streams": self._streams, "since": self._since(), "diff_base": self._diff_base}
+        return web.Response(
+            body=orjson.dumps(answer),
+            content_type="application/json",
+            charset="utf-8",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    def _since(self) -> int:
+        produced = self._gate.store.produced
+        newest = produced.after(produced.next_sequence - 1 - EARLIER_PREDICTIONS)
+        return max(0, min((event.timestamp for event in newest), default=0))
+
+    def _file(self, name: str) -> web.Response:
+        content_type = _CONTENT_TYPES[PurePath(name).suffix]
+        return web.Response(
+            body=self._files[name], content_type=content_type, charset="utf-8", headers=_HEADERS
+        )
+
+
+def check_diff_base(text: str) -> None:
+    """Check that something is the address of a mock MediaWiki.
+
+    :raises ValueError: if it is not an http or https address.
+    """
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port's number
+        is_address = False
+    if not is_address or parts.query or parts.fragment:
+        raise ValueError(f"diff_base: expected an address such as http://127.0.0.1:8193, not {text!r}")
+
+
+def _new_epoch() -> str:
+    return uuid4().hex

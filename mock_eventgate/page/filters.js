@@ -1,0 +1,66 @@
+/** The filters: the form's fields, and whether an entry is wanted by them. */
+
+/** @import { Entry } from "./entries.js" */
+
+export class Filters {
+  #form = document.getElementById("filters");
+  #kind = document.getElementById("filter-kind");
+  #wiki = document.getElementById("filter-wiki");
+  #model = document.getElementById("filter-model");
+  #risk = document.getElementById("filter-risk");
+  #riskShown = document.getElementById("filter-risk-shown");
+
+  /** @param {() => void} onChange */
+  constructor(onChange) {
+    const changed = () => {
+      this.#showRisk();
+      onChange();
+    };
+    this.#form.addEventListener("input", changed);
+    this.#form.addEventListener("reset", () => setTimeout(changed)); // the fields change after the event
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    this.#showRisk(); // a browser may keep a field's value when the page is loaded again
+  }
+
+  /** Offer the wikis and models of an entry. @param {Entry} entry */
+  offer(entry) {
+    offerOption(this.#wiki, entry.edit.wikiId);
+    const models = entry.kind === "refusal" ? [entry.model] : entry.scores.keys();
+    for (const model of models) offerOption(this.#model, model);
+  }
+
+  /** The model that is chosen; empty for all. @returns {string} */
+  get model() {
+    return this.#model.value;
+  }
+
+  /**
+   * Tell whether an entry is wanted. What cannot be told about a refused event does not hide it, nor does
+   * the minimal risk: it has none.
+   * @param {Entry} entry
+   * @returns {boolean}
+   */
+  wants(entry) {
+    const [kind, wiki, model] = [this.#kind.value, this.#wiki.value, this.#model.value];
+    if (kind && entry.kind !== kind) return false;
+    const isRefusal = entry.kind === "refusal";
+    if (wiki && entry.edit.wikiId !== wiki && !(isRefusal && entry.edit.wikiId === null)) return false;
+    if (isRefusal) return !model || entry.model === null || entry.model === model;
+    const least = Number(this.#risk.value);
+    const scores = [...entry.scores.values()].filter((score) => !model || score.model === model);
+    if (model && scores.length === 0) return false;
+    return least === 0 || scores.some((score) => score.risk !== null && score.risk >= least);
+  }
+
+  #showRisk() {
+    this.#riskShown.textContent = Number(this.#risk.value).toFixed(2);
+  }
+}
+
+/** Add an option to a list, in alphabetical order after the first one, unless it is there. */
+function offerOption(select, value) {
+  if (value === null) return;
+  const options = [...select.options];
+  if (options.some((option) => option.value === value)) return;
+  select.insertBefore(new Option(value, value), options.slice(1).find((option) => option.value > value) ?? null);
+}

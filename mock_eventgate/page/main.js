@@ -1,0 +1,112 @@
+/** The live page: the feed's events go into entries, entries that are wanted into the table. */
+
+import { Announcer } from "./announcer.js";
+import { Entries, MOST_ENTRIES } from "./entries.js";
+import { readPrediction, readRefusal } from "./event_reader.js";
+import { Feed } from "./feed.js";
+import { Filters } from "./filters.js";
+import { Rate } from "./rate.js";
+import { MOST_ROWS, Table } from "./table.js";
+
+const SHOW_AFTER_MILLISECONDS = 100; // so that a busy stream does not lay the page out for each event
+const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+const STATES = {
+  connecting: "Connecting …",
+  live: "Live",
+  lost: "The gate does not answer; trying again",
+  "no-streams": "No stream of predictions is configured",
+};
+
+const byId = (id) => document.getElementById(id);
+const table = new Table();
+const announcer = new Announcer(byId("announcer"));
+const rate = new Rate();
+let entries = new Entries();
+let diffBase = null;
+let isPaused = false;
+/** What was read and is not shown yet. */
+let waiting = [];
+let timer = null;
+
+const filters = new Filters(showAll);
+
+function take(item) {
+  if (item === null) return;
+  waiting.push(item);
+  if (waiting.length > MOST_ENTRIES) waiting.shift();
+  if (isPaused) showWaiting();
+  else timer ??= setTimeout(showNew, SHOW_AFTER_MILLISECONDS);
+}
+
+function showNew() {
+  timer = null;
+  if (isPaused) return;
+  // An entry that is new and at once changed is shown once.
+  const changed = new Set(waiting.map((item) => entries.add(item)));
+  for (const { kind } of waiting) announcer.note(kind);
+  waiting = [];
+  for (const entry of changed) filters.offer(entry);
+  if (changed.size > MOST_ROWS) return showAll(); // most of them would only come and go
+  for (const entry of changed) {
+    if (filters.wants(entry)) table.put(entry);
+    else table.remove(entry.key);
+  }
+  showSize();
+}
+
+function showAll() {
+  table.replace(entries.newestFirst().filter((entry) => filters.wants(entry)), filters.model);
+  showSize();
+}
+
+function showSize() {
+  const size = table.size;
+  byId("shown").textContent = size.toLocaleString("en");
+  byId("rows").hidden = size === 0;
+  byId("empty").hidden = size > 0;
+  const isEmpty = entries.size === 0;
+  byId("empty-text").textContent = isEmpty
+    ? "Nothing has come yet. Post events to /v1/events, or let the sample edits run:"
+    : "Nothing that has come passes these filters.";
+  byId("empty-hint").hidden = !isEmpty;
+}
+
+function showWaiting() {
+  byId("waiting").textContent = isPaused ? `${waiting.length.toLocaleString("en")} waiting` : "";
+}
+
+function pause() {
+  isPaused = !isPaused;
+  byId("pause").setAttribute("aria-pressed", String(isPaused));
+  showWaiting();
+  if (!isPaused) showNew();
+}
+
+byId("pause").addEventListener("click", pause);
+
+new Feed({
+  onBegin(base) {
+    diffBase = base;
+    waiting = [];
+    entries = new Entries();
+    rate.clear();
+    table.clear();
+    showSize();
+    showWaiting();
+  },
+  onPrediction: (event) => take(readPrediction(event, diffBase)),
+  onRefusals: (refusals) => refusals.forEach((refusal) => take(readRefusal(refusal, diffBase))),
+  onCounts(accepted, refused) {
+    const perSecond = rate.note(accepted, performance.now());
+    byId("accepted").textContent = accepted.toLocaleString("en");
+    byId("refused").textContent = refused.toLocaleString("en");
+    byId("refused-tile").classList.toggle("loud", refused > 0);
+    byId("rate").textContent = perSecond === null ? "–" : perSecond.toLocaleString("en", ONE_DIGIT);
+  },
+  onState(state) {
+    const connection = byId("connection");
+    if (connection.dataset.state === state) return; // a live region speaks whenever it is written to
+    connection.dataset.state = state;
+    connection.textContent = STATES[state];
+  },
+}).follow();

@@ -1,0 +1,222 @@
+/**
+ * The table: a row for each entry that is wanted, newest first, bounded.
+ *
+ * Whatever an event holds becomes text, never HTML.
+ */
+
+/** @import { Entry, RefusalEntry, RevisionEntry } from "./entries.js" */
+/** @import { Score } from "./event_reader.js" */
+
+export const MOST_ROWS = 500;
+const MEDIUM_FROM = 0.25;
+const HIGH_FROM = 0.5;
+
+export class Table {
+  #table = document.getElementById("rows");
+  #heads = document.getElementById("heads");
+  /** Stands over refusals while no model has a column. */
+  #noModelHead = document.getElementById("no-model");
+  #body = document.getElementById("body");
+  /** @type {Map<string, HTMLTableRowElement>} by the entry's key */
+  #rows = new Map();
+  /** @type {Map<string, {head: HTMLElement, version: HTMLElement}>} by model, in the order of the columns */
+  #columns = new Map();
+  #model = "";
+
+  /** How many rows there are. @returns {number} */
+  get size() {
+    return this.#rows.size;
+  }
+
+  /**
+   * Show these entries and no others.
+   * @param {Entry[]} entries newest first
+   * @param {string} model the only model to show; empty for all
+   */
+  replace(entries, model) {
+    this.#model = model;
+    for (const [name, column] of this.#columns) column.head.hidden = this.#isHidden(name);
+    this.#fitColumns();
+    // Oldest first, as `put` gets them: the first row to go is the map's first.
+    const shown = entries.slice(0, MOST_ROWS).reverse();
+    for (const entry of shown) this.#addColumns(entry);
+    this.#rows = new Map();
+    for (const entry of shown) this.#rows.set(entry.key, this.#row(entry));
+    this.#body.replaceChildren(...[...this.#rows.values()].reverse());
+  }
+
+  /** Show an entry: in its row if it has one, else in a new first row. @param {Entry} entry */
+  put(entry) {
+    if (this.#addColumns(entry)) this.#widenRows();
+    const [old, row] = [this.#rows.get(entry.key), this.#row(entry)];
+    this.#rows.set(entry.key, row);
+    if (old) {
+      const hadFocus = old.contains(document.activeElement);
+      old.replaceWith(row);
+      if (hadFocus) row.querySelector("a")?.focus();
+      return;
+    }
+    row.classList.add("new");
+    this.#body.prepend(row);
+    if (this.#rows.size > MOST_ROWS) this.remove(this.#rows.keys().next().value);
+  }
+
+  /** Take a row away, if it is there. @param {string} key */
+  remove(key) {
+    this.#rows.get(key)?.remove();
+    this.#rows.delete(key);
+  }
+
+  /** Forget rows and models. */
+  clear() {
+    this.#rows.clear();
+    this.#body.replaceChildren();
+    for (const { head } of this.#columns.values()) head.remove();
+    this.#columns.clear();
+    this.#fitColumns();
+  }
+
+  #isHidden(model) {
+    return this.#model !== "" && model !== this.#model;
+  }
+
+  /** Make the columns that an entry needs; tell whether there are new ones. */
+  #addColumns(entry) {
+    if (entry.kind !== "prediction") return false;
+    const before = this.#columns.size;
+    for (const { model, version } of entry.scores.values()) {
+      if (!this.#columns.has(model)) this.#addColumn(model);
+      this.#columns.get(model).version.textContent = version ?? "";
+    }
+    return this.#columns.size > before;
+  }
+
+  #addColumn(model) {
+    const version = element("span", { className: "version" });
+    const head = element("th", { scope: "col", className: "model", hidden: this.#isHidden(model) }, [
+      isolated(model),
+      version,
+    ]);
+    this.#columns.set(model, { head, version });
+    this.#columns = new Map([...this.#columns].sort(([one], [other]) => (one < other ? -1 : 1)));
+    this.#heads.append(...[...this.#columns.values()].map((column) => column.head));
+    this.#fitColumns();
+  }
+
+  #fitColumns() {
+    this.#noModelHead.hidden = this.#columnNames().some((model) => !this.#isHidden(model));
+    this.#table.style.setProperty("--models", String(this.#visibleColumns()));
+  }
+
+  /** Make room in all rows for a model that is new. The cells' order follows the columns'. */
+  #widenRows() {
+    for (const row of this.#rows.values()) {
+      const refusal = row.querySelector(".reason");
+      if (refusal) {
+        refusal.colSpan = this.#visibleColumns();
+        continue;
+      }
+      const cells = new Map([...row.querySelectorAll(".score")].map((cell) => [cell.dataset.model, cell]));
+      row.append(...this.#columnNames().map((model) => cells.get(model) ?? this.#scoreCell(model)));
+    }
+  }
+
+  #columnNames() {
+    return [...this.#columns.keys()];
+  }
+
+  /** How many columns follow the user's: the models', or the one that stands for them. */
+  #visibleColumns() {
+    return Math.max(1, this.#columnNames().filter((model) => !this.#isHidden(model)).length);
+  }
+
+  /** @param {Entry} entry */
+  #row(entry) {
+    const { edit } = entry;
+    const cells = [
+      element("td", { className: "time" }, [timeOf(entry.time)]),
+      element("td", { className: "wiki" }, [edit.wikiId === null ? absent("no wiki") : isolated(edit.wikiId)]),
+      titleCell(edit),
+      element("td", { className: "user" }, [edit.userKind]),
+    ];
+    const isRefusal = entry.kind === "refusal";
+    cells.push(
+      ...(isRefusal
+        ? [this.#reasonCell(entry)]
+        : this.#columnNames().map((model) => this.#scoreCell(model, entry.scores.get(model)))),
+    );
+    return element("tr", { className: entry.kind }, cells);
+  }
+
+  /** @param {RefusalEntry} refusal */
+  #reasonCell(refusal) {
+    const where = [refusal.model, refusal.stream].filter((name) => name !== null).join(" → ");
+    return element("td", { className: "reason", colSpan: this.#visibleColumns() }, [
+      element("strong", { className: "badge" }, [
+        element("span", { ariaHidden: "true" }, ["✕ "]),
+        "Refused",
+      ]),
+      element("span", { className: "why", dir: "auto" }, [refusal.reason]),
+      ...(where ? [element("span", { className: "where", dir: "auto" }, [where])] : []),
+    ]);
+  }
+
+  /** @param {string} model @param {Score} [score] */
+  #scoreCell(model, score) {
+    const cell = element("td", { className: "score", hidden: this.#isHidden(model) });
+    cell.dataset.model = model;
+    if (!score) cell.append(absent("no score"));
+    else if (score.risk === null) cell.append(absent("no probability"));
+    else cell.append(riskOf(score.risk));
+    if (score?.isPredicted) {
+      cell.append(element("span", { className: "verdict" }, [
+        element("span", { ariaHidden: "true" }, ["⚑ "]),
+        element("span", { className: "unseen" }, ["predicts: "]),
+        "revert",
+      ]));
+    }
+    return cell;
+  }
+}
+
+function riskOf(risk) {
+  const band = risk < MEDIUM_FROM ? "low" : risk < HIGH_FROM ? "medium" : "high";
+  const bar = element("span", { className: "bar", ariaHidden: "true" });
+  bar.style.setProperty("--risk", String(risk));
+  return element("span", { className: `risk ${band}` }, [
+    element("span", { className: "number" }, [risk.toFixed(3)]),
+    bar,
+    element("span", { className: `band ${band}` }, [band]),
+  ]);
+}
+
+function titleCell({ title, revId, link }) {
+  const name = title === null ? absent("no title") : isolated(title);
+  return element("th", { scope: "row", className: "page" }, [
+    link === null ? name : element("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, [name]),
+    ...(revId === null ? [] : [" ", element("span", { className: "revision" }, [String(revId)])]),
+  ]);
+}
+
+function timeOf(time) {
+  const moment = new Date(time);
+  if (Number.isNaN(moment.getTime())) return absent("no time");
+  const shown = moment.toLocaleTimeString("en-GB"); // the page is in English: 24 hours
+  return element("time", { dateTime: moment.toISOString() }, [shown]);
+}
+
+/** A name in any language, which must not turn the text around it. */
+const isolated = (text) => element("bdi", {}, [text]);
+
+const absent = (what) =>
+  element("span", { className: "absent" }, [
+    element("span", { ariaHidden: "true" }, ["—"]),
+    element("span", { className: "unseen" }, [what]),
+  ]);
+
+/** Make an element with properties and children; strings become text. */
+function element(name, properties, children = []) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}

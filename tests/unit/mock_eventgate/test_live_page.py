@@ -1,0 +1,91 @@
+"""The live page's files as they are shipped, and its option."""
+
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+
+from mock_eventgate.app import Options
+
+PAGE = {entry.name: entry.read_text() for entry in files("mock_eventgate").joinpath("page").iterdir()}
+SCRIPTS = [name for name in PAGE if name.endswith(".js")]
+# What makes HTML or code of a string.
+SINKS = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc"
+)
+
+
+class Elements(HTMLParser):
+    """Collects the elements of a page with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_nothing_inline() -> None:
+    """The page has no script, style or handler of its own, so that its policy can forbid them."""
+    elements = Elements(PAGE["index.html"]).found
+    assert [attributes for tag, attributes in elements if tag == "script" and not attributes.get("src")] == []
+    assert [tag for tag, _ in elements if tag == "style"] == []
+    names = {name for _, attributes in elements for name in attributes}
+    assert [name for name in names if name == "style" or name.startswith("on")] == []
+
+
+@pytest.mark.parametrize("name", sorted(PAGE))
+def test_nothing_from_outside(name: str) -> None:
+    """No file names an address outside the gate, the SVG namespace apart."""
+    addresses = re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"']*", PAGE[name])
+    assert [address for address in addresses if address != "http://www.w3.org/2000/svg"] == []
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_no_html_from_strings(name: str) -> None:
+    """No script makes HTML or code of a string."""
+    assert SINKS.findall(PAGE[name]) == []
+
+
+def test_labels() -> None:
+    """Every field of the form stands in a label, and every id is there once."""
+    html = PAGE["index.html"]
+    ids = [attributes["id"] for _, attributes in Elements(html).found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    labels = "".join(re.findall(r"<label.*?</label>", html, re.DOTALL))
+    assert (
+        len(re.findall(r"<(?:select|input)\b", labels)) == len(re.findall(r"<(?:select|input)\b", html)) == 4
+    )
+
+
+def test_ids_that_scripts_want() -> None:
+    """Every id that a script asks for is in the page."""
+    wanted = {
+        name
+        for script in SCRIPTS
+        for name in re.findall(r'(?:getElementById|byId)\("([\w-]+)"', PAGE[script])
+    }
+    assert len(wanted) > 10
+    assert wanted <= set(re.findall(r'\bid="([\w-]+)"', PAGE["index.html"]))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8193", "https://wiki.example/base/", "http://[::1]:8193"]
+)
+def test_diff_base(address: str) -> None:
+    """The address of a mock MediaWiki is taken."""
+    assert Options(diff_base=address).diff_base == address
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1:8193", "javascript:alert(1)", "http://", "http://x:99999", "http://x?y"]
+)
+def test_bad_diff_base(address: str) -> None:
+    """Anything else stops the start with its reason."""
+    with pytest.raises(
+        ValueError, match=r"^diff_base: expected an address such as http://127\.0\.0\.1:8193, not "
+    ):
+        Options(diff_base=address)
