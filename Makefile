@@ -30,7 +30,7 @@ dev: $(STAMP)  ## create .venv from the constraints file and install the git hoo
 	$(BIN)/pre-commit install
 
 .PHONY: run
-run: $(STAMP)  ## everything on loopback: sample events through the model into the mock EventGate, live
+run: $(STAMP)  ## everything on loopback: sample events through both models into the mock EventGate, live
 	$(BIN)/revertrisk demo
 
 .PHONY: check
@@ -70,6 +70,13 @@ chart: $(BIN)/helm $(BIN)/promtool  ## render and check the chart, its alerts an
 .PHONY: image
 image:  ## build the images with buildah (root; apt-get install buildah debootstrap)
 	.pipeline/build_images.sh
+
+DATA ?= ../shared/data/edits
+MODELS := revertrisk-language-agnostic revertrisk-multilingual
+.PHONY: models $(MODELS)
+models: $(MODELS)  ## train both models and write their artefacts and cards; -j2 for both at once
+$(MODELS): $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/revertrisk train --data $(DATA) --model $@ --out revert_risk/artifacts/$@ --splits 5
 
 .PHONY: ci
 ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs

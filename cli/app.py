@@ -8,9 +8,12 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from cli import models
+
 app = typer.Typer(
     name="revertrisk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+app.add_typer(models.app)
 
 EXIT_UNUSABLE = 2
 """A flag, a file or an address cannot be used; nothing was done."""
@@ -155,7 +158,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 @app.command()
 def demo() -> None:
-    """Run everything on this machine: sample edits through the model into a mock EventGate, live.
+    """Run everything on this machine: sample edits through both models into a mock EventGate, live.
 
     On a terminal it stays until Ctrl-C; otherwise it ends with a summary, and exits 0 only if nothing failed.
     """

@@ -19,6 +19,7 @@ from rich.console import Console
 from cli.demo_screen import Screen
 from cli.programs import LOOPBACK, ProgramError, free_port, running
 from dispatcher.app import DispatchSettings, dispatch
+from dispatcher.outcome import Ending, Outcome
 from dispatcher.summary import Summary
 from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
@@ -40,7 +41,12 @@ class DemoModel:
     port: int
 
 
-MODELS = (DemoModel("revertrisk-language-agnostic", "mediawiki.page_revert_risk_prediction_change.v1", 8080),)
+MODELS = (
+    DemoModel("revertrisk-language-agnostic", "mediawiki.page_revert_risk_prediction_change.v1", 8080),
+    DemoModel(
+        "revertrisk-multilingual", "mediawiki.page_revert_risk_multilingual_prediction_change.v1", 8082
+    ),
+)
 
 
 def run() -> int:
@@ -50,7 +56,7 @@ def run() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
-        screen = Screen(console)
+        screen = Screen(console, [model.name for model in MODELS])
         try:
             gate, targets = _start_programs(stack, folder, screen)
         except ProgramError as exc:
@@ -75,8 +81,10 @@ def _start_programs(stack: ExitStack, folder: Path, screen: Screen) -> tuple[str
         screen.say(f"  {name} listens on {program.url}{moved}")
         return program.url
 
-    gate = start("mock EventGate", 8192, "mock-eventgate", "--port", str(free_port(8192)))
     wiki = start("mock MediaWiki", 8193, "mock-mediawiki", "--port", str(free_port(8193)))
+    gate = start(
+        "mock EventGate", 8192, "mock-eventgate", "--port", str(free_port(8192)), "--diff-base", wiki
+    )
     targets = {
         model.name: start(
             model.name,
@@ -112,12 +120,12 @@ def _write_sample_events(folder: Path) -> Path:
 
 async def _play(screen: Screen, events: Path, folder: Path, gate: str, targets: dict[str, str]) -> int:
     """Dispatch the sample events to every model, showing each prediction as EventGate accepts it."""
-    screen.say("")
+    screen.say(f"\nLive page: {gate}/_mock/\n")
     done = asyncio.Event()
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
         tasks.create_task(_show_accepted(screen, session, gate, done))
         summaries = await asyncio.gather(
-            *(_dispatch(events, folder, model.name, targets[model.name]) for model in MODELS)
+            *(_dispatch(screen, events, folder, model.name, targets[model.name]) for model in MODELS)
         )
         done.set()
     async with aiohttp.ClientSession() as session:
@@ -130,19 +138,24 @@ async def _play(screen: Screen, events: Path, folder: Path, gate: str, targets: 
     failed = refused + sum(summary.given_up + summary.interrupted for summary in summaries)
     screen.close(accepted=accepted, failed=failed)
     if sys.stdout.isatty():
-        screen.say(f"Everything is still running; accepted events: {gate}/_mock/events. Ctrl-C ends it.")
+        screen.say(f"Everything is still running. Look at it live: {gate}/_mock/ (Ctrl-C ends it)")
         await _until_interrupted()
     return 0 if failed == 0 and accepted == produced else 1
 
 
-async def _dispatch(events: Path, folder: Path, model_name: str, target: str) -> Summary:
+async def _dispatch(screen: Screen, events: Path, folder: Path, model_name: str, target: str) -> Summary:
+    def note(outcome: Outcome) -> None:
+        if outcome.ending is not Ending.PRODUCED and outcome.event is not None:
+            screen.expect_nothing(outcome.event, model_name)
+
     return await dispatch(
         DispatchSettings(
             source=f"jsonl:{events}",
             rule_file=Path(str(files("dispatcher") / "rules" / f"{model_name}.yaml")),
             target=target,
             dead_letters=folder / f"dead-letters-{model_name}.jsonl",
-        )
+        ),
+        on_outcome=note,
     )
 
 

@@ -137,20 +137,31 @@ def _copier(schema: Mapping[str, Any]) -> Copier:
 def _redact(event: dict[str, Any], redactions: Redactions) -> None:
     """Take out of a built event what the API hides by now, and what the source itself says is hidden."""
     revision = event["revision"]
-    if redactions.user or revision.get("is_editor_visible") is False:
-        revision.pop("editor", None)
+    author = revision.get("editor", {}).get("user_text")
+    user, comment = _strip(revision, user=redactions.user, comment=redactions.comment)
+    # On an undelete the performer is the admin who restored the page, and the comment is hers, unless she is
+    # the hidden author herself.
+    is_undelete = event["page_change_kind"] == "undelete"
+    if user and not (is_undelete and event.get("performer", {}).get("user_text") != author):
+        event.pop("performer", None)
+    if comment and not is_undelete:
+        event.pop("comment", None)
+    prior = event.get("prior_state", {}).get("revision")
+    if prior is not None:
+        is_parent = prior.get("rev_id") == revision.get("rev_parent_id")
+        _strip(
+            prior,
+            user=is_parent and redactions.parent_user,
+            comment=is_parent and redactions.parent_comment,
+        )
+
+
+def _strip(revision: dict[str, Any], *, user: bool, comment: bool) -> tuple[bool, bool]:
+    """Take the editor and the comment out of a revision where they are hidden; return whether they were."""
+    user = user or revision.get("is_editor_visible") is False
+    comment = comment or revision.get("is_comment_visible") is False
+    if user and revision.pop("editor", None) is not None:
         revision["is_editor_visible"] = False
-        if event["page_change_kind"] != "undelete":  # there the performer is the admin who restored the page
-            event.pop("performer", None)
-    if redactions.comment or revision.get("is_comment_visible") is False:
-        revision.pop("comment", None)
+    if comment and revision.pop("comment", None) is not None:
         revision["is_comment_visible"] = False
-        if event["page_change_kind"] != "undelete":  # there the comment is the admin's
-            event.pop("comment", None)
-    prior = event.get("prior_state", {}).get("revision", {})
-    if redactions.parent_user and "editor" in prior:
-        del prior["editor"]
-        prior["is_editor_visible"] = False
-    if redactions.parent_comment and "comment" in prior:
-        del prior["comment"]
-        prior["is_comment_visible"] = False
+    return user, comment

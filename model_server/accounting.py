@@ -1,5 +1,6 @@
 """Every request is counted exactly once, and ends in exactly one log line."""
 
+import asyncio
 import logging
 import re
 import time
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from model_server.errors import FailureAnswer, ServiceError, failure_answer
+from model_server.errors import FailureAnswer, NotReadyError, ServiceError, failure_answer
 from model_server.logs import describe_exception, start_labels
 from model_server.metrics import Metrics
 
@@ -69,7 +70,12 @@ class RequestAccount:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Count and log the request."""
+        """Count and log the request; an exception that nobody has accounted for is a bug, or a shutdown."""
+        if isinstance(error, asyncio.CancelledError):
+            self.outcome, self.status = NotReadyError.code, NotReadyError.status
+        elif error is not None and self.outcome == ServiceError.code:
+            self.status = 500
+            self._labels.update(describe_exception(error))
         self._metrics.requests.labels(self.outcome).inc()
         self._labels |= {
             "event.outcome": "success" if self.status < 400 else "failure",  # noqa: PLR2004 - HTTP

@@ -1,7 +1,7 @@
 """Who may come in: a bound on the requests in the house, in all and for one wiki (E46).
 
-Beyond it the answer is 503 at once, which the dispatcher retries: a queue that only grows helps nobody. One
-slow wiki gets at most half of the places, so it cannot starve the others.
+Beyond it the answer is 503 at once, which the dispatcher retries: a queue that only grows helps nobody. A
+wiki that hangs keeps its own places busy, and none of the others'.
 """
 
 from collections import Counter
@@ -14,9 +14,9 @@ from model_server.errors import OverloadedError
 class Admission:
     """Counts requests in, and refuses one too many."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, wiki_limit: int) -> None:
         self._limit = limit
-        self._wiki_limit = max(1, limit // 2)
+        self._wiki_limit = wiki_limit
         self._inside = 0
         self._by_wiki: Counter[str] = Counter()
 

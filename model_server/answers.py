@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from event_platform.page_change import SkipReason
-from model_server.errors import NothingScoredError, ServiceError, UnscorableError
+from model_server.errors import NothingScoredError, ServiceError, UnavailableError
 from model_server.pipeline import FetchedJob, ScoredJob
 from model_server.scoring_request import BatchItem, EventRequest
 
@@ -43,9 +43,14 @@ def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) ->
         if isinstance(outcome, ServiceError)
     ]
     if not predictions:
+        failures = [outcome for outcome in outcomes if isinstance(outcome, ServiceError)]
         raise NothingScoredError(
             errors,
-            may_pass=all(outcome.retryable for outcome in outcomes if isinstance(outcome, ServiceError)),
+            may_pass=all(failure.retryable for failure in failures),
+            retry_after=max(
+                (failure.retry_after for failure in failures if isinstance(failure, UnavailableError)),
+                default=1.0,
+            ),
         )
     body: dict[str, Any] = {"predictions": predictions}
     if errors:
@@ -65,7 +70,17 @@ def score_body(scored: ScoredJob) -> dict[str, Any]:
     }
 
 
+def outcome_of_item(outcome: ItemOutcome) -> str:
+    """Return what one item of a batch is counted as."""
+    return outcome.answer_code if isinstance(outcome, ServiceError) else "scored"
+
+
 def item_error(index: int, item: BatchItem, error: ServiceError) -> dict[str, Any]:
     """Describe the failure of one item, in the caller's own words for it."""
-    code = error.answer_code if isinstance(error, UnscorableError) else error.code
-    return {"index": index, "lang": item.lang, "rev_id": item.rev_id, "error": str(error), "code": code}
+    return {
+        "index": index,
+        "lang": item.lang,
+        "rev_id": item.rev_id,
+        "error": str(error),
+        "code": error.answer_code,
+    }

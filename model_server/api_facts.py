@@ -1,11 +1,12 @@
-"""What the Action API tells of revisions and accounts, read out of its answers (``formatversion=2``)."""
+"""What the Action API tells of revisions, read out of its answers (``formatversion=2``)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from event_platform.formats import parse_date_time
 
+Fact = TypeVar("Fact", str, int, bool)
 OUTCOME_TAGS = frozenset({"mw-reverted"})
 """Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
 
@@ -29,7 +30,6 @@ class RevisionFacts:
     size: int
     content_model: str
     text: str | None
-    sha1: str | None
     comment: str | None
     user_text: str | None
     user_id: int | None
@@ -38,15 +38,6 @@ class RevisionFacts:
     hidden_text: bool
     hidden_user: bool
     hidden_comment: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AccountFacts:
-    """What a wiki says today of a user account."""
-
-    edit_count: int | None
-    registered_at: str | None
-    groups: frozenset[str] | None
 
 
 class MissingRevision:
@@ -59,63 +50,69 @@ MISSING = MissingRevision()
 def read_revisions(documents: Documents) -> dict[int, RevisionFacts | MissingRevision]:
     """Collect the revisions of an answer, and those that it says are missing.
 
-    Raises AttributeError, KeyError, TypeError or ValueError on an answer of another shape.
+    A revision that cannot be read is left out, as if nothing had been said of it: it must not spoil the
+    others. Raises AttributeError, TypeError or ValueError on an answer that is no answer at all.
     """
     found: dict[int, RevisionFacts | MissingRevision] = {}
+    pages = [page for query in documents for page in query.get("pages", ()) if isinstance(page, dict)]
+    # A continued answer tells of a page itself only once.
+    redirects = {page.get("pageid") for page in pages if page.get("redirect") is True}
     for query in documents:
         for missing in query.get("badrevids", {}):
             found[int(missing)] = MISSING
-        for page in query.get("pages", ()):
-            for revision in page.get("revisions", ()):
-                facts = _revision_facts(page, revision)
-                found[facts.rev_id] = facts
+    for page in pages:
+        for revision in page.get("revisions", ()):
+            try:
+                facts = _revision_facts(page, revision, is_redirect=page.get("pageid") in redirects)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                continue
+            found[facts.rev_id] = facts
     return found
 
 
-def _revision_facts(page: Mapping[str, Any], revision: Mapping[str, Any]) -> RevisionFacts:
+def _revision_facts(
+    page: Mapping[str, Any], revision: Mapping[str, Any], *, is_redirect: bool
+) -> RevisionFacts:
     slot = revision.get("slots", {}).get("main", {})
-    hidden_text = slot.get("texthidden", False) or revision.get("texthidden", False)
-    hidden_user = revision.get("userhidden", False)
-    hidden_comment = revision.get("commenthidden", False)
-    if revision.get("suppressed", False) and not (hidden_text or hidden_user or hidden_comment):
+    hidden_text = _flag(slot, "texthidden") or _flag(revision, "texthidden")
+    hidden_user = _flag(revision, "userhidden")
+    hidden_comment = _flag(revision, "commenthidden")
+    if _flag(revision, "suppressed") and not (hidden_text or hidden_user or hidden_comment):
         hidden_text = hidden_user = hidden_comment = True
-    text = slot.get("content")
-    if not (text is None or isinstance(text, str)):
-        raise TypeError("content")
     parse_date_time(revision["timestamp"])
     return RevisionFacts(
-        rev_id=revision["revid"],
-        parent_id=revision.get("parentid", 0),
-        page_id=page["pageid"],
-        title=page["title"],
-        namespace_id=page["ns"],
-        is_redirect=page.get("redirect", False),
-        timestamp=revision["timestamp"],
-        is_minor=revision.get("minor", False),
-        size=revision.get("size", 0),
-        content_model=slot.get("contentmodel", "wikitext"),
-        text=None if hidden_text else text,
-        sha1=None if revision.get("sha1hidden", False) else revision.get("sha1"),
-        comment=None if hidden_comment else revision.get("comment"),
-        user_text=None if hidden_user else revision.get("user"),
-        user_id=None if hidden_user else revision.get("userid"),
-        is_temp=not hidden_user and revision.get("temp", False),
-        tags=frozenset(revision.get("tags", ())) - OUTCOME_TAGS,
+        rev_id=_typed(revision["revid"], int),
+        parent_id=_typed(revision.get("parentid", 0), int),
+        page_id=_typed(page["pageid"], int),
+        title=_typed(page["title"], str),
+        namespace_id=_typed(page["ns"], int),
+        is_redirect=is_redirect,
+        timestamp=_typed(revision["timestamp"], str),
+        is_minor=_flag(revision, "minor"),
+        size=_typed(revision.get("size", 0), int),
+        content_model=_typed(slot.get("contentmodel", "wikitext"), str),
+        text=None if hidden_text else _optional(slot, "content", str),
+        comment=None if hidden_comment else _optional(revision, "comment", str),
+        user_text=None if hidden_user else _optional(revision, "user", str),
+        user_id=None if hidden_user else _optional(revision, "userid", int),
+        is_temp=not hidden_user and _flag(revision, "temp"),
+        tags=frozenset(_typed(tag, str) for tag in revision.get("tags", ())) - OUTCOME_TAGS,
         hidden_text=hidden_text,
         hidden_user=hidden_user,
         hidden_comment=hidden_comment,
     )
 
 
-def read_accounts(documents: Documents) -> dict[str, AccountFacts]:
-    """Collect the accounts of an answer by user name; raises as :func:`read_revisions` does."""
-    return {
-        user["name"]: AccountFacts(
-            edit_count=user.get("editcount"),
-            registered_at=user.get("registration"),
-            groups=frozenset(user["groups"]) if "groups" in user else None,
-        )
-        for document in documents
-        for user in document.get("users", ())
-        if "userid" in user
-    }
+def _typed(value: Any, kind: type[Fact]) -> Fact:
+    if not isinstance(value, kind):
+        raise TypeError(kind)
+    return value
+
+
+def _optional(facts: Mapping[str, Any], name: str, kind: type[Fact]) -> Fact | None:
+    value = facts.get(name)
+    return None if value is None else _typed(value, kind)
+
+
+def _flag(facts: Mapping[str, Any], name: str) -> bool:
+    return _typed(facts.get(name, False), bool)

@@ -34,7 +34,7 @@ class BatchScorer:
         """Score one revision.
 
         Raises :class:`BadScoreError` and :class:`ModelFailureError`. How many may wait is bounded by the
-        requests that are admitted.
+        requests that are admitted, of at most 20 revisions each.
         """
         result: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
         self._waiting.append((revision, result))
@@ -52,9 +52,13 @@ class BatchScorer:
                 await self._score_batch(batch)
 
     async def _score_batch(self, batch: Sequence[Waiting]) -> None:
-        outcomes = await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._scores, [revision for revision, _ in batch]
-        )
+        outcomes: list[Prediction | ServiceError]
+        try:
+            outcomes = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._scores, [revision for revision, _ in batch]
+            )
+        except RuntimeError as exc:  # the thread is being closed: nobody may wait for it in vain
+            outcomes = [_failure(exc)] * len(batch)
         for (_, result), outcome in zip(batch, outcomes, strict=True):
             if result.done():
                 continue

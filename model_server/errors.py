@@ -4,6 +4,7 @@ An exception says three things by its class: the HTTP status, a stable ``code``,
 help. change-propagation retries 502 and 503 only, so the status is part of the behaviour.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,6 +19,11 @@ class ServiceError(Exception):
     status: int = 500
     code: ClassVar[str] = "internal_error"
     retryable: bool = False
+
+    @property
+    def answer_code(self) -> str:
+        """The code of the answer."""
+        return self.code
 
 
 class InvalidRequestError(ServiceError):
@@ -136,9 +142,10 @@ class NothingScoredError(ServiceError):
 
     code = "nothing_scored"
 
-    def __init__(self, errors: list[dict[str, Any]], *, may_pass: bool) -> None:
+    def __init__(self, errors: list[dict[str, Any]], *, may_pass: bool, retry_after: float = 1.0) -> None:
         super().__init__("none of the revisions could be scored, see errors")
         self.errors = errors
+        self.retry_after = retry_after
         self.status = 503 if may_pass else 422
         self.retryable = may_pass
 
@@ -168,9 +175,11 @@ class MediaWikiUnavailableError(UnavailableError):
 
     code = "mediawiki_unavailable"
 
-    def __init__(self, message: str, *, reason: str, retry_after: float = 1.0) -> None:
-        super().__init__(message, retry_after=retry_after)
+    def __init__(self, message: str, *, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=1.0 if retry_after is None else retry_after)
         self.reason = reason
+        self.told_retry_after = retry_after
+        """What MediaWiki asked for, in seconds; None if it did not."""
 
 
 class EventGateUnavailableError(UnavailableError):
@@ -243,7 +252,7 @@ class FailureAnswer:
 
 def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
     """Map a failure to its HTTP answer: one body for all of them."""
-    code = error.answer_code if isinstance(error, UnscorableError) else error.code
+    code = error.answer_code
     body: dict[str, Any] = {
         "error": str(error),
         "code": code,
@@ -257,7 +266,6 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
         ]
     if isinstance(error, NothingScoredError):
         body["errors"] = error.errors
-    if error.retryable:
-        wait = error.retry_after if isinstance(error, UnavailableError) else 1.0
-        headers["retry-after"] = str(max(1, round(wait)))
+    if isinstance(error, UnavailableError | NothingScoredError) and error.retryable:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     return FailureAnswer(error.status, code, body, headers)

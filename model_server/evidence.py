@@ -7,11 +7,12 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeGuard
 
 from event_platform.formats import parse_date_time
 from event_platform.page_change import MAIN_NAMESPACE, WIKITEXT, Editor, RevisionRef, Skip, SkipReason
 from event_platform.prediction_change import Redactions
-from model_server.api_facts import AccountFacts, RevisionFacts
+from model_server.api_facts import RevisionFacts
 from model_server.errors import EventMismatchError, MediaWikiUnavailableError
 from model_server.mediawiki import FetchedRevision
 from model_server.scoring_request import EventRequest
@@ -19,8 +20,6 @@ from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
 REPLICA_LAG = timedelta(seconds=60)
 """A revision that the API lacks may still be on its way to the replicas for this long after its event."""
-ACCOUNT_FACTS_HOLD = timedelta(hours=24)
-"""An edit count of today says something of an edit of today, and nothing of one years ago."""
 TEMPORARY_NAME = re.compile(r"^~\d{4}-")
 """How temporary accounts are named on Wikimedia wikis (T352839)."""
 
@@ -35,19 +34,18 @@ class Evidence:
     redactions: Redactions = NOTHING_HIDDEN
 
 
-def weigh(  # noqa: PLR0913 - each is a plain fact, named at the call
+def weigh(
     ref: RevisionRef,
     fetched: FetchedRevision,
     editor: Editor | None,
     *,
     page_is_told: bool,
     max_bytes: int,
-    now: datetime,
 ) -> Evidence | Skip:
     """Decide on what was fetched.
 
     With ``page_is_told`` the event has said what the page was at the time of the edit; otherwise what it is
-    today decides. ``now`` only ages account facts, which direct calls alone bring.
+    today decides.
     """
     revision, parent = fetched.revision, fetched.parent
     reason = None if page_is_told else _unscorable_page(revision)
@@ -55,12 +53,11 @@ def weigh(  # noqa: PLR0913 - each is a plain fact, named at the call
     if reason is not None:
         return Skip(reason)
     assert revision is not None and parent is not None  # noqa: S101, PT018 - _unscorable has seen to both
-    timestamp = parse_date_time(revision.timestamp)
     scored = Revision(
         wiki_id=ref.wiki.wiki_id,
         language=ref.wiki.language,
         rev_id=revision.rev_id,
-        timestamp=timestamp,
+        timestamp=parse_date_time(revision.timestamp),
         text=revision.text or "",
         parent=ParentRevision(
             rev_id=parent.rev_id,
@@ -69,7 +66,7 @@ def weigh(  # noqa: PLR0913 - each is a plain fact, named at the call
             user_kind=_kind(_author(parent)),
         ),
         page=Page(page_id=revision.page_id, title=revision.title, namespace_id=revision.namespace_id),
-        user=_user(revision, editor, fetched.account, age=now - timestamp),
+        user=_user(revision, editor),
         comment=revision.comment,
         is_minor=revision.is_minor,
         tags=revision.tags,
@@ -104,9 +101,15 @@ def may_still_appear(request_time: datetime | None, fetched: FetchedRevision, *,
 
     An event that does not say when it was made may have been made just now.
     """
-    if fetched.revision is not None and (fetched.parent is not None or fetched.revision.parent_id == 0):
+    revision = fetched.revision
+    if _is_there(revision) and (revision.parent_id == 0 or _is_there(fetched.parent)):
         return False
     return request_time is None or now - request_time < REPLICA_LAG
+
+
+def _is_there(revision: RevisionFacts | None) -> TypeGuard[RevisionFacts]:
+    """Tell whether a revision has come with its text, or with the word that its text is hidden."""
+    return revision is not None and (revision.hidden_text or revision.text is not None)
 
 
 def lagging() -> MediaWikiUnavailableError:
@@ -164,30 +167,21 @@ def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order of DE
     return None
 
 
-def _user(
-    revision: RevisionFacts, editor: Editor | None, account: AccountFacts | None, *, age: timedelta
-) -> User:
-    """Describe the author: from the event where it tells, from the API otherwise, unknown if hidden."""
+def _user(revision: RevisionFacts, editor: Editor | None) -> User:
+    """Describe the author: from the event where it tells, else only what kind of user; unknown if hidden.
+
+    What a wiki says today of an account is not asked: an edit count of now is not one of then.
+    """
     if revision.hidden_user:
         return User()
-    if editor is not None:
-        return User(
-            kind=_kind(editor),
-            edit_count=editor.edit_count,
-            registered_at=editor.registration_dt,
-            groups=None if editor.groups is None else frozenset(editor.groups),
-            is_bot=editor.is_bot,
-        )
-    if account is None:
+    if editor is None:
         return User(kind=_kind(_author(revision)))
-    fresh = age < ACCOUNT_FACTS_HOLD
-    registered = account.registered_at
     return User(
-        kind=_kind(_author(revision)),
-        edit_count=account.edit_count if fresh else None,
-        registered_at=None if registered is None else parse_date_time(registered),
-        groups=account.groups if fresh else None,
-        is_bot="bot" in account.groups if fresh and account.groups is not None else None,
+        kind=_kind(editor),
+        edit_count=editor.edit_count,
+        registered_at=editor.registration_dt,
+        groups=None if editor.groups is None else frozenset(editor.groups),
+        is_bot=editor.is_bot,
     )
 
 

@@ -16,8 +16,16 @@ Result = TypeVar("Result")
 class Ledger(Generic[Result]):
     """Results by event id, each for a while, and the work in flight."""
 
-    def __init__(self, *, capacity: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Keep at most ``capacity`` results, each for so many ``seconds``."""
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        seconds: float,
+        keep: Callable[[Result], bool] = lambda _: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for so many ``seconds``."""
+        self._keep = keep
         self._capacity = capacity
         self._seconds = seconds
         self._clock = clock
@@ -47,7 +55,8 @@ class Ledger(Generic[Result]):
             raise
         else:
             future.set_result(result)
-            self._record(key, result)
+            if self._keep(result):
+                self._record(key, result)
             return result
         finally:
             del self._in_flight[key]

@@ -1,13 +1,11 @@
 """Fetch: the MediaWiki client. mwapi in, a revision with its parent out, or an error that says what to do.
 
 One request brings a revision and its parent (``revids=A|B``), or those of several callers at once. Where the
-parent is not known beforehand (a direct call), it comes with a second one, beside which the wiki is asked
-about the author's account.
+parent is not known beforehand (a direct call), it comes with a second one.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +18,8 @@ from prometheus_client import Histogram
 from event_platform.page_change import RevisionRef
 from event_platform.wikis import Wiki
 from model_server.api_facts import (
-    AccountFacts,
-    Documents,
     MissingRevision,
     RevisionFacts,
-    read_accounts,
     read_revisions,
 )
 from model_server.errors import MediaWikiUnavailableError
@@ -40,7 +35,6 @@ MAX_IDS = 50
 """Values that one parameter of the API may have."""
 MAX_CONTINUATIONS = MAX_IDS
 """MediaWiki splits an answer over 12.5 MB; at worst each revision comes alone."""
-ACCOUNT_PROP = "editcount|registration|groups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,6 @@ class FetchedRevision:
 
     revision: RevisionFacts | None
     parent: RevisionFacts | None
-    account: AccountFacts | None = None
 
 
 class _UpstreamError(Exception):
@@ -113,7 +106,6 @@ class MediaWikiClient:
         self._scheme = "http" if force_http else "https"
         self._wikis: dict[str, mwapi.AsyncSession] = {}
         self._revisions = Joiner(self._look_up_revisions, most_items=MAX_IDS, most_calls=most_calls)
-        self._accounts = Joiner(self._look_up_accounts, most_items=MAX_IDS, most_calls=most_calls)
 
     async def fetch(self, ref: RevisionRef) -> FetchedRevision:
         """Fetch a revision and its parent.
@@ -127,32 +119,17 @@ class MediaWikiClient:
             return FetchedRevision(revision, _told(found, ref.parent_id))
         if revision is None or revision.parent_id == 0:
             return FetchedRevision(revision, None)
-        parents, account = await asyncio.gather(
-            self._revisions.get(ref.wiki, [revision.parent_id]), self._account(ref.wiki, revision)
-        )
-        return FetchedRevision(revision, _told(parents, revision.parent_id), account)
-
-    async def _account(self, wiki: Wiki, revision: RevisionFacts) -> AccountFacts | None:
-        if revision.user_text is None or not revision.user_id:
-            return None
-        found = await self._accounts.get(wiki, [revision.user_text])
-        return found.get(revision.user_text)
+        parents = await self._revisions.get(ref.wiki, [revision.parent_id])
+        return FetchedRevision(revision, _told(parents, revision.parent_id))
 
     async def _look_up_revisions(
         self, wiki: Wiki, rev_ids: list[int]
     ) -> dict[int, RevisionFacts | MissingRevision]:
-        return await self._query(wiki, _revision_query(rev_ids), read_revisions)
-
-    async def _look_up_accounts(self, wiki: Wiki, names: list[str]) -> dict[str, AccountFacts]:
-        # The unit separator in front makes the API split there: a user name may hold a "|" in no wiki,
-        # but a name that an importer made may hold anything.
-        users = "\x1f" + "\x1f".join(names)
-        params = {"action": "query", "list": "users", "ususers": users, "usprop": ACCOUNT_PROP}
-        return await self._query(wiki, params, read_accounts)
+        return await self._query(wiki, _revision_query(rev_ids))
 
     async def _query(
-        self, wiki: Wiki, params: Mapping[str, str], read: Callable[[Documents], dict[Any, Any]]
-    ) -> dict[Any, Any]:
+        self, wiki: Wiki, params: Mapping[str, str]
+    ) -> dict[int, RevisionFacts | MissingRevision]:
         """Run one query, continued until it is complete, retried once where that can help."""
         async for attempt in stamina.retry_context(
             on=_backoff, attempts=ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=0.5, wait_jitter=0.1
@@ -160,7 +137,7 @@ class MediaWikiClient:
             with attempt:
                 documents = await self._pages(self._api(wiki), params)
                 try:
-                    return read(documents)
+                    return read_revisions(documents)
                 except (AttributeError, KeyError, TypeError, ValueError):
                     # What failed to be read may be quoted in the exception: nothing of it may travel further.
                     raise MediaWikiUnavailableError(
@@ -183,20 +160,22 @@ class MediaWikiClient:
 
     async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
         started = time.perf_counter()
-        outcome = "answered"
+        outcome = "failed"
         try:
-            return await self._document(api, params)
+            document = await self._document(api, params)
+            outcome = "answered"
         except MediaWikiUnavailableError as error:
             outcome = error.reason
             raise
         finally:
             self._seconds.labels(outcome).observe(time.perf_counter() - started)
+        return document
 
     async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make one request; every way in which it can fail becomes our own error, without foreign text."""
         try:
             document = await api.get(**params)
-        except mwapi.errors.TimeoutError:
+        except TimeoutError:  # mwapi's own, and that of reading an answer that is not JSON
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer in time", reason="timeout"
             ) from None
@@ -250,7 +229,7 @@ def _unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
         return MediaWikiUnavailableError(
             f"the MediaWiki API answered with {cause.reason}",
             reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
-            retry_after=cause.retry_after or 1.0,
+            retry_after=cause.retry_after,
         )
     if isinstance(cause, mwapi.errors.APIError):  # not even its code: it is the other side's text
         return MediaWikiUnavailableError("the MediaWiki API answered with an error", reason="api_error")
@@ -261,9 +240,9 @@ def _backoff(error: Exception) -> bool | float:
     """Retry what can get better; a ``Retry-After`` that is too long for one request goes to the caller."""
     if not isinstance(error, MediaWikiUnavailableError):
         return False
-    if error.retry_after > MAX_RETRY_WAIT:
-        return False
-    return error.retry_after if error.retry_after > 1 else True
+    if error.told_retry_after is None:
+        return True
+    return False if error.told_retry_after > MAX_RETRY_WAIT else error.told_retry_after
 
 
 def _seconds(header: str | None) -> float | None:

@@ -22,6 +22,17 @@ class Metrics:
         # A series that is born with its first failure shows no increase: so all of them are there from the start.
         for outcome in (*GOOD_OUTCOMES, *(f"skipped:{reason}" for reason in SkipReason), *every_code()):
             self.requests.labels(outcome)
+        self.repeated = Counter(
+            "revertrisk_repeated_answers_total",
+            "Events answered from the record, or with the result of another delivery under way.",
+            registry=registry,
+        )
+        self.batch_items = Counter(
+            "revertrisk_batch_items_total",
+            "Items of batches by how they ended: scored, or the code of a failure.",
+            ["outcome"],
+            registry=registry,
+        )
         self.unknown_fields = Counter(
             "revertrisk_unknown_event_fields_total",
             "Fields of events that the reading contract does not name.",

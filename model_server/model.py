@@ -1,4 +1,7 @@
-"""The KServe model: preprocess receives and fetches, predict scores, postprocess builds, emits and answers."""
+"""The KServe model: preprocess fetches, predict scores, postprocess builds, emits and answers.
+
+Receiving and resolving come before, in :meth:`RevertRiskModel.answer` (docs/decisions/0002).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -11,12 +14,19 @@ from grpc_interceptor.exceptions import GrpcException
 from event_platform.page_change import Skip
 from model_server import tensors
 from model_server.accounting import RequestAccount
-from model_server.answers import Answer, ItemOutcome, batch_answer, scored_answer, skip_answer
+from model_server.answers import (
+    Answer,
+    ItemOutcome,
+    batch_answer,
+    outcome_of_item,
+    scored_answer,
+    skip_answer,
+)
 from model_server.deployment import Deployment
-from model_server.errors import ServiceError
+from model_server.errors import NotReadyError, ServiceError
 from model_server.ledger import Ledger
 from model_server.logs import label
-from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
+from model_server.pipeline import PRODUCED, FetchedJob, Pipeline, ScoredJob
 from model_server.scoring_request import (
     BatchItem,
     BatchRequest,
@@ -62,16 +72,22 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         self._service: Service
         self._pipeline: Pipeline
         self._ledger: Ledger[Answer]
+        self._is_open = False
 
     def use(self, service: Service) -> None:
         """Take the collaborators of the running event loop."""
         self._service = service
         self._pipeline = self.deployment.pipeline(service)
-        self._ledger = Ledger(capacity=LEDGER_CAPACITY, seconds=LEDGER_SECONDS)
+        self._ledger = Ledger(
+            capacity=LEDGER_CAPACITY,
+            seconds=LEDGER_SECONDS,
+            keep=lambda answer: answer.outcome == PRODUCED,
+        )
+        self._is_open = True
 
     async def healthy(self) -> bool:
-        """Tell whether the model is loaded and still wants work."""
-        return self.ready and not self.deployment.lifecycle.draining
+        """Tell whether the model is loaded and its service is there; while it drains it still predicts."""
+        return self.ready and self._is_open
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Describe the V2 input, for the model's metadata."""
@@ -91,18 +107,28 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         if isinstance(request, Skip):
             return skip_answer(request.reason)
         call = PredictCall(request, deadline)
+        label(form=type(request).__name__)
+        is_ours = False
 
         async def run() -> Answer:
+            nonlocal is_ours
+            is_ours = True
             answer, _ = await self(call, headers)
             return answer  # type: ignore[no-any-return]  # kserve ships no types
 
         producer = self._service.producer
         if producer is None or not isinstance(request, EventRequest):
             return await run()
-        key = producer.builder.event_id(request.change, *self.deployment.model_identity)
+        # Two events of one revision that differ in its parent cannot both be right: neither answers for the other.
+        event_id = producer.builder.event_id(request.change, *self.deployment.model_identity)
+        key = f"{event_id}|{request.ref.parent_id}"
         label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
         again = headers is not None and headers.get(REEMIT_HEADER) == "1"
-        return await self._ledger.once(key, run, again=again)
+        answer = await self._ledger.once(key, run, again=again)
+        if not is_ours:
+            label(repeated=1)
+            self._service.metrics.repeated.inc()
+        return answer
 
     async def __call__(
         self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT
@@ -113,13 +139,19 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         account = RequestAccount.of_headers(self.deployment.metrics, headers or {})
         with account:
             try:
-                answer = await super().__call__(body, headers, verb)
+                with self.deployment.admission.request():
+                    answer = await self._infer(body, headers, verb)
                 account.outcome = "batch"
             except ServiceError as error:
                 if body.from_grpc is True:
                     raise GrpcException(str(error), tensors.grpc_status(error)) from account.failed(error)
                 raise account.failed(error) from error.__cause__
         return answer
+
+    async def _infer(self, request: kserve.InferRequest, headers: Headers, verb: Any) -> Any:
+        if not self._is_open:
+            raise NotReadyError("the server is starting")
+        return await super().__call__(request, headers, verb)
 
     async def preprocess(
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
@@ -158,10 +190,11 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             outcome = await self._pipeline.emit(result)
             self._pipeline.note_answered(result)
             return scored_answer(result, outcome)
+        for item_outcome in result.outcomes:
+            self._service.metrics.batch_items.labels(outcome_of_item(item_outcome)).inc()
+            if isinstance(item_outcome, ScoredJob):
+                self._pipeline.note_answered(item_outcome)
         answer = batch_answer(result.items, result.outcomes)
-        for scored in result.outcomes:
-            if isinstance(scored, ScoredJob):
-                self._pipeline.note_answered(scored)
         if result.infer_request is not None:
             return tensors.response(result.infer_request, result.items, result.outcomes)
         return answer

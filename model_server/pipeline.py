@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 LAG_RETRY_SECONDS = 1.0
 """How long to wait, once, for a revision that is on its way to the replicas."""
 
+PRODUCED = "produced"
 KEPT_SCORES = 10_000
 """Scores that wait for EventGate to come back."""
 
@@ -70,13 +71,13 @@ class Pipeline:
     ) -> None:
         self._service = service
         self._admission = admission
-        self._kept: OrderedDict[tuple[str, int], Prediction] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str], Prediction] = OrderedDict()
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
     async def fetch(self, request: ScoringRequest, deadline: float) -> FetchedJob | Skip:
         """Bring the revision, or the reason why its event is not scored; a direct call is refused instead."""
-        if not self._service.classifier.supports(request.wiki.wiki_id):
+        if not self._service.supports(request.wiki.wiki_id):
             return _skip(request, SkipReason.UNSUPPORTED_WIKI)
         if isinstance(request, RevisionDataRequest):
             return self._take_as_given(request, deadline)
@@ -99,9 +100,10 @@ class Pipeline:
 
     async def score(self, job: FetchedJob) -> ScoredJob:
         """Score the revision in the worker thread, unless an earlier try has: then only EventGate failed."""
-        kept = self._kept.pop((job.request.wiki.wiki_id, job.request.rev_id), None)
-        if kept is not None:
-            return ScoredJob(job, kept)
+        if isinstance(job.request, EventRequest):
+            kept = self._kept.pop(_kept_key(job.request), None)
+            if kept is not None:
+                return ScoredJob(job, kept)
         try:
             with timed("score"):
                 async with asyncio.timeout_at(job.deadline):
@@ -128,7 +130,7 @@ class Pipeline:
         metrics.last_accepted.set(now.timestamp())
         if request.change.received_at is not None:
             metrics.event_lag.observe(max(0.0, (now - request.change.received_at).total_seconds()))
-        return "produced"
+        return PRODUCED
 
     async def _ask_mediawiki(
         self, request: EventRequest | PartialEventRequest | DirectRequest
@@ -165,7 +167,7 @@ class Pipeline:
             ref = self._service.changes.resolve(change)
         except page_change.InvalidEventError as exc:
             raise InvalidEventError(exc.violations) from exc
-        return ref if isinstance(ref, Skip) else EventRequest(change, ref)
+        return ref if isinstance(ref, Skip) else EventRequest(ref, change)
 
     def _verify(self, request: EventRequest, fetched: FetchedRevision) -> None:
         differing = evidence.verify(request, fetched)
@@ -185,7 +187,6 @@ class Pipeline:
             change.editor if change is not None else None,
             page_is_told=change is not None and change.tells_page,
             max_bytes=self._max_revision_bytes,
-            now=evidence.utc_now(),
         )
         if isinstance(weighed, Skip):
             return _skip(request, weighed.reason)
@@ -230,9 +231,13 @@ class Pipeline:
 
     def _keep(self, request: EventRequest, prediction: Prediction) -> None:
         """Keep a score for the dispatcher's next try (E2)."""
-        self._kept[request.wiki.wiki_id, request.rev_id] = prediction
+        self._kept[_kept_key(request)] = prediction
         while len(self._kept) > KEPT_SCORES:
             self._kept.popitem(last=False)
+
+
+def _kept_key(request: EventRequest) -> tuple[str, int, str]:
+    return request.wiki.wiki_id, request.rev_id, request.change.kind
 
 
 def _skip(request: ScoringRequest, reason: SkipReason) -> Skip:

@@ -110,8 +110,8 @@ class RequestReader:
                 label(wiki_id=change.wiki_id, rev_id=change.rev_id)
             return ref
         if self._lenient:
-            return PartialEventRequest(event, RevisionRef(ref.wiki, ref.rev_id))
-        return EventRequest(change, ref)
+            return PartialEventRequest(RevisionRef(ref.wiki, ref.rev_id), event)
+        return EventRequest(ref, change)
 
     def _partial(
         self, event: Mapping[str, Any], error: page_change.InvalidEventError
@@ -127,7 +127,7 @@ class RequestReader:
             return Skip(SkipReason.UNKNOWN_WIKI)
         if not wiki.is_scorable:
             return Skip(SkipReason.NOT_WIKIPEDIA)
-        return PartialEventRequest(event, RevisionRef(wiki, int(event["revision"]["rev_id"])))
+        return PartialEventRequest(RevisionRef(wiki, int(event["revision"]["rev_id"])), event)
 
     def _read_direct(self, payload: Mapping[str, Any]) -> DirectRequest:
         if not payload.keys() & {"lang", "rev_id"}:

@@ -14,61 +14,44 @@ UNSAVED_REV_ID = -1
 
 
 @dataclass(frozen=True, slots=True)
-class EventRequest:
+class _SavedRevision:
+    """A request for a revision that a wiki has."""
+
+    ref: RevisionRef
+
+    @property
+    def wiki(self) -> Wiki:
+        """The wiki of the revision."""
+        return self.ref.wiki
+
+    @property
+    def rev_id(self) -> int:
+        """The revision's id."""
+        return self.ref.rev_id
+
+
+@dataclass(frozen=True, slots=True)
+class EventRequest(_SavedRevision):
     """A page_change event whose revision is to be scored, and its prediction emitted."""
 
     change: PageChange
-    ref: RevisionRef
 
     @property
     def event(self) -> Mapping[str, Any]:
         """The event as received."""
         return self.change.event
 
-    @property
-    def wiki(self) -> Wiki:
-        """The wiki of the revision."""
-        return self.ref.wiki
-
-    @property
-    def rev_id(self) -> int:
-        """The revision's id."""
-        return self.ref.rev_id
-
 
 @dataclass(frozen=True, slots=True)
-class PartialEventRequest:
+class PartialEventRequest(_SavedRevision):
     """An event, taken leniently, whose missing facts the API has to supply."""
 
     event: Mapping[str, Any]
-    ref: RevisionRef
-
-    @property
-    def wiki(self) -> Wiki:
-        """The wiki of the revision."""
-        return self.ref.wiki
-
-    @property
-    def rev_id(self) -> int:
-        """The revision's id."""
-        return self.ref.rev_id
 
 
 @dataclass(frozen=True, slots=True)
-class DirectRequest:
+class DirectRequest(_SavedRevision):
     """Somebody asks for one score; nothing is emitted."""
-
-    ref: RevisionRef
-
-    @property
-    def wiki(self) -> Wiki:
-        """The wiki of the revision."""
-        return self.ref.wiki
-
-    @property
-    def rev_id(self) -> int:
-        """The revision's id."""
-        return self.ref.rev_id
 
 
 @dataclass(frozen=True, slots=True)

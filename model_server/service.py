@@ -1,7 +1,7 @@
 """What one event loop of the server works with: sessions, clients and the scorer, opened and closed together."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class Service:
     changes: PageChangeReader
     unknown_fields: UnknownFields
     mediawiki: MediaWikiClient
-    classifier: Classifier
+    supports: Callable[[str], bool]
     scorer: BatchScorer
     producer: Producer | None
     metrics: Metrics
@@ -58,11 +58,12 @@ async def open_service(
     """Open what the running event loop needs, and close it at the end."""
     repository = SchemaRepository()
     contract = repository.load(READING_CONTRACT)
+    supports = settings.supports if settings.supported_wikis is not None else classifier.supports
     changes = PageChangeReader(
         EventValidator(contract),
         wikis,
         max_revision_bytes=settings.max_revision_bytes,
-        supports=classifier.supports,
+        supports=supports,
     )
     scorer = BatchScorer(
         classifier,
@@ -74,31 +75,33 @@ async def open_service(
         open_session(settings, per_host, raise_for_status=raise_for_upstream) as mediawiki_session,
         open_session(settings, INTERNAL_CONNECTIONS) as eventgate_session,
     ):
-        yield Service(
-            requests=RequestReader(
-                changes,
-                wikis,
-                EventValidator(repository.load(REVISION_DATA)),
-                lenient=settings.lenient_events,
-                allow_revision_data=settings.allow_revision_json_input,
-            ),
-            changes=changes,
-            unknown_fields=UnknownFields(contract),
-            mediawiki=MediaWikiClient(
-                mediawiki_session,
-                user_agent=settings.user_agent,
-                timeout=settings.aiohttp_client_timeout,
-                requests_seconds=metrics.mediawiki_seconds,
-                most_calls=CALLS_PER_WIKI,
-                wiki_url=settings.wiki_url,
-                force_http=settings.force_http,
-            ),
-            classifier=classifier,
-            scorer=scorer,
-            producer=_producer(settings, repository, eventgate_session),
-            metrics=metrics,
-        )
-        scorer.close()
+        try:
+            yield Service(
+                requests=RequestReader(
+                    changes,
+                    wikis,
+                    EventValidator(repository.load(REVISION_DATA)),
+                    lenient=settings.lenient_events,
+                    allow_revision_data=settings.allow_revision_json_input,
+                ),
+                changes=changes,
+                unknown_fields=UnknownFields(contract),
+                mediawiki=MediaWikiClient(
+                    mediawiki_session,
+                    user_agent=settings.user_agent,
+                    timeout=settings.aiohttp_client_timeout,
+                    requests_seconds=metrics.mediawiki_seconds,
+                    most_calls=CALLS_PER_WIKI,
+                    wiki_url=settings.wiki_url,
+                    force_http=settings.force_http,
+                ),
+                supports=supports,
+                scorer=scorer,
+                producer=_producer(settings, repository, eventgate_session),
+                metrics=metrics,
+            )
+        finally:
+            scorer.close()
 
 
 def _producer(

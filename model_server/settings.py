@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     model_name: str = Field("revertrisk-language-agnostic", min_length=1)
     model_path: Path | None = None
     storage_uri: str | None = None
+    supported_wikis: str | None = None
 
     wiki_url: BaseUrl | None = None
     force_http: bool = False
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10_000_000, gt=0)
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)
+    wiki_limit: int = Field(40, gt=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -88,6 +90,11 @@ class Settings(BaseSettings):
     def emits(self) -> bool:
         """True for a producer, False for a server that only scores."""
         return self.eventgate_url is not None
+
+    def supports(self, wiki_id: str) -> bool:
+        """Tell whether ``SUPPORTED_WIKIS`` names a wiki; ``*`` names all."""
+        named = {name.strip() for name in (self.supported_wikis or "").split(",")}
+        return "*" in named or wiki_id in named
 
     @property
     def verifies_strictly(self) -> bool:

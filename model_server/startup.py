@@ -56,7 +56,8 @@ def check_ports(settings: Settings) -> None:
         ports["GRPC_PORT"] = ("", settings.grpc_port)
     for variable, (host, port) in ports.items():
         try:
-            socket.create_server((host, port)).close()
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            socket.create_server((host, port), family=family).close()
         except OSError as exc:
             raise SettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 
@@ -65,7 +66,7 @@ def check_tls(settings: Settings) -> None:
     """See that the CA bundle can be read; raises :class:`SettingsError`."""
     try:
         ssl.create_default_context(cafile=settings.tls_ca_bundle)
-    except ssl.SSLError:
+    except (ssl.SSLError, OSError):
         raise SettingsError("TLS_CA_BUNDLE: expected a file of PEM certificates") from None
 
 

@@ -69,6 +69,7 @@ def response(
     return InferResponse(
         response_id=request.id or str(uuid.uuid4()),  # kserve cannot render an answer without one
         model_name=request.model_name,
+        model_version=next((score.model_version for score in scores if score is not None), None),
         infer_outputs=[
             InferOutput("prediction", shape, "BOOL", [bool(score and score.prediction) for score in scores]),
             InferOutput(

@@ -15,6 +15,7 @@ from typing import Any
 
 from revert_risk.encoding import Encoder, FeatureScale
 from revert_risk.feature_table import FEATURES, Transform
+from revert_risk.ngrams import CHARACTERS_READ, SIZES
 
 WEIGHTS = "model.safetensors"
 METADATA = "metadata.json"
@@ -50,6 +51,8 @@ class NetworkShape:
 
     hidden: int
     members: int
+    known_ngrams: int | None = None
+    """Rows of the table of n-gram weights; None for a model that reads no words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,13 @@ class Metadata:
     """Probabilities to act from, by the goal that each meets on held-out edits (``fpr_0.05``)."""
     training_data: Mapping[str, str]
     """The SHA-256 of each file that the model was trained on, by file name."""
+    made_with: Mapping[str, str]
+    """The versions and digests of the code that trained it."""
     metrics: Mapping[str, Any]
-    """The report of `training.evaluate` by data set; for people and dashboards, nothing reads it here."""
+    """``data_sets``: the report of `training.evaluate` by data set, and ``auc_by_split``.
+
+    For people and dashboards; nothing reads it here.
+    """
     weights_sha256: str
 
 
@@ -163,8 +171,17 @@ class _Fields:
             for index, value in enumerate(values)
         ]
 
+    def is_null(self, field: str) -> bool:
+        return field in self._content and self._content[field] is None
+
+    def integers(self, field: str) -> tuple[int, ...]:
+        values = self._value(field, list, "an array of integers")
+        if not all(isinstance(value, int) for value in values):
+            raise self.error(field, "expected an array of integers")
+        return tuple(values)
+
     def texts_or_none(self, field: str) -> frozenset[str] | None:
-        if field in self._content and self._content[field] is None:
+        if self.is_null(field):
             return None
         values = self._value(field, list, "an array of strings, or null for all")
         if not all(isinstance(value, str) for value in values):
@@ -181,7 +198,7 @@ def _metadata(fields: _Fields) -> Metadata:
         fields.child("network"),
     )
     thresholds = fields.child("thresholds")
-    hashes = fields.child("training_data")
+    hashes, made_with = fields.child("training_data"), fields.child("made_with")
     return Metadata(
         name=fields.text("name"),
         version=fields.text("version"),
@@ -189,7 +206,11 @@ def _metadata(fields: _Fields) -> Metadata:
             core=tuple(_scale(each) for each in preprocessing.children("core")),
             additive=tuple(_scale(each) for each in preprocessing.children("additive")),
         ),
-        network=NetworkShape(hidden=network.count("hidden"), members=network.count("members")),
+        network=NetworkShape(
+            hidden=network.count("hidden"),
+            members=network.count("members"),
+            known_ngrams=_known_ngrams(fields),
+        ),
         calibration=Calibration(
             slope=calibration.number("slope"),
             offset=calibration.number("offset"),
@@ -198,9 +219,22 @@ def _metadata(fields: _Fields) -> Metadata:
         supported_wikis=fields.texts_or_none("supported_wikis"),
         thresholds={goal: thresholds.number(goal) for goal in fields.mapping("thresholds")},
         training_data={file: hashes.text(file) for file in fields.mapping("training_data")},
+        made_with={part: made_with.text(part) for part in fields.mapping("made_with")},
         metrics=fields.mapping("metrics"),
         weights_sha256=fields.text("weights_sha256"),
     )
+
+
+def _known_ngrams(fields: _Fields) -> int | None:
+    """Read the number of known n-grams, and make sure that they are taken as they were in training."""
+    if fields.is_null("text"):
+        return None
+    text = fields.child("text")
+    if text.integers("ngram_sizes") != SIZES:
+        raise text.error("ngram_sizes", f"expected {list(SIZES)}")
+    if text.count("characters_read") != CHARACTERS_READ:
+        raise text.error("characters_read", f"expected {CHARACTERS_READ}")
+    return text.count("known_ngrams")
 
 
 def _scale(fields: _Fields) -> FeatureScale:
@@ -236,7 +270,8 @@ def _content(metadata: Metadata) -> dict[str, Any]:
             for each in scaled
         ]
 
-    wikis = metadata.supported_wikis
+    wikis, known_ngrams = metadata.supported_wikis, metadata.network.known_ngrams
+    text = {"ngram_sizes": list(SIZES), "characters_read": CHARACTERS_READ, "known_ngrams": known_ngrams}
     return {
         "format": FORMAT,
         "name": metadata.name,
@@ -246,6 +281,7 @@ def _content(metadata: Metadata) -> dict[str, Any]:
             "core": scales(metadata.encoder.core),
             "additive": scales(metadata.encoder.additive),
         },
+        "text": None if known_ngrams is None else text,
         "network": {"hidden": metadata.network.hidden, "members": metadata.network.members},
         "calibration": {
             "slope": metadata.calibration.slope,
@@ -254,6 +290,7 @@ def _content(metadata: Metadata) -> dict[str, Any]:
         },
         "thresholds": dict(metadata.thresholds),
         "training_data": dict(metadata.training_data),
+        "made_with": dict(metadata.made_with),
         "metrics": dict(metadata.metrics),
         "weights_sha256": metadata.weights_sha256,
     }

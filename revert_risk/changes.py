@@ -79,7 +79,7 @@ def between(old: str, new: str) -> Change:
 
     Linear in the size of the texts, whatever they hold; lone surrogates and NUL are characters like others.
     """
-    start, end = _common_affixes(old, new)
+    start, end = common_affixes(old, new)
     start = old.rfind("\n", 0, start) + 1  # whole lines: markup can only be told from its line
     old_region = _through_line_end(old, start, end)
     new_region = _through_line_end(new, start, end)
@@ -117,7 +117,7 @@ def _change(old_region: str, new_region: str, old_length: int | None, new_length
     )
 
 
-def _common_affixes(old: str, new: str) -> tuple[int, int]:
+def common_affixes(old: str, new: str) -> tuple[int, int]:
     """Return the lengths of the common beginning and of the common end, which do not overlap."""
     shorter = min(len(old), len(new))
     # Comparing slices is a memcmp. Steps of a size that stays in the processor's cache first, then half the

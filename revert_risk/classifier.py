@@ -1,49 +1,24 @@
-"""The torch model behind the scores: its network, and the classifier that serves it from an artefact."""
+"""The classifier that serves a trained network from an artefact folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
-from torch import nn
+from safetensors.torch import load_file, save
 
-from revert_risk.artifact import WEIGHTS, ArtifactError, Metadata, NetworkShape, load_metadata
+from revert_risk.artifact import WEIGHTS, ArtifactError, Metadata, load_metadata
+from revert_risk.explanation import Contribution, Explanation, WeighedSpan
 from revert_risk.features import Features, extract
+from revert_risk.network import Bags, RevertRiskNetwork
 from revert_risk.prediction import Prediction
 from revert_risk.revision import Revision
+from revert_risk.spans import changed_spans, without
+from revert_risk.vocabulary import SIDES, Vocabulary
 
-
-class RevertRiskNetwork(nn.Module):
-    """A few small networks side by side, whose mean logit is the model's.
-
-    Each member adds a linear function of all inputs and one hidden layer over the first `core_inputs`; what
-    comes after those is additive. Everything is float64: sums then differ between batches only far beyond
-    the decimals that are kept.
-    """
-
-    def __init__(
-        self, inputs: int, core_inputs: int, *, hidden: int, members: int, dropout: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.core_inputs = core_inputs
-        self.shape = NetworkShape(hidden=hidden, members=members)
-        double = torch.float64
-        self.linear = nn.Parameter(torch.zeros(members, inputs, dtype=double))
-        self.bias = nn.Parameter(torch.zeros(members, dtype=double))
-        spread = core_inputs**-0.5
-        self.hidden_weight = nn.Parameter(torch.randn(members, core_inputs, hidden, dtype=double) * spread)
-        self.hidden_bias = nn.Parameter(torch.zeros(members, 1, hidden, dtype=double))
-        self.output_weight = nn.Parameter(torch.randn(members, hidden, 1, dtype=double) * hidden**-0.5)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (edits,) for inputs of shape (edits, inputs)."""
-        linear = inputs @ self.linear.T + self.bias  # (edits, members)
-        core = inputs[:, : self.core_inputs].unsqueeze(0)
-        hidden = torch.relu(torch.matmul(core, self.hidden_weight) + self.hidden_bias)
-        combined = torch.matmul(self.dropout(hidden), self.output_weight).squeeze(2)  # (members, edits)
-        return (linear + combined.T).mean(dim=1)
+_VOCABULARY = "vocabulary."
+"""Begins the names of the tensors that hold the known n-grams' hashes, one for each side."""
 
 
 class TorchClassifier:
@@ -52,29 +27,37 @@ class TorchClassifier:
     Safe to call from several threads. How many threads torch itself uses is the caller's to set.
     """
 
-    def __init__(self, network: RevertRiskNetwork, metadata: Metadata, device: torch.device) -> None:
-        self._network = network.to(device).eval()
+    def __init__(
+        self,
+        network: RevertRiskNetwork,
+        metadata: Metadata,
+        vocabulary: Vocabulary | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._device = torch.device(device)
+        self._network = network.to(self._device).eval()
         self._metadata = metadata
-        self._device = device
+        self._vocabulary = vocabulary
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
         """Load an artefact folder onto a torch device; raise `ArtifactError` naming what is wrong with it."""
         metadata = load_metadata(path)
         encoder = metadata.encoder
-        network = RevertRiskNetwork(
-            encoder.width,
-            2 * len(encoder.core),
-            hidden=metadata.network.hidden,
-            members=metadata.network.members,
-        )
+        network = RevertRiskNetwork(encoder.width, 2 * len(encoder.core), metadata.network)
+        tensors = load_file(path / WEIGHTS)
+        vocabulary = _vocabulary(tensors) if metadata.network.known_ngrams is not None else None
         try:
-            network.load_state_dict(load_file(path / WEIGHTS))
+            network.load_state_dict(tensors)
         except RuntimeError as exc:  # torch's answer to missing, surplus and misshapen tensors
             raise ArtifactError(
                 path / WEIGHTS, "tensors", "do not fit the network that metadata.json describes"
             ) from exc
-        return cls(network, metadata, torch.device(device))
+        if vocabulary is not None and len(vocabulary) != metadata.network.known_ngrams:
+            raise ArtifactError(
+                path / WEIGHTS, "vocabulary", "does not fit text.known_ngrams of metadata.json"
+            )
+        return cls(network, metadata, vocabulary, device)
 
     @property
     def name(self) -> str:
@@ -105,14 +88,91 @@ class TorchClassifier:
         if not features:
             return []
         calibration = self._metadata.calibration
-        inputs = torch.from_numpy(self._metadata.encoder.encode(features)).to(self._device)
         with torch.inference_mode():
-            logits = calibration.slope * self._network(inputs) + calibration.offset
+            logits = calibration.slope * self._logits(features) + calibration.offset
             probabilities: list[float] = torch.sigmoid(logits).tolist()
         return [
             Prediction.of(probability, model_name=self.name, model_version=self.version)
             for probability in probabilities
         ]
+
+    def explain(self, revision: Revision, *, spans: int = 5) -> Explanation:
+        """Take the score of an edit apart, with the `spans` changed places that weighed most.
+
+        The contributions and the base sum to the logit but for rounding. Each place is weighed by scoring the
+        edit without it; so this takes as long as scoring up to `spans.MOST_SPANS` edits.
+        """
+        features = extract(revision)
+        changed = changed_spans(revision.parent.text, revision.text)
+        variants = [extract(without(revision, span)) for span in changed]
+        calibration = self._metadata.calibration
+        with torch.inference_mode():
+            logits = calibration.slope * self._logits([features, *variants]) + calibration.offset
+        logit, *others = logits.tolist()
+        weighed = [WeighedSpan(span, logit - other) for span, other in zip(changed, others, strict=True)]
+        base, contributions = self._contributions(features)
+        return Explanation(
+            prediction=self.score_features([features])[0],
+            logit=logit,
+            base=base,
+            contributions=tuple(sorted(contributions, key=lambda each: -abs(each.amount))),
+            spans=tuple(sorted(weighed, key=lambda each: -each.weight)[:spans]),
+        )
+
+    def _contributions(self, features: Features) -> tuple[float, list[Contribution]]:
+        encoder, vocabulary = self._metadata.encoder, self._vocabulary
+        cores = len(encoder.core)
+        average = np.zeros(encoder.width)
+        average[cores : 2 * cores] = 1.0
+        text = None if vocabulary is None else vocabulary.find(features.text)
+        parts = self._network.parts(
+            torch.from_numpy(encoder.encode([features])[0]).to(self._device),
+            torch.from_numpy(average).to(self._device),
+            text,
+        )
+        slope, offset = self._metadata.calibration.slope, self._metadata.calibration.offset
+        # A core feature has two inputs: its value, and whether that is known.
+        amounts = np.concatenate(
+            [parts.inputs[:cores] + parts.inputs[cores : 2 * cores], parts.inputs[2 * cores :]]
+        )
+        found = [
+            Contribution(scale.name, features.values[scale.name], slope * float(amount))
+            for scale, amount in zip((*encoder.core, *encoder.additive), amounts, strict=True)
+        ]
+        if vocabulary is not None and text is not None:
+            sides = np.searchsorted(vocabulary.starts, text.rows, side="right") - 1
+            found += [
+                Contribution(f"{side}_text", None, slope * float(parts.ngrams[sides == index].sum()))
+                for index, side in enumerate(SIDES)
+            ]
+        return slope * parts.base + offset, found
+
+    def _logits(self, features: Sequence[Features]) -> torch.Tensor:
+        inputs = torch.from_numpy(self._metadata.encoder.encode(features)).to(self._device)
+        if self._vocabulary is None:
+            logits: torch.Tensor = self._network(inputs)
+        else:
+            bags = Bags.of([self._vocabulary.find(each.text) for each in features], self._device)
+            logits = self._network(inputs, bags)
+        return logits
+
+
+def packed(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:
+    """Return the bytes of a weights file that `TorchClassifier.load` reads."""
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    if vocabulary is not None:
+        for side, known in zip(SIDES, vocabulary.hashes, strict=True):
+            tensors[_VOCABULARY + side] = torch.from_numpy(known.astype(np.int64))
+    content: bytes = save(tensors)
+    return content
+
+
+def _vocabulary(tensors: dict[str, torch.Tensor]) -> Vocabulary:
+    """Take the known n-grams out of an artefact's tensors; a side that is missing has none."""
+    empty = torch.empty(0, dtype=torch.int64)
+    return Vocabulary(
+        tuple(tensors.pop(_VOCABULARY + side, empty).numpy().astype(np.uint32) for side in SIDES)
+    )
 
 
 def choose_device(wish: str) -> str:

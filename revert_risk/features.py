@@ -2,18 +2,18 @@
 
 `extract` serves a `Revision`; `describe` is the same for a data set that holds only the changed lines and
 some facts. Training and serving share every line below. Nothing here reads a clock, knows a word of any
-language, or keeps anything personal. A fact that is not known is None. The features themselves are listed
-in `feature_table`.
+language, or keeps who made an edit. A fact that is not known is None. The features themselves are listed
+in `feature_table`; the words of the change go along for models that read them.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
 from revert_risk import changes, characters, markup
-from revert_risk.changes import Change
+from revert_risk.changes import Change, WordChange
 from revert_risk.feature_table import FEATURES, MARKUP_MEANINGS, Group
 from revert_risk.revision import Revision, UserKind
 
@@ -27,12 +27,24 @@ PRIVILEGED_GROUPS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedText:
+    """The text of an edit that a model with words reads; empty where there is none or it is unknown."""
+
+    inserted: str = field(default="", repr=False)
+    """Inserted words, joined by spaces."""
+    removed: str = field(default="", repr=False)
+    comment: str = field(default="", repr=False)
+    """The comment without a section's name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Features:
-    """What was found out about one edit: numbers by name, None where unknown; nothing personal."""
+    """What was found out about one edit: numbers by name, None where unknown, and the words of the change."""
 
     values: Mapping[str, float | None]
     changed_bytes: int
     """UTF-8 size of all changed lines of both sides: what a caller goes by to limit work."""
+    text: ChangedText = ChangedText()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +83,7 @@ class EditFacts:
 
 
 def extract(revision: Revision) -> Features:
-    """Take the features of a revision: pure, deterministic, without words of any language.
+    """Take the features of a revision: pure, deterministic, without knowing a word of any language.
 
     Linear in the size of the texts; of changed lines at most `changes.CHANGED_CHARACTERS_READ` characters a
     side are looked at, so the time is bounded for any input.
@@ -84,17 +96,20 @@ def describe(
     facts: EditFacts,
     *,
     lacking: frozenset[Group] = frozenset(),
-    known: Mapping[str, float] | None = None,
+    known: Mapping[str, float | None] | None = None,
 ) -> Features:
     """Take the features of a change and its circumstances.
 
     A reader of a data set names in `lacking` the groups that its file cannot give: their features are
-    unknown, whatever the text seems to say. `known` holds features that the file states by itself.
+    unknown, whatever the text seems to say. `known` holds features that the file states by itself, or None for
+    one that it alone cannot give.
     """
+    difference = changes.words(change)
+    own_comment = "" if facts.comment is None else _SECTION_NAME.sub("", facts.comment).strip()
     values: dict[str, float | None] = dict.fromkeys(_NAMES)
-    values |= _word_features(change)
+    values |= _word_features(difference)
     values |= _markup_features(change)
-    values |= _comment_features(facts.comment)
+    values |= _comment_features(facts.comment, own_comment)
     values |= _user_features(facts)
     values |= _circumstances(facts)
     values["old_length"] = change.old_length
@@ -105,7 +120,15 @@ def describe(
         if _GROUPS[name] in lacking:
             values[name] = None
     values |= known or {}
-    return Features(MappingProxyType(values), change.changed_bytes)
+    return Features(
+        MappingProxyType(values),
+        change.changed_bytes,
+        ChangedText(
+            inserted="" if Group.WORDS in lacking else " ".join(difference.inserted),
+            removed="" if Group.WORDS in lacking else " ".join(difference.removed),
+            comment="" if Group.COMMENT in lacking else own_comment,
+        ),
+    )
 
 
 _MARKS = frozenset("!?\u00a1\u00bf\u061f\uff01\uff1f")
@@ -114,8 +137,7 @@ _NAMES = tuple(feature.name for feature in FEATURES)
 _GROUPS = {feature.name: feature.group for feature in FEATURES}
 
 
-def _word_features(change: Change) -> dict[str, float | None]:
-    difference = changes.words(change)
+def _word_features(difference: WordChange) -> dict[str, float | None]:
     inserted, removed = difference.inserted, difference.removed
     inserted_text, removed_text = " ".join(inserted), " ".join(removed)
     after, before = characters.describe(inserted_text), characters.describe(removed_text)
@@ -167,10 +189,9 @@ def _markup_features(change: Change) -> dict[str, float | None]:
     return values
 
 
-def _comment_features(comment: str | None) -> dict[str, float | None]:
+def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
     if comment is None:
         return {}
-    own = _SECTION_NAME.sub("", comment).strip()
     return {
         "comment_present": float(bool(own)),
         "comment_length": len(own),

@@ -3,7 +3,7 @@
 The baseline is the anonymous flag by itself: a model that does not beat it has learnt who edits, not what.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,32 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from revert_risk.prediction import DECIMALS
+from revert_risk.training import figures
 from revert_risk.training.examples import Example
+from revert_risk.training.figures import Estimate, Labels, Scores
 
-_RESAMPLES = 1_000
-_BINS = 10
 _FALSE_POSITIVE_RATES = (0.01, 0.05, 0.15)
-
-Scores = NDArray[np.float64]
-Labels = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its 95 % bootstrap interval over edits; all None where a class is empty."""
-
-    value: float | None
-    low: float | None
-    high: float | None
+_NEWCOMER_EDITS = 100
+_EXPERIENCED_EDITS = 500
+EVEN_ODDS: Mapping[str, float] = {"even": 0.5}
+"""The threshold at which a revert becomes the likelier outcome, by its name in reports."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """One group of edits by itself."""
+class AtThreshold:
+    """What happens to edits that score above a threshold."""
+
+    threshold: float
+    precision: Estimate
+    recall: Estimate
+    fpr: Estimate
+    """The share of edits that were not reverted and lie above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """Some of the edits by themselves."""
 
     n: int
     positives: int
     auc: Estimate
+    average_precision: Estimate
+    fpr: Mapping[str, Estimate]
+    """The false positive rate at each threshold, by its name: equal rates treat groups alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,16 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """Another way to score the same edits, and how far the model is ahead of it."""
+
+    auc: Estimate
+    average_precision: Estimate
+    auc_difference: Estimate
+    """The model's AUC less the baseline's, on the same resamples: above 0 the model is better."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A model's scores on one set of labelled edits."""
 
@@ -57,82 +73,132 @@ class Evaluation:
     positives: int
     auc: Estimate
     average_precision: Estimate
-    anonymous_flag_auc: Estimate
-    """Of the anonymous flag alone, on the same edits."""
-    auc_over_anonymous_flag: Estimate
-    """The difference of the two, on the same resamples."""
-    anonymous: Group
-    registered: Group
-    brier: float
-    calibration_error: float
-    """Mean distance of probability and observed share over `calibration`, weighed by the bins' sizes."""
+    brier: Estimate
+    ece: Estimate
+    """Expected calibration error: mean distance of probability and observed share over `calibration`."""
+    thresholds: Mapping[str, AtThreshold]
+    baselines: Mapping[str, Baseline]
+    """``anonymous_flag`` always; others that were trained on the same edits, where there are."""
+    groups: Mapping[str, GroupFigures]
+    wikis: Mapping[str, GroupFigures]
     calibration: tuple[Bin, ...]
     base_rate: float | None
-    """The share of positives that `brier` and the calibration are weighed to; None for the sample's own."""
+    """The share of positives that Brier score, ECE and precision are weighed to; None for the sample's own."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
         return {**asdict(self), "calibration": [asdict(each) for each in self.calibration]}
 
 
-def evaluate(
-    probabilities: Scores, examples: Sequence[Example], *, base_rate: float | None = None, seed: int = 0
+def evaluate(  # noqa: PLR0913 - what is compared, and four ways to see it
+    probabilities: Scores,
+    examples: Sequence[Example],
+    *,
+    base_rate: float | None = None,
+    limits: Mapping[str, float] = EVEN_ODDS,
+    baselines: Mapping[str, Scores] | None = None,
+    seed: int = 0,
 ) -> Evaluation:
     """Compare probabilities with labels.
 
-    `base_rate` weighs the classes for the calibration figures, for samples that were balanced by
-    construction; the others do not depend on it, except average precision, which is the sample's own.
+    `base_rate` weighs the classes for calibration and precision, for samples that were balanced by
+    construction; AUC and rates do not depend on it, and average precision is the sample's own. `limits` are
+    the thresholds to report, `baselines` the scores of others for the same edits.
     """
     labels = np.array([example.label for example in examples], dtype=np.bool_)
-    # Whoever is unknown is neither anonymous nor not: half-way, so that the flag says nothing about them.
-    flag = np.array([0.5 if each.is_anonymous is None else float(each.is_anonymous) for each in examples])
-    weights = np.ones(len(labels))
-    if base_rate is not None:
-        positive = labels.mean()
-        weights = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
-    bins, error = _calibration(probabilities, labels, weights)
-    resamples = _resamples(len(labels), seed)
+    plain, weights = np.ones(len(labels)), _weights(labels, base_rate)
+    score_auc = figures.auc(probabilities, labels)
+    ranking = figures.estimates(
+        {"auc": score_auc, "ap": figures.average_precision(probabilities, labels)}, plain, seed
+    )
+    calibrated = figures.estimates(
+        {
+            "brier": figures.brier(probabilities, labels),
+            "ece": figures.calibration_error(probabilities, labels),
+        },
+        weights,
+        seed,
+    )
 
-    def group(members: NDArray[np.bool_]) -> Group:
-        own_scores, own_labels = probabilities[members], labels[members]
-        estimate = _estimate(_auc_of(own_scores, own_labels), own_labels, _resamples(len(own_labels), seed))
-        return Group(int(members.sum()), int(own_labels.sum()), estimate)
+    def baseline(scores: Scores) -> Baseline:
+        own = figures.auc(scores, labels)
+        found = figures.estimates(
+            {
+                "auc": own,
+                "ap": figures.average_precision(scores, labels),
+                "difference": figures.difference(score_auc, own),
+            },
+            plain,
+            seed,
+        )
+        return Baseline(found["auc"], found["ap"], found["difference"])
 
-    score_auc, flag_auc = _auc_of(probabilities, labels), _auc_of(flag, labels)
+    def at(limit: float) -> AtThreshold:
+        found = figures.estimates(
+            {
+                "precision": figures.precision(probabilities, labels, limit),
+                "recall": figures.recall(probabilities, labels, limit),
+                "fpr": figures.false_positive_rate(probabilities, labels, limit),
+            },
+            weights,
+            seed,
+        )
+        return AtThreshold(limit, found["precision"], found["recall"], found["fpr"])
+
+    def part(members: NDArray[np.bool_]) -> GroupFigures:
+        return _group(probabilities[members], labels[members], limits, seed)
+
+    others = {"anonymous_flag": anonymous_flag(examples), **(baselines or {})}
     return Evaluation(
         n=len(labels),
         positives=int(labels.sum()),
-        auc=_estimate(score_auc, labels, resamples),
-        average_precision=_estimate(
-            lambda rows: average_precision(probabilities[rows], labels[rows]), labels, resamples
-        ),
-        anonymous_flag_auc=_estimate(flag_auc, labels, resamples),
-        auc_over_anonymous_flag=_estimate(lambda rows: score_auc(rows) - flag_auc(rows), labels, resamples),
-        anonymous=group(flag == 1.0),
-        registered=group(flag == 0.0),
-        brier=float(np.average((probabilities - labels) ** 2, weights=weights)),
-        calibration_error=error,
-        calibration=bins,
+        auc=ranking["auc"],
+        average_precision=ranking["ap"],
+        brier=calibrated["brier"],
+        ece=calibrated["ece"],
+        thresholds={name: at(limit) for name, limit in limits.items()},
+        baselines={name: baseline(scores) for name, scores in others.items()},
+        groups={name: part(members) for name, members in user_groups(examples).items()},
+        wikis={name: part(members) for name, members in _wikis(examples).items()},
+        calibration=_calibration(probabilities, labels, weights),
         base_rate=base_rate,
     )
 
 
+def anonymous_flag(examples: Sequence[Example]) -> Scores:
+    """Return 1 for anonymous authors and 0 for registered ones, as scores.
+
+    Whoever is unknown is neither: half-way, so that the flag says nothing about them.
+    """
+    return np.array([0.5 if each.is_anonymous is None else float(each.is_anonymous) for each in examples])
+
+
+def user_groups(examples: Sequence[Example]) -> dict[str, NDArray[np.bool_]]:
+    """Return which edits were made by each group of authors; groups overlap, and empty ones are left out."""
+    values = [example.features.values for example in examples]
+    flag = anonymous_flag(examples)
+    temporary = np.array([each.get("user_is_temporary") == 1.0 for each in values], dtype=np.bool_)
+    bot = np.array([each.get("user_is_bot") == 1.0 for each in values], dtype=np.bool_)
+    counts = [each.get("user_edit_count") for each in values]
+    edits = np.array([np.nan if count is None else count for count in counts], dtype=np.float64)
+    account = (flag == 0.0) & np.isfinite(edits)
+    known = {
+        "anonymous": flag == 1.0,
+        "ip": (flag == 1.0) & ~temporary,
+        "temporary": temporary,
+        "registered": flag == 0.0,
+        "edits_0_99": account & (edits < _NEWCOMER_EDITS),
+        "edits_100_499": account & (edits >= _NEWCOMER_EDITS) & (edits < _EXPERIENCED_EDITS),
+        "edits_500_or_more": account & (edits >= _EXPERIENCED_EDITS),
+        "bot": bot,
+        "unknown": flag == 0.5,  # noqa: PLR2004 - see anonymous_flag
+    }
+    return {name: members for name, members in known.items() if members.any()}
+
+
 def area_under_curve(scores: Scores, labels: Labels) -> float:
     """Return the probability that a positive scores above a negative, ties counting half."""
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    positives = int(labels.sum())
-    above = ranks[labels].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * (len(labels) - positives)))
-
-
-def average_precision(scores: Scores, labels: Labels) -> float:
-    """Return the mean precision over the positives, tied scores taken together."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    hits = np.cumsum(labels[order])[ends]
-    precision = hits / (ends + 1)
-    return float((np.diff(hits, prepend=0) * precision).sum() / labels.sum())
+    return float(figures.auc(scores, labels)(np.ones((1, len(labels))))[0])
 
 
 def thresholds(probabilities: Scores, labels: Labels) -> dict[str, float]:
@@ -144,37 +210,41 @@ def thresholds(probabilities: Scores, labels: Labels) -> dict[str, float]:
     }
 
 
-def _auc_of(scores: Scores, labels: Labels) -> Callable[[NDArray[np.intp]], float]:
-    return lambda rows: area_under_curve(scores[rows], labels[rows])
+def _weights(labels: Labels, base_rate: float | None) -> NDArray[np.float64]:
+    if base_rate is None or labels.all() or not labels.any():
+        return np.ones(len(labels))
+    positive = labels.mean()
+    weights: NDArray[np.float64] = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
+    return weights
 
 
-def _resamples(size: int, seed: int) -> list[NDArray[np.intp]]:
-    generator = np.random.default_rng(seed)
-    return [generator.integers(0, size, size) for _ in range(_RESAMPLES)] if size else []
+def _group(scores: Scores, labels: Labels, limits: Mapping[str, float], seed: int) -> GroupFigures:
+    statistics = {
+        "auc": figures.auc(scores, labels),
+        "ap": figures.average_precision(scores, labels),
+        **{name: figures.false_positive_rate(scores, labels, limit) for name, limit in limits.items()},
+    }
+    found = figures.estimates(statistics, np.ones(len(labels)), seed)
+    return GroupFigures(
+        len(labels), int(labels.sum()), found["auc"], found["ap"], {name: found[name] for name in limits}
+    )
 
 
-def _estimate(
-    statistic: Callable[[NDArray[np.intp]], float], labels: Labels, resamples: Sequence[NDArray[np.intp]]
-) -> Estimate:
-    if labels.all() or not labels.any():
-        return Estimate(None, None, None)
-    # A resample without one of the classes has no such figure; with few positives that does happen.
-    values = [statistic(rows) for rows in resamples if 0 < labels[rows].sum() < len(labels)]
-    low, high = np.quantile(values, [0.025, 0.975])
-    value = statistic(np.arange(len(labels)))
-    return Estimate(round(value, 4), round(float(low), 4), round(float(high), 4))
+def _wikis(examples: Sequence[Example]) -> dict[str, NDArray[np.bool_]]:
+    names = np.array([example.wiki_id for example in examples])
+    found = sorted(set(names.tolist()))
+    return {name: names == name for name in found} if len(found) > 1 else {}
 
 
-def _calibration(
-    probabilities: Scores, labels: Labels, weights: NDArray[np.float64]
-) -> tuple[tuple[Bin, ...], float]:
-    bins = []
-    error = 0.0
-    for rows in np.array_split(np.argsort(probabilities, kind="stable"), _BINS):
-        if not len(rows):
-            continue
-        expected = float(np.average(probabilities[rows], weights=weights[rows]))
-        observed = float(np.average(labels[rows], weights=weights[rows]))
-        bins.append(Bin(len(rows), round(expected, 4), round(observed, 4)))
-        error += abs(expected - observed) * float(weights[rows].sum() / weights.sum())
-    return tuple(bins), round(error, 4)
+def _calibration(probabilities: Scores, labels: Labels, weights: NDArray[np.float64]) -> tuple[Bin, ...]:
+    if not len(labels):
+        return ()
+    order, starts = figures.bins(probabilities)
+    return tuple(
+        Bin(
+            len(rows),
+            round(float(np.average(probabilities[rows], weights=weights[rows])), 4),
+            round(float(np.average(labels[rows], weights=weights[rows])), 4),
+        )
+        for rows in np.split(order, starts[1:])
+    )

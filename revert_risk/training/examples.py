@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from revert_risk.features import Features
 
@@ -45,9 +46,14 @@ class Dataset:
     examples: tuple[Example, ...]
 
     @property
-    def labels(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    def labels(self) -> NDArray[np.bool_]:
         """The labels, in order."""
-        return np.array([example.label for example in self.examples], dtype=np.bool_)
+        return labels_of(self.examples)
+
+
+def labels_of(examples: Sequence[Example]) -> NDArray[np.bool_]:
+    """Return the labels of examples, in order."""
+    return np.array([example.label for example in examples], dtype=np.bool_)
 
 
 def split_by_page_and_user(

@@ -1,13 +1,15 @@
-"""Readers of the labelled files that hold changed lines instead of whole texts (gzipped JSON lines).
+"""Readers of labelled edits: JSON lines or CSV, gzipped or not, that hold changed lines or no text at all.
 
 Each reader says which groups of features its file cannot give. They read named fields only, and none of
 those in `examples.LEAKS`.
 """
 
+import csv
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,12 @@ from revert_risk import changes
 from revert_risk.feature_table import Group
 from revert_risk.features import EditFacts, Features, describe
 from revert_risk.revision import UserKind
-from revert_risk.training.examples import Dataset, Example, TrainingError
+from revert_risk.training import own_labels
+from revert_risk.training.examples import LEAKS, Dataset, Example, TrainingError
 
 Row = Mapping[str, Any]
+
+_GZIP = b"\x1f\x8b"
 
 
 def read_normalised_vandalism(path: Path) -> Dataset:
@@ -44,48 +49,127 @@ def read_multilingual_reverts(path: Path) -> Dataset:
     return _read(path, _multilingual_features)
 
 
-def read_labelled(path: Path) -> Dataset:
-    """Read a labelled file of any of these formats, told by the fields of its first edit.
+def read_page_history(path: Path) -> Dataset:
+    """Read the edits of one page with the changed parts of lines, labelled by identity revert.
+
+    Null edits and self-reverts are left out. What stayed of a changed line is not in the file.
+    """
+    return _read(path, _history_features, keep=lambda row: not row["self_reverted"] and not row["nochange"])
+
+
+def read_scored_edits(path: Path) -> Dataset:
+    """Read edits of many wikis of which only the label and the anonymous flag are known, as CSV."""
+    return _read(path, _flag_features)
+
+
+def read_own_labels(path: Path) -> Dataset:
+    """Read edits that `own_labels` labelled; those that are too young to tell are left out."""
+    return _read(path, own_labels.features_of, keep=lambda row: row["mature"])
+
+
+def read_labelled(path: Path, file_format: str | None = None) -> Dataset:
+    """Read a labelled file of any of `FORMATS`, told by the fields of its first edit unless it is named.
 
     Raise `TrainingError` naming the file if it has none of the formats.
     """
-    try:
-        with gzip.open(path) as lines:
-            first = json.loads(next(lines))
-    except (OSError, EOFError, StopIteration, ValueError) as exc:
-        raise TrainingError(f"{path.name}: expected gzipped JSON lines") from exc
-    for field, reader in _FORMATS.items():
-        if isinstance(first, dict) and field in first:
-            return reader(path)
-    raise TrainingError(f"{path.name}: expected labelled edits with one of the fields {', '.join(_FORMATS)}")
+    if file_format is not None:
+        if file_format not in FORMATS:
+            raise TrainingError(f"format: expected one of {', '.join(FORMATS)}")
+        return FORMATS[file_format].read(path)
+    first = next(_rows(path, _bytes(path)), {})
+    for known in FORMATS.values():
+        if known.fields <= first.keys():
+            return known.read(path)
+    expected = "; ".join(f"{name} has {', '.join(sorted(each.fields))}" for name, each in FORMATS.items())
+    raise TrainingError(f"{path.name}: expected labelled edits of one of these formats: {expected}")
 
 
-_FORMATS: Mapping[str, Callable[[Path], Dataset]] = {
-    "new_lines_words": read_normalised_vandalism,
-    "added_lines": read_raw_vandalism,
-    "changed_text": read_multilingual_reverts,
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format of labelled files."""
+
+    fields: frozenset[str]
+    """An edit that has all of these is of this format."""
+    read: Callable[[Path], Dataset]
+
+
+FORMATS: Mapping[str, FileFormat] = {
+    "normalised-vandalism": FileFormat(
+        frozenset({"new_lines_words", "old_lines_words"}), read_normalised_vandalism
+    ),
+    "raw-vandalism": FileFormat(frozenset({"added_lines", "deleted_lines"}), read_raw_vandalism),
+    "multilingual-reverts": FileFormat(frozenset({"changed_text", "actions"}), read_multilingual_reverts),
+    "page-history": FileFormat(frozenset({"inserted_lines", "changed_added"}), read_page_history),
+    "scored-edits": FileFormat(
+        frozenset({"label_identity_reverted", "user_is_anonymous"}), read_scored_edits
+    ),
+    "own-labels": FileFormat(frozenset({"format", "reverted_after_seconds"}), read_own_labels),
 }
+"""By the name that a command line gives it."""
 
 
-def _read(path: Path, features: Callable[[Row], Features]) -> Dataset:
-    packed = path.read_bytes()
+def _read(
+    path: Path, features: Callable[[Row], Features], keep: Callable[[Row], bool] | None = None
+) -> Dataset:
+    packed = _bytes(path)
     examples = []
-    for number, line in enumerate(gzip.decompress(packed).splitlines(), start=1):
-        row: Row = json.loads(line)
+    for number, row in enumerate(_rows(path, packed), start=1):
         try:
-            example = Example(
-                features=features(row),
-                label=bool(row["label"]),
-                page=row["title"],
-                user=row["user"],
-                wiki_id=row["wiki"],
-                is_anonymous=row["anon"],
-            )
+            if keep is None or keep(row):
+                # What came after the edit is taken away first: a reader that asked for it would be refused.
+                known = {field: value for field, value in row.items() if field not in LEAKS}
+                examples.append(_example(row, features(known)))
         except KeyError as exc:
-            raise TrainingError(f"{path.name}, line {number}: field {exc} is missing") from None
-        examples.append(example)
-    name = path.name.removesuffix(".jsonl.gz")
+            raise TrainingError(f"{path.name}, edit {number}: field {exc} is missing") from None
+        except (TypeError, ValueError, AttributeError):
+            # The value itself may be somebody's text, so it is not repeated.
+            raise TrainingError(
+                f"{path.name}, edit {number}: a field has a value of the wrong type"
+            ) from None
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".csv")
     return Dataset(name, path.name, hashlib.sha256(packed).hexdigest(), tuple(examples))
+
+
+def _example(row: Row, features: Features) -> Example:
+    if "format" in row:
+        page, user, wiki_id = row["page"], row["author"], row["wiki_id"]
+    elif "wiki_db" in row:
+        # No page is given, so that each edit is its own.
+        page, user, wiki_id = row["rev_id"], None, row["wiki_db"]
+    else:
+        page, user, wiki_id = row["title"], row["user"], row["wiki"]
+    flag = features.values["user_is_anonymous"]
+    label = row["label_identity_reverted"] == "1" if "wiki_db" in row else bool(row["label"])
+    return Example(
+        features=features,
+        label=label,
+        page=page,
+        user=user,
+        wiki_id=wiki_id,
+        is_anonymous=None if flag is None else bool(flag),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise TrainingError(f"{path.name}: cannot be read ({exc.strerror})") from None
+
+
+def _rows(path: Path, packed: bytes) -> Iterator[Row]:
+    """Yield the edits of JSON lines or of a CSV file with a header, gzipped or not."""
+    try:
+        text = (gzip.decompress(packed) if packed.startswith(_GZIP) else packed).decode("utf-8")
+        # Not splitlines: that would also cut inside a text, at characters that Unicode calls line ends.
+        lines = (line for line in text.split("\n") if line.strip())
+        if not text.lstrip().startswith("{"):
+            yield from csv.DictReader(lines)
+            return
+        # An array or a number has no fields: updating with it raises one of the errors below.
+        yield from (dict(**json.loads(line)) for line in lines)
+    except (OSError, EOFError, ValueError, TypeError, csv.Error):
+        raise TrainingError(f"{path.name}: expected JSON lines or CSV, gzipped or not") from None
 
 
 def _normalised_features(row: Row) -> Features:
@@ -113,6 +197,25 @@ def _raw_features(row: Row) -> Features:
     return describe(change, facts)
 
 
+_CUT = "\u241e"
+"""Stands in the changed parts of a line for what stayed."""
+
+
+def _history_features(row: Row) -> Features:
+    old = "\n".join([*row["removed_lines"], *row["changed_removed"]]).replace(_CUT, " ")
+    new = "\n".join([*row["inserted_lines"], *row["changed_added"]]).replace(_CUT, " ")
+    facts = EditFacts(user_kind=_user_kind(row), comment=row["comment"], is_minor=row["minor"])
+    # The file has the parent's size in bytes, which for English is nearly characters.
+    change = changes.of_lines(old, new, old_length=row["parent_size"])
+    return describe(change, facts, known={"words_kept": None})
+
+
+def _flag_features(row: Row) -> Features:
+    kind = {"0": UserKind.REGISTERED, "1": UserKind.IP}.get(row["user_is_anonymous"], UserKind.UNKNOWN)
+    everything_else = frozenset(Group) - {Group.USER}
+    return describe(changes.of_lines("", ""), EditFacts(user_kind=kind), lacking=everything_else)
+
+
 _NODES = {
     "references": "Reference",
     "external_links": "ExternalLink",
@@ -138,7 +241,7 @@ def _multilingual_features(row: Row) -> Features:
     lacking = {Group.MARKUP, Group.REFERENCES}
     if actions and not change.changed_bytes:
         lacking.add(Group.WORDS)
-    known = {}
+    known: dict[str, float | None] = {}
     for name, node in _NODES.items():
         gain = actions.get(f"insert_{node}", 0) - actions.get(f"remove_{node}", 0)
         known[f"{name}_gained"], known[f"{name}_lost"] = float(max(0, gain)), float(max(0, -gain))

@@ -1,25 +1,27 @@
 """Train a model from labelled edits and write its artefact: the whole recipe, start to end."""
 
 import hashlib
-from collections.abc import Sequence
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from safetensors.torch import save as to_safetensors
 
 from revert_risk.artifact import Calibration, Metadata, save
-from revert_risk.classifier import RevertRiskNetwork
+from revert_risk.classifier import packed
 from revert_risk.encoding import Encoder, fit_encoder, raw_values
 from revert_risk.feature_table import FEATURES, Group
 from revert_risk.features import Features
+from revert_risk.network import RevertRiskNetwork
 from revert_risk.prediction import DECIMALS
-from revert_risk.training.evaluate import Evaluation, evaluate, thresholds
-from revert_risk.training.examples import Dataset, Example, TrainingError, split_by_page_and_user
+from revert_risk.training.baselines import BoostedTrees, NgramRegression
+from revert_risk.training.evaluate import EVEN_ODDS, Evaluation, area_under_curve, evaluate, thresholds
+from revert_risk.training.examples import Dataset, Example, TrainingError, labels_of, split_by_page_and_user
 from revert_risk.training.fit import (
     TrainingRows,
-    balanced_weights,
     calibrate,
     fit_member,
     join,
@@ -33,9 +35,8 @@ from revert_risk.training.labelled_edits import (
     read_raw_vandalism,
 )
 from revert_risk.training.model_card import figures_table, model_card
-
-MODEL_VERSIONS = {"revertrisk-language-agnostic": "revertrisk-events-1"}
-"""What can be trained, with the version that it gets."""
+from revert_risk.training.recipes import RECIPES, Recipe
+from revert_risk.vocabulary import Vocabulary, learn
 
 BASE_RATE = 0.074
 """The share of vandalism among edits that the English corpus was drawn from; scores are calibrated to it."""
@@ -47,6 +48,7 @@ _LEAST_KNOWN = 0.3
 """A core feature is known for at least this share of the main set."""
 _LEAST_VARIATION = 50
 """A feature has some other value than its most frequent one in at least so many edits."""
+_LEAST_EDITS_WITH_NGRAM = 3
 _MAIN = "vandalism_en_2009"
 _HISTORY = "anarchism_enwiki_history"
 _EXPORT = "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
@@ -62,33 +64,76 @@ _DESCRIPTIONS = {
 }
 
 
+Progress = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """Take a line of progress and show it to nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
     """What training made and how good it is."""
 
     metadata: Metadata
     evaluations: dict[str, Evaluation]
+    auc_by_split: Mapping[int, float]
+    """The AUC on the held-out English edits, by the seed that divided them."""
     folder: Path
 
     def summary(self) -> str:
         """Return the held-out figures as text to print."""
         held_out = self.evaluations[f"{_MAIN} (held out)"]
-        auc = held_out.auc
+        auc, flag = held_out.auc, held_out.baselines["anonymous_flag"].auc
+        splits = ", ".join(f"{value:.4f}" for value in self.auc_by_split.values())
         return (
             f"{self.metadata.name} {self.metadata.version}: held-out AUC {auc.value:.4f} "
-            f"(95 % interval {auc.low:.4f} to {auc.high:.4f}; {held_out.n} edits, {held_out.positives} positive)\n\n"
+            f"(95 % interval {auc.low:.4f} to {auc.high:.4f}; {held_out.n} edits, {held_out.positives} positive); "
+            f"the anonymous flag alone {flag.value:.4f}\n"
+            f"AUC by split (seeds {', '.join(map(str, self.auc_by_split))}): {splits}; "
+            f"mean {np.mean(list(self.auc_by_split.values())):.4f}\n\n"
             f"{figures_table(self.evaluations)}"
         )
 
 
-def train(data_dir: Path, model_name: str, output_dir: Path, seed: int = 0) -> TrainingReport:
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A network with all that turns an edit into its probability."""
+
+    encoder: Encoder
+    vocabulary: Vocabulary | None
+    network: RevertRiskNetwork
+    calibration: Calibration
+    limits: dict[str, float]
+
+    def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        texts = (
+            None
+            if self.vocabulary is None
+            else [self.vocabulary.find(each.features.text) for each in examples]
+        )
+        inputs = self.encoder.encode([each.features for each in examples])
+        return _probabilities(logits_of(self.network, inputs, texts), self.calibration)
+
+
+def train(  # noqa: PLR0913 - each is an option of the command
+    data_dir: Path,
+    model_name: str,
+    output_dir: Path,
+    *,
+    seed: int = 0,
+    splits: int = 1,
+    progress: Progress = _silent,
+) -> TrainingReport:
     """Train a model on the labelled files in `data_dir` and write its artefact folder to `output_dir`.
 
-    The same files and seed give the same artefact on the same machine with the same number of torch threads.
-    Raise `TrainingError` for a model that is not known or a file that is missing.
+    With more than one of `splits`, further divisions of the English edits (seeds `seed` + 1 and so on) are
+    trained on for their held-out figures only. The same files and seed give the same artefact on the same
+    machine with the same number of torch threads. Raise `TrainingError` for a model that is not known or a
+    file that is missing.
     """
-    if model_name not in MODEL_VERSIONS:
-        raise TrainingError(f"model name: expected one of {', '.join(MODEL_VERSIONS)}")
+    if model_name not in RECIPES:
+        raise TrainingError(f"model name: expected one of {', '.join(RECIPES)}")
     labels = data_dir / f"{_HISTORY}.jsonl.gz"
     sources = [
         *(
@@ -101,6 +146,7 @@ def train(data_dir: Path, model_name: str, output_dir: Path, seed: int = 0) -> T
     missing = [path.name for path in sources if not path.is_file()]
     if missing:
         raise TrainingError(f"data folder: missing {', '.join(missing)}")
+    progress("reading the labelled edits")
     main = read_normalised_vandalism(sources[0])
     history = read_history(data_dir / _EXPORT, labels, wiki_id="enwiki", language="en")
     return train_on(
@@ -110,10 +156,12 @@ def train(data_dir: Path, model_name: str, output_dir: Path, seed: int = 0) -> T
         model_name=model_name,
         output_dir=output_dir,
         seed=seed,
+        splits=splits,
+        progress=progress,
     )
 
 
-def train_on(  # noqa: PLR0913 - each of the six is one thing that a recipe needs
+def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
     main: Dataset,
     history: Dataset,
     *,
@@ -121,41 +169,86 @@ def train_on(  # noqa: PLR0913 - each of the six is one thing that a recipe need
     model_name: str,
     output_dir: Path,
     seed: int,
+    splits: int = 1,
+    progress: Progress = _silent,
 ) -> TrainingReport:
     """Train on data sets that were read before; see `train`."""
-    test, *folds = split_by_page_and_user(
-        main.examples, [_TEST_SHARE, *[(1 - _TEST_SHARE) / _MEMBERS] * _MEMBERS], seed
-    )
+    recipe = RECIPES[model_name]
     cut = round(len(history.examples) * (1 - _TEST_SHARE))
     past = [_without(example, _WITHHELD_FROM_HISTORY) for example in history.examples[:cut]]
-    encoder = _encoder([example for fold in folds for example in fold], past)
-    network, calibration, limits = _fit(encoder, folds, past, seed)
 
-    def evaluated(examples: Sequence[Example], base_rate: float | None = None) -> Evaluation:
-        logits = logits_of(network, encoder.encode([example.features for example in examples]))
-        return evaluate(_probabilities(logits, calibration), examples, base_rate=base_rate, seed=seed)
+    def fitted(split: int) -> tuple[_Fitted, Sequence[Example], Sequence[Example]]:
+        test, *folds = split_by_page_and_user(
+            main.examples, [_TEST_SHARE, *[(1 - _TEST_SHARE) / _MEMBERS] * _MEMBERS], split
+        )
+        model = _fit(recipe, folds, past, split, lambda line: progress(f"split {split}: {line}"))
+        return model, [example for fold in folds for example in fold], test
+
+    model, training, test = fitted(seed)
+    auc_by_split = {seed: _auc(model, test)}
+    for split in range(seed + 1, seed + splits):
+        other, _, unseen = fitted(split)
+        auc_by_split[split] = _auc(other, unseen)
+
+    progress("training the baselines")
+    rivals: list[NgramRegression | BoostedTrees] = [
+        NgramRegression(training, model.encoder),
+        BoostedTrees(training, seed),
+    ]
+
+    def evaluated(name: str, examples: Sequence[Example], base_rate: float | None = None) -> Evaluation:
+        progress(f"evaluating on {name}")
+        return evaluate(
+            model.probabilities(examples),
+            examples,
+            base_rate=base_rate,
+            limits={**EVEN_ODDS, **model.limits},
+            baselines={rival.name: rival.score(examples) for rival in rivals},
+            seed=seed,
+        )
 
     evaluations = {
-        f"{main.name} (held out)": evaluated(test, BASE_RATE),
-        f"{history.name} (held out)": evaluated(history.examples[cut:], BASE_RATE),
-        **{dataset.name: evaluated(dataset.examples) for dataset in evaluation_only},
+        f"{main.name} (held out)": evaluated(main.name, test, BASE_RATE),
+        f"{history.name} (held out)": evaluated(history.name, history.examples[cut:], BASE_RATE),
+        **{each.name: evaluated(each.name, each.examples) for each in evaluation_only},
     }
-    weights = to_safetensors({name: each.contiguous() for name, each in network.state_dict().items()})
+    weights = packed(model.network, model.vocabulary)
     metadata = Metadata(
         name=model_name,
-        version=MODEL_VERSIONS[model_name],
-        encoder=encoder,
-        network=network.shape,
-        calibration=calibration,
-        supported_wikis=None,
-        thresholds=limits,
+        version=recipe.version,
+        encoder=model.encoder,
+        network=model.network.shape,
+        calibration=model.calibration,
+        supported_wikis=recipe.supported_wikis,
+        thresholds=model.limits,
         training_data={each.file_name: each.sha256 for each in (main, history)},
-        metrics={name: each.to_json() for name, each in evaluations.items()},
+        made_with=_made_with(),
+        metrics={
+            "data_sets": {name: each.to_json() for name, each in evaluations.items()},
+            "auc_by_split": {str(split): value for split, value in auc_by_split.items()},
+        },
         weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
     descriptions = {name: text for name, text in _DESCRIPTIONS.items() if name in evaluations}
     save(output_dir, metadata, weights, model_card(metadata, evaluations, descriptions))
-    return TrainingReport(metadata, evaluations, output_dir)
+    return TrainingReport(metadata, evaluations, auc_by_split, output_dir)
+
+
+def _auc(model: _Fitted, examples: Sequence[Example]) -> float:
+    return round(area_under_curve(model.probabilities(examples), labels_of(examples)), 4)
+
+
+def _made_with() -> dict[str, str]:
+    """Say which code trained: this package by its version and the digest of its modules, and torch."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for module in sorted(package.rglob("*.py")):
+        digest.update(module.relative_to(package).as_posix().encode() + b"\0" + module.read_bytes() + b"\0")
+    return {
+        "revertrisk-events": importlib.metadata.version("revertrisk-events"),
+        "code_sha256": digest.hexdigest(),
+        "torch": torch.__version__,
+    }
 
 
 def _encoder(main: Sequence[Example], history: Sequence[Example]) -> Encoder:
@@ -183,40 +276,37 @@ def _varies(column: NDArray[np.float64]) -> bool:
 
 
 def _fit(
-    encoder: Encoder, folds: Sequence[Sequence[Example]], history: Sequence[Example], seed: int
-) -> tuple[RevertRiskNetwork, Calibration, dict[str, float]]:
+    recipe: Recipe,
+    folds: Sequence[Sequence[Example]],
+    history: Sequence[Example],
+    seed: int,
+    progress: Progress,
+) -> _Fitted:
     """Train one member without each fold, and calibrate on what each member did not see."""
+    training = [example for fold in folds for example in fold]
+    encoder = _encoder(training, history)
+    vocabulary = None
+    if recipe.reads_words:
+        vocabulary = learn([each.features.text for each in training], least=_LEAST_EDITS_WITH_NGRAM)
+    past = TrainingRows.of(encoder, vocabulary, history, _HISTORY_SHARE)
     members, logits, labels = [], [], []
     for index, held_out in enumerate(folds):
+        progress(f"network {index + 1} of {len(folds)}")
         others = [example for number, fold in enumerate(folds) if number != index for example in fold]
-        validation = _rows(encoder, held_out, 1.0)
-        training = _joined(
-            _rows(encoder, others, 1 - _HISTORY_SHARE), _rows(encoder, history, _HISTORY_SHARE)
-        )
-        member = fit_member(encoder, training, validation, seed * _MEMBERS + index)
+        validation = TrainingRows.of(encoder, vocabulary, held_out, 1.0)
+        rows = TrainingRows.of(encoder, vocabulary, others, 1 - _HISTORY_SHARE) + past
+        member = fit_member(encoder, vocabulary, rows, validation, seed * _MEMBERS + index)
         members.append(member)
-        logits.append(logits_of(member, validation.inputs))
+        logits.append(logits_of(member, validation.inputs, validation.texts))
         labels.append(validation.labels)
     unseen, truth = np.concatenate(logits), np.concatenate(labels)
     calibration = calibrate(unseen, truth, BASE_RATE)
-    return join(members, encoder), calibration, thresholds(_probabilities(unseen, calibration), truth)
-
-
-def _rows(encoder: Encoder, examples: Sequence[Example], weight: float) -> TrainingRows:
-    labels = np.array([example.label for example in examples], dtype=np.bool_)
-    inputs = encoder.encode([example.features for example in examples])
-    return TrainingRows(inputs, labels, balanced_weights(labels, weight))
-
-
-def _joined(first: TrainingRows, second: TrainingRows) -> TrainingRows:
-    return TrainingRows(
-        np.concatenate([first.inputs, second.inputs]),
-        np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.weights, second.weights]),
-    )
+    limits = thresholds(_probabilities(unseen, calibration), truth)
+    return _Fitted(encoder, vocabulary, join(members, encoder, vocabulary), calibration, limits)
 
 
 def _without(example: Example, groups: frozenset[Group]) -> Example:
+    """Hide groups of facts of an example, and its words: those of one page teach nothing about others."""
     hidden = {feature.name for feature in FEATURES if feature.group in groups}
     values = {name: None if name in hidden else value for name, value in example.features.values.items()}
     return replace(example, features=Features(values, example.features.changed_bytes))

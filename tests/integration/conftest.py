@@ -68,15 +68,6 @@ def producer(start_server: StartServer, gate: str, sample_wiki: str) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def lenient_producer(start_server: StartServer, gate: str, sample_wiki: str) -> Iterator[str]:
-    """The same in lenient mode."""
-    with start_server(
-        WIKI_URL=sample_wiki, EVENTGATE_URL=gate, EVENTGATE_STREAM=STREAM, LENIENT_EVENTS="true"
-    ) as program:
-        yield program.url
-
-
-@pytest.fixture(scope="session")
 def scorer(start_server: StartServer, sample_wiki: str) -> Iterator[str]:
     """A server that only scores."""
     with start_server(WIKI_URL=sample_wiki) as program:

@@ -44,7 +44,7 @@ def test_a_signal_ends_its_programs_with_it(folder: Path) -> None:
     with demo(folder) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "mock MediaWiki listens" in line:
+            if "mock EventGate listens" in line:
                 break
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 2

@@ -1,5 +1,7 @@
-"""The walk-through that users know (T415892), for this model, to the letter."""
+"""The walk-through that users know (T415892), for both models, to the letter."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,51 @@ import pytest
 
 from event_platform.prediction_change import PREDICTION_SCHEMA
 from event_platform.schemas import EventValidator, SchemaRepository
-from tests.fakes.clients import MODEL, STREAM, Client
+from tests.fakes.clients import Client, StartServer
 
 MISSING = {
     "walkthrough_1.json": {"/changelog_kind", "/page_change_kind", "/meta/stream"},
     "walkthrough_2.json": {"/changelog_kind", "/page_change_kind", "/dt", "/revision/rev_dt"},
 }
 REVISIONS = {"walkthrough_1.json": 456789, "walkthrough_2.json": 123456789}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model under test, with a strict and a lenient producer of it."""
+
+    name: str
+    stream: str
+    strict: str
+    lenient: str
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("revertrisk-language-agnostic", "mediawiki.page_revert_risk_prediction_change.v1"),
+        ("revertrisk-multilingual", "mediawiki.page_revert_risk_multilingual_prediction_change.v1"),
+    ],
+    ids=["language-agnostic", "multilingual"],
+)
+def model(
+    request: pytest.FixtureRequest, start_server: StartServer, gate: str, sample_wiki: str
+) -> Iterator[Model]:
+    """Serve a model as the walk-through does: FORCE_HTTP, unsaved edits allowed, a gate without a path."""
+    name, stream = request.param
+    environment = {
+        "MODEL_NAME": name,
+        "WIKI_URL": sample_wiki,
+        "FORCE_HTTP": "true",
+        "ALLOW_REVISION_JSON_INPUT": "true",
+        "EVENTGATE_URL": gate,
+        "EVENTGATE_STREAM": stream,
+    }
+    with (
+        start_server(**environment) as strict,
+        start_server(**environment, LENIENT_EVENTS="true") as lenient,
+    ):
+        yield Model(name, stream, strict.url, lenient.url)
 
 
 @pytest.fixture(params=sorted(MISSING))
@@ -24,59 +64,59 @@ def sample(request: pytest.FixtureRequest, shared: Path) -> tuple[str, bytes]:
 
 
 async def test_strict_mode_lists_exactly_what_is_missing(
-    client: Client, producer: str, empty_gate: str, sample: tuple[str, bytes]
+    client: Client, model: Model, empty_gate: str, sample: tuple[str, bytes]
 ) -> None:
     """E24: both samples lack required fields; unknown fields are no violation."""
     name, body = sample
-    reply = await client.predict(producer, body)
+    reply = await client.predict(model.strict, body, model=model.name)
     assert (reply.status, reply.body["code"]) == (400, "invalid_event")
     assert {found["pointer"] for found in reply.body["violations"]} == MISSING[name]
     assert await client.accepted(empty_gate) == []
 
 
 async def test_lenient_mode_scores_and_emits_a_valid_event(
-    client: Client, lenient_producer: str, empty_gate: str, sample: tuple[str, bytes]
+    client: Client, model: Model, empty_gate: str, sample: tuple[str, bytes]
 ) -> None:
     """E24: the same samples, completed from the API, end in an event that the real EventGate would take."""
     name, body = sample
-    reply = await client.predict(lenient_producer, body)
+    reply = await client.predict(model.lenient, body, model=model.name)
     assert (reply.status, reply.outcome) == (200, "produced")
     assert list(reply.body) == ["model_name", "model_version", "wiki_db", "revision_id", "output"]
-    assert (reply.body["model_name"], reply.body["wiki_db"]) == (MODEL, "enwiki")
+    assert (reply.body["model_name"], reply.body["wiki_db"]) == (model.name, "enwiki")
     assert reply.body["revision_id"] == REVISIONS[name]
     (event,) = await client.accepted(empty_gate)
     assert EventValidator(SchemaRepository().load(PREDICTION_SCHEMA)).violations(event) == []
-    assert event["meta"]["stream"] == STREAM
+    assert event["meta"]["stream"] == model.stream
     assert event["meta"]["domain"] == "en.wikipedia.org"
 
 
 async def test_lenient_mode_never_invents_a_performer(
-    client: Client, lenient_producer: str, empty_gate: str, shared: Path
+    client: Client, model: Model, empty_gate: str, shared: Path
 ) -> None:
     """DESIGN 8: the second sample has none that the schema knows, so the emitted event has none."""
-    await client.predict(lenient_producer, (shared / "data/events/walkthrough_2.json").read_bytes())
+    await client.predict(
+        model.lenient, (shared / "data/events/walkthrough_2.json").read_bytes(), model=model.name
+    )
     (event,) = await client.accepted(empty_gate)
     assert "performer" not in event
 
 
 async def test_lenient_mode_takes_page_and_revision_facts_from_the_api(
-    client: Client, lenient_producer: str, empty_gate: str, shared: Path
+    client: Client, model: Model, empty_gate: str, shared: Path
 ) -> None:
     """DESIGN 8: where the event and the API differ, the API wins."""
     wrong: dict[str, Any] = orjson.loads((shared / "data/events/walkthrough_2.json").read_bytes())
     wrong["event"]["page"] |= {"page_title": "Something else", "page_id": 1}
-    reply = await client.predict(lenient_producer, wrong)
+    reply = await client.predict(model.lenient, wrong, model=model.name)
     assert reply.status == 200
     (event,) = await client.accepted(empty_gate)
     assert event["page"]["page_title"] == "Test_Article"
     assert event["page"]["page_id"] == 12345
 
 
-async def test_lenient_mode_still_refuses_wrong_types(
-    client: Client, lenient_producer: str, empty_gate: str
-) -> None:
+async def test_lenient_mode_still_refuses_wrong_types(client: Client, model: Model, empty_gate: str) -> None:
     """Missing facts can be looked up; what is wrong cannot."""
     body = {"event": {"wiki_id": "enwiki", "revision": {"rev_id": "456789"}, "meta": {"stream": "s"}}}
-    reply = await client.predict(lenient_producer, body)
+    reply = await client.predict(model.lenient, body, model=model.name)
     assert (reply.status, reply.body["code"]) == (400, "invalid_event")
     assert await client.accepted(empty_gate) == []

@@ -38,9 +38,10 @@ def test_the_shipped_artefact_says_what_it_is() -> None:
     assert metadata.calibration.base_rate == 0.074
 
 
-def test_the_shipped_artefact_is_small_enough_to_ship() -> None:
-    """Weights, metadata and card together stay below 1 MB."""
-    assert sum(file.stat().st_size for file in shipped(NAME).iterdir()) < 1_000_000
+@pytest.mark.parametrize(("name", "most"), [(NAME, 1_000_000), ("revertrisk-multilingual", 8_000_000)])
+def test_the_shipped_artefacts_are_small_enough_to_ship(name: str, most: int) -> None:
+    """Weights, metadata and card together stay below 1 MB, with words below 8 MB."""
+    assert sum(file.stat().st_size for file in shipped(name).iterdir()) < most
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "", "..", "../artifacts", "/etc"])
@@ -115,6 +116,26 @@ def test_a_wrong_field_is_named_with_what_was_expected(
         change(folder, "thresholds", {"fpr_0.05": value})
     else:
         change(folder, field, value)
+    with pytest.raises(ArtifactError, match=rf"metadata\.json: {message}"):
+        load_metadata(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("text.ngram_sizes", [1, 2], r"text\.ngram_sizes: expected \[2, 3, 4\]"),
+        ("text.ngram_sizes", "2", r"text\.ngram_sizes: expected an array of integers"),
+        ("text.characters_read", 7, r"text\.characters_read: expected 4096"),
+        ("text.known_ngrams", None, r"text\.known_ngrams: expected a positive integer"),
+        ("text", [], "text: expected an object"),
+    ],
+)
+def test_words_must_be_taken_as_they_were_in_training(
+    tmp_path: Path, field: str, value: Any, message: str
+) -> None:
+    """A model whose n-grams are of another kind than this package takes is refused."""
+    folder = Path(shutil.copytree(shipped("revertrisk-multilingual"), tmp_path / "model"))
+    change(folder, field, value)
     with pytest.raises(ArtifactError, match=rf"metadata\.json: {message}"):
         load_metadata(folder)
 

@@ -20,6 +20,7 @@ from revert_risk.prediction import BadScoreError, Classifier, Prediction
 from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
 NAME = "revertrisk-language-agnostic"
+WITH_WORDS = "revertrisk-multilingual"
 SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ARTICLE = (
     "'''Lauterbach''' is a town in the hills above the river Lauter.\n\n"
@@ -39,10 +40,10 @@ NEW_TEMPORARY = User(
 )
 
 
-@pytest.fixture(scope="module")
-def classifier() -> TorchClassifier:
-    """Load the shipped model."""
-    return TorchClassifier.load(shipped(NAME))
+@pytest.fixture(scope="module", params=[NAME, WITH_WORDS])
+def classifier(request: pytest.FixtureRequest) -> TorchClassifier:
+    """Load each shipped model."""
+    return TorchClassifier.load(shipped(request.param))
 
 
 def edit(new: str, *, old: str = ARTICLE, user: User = EXPERIENCED, comment: str | None = "") -> Revision:
@@ -96,9 +97,42 @@ def varied_edits(number: int) -> list[Revision]:
 def test_it_is_a_classifier(classifier: TorchClassifier) -> None:
     """The torch model offers what anything that scores must offer."""
     general: Classifier = classifier
-    assert (general.name, general.version) == (NAME, "revertrisk-events-1")
-    assert general.supports("be_x_oldwiki")
+    assert general.name in {NAME, WITH_WORDS}
+    assert general.version == "revertrisk-events-1"
     assert general.score([]) == []
+
+
+def test_each_model_knows_the_wikis_that_it_was_made_for() -> None:
+    """The language-agnostic model takes every wiki, the multilingual one those of production's rule and test."""
+    everywhere, some = (TorchClassifier.load(shipped(name)) for name in (NAME, WITH_WORDS))
+    assert everywhere.supports("be_x_oldwiki")
+    assert [some.supports(wiki_id) for wiki_id in ("dewiki", "testwiki", "be_x_oldwiki")] == [
+        True,
+        True,
+        False,
+    ]
+    assert len(some.metadata.supported_wikis or ()) == 48
+
+
+def test_words_matter_to_the_model_that_reads_them_only() -> None:
+    """Of two insertions of as many letters the rude one adds far more, and only where words are read."""
+    polite, rude = (
+        edit(ARTICLE.replace("812.", f"812. {words}.", 1)) for words in ("good lake", "fuck suck")
+    )
+    without, with_words = (TorchClassifier.load(shipped(name)) for name in (NAME, WITH_WORDS))
+    first, second = (
+        {each.name: each.amount for each in with_words.explain(revision).contributions}
+        for revision in (polite, rude)
+    )
+    assert second["inserted_text"] > first["inserted_text"] + 0.5
+    assert "inserted_text" not in {each.name for each in without.explain(rude).contributions}
+
+
+def test_words_of_an_unknown_script_add_nothing() -> None:
+    """A text without any n-gram of the training data has no words in its explanation."""
+    found = TorchClassifier.load(shipped(WITH_WORDS)).explain(edit("ⴰⵎⵓⵔ ⵜⵉⴼⵉⵏⴰⵖ", old="ⵜⴰⵎⴰⵣⵉⵖⵜ"))
+    amounts = {each.name: each.amount for each in found.contributions}
+    assert (amounts["inserted_text"], amounts["removed_text"]) == (0, 0)
 
 
 def test_scores_do_not_depend_on_the_batch(classifier: TorchClassifier) -> None:

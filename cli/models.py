@@ -1,0 +1,226 @@
+"""Train, label, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
+
+# ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are not for all
+
+import gzip
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from revert_risk.artifact import METADATA, ArtifactError, shipped
+from revert_risk.revision import UserKind
+
+app = typer.Typer(no_args_is_help=True)
+
+_EXIT_UNUSABLE = 2
+_GZIP = b"\x1f\x8b"
+
+Model = Annotated[
+    str, typer.Option(help="The name of a model that comes with this package, or an artefact folder.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The folder of labelled files.")],
+    model: Annotated[str, typer.Option(help="Which model to train.")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="The artefact folder to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Divides the data and starts the networks.")] = 0,
+    splits: Annotated[int, typer.Option(min=1, help="Also measure on further divisions of the data.")] = 1,
+) -> None:
+    """Train a model, evaluate it beside its baselines, and write its artefact folder with a model card.
+
+    The same files and seed give the same artefact.
+    """
+    from revert_risk.classifier import limit_threads
+    from revert_risk.training.examples import TrainingError
+    from revert_risk.training.train import train as train_model
+
+    started = time.monotonic()
+
+    def show(line: str) -> None:
+        typer.echo(f"{time.monotonic() - started:7.1f} s  {line}", err=True)
+
+    limit_threads(1)  # sums in another order would give other weights
+    try:
+        report = train_model(data, model, out, seed=seed, splits=splits, progress=show)
+    except TrainingError as exc:
+        _refuse(exc)
+    typer.echo(report.summary())
+
+
+@app.command()
+def label(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="page_change events as JSON lines, or an XML export."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="The labelled edits, JSON lines, .gz packs them.")
+    ],
+    wiki: Annotated[str, typer.Option(help="The wiki that an export is of.")] = "enwiki",
+    hours: Annotated[float, typer.Option(min=0, help="A later revert does not count.")] = 48.0,
+) -> None:
+    """Label edits by whether somebody else reverted them soon, for training and evaluation.
+
+    Null edits, self-reverts and edits whose revert was itself reverted are left out; edits too young to tell
+    are marked. An export gives the changed lines as well, events do not hold them.
+    """
+    from revert_risk.training.examples import TrainingError
+    from revert_risk.training.own_labels import label_events, label_export, write_labels
+
+    horizon = timedelta(hours=hours)
+    try:
+        if ".xml" in source.suffixes:
+            number = write_labels(label_export(source, wiki, horizon), out)
+        else:
+            packed = source.read_bytes()
+            content = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
+            number = write_labels(label_events(content.split(b"\n"), horizon), out)
+    except (TrainingError, OSError) as exc:
+        _refuse(exc)
+    typer.echo(f"{number} edits labelled")
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    model: Model,
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A labelled file.")],
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="Its format; by default told from its fields.")
+    ] = None,
+    base_rate: Annotated[
+        float | None, typer.Option(min=0.0001, max=0.9999, help="Weigh calibration to this share of reverts.")
+    ] = None,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write a report with plots.")] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Also write each score with its label, for thresholds."),
+    ] = None,
+) -> None:
+    """Compare a model's scores with labels: every figure with a 95 % interval, by author and by wiki."""
+    from revert_risk.training.evaluate_file import evaluate_file
+    from revert_risk.training.examples import TrainingError
+    from revert_risk.training.limits import write_scores
+    from revert_risk.training.model_card import figures_report
+    from revert_risk.training.report import html_report
+
+    try:
+        result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
+    except (ArtifactError, TrainingError) as exc:
+        _refuse(exc)
+    if html is not None:
+        html.write_text(html_report(result), encoding="utf-8")
+    if scores is not None:
+        write_scores(scores, result.predictions, result.dataset.examples)
+    if as_json:
+        about = {
+            "model_name": result.model_name,
+            "model_version": result.model_version,
+            "data": {"file": result.dataset.file_name, "sha256": result.dataset.sha256},
+        }
+        typer.echo(json.dumps({**about, **result.evaluation.to_json()}, indent=1))
+    else:
+        typer.echo(figures_report({result.dataset.name: result.evaluation}, {}))
+
+
+@app.command()
+def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    scores: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, help="Scores with labels, from `evaluate --scores` or CSV."
+        ),
+    ],
+    target_fpr: Annotated[
+        float, typer.Option(min=0.0001, max=0.9999, help="The false positive rate to keep.")
+    ],
+    model: Annotated[str | None, typer.Option(help="The model whose scores these must be.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Its version; `production` for production's own scores.")
+    ] = None,
+    smallest: Annotated[
+        int, typer.Option(min=1, help="So many edits that were not reverted are needed.")
+    ] = 200,
+    as_json: Json = False,
+) -> None:
+    """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""
+    from revert_risk.training.examples import TrainingError
+    from revert_risk.training.limits import find_limits, limits_json, limits_table, read_scores
+
+    try:
+        models = read_scores(scores, model_name=model, model_version=version)
+    except TrainingError as exc:
+        _refuse(exc)
+    found = {key: find_limits(edits, target_fpr, smallest=smallest) for key, edits in models.items()}
+    if as_json:
+        content = [
+            {"model_name": name, "model_version": of_version, "limits": limits_json(limits)}
+            for (name, of_version), limits in found.items()
+        ]
+        typer.echo(json.dumps(content, indent=1))
+        return
+    for (name, of_version), limits in found.items():
+        typer.echo(f"{name} {of_version}, at most {target_fpr:.1%} of the edits that were not reverted\n")
+        typer.echo(limits_table(limits))
+
+
+@app.command()
+def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    model: Model,
+    old: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The text before the edit.")],
+    new: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The text after it.")],
+    user: Annotated[UserKind, typer.Option(help="Who made the edit.")] = UserKind.UNKNOWN,
+    comment: Annotated[str | None, typer.Option(help="The edit's comment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score one edit and say what each fact added to the score, and which changed places weighed most."""
+    from revert_risk.classifier import TorchClassifier
+    from revert_risk.revision import Page, ParentRevision, Revision, User
+
+    saved = datetime.fromtimestamp(0, UTC)  # of no consequence here: no feature reads a clock
+    parent = ParentRevision(rev_id=1, timestamp=saved, text=old.read_text(encoding="utf-8"))
+    revision = Revision(
+        wiki_id="enwiki",
+        language="en",
+        rev_id=2,
+        timestamp=saved,
+        text=new.read_text(encoding="utf-8"),
+        parent=parent,
+        page=Page(page_id=1, title="", namespace_id=0),
+        user=User(kind=user),
+        comment=comment,
+    )
+    try:
+        explanation = TorchClassifier.load(_folder(model)).explain(revision)
+    except ArtifactError as exc:
+        _refuse(exc)
+    if as_json:
+        typer.echo(json.dumps(explanation.to_json(), ensure_ascii=False, indent=1))
+        return
+    typer.echo(f"probability {explanation.prediction.probability:.6f}, logit {explanation.logit:+.4f}\n")
+    typer.echo(f"{explanation.base:+9.4f}  the average edit")
+    for each in explanation.contributions:
+        typer.echo(
+            f"{each.amount:+9.4f}  {each.name}" + ("" if each.value is None else f" = {each.value:.4g}")
+        )
+    for place in explanation.spans:
+        typer.echo(f"\n{place.weight:+9.4f}  - {place.span.removed!r}\n           + {place.span.inserted!r}")
+
+
+def _folder(model: str) -> Path:
+    """Return an artefact folder, given as such or as the name of a shipped one."""
+    return Path(model) if (Path(model) / METADATA).is_file() else shipped(model)
+
+
+def _refuse(problem: Exception) -> NoReturn:
+    typer.echo(f"revertrisk: {problem}", err=True)
+    raise typer.Exit(_EXIT_UNUSABLE)

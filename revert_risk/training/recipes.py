@@ -1,0 +1,33 @@
+"""The models that can be trained: what sets one apart from another."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is particular to one model."""
+
+    version: str
+    reads_words: bool
+    supported_wikis: frozenset[str] | None
+    """None for all."""
+
+
+# Where production serves its multilingual model. Ours learns words from English only and serves the same
+# wikis, so that whoever changes over finds each wiki still there.
+_PRODUCTION_WIKIS = frozenset(
+    f"{language}wiki"
+    for language in (
+        "ar", "az", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "eo", "es", "et", "eu", "fa", "fi", "fr", "he",
+        "hi", "hr", "hu", "hy", "id", "it", "ja", "ka", "ko", "lt", "lv", "ms", "nl", "no", "pl", "ro", "ru", "sk",
+        "sl", "sr", "sv", "ta", "th", "tr", "uk", "ur", "uz", "vi", "zh",
+    )
+)  # fmt: skip
+
+RECIPES = {
+    "revertrisk-language-agnostic": Recipe("revertrisk-events-1", reads_words=False, supported_wikis=None),
+    "revertrisk-multilingual": Recipe(
+        "revertrisk-events-1", reads_words=True, supported_wikis=_PRODUCTION_WIKIS | {"testwiki"}
+    ),
+}
+"""By the model's name."""

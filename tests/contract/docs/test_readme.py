@@ -1,0 +1,120 @@
+"""The README's commands are run, and give what it shows.
+
+Where the outputs have changed for a good reason, ``make readme`` writes them anew.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cli.programs import running
+
+ROOT = Path(__file__).resolve().parents[3]
+README = ROOT / "README.md"
+STREAM = "mediawiki.page_revert_risk_prediction_change.v1"
+CONSOLE = re.compile(r"^```console\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
+DEMO = re.compile(r"^```demo\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+UPDATING = "UPDATE_README" in os.environ
+SHOWN_LINES = (22, 36)
+"""How much of the demo's output the README shows, from its beginning and from its end."""
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Start what the README starts, on free ports, and say which address stands for which."""
+    logs = tmp_path_factory.mktemp("readme")
+    with ExitStack() as stack:
+
+        def start(name: str, *arguments: str, **environment: str) -> str:
+            return stack.enter_context(running(arguments, logs / name, environment)).url
+
+        wiki = start("wiki", "mock-mediawiki", "--port", "0")
+        gate = start("gate", "mock-eventgate", "--port", "0")
+        server = start(
+            "server",
+            "serve",
+            HTTP_HOST="127.0.0.1",
+            HTTP_PORT="0",
+            ENABLE_GRPC="false",
+            SHUTDOWN_DELAY_SECONDS="0",
+            LOG_FORMAT="ecs",
+            WIKI_URL=wiki,
+            EVENTGATE_URL=gate,
+            EVENTGATE_STREAM=STREAM,
+            ALLOW_REVISION_JSON_INPUT="true",
+        )
+        yield {"localhost:8080": server, "localhost:8192": gate}
+
+
+def split_example(block: str) -> tuple[str, str]:
+    """Split a console block into its command and the output that it shows."""
+    lines = block.removeprefix("$ ").splitlines()
+    for count in range(1, len(lines) + 1):
+        command = "\n".join(lines[:count])
+        if command.endswith("\\"):
+            continue
+        try:
+            shlex.split(command)
+        except ValueError:  # an open quotation mark: the command goes on
+            continue
+        return command, "\n".join(lines[count:])
+    raise AssertionError(f"an example without an end: {block}")
+
+
+def run(command: str, addresses: dict[str, str]) -> str:
+    for shown, real in addresses.items():
+        command = command.replace(shown, real)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/bash", "-c", command],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+EXAMPLES = [match[1] for match in CONSOLE.finditer(README.read_text())]
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_a_command_gives_the_output_that_is_shown(addresses: dict[str, str], block: str) -> None:
+    """Word for word: the same input gives the same score."""
+    command, shown = split_example(block)
+    output = run(command, addresses)
+    if UPDATING:
+        README.write_text(
+            README.read_text().replace(f"```console\n{block}```", f"```console\n$ {command}\n{output}\n```")
+        )
+    else:
+        assert output == shown.strip()
+
+
+def test_the_demo_looks_as_shown() -> None:
+    """Its first lines and its summary; times and ports differ from run to run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.app", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    first, last = SHOWN_LINES
+    excerpt = "\n".join([*lines[:first], "…", *lines[-last:]])
+    text = README.read_text()
+    shown = DEMO.search(text)
+    assert shown is not None
+    if UPDATING:
+        README.write_text(text.replace(shown[0], f"```demo\n{excerpt}\n```"))
+        return
+    # What the models say, and the counts, are the same each time; revisions appear in the order of acceptance.
+    row = re.compile(r"^[█·-].* (\d\.\d{3}) .*$", re.MULTILINE)
+    assert set(row.findall(shown[1])) <= set(row.findall(done.stdout))
+    counts = re.compile(r"│ [\w:.]+ +│ +\d+ │|EventGate accepted .*")
+    assert counts.findall(shown[1]) == counts.findall(done.stdout)

@@ -1,0 +1,53 @@
+"""Dispatchers as processes of their own."""
+
+import asyncio
+import json
+import signal
+from typing import Any, Protocol
+
+PROGRAM = """
+import json, logging, sys
+from datetime import datetime
+from pathlib import Path
+from dispatcher import DispatchSettings, RetrySchedule, run
+
+given = json.loads(sys.argv[1])
+logging.basicConfig(level=given.pop("log", "WARNING"))
+makers = {
+    "rule_file": Path,
+    "checkpoint": Path,
+    "kafka": tuple,
+    "datacentres": tuple,
+    "since": datetime.fromisoformat,
+    "retries": lambda values: RetrySchedule(*values),
+}
+for name in makers.keys() & given:
+    given[name] = makers[name](given[name])
+sys.exit(run(DispatchSettings(**given)))
+"""
+
+
+class Dispatcher:
+    """A running dispatcher."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.communicate()
+
+    async def stop(self) -> tuple[int | None, dict[str, Any], str]:
+        """Stop it as Kubernetes does; returns its status, its counts and what it logged."""
+        self.process.send_signal(signal.SIGTERM)
+        return await self.finished()
+
+    async def finished(self) -> tuple[int | None, dict[str, Any], str]:
+        out, err = await self.process.communicate()
+        return self.process.returncode, json.loads(out) if out else {}, err.decode()
+
+
+class StartDispatcher(Protocol):
+    """Starts a dispatcher with these settings."""
+
+    async def __call__(self, target: str, source: str, **settings: Any) -> Dispatcher: ...
