@@ -17,7 +17,7 @@ import orjson
 from rich.console import Console
 
 from cli.demo_screen import Screen
-from cli.programs import LOOPBACK, ProgramError, free_port, running
+from cli.programs import LOOPBACK, ProgramError, free_port, running, stop_children
 from dispatcher.app import DispatchSettings, dispatch
 from dispatcher.outcome import Ending, Outcome
 from dispatcher.summary import Summary
@@ -55,6 +55,7 @@ def run() -> int:
     # Whoever ends the demo ends its programs with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
+        stack.callback(stop_children)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
         screen = Screen(console, [model.name for model in MODELS])
         try:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 60.0
 """Seconds until a program that does not listen counts as failed; importing torch and KServe takes a few."""
@@ -72,6 +74,16 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
+
+
+def stop_children() -> None:
+    """End every child that this process still has: a signal may have come while one was being started."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        child.terminate()
+    _, alive = psutil.wait_procs(children, timeout=STOP_TIMEOUT)
+    for child in alive:
+        child.kill()
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
