@@ -9,11 +9,14 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from cli import models
+from cli.redrive import Datacentres, KafkaSettings, Time, parse_time, reconcile, redrive
 
 app = typer.Typer(
     name="revertrisk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 app.add_typer(models.app)
+app.command()(redrive)
+app.command()(reconcile)
 
 EXIT_UNUSABLE = 2
 """A flag, a file or an address cannot be used; nothing was done."""
@@ -122,7 +125,10 @@ def page_changes(
 @app.command()
 def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     source: Annotated[
-        str, typer.Option(help="Where events come from: jsonl:FILE, or jsonl:- for standard input.")
+        str,
+        typer.Option(
+            help="Where events come from: jsonl:FILE, jsonl:- (standard input), kafka:TOPIC,… or eventstreams:STREAM."
+        ),
     ],
     rule: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="Rules in change-propagation's terms.")
@@ -131,12 +137,34 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Requests at a time; default: the rule's.")
     ] = None,
-    dead_letters: Annotated[Path, typer.Option(help="Where given-up events are kept.")] = Path(
-        "dead-letters.jsonl"
-    ),
+    dead_letters: Annotated[
+        str, typer.Option(help="Where given-up events are kept: a file, or kafka:TOPIC.")
+    ] = "dead-letters.jsonl",
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Go on from here: files and EventStreams.")
+    ] = None,
+    since: Time = None,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="A new consumer group begins at the oldest event.")
+    ] = False,
+    datacentre: Datacentres = [],  # noqa: B006 - Typer reads it
+    group: Annotated[
+        str | None, typer.Option(help="The consumer group; default: named after the rules.")
+    ] = None,
+    kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
+    retry_topic: Annotated[
+        str | None, typer.Option(help="Where long retries wait on Kafka, or none; default: DC.GROUP.retry.")
+    ] = None,
+    refusal_limit: Annotated[
+        int, typer.Option(min=0, help="Stop when so many requests in a row were given up; 0: never.")
+    ] = 1000,
+    skips: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Note what the server skipped, for reconcile.")
+    ] = None,
+    metrics_port: Annotated[int | None, typer.Option(min=0, help="Serve Prometheus metrics here.")] = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Send nothing: say which rule takes each event, or why none.")
+        bool, typer.Option("--dry-run", help="Send nothing: say which rule takes each event, or why none.")
     ] = False,
 ) -> None:
     """Hand page_change events to a model server; exit 0 only if nothing had to be given up."""
@@ -150,6 +178,16 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             dead_letters=dead_letters,
             concurrency=concurrency,
             limit=limit,
+            checkpoint=checkpoint,
+            since=None if since is None else parse_time("since", since),
+            from_start=from_start,
+            datacentres=tuple(datacentre),
+            group=group,
+            kafka=tuple(kafka_setting),
+            retry_topic=retry_topic,
+            refusal_limit=refusal_limit or None,
+            skips=skips,
+            metrics_port=metrics_port,
         )
     except SettingsError as exc:
         _refuse(exc)

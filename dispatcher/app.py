@@ -4,26 +4,43 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from urllib.parse import urlsplit
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from typing import Any
 
 import uvloop
+from prometheus_client import CollectorRegistry, start_http_server
 
 from dispatcher.client import HttpClient, new_session
-from dispatcher.deadletters import DeadLetterError, DeadLetterFile
+from dispatcher.deadletters import DeadLetterError
 from dispatcher.dry_run import explain
 from dispatcher.executor import Executor
+from dispatcher.metrics import Metrics
+from dispatcher.opening import Opening, target_of
 from dispatcher.outcome import Outcome
 from dispatcher.pipeline import Pipeline
 from dispatcher.problems import RuleFileError
-from dispatcher.retries import QUICK_RETRIES, RetrySchedule
+from dispatcher.recent import RecentIds
+from dispatcher.refusals import RefusalLimit
+from dispatcher.retries import QUICK_RETRIES
 from dispatcher.rule_file import load_rules
+from dispatcher.rules import Rule
+from dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
+from dispatcher.skips import SkipFile
 from dispatcher.sources.base import EventSource, SourceError
-from dispatcher.sources.jsonl import JsonlSource
 from dispatcher.summary import Summary
+
+__all__ = [
+    "DEFAULT_USER_AGENT",
+    "EXIT_INCOMPLETE",
+    "EXIT_OK",
+    "EXIT_UNUSABLE",
+    "DispatchSettings",
+    "SettingsError",
+    "dispatch",
+    "run",
+]
 
 log = logging.getLogger(__name__)
 
@@ -33,76 +50,76 @@ EXIT_INCOMPLETE = 1
 EXIT_UNUSABLE = 2
 """A setting or a rule cannot work; nothing was read."""
 
-DEFAULT_USER_AGENT = (
-    f"revertrisk-dispatcher/{version('revertrisk-events')} (https://pypi.org/project/revertrisk-events/)"
-)
-
-
 _NOWHERE = "http://localhost"
 """The target of a dry run that is given none: rules name one, and nothing is sent there."""
 
+MOST_WAITING = 5000
+"""Postponed events in memory; the others wait in their topic."""
 
-class SettingsError(Exception):
-    """A setting cannot work; the text names it and says what was expected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchSettings:
-    """What one run of the dispatcher needs to know."""
-
-    source: str
-    """``jsonl:FILE``, or ``jsonl:-`` for standard input."""
-    rule_file: Path
-    target: str | None = None
-    """The base address that ``{{globals.target}}`` stands for."""
-    dead_letters: Path = Path("dead-letters.jsonl")
-    concurrency: int | None = None
-    """Requests under way for each rule; None leaves it to the rule."""
-    limit: int | None = None
-    """Stop after so many records; None reads to the end."""
-    retries: RetrySchedule | None = QUICK_RETRIES
-    """Wins over the rules' own, which are minutes long; None leaves it to the rules."""
-    grace_s: float = 30.0
-    """How long a shutdown waits for requests under way."""
-    user_agent: str = DEFAULT_USER_AGENT
-
-    def __post_init__(self) -> None:
-        for name, value in (("concurrency", self.concurrency), ("limit", self.limit)):
-            if value is not None and value < 1:
-                raise SettingsError(f"{name}: expected a number of at least 1, or nothing")
+Wrap = Callable[[EventSource, tuple[Rule, ...]], EventSource]
 
 
 async def dispatch(
     settings: DispatchSettings,
     on_outcome: Callable[[Outcome], None] | None = None,
     stop: asyncio.Event | None = None,
+    *,
+    wrap: Wrap = lambda source, _: source,
 ) -> Summary:
     """Run until the source ends, the limit is reached or ``stop`` is set; returns the counts.
 
-    ``on_outcome`` is called once for each outcome, in the order in which they come.
+    ``on_outcome`` is called once for each outcome, in the order in which they come. ``wrap`` may put something
+    between the source and the rules. ``stop`` is set when this returns.
 
     Raises:
         SettingsError: a setting cannot work.
         RuleFileError: a rule cannot work.
-        DeadLetterError: the dead letters cannot be written.
+        DeadLetterError: the dead letters, or the retry topic, cannot be written.
 
     """
-    source = open_source(settings.source)
-    rules = load_rules(settings.rule_file, target=_target(settings.target))
-    with DeadLetterFile(settings.dead_letters) as dead_letters:
-        async with new_session(settings.user_agent) as session:
-            executor = Executor(
-                rules,
-                HttpClient(session),
-                dead_letters,
-                concurrency=settings.concurrency,
-                retries=settings.retries,
-            )
-            pipeline = Pipeline(source, rules, executor, grace_s=settings.grace_s, on_outcome=on_outcome)
-            return await pipeline.run(stop or asyncio.Event(), limit=settings.limit)
+    rules = load_rules(settings.rule_file, target=target_of(settings.target))
+    stop = stop or asyncio.Event()
+    summary = Summary(resumes=settings.resumes)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, settings.source.partition(":")[0])
+    limit = RefusalLimit(settings.refusal_limit, stop, summary)
+    listeners = [metrics.note_outcome, limit.note_outcome, *([on_outcome] if on_outcome else [])]
+
+    def tell(outcome: Outcome) -> None:
+        for listener in listeners:
+            listener(outcome)
+
+    async with AsyncExitStack() as stack:
+        opening = Opening(settings, rules, metrics, stack)
+        source = wrap(opening.source(), rules)
+        if settings.skips is not None:
+            listeners.append(stack.enter_context(SkipFile(settings.skips)).note_outcome)
+        later, postponed = await opening.retry_topic()
+        executor = Executor(
+            rules,
+            HttpClient(await stack.enter_async_context(new_session(settings.user_agent))),
+            await opening.dead_letters(),
+            concurrency=settings.concurrency,
+            retries=settings.retries or (QUICK_RETRIES if later is None else None),
+            later=later,
+        )
+        pipeline = partial(
+            Pipeline,
+            rules=rules,
+            executor=executor,
+            grace_s=settings.grace_s,
+            on_outcome=tell,
+            summary=summary,
+        )
+        stack.enter_context(_serving(registry, settings.metrics_port))
+        runs = [pipeline(source, recent=RecentIds()).run(stop, limit=settings.limit)]
+        if postponed is not None:
+            runs.append(pipeline(postponed, most_held=MOST_WAITING).run(stop))
+        await _until_one_ends(runs, stop)
+    return summary
 
 
-def run(settings: DispatchSettings, *, dry_run: bool = False) -> int:
+def run(settings: DispatchSettings, *, dry_run: bool = False, wrap: Wrap = lambda source, _: source) -> int:
     """Dispatch as a program does: stop on SIGTERM and SIGINT, show the summary, return the exit status.
 
     A dry run sends nothing and says for each event which rule takes it, or why none does.
@@ -110,8 +127,8 @@ def run(settings: DispatchSettings, *, dry_run: bool = False) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if dry_run:
-                return runner.run(_explain(settings))
-            summary = runner.run(_dispatch_until_signalled(settings))
+                return runner.run(_explain(settings, wrap))
+            summary = runner.run(_dispatch_until_signalled(settings, wrap))
     except (SettingsError, RuleFileError) as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_UNUSABLE
@@ -124,37 +141,50 @@ def run(settings: DispatchSettings, *, dry_run: bool = False) -> int:
     return EXIT_OK if summary.is_clean else EXIT_INCOMPLETE
 
 
-def open_source(spec: str) -> EventSource:
-    """Return the source that ``KIND:WHERE`` names; raises SettingsError."""
-    kind, colon, where = spec.partition(":")
-    if kind == "jsonl" and colon and where:
-        return JsonlSource.from_path(where)
-    raise SettingsError(f"source: expected jsonl:FILE or jsonl:- (standard input), not {spec!r}")
-
-
-async def _dispatch_until_signalled(settings: DispatchSettings) -> Summary:
+async def _dispatch_until_signalled(settings: DispatchSettings, wrap: Wrap) -> Summary:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    return await dispatch(settings, stop=stop)
+    return await dispatch(settings, stop=stop, wrap=wrap)
 
 
-async def _explain(settings: DispatchSettings) -> int:
-    rules = load_rules(settings.rule_file, target=_target(settings.target) or _NOWHERE)
-    unreadable = await explain(open_source(settings.source), rules, sys.stdout, limit=settings.limit)
+async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: asyncio.Event) -> None:
+    """Run all of them; the end of one is the end of all. Raises what the first of them raised."""
+    tasks = [asyncio.ensure_future(run) for run in runs]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
+    rules = load_rules(settings.rule_file, target=target_of(settings.target) or _NOWHERE)
+    async with AsyncExitStack() as stack:
+        opening = Opening(settings, rules, Metrics(CollectorRegistry(), ""), stack)
+        source = wrap(opening.source(peek=True), rules)
+        try:
+            unreadable = await explain(source, rules, sys.stdout, limit=settings.limit)
+        finally:
+            await source.close()
     return EXIT_INCOMPLETE if unreadable else EXIT_OK
 
 
-def _target(target: str | None) -> str | None:
-    if target is None:
-        return None
+@contextmanager
+def _serving(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
+    """Serve the metrics while the context lasts; raises SettingsError where the port is taken."""
+    if port is None:
+        yield
+        return
     try:
-        url = urlsplit(target)
-        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
-    except ValueError:  # a port that is none
-        usable = False
-    if not usable or url.query or url.fragment or url.username is not None:
-        # Without repeating it: what is wrong with it may be the password inside.
-        raise SettingsError("target: expected http://host:port or https://host, with at most a path")
-    return target.rstrip("/")
+        server, thread = start_http_server(port, registry=registry)
+    except OSError as exc:
+        raise SettingsError(f"metrics_port: {port} cannot be listened on: {exc.strerror}") from exc
+    log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,4 +1,4 @@
-"""Keep what was given up: a JSON Lines file with the original event and the reason."""
+"""Keep what was given up, with the original event and the reason: as JSON, in a file or a topic."""
 
 import asyncio
 import base64
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import orjson
 
@@ -16,7 +16,7 @@ _NEWLINE = b"\n"
 
 
 class DeadLetterError(Exception):
-    """The file of dead letters cannot be written; the text names it and the cause."""
+    """The dead letters, or the retry topic, cannot be written; the text names the place and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,22 @@ class DeadLetter:
             except UnicodeDecodeError:
                 line["raw_base64"] = base64.b64encode(self.raw).decode()
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class TopicWriter(Protocol):
+    """Appends to topics of Kafka."""
+
+    async def write(self, topic: str, value: bytes) -> None:
+        """Return when the value is safe there; raises DeadLetterError where it cannot be."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """Where dead letters go."""
+
+    async def write(self, letter: DeadLetter) -> None:
+        """Return when the letter is safe; raises DeadLetterError where it cannot be."""
+        ...
 
 
 class DeadLetterFile:
@@ -98,3 +114,15 @@ class DeadLetterFile:
         self._file.seek(-1, os.SEEK_END)
         if self._file.read(1) != _NEWLINE:
             self._file.write(_NEWLINE)
+
+
+class DeadLetterTopic:
+    """Writes dead letters to a topic, each as a line of the file would be."""
+
+    def __init__(self, writer: TopicWriter, topic: str) -> None:
+        self._writer = writer
+        self._topic = topic
+
+    async def write(self, letter: DeadLetter) -> None:
+        """Write a letter and wait until the brokers have it; raises DeadLetterError."""
+        await self._writer.write(self._topic, letter.as_json(datetime.now(UTC)).rstrip())

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Protocol
 
 from dispatcher.client import Answer, Failure, HttpClient
-from dispatcher.deadletters import DeadLetter, DeadLetterFile
+from dispatcher.deadletters import DeadLetter, DeadLetters
 from dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
 from dispatcher.requests import Request
 from dispatcher.retries import RetrySchedule
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_RETRY_AFTER_S = 60.0
 """A server may ask for a longer pause than the schedule's, but not for more than this."""
+LONGEST_PAUSE_IN_A_SLOT_S = 10.0
+"""A longer pause is spent in the retry topic, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class _Tries:
     attempts: int = 0
     last: Answer | Failure | None = None
     seconds: float = 0.0
+    postponed_s: float | None = None
+    """The pause until the next try, where it is not to be spent here."""
 
     @property
     def answer(self) -> Answer | None:
@@ -44,25 +49,38 @@ class _Tries:
         return self.last is not None and self.last.retryable
 
 
+class RetryLater(Protocol):
+    """Somewhere to put an event until its next try, outside this process."""
+
+    async def put(
+        self, rule: Rule, sourced: SourcedEvent, *, tried: int, pause_s: float, reason: str
+    ) -> None:
+        """Return when the event is safe there; raises DeadLetterError where it cannot be."""
+        ...
+
+
 class Executor:
     """Sends the requests of all rules, each rule's within its own bound.
 
-    A retry waits in its slot. So an outage slows the reading down instead of filling the memory.
+    A short pause before a retry is spent in the slot, so an outage slows the reading down instead of filling the
+    memory. A long one is spent in the retry topic, if there is one and the rule asks for no order.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
         self,
         rules: Iterable[Rule],
         client: HttpClient,
-        dead_letters: DeadLetterFile,
+        dead_letters: DeadLetters,
         *,
         concurrency: int | None = None,
         retries: RetrySchedule | None = None,
+        later: RetryLater | None = None,
     ) -> None:
         """Take what requests need; ``concurrency`` and ``retries``, where given, win over every rule's own."""
         self._client = client
         self._dead_letters = dead_letters
         self._retries = retries
+        self._later = later
         self._slots = {rule.name: asyncio.Semaphore(concurrency or rule.concurrency) for rule in rules}
 
     async def wait_for_slot(self, rule: Rule) -> None:
@@ -74,10 +92,10 @@ class Executor:
         self._slots[rule.name].release()
 
     async def execute(self, rule: Rule, case: Case, sourced: SourcedEvent) -> Outcome:
-        """Send the event until it is accepted or given up; then it is in the dead letters.
+        """Send the event until it is accepted, postponed or given up; then it is in the dead letters.
 
         Raises:
-            DeadLetterError: the event was given up and could not be kept.
+            DeadLetterError: the event was postponed or given up and could not be kept.
 
         """
         try:
@@ -86,8 +104,13 @@ class Executor:
             log.warning("rule %s cannot make a request of %s: %s", rule.name, sourced.position, exc)
             return await self._give_up(rule, sourced, UNEXPANDABLE, _Tries())
         started = monotonic()
-        tries = await self._try(rule, request)
+        tries = await self._try(rule, request, sourced.ticket.tried if sourced.ticket else 0)
         tries = replace(tries, seconds=monotonic() - started)
+        if tries.postponed_s is not None and self._later is not None:
+            await self._later.put(
+                rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
+            )
+            return _outcome(rule, sourced, Ending.POSTPONED, tries.reason, tries)
         if tries.answer is None or not (tries.answer.done or tries.answer.status in rule.ignore):
             return await self._give_up(rule, sourced, tries.reason, tries)
         ending, detail = _ending(tries.answer)
@@ -99,10 +122,16 @@ class Executor:
         await self._dead_letters.write(DeadLetter(record.reason, record.position, raw=record.raw))
         return Outcome(Ending.GIVEN_UP, record.position, record.reason)
 
-    async def _try(self, rule: Rule, request: Request) -> _Tries:
-        """Send a request until the answer is final or the retries are used up."""
+    async def give_up(self, rule_name: str, sourced: SourcedEvent, reason: str) -> Outcome:
+        """Put an event for which no request can be made into the dead letters; raises DeadLetterError."""
+        letter = DeadLetter(reason, sourced.position, sourced.event, rule=rule_name)
+        await self._dead_letters.write(letter)
+        log.warning("rule %s gave up %s: %s", rule_name, sourced.position, reason)
+        return Outcome(Ending.GIVEN_UP, sourced.position, reason, rule=rule_name, event=sourced.event)
+
+    async def _try(self, rule: Rule, request: Request, retry: int) -> _Tries:
+        """Send a request, as its n-th retry, until the answer is final or the retries are used up."""
         schedule = self._retries or rule.retries
-        retry = 0
         while True:
             result = await self._client.send(request, retry=retry, timeout_s=rule.timeout_s)
             tries = _Tries(retry + 1, result)
@@ -111,6 +140,8 @@ class Executor:
             asked = tries.answer.retry_after_s if tries.answer else None
             pause = schedule.pause_s(retry, retry_after_s=asked, longest_s=LONGEST_RETRY_AFTER_S)
             log.debug("request %s: %s, again in %.1f s", request.request_id, tries.reason, pause)
+            if self._later is not None and rule.order_by is None and pause > LONGEST_PAUSE_IN_A_SLOT_S:
+                return replace(tries, postponed_s=pause)
             await asyncio.sleep(pause)
             retry += 1
 

@@ -20,21 +20,28 @@ class OffsetTracker:
     """Follows each record from reading to its end; a partition's slowest one holds its commit back."""
 
     def __init__(self) -> None:
-        self._partitions: dict[str, _Partition] = {}
-        self._committable: dict[str, Position] = {}
+        self._partitions: dict[tuple[str, int], _Partition] = {}
+        self._committable: dict[tuple[str, int], Position] = {}
+        self.held = 0
+        """Records that have been read and cannot be committed yet, finished or not."""
 
     def start(self, position: Position) -> None:
         """Note that a record has been read; within a partition in the order of reading."""
-        self._partitions.setdefault(position.partition, _Partition()).waiting.append(position)
+        self._partitions.setdefault(_key(position), _Partition()).waiting.append(position)
+        self.held += 1
 
     def finish(self, position: Position) -> None:
         """Note that a started record is done, in any order."""
-        partition = self._partitions[position.partition]
+        key = _key(position)
+        partition = self._partitions[key]
         partition.finished.add(position)
         while partition.waiting and partition.waiting[0] in partition.finished:
             passed = partition.waiting.popleft()
             partition.finished.remove(passed)
-            self._committable[position.partition] = passed
+            self.held -= 1
+            self._committable[key] = passed
+        if not partition.waiting:
+            del self._partitions[key]
 
     def take_committable(self) -> list[Position]:
         """Return what can be committed and was not returned before, at most one position a partition.
@@ -44,3 +51,9 @@ class OffsetTracker:
         taken = list(self._committable.values())
         self._committable.clear()
         return taken
+
+
+def _key(position: Position) -> tuple[str, int]:
+    # A partition that is lost and given back starts again where it was committed, while records of its
+    # first time may still be in flight: the two must not be mixed up.
+    return position.partition, position.epoch

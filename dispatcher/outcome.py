@@ -24,10 +24,18 @@ class Ending(StrEnum):
     """No rule takes it."""
     CANARY = "canary"
     SAMPLED_OUT = "sampled_out"
+    DUPLICATE = "duplicate"
+    """The same ``meta.id`` came a short while ago and is, or was, being taken care of."""
+    EXPIRED = "expired"
+    """Older than the rule's ``claim_ttl``."""
+    POSTPONED = "postponed"
+    """In the retry topic now; what becomes of it there is counted when it does."""
 
 
 UNEXPANDABLE = "unexpandable"
 """The dead letter's reason where a template found nothing in the event to fill it."""
+UNKNOWN_RULE = "unknown_rule"
+"""The dead letter's reason where the retry topic holds an event for a rule that is no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class Outcome:
     ending: Ending
     position: Position
     detail: str | None = None
-    """The reason of a skip or of a dead letter."""
+    """The reason of a skip or of a dead letter, or the field for which no rule took it."""
     rule: str | None = None
     """The rule that took it; None where none did."""
     status: int | None = None

@@ -1,7 +1,8 @@
 """Read rules from YAML, and refuse those that cannot work with the path of each field and the reason.
 
 A file is ``rules:`` with a list. The keys of a rule are change-propagation's, its units included:
-``retry_delay`` and ``timeout`` are milliseconds.
+``retry_delay`` and ``timeout`` are milliseconds, and ``claim_ttl`` is seconds. ``order_by`` is our own: a template of
+what events have in common that must go out one after the other.
 """
 
 import re
@@ -35,6 +36,8 @@ _RULE_KEYS = (
     "retry_factor",
     "ignore",
     "timeout",
+    "claim_ttl",
+    "order_by",
 )
 _EXEC_KEYS = ("method", "uri", "headers", "body")
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -112,6 +115,8 @@ class _Reader:
                 factor=self._number(spec, "retry_factor", PRODUCTION_RETRIES.factor, least=1),
             ),
             timeout_s=self._number(spec, "timeout", DEFAULT_TIMEOUT_MS, least=1) / 1000,
+            claim_ttl_s=self._number(spec, "claim_ttl", 0, least=1) if "claim_ttl" in spec else None,
+            order_by=self._order_by(spec.get("order_by")) if "order_by" in spec else None,
         )
         return rule if rule.cases else None
 
@@ -177,6 +182,13 @@ class _Reader:
             problems.at("hash_template").add("expected a text like {{message.meta.id}}")
             return None
         return Sample(rate, compile_template(template, problems.at("hash_template"), target=self._target))
+
+    def _order_by(self, spec: Any) -> Template:
+        problems = self._problems.at("order_by")
+        if not isinstance(spec, str) or not spec:
+            problems.add("expected a text like {{message.wiki_id}}:{{message.page.page_id}}")
+            return Template(())
+        return compile_template(spec, problems, target=self._target)
 
     def _exec(self, spec: Any, match: Condition | None, problems: Problems) -> RequestTemplate | None:
         if not isinstance(spec, dict):

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from dispatcher.matching import Condition
 from dispatcher.requests import Request, RequestTemplate
 from dispatcher.retries import RetrySchedule
 from dispatcher.templates import Context, Template, UnexpandableError
+from event_platform.formats import parse_date_time
 
 CANARY_DOMAIN = "canary"
 _HASH_BYTES = 8
@@ -43,16 +45,17 @@ class Case:
     sample: Sample | None
     request: RequestTemplate
 
-    def refusal(self, event: Mapping[str, Any]) -> str | None:
+    def refusal(self, event: Mapping[str, Any]) -> "NotMatched | None":
         """Return the first condition that the event does not meet, or None where the case matches."""
         prefix = f"{self.path}." if self.path else ""
         if self.match is not None:
             mismatch = self.match.mismatch(event)
             if mismatch is not None:
-                return f"{prefix}match: {mismatch}"
+                return NotMatched(f"{prefix}match: {mismatch}", mismatch.path)
         for index, condition in enumerate(self.match_not):
             if condition.mismatch(event) is None:
-                return f"{prefix}match_not[{index}]: the event matches it"
+                place = f"{prefix}match_not[{index}]"
+                return NotMatched(f"{place}: the event matches it", place)
         return None
 
     def captures(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,6 +89,8 @@ class NotMatched:
     """A condition failed; with several cases, one of each."""
 
     why: str
+    field: str
+    """The field of the first condition that failed, or the ``match_not`` that excludes the event."""
 
 
 Verdict = Taken | Canary | SampledOut | NotMatched
@@ -107,6 +112,10 @@ class Rule:
     retries: RetrySchedule
     timeout_s: float
     """For one try, from connecting to the last byte."""
+    claim_ttl_s: float | None = None
+    """Events older than this by ``meta.dt`` are let go; None keeps them all."""
+    order_by: Template | None = None
+    """What events have in common that go out one after the other, such as the page's id; None for no order."""
 
     def judge(self, event: Mapping[str, Any]) -> Verdict:
         """Decide whether the rule takes an event; the first case that matches wins, and then samples."""
@@ -116,8 +125,8 @@ class Rule:
             return Canary()
         # An event that names no stream is what its source says it is.
         if meta.get("stream", self.topic) != self.topic:
-            return NotMatched(f"topic: meta.stream is not {self.topic!r}")
-        refusals = []
+            return NotMatched(f"topic: meta.stream is not {self.topic!r}", "meta.stream")
+        refusals: list[NotMatched] = []
         for case in self.cases:
             refusal = case.refusal(event)
             if refusal is None:
@@ -125,11 +134,37 @@ class Rule:
                     return Taken(case)
                 return SampledOut(f"{case.path}.sample" if case.path else "sample")
             refusals.append(refusal)
-        return NotMatched("; ".join(refusals))
+        return NotMatched("; ".join(refusal.why for refusal in refusals), refusals[0].field)
+
+    def has_expired(self, event: Mapping[str, Any], now: datetime) -> bool:
+        """Tell whether an event is too old to be worth a request; one without a time is not."""
+        if self.claim_ttl_s is None:
+            return False
+        produced = produced_at(event)
+        return produced is not None and (now - produced).total_seconds() > self.claim_ttl_s
+
+    def order_key(self, case: Case, event: Mapping[str, Any]) -> str | None:
+        """Return what must go out in order; None where the rule asks for none, or the event lacks the field."""
+        if self.order_by is None:
+            return None
+        try:
+            return self.order_by.text(Context(event, case.captures(event)))
+        except UnexpandableError:
+            return None
 
     def request(self, case: Case, event: Mapping[str, Any]) -> Request:
         """Build the request for an event that the rule takes; raises UnexpandableError."""
         return case.request.build(Context(event, case.captures(event)), topic=self.topic)
+
+
+def produced_at(event: Mapping[str, Any]) -> datetime | None:
+    """Return when EventGate took the event (``meta.dt``); None where it does not say."""
+    meta = event.get("meta")
+    written = meta.get("dt") if isinstance(meta, dict) else None
+    try:
+        return parse_date_time(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
 
 
 def _with_bare_names(nested: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Summary:
     owed: int = 0
     """Outcomes to be expected: one for each record and each rule that takes it, one where none does."""
     outcomes: Counter[str] = field(default_factory=Counter)
-    """By label: ``produced``, ``skipped:redirect``, ``given_up:status_400``, ``unmatched``."""
+    """By label: ``produced``, ``skipped:redirect``, ``given_up:status_400``, ``unmatched:wiki_id``."""
     statuses: Counter[int] = field(default_factory=Counter)
     """By the last answer's status."""
     given_up: int = 0
@@ -33,6 +33,8 @@ class Summary:
     seconds: float = 0.0
     source_error: str | None = None
     """Why the source could not be read to its end, if so."""
+    resumes: bool = False
+    """Whether the next run reads what was interrupted again."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -54,8 +56,9 @@ class Summary:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the source was read without trouble and all that was read is taken care of."""
-        return self.given_up == 0 and self.interrupted == 0 and self.source_error is None
+        """Whether the source was read without trouble and all that was read is, or will be, taken care of."""
+        is_done = self.interrupted == 0 or self.resumes
+        return self.given_up == 0 and is_done and self.source_error is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON has them."""

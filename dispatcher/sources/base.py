@@ -18,9 +18,22 @@ class Position:
     """What is ordered in itself and committed on its own: a file, or one partition of a topic."""
     offset: int
     """Rises with every record of the partition; the line number (from 1) in a file."""
+    epoch: int = 0
+    """Which holding of the partition it was read under: one that was lost and given back is read again."""
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTicket:
+    """What is left to do for an event that has been tried before."""
+
+    rule: str
+    tried: int
+    """Tries made so far."""
+    not_before: float
+    """When to try again, in Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,8 @@ class SourcedEvent:
 
     event: dict[str, Any] = field(repr=False)
     position: Position
+    ticket: RetryTicket | None = None
+    """None for an event that comes for the first time."""
 
 
 class UnreadableReason(StrEnum):
@@ -37,6 +52,10 @@ class UnreadableReason(StrEnum):
     INVALID_JSON = "invalid_json"
     NOT_AN_OBJECT = "not_an_object"
     TOO_LONG = "record_too_long"
+    NOT_A_RETRY = "not_a_retry"
+    """A message in the retry topic that the dispatcher did not write."""
+    NOT_A_DEAD_LETTER = "not_a_dead_letter"
+    """A record given to a redrive that holds no event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +84,12 @@ class EventSource(Protocol):
         ...
 
     async def commit(self, position: Position) -> None:
-        """Take note that everything in the position's partition up to and including it is done."""
+        """Take note that everything in the position's partition up to and including it is done.
+
+        Allowed also when the iterator is closed; a position of an epoch that is over is passed over.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Make what was committed last, and let go of the source; allowed at any time, and more than once."""
         ...

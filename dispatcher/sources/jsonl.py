@@ -4,15 +4,18 @@ Memory is bounded by one chunk and one line, whatever the size of the input.
 """
 
 import asyncio
+import hashlib
 import io
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import orjson
 
+from dispatcher.checkpoints import Checkpoint, CheckpointError
 from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
 from dispatcher.sources.compression import CHUNK_BYTES, ByteStream, DamagedInputError, open_by_content
 
@@ -29,27 +32,34 @@ T = TypeVar("T")
 class JsonlSource:
     """The lines of one file or pipe; blank ones are passed over, unreadable ones are reported."""
 
-    def __init__(self, name: str, open_raw: Callable[[], io.FileIO]) -> None:
+    def __init__(
+        self, name: str, open_raw: Callable[[], io.FileIO], checkpoint: Checkpoint | None = None
+    ) -> None:
         """Take the name that positions and errors carry, and how to open the unbuffered input."""
         self._name = name
         self._open_raw = open_raw
+        self._checkpoint = checkpoint
+        self._fingerprint = ""
+        """Of the first line: whether a checkpoint is of this input or of another one with its name."""
 
     @classmethod
-    def from_path(cls, path: str) -> "JsonlSource":
-        """Read a file, or standard input where the path is ``-``."""
+    def from_path(cls, path: str, checkpoint: Checkpoint | None = None) -> "JsonlSource":
+        """Read a file, or standard input where the path is ``-``; a checkpoint makes it go on where it was."""
         if path == "-":
             # The descriptor and not sys.stdin: a thread still waiting in sys.stdin's buffer when the
             # interpreter ends is a fatal error.
-            return cls("jsonl:-", partial(io.FileIO, _STDIN, closefd=False))
-        return cls(f"jsonl:{path}", partial(io.FileIO, path))
+            return cls("jsonl:-", partial(io.FileIO, _STDIN, closefd=False), checkpoint)
+        return cls(f"jsonl:{path}", partial(io.FileIO, path), checkpoint)
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
         """Yield the lines in order.
 
         Raises:
-            SourceError: the input cannot be opened or read, or its compressed content is damaged or cut off.
+            SourceError: the input cannot be opened or read, or its compressed content is damaged or cut off, or the
+                checkpoint is of another input.
 
         """
+        done = await self._read_checkpoint()
         stream = await _in_daemon_thread(self._open)
         lines = _Lines()
         idle = False
@@ -59,6 +69,10 @@ class JsonlSource:
                 chunk = await _in_daemon_thread(partial(self._read, stream))
                 idle = True
                 for number, line in lines.feed(chunk):
+                    if number == 1:
+                        self._check_fingerprint(line, done)
+                    if number <= done.line:
+                        continue
                     record = self._record(number, line)
                     if record is not None:
                         yield record
@@ -71,7 +85,34 @@ class JsonlSource:
                 threading.Thread(target=stream.close, name="jsonl-closer", daemon=True).start()
 
     async def commit(self, position: Position) -> None:
-        """Do nothing: a file is read from its start every time."""
+        """Remember the line in the checkpoint, if there is one; raises SourceError."""
+        if self._checkpoint is not None:
+            done = {"line": position.offset, "first_line": self._fingerprint}
+            try:
+                await self._checkpoint.write(orjson.dumps(done).decode())
+            except CheckpointError as exc:
+                raise SourceError(str(exc)) from exc
+
+    async def close(self) -> None:
+        """Do nothing: the reading closes the file."""
+
+    async def _read_checkpoint(self) -> "_Done":
+        try:
+            kept = await self._checkpoint.read() if self._checkpoint is not None else None
+        except CheckpointError as exc:
+            raise SourceError(str(exc)) from exc
+        if kept is None:
+            return _Done(0, None)
+        done = orjson.loads(kept)
+        return _Done(done["line"], done["first_line"])
+
+    def _check_fingerprint(self, first_line: bytes, done: "_Done") -> None:
+        self._fingerprint = hashlib.sha256(first_line).hexdigest()
+        if done.first_line not in {None, self._fingerprint}:
+            raise SourceError(
+                f"{self._name}: the checkpoint is of another input: its first line was a different one; "
+                "use another checkpoint file"
+            )
 
     def _open(self) -> ByteStream:
         try:
@@ -108,6 +149,16 @@ class JsonlSource:
         if not isinstance(event, dict):
             return UnreadableRecord(text, UnreadableReason.NOT_AN_OBJECT, position)
         return SourcedEvent(event, position)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a checkpoint says of an input."""
+
+    line: int
+    """The last line that is done; 0 for none."""
+    first_line: str | None
+    """The fingerprint of the input's first line; None where nothing is known."""
 
 
 class _Lines:

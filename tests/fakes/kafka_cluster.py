@@ -7,9 +7,9 @@ import ctypes
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import confluent_kafka
@@ -17,6 +17,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 GROUP_DELAY_MS = 200
 """How long a group that forms waits for more members."""
+QUICK_GROUPS = ("session.timeout.ms=2000", "heartbeat.interval.ms=200")
+"""Settings of members that are missed two seconds after they were killed."""
+QUICKEST_GROUPS = ("session.timeout.ms=600", "heartbeat.interval.ms=100")
+"""The same for members that nobody disturbs."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,12 @@ class KafkaCluster:
 
     brokers: str
     process: subprocess.Popen[str]
+    producer: Producer
+    topics: set[str] = field(default_factory=set)
 
     def create(self, topic: str, partitions: int) -> None:
         self._tell("create", topic, partitions)
+        self.topics.add(topic)
 
     def trim(self, topic: str, partition: int, before: int) -> None:
         """Delete the records of a partition before an offset, as retention does."""
@@ -42,12 +49,11 @@ class KafkaCluster:
 
     def produce(self, topic: str, values: Iterable[tuple[int, bytes]]) -> None:
         """Append values, each to the partition that stands before it."""
-        producer = Producer({"bootstrap.servers": self.brokers, "linger.ms": 5})
         for number, (partition, value) in enumerate(values):
-            producer.produce(topic, value, partition=partition)
+            self.producer.produce(topic, value, partition=partition)
             if number % 1000 == 0:
-                producer.poll(0)
-        assert producer.flush(30) == 0
+                self.producer.poll(0)
+        assert self.producer.flush(30) == 0
 
     def read(self, topic: str, partitions: int) -> list[bytes]:
         """Return everything that a topic holds, partition by partition."""
@@ -69,7 +75,7 @@ class KafkaCluster:
             consumer.close()
         return found
 
-    def committed(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
+    def committed(self, group: str, topic: str, partitions: int) -> dict[int, int]:
         """Return the committed offset of each partition that has one."""
         with self.observer(group) as observer:
             return observed(observer, topic, partitions)
@@ -94,7 +100,7 @@ class KafkaCluster:
         assert answer == "0", f"{command}: {answer}"
 
 
-def observed(observer: Consumer, topic: str, partitions: int) -> Mapping[int, int]:
+def observed(observer: Consumer, topic: str, partitions: int) -> dict[int, int]:
     """Return the committed offset of each partition that has one."""
     places = observer.committed([TopicPartition(topic, number) for number in range(partitions)], 10)
     return {place.partition: place.offset for place in places if place.offset >= 0}
@@ -108,7 +114,10 @@ def kafka_cluster() -> Iterator[KafkaCluster]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield KafkaCluster(process.stdout.readline().strip(), process)
+            brokers = process.stdout.readline().strip()
+            yield KafkaCluster(
+                brokers, process, Producer({"bootstrap.servers": brokers, "linger.ms": 1, "log_level": 0})
+            )
         finally:
             process.kill()
 
@@ -121,7 +130,7 @@ class _MockBrokers:
         (bundled,) = (package.parent / "confluent_kafka.libs").glob("librdkafka*")
         self._library = ctypes.CDLL(str(bundled))
         for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_mock_cluster_new"):
-            self._library[name].restype = ctypes.c_void_p
+            getattr(self._library, name).restype = ctypes.c_void_p
         self._library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
         configuration = ctypes.c_void_p(self._library.rd_kafka_conf_new())
         reason = ctypes.create_string_buffer(512)
@@ -150,7 +159,7 @@ class _MockBrokers:
         raise AssertionError(f"no such command: {name}")
 
     def _call(self, name: str, *arguments: object) -> int:
-        result: int = self._library[f"rd_kafka_mock_{name}"](self._cluster, *arguments)
+        result: int = getattr(self._library, f"rd_kafka_mock_{name}")(self._cluster, *arguments)
         return result
 
 

@@ -64,6 +64,8 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.script: Callable[[Seen], Answer] = lambda _: PRODUCED
         self.seen: list[Seen] = []
+        self.forgetful = False
+        """Do not keep what was seen: for a test that sends a great deal."""
         self.now = 0
         """Requests being answered at the moment."""
         self.most = 0
@@ -90,7 +92,8 @@ class ScriptedServer:
             await request.read(),
         )
         async with self._arrival:
-            self.seen.append(seen)
+            if not self.forgetful:
+                self.seen.append(seen)
             self._arrival.notify_all()
         self.now += 1
         self.most = max(self.most, self.now)

@@ -10,9 +10,6 @@ from dispatcher.rule_file import load_rules, parse_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES_IN_THE_IMAGE = "/srv/revertrisk/rules/"
-PLANNED = {"--metrics-port"}
-"""Of `revertrisk dispatch`, together with its metrics."""
-
 Manifest = dict[str, Any]
 
 
@@ -32,7 +29,7 @@ def test_programs_have_the_flags_that_they_are_given(rendered: list[Manifest]) -
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group, as it has commands
     for command, *flags in started(rendered):
         known = {option for parameter in commands[command].params for option in parameter.opts}
-        assert {flag.split("=", 1)[0] for flag in flags} <= known | PLANNED
+        assert {flag.split("=", 1)[0] for flag in flags} <= known
 
 
 def test_dispatchers_have_rules_that_work(rendered: list[Manifest]) -> None:

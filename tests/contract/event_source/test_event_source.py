@@ -1,109 +1,74 @@
 """What every EventSource must do, whatever it reads from."""
 
 import asyncio
-import gzip
 import io
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import zstandard
 
-from dispatcher.sources import (
-    EventSource,
-    JsonlSource,
-    SourcedEvent,
-    UnreadableReason,
-    UnreadableRecord,
-)
+from dispatcher.sources import EventSource, JsonlSource, SourcedEvent, UnreadableReason, UnreadableRecord
+from tests.contract.event_source.conftest import ENDING, RESUMING, Kind
 
-Records = Sequence[bytes]
-Make = Callable[[Records], EventSource]
+ending = pytest.mark.parametrize("kind", ENDING, indirect=True)
+resuming = pytest.mark.parametrize("kind", RESUMING, indirect=True)
+Read = list[SourcedEvent | UnreadableRecord]
 
 
-def joined(records: Records) -> bytes:
-    return b"".join(record + b"\n" for record in records)
+@asynccontextmanager
+async def opened(kind: Kind, records: Sequence[bytes]) -> AsyncIterator[EventSource]:
+    source = kind.open(records)
+    try:
+        yield source
+    finally:
+        await source.close()
 
 
-def as_plain(records: Records) -> bytes:
-    return joined(records)
-
-
-def as_gzip(records: Records) -> bytes:
-    """Two members, as `cat a.gz b.gz` makes them."""
-    half = len(records) // 2
-    return gzip.compress(joined(records[:half])) + gzip.compress(joined(records[half:]))
-
-
-def as_zstandard(records: Records) -> bytes:
-    """Two frames, as `cat a.zst b.zst` makes them."""
-    half = len(records) // 2
-    return zstandard.compress(joined(records[:half])) + zstandard.compress(joined(records[half:]))
-
-
-ENCODINGS = [as_plain, as_gzip, as_zstandard]
-
-
-@pytest.fixture(params=[(kind, encode) for kind in ("file", "pipe") for encode in ENCODINGS], ids=str)
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Return a function that makes a source of the given records."""
-    kind, encode = request.param
-    feeders: list[threading.Thread] = []
-
-    def make_file(records: Records) -> EventSource:
-        path = tmp_path / "events"
-        path.write_bytes(encode(records))
-        return JsonlSource.from_path(str(path))
-
-    def make_pipe(records: Records) -> EventSource:
-        reading, writing = os.pipe()
-
-        def feed() -> None:
-            with suppress(BrokenPipeError), open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
-                pipe.write(encode(records))
-
-        feeders.append(threading.Thread(target=feed))
-        feeders[-1].start()
-        return JsonlSource("jsonl:-", partial(io.FileIO, reading))
-
-    yield make_file if kind == "file" else make_pipe
-    for feeder in feeders:
-        feeder.join()
-
-
-async def read(source: EventSource) -> list[SourcedEvent | UnreadableRecord]:
+async def read(kind: Kind, source: EventSource, count: int) -> Read:
+    """Read so many records, and make sure that there are no more where a source can tell."""
+    found: Read = []
     async with aclosing(source.events()) as records:
-        return [record async for record in records]
+        while len(found) < count:
+            found.append(await anext(records))
+        if kind.ends:
+            assert [record async for record in records] == []
+    return found
 
 
-def encoded(events: Sequence[Any]) -> Records:
+def encoded(events: Sequence[Any]) -> list[bytes]:
     return [orjson.dumps(event) for event in events]
 
 
-async def test_every_event_is_yielded_once_and_in_order(make: Make) -> None:
+def numbers(records: Read) -> list[int]:
+    return [record.event["number"] for record in records if isinstance(record, SourcedEvent)]
+
+
+async def test_every_event_is_yielded_once_and_in_order(kind: Kind) -> None:
     """What goes in comes out, whole and in order."""
     events = [{"number": number, "text": "ä\u2028\n" * (number % 7)} for number in range(5000)]
-    records = await read(make(encoded(events)))
+    async with opened(kind, encoded(events)) as source:
+        records = await read(kind, source, len(events))
     assert [record.event for record in records if isinstance(record, SourcedEvent)] == events
 
 
-async def test_offsets_rise_within_a_partition(make: Make) -> None:
+async def test_offsets_rise_within_a_partition(kind: Kind) -> None:
     """A position says where to go on, so no two are the same and later ones are larger."""
-    records = await read(make(encoded([{"number": number} for number in range(300)])))
+    async with opened(kind, encoded([{"number": number} for number in range(300)])) as source:
+        records = await read(kind, source, 300)
     assert len({record.position.partition for record in records}) == 1
     assert all(a.position.offset < b.position.offset for a, b in pairwise(records))
 
 
-async def test_what_is_no_event_is_reported_in_its_place(make: Make) -> None:
+async def test_what_is_no_event_is_reported_in_its_place(kind: Kind) -> None:
     """A broken record neither stops the reading nor vanishes: it comes out with its bytes and the reason."""
-    records = await read(make([b'{"n":1}', b'{"n":', b"[1]", b"\xff\xfe", b"NaN", b'{"n":2}']))
+    broken = [b'{"n":', b"[1]", b"\xff\xfe" if kind.keeps_bytes else b"tru", b"NaN"]
+    async with opened(kind, [b'{"n":1}', *broken, b'{"n":2}']) as source:
+        records = await read(kind, source, 6)
     assert [getattr(record, "reason", None) for record in records] == [
         None,
         UnreadableReason.INVALID_JSON,
@@ -112,30 +77,57 @@ async def test_what_is_no_event_is_reported_in_its_place(make: Make) -> None:
         UnreadableReason.INVALID_JSON,
         None,
     ]
-    raw = [record.raw for record in records if isinstance(record, UnreadableRecord)]
-    assert raw == [b'{"n":', b"[1]", b"\xff\xfe", b"NaN"]
+    assert [record.raw for record in records if isinstance(record, UnreadableRecord)] == broken
 
 
-async def test_no_records_are_an_end_like_any_other(make: Make) -> None:
+@ending
+async def test_no_records_are_an_end_like_any_other(kind: Kind) -> None:
     """An empty source ends at once."""
-    assert await read(make([])) == []
+    async with opened(kind, []) as source:
+        assert await read(kind, source, 0) == []
 
 
-async def test_a_reader_may_stop_at_any_record(make: Make) -> None:
+async def test_a_reader_may_stop_at_any_record(kind: Kind) -> None:
     """Leaving after one record leaves nothing open behind."""
-    source = make(encoded([{"number": number, "text": "x" * 500} for number in range(2000)]))
-    async with aclosing(source.events()) as records:
-        async for record in records:
-            assert isinstance(record, SourcedEvent)
-            break
+    records = encoded([{"number": number, "text": "x" * 500} for number in range(2000)])
+    async with opened(kind, records) as source, aclosing(source.events()) as events:
+        assert isinstance(await anext(events), SourcedEvent)
 
 
-async def test_every_yielded_position_may_be_committed(make: Make) -> None:
-    """A source takes note of a commit while it is being read."""
-    source = make(encoded([{"number": number} for number in range(10)]))
-    async with aclosing(source.events()) as records:
-        async for record in records:
-            await source.commit(record.position)
+async def test_every_yielded_position_may_be_committed(kind: Kind) -> None:
+    """A source takes note of a commit while it is being read, and after that."""
+    async with opened(kind, encoded([{"number": number} for number in range(10)])) as source:
+        async with aclosing(source.events()) as events:
+            first, second = await anext(events), await anext(events)
+            await source.commit(first.position)
+        await source.commit(second.position)
+
+
+async def test_closing_needs_no_reading_and_may_be_repeated(kind: Kind) -> None:
+    """Whatever has become of a source, it can be closed."""
+    async with opened(kind, encoded([{"number": 0}])) as source:
+        await source.close()
+
+
+@resuming
+async def test_what_was_committed_does_not_come_again(kind: Kind) -> None:
+    """A source that is opened again goes on behind the last commit, whatever had been read beyond it."""
+    records = encoded([{"number": number} for number in range(100)])
+    async with opened(kind, records) as source, aclosing(source.events()) as events:
+        found = [await anext(events) for _ in range(60)]
+        await source.commit(found[9].position)
+        await source.commit(found[39].position)
+    async with opened(kind, records) as source:
+        assert numbers(await read(kind, source, 60)) == list(range(40, 100))
+
+
+@resuming
+async def test_what_was_not_committed_comes_again(kind: Kind) -> None:
+    """Reading alone moves nothing."""
+    records = encoded([{"number": number} for number in range(20)])
+    for _ in range(2):
+        async with opened(kind, records) as source:
+            assert numbers(await read(kind, source, 20)) == list(range(20))
 
 
 async def test_waiting_for_a_record_blocks_nothing_and_can_be_cancelled() -> None:

@@ -2,10 +2,11 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from dispatcher import (
@@ -18,6 +19,14 @@ from dispatcher import (
     Summary,
     dispatch,
 )
+from dispatcher.client import Answer, HttpClient, new_session
+from dispatcher.deadletters import DeadLetterFile
+from dispatcher.executor import Executor
+from dispatcher.pipeline import COMMIT_INTERVAL_S, Pipeline
+from dispatcher.recent import RecentIds
+from dispatcher.requests import Request
+from dispatcher.rule_file import load_rules
+from dispatcher.sources import JsonlSource, Position, SourcedEvent
 from tests.fakes.scripted_http import (
     PRODUCED,
     Misbehaviour,
@@ -144,7 +153,8 @@ async def test_every_event_is_counted_by_what_the_server_says_of_it(
         "scored_only": 1,
         "accepted": 2,
         "ignored:status_412": 1,
-        "unmatched": 2,
+        "unmatched:wiki_id": 1,
+        "unmatched:meta.stream": 1,
         "canary": 1,
     }
     assert summary.read == summary.owed == 10
@@ -369,12 +379,187 @@ async def test_each_rule_has_its_own_bound_and_its_own_outcome(
     assert {letter["rule"] for letter in workplace.dead_letters()} == {"other"}
 
 
+async def test_events_of_a_page_keep_their_order_where_a_rule_asks_for_it(
+    server: ScriptedServer, workplace: Workplace
+) -> None:
+    """Retries included, while other pages go on beside them."""
+    faults = {3, 7}
+
+    def script(seen: Seen) -> Reply:
+        number = seen.json["event"]["number"]
+        if number in faults:
+            faults.remove(number)
+            return Reply(503)
+        return PRODUCED
+
+    server.script = script
+    rule = RULE.replace("concurrency: 5", "concurrency: 5\n    order_by: '{{message.page.page_id}}'")
+    events = [event(number) | {"number": number, "page": {"page_id": number % 2}} for number in range(20)]
+    await workplace.run(server.url, events, rule=rule, retries=RetrySchedule(3, 0.05, 1.0))
+    asked = [seen.json["event"]["number"] for seen in server.seen]
+    odd = [number for number in asked if number % 2]
+    assert odd == sorted(odd)
+    even = [number for number in asked if not number % 2]
+    assert even == sorted(even)
+    assert odd.count(3) == 2
+    assert asked.index(4) < len(asked) - 1 - asked[::-1].index(3)  # it did not wait for the other page
+
+
+async def test_an_event_that_comes_twice_is_sent_once(server: ScriptedServer, workplace: Workplace) -> None:
+    """Known by its meta.id; the second one is done at once, and the first one holds the commit back."""
+    twice = event(1, meta={"stream": STREAM, "id": "x"})
+    summary = await workplace.run(server.url, [twice, twice, event(2), event(2)])
+    assert summary.outcomes == {"produced": 3, "duplicate": 1}  # without an id each counts
+
+
+async def test_a_second_coming_is_not_done_before_the_first(
+    server: ScriptedServer, workplace: Workplace
+) -> None:
+    """A partition that was lost and given back is not committed past an event whose first request is under way."""
+    same = event(1, meta={"stream": STREAM, "id": "x"})
+
+    class GivenBack:
+        """Yields an event, and again after its partition was lost and given back."""
+
+        def __init__(self) -> None:
+            self.committed: list[Position] = []
+
+        async def events(self) -> AsyncGenerator[SourcedEvent, None]:
+            for epoch in (1, 2):
+                yield SourcedEvent(same, Position("t[0]", 10, epoch))
+
+        async def commit(self, position: Position) -> None:
+            self.committed.append(position)
+
+        async def close(self) -> None:
+            pass
+
+    server.gate.clear()
+    workplace.write([])
+    settings = workplace.settings(server.url)
+    rules = load_rules(settings.rule_file, target=server.url)
+    source = GivenBack()
+    async with new_session("test") as session:
+        with DeadLetterFile(Path(settings.dead_letters)) as dead_letters:
+            pipeline = Pipeline(
+                source,
+                rules,
+                Executor(rules, HttpClient(session), dead_letters),
+                grace_s=1,
+                on_outcome=workplace.outcomes.append,
+                recent=RecentIds(),
+            )
+            running = asyncio.create_task(pipeline.run(asyncio.Event()))
+            while not workplace.outcomes:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(2 * COMMIT_INTERVAL_S)
+            assert [outcome.label for outcome in workplace.outcomes] == ["duplicate"]
+            assert source.committed == []
+            server.gate.set()
+            await running
+    assert len(server.seen) == 1
+    assert {(place.offset, place.epoch) for place in source.committed} == {(10, 1), (10, 2)}
+
+
+async def test_an_event_older_than_the_rules_claim_is_let_go(
+    server: ScriptedServer, workplace: Workplace
+) -> None:
+    """What is too old to matter costs no request."""
+    old = event(1, meta={"stream": STREAM, "dt": "2020-01-01T00:00:00Z"})
+    rule = RULE.replace("concurrency: 5", "concurrency: 5\n    claim_ttl: 3600")
+    summary = await workplace.run(server.url, [old, event(2)], rule=rule)
+    assert summary.outcomes == {"expired": 1, "produced": 1}
+
+
+async def test_a_server_that_refuses_everything_stops_the_run(
+    server: ScriptedServer, workplace: Workplace
+) -> None:
+    """After so many in a row, not after so many in all; what was read is kept, and the rest is left for later."""
+    server.script = lambda seen: PRODUCED if seen.json["event"]["page"]["page_id"] == 3 else Reply(404)
+    summary = await workplace.run(
+        server.url, [event(number) for number in range(1, 1001)], refusal_limit=5, concurrency=1
+    )
+    assert summary.source_error == "stopped: 5 requests in a row were given up, the last for status_404"
+    assert summary.outcomes["produced"] == 1
+    assert 7 <= summary.given_up <= 8  # the next one may be under way
+    assert list(summary.committed.values()) == [1 + summary.given_up]
+    assert not summary.is_clean
+
+
+async def test_reading_stops_behind_something_slow(server: ScriptedServer, workplace: Workplace) -> None:
+    """What is done and cannot be committed is bounded; when the slow one is done, reading goes on."""
+    released = asyncio.Event()
+    workplace.write([event(number) for number in range(200)])
+    source = JsonlSource.from_path(str(workplace.settings(server.url).source.removeprefix("jsonl:")))
+    rules = load_rules(workplace.settings(server.url).rule_file, target=server.url)
+
+    class Slow:
+        """Sends nothing; the first event takes until it is released."""
+
+        async def send(self, request: Request, **_: object) -> Answer:
+            if request.request_id == "r-0":
+                await released.wait()
+            return Answer(200)
+
+    dead_letters = DeadLetterFile(Path(workplace.settings(server.url).dead_letters))
+    executor = Executor(rules, Slow(), dead_letters)  # type: ignore[arg-type]  # the part of the client that is used
+    pipeline = Pipeline(
+        source, rules, executor, grace_s=1, on_outcome=workplace.outcomes.append, most_held=50
+    )
+    with dead_letters:
+        running = asyncio.create_task(pipeline.run(asyncio.Event()))
+        while len(workplace.outcomes) < 49:
+            await asyncio.sleep(0.01)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(workplace.outcomes) == 49
+        released.set()
+        summary = await running
+    assert summary.outcomes == {"accepted": 200}
+
+
+async def test_metrics_are_served_while_the_run_lasts(server: ScriptedServer, workplace: Workplace) -> None:
+    """Prometheus reads them from the port."""
+    bound = bound_socket()
+    port = bound.getsockname()[1]
+    bound.close()
+    server.gate.clear()
+    running = asyncio.create_task(
+        workplace.run(server.url, [event(1, wiki_id="x"), event(2)], metrics_port=port)
+    )
+    await server.arrived(1)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        text = await answer.text()
+    server.gate.set()
+    await running
+    assert 'dispatcher_events_total{outcome="unmatched:wiki_id",rule="none"} 1.0' in text
+    assert 'dispatcher_lag_seconds{source="jsonl"}' in text
+
+
+async def test_a_checkpoint_takes_a_file_up_where_it_was(
+    server: ScriptedServer, workplace: Workplace, tmp_path: Path
+) -> None:
+    """A second run sends the rest, and another file under the same name is refused."""
+    events = [event(number) for number in range(1, 11)]
+    checkpoint = tmp_path / "checkpoint"
+    await workplace.run(server.url, events, limit=4, checkpoint=checkpoint)
+    summary = await workplace.run(server.url, events, checkpoint=checkpoint)
+    assert summary.outcomes == {"produced": 6}
+    assert [seen.json["event"]["page"]["page_id"] for seen in server.seen] == list(range(1, 11))
+    summary = await workplace.run(server.url, [event(99), *events], checkpoint=checkpoint)
+    assert "the checkpoint is of another input" in str(summary.source_error)
+    assert summary.read == 0
+
+
 async def test_a_limit_ends_the_reading(server: ScriptedServer, workplace: Workplace) -> None:
     """So many records are read, whatever becomes of them."""
     events = [event(1), b"broken", event(3, wiki_id="x"), event(4), event(5)]
     summary = await workplace.run(server.url, events, limit=4)
     assert summary.read == 4
-    assert summary.outcomes == {"produced": 2, "given_up:invalid_json": 1, "unmatched": 1}
+    assert summary.outcomes == {"produced": 2, "given_up:invalid_json": 1, "unmatched:wiki_id": 1}
 
 
 async def test_retry_after_is_waited_for(server: ScriptedServer, workplace: Workplace) -> None:

@@ -112,7 +112,7 @@ async def test_standard_input_is_dispatched_as_it_comes(server: ScriptedServer, 
     status, out, err = await finished(process)
     assert (status, err) == (0, "")
     summary = json.loads(out)
-    assert (summary["read"], summary["outcomes"]) == (3, {"produced": 2, "unmatched": 1})
+    assert (summary["read"], summary["outcomes"]) == (3, {"produced": 2, "unmatched:wiki_id": 1})
     assert summary["committed"] == {"jsonl:-": 3}
 
 

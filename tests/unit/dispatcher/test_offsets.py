@@ -29,6 +29,30 @@ def test_partitions_do_not_wait_for_each_other() -> None:
     assert tracker.take_committable() == [quick]
 
 
+def test_a_partition_that_comes_back_is_another_one() -> None:
+    """Records of its first time, finished or not, neither hold the second time back nor pass for it."""
+    tracker = OffsetTracker()
+    old, new = Position("p", 5, epoch=1), Position("p", 5, epoch=2)
+    tracker.start(old)
+    tracker.start(new)
+    tracker.finish(new)
+    assert tracker.take_committable() == [new]
+    tracker.finish(old)
+    assert tracker.take_committable() == [old]
+
+
+def test_what_is_held_is_counted() -> None:
+    """Everything from the slowest unfinished record on, finished or not."""
+    tracker = OffsetTracker()
+    positions = [Position("p", offset) for offset in range(3)]
+    for position in positions:
+        tracker.start(position)
+    tracker.finish(positions[1])
+    assert tracker.held == 3
+    tracker.finish(positions[0])
+    assert tracker.held == 1
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans())), st.randoms(use_true_random=False))
 def test_a_commit_covers_exactly_the_finished_beginning(
     steps: list[tuple[str, bool]], random: object

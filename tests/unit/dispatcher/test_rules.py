@@ -1,4 +1,5 @@
 import textwrap
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -31,16 +32,16 @@ def test_match_not_excludes_what_it_matches() -> None:
     """An event that the match takes is left out where match_not matches it."""
     text = EXEC + "match: {a: 1}\nmatch_not: {b: 2}\n"
     assert isinstance(verdict(text, {"a": 1}), Taken)
-    assert verdict(text, {"a": 1, "b": 2}) == NotMatched("match_not[0]: the event matches it")
-    assert verdict(text, {"b": 2}) == NotMatched("match: a is not 1")
+    assert verdict(text, {"a": 1, "b": 2}) == NotMatched("match_not[0]: the event matches it", "match_not[0]")
+    assert verdict(text, {"b": 2}) == NotMatched("match: a is not 1", "a")
 
 
 def test_a_list_of_match_not_is_ored() -> None:
     """Any one of the list is enough to leave an event out; inside one, all fields must match."""
     text = EXEC + "match_not: [{a: 1, b: 2}, {c: 3}]\n"
     assert isinstance(verdict(text, {"a": 1}), Taken)
-    assert verdict(text, {"c": 3}) == NotMatched("match_not[1]: the event matches it")
-    assert verdict(text, {"a": 1, "b": 2}) == NotMatched("match_not[0]: the event matches it")
+    assert verdict(text, {"c": 3}) == NotMatched("match_not[1]: the event matches it", "match_not[1]")
+    assert verdict(text, {"a": 1, "b": 2}) == NotMatched("match_not[0]: the event matches it", "match_not[0]")
 
 
 def test_the_first_case_that_matches_wins() -> None:
@@ -62,7 +63,7 @@ def test_the_first_case_that_matches_wins() -> None:
 
     assert address({"a": 1}) == "http://h/first"
     assert address({"a": 1, "b": 1}) == "http://h/second"
-    assert cases.judge({"a": 2}) == NotMatched("cases[0].match: a is not 1; cases[1].match: a is not 1")
+    assert cases.judge({"a": 2}) == NotMatched("cases[0].match: a is not 1; cases[1].match: a is not 1", "a")
 
 
 def test_canary_events_are_dropped_by_default() -> None:
@@ -74,7 +75,29 @@ def test_an_event_of_another_stream_is_not_for_the_rule() -> None:
     """The topic is the event's stream where the event names one."""
     assert isinstance(verdict(EXEC, {"meta": {"stream": "t"}}), Taken)
     assert isinstance(verdict(EXEC, {"meta": {}}), Taken)
-    assert verdict(EXEC, {"meta": {"stream": "u"}}) == NotMatched("topic: meta.stream is not 't'")
+    assert verdict(EXEC, {"meta": {"stream": "u"}}) == NotMatched(
+        "topic: meta.stream is not 't'", "meta.stream"
+    )
+
+
+def test_an_event_older_than_the_claim_is_too_old() -> None:
+    """By meta.dt, in seconds; without a limit, or without a time, an event is never too old."""
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    limited = rule(EXEC + "claim_ttl: 3600\n")
+    assert limited.has_expired({"meta": {"dt": "2026-01-01T22:59:59Z"}}, now)
+    assert not limited.has_expired({"meta": {"dt": "2026-01-01T23:00:01Z"}}, now)
+    assert not limited.has_expired({"meta": {"dt": "yesterday"}}, now)
+    assert not limited.has_expired({}, now)
+    assert not rule(EXEC).has_expired({"meta": {"dt": "2001-01-01T00:00:00Z"}}, now)
+
+
+def test_an_order_has_a_key_where_the_event_has_its_fields() -> None:
+    """Events of one key go out in order; without the rule's wish, or the field, there is none."""
+    ordered = rule(EXEC + "order_by: '{{message.wiki_id}}:{{message.page.page_id}}'\n")
+    (case,) = ordered.cases
+    assert ordered.order_key(case, {"wiki_id": "dewiki", "page": {"page_id": 7}}) == "dewiki:7"
+    assert ordered.order_key(case, {"wiki_id": "dewiki"}) is None
+    assert rule(EXEC).order_key(case, {"wiki_id": "dewiki", "page": {"page_id": 7}}) is None
 
 
 def test_a_sample_takes_its_share_and_always_the_same_events() -> None:

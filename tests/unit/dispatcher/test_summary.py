@@ -57,6 +57,7 @@ def test_a_run_is_clean_only_if_nothing_was_given_up_or_interrupted() -> None:
     clean.add(Outcome(Ending.SKIPPED, AT, "null_edit", rule="r", status=200, attempts=1))
     assert clean.is_clean
     assert not Summary(read=1, owed=1).is_clean
+    assert Summary(read=1, owed=1, resumes=True).is_clean  # the next run reads it again
     assert not summary().is_clean
     assert not Summary(source_error="cut off").is_clean
 

@@ -1,0 +1,79 @@
+"""Remember in a SQLite file how far a source has been read, for sources that cannot remember it themselves."""
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+_TABLE = "CREATE TABLE IF NOT EXISTS checkpoint (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID"
+_WRITE = "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET place = excluded.place"
+BUSY_S = 10.0
+
+
+class CheckpointError(Exception):
+    """The file cannot be read or written; the text names it and the cause."""
+
+
+class CheckpointFile:
+    """Places by the name of their source; several processes may share a file, each with sources of its own."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and make it if it is missing; raises CheckpointError."""
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            # One lock instead of one thread; autocommit, so that every write is a transaction by itself.
+            self._database = sqlite3.connect(
+                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute(_TABLE)
+            except sqlite3.Error:
+                self._database.close()
+                raise
+        except sqlite3.Error as exc:
+            raise CheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._database.close()
+
+    def of(self, source: str) -> "Checkpoint":
+        """Return the checkpoint of one source."""
+        return Checkpoint(self, source)
+
+    def read(self, source: str) -> str | None:
+        """Return the place of a source, None where it has none; raises CheckpointError."""
+        row = self._execute("SELECT place FROM checkpoint WHERE source = ?", (source,))
+        return None if row is None else str(row[0])
+
+    def write(self, source: str, place: str) -> None:
+        """Replace the place of a source; on the disk when this returns. Raises CheckpointError."""
+        self._execute(_WRITE, (source, place))
+
+    def _execute(self, statement: str, values: tuple[str, ...]) -> tuple[str] | None:
+        try:
+            with self._lock:
+                row: tuple[str] | None = self._database.execute(statement, values).fetchone()
+        except sqlite3.Error as exc:
+            raise CheckpointError(f"{self._path}: cannot be used for checkpoints: {exc}") from exc
+        return row
+
+
+class Checkpoint:
+    """The place of one source."""
+
+    def __init__(self, file: CheckpointFile, source: str) -> None:
+        self._file = file
+        self._source = source
+
+    async def read(self) -> str | None:
+        """Return the place, None where there is none yet; raises CheckpointError."""
+        return await asyncio.to_thread(self._file.read, self._source)
+
+    async def write(self, place: str) -> None:
+        """Remember a place; it is on the disk when this returns. Raises CheckpointError."""
+        await asyncio.to_thread(self._file.write, self._source, place)

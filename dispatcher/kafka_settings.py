@@ -1,0 +1,94 @@
+"""How to reach Kafka: librdkafka's own settings, handed on but for those that the dispatcher must decide."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+BROKERS = "bootstrap.servers"
+
+_DECIDED_HERE = {
+    "group.id": "use --group",
+    "enable.auto.commit": "offsets are committed behind the slowest unfinished event",
+    "enable.auto.offset.store": "offsets are committed behind the slowest unfinished event",
+    "auto.offset.reset": "a new group starts at the newest event, and a lost offset is an alert",
+    "partition.assignment.strategy": "it is cooperative-sticky",
+    "group.protocol": "it is the classic one",
+    "enable.partition.eof": "the dispatcher sets it where it reads to the end",
+    "enable.idempotence": "it is on",
+    "acks": "it is all",
+}
+ENVIRONMENT = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SASL_MECHANISM",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+    "KAFKA_SSL_CA_LOCATION",
+    "KAFKA_SSL_CERTIFICATE_LOCATION",
+    "KAFKA_SSL_KEY_LOCATION",
+    "KAFKA_SSL_KEY_PASSWORD",
+    "KAFKA_CLIENT_ID",
+)
+"""Variables for what differs between places, or is secret. Not every KAFKA_…: Kubernetes makes up some of its own."""
+_OF_CONSUMERS = (
+    "session.",
+    "heartbeat.",
+    "max.poll.",
+    "fetch.",
+    "queued.m",
+    "group.",
+    "isolation.",
+    "check.crcs",
+)
+
+
+class KafkaSettingsError(ValueError):
+    """A setting cannot work; the text names it and never repeats a value, which may be a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """librdkafka's settings, security and ``bootstrap.servers`` among them."""
+
+    values: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def parse(cls, written: Iterable[str], environment: Mapping[str, str] | None = None) -> "KafkaSettings":
+        """Read ``key=value`` items, of one key the last, over what the environment says.
+
+        Raises:
+            KafkaSettingsError: an item is none, or sets what is decided here, or the brokers are missing.
+
+        """
+        values = _from_environment(environment or {})
+        for item in written:
+            key, equals, value = item.partition("=")
+            key = key.strip()
+            if not equals or not key:
+                raise KafkaSettingsError("kafka-setting: expected key=value, such as security.protocol=SSL")
+            if key in _DECIDED_HERE:
+                raise KafkaSettingsError(f"kafka-setting {key}: cannot be set: {_DECIDED_HERE[key]}")
+            values[key] = value
+        if not values.get(BROKERS):
+            raise KafkaSettingsError(
+                f"kafka-setting: {BROKERS}=HOST:PORT[,…] is missing (or {ENVIRONMENT[0]})"
+            )
+        return cls(values)
+
+    @property
+    def brokers(self) -> str:
+        """The brokers to ask first."""
+        return self.values[BROKERS]
+
+    @property
+    def for_producer(self) -> Mapping[str, str]:
+        """The settings without those of consumers only, about which librdkafka would complain."""
+        return {key: value for key, value in self.values.items() if not key.startswith(_OF_CONSUMERS)}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return ``sasl.password`` for ``KAFKA_SASL_PASSWORD`` and so on; an empty variable is unset."""
+    return {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): environment[name]
+        for name in ENVIRONMENT
+        if environment.get(name)
+    }

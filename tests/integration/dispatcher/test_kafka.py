@@ -1,0 +1,264 @@
+"""What the dispatcher does on Kafka besides losing nothing: beginnings, alerts, retries, dead letters."""
+
+import asyncio
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher import DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
+from dispatcher.deadletters import DeadLetterError
+from tests.fakes.dispatchers import StartDispatcher
+from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, KafkaCluster
+from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
+
+STREAM = "mediawiki.page_change.v1"
+RULE = """
+rules:
+  - name: model
+    topic: mediawiki.page_change.v1
+    concurrency: 5
+    retry_on: {status: [502, 503]}
+    exec: {method: post, uri: '{{globals.target}}/p', body: {event: '{{message}}'}}
+"""
+_groups = count()
+
+
+def event(number: int) -> bytes:
+    meta = {"stream": STREAM, "id": str(number), "uri": f"https://x/{number}", "request_id": f"r-{number}"}
+    return json.dumps({"number": number, "meta": meta}).encode()
+
+
+class Setting:
+    """A topic, a group and a rule file of a test's own."""
+
+    def __init__(self, cluster: KafkaCluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.name = f"group-{next(_groups)}"
+        self.stream = f"{self.name}.stream"
+        self.topic = f"eqiad.{self.stream}"
+        self.folder = folder
+        (folder / "rule.yaml").write_text(RULE)
+        cluster.create(self.topic, 1)
+
+    @property
+    def kafka(self) -> dict[str, Any]:
+        return {
+            "source": f"kafka:{self.stream}",
+            "datacentres": ("eqiad",),
+            "group": self.name,
+            "kafka": (f"bootstrap.servers={self.cluster.brokers}", *QUICKEST_GROUPS),
+        }
+
+    def settings(self, target: str, **changes: Any) -> DispatchSettings:
+        given: dict[str, Any] = {
+            "rule_file": self.folder / "rule.yaml",
+            "target": target,
+            "dead_letters": self.folder / "dead.jsonl",
+            "from_start": True,
+        }
+        return DispatchSettings(**given | self.kafka | changes)
+
+    def produce(self, *numbers: int) -> None:
+        self.cluster.produce(self.topic, ((0, event(number)) for number in numbers))
+
+    def committed(self) -> dict[int, int]:
+        return self.cluster.committed(self.name, self.topic, 1)
+
+
+@pytest.fixture
+def setting(cluster: KafkaCluster, tmp_path: Path) -> Setting:
+    return Setting(cluster, tmp_path)
+
+
+def numbers(server: ScriptedServer) -> list[int]:
+    return [seen.json["event"]["number"] for seen in server.seen]
+
+
+async def until_stopped(running: asyncio.Task[Summary], stop: asyncio.Event) -> Summary:
+    stop.set()
+    return await running
+
+
+async def test_a_new_group_begins_at_the_newest_event_and_keeps_that_beginning(
+    setting: Setting, model_server: ScriptedServer, start_dispatcher: StartDispatcher
+) -> None:
+    """What was there before is left alone; what comes after the first start is handled, even after a crash."""
+    setting.produce(1, 2, 3)
+    settings = setting.kafka | {"kafka": [f"bootstrap.servers={setting.cluster.brokers}", *QUICK_GROUPS]}
+    first = await start_dispatcher(model_server.url, **settings)
+    while not await asyncio.to_thread(setting.committed):
+        await asyncio.sleep(0.05)
+    await first.kill()
+    assert setting.committed() == {0: 3}
+    setting.produce(4, 5)
+    second = await start_dispatcher(model_server.url, **settings)
+    await model_server.arrived(2)
+    status, _, _ = await second.stop()
+    assert (status, numbers(model_server)) == (0, [4, 5])
+
+
+async def test_a_lost_offset_is_an_alert_and_reading_goes_on_at_the_oldest_event(
+    setting: Setting, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When retention overtakes a group, what is left is read, and an error, a metric and a commit say so."""
+    setting.produce(1, 2)
+    await dispatch(setting.settings(model_server.url, to_end=True))
+    for number in range(3, 9):
+        setting.produce(number)
+    setting.cluster.trim(setting.topic, 0, 6)
+    summary = await dispatch(setting.settings(model_server.url, to_end=True))
+    assert numbers(model_server) == [1, 2, 7, 8]
+    assert f"ALERT: {setting.topic}[0]: the committed offset no longer exists" in caplog.text
+    assert summary.outcomes == {"produced": 2}
+    assert setting.committed() == {0: 8}
+
+
+async def test_a_long_pause_is_spent_in_the_retry_topic(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """A refused event waits outside the process: the next ones go on, it is committed, and its try comes later."""
+    model_server.script = lambda seen: (
+        Reply(503, {"code": "overloaded"}) if first_try_of_1(seen) else PRODUCED
+    )
+    setting.produce(1, 2, 3)
+    retries = RetrySchedule(limit=2, delay_s=60, factor=1)
+    stop = asyncio.Event()
+    running = asyncio.create_task(dispatch(setting.settings(model_server.url, retries=retries), None, stop))
+    await model_server.arrived(3)
+    while setting.committed() != {0: 3}:
+        await asyncio.sleep(0.05)
+    summary = await until_stopped(running, stop)
+    assert summary.outcomes == {"postponed:status_503": 1, "produced": 2}
+    (message,) = (json.loads(value) for value in setting.cluster.read(retry_topic(setting), 4))
+    assert message["original_event"]["number"] == 1
+    assert (message["rule"], message["tried"], message["reason"]) == ("model", 1, "status_503")
+    assert message["meta"]["request_id"] == "r-1"
+
+
+def first_try_of_1(seen: Seen) -> bool:
+    return bool(seen.json["event"]["number"] == 1) and "retry" not in seen.headers["x-triggered-by"]
+
+
+def retry_topic(setting: Setting) -> str:
+    return f"eqiad.{setting.name}.retry"
+
+
+async def test_what_waits_in_the_retry_topic_is_tried_when_its_time_has_come(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """Also by a later process: with the right trail, counted once more, and given up when the tries are used up."""
+    model_server.script = lambda seen: Reply(503) if seen.json["event"]["number"] == 2 else PRODUCED
+    waiting = [
+        {"rule": "model", "tried": 1, "not_before": 0, "original_event": json.loads(event(1))},
+        {"rule": "model", "tried": 3, "not_before": 0, "original_event": json.loads(event(2))},
+        {"rule": "gone", "tried": 1, "not_before": 0, "original_event": json.loads(event(3))},
+        {"something": "else"},
+    ]
+    setting.cluster.create(retry_topic(setting), 1)
+    setting.cluster.produce(retry_topic(setting), ((0, json.dumps(message).encode()) for message in waiting))
+    found: list[str] = []
+    stop = asyncio.Event()
+    settings = setting.settings(model_server.url, retries=RetrySchedule(limit=3, delay_s=60, factor=1))
+    running = asyncio.create_task(dispatch(settings, lambda outcome: found.append(outcome.label), stop))
+    while len(found) < 4:
+        await asyncio.sleep(0.02)
+    await until_stopped(running, stop)
+    assert sorted(found) == [
+        "given_up:not_a_retry",
+        "given_up:status_503",
+        "given_up:unknown_rule",
+        "produced",
+    ]
+    trail = f"req:r-1,{STREAM}:https://x/1,changeprop.retry.{STREAM}:https://x/1"
+    assert model_server.seen[0].headers["x-triggered-by"] == trail
+    assert setting.cluster.committed(f"{setting.name}.retry", retry_topic(setting), 1) == {0: 4}
+
+
+async def test_dead_letters_may_go_to_a_topic(setting: Setting, model_server: ScriptedServer) -> None:
+    """They are what the file would hold, and are there before the event is committed."""
+    model_server.script = lambda _: Reply(400, {"code": "invalid_event"})
+    setting.produce(1)
+    setting.cluster.create(f"{setting.name}.dead", 1)
+    settings = setting.settings(model_server.url, dead_letters=f"kafka:{setting.name}.dead", to_end=True)
+    summary = await dispatch(settings)
+    assert summary.given_up == 1
+    (letter,) = (json.loads(value) for value in setting.cluster.read(f"{setting.name}.dead", 1))
+    assert (letter["reason"], letter["code"], letter["event"]) == (
+        "status_400",
+        "invalid_event",
+        json.loads(event(1)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kafka": ()}, "bootstrap.servers=HOST:PORT"),
+        ({"kafka": ("bootstrap.servers=h", "group.id=x")}, "group.id: cannot be set: use --group"),
+        ({"kafka": ("sasl.password",)}, "kafka-setting: expected key=value"),
+        ({"source": "kafka:a b"}, "'a b' is not the name of a topic"),
+        ({"dead_letters": "kafka:a/b"}, "'a/b' is not the name of a topic"),
+        ({"checkpoint": Path("x")}, "checkpoint: Kafka keeps the offsets"),
+    ],
+)
+async def test_a_setting_that_cannot_work_is_named(
+    setting: Setting, changes: dict[str, Any], reason: str
+) -> None:
+    """Nothing is read before every setting is known to work."""
+    with pytest.raises(SettingsError, match=reason):
+        await dispatch(setting.settings("http://127.0.0.1:1", **changes))
+
+
+async def test_a_setting_that_librdkafka_does_not_know_is_named(setting: Setting) -> None:
+    """Its own words say what is wrong."""
+    wrong = (f"bootstrap.servers={setting.cluster.brokers}", "no.such.setting=1")
+    summary = await dispatch(setting.settings("http://127.0.0.1:1", kafka=wrong, to_end=True))
+    assert "no.such.setting" in str(summary.source_error)
+    with pytest.raises(DeadLetterError, match=r"no\.such\.setting"):
+        await dispatch(setting.settings("http://127.0.0.1:1", kafka=wrong))
+
+
+async def test_a_topic_that_does_not_exist_is_an_error(setting: Setting) -> None:
+    """A misspelt topic is no quiet day."""
+    summary = await dispatch(setting.settings("http://127.0.0.1:1", source="kafka:misspelt", to_end=True))
+    assert "misspelt: Broker: Unknown topic or partition" in str(summary.source_error)
+
+
+async def test_brokers_that_go_away_for_a_while_cost_nothing(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """What comes when they are back is handled, and committed."""
+    stop = asyncio.Event()
+    setting.produce(1)
+    running = asyncio.create_task(dispatch(setting.settings(model_server.url), None, stop))
+    await model_server.arrived(1)
+    setting.cluster.stop_brokers()
+    await asyncio.sleep(1)
+    setting.cluster.start_brokers()
+    setting.produce(2)
+    await model_server.arrived(2)
+    while setting.committed() != {0: 2}:
+        await asyncio.sleep(0.05)
+    outcomes = (await until_stopped(running, stop)).outcomes
+    assert outcomes["produced"] == 2
+    assert set(outcomes) <= {"produced", "duplicate"}  # a commit may have been on its way
+
+
+async def test_a_stop_does_not_wait_for_brokers_that_are_away(
+    setting: Setting, model_server: ScriptedServer, start_dispatcher: StartDispatcher
+) -> None:
+    """A pod that is asked to go goes, also while Kafka is unreachable."""
+    setting.produce(1)
+    dispatcher = await start_dispatcher(
+        model_server.url, **setting.kafka | {"kafka": list(setting.kafka["kafka"]), "from_start": True}
+    )
+    await model_server.arrived(1)
+    setting.cluster.stop_brokers()
+    try:
+        status, summary, _ = await dispatcher.stop()
+    finally:
+        setting.cluster.start_brokers()
+    assert (status, summary["outcomes"]) == (0, {"produced": 1})

@@ -1,0 +1,46 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dispatcher.checkpoints import CheckpointError, CheckpointFile
+
+
+async def test_each_source_has_a_place_of_its_own_that_outlives_the_process(tmp_path: Path) -> None:
+    """What was written last is what is read."""
+    path = tmp_path / "checkpoints"
+    with closing(CheckpointFile(path)) as checkpoints:
+        one, other = checkpoints.of("one"), checkpoints.of("other")
+        assert await one.read() is None
+        await one.write("1")
+        await other.write("x")
+        await one.write("2")
+    with closing(CheckpointFile(path)) as checkpoints:
+        assert await checkpoints.of("one").read() == "2"
+        assert await checkpoints.of("other").read() == "x"
+
+
+def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    """A wrong path does not overwrite what is there."""
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, which are longer than the header of a database " * 10)
+    with pytest.raises(CheckpointError, match=r"notes\.txt: cannot be used for checkpoints"):
+        CheckpointFile(path)
+    assert path.read_text().startswith("my notes")
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    """A checkpoint that cannot be kept is known at the start."""
+    with pytest.raises(CheckpointError, match="none/x"):
+        CheckpointFile(tmp_path / "none" / "x")
+
+
+async def test_a_file_that_cannot_be_written_any_more_is_an_error(tmp_path: Path) -> None:
+    """A place that was not kept is not taken for kept."""
+    path = tmp_path / "checkpoints"
+    with closing(CheckpointFile(path)) as checkpoints:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("DROP TABLE checkpoint")
+        with pytest.raises(CheckpointError):
+            await checkpoints.of("one").write("1")

@@ -1,0 +1,27 @@
+"""The dispatcher's page names everything that an operator meets."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from dispatcher.kafka_settings import ENVIRONMENT
+from dispatcher.metrics import Metrics
+from dispatcher.outcome import Ending
+from dispatcher.rule_file import _RULE_KEYS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "dispatcher.md").read_text()
+
+
+def metric_names() -> list[str]:
+    registry = CollectorRegistry()
+    Metrics(registry, "x")
+    return [
+        f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry.collect()
+    ]
+
+
+@pytest.mark.parametrize("name", [*metric_names(), *_RULE_KEYS, *Ending, *ENVIRONMENT])
+def test_everything_an_operator_meets_is_on_the_page(name: str) -> None:
+    """Each metric, each key of a rule, each outcome and each variable."""
+    assert f"`{name}" in PAGE
