@@ -50,7 +50,7 @@ lint: $(STAMP)  ## formatting, lint, types and import rules only
 
 .PHONY: test
 test: $(STAMP)  ## every test but bench and load; T=tests/unit/dispatcher narrows it
-	$(BIN)/pytest $(T)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(T)
 
 .PHONY: fmt
 fmt: $(STAMP)  ## format, and fix what ruff can fix
@@ -78,8 +78,45 @@ models: $(MODELS)  ## train both models and write their artefacts and cards; -j2
 $(MODELS): $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/revertrisk train --data $(DATA) --model $@ --out revert_risk/artifacts/$@ --splits 5
 
+SEED ?= 7
+SECONDS ?=
+TIMES ?= 20
+
+.PHONY: bench
+bench: $(STAMP)  ## our server against the usual way of working; QUICK=1 is short and writes nothing
+	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick)
+
+.PHONY: soak
+soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120
+	$(BIN)/python tests/load/soak.py --seconds $(or $(SECONDS),3600)
+
+.PHONY: chaos
+chaos: $(STAMP)  ## everything fails at once and nothing is lost; SEED=… SECONDS=…
+	$(BIN)/python -m tests.load.chaos --seed $(SEED) --seconds $(or $(SECONDS),45)
+
+.PHONY: calm
+calm: $(STAMP)  ## the same without faults: no duplicate, no retry
+	$(BIN)/python -m tests.load.chaos --seed $(SEED) --calm
+
+.PHONY: sigterm
+sigterm: $(STAMP)  ## SIGTERM under load; TIMES=20
+	$(BIN)/python -m tests.load.sigterm --times $(TIMES)
+
+.PHONY: stopped-gate
+stopped-gate: $(STAMP)  ## EventGate stands still under load; SECONDS=60
+	$(BIN)/python -m tests.load.stopped_gate --seconds $(or $(SECONDS),60)
+
+.PHONY: docs
+docs: $(STAMP)  ## write docs/edge-cases.md from a run of its tests
+	$(BIN)/python -m tests.integration.edge_cases.report
+
 .PHONY: ci
 ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs
+	$(MAKE) chaos SECONDS=45
+	$(MAKE) calm
+	$(MAKE) sigterm TIMES=3
+	$(MAKE) stopped-gate SECONDS=10
+	$(MAKE) soak SECONDS=120
 
 .PHONY: readme
 readme: $(STAMP)  ## write the outputs in the README anew

@@ -71,7 +71,7 @@ class Pipeline:
     ) -> None:
         self._service = service
         self._admission = admission
-        self._kept: OrderedDict[tuple[str, int, str], Prediction] = OrderedDict()
+        self._kept: OrderedDict[int, Prediction] = OrderedDict()
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
@@ -101,7 +101,7 @@ class Pipeline:
     async def score(self, job: FetchedJob) -> ScoredJob:
         """Score the revision in the worker thread, unless an earlier try has: then only EventGate failed."""
         if isinstance(job.request, EventRequest):
-            kept = self._kept.pop(_kept_key(job.request), None)
+            kept = self._kept.pop(_kept_key(job), None)
             if kept is not None:
                 return ScoredJob(job, kept)
         try:
@@ -216,11 +216,11 @@ class Pipeline:
             raise EventRejectedError(f"EventGate refused the prediction event: {exc.reason}") from exc
         except eventgate.EventGateUnavailableError as exc:
             outcome = "maybe_accepted" if exc.maybe_produced else "unavailable"
-            self._keep(request, prediction)
+            self._keep(scored)
             raise EventGateUnavailableError(f"EventGate did not accept the prediction: {exc.reason}") from exc
         except TimeoutError as exc:
             outcome = "maybe_accepted"
-            self._keep(request, prediction)
+            self._keep(scored)
             raise EventGateUnavailableError(
                 "EventGate did not accept the prediction before the deadline"
             ) from exc
@@ -229,15 +229,16 @@ class Pipeline:
                 asyncio.get_running_loop().time() - started
             )
 
-    def _keep(self, request: EventRequest, prediction: Prediction) -> None:
+    def _keep(self, scored: ScoredJob) -> None:
         """Keep a score for the dispatcher's next try (E2)."""
-        self._kept[_kept_key(request)] = prediction
+        self._kept[_kept_key(scored.job)] = scored.prediction
         while len(self._kept) > KEPT_SCORES:
             self._kept.popitem(last=False)
 
 
-def _kept_key(request: EventRequest) -> tuple[str, int, str]:
-    return request.wiki.wiki_id, request.rev_id, request.change.kind
+def _kept_key(job: FetchedJob) -> int:
+    """Name what a score was made from: where anything of it differs, hidden by now say, the score is another one."""
+    return hash(job.evidence.revision)
 
 
 def _skip(request: ScoringRequest, reason: SkipReason) -> Skip:

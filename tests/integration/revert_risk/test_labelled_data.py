@@ -200,9 +200,15 @@ def test_labels_of_one_class_teach_nothing(english: Dataset, history: Dataset, t
         (b"\x1f\x8bno archive", "expected JSON lines or CSV"),
         (b"{", "expected JSON lines or CSV"),
         (b"\xff\xfe", "expected JSON lines or CSV"),
-        (gzip.compress(b""), "expected labelled edits of one of these formats"),
-        (gzip.compress(b'{"label": 1}'), "normalised-vandalism has new_lines_words, old_lines_words"),
-        (gzip.compress(b'{"added_lines": "", "deleted_lines": ""}'), "edit 1: field 'anon' is missing"),
+        (gzip.compress(b"", mtime=0), "expected labelled edits of one of these formats"),
+        (
+            gzip.compress(b'{"label": 1}', mtime=0),
+            "normalised-vandalism has new_lines_words, old_lines_words",
+        ),
+        (
+            gzip.compress(b'{"added_lines": "", "deleted_lines": ""}', mtime=0),
+            "edit 1: field 'anon' is missing",
+        ),
         (
             b'{"new_lines_words": 1, "old_lines_words": "", "parent_size": 1, "comment": "", "anon": true}',
             "edit 1: a field has a value of the wrong type",

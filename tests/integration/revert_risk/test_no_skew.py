@@ -1,6 +1,5 @@
 """Training and serving see the same edit: the export read by training, and through the API by the server."""
 
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -65,9 +64,7 @@ async def test_training_and_serving_take_the_same_features() -> None:
         for revision in trained:
             ref = RevisionRef(wiki=wiki, rev_id=revision.rev_id, parent_id=revision.parent.rev_id)
             fetched = await client.fetch(ref)
-            weighed = weigh(
-                ref, fetched, None, page_is_told=False, max_bytes=10_000_000, now=datetime.now(UTC)
-            )
+            weighed = weigh(ref, fetched, None, page_is_told=False, max_bytes=10_000_000)
             assert isinstance(weighed, Evidence), revision.rev_id
             read, served = extract(revision), extract(weighed.revision)
             for feature in FEATURES:

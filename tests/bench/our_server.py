@@ -1,0 +1,88 @@
+"""Our server, put together as `model_server.__main__` does it, with any classifier, or with an echo for a model."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+from prometheus_client import REGISTRY
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from event_platform.wikis import WikiTable
+from model_server.logs import configure_logging
+from model_server.metrics import Metrics
+from model_server.settings import read_settings
+from tests.bench.compute import classifier
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--upstream", required=True)
+    parser.add_argument("--model", default="null")
+    parser.add_argument("--echo", action="store_true", help="answer every body with itself")
+    arguments = parser.parse_args()
+    sys.argv = sys.argv[:1]  # kserve parses it when it is imported
+
+    import kserve  # noqa: PLC0415
+
+    from model_server import rest  # noqa: PLC0415
+    from model_server.answers import Answer  # noqa: PLC0415
+    from model_server.deployment import Deployment  # noqa: PLC0415
+    from model_server.model import RevertRiskModel  # noqa: PLC0415
+    from model_server.repository import SealedRepository  # noqa: PLC0415
+    from model_server.signals import SignalledModelServer  # noqa: PLC0415
+
+    class EchoModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
+        """What our REST layer asks of a model, and nothing behind it."""
+
+        def __init__(self, name: str, deployment: Deployment) -> None:
+            super().__init__(name)
+            self.deployment = deployment
+
+        def use(self, service: object) -> None:
+            pass
+
+        async def answer(self, body: bytes, deadline: float, headers: Any = None) -> Answer:
+            answer, _ = await self(orjson.loads(body), headers)
+            return Answer(answer, "direct")
+
+        async def predict(self, payload: Any, headers: Any = None) -> Any:
+            return payload
+
+    scorer = classifier(arguments.model)
+    settings = read_settings(
+        model_name=scorer.name,
+        wiki_url=arguments.upstream,
+        eventgate_url=arguments.upstream,
+        eventgate_stream="mediawiki.page_revert_risk_prediction_change.v1",
+        http_host="127.0.0.1",
+        http_port=arguments.port,
+        enable_grpc=False,
+        shutdown_delay_seconds=0.0,
+        user_agent="revertrisk-events benchmark",
+    )
+    configure_logging("ecs", "INFO")
+    deployment = Deployment(settings, scorer, WikiTable.load(), Metrics(REGISTRY))
+    model = (EchoModel if arguments.echo else RevertRiskModel)(settings.model_name, deployment)
+    model.load()
+    rest.install()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    SignalledModelServer(
+        deployment.lifecycle,
+        http_port=settings.http_port,
+        workers=1,
+        registered_models=SealedRepository(deployment.lifecycle),
+        enable_grpc=False,
+        enable_latency_logging=False,
+        grace_period=0,
+    ).start([model])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""What the benchmark says: figures, ratios of neighbours with their spread, the document and its plot."""
+
+import math
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from tests.bench.load import Shot
+from tests.bench.traffic import Edit
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
+PLOT = DOCUMENT.with_suffix(".png")
+BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is asked, and of whom."""
+
+    compute: str
+    mediawiki_ms: int
+    eventgate_ms: int
+    concurrency: int
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One server's figures in one slice, or their medians; times in the unit that their name ends with."""
+
+    rate: float
+    """Requests a second."""
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_us: float
+    """Of the server's CPU, for one request, all threads."""
+    compute_us: float
+    """The part of it that the classifier took."""
+    queries: float
+    """Queries to MediaWiki, for one request."""
+
+    @classmethod
+    def of(cls, shot: Shot, *, cpu: float, compute: float, queries: int) -> Self:
+        """Reckon from what the load generator saw and the seconds that the server spent."""
+        count = len(shot.latencies)
+        latencies = sorted(shot.latencies)
+        p50, p95, p99 = (
+            1000 * latencies[min(count - 1, math.ceil(share * count) - 1)] for share in (0.5, 0.95, 0.99)
+        )
+        return cls(
+            count / shot.seconds, p50, p95, p99, 1e6 * cpu / count, 1e6 * compute / count, queries / count
+        )
+
+    @property
+    def serving_us(self) -> float:
+        """CPU time without the classifier's."""
+        return self.cpu_us - self.compute_us
+
+    @classmethod
+    def median(cls, figures: Sequence[Self]) -> Self:
+        """Return the median of each figure."""
+        return cls(*(statistics.median(getattr(each, name) for each in figures) for name in cls.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The ratio of two servers asked one after the other: its median over all pairs, and the extremes."""
+
+    median: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        """Write the median with its spread."""
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+
+
+Rounds = Sequence[Mapping[str, Figures]]
+Measured = Mapping[Scenario, Rounds]
+
+
+def ratio(rounds: Rounds, above: str, below: str, figure: Callable[[Figures], float]) -> Ratio:
+    """Compare two servers pair by pair."""
+    ratios = [figure(each[above]) / figure(each[below]) for each in rounds]
+    return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+
+def progress(scenario: Scenario, figures: Mapping[str, Figures]) -> None:
+    """Say on standard error what one round gave."""
+    told = "; ".join(f"{name} {each.rate:.0f}/s {each.cpu_us:.0f} us" for name, each in figures.items())
+    where = f"{scenario.compute} {scenario.mediawiki_ms}/{scenario.eventgate_ms} ms x{scenario.concurrency}"
+    sys.stderr.write(f"{where}: {told}\n")
+
+
+def ran_on(*, pinned: bool, edits: Sequence[Edit]) -> str:
+    """Say what the benchmark ran on, and over what."""
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("kserve", "uvicorn", "aiohttp", "uvloop", "torch")
+    )
+    sizes = sorted(edit.size for edit in edits)
+    where = (
+        "the server alone on one core, load generator and upstreams on another" if pinned else "not pinned"
+    )
+    return (
+        f"{os.cpu_count()} cores of {_processor()}, {where}; Linux {platform.release()}, "
+        f"Python {platform.python_version()}, {packages}. {len(edits)} edits of {len({e.wiki_id for e in edits})} "
+        f"wikis, {sizes[len(sizes) // 2] / 1000:.0f} kB of text with the parent's at the median, "
+        f"{sizes[-1] / 1000:.0f} kB at most; every request is a fresh revision."
+    )
+
+
+def markdown(measured: Measured, ran: str) -> str:
+    """Write all tables."""
+    return "\n".join([ran, "", *_aims(measured), "", *_pairs(measured), "", *_ladder(measured)])
+
+
+def _pairs(measured: Measured) -> list[str]:
+    lines = [
+        "Ours and the peer's way of working. Medians; ratios are medians over the pairs, with the extremes.",
+        "",
+        (
+            "| model | MediaWiki / EventGate ms | concurrency | ours req/s | naive req/s | ratio "
+            "| ours p50 / p95 / p99 ms | naive p50 / p95 / p99 ms "
+            "| ours CPU us (compute) | naive CPU us (compute) | CPU ratio | MediaWiki queries a request |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for scenario, rounds in measured.items():
+        us, peer = scenario.servers[:2]
+        ours, naive = (Figures.median([each[name] for each in rounds]) for name in (us, peer))
+        cells = (
+            scenario.compute, f"{scenario.mediawiki_ms} / {scenario.eventgate_ms}", scenario.concurrency,
+            f"{ours.rate:.0f}", f"{naive.rate:.0f}", ratio(rounds, us, peer, lambda each: each.rate),
+            _latencies(ours), _latencies(naive), _cpu(ours), _cpu(naive),
+            ratio(rounds, us, peer, lambda each: each.serving_us), f"{ours.queries:.2f}, naive {naive.queries:.2f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+def _ladder(measured: Measured) -> list[str]:
+    (rounds,) = (rounds for scenario, rounds in measured.items() if len(scenario.servers) > 2)
+    lines = ["What serving costs without a model, concurrency 32, no latency.", ""]
+    lines += ["| server | req/s | CPU us per request |", "| --- | --- | --- |"]
+    for name in rounds[0]:
+        median = Figures.median([each[name] for each in rounds])
+        lines.append(f"| {name} | {median.rate:.0f} | {median.cpu_us:.0f} |")
+    return lines
+
+
+def _aims(measured: Measured) -> list[str]:
+    """Set each aim beside what was reached."""
+
+    def of(compute: str, latency: int, concurrency: int) -> Rounds:
+        (rounds,) = (
+            rounds
+            for each, rounds in measured.items()
+            if (each.compute, each.mediawiki_ms, each.concurrency) == (compute, latency, concurrency)
+        )
+        return rounds
+
+    idle = of("no model", 0, 32)
+    one = Figures.median([each["ours"] for each in of("no model", 50, 1)])
+    lines = ["| aim | reached |", "| --- | --- |"]
+    rows: list[tuple[str, object]] = [
+        ("requests/s at least 10 x naive's, no model", ratio(idle, "ours", "naive", lambda each: each.rate)),
+        ("CPU at most 0.10 of naive's, no model", ratio(idle, "ours", "naive", lambda each: each.cpu_us)),
+        *(
+            (f"CPU without compute at most 0.10 of naive's, {each.compute}",
+             ratio(rounds, *each.servers[:2], lambda figures: figures.serving_us))
+            for each, rounds in measured.items() if each.compute.startswith("revertrisk")
+        ),
+        ("requests/s at least 4 x naive's, 50/50 ms, concurrency 64",
+         ratio(of("no model", 50, 64), "ours", "naive", lambda each: each.rate)),
+        ("p50 at most 1.06 x the two latencies, 50/50 ms, concurrency 1", f"{one.p50_ms / 100:.3f}"),
+        ("CPU at most 4 x that of an echo behind the same REST layer",
+         ratio(idle, "ours", "echo, our REST layer", lambda each: each.cpu_us)),
+    ]  # fmt: skip
+    return [*lines, *(f"| {aim} | {reached} |" for aim, reached in rows)]
+
+
+def write(text: str, measured: Measured) -> None:
+    """Put the tables between the document's markers, and draw the plot."""
+    document = DOCUMENT.read_text()
+    before, rest = document.split(BEGIN)
+    _, after = rest.split(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    _plot(measured)
+
+
+def _plot(measured: Measured) -> None:
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and only a full run draws
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for panel, latency in zip(axes, (0, 50), strict=True):
+        shown = [s for s in measured if s.compute == "no model" and s.mediawiki_ms == latency]
+        for name in ("ours", "naive"):
+            rates = [[each[name].rate for each in measured[scenario]] for scenario in shown]
+            panel.plot(
+                [s.concurrency for s in shown], [statistics.median(r) for r in rates], "o-", label=name
+            )
+        panel.set(
+            title=f"MediaWiki and EventGate at {latency} ms",
+            xlabel="concurrency", ylabel="requests a second, one core", xscale="log", yscale="log",
+            xticks=[s.concurrency for s in shown], xticklabels=[str(s.concurrency) for s in shown],
+        )  # fmt: skip
+        panel.grid(visible=True, which="both", alpha=0.3)
+        panel.legend()
+    figure.savefig(PLOT, dpi=110)
+
+
+def _latencies(figures: Figures) -> str:
+    return f"{figures.p50_ms:.1f} / {figures.p95_ms:.1f} / {figures.p99_ms:.1f}"
+
+
+def _cpu(figures: Figures) -> str:
+    return f"{figures.cpu_us:.0f}" + (f" ({figures.compute_us:.0f})" if figures.compute_us else "")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

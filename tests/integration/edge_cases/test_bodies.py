@@ -1,0 +1,190 @@
+"""Bodies that are not what they should be: a precise refusal, and nothing happens."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.fakes.clients import STREAM, Client, Reply, StartServer
+from tests.fakes.edited_wikis import CREATION, HISTORY, MARKER, EditedWikis, edit_of
+from tests.fakes.stage import Stage
+from tests.integration.edge_cases.rows import LIMITS
+
+CALL = {"lang": "en", "rev_id": edit_of(1)}
+ONE = {"instances": [CALL]}
+
+
+async def test_e24_incomplete_event_is_refused_with_everything_that_it_lacks(stage: Stage) -> None:
+    """All places at once, by JSON pointer; unknown fields are none of them."""
+    event = stage.wikis.plain_edit() | {"unheard_of": MARKER}
+    for name in ("changelog_kind", "page_change_kind", "dt"):
+        del event[name]
+    del event["revision"]["rev_dt"]
+    reply = await stage.deliver(event)
+    assert (reply.status, reply.body["code"]) == (400, "invalid_event")
+    assert {found["pointer"] for found in reply.body["violations"]} == {
+        "/changelog_kind",
+        "/page_change_kind",
+        "/dt",
+        "/revision/rev_dt",
+    }
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+async def test_e24_incomplete_event_is_completed_in_lenient_mode(
+    client: Client, start_server: StartServer, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
+) -> None:
+    """With LENIENT_EVENTS=true the API fills the event in, a warning names what was filled, and it is emitted."""
+    event = wikis.plain_edit()
+    for name in ("changelog_kind", "page_change_kind", "dt", "performer"):
+        del event[name]
+    await client.forget(edge_gate)
+    with start_server(
+        WIKI_URL=wikis.url, EVENTGATE_URL=edge_gate, EVENTGATE_STREAM=STREAM, LENIENT_EVENTS="true", **LIMITS
+    ) as program:
+        replies.append(await client.predict(program.url, {"event": event}))
+        assert replies[0].outcome == "produced"
+        (emitted,) = await client.accepted(edge_gate)
+        assert (emitted["page_change_kind"], emitted["dt"]) == ("edit", "2024-01-02T00:00:00Z")
+        assert "performer" not in emitted
+        warning = next(line for line in program.log.read_text().splitlines() if "completed" in line)
+        assert all(pointer in warning for pointer in ("/changelog_kind", "/page_change_kind", "/dt"))
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ({"rev_id": 1}, "lang"),
+        ({"lang": 7, "rev_id": 1}, "lang"),
+        ({"lang": "", "rev_id": 1}, "lang"),
+        ({"lang": None, "rev_id": 1}, "lang"),
+        ({"lang": "en"}, "rev_id"),
+        ({"lang": "en", "rev_id": "1"}, "rev_id"),
+        ({"lang": "en", "rev_id": True}, "rev_id"),
+        ({"lang": "en", "rev_id": 0}, "rev_id"),
+        ({"lang": "en", "rev_id": -1}, "rev_id"),
+        ({"lang": "en", "rev_id": 1.0}, "rev_id"),
+        ({"lang": "en", "rev_id": 2**53}, "rev_id"),
+        ({"lang": "en", "rev_id": None}, "rev_id"),
+    ],
+    ids=lambda value: orjson.dumps(value).decode() if isinstance(value, dict) else "",
+)
+async def test_e30_malformed_call_is_refused_with_the_field_named(
+    stage: Stage, call: Any, named: str
+) -> None:
+    """`true` is no integer, and no number is a string; nothing is fetched."""
+    reply = await stage.ask(call)
+    assert (reply.status, reply.body["code"]) == (400, "invalid_request")
+    assert named in reply.body["error"]
+    assert await stage.wiki_calls() == []
+
+
+async def test_e30_wiki_id_as_lang_is_accepted(stage: Stage) -> None:
+    """`enwiki` says the same as `en`."""
+    replies = [await stage.ask({"lang": lang, "rev_id": edit_of(1)}) for lang in ("en", "enwiki")]
+    assert [reply.status for reply in replies] == [200, 200]
+    assert replies[0].body == replies[1].body
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "invalid_json"),
+        (b'{"lang": "en",', "invalid_json"),
+        (b"[]", "invalid_json"),
+        (b'"event"', "invalid_json"),
+        (b'{"lang": "\xff"}', "invalid_json"),
+        (b'{"lang": "\\ud800", "rev_id": 1}', "invalid_json"),
+        ({"instances": []}, "invalid_request"),
+        ({"instances": {}}, "invalid_request"),
+        ({"instances": [7]}, "invalid_request"),
+        ({"instances": [CALL, CALL]}, "invalid_request"),
+        ({"instances": [CALL, {"lang": "enwiki", "rev_id": CALL["rev_id"]}]}, "invalid_request"),
+        ({"instances": [{"lang": "en", "rev_id": n} for n in range(1, 22)]}, "batch_too_large"),
+        ({}, "invalid_request"),
+        ({"event": [MARKER]}, "invalid_request"),
+    ],
+)
+async def test_e31_malformed_body_is_refused(stage: Stage, body: Any, code: str) -> None:
+    """Whatever its Content-Type says, or if it has none."""
+    reply = await stage.ask(body)
+    assert (reply.status, reply.body["code"]) == (400, code)
+    assert await stage.wiki_calls() == []
+
+
+async def test_e31_batch_of_mixed_wikis_answers_successes_and_failures_apart(stage: Stage) -> None:
+    """Scores in input order, each failure with its index; the others do not suffer."""
+    calls = [
+        {"lang": "zh-yue", "rev_id": edit_of(1)},
+        {"lang": "en", "rev_id": edit_of(CREATION)},
+        {"lang": "tlh", "rev_id": 5},
+        {"lang": "en", "rev_id": edit_of(1)},
+    ]
+    reply = await stage.ask({"instances": calls})
+    assert reply.status == 200
+    assert [found["wiki_db"] for found in reply.body["predictions"]] == ["zh_yuewiki", "enwiki"]
+    assert [(found["index"], found["code"]) for found in reply.body["errors"]] == [
+        (1, "no_parent"),
+        (2, "unknown_wiki"),
+    ]
+    assert await stage.posts() == 0
+
+
+async def test_e31_batch_that_fails_altogether_is_422(stage: Stage) -> None:
+    """With the reason for each."""
+    reply = await stage.ask(
+        {"instances": [{"lang": "en", "rev_id": edit_of(CREATION)}, {"lang": "tlh", "rev_id": 5}]}
+    )
+    assert (reply.status, reply.body["code"]) == (422, "nothing_scored")
+    assert [found["code"] for found in reply.body["errors"]] == ["no_parent", "unknown_wiki"]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [("event", "instances"), ("event", "revision_data"), ("instances", "revision_data")],
+    ids="-".join,
+)
+async def test_e32_two_forms_at_once_are_ambiguous(stage: Stage, forms: tuple[str, str]) -> None:
+    """Nobody has to guess which of them was answered."""
+    bodies = {"event": stage.wikis.event(CREATION), "instances": [CALL], "revision_data": {}}
+    reply = await stage.ask({form: bodies[form] for form in forms})
+    assert (reply.status, reply.body["code"]) == (400, "ambiguous_request")
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+async def test_e32_revision_data_is_scored_and_never_emitted(stage: Stage) -> None:
+    """An edit that nobody has saved has no event."""
+    data = {
+        "lang": "en",
+        "text": f"{MARKER} and more",
+        "timestamp": "2024-01-02T00:00:00Z",
+        "page": {"title": MARKER},
+        "parent": {"text": MARKER, "timestamp": "2024-01-01T00:00:00Z"},
+    }
+    reply = await stage.ask({"revision_data": data})
+    assert (reply.status, reply.body["revision_id"]) == (200, -1)
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "change"),
+    [("/page/page_id", {"page_id": 4242}), ("/revision/rev_parent_id", {"rev_parent_id": 1})],
+    ids=["page", "parent"],
+)
+async def test_e53_forged_event_is_refused(stage: Stage, pointer: str, change: dict[str, int]) -> None:
+    """A revision that is not the page's, or has another parent: 409, the field named, nothing emitted."""
+    event = stage.wikis.plain_edit()
+    event[pointer.split("/")[1]] |= change
+    event.pop("prior_state")
+    reply = await stage.deliver(event)
+    assert (reply.status, reply.body["code"]) == (409, "event_mismatch")
+    assert pointer in reply.body["error"]
+    assert await stage.posts() == 0
+
+
+async def test_e53_title_that_has_moved_since_is_no_forgery(stage: Stage) -> None:
+    """Pages are renamed; their ids stay."""
+    event = stage.wikis.of(edit_of(HISTORY))
+    event["page"]["page_title"] = f"{MARKER}_as_it_was"
+    assert (await stage.deliver(event)).outcome == "produced"
+    assert (await stage.the_emitted())["page"]["page_title"] == f"{MARKER}_as_it_was"

@@ -1,0 +1,246 @@
+"""What was hidden, deleted or never there is neither scored nor said, whoever knows of it first."""
+
+from typing import Any
+
+import pytest
+
+from event_platform.prediction_change import PREDICTION_SCHEMA
+from event_platform.schemas import EventValidator, SchemaRepository
+from tests.fakes.edited_wikis import (
+    AUTHOR,
+    CREATION,
+    DELETED_PARENT,
+    FOREIGN_PARENT,
+    HIDDEN_PARENT,
+    HIDDEN_TEXT,
+    MARKER,
+    SUPPRESSED,
+    UNDELETED,
+    Event,
+    edit_of,
+)
+from tests.fakes.stage import RETRY, Stage
+
+EVERYTHING = ["text", "user", "comment"]
+VALIDATOR = EventValidator(SchemaRepository().load(PREDICTION_SCHEMA))
+
+
+def hide(event: Event, *parts: str, after: int = 0, part_of: str = "revision") -> dict[str, Any]:
+    """A fault that hides parts of an event's revision, or of its parent, from its n-th request on."""
+    revision = event["revision"]
+    rev_id = revision["rev_id"] if part_of == "revision" else revision["rev_parent_id"]
+    return {"kind": "hide", "parts": list(parts), "after": after, "rev_id": rev_id}
+
+
+def names(value: Any) -> set[str]:
+    """Every user name and user id that an event gives."""
+    if isinstance(value, dict):
+        own = {str(value[name]) for name in ("user_text", "user_id") if name in value}
+        return own.union(*(names(item) for item in value.values()))
+    return set().union(*map(names, value)) if isinstance(value, list) else set()
+
+
+async def test_e12_hidden_revision_that_the_event_tells_of_costs_no_call(stage: Stage) -> None:
+    """`is_content_visible: false` is enough: skipped, not fetched, not emitted."""
+    reply = await stage.deliver(stage.wikis.event(HIDDEN_TEXT))
+    assert (reply.status, reply.outcome) == (200, "skipped:revision_hidden")
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+@pytest.mark.parametrize("parts", [["text"], EVERYTHING], ids="-".join)
+async def test_e12_hidden_revision_that_only_the_api_tells_of_is_skipped(
+    stage: Stage, parts: list[str]
+) -> None:
+    """The event may be older than the deletion; the API wins. A direct call gets 422 with the same code."""
+    event = stage.wikis.plain_edit()
+    await stage.wiki_faults(hide(event, *parts))
+    assert (await stage.deliver(event)).outcome == "skipped:revision_hidden"
+    reply = await stage.ask({"lang": "en", "rev_id": event["revision"]["rev_id"]})
+    assert (reply.status, reply.body["code"]) == (422, "revision_hidden")
+    assert await stage.posts() == 0
+
+
+async def test_e12_hidden_revision_that_is_suppressed_by_now_is_skipped(stage: Stage) -> None:
+    """Suppression hides everything from everybody, and an event from before it does not know."""
+    event = stage.wikis.event(SUPPRESSED)
+    for part in ("content", "editor", "comment"):
+        event["revision"][f"is_{part}_visible"] = True
+    assert (await stage.deliver(event)).outcome == "skipped:revision_hidden"
+    assert (len(await stage.wiki_calls()), await stage.posts()) == (1, 0)
+
+
+async def test_e12_hidden_between_the_first_try_and_the_retry_is_skipped(stage: Stage) -> None:
+    """The retry fetches again, so what was suppressed meanwhile is not emitted."""
+    event = stage.wikis.plain_edit()
+    await stage.gate_faults({"kind": "status", "status": 503})
+    assert (await stage.deliver(event)).status == 503
+    await stage.gate_faults()
+    await stage.wiki_faults(hide(event, "text"))
+    assert (await stage.deliver(event, **RETRY)).outcome == "skipped:revision_hidden"
+    assert await stage.emitted() == []
+
+
+async def test_e13_hidden_user_that_the_event_tells_of_is_left_out(stage: Stage) -> None:
+    """An event without performer and editor makes an event without them: no empty name, no id 0."""
+    event = stage.wikis.plain_edit()
+    del event["performer"], event["revision"]["editor"]
+    event["revision"]["is_editor_visible"] = False
+    assert (await stage.deliver(event)).outcome == "produced"
+    emitted = await stage.the_emitted()
+    assert VALIDATOR.violations(emitted) == []
+    assert "performer" not in emitted
+    assert "editor" not in emitted["revision"]
+    assert emitted["revision"]["is_editor_visible"] is False
+
+
+@pytest.mark.parametrize("parts", [["user"], EVERYTHING[1:]], ids="-".join)
+async def test_e13_hidden_user_that_only_the_api_tells_of_is_left_out(stage: Stage, parts: list[str]) -> None:
+    """The API's word wins over an event that still shows the user."""
+    event = stage.wikis.plain_edit()
+    await stage.wiki_faults(hide(event, *parts))
+    assert (await stage.deliver(event)).outcome == "produced"
+    emitted = await stage.the_emitted()
+    assert VALIDATOR.violations(emitted) == []
+    assert "performer" not in emitted
+    assert "editor" not in emitted["revision"]
+    assert emitted["revision"]["is_editor_visible"] is False
+
+
+async def test_e13_hidden_user_is_unknown_to_the_model_and_not_anonymous(stage: Stage) -> None:
+    """An unknown user has a score of its own: neither that of an IP address nor that of the real account."""
+    scores = {}
+    for kind in ("known", "hidden", "ip"):
+        event = stage.wikis.plain_edit()
+        if kind == "hidden":
+            await stage.wiki_faults(hide(event, "user"))
+        if kind == "ip":
+            event["performer"] = event["revision"]["editor"] = {"user_text": "192.0.2.99", "groups": ["*"]}
+        scores[kind] = (await stage.deliver(event)).body["output"]["probabilities"]["true"]
+    assert len(set(scores.values())) == 3
+
+
+async def test_e13_hidden_user_is_unknown_to_the_model_after_a_retry_as_well(stage: Stage) -> None:
+    """A score that was kept while EventGate was away was made from what is hidden by now: it is not used."""
+    hidden_from_the_beginning, hidden_later = stage.wikis.plain_edit(), stage.wikis.plain_edit()
+    await stage.wiki_faults(hide(hidden_from_the_beginning, "user"), hide(hidden_later, "user", after=1))
+    expected = (await stage.deliver(hidden_from_the_beginning)).body["output"]
+    await stage.gate_faults({"kind": "status", "status": 503})
+    assert (await stage.deliver(hidden_later)).status == 503
+    await stage.gate_faults()
+    assert (await stage.deliver(hidden_later, **RETRY)).body["output"] == expected
+
+
+async def test_e13_hidden_parent_user_is_left_out_of_the_prior_state(stage: Stage) -> None:
+    """What the API hides of the parent goes too."""
+    event = stage.wikis.plain_edit()
+    await stage.wiki_faults(hide(event, "user", "comment", part_of="parent"))
+    assert (await stage.deliver(event)).outcome == "produced"
+    prior = (await stage.the_emitted())["prior_state"]["revision"]
+    assert prior.keys().isdisjoint({"editor", "comment"})
+    assert (prior["is_editor_visible"], prior["is_comment_visible"]) == (False, False)
+
+
+@pytest.mark.parametrize("told_by", ["the event", "the API"])
+async def test_e14_hidden_comment_is_left_out(stage: Stage, told_by: str) -> None:
+    """Neither the event's comment nor the revision's is emitted; the user stays."""
+    event = stage.wikis.plain_edit()
+    event["comment"] = event["revision"]["comment"]
+    if told_by == "the API":
+        await stage.wiki_faults(hide(event, "comment"))
+    else:
+        event["revision"]["is_comment_visible"] = False
+    assert (await stage.deliver(event)).outcome == "produced"
+    emitted = await stage.the_emitted()
+    assert VALIDATOR.violations(emitted) == []
+    assert "comment" not in emitted
+    assert "comment" not in emitted["revision"]
+    assert emitted["revision"]["is_comment_visible"] is False
+    assert emitted["performer"]["user_text"] == AUTHOR
+
+
+async def test_e14_hidden_comment_and_user_between_the_first_try_and_the_retry(stage: Stage) -> None:
+    """The retry's event carries neither, although the event and the first try's fetch had both."""
+    event = stage.wikis.plain_edit()
+    await stage.wiki_faults(hide(event, "user", "comment", after=1))
+    await stage.gate_faults({"kind": "status", "status": 503})
+    assert (await stage.deliver(event)).status == 503
+    await stage.gate_faults()
+    assert (await stage.deliver(event, **RETRY)).outcome == "produced"
+    emitted = await stage.the_emitted()
+    assert VALIDATOR.violations(emitted) == []
+    assert "performer" not in emitted
+    assert emitted["revision"].keys().isdisjoint({"editor", "comment"})
+    assert (emitted["revision"]["is_editor_visible"], emitted["revision"]["is_comment_visible"]) == (
+        False,
+        False,
+    )
+    del emitted["prior_state"]  # the parent's own author and comment are not hidden
+    assert names(emitted) == set()
+
+
+async def test_e15_creation_is_skipped_without_a_call(stage: Stage) -> None:
+    """Parent 0, or none on a create: nothing to compare with. A direct call gets 422."""
+    event = stage.wikis.event(CREATION)
+    assert (await stage.deliver(event)).outcome == "skipped:no_parent"
+    del event["revision"]["rev_parent_id"]
+    assert (await stage.deliver(event)).outcome == "skipped:no_parent"
+    assert await stage.wiki_calls() == []
+    reply = await stage.ask({"lang": "en", "rev_id": edit_of(CREATION)})
+    assert (reply.status, reply.body["code"]) == (422, "no_parent")
+    assert await stage.posts() == 0
+
+
+async def test_e15_parent_that_an_edit_does_not_name_is_asked_of_the_api(stage: Stage) -> None:
+    """Only a create without a parent is a creation."""
+    event = stage.wikis.plain_edit()
+    del event["revision"]["rev_parent_id"]
+    assert (await stage.deliver(event)).outcome == "produced"
+    assert len(await stage.wiki_calls()) >= 2
+
+
+@pytest.mark.parametrize(
+    ("page_id", "reason"),
+    [
+        (DELETED_PARENT, "parent_missing"),
+        (FOREIGN_PARENT, "parent_missing"),
+        (HIDDEN_PARENT, "parent_hidden"),
+    ],
+    ids=["deleted", "of-another-page", "hidden"],
+)
+async def test_e16_parent_that_cannot_be_read_is_a_skip(stage: Stage, page_id: int, reason: str) -> None:
+    """A diff against nothing, or against another page, would be a score of something that nobody did."""
+    assert (await stage.deliver(stage.wikis.event(page_id))).outcome == f"skipped:{reason}"
+    reply = await stage.ask({"lang": "en", "rev_id": edit_of(page_id)})
+    assert (reply.status, reply.body["code"]) == (422, reason)
+    assert await stage.posts() == 0
+
+
+async def test_e16_parent_hidden_by_now_is_a_skip(stage: Stage) -> None:
+    """The API wins here as well."""
+    event = stage.wikis.plain_edit()
+    await stage.wiki_faults(hide(event, "text", part_of="parent"))
+    assert (await stage.deliver(event)).outcome == "skipped:parent_hidden"
+    assert await stage.posts() == 0
+
+
+async def test_e19_undelete_is_scored_and_names_author_and_admin_apart(stage: Stage) -> None:
+    """`revision.editor` wrote the text, `performer` restored the page."""
+    event = stage.wikis.event(UNDELETED)
+    event["performer"] = {"user_text": f"{MARKER} Admin", "user_id": 99, "groups": ["sysop"]}
+    assert (await stage.deliver(event)).outcome == "produced"
+    emitted = await stage.the_emitted()
+    assert emitted["page_change_kind"] == "undelete"
+    assert emitted["performer"]["user_id"] == 99
+    assert emitted["revision"]["editor"]["user_id"] == event["revision"]["editor"]["user_id"]
+
+
+async def test_e19_undelete_of_a_hidden_authors_revision_still_names_the_admin(stage: Stage) -> None:
+    """What is hidden is the author; the admin's deed is public."""
+    event = stage.wikis.plain_edit() | {"page_change_kind": "undelete", "changelog_kind": "insert"}
+    event["performer"] = {"user_text": f"{MARKER} Admin", "user_id": 99, "groups": ["sysop"]}
+    del event["prior_state"]
+    await stage.wiki_faults(hide(event, "user"))
+    assert (await stage.deliver(event)).outcome == "produced"
+    emitted = await stage.the_emitted()
+    assert "editor" not in emitted["revision"]
+    assert emitted["performer"]["user_id"] == 99

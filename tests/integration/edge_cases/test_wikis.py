@@ -1,0 +1,114 @@
+"""A wiki is its wiki_id: hosts and languages come from one table and never from input."""
+
+import pytest
+
+from tests.fakes.edited_wikis import Event, edit_of
+from tests.fakes.stage import Stage
+
+HOSTS = {
+    "zh_yuewiki": "zh-yue.wikipedia.org",
+    "be_x_oldwiki": "be-tarask.wikipedia.org",
+    "nowiki": "no.wikipedia.org",
+    "nds_nlwiki": "nds-nl.wikipedia.org",
+    "simplewiki": "simple.wikipedia.org",
+    "testwiki": "test.wikipedia.org",
+}
+NAMES = {
+    "yue": "zh_yuewiki",
+    "zh-yue": "zh_yuewiki",
+    "be-tarask": "be_x_oldwiki",
+    "be-x-old": "be_x_oldwiki",
+    "be_x_old": "be_x_oldwiki",
+    "nb": "nowiki",
+    "nowiki": "nowiki",
+    "nds-nl": "nds_nlwiki",
+    "SIMPLE": "simplewiki",
+    "enwiki": "enwiki",
+}
+
+
+def moved_to(event: Event, wiki_id: str, domain: str) -> Event:
+    event["wiki_id"] = wiki_id
+    event["meta"]["domain"] = domain
+    return event
+
+
+@pytest.mark.parametrize("wiki_id", HOSTS)
+async def test_e26_wiki_is_asked_at_its_own_host(stage: Stage, wiki_id: str) -> None:
+    """Also where the host is not made of the id; the answer names the wiki's database."""
+    reply = await stage.deliver(stage.wikis.event(1, wiki_id))
+    assert (reply.outcome, reply.body["wiki_db"]) == ("produced", wiki_id)
+    (call,) = await stage.wiki_calls()
+    assert call["host"].partition(":")[0] == HOSTS[wiki_id]
+    assert (await stage.the_emitted())["wiki_id"] == wiki_id
+
+
+@pytest.mark.parametrize(("name", "wiki_id"), NAMES.items())
+async def test_e26_lang_may_be_code_subdomain_id_or_alias(stage: Stage, name: str, wiki_id: str) -> None:
+    """And the answer has the real database name."""
+    reply = await stage.ask({"lang": name, "rev_id": edit_of(1)})
+    assert (reply.status, reply.body["wiki_db"]) == (200, wiki_id)
+
+
+@pytest.mark.parametrize(
+    ("wiki_id", "domain", "reason"),
+    [
+        ("aawiki", "aa.wikipedia.org", "not_wikipedia"),
+        ("arbcom_enwiki", "arbcom-en.wikipedia.org", "not_wikipedia"),
+        ("nostalgiawiki", "nostalgia.wikipedia.org", "not_wikipedia"),
+        ("commonswiki", "commons.wikimedia.org", "not_wikipedia"),
+        ("evilwiki", "evil.wikipedia.org", "unknown_wiki"),
+    ],
+)
+async def test_e27_closed_private_and_other_wikis_are_skipped(
+    stage: Stage, wiki_id: str, domain: str, reason: str
+) -> None:
+    """The table decides, and nothing is asked of anybody."""
+    reply = await stage.deliver(moved_to(stage.wikis.event(1), wiki_id, domain))
+    assert (reply.status, reply.outcome) == (200, f"skipped:{reason}")
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+async def test_e27_testwiki_is_scored(stage: Stage) -> None:
+    """It emits like any other wiki."""
+    event = stage.wikis.event(1, "testwiki")
+    assert (await stage.deliver(event, **{"X-Revertrisk-Reemit": "1"})).outcome == "produced"
+
+
+@pytest.mark.parametrize(
+    "domain", ["de.wikipedia.org", "en.wikipedia.org.evil.example", "EN.wikipedia.org@evil"]
+)
+async def test_e27_domain_of_another_wiki_is_refused(stage: Stage, domain: str) -> None:
+    """An event whose domain is not its wiki's is malformed, and the field is named."""
+    reply = await stage.deliver(moved_to(stage.wikis.event(1), "enwiki", domain))
+    assert (reply.status, reply.body["code"]) == (400, "invalid_event")
+    assert [found["pointer"] for found in reply.body["violations"]] == ["/meta/domain"]
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "lang",
+    [
+        "127.0.0.1",
+        "en.wikipedia.org.evil.example",
+        "en@evil",
+        "../en",
+        "en/",
+        "en\r\nHost: evil",
+        "evil.org#",
+        "\uff45\uff4e",  # "en" in full width, which is "en" after normalisation
+    ],
+)
+async def test_e28_lang_never_becomes_a_host(stage: Stage, lang: str) -> None:
+    """What is not in the table is refused before any connection is made."""
+    reply = await stage.ask({"lang": lang, "rev_id": edit_of(1)})
+    assert (reply.status, reply.body["code"]) == (400, "unknown_wiki")
+    assert await stage.wiki_calls() == []
+
+
+async def test_e28_host_header_comes_from_the_table(stage: Stage) -> None:
+    """With WIKI_URL every wiki is asked at one address, by its own name, whatever the event's URI says."""
+    event = stage.wikis.plain_edit()
+    event["meta"]["uri"] = "https://evil.example/wiki/Foo"
+    assert (await stage.deliver(event)).outcome == "produced"
+    assert {call["host"].partition(":")[0] for call in await stage.wiki_calls()} == {"en.wikipedia.org"}
