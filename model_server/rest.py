@@ -136,6 +136,7 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         self._server = DrainingServer(self.config, deployment.lifecycle)
         self.config.host = deployment.http_host
         self.config.access_log = False
+        self.config.proxy_headers = False  # nothing here asks who the client is
         app.router.redirect_slashes = False
         app.router.lifespan_context = _lifespan(model)
         self.config.app = RevertRiskApp(app, PredictRoute(model, deployment), deployment)
