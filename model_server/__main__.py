@@ -24,8 +24,6 @@ from revert_risk.artifact import ArtifactError
 from revert_risk.prediction import Classifier
 
 logger = logging.getLogger("model_server")
-GC_THRESHOLDS = (50_000, 20, 20)
-"""Seldom enough: a request makes hardly any cycles."""
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again with the same configuration will not help."""
 
@@ -84,10 +82,10 @@ def serve(settings: Settings) -> None:
     model = RevertRiskModel(settings.model_name, deployment)
     model.load()
     rest.install()
-    # Modules and the model stay to the end: collecting garbage among them cost a request a sixth of its CPU time.
+    # Modules and the model stay to the end: the collector need not look through them again and again. Its
+    # thresholds stay as they are, since failing requests leave cycles that should not pile up.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     # kserve ignores its own event-loop option with one worker; the policy and a fresh loop are what it takes.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
