@@ -23,7 +23,8 @@ CLIENT_GONE = 499
 class RequestAccount:
     """The account of one request, kept as a context: closed on the way out, whatever happened.
 
-    ``outcome`` and ``status`` say how it ended; they start as what is true if nobody sets them.
+    Whoever serves the request sets ``outcome``, and a failure sets ``status`` as well. An exception that leaves
+    the context unaccounted for is counted as a bug.
     """
 
     def __init__(self, metrics: Metrics, request_id: str) -> None:
