@@ -100,7 +100,8 @@ class Pipeline:
 
     async def score(self, job: FetchedJob) -> ScoredJob:
         """Score the revision in the worker thread, unless an earlier try has: then only EventGate failed."""
-        if isinstance(job.request, EventRequest):
+        # The key is the hash of both texts: only where anything is kept is it worth taking.
+        if self._kept and isinstance(job.request, EventRequest):
             kept = self._kept.pop(_kept_key(job), None)
             if kept is not None:
                 return ScoredJob(job, kept)
