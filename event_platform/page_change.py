@@ -61,6 +61,8 @@ class RevisionRef:
     rev_id: int
     parent_id: int | None = None
     page_id: int | None = None
+    text_bytes: int = 0
+    """Size of both texts, as far as it is told: it only decides what is asked together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,21 +211,26 @@ class PageChangeReader:
         reason = unscorable_change(change) or unscorable_revision(change, self._max_revision_bytes)
         if reason is not None:
             return Skip(reason)
-        parent_id = change.event["revision"].get("rev_parent_id")
-        return RevisionRef(wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id)
+        revision = change.event["revision"]
+        parent_id = revision.get("rev_parent_id")
+        # One edit is seldom large: unless told, its parent is as long as what it has become.
+        text_bytes = 2 * revision.get("rev_size", 0)
+        return RevisionRef(
+            wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id, text_bytes
+        )
 
 
 def received_at(event: Mapping[str, Any]) -> datetime | None:
     """Return an event's ``meta.dt``, or None where it has none that can be read."""
     meta = event.get("meta")
-    received = meta.get("dt") if isinstance(meta, Mapping) else None
+    received = meta.get("dt") if isinstance(meta, dict) else None
     return parse_date_time(received) if isinstance(received, str) and is_instant(received) else None
 
 
 def is_canary(event: Mapping[str, Any]) -> bool:
     """Tell whether an event is one of the synthetic ones that keep each stream alive (T251609)."""
     meta = event.get("meta")
-    return isinstance(meta, Mapping) and meta.get("domain") == CANARY_DOMAIN
+    return isinstance(meta, dict) and meta.get("domain") == CANARY_DOMAIN
 
 
 def unscorable_change(change: PageChange) -> SkipReason | None:

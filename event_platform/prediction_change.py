@@ -7,6 +7,7 @@ upstream adds never breaks validation, and a missing optional one is simply abse
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from event_platform.page_change import PageChange
@@ -65,8 +66,15 @@ class Redactions:
 
 def event_id(stream: str, change: PageChange, model_name: str, model_version: str) -> str:
     """Return the deterministic ``meta.id`` of a prediction: the same input always gives the same id (DESIGN 5)."""
-    key = (stream, change.wiki_id, change.page_id, change.rev_id, change.kind, model_name, model_version)
-    return str(uuid.uuid5(EVENT_NAMESPACE, "|".join(map(str, key))))
+    return _uuid5(
+        f"{stream}|{change.wiki_id}|{change.page_id}|{change.rev_id}|{change.kind}|{model_name}|{model_version}"
+    )
+
+
+@lru_cache(maxsize=1000)
+def _uuid5(name: str) -> str:
+    """Return the id of a name; asked for twice for each event, when it comes and when its prediction is built."""
+    return str(uuid.uuid5(EVENT_NAMESPACE, name))
 
 
 class PredictionEventBuilder:

@@ -16,14 +16,20 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from event_platform.wikis import WikiTable, WikiTableError
+from model_server.cpus import available_cpus
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
+from model_server.official_model import check_pickle, load_pickle
 from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings
-from model_server.startup import check_ports, check_stream, check_tls, find_model
+from model_server.startup import ModelSource, check_ports, check_stream, check_tls, find_model
+from model_server.workers import Workers, shared_listener
 from revert_risk.artifact import ArtifactError
+from revert_risk.official import pickle_at
 from revert_risk.prediction import Classifier
 
 logger = logging.getLogger("model_server")
+GC_THRESHOLDS = (10_000, 20, 100)
+"""Seldom: a request leaves no cycles behind, a failed one neither, and looking for them costs a tenth of its time."""
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again with the same configuration will not help."""
 
@@ -33,41 +39,73 @@ def main(**overrides: Any) -> int:
 
     ``overrides`` are settings by their field name, which win over the environment.
     """
-    # Until the listener takes signals itself, one simply ends the program.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    _end_on_signal()
     try:
         settings = read_settings(**overrides)
         configure_logging(settings.log_format, settings.log_level)
-        serve(settings)
+        source = check(settings)
+        logger.info("Starting revertrisk-events %s", version("revertrisk-events"))
+        if settings.workers == 1:
+            serve(settings, source)
+            return 0
+        with shared_listener(settings.http_host, settings.http_port) as reserved:
+            port = reserved.getsockname()[1]
+            workers = Workers(work, settings.model_copy(update={"http_port": port}), source)
+            return workers.run(settings.workers)
+    except SettingsError as exc:
+        sys.stderr.write(f"revertrisk serve: {exc}\n")
+        return EXIT_CONFIGURATION
+
+
+def work(settings: Settings, source: ModelSource) -> int:
+    """Serve as one worker of several, in a process of its own; return the exit status."""
+    _end_on_signal()
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        serve(settings, source)
     except SettingsError as exc:
         sys.stderr.write(f"revertrisk serve: {exc}\n")
         return EXIT_CONFIGURATION
     return 0
 
 
-def serve(settings: Settings) -> None:
-    """Build the server and run it.
+def _end_on_signal() -> None:
+    """Until the listener takes signals itself, let one simply end the program."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
 
-    Raises :class:`SettingsError` before it listens.
+
+def check(settings: Settings) -> ModelSource:
+    """See that everything is there that can be seen without loading the model; return where the model is.
+
+    Raises :class:`SettingsError`.
     """
-    model_source = find_model(settings)
+    source = find_model(settings)
+    check_pickle(settings, source.path)
     try:
-        wikis = WikiTable.load(settings.wikis_file)
+        WikiTable.load(settings.wikis_file)
     except WikiTableError as exc:
         raise SettingsError(f"WIKIS_FILE: {exc}") from None
     check_tls(settings)
     check_ports(settings)
     asyncio.run(check_stream(settings))
-    classifier = _load_classifier(settings, model_source.path)
-    if classifier.name != settings.model_name:
-        raise SettingsError(f"MODEL_NAME: the model in {model_source.path} is {classifier.name}")
     if settings.wiki_url is None and settings.user_agent == DEFAULT_USER_AGENT:
         logger.warning(
             "USER_AGENT is the default: name yourself and a contact before asking Wikimedia's wikis"
         )
     if not settings.emits:
         logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")
+    return source
+
+
+def serve(settings: Settings, source: ModelSource) -> None:
+    """Load the model, build the server and run it.
+
+    Raises :class:`SettingsError` before it listens.
+    """
+    classifier = _load_classifier(settings, source.path)
+    if classifier.name != settings.model_name:
+        raise SettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 
     sys.argv = sys.argv[:1]
     from model_server import rest  # noqa: PLC0415
@@ -77,24 +115,23 @@ def serve(settings: Settings) -> None:
     from model_server.signals import SignalledModelServer  # noqa: PLC0415
 
     metrics = Metrics(REGISTRY)
-    metrics.model_info.labels(classifier.name, classifier.version, model_source.source).set(1)
-    deployment = Deployment(settings, classifier, wikis, metrics)
+    metrics.model_info.labels(classifier.name, classifier.version, source.source).set(1)
+    deployment = Deployment(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
     model = RevertRiskModel(settings.model_name, deployment)
     model.load()
     rest.install()
-    # Modules and the model stay to the end: the collector need not look through them again and again. Its
-    # thresholds stay as they are, since failing requests leave cycles that should not pile up.
+    # Modules and the model stay to the end: the collector need not look through them again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     # kserve ignores its own event-loop option with one worker; the policy and a fresh loop are what it takes.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
-    logger.info("Starting revertrisk-events %s", version("revertrisk-events"))
     SignalledModelServer(
         deployment.lifecycle,
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
-        workers=1,
+        workers=1,  # KServe's own count: several of ours are several of these (workers.py)
         registered_models=SealedRepository(deployment.lifecycle),
         enable_grpc=settings.enable_grpc,
         enable_latency_logging=False,
@@ -107,7 +144,11 @@ def _load_classifier(settings: Settings, path: Path) -> Classifier:
     # torch takes seconds to import: a setting that cannot work is refused before.
     from revert_risk.classifier import TorchClassifier, choose_device, limit_threads  # noqa: PLC0415
 
-    limit_threads(settings.torch_threads)
+    threads = settings.torch_threads
+    limit_threads(max(1, available_cpus() // settings.workers) if threads == "auto" else threads)
+    pickle = pickle_at(path)
+    if pickle is not None:
+        return load_pickle(settings, pickle)
     try:
         device = choose_device(settings.device)
     except ValueError as exc:

@@ -1,8 +1,10 @@
 """What callers are told: the bodies of scores, skips and batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import orjson
 
 from event_platform.page_change import SkipReason
 from model_server.errors import NothingScoredError, ServiceError, UnavailableError
@@ -14,21 +16,33 @@ ItemOutcome = FetchedJob | ScoredJob | ServiceError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200: its body, and the outcome that counts it and that an event's caller sees in a header."""
+    """A 200: its body as JSON, and the outcome that counts it and that an event's caller sees in a header."""
 
-    body: dict[str, Any]
+    body: bytes
     outcome: str
     for_event: bool = False
 
 
+class Answerer(Protocol):
+    """What stands behind a V1 route: the model, or the desk for explanations."""
+
+    @property
+    def name(self) -> str:
+        """The name of the model that is served."""
+
+    async def answer(self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None) -> Answer:
+        """Answer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
+
+
 def scored_answer(scored: ScoredJob, outcome: str) -> Answer:
     """Answer with a score."""
-    return Answer(score_body(scored), outcome, isinstance(scored.job.request, EventRequest))
+    return Answer(orjson.dumps(score_body(scored)), outcome, isinstance(scored.job.request, EventRequest))
 
 
 def skip_answer(reason: SkipReason) -> Answer:
     """Answer an event that is provably not scorable."""
-    return Answer({"skipped": True, "reason": reason.value}, f"skipped:{reason.value}", for_event=True)
+    body = orjson.dumps({"skipped": True, "reason": reason.value})
+    return Answer(body, f"skipped:{reason.value}", for_event=True)
 
 
 def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> Answer:
@@ -43,19 +57,23 @@ def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) ->
         if isinstance(outcome, ServiceError)
     ]
     if not predictions:
-        failures = [outcome for outcome in outcomes if isinstance(outcome, ServiceError)]
-        raise NothingScoredError(
-            errors,
-            may_pass=all(failure.retryable for failure in failures),
-            retry_after=max(
-                (failure.retry_after for failure in failures if isinstance(failure, UnavailableError)),
-                default=1.0,
-            ),
-        )
+        raise failed_batch(errors, [outcome for outcome in outcomes if isinstance(outcome, ServiceError)])
     body: dict[str, Any] = {"predictions": predictions}
     if errors:
         body["errors"] = errors
-    return Answer(body, "batch")
+    return Answer(orjson.dumps(body), "batch")
+
+
+def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError]) -> NothingScoredError:
+    """Return the failure of a batch of which every item failed."""
+    return NothingScoredError(
+        errors,
+        may_pass=all(failure.retryable for failure in failures),
+        retry_after=max(
+            (failure.retry_after for failure in failures if isinstance(failure, UnavailableError)),
+            default=1.0,
+        ),
+    )
 
 
 def score_body(scored: ScoredJob) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from event_platform.formats import parse_date_time
@@ -39,6 +40,11 @@ class RevisionFacts:
     hidden_user: bool
     hidden_comment: bool
 
+    @property
+    def hides_anything(self) -> bool:
+        """Whether the API hides something of it."""
+        return self.hidden_text or self.hidden_user or self.hidden_comment
+
 
 class MissingRevision:
     """What the API says of a revision that it does not have (``badrevids``)."""
@@ -68,6 +74,16 @@ def read_revisions(documents: Documents) -> dict[int, RevisionFacts | MissingRev
                 continue
             found[facts.rev_id] = facts
     return found
+
+
+def read_first_edit(documents: Documents) -> datetime:
+    """Read the time of the only revision of the only page; raises AttributeError, KeyError, TypeError or ValueError.
+
+    A continued answer offers the next revisions, which nobody has asked for.
+    """
+    (page,) = documents[0]["pages"]
+    (revision,) = page["revisions"]
+    return parse_date_time(_typed(revision["timestamp"], str))
 
 
 def _revision_facts(

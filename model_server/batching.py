@@ -1,17 +1,17 @@
 """Score without blocking the event loop: one worker thread, and whatever waits goes into the next batch.
 
-A revision that finds the worker idle is scored at once, alone; batches form only out of what queues up
-meanwhile, so batching never adds a delay.
+A revision that finds the worker idle is scored at once, with those that came in the same turn of the event loop;
+otherwise batches form out of what queues up meanwhile, so batching never adds a delay.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
 
 from prometheus_client import Histogram
 
-from model_server.errors import BadScoreError, ModelFailureError, ServiceError
+from model_server.errors import BadScoreError, ModelFailureError, OverloadedError, ServiceError
 from revert_risk.prediction import BadScoreError as ModelBadScoreError
 from revert_risk.prediction import Classifier, Prediction
 from revert_risk.revision import Revision
@@ -26,49 +26,69 @@ class BatchScorer:
         self._classifier = classifier
         self._batch_limit = batch_limit
         self._batch_size = batch_size
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[Waiting] = deque()
-        self._worker: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="score")
+        self._is_busy = self._is_closed = False
+        """Busy from the first revision of a batch until the batch is scored."""
+        # A thread and a queue, not an executor: its futures cost as much as a small forward pass.
+        self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
+        Thread(target=self._work, name="score").start()
 
-    async def score(self, revision: Revision) -> Prediction:
-        """Score one revision.
+    async def score(self, revision: Revision, deadline: float) -> Prediction:
+        """Score one revision before the deadline (event loop time, seconds).
 
-        Raises :class:`BadScoreError` and :class:`ModelFailureError`. How many may wait is bounded by the
-        requests that are admitted, of at most 20 revisions each.
+        Raises :class:`OverloadedError` after it, :class:`BadScoreError` and :class:`ModelFailureError`. How many
+        may wait is bounded by the requests that are admitted, of at most 20 revisions each.
         """
-        result: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        if self._is_closed:
+            raise _failure(RuntimeError("closed"))
+        result: asyncio.Future[Prediction] = self._loop.create_future()
         self._waiting.append((revision, result))
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        return await result
-
-    async def _work(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_limit))]
-            # A caller that has gone (deadline, lost connection) needs no score.
-            batch = [(revision, result) for revision, result in batch if not result.done()]
-            if batch:
-                self._batch_size.observe(len(batch))
-                await self._score_batch(batch)
-
-    async def _score_batch(self, batch: Sequence[Waiting]) -> None:
-        outcomes: list[Prediction | ServiceError]
+        if not self._is_busy:
+            self._is_busy = True
+            # Not at once: what is fetched together arrives in one turn of the loop, and shall wake the thread once.
+            self._loop.call_soon(self._send_batch)
+        timer = self._loop.call_at(deadline, _expire, result)
         try:
-            outcomes = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._scores, [revision for revision, _ in batch]
-            )
-        except RuntimeError as exc:  # the thread is being closed: nobody may wait for it in vain
-            outcomes = [_failure(exc)] * len(batch)
+            return await result
+        finally:
+            timer.cancel()
+            del result  # its exception holds this frame: together they would wait for the garbage collector
+
+    def close(self) -> None:
+        """Stop the worker thread once its batch is done; who still waits for a later one is told so."""
+        self._is_closed = True
+        self._batches.put(None)
+        while self._waiting:
+            _settle(self._waiting.popleft()[1], _failure(RuntimeError("closed")))
+
+    def _send_batch(self) -> None:
+        batch: list[Waiting] = []
+        while self._waiting and len(batch) < self._batch_limit:
+            revision, result = self._waiting.popleft()
+            if not result.done():  # a caller that has gone (deadline, lost connection) needs no score
+                batch.append((revision, result))
+        self._is_busy = bool(batch)
+        if batch:
+            self._batch_size.observe(len(batch))
+            self._batches.put(batch)
+
+    def _work(self) -> None:
+        """Score batches, in the worker thread, until there are no more."""
+        while (batch := self._batches.get()) is not None:
+            outcomes = self._scores([revision for revision, _ in batch])
+            try:
+                self._loop.call_soon_threadsafe(self._tell, batch, outcomes)
+            except RuntimeError:  # the loop has been closed meanwhile: nobody waits any more
+                return
+
+    def _tell(self, batch: list[Waiting], outcomes: list[Prediction | ServiceError]) -> None:
         for (_, result), outcome in zip(batch, outcomes, strict=True):
-            if result.done():
-                continue
-            if isinstance(outcome, ServiceError):
-                result.set_exception(outcome)
-            else:
-                result.set_result(outcome)
+            _settle(result, outcome)
+        self._send_batch()
 
     def _scores(self, revisions: list[Revision]) -> list[Prediction | ServiceError]:
-        """Score a batch in the worker thread; if it fails, each alone, so that one cannot spoil the others."""
+        """Score a batch; if it fails, each alone, so that one cannot spoil the others."""
         try:
             predictions = self._classifier.score(revisions)
             return [prediction for _, prediction in zip(revisions, predictions, strict=True)]
@@ -77,9 +97,19 @@ class BatchScorer:
                 return [_failure(exc)]
             return [outcome for revision in revisions for outcome in self._scores([revision])]
 
-    def close(self) -> None:
-        """Stop the worker thread once its batch is done."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+
+def _settle(result: asyncio.Future[Prediction], outcome: Prediction | ServiceError) -> None:
+    if result.done():
+        return
+    if isinstance(outcome, ServiceError):
+        result.set_exception(outcome)
+    else:
+        result.set_result(outcome)
+
+
+def _expire(result: asyncio.Future[Prediction]) -> None:
+    if not result.done():
+        result.set_exception(OverloadedError("the revision was not scored in time"))
 
 
 def _failure(error: Exception) -> ServiceError:

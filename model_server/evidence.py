@@ -96,15 +96,18 @@ def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
     )
 
 
-def may_still_appear(request_time: datetime | None, fetched: FetchedRevision, *, now: datetime) -> bool:
+def is_complete(fetched: FetchedRevision) -> bool:
+    """Tell whether the API had all that it was asked for, or said that it is hidden."""
+    revision = fetched.revision
+    return _is_there(revision) and (revision.parent_id == 0 or _is_there(fetched.parent))
+
+
+def may_still_appear(received_at: datetime | None, *, now: datetime) -> bool:
     """Tell whether what the API lacks may just not have reached the replica that answered.
 
     An event that does not say when it was made may have been made just now.
     """
-    revision = fetched.revision
-    if _is_there(revision) and (revision.parent_id == 0 or _is_there(fetched.parent)):
-        return False
-    return request_time is None or now - request_time < REPLICA_LAG
+    return received_at is None or now - received_at < REPLICA_LAG
 
 
 def _is_there(revision: RevisionFacts | None) -> TypeGuard[RevisionFacts]:

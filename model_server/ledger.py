@@ -42,9 +42,8 @@ class Ledger(Generic[Result]):
             recorded = self._recorded(key)
             if recorded is not None:
                 return recorded
-        shared = self._in_flight.get(key)
-        if shared is not None:
-            return await asyncio.shield(shared)
+        if key in self._in_flight:
+            return await asyncio.shield(self._in_flight[key])
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._in_flight[key] = future
         try:
@@ -60,6 +59,7 @@ class Ledger(Generic[Result]):
             return result
         finally:
             del self._in_flight[key]
+            del future  # its exception holds this frame: together they would wait for the garbage collector
 
     def _recorded(self, key: str) -> Result | None:
         entry = self._results.get(key)

@@ -4,12 +4,16 @@ A refused connection is final for change-propagation, so on SIGTERM the server f
 ready, goes on serving while the load balancers take notice, and only then closes its listener.
 """
 
+import asyncio
 import logging
+import socket
 import time
 from types import FrameType
 
 from kserve.protocol.rest.server import _RefreshingServer
 from uvicorn import Config
+
+from model_server.workers import shared_listener
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +45,22 @@ class Lifecycle:
 class DrainingServer(_RefreshingServer):  # type: ignore[misc]  # kserve ships no types
     """KServe's uvicorn server, which on a signal drains before it closes."""
 
-    def __init__(self, config: Config, lifecycle: Lifecycle) -> None:
+    def __init__(self, config: Config, lifecycle: Lifecycle, *, shares_port: bool) -> None:
         super().__init__(config)
         self._lifecycle = lifecycle
+        self._shares_port = shares_port
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until the drain is over, on a port of its own or on the one that all workers share."""
+        if self._shares_port:
+            sockets = [shared_listener(self.config.host, self.config.port)]
+        await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so; uvicorn says nothing of sockets that it is given."""
+        await super().startup(sockets)
+        if sockets is not None:
+            self._log_started_message(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first starts the drain, the next ends it."""
@@ -57,8 +74,10 @@ class DrainingServer(_RefreshingServer):  # type: ignore[misc]  # kserve ships n
         return bool(await super().on_tick(counter))
 
     def _log_started_message(self, listeners: object) -> None:
-        """Say where the server listens, with the real port where it was asked for any."""
+        """Say where the server listens, with the real port where it was asked for any, and on which event loop."""
+        event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         for server in self.servers:
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
-                logger.info("Listening", extra={"server.address": host, "server.port": port})
+                where = {"server.address": host, "server.port": port, "labels.event_loop": event_loop}
+                logger.info("Listening", extra=where)

@@ -9,11 +9,11 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import ClassVar, Literal
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
-import ecs_logging
+import orjson
 
 LogLabels = dict[str, str | int | float]
 _labels: contextvars.ContextVar[LogLabels] = contextvars.ContextVar("log_labels")
@@ -23,13 +23,11 @@ QUIET = {
     "kserve.trace": "WARNING",
     "uvicorn": "WARNING",
     "mwapi": "ERROR",
-    "stamina": "ERROR",
     "py.warnings": "ERROR",
 }
 """Frameworks speak up only when something is wrong; mwapi's warnings quote whole queries, user names included."""
 
-NOISE = ("log.original", "log.origin", "process.thread", "process.name")
-"""ECS fields that repeat the message or the deployment on every line."""
+ECS_VERSION = "1.6.0"
 
 
 def start_labels(request_id: str) -> LogLabels:
@@ -46,14 +44,21 @@ def label(**labels: str | float) -> None:
         current.update({f"labels.{name}": value for name, value in labels.items()})
 
 
-@contextmanager
-def timed(step: str) -> Iterator[None]:
-    """Label the current request's log line with the time that a step took, in milliseconds."""
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        label(**{f"{step}_ms": round((time.perf_counter() - started) * 1000, 3)})
+class timed:  # noqa: N801 - a context, read as a word: with timed("fetch")
+    """Labels the current request's log line with the time that a step took, in milliseconds."""
+
+    __slots__ = ("_started", "_step")
+
+    def __init__(self, step: str) -> None:
+        self._step = step
+
+    def __enter__(self) -> None:
+        """Note the time."""
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        """Label what has passed since."""
+        label(**{f"{self._step}_ms": round((time.perf_counter() - self._started) * 1000, 3)})
 
 
 class RequestLabels(logging.Filter):
@@ -93,6 +98,39 @@ def describe_exception(error: BaseException) -> dict[str, str]:
     return {"error.type": type(error).__qualname__, "error.stack_trace": "\ncaused by ".join(chain)}
 
 
+class EcsFormatter(logging.Formatter):
+    """Renders a record as ecs-logging does, without the fields that are the same on every line.
+
+    A line is written for every request, and ecs-logging spends four times the CPU on it; a test holds both to
+    the same lines.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one JSON object: every attribute whose name has a dot is an ECS field, nested as its name says."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {
+            "@timestamp": at.replace("+00:00", "Z"),
+            "log.level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "ecs.version": ECS_VERSION,
+            "log": {"logger": record.name},
+            "process": {"pid": record.process},
+        }
+        for name, value in record.__dict__.items():
+            if "." in name:
+                *groups, last = _path(name)
+                place = line
+                for group in groups:
+                    place = place.setdefault(group, {})
+                place[last] = value
+        return orjson.dumps(line, default=str).decode()
+
+
+@lru_cache(maxsize=1000)
+def _path(name: str) -> tuple[str, ...]:
+    return tuple(name.split("."))
+
+
 class TextFormatter(logging.Formatter):
     """Renders a record for a person at a terminal."""
 
@@ -118,10 +156,13 @@ def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) ->
     """Send the root logger to stdout; ``auto`` is text on a terminal and ECS otherwise."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(TextFormatter() if as_text else ecs_logging.StdlibFormatter(exclude_fields=NOISE))
+    handler.setFormatter(TextFormatter() if as_text else EcsFormatter())
     handler.addFilter(RequestLabels())
     handler.addFilter(ExceptionPlaces())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # What no line of ours shows need not be found out (the logging how-to, "Optimization").
+    logging._srcfile = None  # noqa: SLF001 - documented there
+    logging.logThreads = logging.logMultiprocessing = False
     logging.captureWarnings(capture=True)
     for name, quiet_level in QUIET.items():
         logging.getLogger(name).setLevel(quiet_level)

@@ -51,6 +51,12 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.revision_cache = Counter(
+            "revertrisk_revision_cache_lookups_total",
+            "Revisions looked up in the cache before MediaWiki is asked: hit or miss.",
+            ["result"],
+            registry=registry,
+        )
         self.eventgate_seconds = Histogram(
             "revertrisk_eventgate_request_seconds",
             "Time to get one event accepted or refused by EventGate, retries included.",
@@ -80,10 +86,12 @@ class Metrics:
             "revertrisk_last_accepted_event_timestamp_seconds",
             "When EventGate last accepted a prediction (Unix time).",
             registry=registry,
+            multiprocess_mode="max",  # with several workers: the latest of them all
         )
         self.model_info = Gauge(
             "revertrisk_model_info",
             "The model that is served; always 1.",
             ["model_name", "model_version", "source"],
             registry=registry,
+            multiprocess_mode="max",
         )

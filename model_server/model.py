@@ -41,6 +41,9 @@ LEDGER_SECONDS = 15 * 60.0
 """How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
 REEMIT_HEADER = "x-revertrisk-reemit"
 """Set to 1, it asks for another emission of an event that was accepted before."""
+TRIGGER_HEADER = "x-triggered-by"
+"""Where change-propagation says what made it ask; it names its retry topic on a retry."""
+RETRY_TOPIC = "changeprop.retry"
 Headers = Mapping[str, str] | None
 Done = TypeVar("Done")
 
@@ -123,8 +126,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         event_id = producer.builder.event_id(request.change, *self.deployment.model_identity)
         key = f"{event_id}|{request.ref.parent_id}"
         label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
-        again = headers is not None and headers.get(REEMIT_HEADER) == "1"
-        answer = await self._ledger.once(key, run, again=again)
+        answer = await self._ledger.once(key, run, again=_asks_again(headers))
         if not is_ours:
             label(repeated=1)
             self._service.metrics.repeated.inc()
@@ -167,7 +169,9 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         if isinstance(request, EventRequest | PartialEventRequest):
             self._service.metrics.unknown_fields.inc(self._service.unknown_fields.count(request.event))
         label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
-        return await self._pipeline.fetch(request, payload.deadline)
+        # A retry may come minutes later: what the API hides meanwhile must not be read from the cache (DESIGN 10).
+        anew = _asks_again(headers) or _is_retry(headers)
+        return await self._pipeline.fetch(request, payload.deadline, anew=anew)
 
     async def predict(
         self, payload: FetchedJob | Skip | Batch, headers: Headers = None
@@ -211,6 +215,14 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
 
         outcomes = await _each(batch.items, BatchItem, fetch)
         return Batch(batch.items, outcomes, infer_request)
+
+
+def _asks_again(headers: Headers) -> bool:
+    return headers is not None and headers.get(REEMIT_HEADER) == "1"
+
+
+def _is_retry(headers: Headers) -> bool:
+    return headers is not None and RETRY_TOPIC in headers.get(TRIGGER_HEADER, "")
 
 
 async def _each(

@@ -17,8 +17,6 @@ from model_server.errors import (
     EventGateUnavailableError,
     EventRejectedError,
     InvalidEventError,
-    MediaWikiUnavailableError,
-    OverloadedError,
     UnscorableError,
 )
 from model_server.evidence import Evidence
@@ -75,20 +73,19 @@ class Pipeline:
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
-    async def fetch(self, request: ScoringRequest, deadline: float) -> FetchedJob | Skip:
-        """Bring the revision, or the reason why its event is not scored; a direct call is refused instead."""
+    async def fetch(
+        self, request: ScoringRequest, deadline: float, *, anew: bool = False
+    ) -> FetchedJob | Skip:
+        """Bring the revision, or the reason why its event is not scored; a direct call is refused instead.
+
+        With ``anew`` nothing that the API told lately is good enough: it may have been hidden since.
+        """
         if not self._service.supports(request.wiki.wiki_id):
             return _skip(request, SkipReason.UNSUPPORTED_WIKI)
         if isinstance(request, RevisionDataRequest):
             return self._take_as_given(request, deadline)
-        try:
-            with timed("fetch"), self._admission.wiki(request.wiki.wiki_id):
-                async with asyncio.timeout_at(deadline):
-                    fetched = await self._ask_mediawiki(request)
-        except TimeoutError as exc:
-            raise MediaWikiUnavailableError(
-                "the MediaWiki API did not answer in time", reason="deadline"
-            ) from exc
+        with timed("fetch"), self._admission.wiki(request.wiki.wiki_id):
+            fetched = await self._ask_mediawiki(request, deadline, anew=anew)
         if isinstance(request, PartialEventRequest):
             completed = self._complete(request, fetched)
             if isinstance(completed, Skip):
@@ -105,12 +102,8 @@ class Pipeline:
             kept = self._kept.pop(_kept_key(job), None)
             if kept is not None:
                 return ScoredJob(job, kept)
-        try:
-            with timed("score"):
-                async with asyncio.timeout_at(job.deadline):
-                    prediction = await self._service.scorer.score(job.evidence.revision)
-        except TimeoutError as exc:
-            raise OverloadedError("the revision was not scored in time") from exc
+        with timed("score"):
+            prediction = await self._service.scorer.score(job.evidence.revision, job.deadline)
         return ScoredJob(job, prediction)
 
     def note_answered(self, scored: ScoredJob) -> None:
@@ -134,17 +127,19 @@ class Pipeline:
         return PRODUCED
 
     async def _ask_mediawiki(
-        self, request: EventRequest | PartialEventRequest | DirectRequest
+        self, request: EventRequest | PartialEventRequest | DirectRequest, deadline: float, *, anew: bool
     ) -> FetchedRevision:
-        fetched = await self._service.mediawiki.fetch(request.ref)
-        if isinstance(request, DirectRequest):
+        fetched = await self._service.mediawiki.fetch(request.ref, deadline, anew=anew)
+        if evidence.is_complete(fetched) or isinstance(request, DirectRequest):
             return fetched
         received_at = page_change.received_at(request.event)
-        if not evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
+        if not evidence.may_still_appear(received_at, now=evidence.utc_now()):
             return fetched
         await asyncio.sleep(LAG_RETRY_SECONDS)
-        fetched = await self._service.mediawiki.fetch(request.ref)
-        if evidence.may_still_appear(received_at, fetched, now=evidence.utc_now()):
+        fetched = await self._service.mediawiki.fetch(request.ref, deadline, anew=anew)
+        if not evidence.is_complete(fetched) and evidence.may_still_appear(
+            received_at, now=evidence.utc_now()
+        ):
             raise evidence.lagging()
         return fetched
 
@@ -203,9 +198,8 @@ class Pipeline:
         started = asyncio.get_running_loop().time()
         try:
             event = producer.builder.build(request.change, predicted, scored.job.evidence.redactions)
-            async with asyncio.timeout_at(scored.job.deadline):
-                label(event_id=event["meta"]["id"])
-                await producer.eventgate.produce(event)
+            label(event_id=event["meta"]["id"])
+            await producer.eventgate.produce(event, scored.job.deadline)
             outcome = "accepted"
         except UnbuildableEventError as exc:
             outcome = "unbuildable"
@@ -219,12 +213,6 @@ class Pipeline:
             outcome = "maybe_accepted" if exc.maybe_produced else "unavailable"
             self._keep(scored)
             raise EventGateUnavailableError(f"EventGate did not accept the prediction: {exc.reason}") from exc
-        except TimeoutError as exc:
-            outcome = "maybe_accepted"
-            self._keep(scored)
-            raise EventGateUnavailableError(
-                "EventGate did not accept the prediction before the deadline"
-            ) from exc
         finally:
             self._service.metrics.eventgate_seconds.labels(outcome).observe(
                 asyncio.get_running_loop().time() - started

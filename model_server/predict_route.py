@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from model_server.accounting import RequestAccount, accept_request_id
-from model_server.answers import Answer
+from model_server.answers import Answer, Answerer
 from model_server.deployment import Deployment
 from model_server.errors import (
     BodyTooLargeError,
@@ -17,11 +17,14 @@ from model_server.errors import (
     OverloadedError,
     ServiceError,
 )
-from model_server.model import REEMIT_HEADER, RevertRiskModel
+from model_server.model import REEMIT_HEADER, TRIGGER_HEADER
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+
+MODEL_HEADERS = frozenset({REEMIT_HEADER.encode(), TRIGGER_HEADER.encode()})
 
 
 class ClientGoneError(Exception):
@@ -29,9 +32,9 @@ class ClientGoneError(Exception):
 
 
 class PredictRoute:
-    """Answers ``POST /v1/models/<name>:predict``."""
+    """Answers ``POST /v1/models/<name>:predict``, or ``:explain`` with another one behind it."""
 
-    def __init__(self, model: RevertRiskModel, deployment: Deployment) -> None:
+    def __init__(self, model: Answerer, deployment: Deployment) -> None:
         self._model = model
         self._deployment = deployment
 
@@ -55,13 +58,13 @@ class PredictRoute:
                 account.outcome = answer.outcome
                 if answer.for_event:
                     headers["x-revertrisk-outcome"] = answer.outcome
-                await send_json(send, account.status, answer.body, headers)
+                await send_bytes(send, account.status, answer.body, headers)
                 return
             await send_json(send, failure.status, failure.body, headers | failure.headers)
 
     async def _predict(self, model_name: str, scope: Message, receive: Receive, request_id: str) -> Answer:
         if scope["method"] != "POST":
-            raise MethodNotAllowedError("predict takes POST")
+            raise MethodNotAllowedError("this route takes POST")
         if model_name != self._model.name:
             raise ModelNotFoundError("this server serves another model")
         deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
@@ -112,13 +115,17 @@ def _own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in scope["headers"]
-        if name == REEMIT_HEADER.encode()
+        if name in MODEL_HEADERS
     }
 
 
 async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
     """Send a whole JSON answer."""
-    content = orjson.dumps(body)
+    await send_bytes(send, status, orjson.dumps(body), headers)
+
+
+async def send_bytes(send: Send, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+    """Send a whole answer that is JSON already."""
     raw_headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(content)).encode()),

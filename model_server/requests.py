@@ -6,6 +6,7 @@ The forms are ``{"event": {…}}`` as change-propagation sends it, a bare page_c
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -183,7 +184,12 @@ class RequestReader:
                 timestamp=parse_date_time(parent["timestamp"]),
                 text=parent["text"],
             ),
-            page=Page(page_id=page.get("id", 0), title=page["title"], namespace_id=MAIN_NAMESPACE),
+            page=Page(
+                page_id=page.get("id", 0),
+                title=page["title"],
+                namespace_id=MAIN_NAMESPACE,
+                first_edited_at=_optional_instant(page.get("first_edit_timestamp")),
+            ),
             user=User(kind=_kind_of_id(data.get("user", {}).get("id"))),
             comment=data.get("comment"),
         )
@@ -209,6 +215,10 @@ def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
     if not isinstance(lang, str) or not lang:
         raise InvalidRequestError(f"{where}lang must be a string: a language code, a subdomain or a wiki id")
     return lang, rev_id
+
+
+def _optional_instant(value: str | None) -> datetime | None:
+    return None if value is None else parse_date_time(value)
 
 
 def _kind_of_id(user_id: int | None) -> UserKind:

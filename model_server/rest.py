@@ -7,7 +7,7 @@ KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from starlette.exceptions import HTTPException
 
+from model_server.about import ABOUT_PATH
 from model_server.deployment import Deployment
 from model_server.errors import (
     BodyTooLargeError,
@@ -32,28 +33,33 @@ from model_server.errors import (
     ServiceError,
     failure_answer,
 )
+from model_server.explaining import ExplanationDesk
 from model_server.lifecycle import DrainingServer
+from model_server.merged_metrics import merged_metrics
 from model_server.predict_route import PredictRoute, check_length, request_id_of, send_json
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PREDICT_PATH = re.compile(r"/v1/models/([^/]+):predict")
+VERB_PATH = re.compile(r"/v1/models/([^/]+):(predict|explain)")
 READINESS_PATH = re.compile(r"/v2/health/ready|/v1/models/[^/:]+|/v2/models/[^/]+/ready")
 OPENAPI_PATH = "/openapi.json"
-CLOSED_PATH = re.compile(r"/v2/repository/.*|/v2/models/[^/]+/versions/.*|/v1/models/[^/]+:explain")
-"""Loading and unloading models (an unload would turn every later event into a final 404), versions, explanations."""
+CLOSED_PATH = re.compile(r"/v2/repository/.*|/v2/models/[^/]+/versions/.*")
+"""Loading and unloading models (an unload would turn every later event into a final 404), and versions."""
 
 
 class RevertRiskApp:
-    """The ASGI application: predict requests go straight to the model, the rest to KServe's FastAPI app."""
+    """The ASGI application: predict and explain go straight to the model, the rest to KServe's FastAPI app."""
 
-    def __init__(self, app: fastapi.FastAPI, predict: PredictRoute, deployment: Deployment) -> None:
+    def __init__(
+        self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], deployment: Deployment
+    ) -> None:
         self._app = app
-        self._predict = predict
+        self._verbs = verbs
         self._lifecycle = deployment.lifecycle
         self._max_body_bytes = deployment.max_body_bytes
+        self._about = deployment.about()
         self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,19 +69,28 @@ class RevertRiskApp:
             return
         if self._lifecycle.draining:
             send = _closing(send)
-        scope["headers"] = _with_request_id(scope)
         path = scope["path"]
-        predict = PREDICT_PATH.fullmatch(path)
-        if predict is not None:
-            await self._predict(predict[1], scope, receive, send)
-        elif self._lifecycle.draining and READINESS_PATH.fullmatch(path):
+        call = VERB_PATH.fullmatch(path)
+        if call is not None:
+            await self._verbs[call[2]](call[1], scope, receive, send)
+            return
+        scope["headers"] = _with_request_id(scope)
+        if self._lifecycle.draining and READINESS_PATH.fullmatch(path):
             await _fail(NotReadyError("the server is shutting down"), scope, send)
         elif path == OPENAPI_PATH:
             await send_json(send, 200, self._openapi, {})
+        elif path == ABOUT_PATH:
+            await self._tell_about(scope, send)
         elif CLOSED_PATH.fullmatch(path):
             await _fail(RouteNotFoundError("this server does not offer that"), scope, send)
         else:
             await self._pass_on(scope, receive, send)
+
+    async def _tell_about(self, scope: Scope, send: Send) -> None:
+        if scope["method"] == "GET":
+            await send_json(send, 200, self._about, {})
+        else:
+            await _fail(MethodNotAllowedError("what the server says of itself takes GET"), scope, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let KServe's application answer, with our limit on what it reads."""
@@ -133,13 +148,22 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         app: fastapi.FastAPI = kserve.model_server.app
         (model,) = self.dataplane.model_registry.get_models().values()
         deployment = model.deployment
-        self._server = DrainingServer(self.config, deployment.lifecycle)
+        self._server = DrainingServer(self.config, deployment.lifecycle, shares_port=deployment.has_siblings)
         self.config.host = deployment.http_host
         self.config.access_log = False
         self.config.proxy_headers = False  # nothing here asks who the client is
         app.router.redirect_slashes = False
-        app.router.lifespan_context = _lifespan(model)
-        self.config.app = RevertRiskApp(app, PredictRoute(model, deployment), deployment)
+        desk = ExplanationDesk(model.name, deployment.explainer)
+        app.router.lifespan_context = _lifespan(model, desk)
+        verbs = {"predict": PredictRoute(model, deployment), "explain": PredictRoute(desk, deployment)}
+        self.config.app = RevertRiskApp(app, verbs, deployment)
+
+    def _register_endpoints(self, app: fastapi.FastAPI) -> None:
+        """Register KServe's routes; its ``/metrics`` tells of one process, so where there are more, ours wins."""
+        (model,) = self.dataplane.model_registry.get_models().values()
+        if model.deployment.has_siblings:
+            app.add_api_route("/metrics", merged_metrics)
+        super()._register_endpoints(app)
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
         """Add none: KServe's times every request a second time and logs it to its trace logger."""
@@ -155,12 +179,13 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         app.add_exception_handler(Exception, _on_bug)
 
 
-def _lifespan(model: Any) -> Callable[[fastapi.FastAPI], Any]:
+def _lifespan(model: Any, desk: ExplanationDesk) -> Callable[[fastapi.FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
         async with model.deployment.open_service() as service:
             model.use(service)
-            yield
+            with desk.opened(service, model.deployment.pipeline(service)):
+                yield
 
     return lifespan
 

@@ -5,26 +5,30 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
-
 from event_platform.eventgate import EventGateClient
+from event_platform.http_client import HttpClient
 from event_platform.page_change import PageChangeReader
 from event_platform.prediction_change import PredictionEventBuilder
 from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.unknown_fields import UnknownFields
 from event_platform.wikis import WikiTable
 from model_server.batching import BatchScorer
-from model_server.mediawiki import MediaWikiClient, raise_for_upstream
+from model_server.mediawiki import MediaWikiClient
 from model_server.metrics import Metrics
+from model_server.page_history import PageHistoryScorer
 from model_server.requests import RequestReader
-from model_server.settings import Settings
+from model_server.revision_cache import RevisionCache
+from model_server.settings import PUBLIC_CONNECTIONS, Settings
+from revert_risk.official import needs_page_history
 from revert_risk.prediction import Classifier
 
 READING_CONTRACT = "/reading/mediawiki/page/change/1"
 REVISION_DATA = "/reading/revision_data/1"
-PUBLIC_HOST_CONNECTIONS = 3
-"""What the public API allows one client at a time (T400119)."""
 INTERNAL_CONNECTIONS = 100
+MAX_QUERY_BYTES = 128 * 2**20
+"""More than MediaWiki's largest answer: 12.5 MB of text, of which JSON may make six bytes each."""
+MAX_REFUSAL_BYTES = 2**20
+"""EventGate says in full only what it refuses, at most an array of events with their echo."""
 CALLS_PER_WIKI = 3
 """Requests under way to one wiki; what comes meanwhile is asked together (T400119 allows three)."""
 
@@ -46,7 +50,7 @@ class Service:
     unknown_fields: UnknownFields
     mediawiki: MediaWikiClient
     supports: Callable[[str], bool]
-    scorer: BatchScorer
+    scorer: BatchScorer | PageHistoryScorer
     producer: Producer | None
     metrics: Metrics
 
@@ -70,11 +74,22 @@ async def open_service(
         batch_limit=settings.batch_limit,
         batch_size=metrics.batch_size,
     )
-    per_host = PUBLIC_HOST_CONNECTIONS if settings.wiki_url is None else INTERNAL_CONNECTIONS
+    public = PUBLIC_CONNECTIONS // settings.workers  # what all workers together may open
+    per_host = public if settings.wiki_url is None else INTERNAL_CONNECTIONS
     async with (
-        open_session(settings, per_host, raise_for_status=raise_for_upstream) as mediawiki_session,
-        open_session(settings, INTERNAL_CONNECTIONS) as eventgate_session,
+        open_http(settings, per_host, MAX_QUERY_BYTES) as mediawiki_http,
+        open_http(settings, INTERNAL_CONNECTIONS, MAX_REFUSAL_BYTES) as eventgate_http,
     ):
+        mediawiki = MediaWikiClient(
+            mediawiki_http,
+            RevisionCache(settings.revision_cache_bytes, metrics.revision_cache),
+            user_agent=settings.user_agent,
+            timeout=settings.aiohttp_client_timeout,
+            requests_seconds=metrics.mediawiki_seconds,
+            most_calls=CALLS_PER_WIKI,
+            wiki_url=settings.wiki_url,
+            force_http=settings.force_http,
+        )
         try:
             yield Service(
                 requests=RequestReader(
@@ -86,46 +101,37 @@ async def open_service(
                 ),
                 changes=changes,
                 unknown_fields=UnknownFields(contract),
-                mediawiki=MediaWikiClient(
-                    mediawiki_session,
-                    user_agent=settings.user_agent,
-                    timeout=settings.aiohttp_client_timeout,
-                    requests_seconds=metrics.mediawiki_seconds,
-                    most_calls=CALLS_PER_WIKI,
-                    wiki_url=settings.wiki_url,
-                    force_http=settings.force_http,
-                ),
+                mediawiki=mediawiki,
                 supports=supports,
-                scorer=scorer,
-                producer=_producer(settings, repository, eventgate_session),
+                scorer=PageHistoryScorer(scorer, mediawiki, wikis)
+                if needs_page_history(classifier)
+                else scorer,
+                producer=_producer(settings, repository, eventgate_http),
                 metrics=metrics,
             )
         finally:
             scorer.close()
 
 
-def _producer(
-    settings: Settings, repository: SchemaRepository, session: aiohttp.ClientSession
-) -> Producer | None:
+def _producer(settings: Settings, repository: SchemaRepository, http: HttpClient) -> Producer | None:
     if settings.eventgate_url is None or settings.eventgate_stream is None:
         return None
     return Producer(
         PredictionEventBuilder(repository, settings.eventgate_stream),
-        EventGateClient(session, settings.eventgate_url, timeout=settings.aiohttp_client_timeout),
+        EventGateClient(
+            http,
+            settings.eventgate_url,
+            user_agent=settings.user_agent,
+            timeout=settings.aiohttp_client_timeout,
+            array_max=settings.eventgate_batch_max,
+        ),
     )
 
 
-def open_session(
-    settings: Settings, connections_per_host: int, *, raise_for_status: object = False
-) -> aiohttp.ClientSession:
-    """Open a session with one TLS context and its own connection pool: made once, because both are dear."""
-    tls = ssl.create_default_context(cafile=settings.tls_ca_bundle)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            ssl=tls, limit=0, limit_per_host=connections_per_host, keepalive_timeout=60
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": settings.user_agent},
-        timeout=aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout),
-        raise_for_status=raise_for_status,  # type: ignore[arg-type]  # bool or an async callable
+def open_http(settings: Settings, connections_per_origin: int, max_body_bytes: int) -> HttpClient:
+    """Open a client with one TLS context and its own connections: made once, because both are dear."""
+    return HttpClient(
+        tls=ssl.create_default_context(cafile=settings.tls_ca_bundle),
+        connections_per_origin=connections_per_origin,
+        max_body_bytes=max_body_bytes,
     )

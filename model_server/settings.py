@@ -13,6 +13,8 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LENIENT_STREAM_SUFFIXES = (".rc0", ".dev")
 DATACENTRE_PREFIX = re.compile(r"^(eqiad|codfw)\.")
 MODEL_MOUNT = Path("/mnt/models")
+PUBLIC_CONNECTIONS = 3
+"""What the public API allows one client at a time (T400119)."""
 
 
 class SettingsError(ValueError):
@@ -50,6 +52,8 @@ class Settings(BaseSettings):
     model_name: str = Field("revertrisk-language-agnostic", min_length=1)
     model_path: Path | None = None
     storage_uri: str | None = None
+    allow_pickle: bool = False
+    model_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     supported_wikis: str | None = None
 
     wiki_url: BaseUrl | None = None
@@ -61,6 +65,7 @@ class Settings(BaseSettings):
 
     eventgate_url: Url | None = None
     eventgate_stream: str | None = None
+    eventgate_batch_max: int = Field(1, gt=0, le=100)
     lenient_events: bool = False
     verify_event: Literal["strict", "warn"] | None = None
     allow_revision_json_input: bool = False
@@ -70,15 +75,17 @@ class Settings(BaseSettings):
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)
     wiki_limit: int = Field(40, gt=0)
+    revision_cache_bytes: int = Field(32 * 2**20, ge=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    torch_threads: int = Field(1, gt=0)
+    torch_threads: Literal["auto"] | Annotated[int, Field(gt=0)] = 1
 
     http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
     http_port: int = Field(8080, ge=0, le=65535)
     grpc_port: int = Field(8081, ge=0, le=65535)
     enable_grpc: bool = True
+    workers: int = Field(1, gt=0, le=64)
     keep_alive_seconds: int = Field(75, gt=0, le=7200)
     shutdown_delay_seconds: float = Field(5.0, ge=0, le=3600, allow_inf_nan=False)
     shutdown_grace_seconds: int = Field(30, ge=0)
@@ -102,6 +109,19 @@ class Settings(BaseSettings):
         if self.verify_event is not None:
             return self.verify_event == "strict"
         return self.emits and not self.lenient_events
+
+    @model_validator(mode="after")
+    def _check_workers(self) -> Self:
+        if self.workers > PUBLIC_CONNECTIONS and self.wiki_url is None:
+            raise ValueError(
+                f"WORKERS: at most {PUBLIC_CONNECTIONS} without WIKI_URL: that many connections at a time a public "
+                "wiki allows one client"
+            )
+        if self.workers > 1 and self.enable_grpc and self.grpc_port == 0:
+            raise ValueError(
+                "GRPC_PORT: name a port for several workers to share, or set ENABLE_GRPC to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_lenient(self) -> Self:

@@ -4,18 +4,24 @@ import logging
 import socket
 import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
+import orjson
 
 from event_platform.eventgate import intake_url
+from event_platform.http_client import HttpError, Origin, request_head
 from event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
-from model_server.service import open_session
+from model_server.service import open_http
 from model_server.settings import MODEL_MOUNT, Settings, SettingsError
 from revert_risk import artifact
+from revert_risk.official import pickle_at
 
 logger = logging.getLogger(__name__)
+
+MAX_CONFIG_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +33,13 @@ class ModelSource:
 
 
 def find_model(settings: Settings) -> ModelSource:
-    """Find the artefact folder.
+    """Find the artefact folder, or the pickle of an official model.
 
     Raises :class:`SettingsError` if ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
     """
     if settings.model_path is not None:
-        if not settings.model_path.is_dir():
-            raise SettingsError(f"MODEL_PATH: {settings.model_path} is not a folder")
+        if not settings.model_path.is_dir() and pickle_at(settings.model_path) is None:
+            raise SettingsError(f"MODEL_PATH: {settings.model_path} is neither a folder nor a .pkl file")
         return ModelSource(settings.model_path, "path")
     if MODEL_MOUNT.is_dir() and any(MODEL_MOUNT.iterdir()):
         return ModelSource(MODEL_MOUNT, "storage")
@@ -79,15 +85,19 @@ async def check_stream(settings: Settings) -> None:
     stream = settings.eventgate_stream
     if settings.eventgate_url is None or stream is None:
         return
-    url = intake_url(settings.eventgate_url).removesuffix("/events") + f"/stream-configs/{stream}"
-    async with open_session(settings, 1) as session:
+    intake = intake_url(settings.eventgate_url)
+    origin = Origin.of(intake)
+    path = urlsplit(intake).path.removesuffix("/events") + f"/stream-configs/{stream}"
+    question = request_head("GET", path, {"Host": origin.authority, "User-Agent": settings.user_agent})
+    async with open_http(settings, 1, MAX_CONFIG_BYTES) as http:
         try:
-            async with session.get(url, allow_redirects=False) as answer:
-                answer.raise_for_status()
-                configs: Any = await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            logger.warning("EventGate did not show its stream configuration: EVENTGATE_STREAM is not checked")
-            return
+            answer = await http.send(origin, question, settings.aiohttp_client_timeout)
+            configs: Any = orjson.loads(answer.body) if answer.status == HTTPStatus.OK else None
+        except (HttpError, TimeoutError, orjson.JSONDecodeError):
+            configs = None
+    if configs is None:
+        logger.warning("EventGate did not show its stream configuration: EVENTGATE_STREAM is not checked")
+        return
     config = configs.get(stream) if isinstance(configs, dict) else None
     if not isinstance(config, dict):
         raise SettingsError("EVENTGATE_STREAM: EventGate has no stream of this name")

@@ -51,6 +51,10 @@ def sse(rev_id: int, milliseconds: int) -> bytes:
     return b"event: message\nid: %b\ndata: %b\n\n" % (token(milliseconds).encode(), data)
 
 
+def stream(body: bytes) -> Reply:
+    return Reply(body=body, headers={"content-type": "text/event-stream"})
+
+
 def in_turn(*answers: Answer) -> Callable[[Seen], Answer]:
     """Answer each request with the next answer."""
     coming = iter(answers)
@@ -70,14 +74,14 @@ async def test_reading_goes_on_after_every_kind_of_end(
 ) -> None:
     """A response that ends, a reset, a 503 and a 429 are waited out, and reading goes on where it was."""
     server.script = in_turn(
-        Reply(body=sse(1, 100_001) + sse(2, 100_002)),
+        stream(sse(1, 100_001) + sse(2, 100_002)),
         Misbehaviour.RESET,
         Reply(503),
         Reply(429),
         Misbehaviour.GIBBERISH,
-        Reply(body=sse(3, 100_003)[:-1]),  # cut before it is complete: no event
-        Reply(body=sse(3, 100_003)),
-        Reply(body=sse(4, 100_004)),
+        stream(sse(3, 100_003)[:-1]),  # cut before it is complete: no event
+        stream(sse(3, 100_003)),
+        stream(sse(4, 100_004)),
     )
     reading = read_eventstreams(session, f"{server.url}/v2/stream/{STREAM}", first_wait=0.001)
     async with aclosing(reading) as deliveries:
@@ -101,7 +105,7 @@ async def test_what_is_not_json_is_delivered_and_counted(
     server: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
     """A broken event neither ends the reading nor disappears."""
-    server.script = in_turn(Reply(body=b"id: [1]\ndata: {\n\n" + sse(1, 5)))
+    server.script = in_turn(stream(b"id: [1]\ndata: {\n\n" + sse(1, 5)))
     async with aclosing(read_eventstreams(session, server.url)) as deliveries:
         with Consumer() as consumer:
             for _ in range(2):
@@ -117,11 +121,11 @@ async def test_a_restarted_consumer_misses_nothing(
     log = [make_event(revision__rev_id=rev_id) for rev_id in range(1, 31)]  # all of the same millisecond
     async with listening(options=Options(event_ids=event_ids)) as url:
         await post(session, url, log)
-        stream = f"{url}/v2/stream/{STREAM}?since=0"
+        since_ever = f"{url}/v2/stream/{STREAM}?since=0"
         found: list[int] = []
         for stop_after in (1, 10, 30):
             with Consumer(tmp_path / "predictions.sqlite", commit_every=1) as consumer:
-                reading = read_eventstreams(session, stream, consumer.resume_at)
+                reading = read_eventstreams(session, since_ever, consumer.resume_at)
                 async with aclosing(consumer.follow(reading)) as predictions:
                     while len(found) < stop_after:
                         found.append((await anext(predictions)).rev_id)

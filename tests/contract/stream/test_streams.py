@@ -11,12 +11,14 @@ import pytest
 from consumer import Consumer, Delivery, Drop, Prediction
 from event_platform.eventgate import EventGateClient
 from event_platform.formats import parse_date_time
+from event_platform.http_client import HttpClient
 from event_platform.page_change import PageChange
 from event_platform.prediction_change import PredictedClassification, PredictionEventBuilder
 from event_platform.schemas import SchemaRepository
 from mock_eventgate import listening
 from tests.contract.stream.conftest import Event, Samples
 from tests.fakes.clients import MODEL, STREAM, Client
+from tests.fakes.http import in_a_minute, open_http
 
 BACKFILL = f"{STREAM}.backfill"
 
@@ -24,8 +26,8 @@ BACKFILL = f"{STREAM}.backfill"
 class Producer:
     """Builds predictions and sends them to an EventGate, as the server does."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._gate = EventGateClient(session, url, timeout=5)
+    def __init__(self, session: aiohttp.ClientSession, http: HttpClient, url: str) -> None:
+        self._gate = EventGateClient(http, url, user_agent="tests", timeout=5)
         self._client = Client(session)
         self._url = url
 
@@ -40,7 +42,7 @@ class Producer:
         """Send the prediction for a page_change event; return it as it was accepted."""
         builder = PredictionEventBuilder(SchemaRepository(), stream)
         predicted = PredictedClassification(MODEL, version, probability > 0.5, probability)
-        await self._gate.produce(builder.build(PageChange(source), predicted))
+        await self._gate.produce(builder.build(PageChange(source), predicted), in_a_minute())
         return (await self._client.accepted(self._url))[-1]
 
 
@@ -51,8 +53,9 @@ async def url() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def producer(session: aiohttp.ClientSession, url: str) -> Producer:
-    return Producer(session, url)
+async def producer(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Producer]:
+    async with open_http() as http:
+        yield Producer(session, http, url)
 
 
 @pytest.fixture

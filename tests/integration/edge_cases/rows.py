@@ -80,14 +80,13 @@ SITUATIONS: Mapping[int, str] = {
 ELSEWHERE: Mapping[int, tuple[str, ...]] = {
     33: ("tests/unit/revert_risk/test_changes.py",),
     45: ("tests/integration/model_server/test_shutdown.py",),
+    47: ("tests/integration/model_server/test_workers.py",),
     51: ("tests/contract/stream/test_resuming.py", "tests/unit/consumer/test_consumer.py"),
     52: ("tests/unit/revert_risk/training/test_history.py",),
 }
 """Test files that hold a row, or more of it, than tests named after it."""
 
-NOT_OURS: Mapping[int, str] = {
-    47: "A server is one process with one worker; more of them are more replicas, each with metrics of its own.",
-}
+NOT_OURS: Mapping[int, str] = {}
 """Rows that the design makes void, and why."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
+import orjson
 import pytest
 
 from cli.programs import Program
@@ -149,6 +152,31 @@ async def test_e46_overload_is_503_at_once_and_health_stays_quick(narrow_stage: 
     await stage.wiki_faults()
     assert {(await task).outcome for task in held} == {"produced"}
     assert len(await stage.wiki_calls()) == 3
+
+
+async def test_e47_workers_on_one_port_are_counted_together(
+    client: Client, start_server: StartServer, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
+) -> None:
+    """Whichever is asked for metrics tells of the requests of all; one that dies ends the server with status 1."""
+    with start_server(
+        WIKI_URL=wikis.url, EVENTGATE_URL=edge_gate, EVENTGATE_STREAM=STREAM, WORKERS="2", **LIMITS
+    ) as program:
+        while program.log.read_bytes().count(b'"Listening"') < 2:
+            await asyncio.sleep(0.05)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+            fresh = Client(session)  # each request on a connection of its own: to any of the workers
+            replies += [
+                await fresh.predict(program.url, {"event": wikis.plain_edit()}, reemit=False)
+                for _ in range(30)
+            ]
+            async with session.get(f"{program.url}/metrics") as answer:
+                assert f'{OUTCOMES}{{outcome="produced"}} {len(replies)}.0' in await answer.text()
+        assert {reply.outcome for reply in replies} == {"produced"}
+        lines = [line for line in program.log.read_bytes().splitlines() if b'"message":"predict"' in line]
+        served_by = {orjson.loads(line)["process"]["pid"] for line in lines}
+        assert (len(lines), len(served_by)) == (len(replies), 2)
+        os.kill(served_by.pop(), signal.SIGKILL)
+        assert await asyncio.to_thread(program.process.wait, 30) == 1
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """The EventGate client against a real HTTP server that answers as EventGate does, and as it should not."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -16,6 +16,7 @@ from event_platform.eventgate import (
     EventRejectedError,
     intake_url,
 )
+from tests.fakes.http import in_a_minute, open_http
 
 EVENT = {"$schema": "/s/1.0.0", "meta": {"stream": "s", "id": "1"}}
 Answer = web.Response | Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,8 +48,10 @@ async def client_of(gate: Gate, **options: Any) -> AsyncIterator[EventGateClient
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
     try:
-        async with aiohttp.ClientSession(headers={"User-Agent": "tests"}) as session:
-            yield EventGateClient(session, f"http://127.0.0.1:{port}", **{"timeout": 5.0} | options)
+        async with open_http() as http:
+            yield EventGateClient(
+                http, f"http://127.0.0.1:{port}", **{"timeout": 5.0, "user_agent": "tests"} | options
+            )
     finally:
         await runner.cleanup()
 
@@ -79,7 +82,7 @@ async def test_an_accepted_event_was_sent_once_as_json() -> None:
     """201 is the one answer that accepts; hasty is never asked for."""
     gate = Gate(web.Response(status=201))
     async with client_of(gate) as client:
-        await client.produce(EVENT)
+        await client.produce(EVENT, in_a_minute())
     assert [orjson.loads(body) for body in gate.bodies] == [EVENT]
     assert gate.headers[0]["Content-Type"] == "application/json"
 
@@ -90,7 +93,7 @@ async def test_a_transient_failure_is_sent_again_byte_for_byte() -> None:
         refusal(500, error=[error_entry("Local: Broker transport failure")]), web.Response(status=201)
     )
     async with client_of(gate) as client:
-        await client.produce(EVENT)
+        await client.produce(EVENT, in_a_minute())
     assert gate.bodies[0] == gate.bodies[1]
 
 
@@ -99,8 +102,17 @@ async def test_a_gate_that_stays_away_is_unavailable() -> None:
     gate = Gate(web.Response(status=503))
     async with client_of(gate) as client:
         with pytest.raises(EventGateUnavailableError, match="status_503"):
-            await client.produce(EVENT)
+            await client.produce(EVENT, in_a_minute())
     assert len(gate.bodies) == 2
+
+
+async def test_no_try_begins_after_the_deadline() -> None:
+    """What is left of the request's time bounds the tries, not their number."""
+    gate = Gate(web.Response(status=503))
+    async with client_of(gate, attempts=1000) as client:
+        with pytest.raises(EventGateUnavailableError, match="status_503"):
+            await client.produce(EVENT, asyncio.get_running_loop().time() + 0.5)
+    assert 1 <= len(gate.bodies) < 1000
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 502, 504])
@@ -108,7 +120,7 @@ async def test_an_answer_that_eventgate_would_not_give_may_pass(status: int) -> 
     """A proxy without a route, during a deployment, says nothing of our event."""
     gate = Gate(web.Response(status=status, body=b"<html>"), web.Response(status=201))
     async with client_of(gate) as client:
-        await client.produce(EVENT)
+        await client.produce(EVENT, in_a_minute())
     assert len(gate.bodies) == 2
 
 
@@ -125,7 +137,7 @@ async def test_a_refusal_is_read_to_its_end() -> None:
 
     async with client_of(Gate(in_pieces)) as client:
         with pytest.raises(EventRejectedError, match="stream_not_configured"):
-            await client.produce(EVENT)
+            await client.produce(EVENT, in_a_minute())
 
 
 async def test_a_timeout_may_have_produced() -> None:
@@ -137,18 +149,18 @@ async def test_a_timeout_may_have_produced() -> None:
 
     async with client_of(Gate(hang), timeout=0.2) as client:
         with pytest.raises(EventGateUnavailableError) as caught:
-            await client.produce(EVENT)
+            await client.produce(EVENT, in_a_minute())
     assert caught.value.maybe_produced
 
 
 async def test_a_refused_connection_has_not_produced() -> None:
     """Nobody listened, so nothing was taken."""
-    async with client_of(Gate(web.Response(status=201))) as client:
-        pass
-    async with aiohttp.ClientSession() as session:
-        gone = EventGateClient(session, client._url, timeout=1.0)  # noqa: SLF001 - the port that has just closed
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    async with open_http() as http:
+        gone = EventGateClient(http, f"http://127.0.0.1:{port}", user_agent="tests", timeout=1.0)
         with pytest.raises(EventGateUnavailableError, match="connection_failed") as caught:
-            await gone.produce(EVENT)
+            await gone.produce(EVENT, in_a_minute())
     assert not caught.value.maybe_produced
 
 
@@ -168,7 +180,7 @@ async def test_an_invalid_event_is_rejected_without_retry_and_without_its_values
     gate = Gate(refusal(400, invalid=[entry]))
     async with client_of(gate) as client:
         with pytest.raises(EventRejectedError) as caught:
-            await client.produce(EVENT)
+            await client.produce(EVENT, in_a_minute())
     assert caught.value.faults == ("type at .page.page_id", "required at /")
     assert len(gate.bodies) == 1
 
@@ -205,7 +217,7 @@ async def test_a_configuration_fault_is_final(answer: web.Response, reason: str)
     gate = Gate(answer)
     async with client_of(gate) as client:
         with pytest.raises(EventRejectedError) as caught:
-            await client.produce(EVENT)
+            await client.produce(EVENT, in_a_minute())
     assert caught.value.reason == reason
     assert len(gate.bodies) == 1
 
@@ -217,4 +229,97 @@ async def test_an_answer_that_is_not_eventgates_is_no_crash(body: bytes) -> None
     """Whatever stands between us and the gate may answer in its own way."""
     async with client_of(Gate(web.Response(status=500, body=body)), attempts=1) as client:
         with pytest.raises((EventGateUnavailableError, EventRejectedError)):
-            await client.produce(EVENT)
+            await client.produce(EVENT, in_a_minute())
+
+
+def numbered(number: int) -> dict[str, Any]:
+    return {"$schema": "/s/1.0.0", "meta": {"stream": "s", "id": str(number)}}
+
+
+def refused_entry(number: int, message: str) -> dict[str, Any]:
+    return {"status": "error", "event": numbered(number), "context": {"message": message}}
+
+
+class ArrayGate(Gate):
+    """Lets the first POSTs wait until all events have been handed over, then answers each array in its way."""
+
+    def __init__(self, to_array: web.Response) -> None:
+        super().__init__(self._by_shape)
+        self._to_array = to_array
+        self.opened = asyncio.Event()
+        self.arrays: list[list[str]] = []
+        self.singles: list[str] = []
+
+    async def _by_shape(self, _: web.Request) -> web.Response:
+        document = orjson.loads(self.bodies[-1])
+        if isinstance(document, dict):
+            self.singles.append(document["meta"]["id"])
+            await self.opened.wait()
+            return web.Response(status=201)
+        self.arrays.append([event["meta"]["id"] for event in document])
+        return web.Response(status=self._to_array.status, body=self._to_array.body)
+
+
+async def produce_in_arrays(
+    to_array: web.Response, events: int = 9
+) -> tuple[ArrayGate, list[BaseException | None]]:
+    """Three events go out alone, and wait; the others wait for those, and then go together."""
+    gate = ArrayGate(to_array)
+    async with client_of(gate, array_max=4) as client:
+        first = []
+        for number in range(3):
+            first.append(asyncio.create_task(client.produce(numbered(number), in_a_minute())))
+            while len(gate.bodies) <= number:
+                await asyncio.sleep(0.001)
+        rest = [
+            asyncio.create_task(client.produce(numbered(number), in_a_minute()))
+            for number in range(3, events)
+        ]
+        await asyncio.sleep(0)
+        gate.opened.set()
+        outcomes = await asyncio.gather(*first, *rest, return_exceptions=True)
+    return gate, [outcome if isinstance(outcome, BaseException) else None for outcome in outcomes]
+
+
+async def test_what_waits_goes_together() -> None:
+    """With arrays allowed, events that find every POST under way share the next ones."""
+    gate, outcomes = await produce_in_arrays(web.Response(status=201))
+    assert outcomes == [None] * 9
+    assert sorted(gate.singles) == ["0", "1", "2"]
+    assert sorted(number for array in gate.arrays for number in array) == ["3", "4", "5", "6", "7", "8"]
+    assert max(len(array) for array in gate.arrays) <= 4
+
+
+async def test_a_partly_accepted_array_tells_each_event_its_own() -> None:
+    """207: the invalid one is final, the one whose broker was away is sent again alone, the others are done."""
+    answer = refusal(
+        207,
+        invalid=[{"status": "invalid", "event": numbered(4), "context": {"errors": []}}],
+        error=[refused_entry(5, "Local: Broker transport failure")],
+    )
+    gate, outcomes = await produce_in_arrays(answer, events=7)
+    assert [type(outcome).__name__ for outcome in outcomes] == [
+        "NoneType", "NoneType", "NoneType", "NoneType", "EventRejectedError", "NoneType", "NoneType",
+    ]  # fmt: skip
+    assert gate.singles.count("5") == 1
+    assert gate.singles.count("3") == gate.singles.count("6") == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=500),
+        refusal(400, invalid=[{"event": numbered(number)} for number in range(3, 9)]),
+        web.Response(status=207),
+        refusal(207, error=[{"status": "error", "context": {"message": "of an event that is not shown"}}]),
+        web.Response(status=202),
+    ],
+    ids=["500", "400", "207 without a list", "207 without an echo", "202"],
+)
+async def test_an_array_that_tells_nothing_of_its_events_is_sent_again_one_by_one(
+    answer: web.Response,
+) -> None:
+    """A failure of the whole request is no event's own: none is lost by it, none given up."""
+    gate, outcomes = await produce_in_arrays(answer)
+    assert outcomes == [None] * 9
+    assert set(gate.singles) == {str(number) for number in range(9)}

@@ -1,0 +1,318 @@
+"""A lean HTTP/1.1 client for requests that are made thousands of times a second to a few hosts.
+
+It stands where aiohttp's client would, which spends several times the CPU on a small POST (`make bench` prints
+both). What it does is little: kept connections in a pool for each origin, one request at a time on each, one limit
+in time for the whole exchange; parsing is httptools' (llhttp, as in Node), TLS is asyncio's. It follows no
+redirect, keeps no cookie and reads no proxy from the environment.
+`tests/unit/event_platform/test_http_client.py` holds it to aiohttp's answers.
+"""
+
+import asyncio
+import ssl
+import zlib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+KEEP_ALIVE_SECONDS = 60.0
+"""How long an idle connection is kept; most servers close it earlier."""
+PORTS = {"http": 80, "https": 443}
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+NO_BODY = (204, 304)
+
+
+class HttpError(Exception):
+    """No answer came; the message holds nothing of the exchange."""
+
+
+class ConnectError(HttpError):
+    """No connection could be made, so nothing was sent."""
+
+
+class ConnectionBrokenError(HttpError):
+    """The connection failed before the answer was complete; the other side may have acted on the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer; header names are in lower case, and of a repeated header the last one counts."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where requests go."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Read the origin of an ``http`` or ``https`` URL; raises ValueError."""
+        parts = urlsplit(url)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ValueError("expected an http or https URL with a host")
+        return cls(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme])
+
+    @property
+    def authority(self) -> str:
+        """What the ``Host`` header says: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def request_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """Write the head of a request; raises ValueError if a value could end its line."""
+    lines = (f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()))
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ValueError("a header's value must be on one line")
+    return f"{head}\r\n\r\n".encode("latin-1")
+
+
+class HttpClient:
+    """Sends requests over kept connections, which are closed at the end of its context."""
+
+    def __init__(self, *, tls: ssl.SSLContext, connections_per_origin: int, max_body_bytes: int) -> None:
+        """Take an answer of more than ``max_body_bytes``, compressed or not, for a broken one."""
+        self._tls = tls
+        self._limit = connections_per_origin
+        self._max_body_bytes = max_body_bytes
+        self._pools: dict[Origin, _Pool] = {}
+
+    async def send(self, origin: Origin, message: bytes, timeout: float) -> Response:  # noqa: ASYNC109 - for all of it
+        """Send a whole request, head and body, and return the whole answer, within ``timeout`` seconds.
+
+        It is sent once: a kept connection that the other side closes at the same moment is a broken one, since
+        nobody can tell whether it has read the request. Raises TimeoutError, :class:`ConnectError` and
+        :class:`ConnectionBrokenError`.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = _Pool(self._limit)
+        await pool.enter(deadline)
+        try:
+            connection = pool.take_idle() or await self._connect(pool, origin, deadline)
+            try:
+                return await connection.exchange(message, deadline)
+            finally:
+                pool.give_back(connection)
+        finally:
+            pool.leave()
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection; whoever still waits for an answer is told that the connection broke."""
+        for pool in self._pools.values():
+            for connection in tuple(pool.connections):
+                connection.close()
+
+    async def _connect(self, pool: "_Pool", origin: Origin, deadline: float) -> "_Connection":
+        loop = asyncio.get_running_loop()
+        connection: _Connection
+        tls = self._tls if origin.scheme == "https" else None
+        async with asyncio.timeout_at(deadline):
+            try:
+                _, connection = await loop.create_connection(
+                    lambda: _Connection(pool, self._max_body_bytes), origin.host, origin.port, ssl=tls
+                )
+            except (
+                OSError,
+                UnicodeError,
+            ):  # refused, no such host, no route, a certificate that does not fit
+                raise ConnectError("could not connect") from None
+        return connection
+
+
+class _Pool:
+    """The connections to one origin, and the places of those who may use one."""
+
+    def __init__(self, limit: int) -> None:
+        self.connections: set[_Connection] = set()
+        self._idle: deque[_Connection] = deque()
+        self._places = asyncio.Semaphore(limit)
+
+    async def enter(self, deadline: float) -> None:
+        """Take a place, first come first served."""
+        if self._places.locked():
+            async with asyncio.timeout_at(deadline):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._places.release()
+
+    def take_idle(self) -> "_Connection | None":
+        """Take the connection that was used last, so that surplus ones may age and be closed."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_usable:
+                return connection
+            connection.close()
+        return None
+
+    def give_back(self, connection: "_Connection") -> None:
+        """Keep a connection for the next request, if it is as good as new."""
+        if connection.is_usable:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def forget(self, connection: "_Connection") -> None:
+        """Take a closed connection out."""
+        self.connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, with at most one request under way."""
+
+    def __init__(self, pool: _Pool, max_body_bytes: int) -> None:
+        self._pool = pool
+        self._max_body_bytes = max_body_bytes
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiting: asyncio.Future[Response] | None = None
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+        self._is_open = False
+        self._is_kept = False
+        self._ends_with_connection = False
+        self._idle_since = self._loop.time()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another request can be sent on it."""
+        idle_seconds = self._loop.time() - self._idle_since
+        return self._is_open and self._waiting is None and idle_seconds < KEEP_ALIVE_SECONDS
+
+    async def exchange(self, message: bytes, deadline: float) -> Response:
+        """Send a request and wait for its answer until the deadline (event loop time, seconds)."""
+        if not self._is_open:
+            raise ConnectionBrokenError("the connection was closed")
+        if self._is_kept:
+            self._parser = httptools.HttpResponseParser(self)
+        self._ends_with_connection = False
+        waiting: asyncio.Future[Response] = self._loop.create_future()
+        self._waiting = waiting
+        timer = self._loop.call_at(deadline, self._time_out)
+        self._transport.write(message)
+        try:
+            return await waiting
+        finally:
+            timer.cancel()
+            if self._waiting is not None:  # no whole answer: whatever still comes is nobody's
+                self._waiting = None
+                self.close()
+            self._is_kept = True
+            self._idle_since = self._loop.time()
+            del waiting  # its exception holds this frame: together they would wait for the garbage collector
+
+    def close(self) -> None:
+        """Close at once; a request under way fails."""
+        self._is_open = False
+        self._transport.abort()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
+        self._is_open = True
+        self._pool.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting is None:  # nobody asked
+            self.close()
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(ConnectionBrokenError("the answer is not HTTP/1.1"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_open = False
+        self._pool.forget(self)
+        if self._ends_with_connection and exc is None:
+            self._finish()
+        else:
+            self._fail(ConnectionBrokenError("the connection was closed"))
+        del self._parser  # it knows this connection: together they would wait for the garbage collector
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._headers, self._body, self._size = {}, [], 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        headers = self._headers
+        self._ends_with_connection = (
+            "content-length" not in headers
+            and "chunked" not in headers.get("transfer-encoding", "").lower()
+            and self._parser.get_status_code() not in NO_BODY
+        )
+
+    def on_body(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._max_body_bytes:
+            self._fail(ConnectionBrokenError("the answer is too large"))
+        else:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._parser.get_status_code() >= 200:  # noqa: PLR2004 - what comes before is not the answer
+            self._finish()
+
+    def _finish(self) -> None:
+        waiting = self._waiting
+        if waiting is None or waiting.done():
+            return
+        self._waiting = None
+        if not self._parser.should_keep_alive():
+            self.close()
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        if "content-encoding" in self._headers:
+            try:
+                body = _decompress(body, self._max_body_bytes)
+            except zlib.error:
+                waiting.set_exception(ConnectionBrokenError("the answer is not compressed as it says"))
+                return
+        waiting.set_result(Response(self._parser.get_status_code(), self._headers, body))
+
+    def _time_out(self) -> None:
+        self._fail(TimeoutError("no answer in time"))
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
+
+
+def _decompress(body: bytes, max_bytes: int) -> bytes:
+    """Decompress gzip or deflate; raises zlib.error, also for what is cut short or too large."""
+    decompressor = zlib.decompressobj(GZIP_OR_ZLIB)
+    text = decompressor.decompress(body, max_bytes)
+    if not decompressor.eof:
+        raise zlib.error
+    return text

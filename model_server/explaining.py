@@ -1,0 +1,128 @@
+"""Explanations: ``:explain`` reads and fetches as ``:predict`` does, takes the score apart, and never emits.
+
+Scores come first. Explanations have a thread of their own, one at a time, and few places to wait for it.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from event_platform.page_change import Skip
+from model_server.admission import Admission
+from model_server.answers import Answer, failed_batch, item_error, score_body, skip_answer
+from model_server.errors import (
+    BadScoreError,
+    ModelFailureError,
+    OverloadedError,
+    RouteNotFoundError,
+    ServiceError,
+)
+from model_server.logs import label, timed
+from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
+from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
+from model_server.service import Service
+from revert_risk.explanation import Explainer, Explanation
+from revert_risk.prediction import BadScoreError as ModelBadScoreError
+
+PLACES = 8
+"""Explain requests in the house; one takes as long as some thirty scores."""
+
+
+class ExplanationDesk:
+    """Answers the bodies of explain requests, in the forms that predict takes."""
+
+    def __init__(self, name: str, explainer: Explainer | None) -> None:
+        """``explainer`` is None for a model that cannot take its scores apart."""
+        self.name = name
+        self._explainer = explainer
+        self._admission = Admission(PLACES, PLACES)
+        self._service: Service
+        self._pipeline: Pipeline
+        self._thread: ThreadPoolExecutor
+
+    @contextmanager
+    def opened(self, service: Service, pipeline: Pipeline) -> Iterator[None]:
+        """Work with the collaborators of the running event loop."""
+        self._service, self._pipeline = service, pipeline
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
+        try:
+            yield
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def answer(self, body: bytes, deadline: float, headers: Any = None) -> Answer:
+        """Answer one request before the deadline (event loop time, seconds).
+
+        Raises :class:`ServiceError`.
+        """
+        label(verb="explain")
+        if self._explainer is None:
+            raise RouteNotFoundError("this model cannot explain its scores")
+        with self._admission.request():
+            request = self._service.requests.read(body)
+            if isinstance(request, Skip):
+                return skip_answer(request.reason)
+            if isinstance(request, BatchRequest):
+                return await self._explain_each(self._explainer, request.items, deadline)
+            label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
+            explained = await self._explain(self._explainer, request, deadline)
+        return (
+            skip_answer(explained.reason)
+            if isinstance(explained, Skip)
+            else Answer(orjson.dumps(explained), "direct")
+        )
+
+    async def _explain_each(
+        self, explainer: Explainer, items: tuple[BatchItem, ...], deadline: float
+    ) -> Answer:
+        async def attempt(item: BatchItem) -> dict[str, Any] | ServiceError:
+            if isinstance(item.request, ServiceError):
+                return item.request
+            try:
+                explained = await self._explain(explainer, item.request, deadline)
+            except ServiceError as error:
+                return error
+            assert not isinstance(explained, Skip)  # noqa: S101 - only an event is skipped, and a batch holds none
+            return explained
+
+        outcomes = await asyncio.gather(*map(attempt, items))
+        failures = {
+            index: outcome for index, outcome in enumerate(outcomes) if isinstance(outcome, ServiceError)
+        }
+        errors = [item_error(index, items[index], failure) for index, failure in failures.items()]
+        if len(errors) == len(items):
+            raise failed_batch(errors, list(failures.values()))
+        answer: dict[str, Any] = {
+            "explanations": [outcome for outcome in outcomes if not isinstance(outcome, ServiceError)]
+        }
+        return Answer(orjson.dumps(answer | ({"errors": errors} if errors else {})), "batch")
+
+    async def _explain(
+        self, explainer: Explainer, request: ScoringRequest, deadline: float
+    ) -> dict[str, Any] | Skip:
+        fetched = await self._pipeline.fetch(request, deadline)
+        if isinstance(fetched, Skip):
+            return fetched
+        try:
+            with timed("explain"):
+                async with asyncio.timeout_at(deadline):
+                    explanation = await asyncio.get_running_loop().run_in_executor(
+                        self._thread, explainer.explain, fetched.evidence.revision
+                    )
+        except TimeoutError as exc:
+            raise OverloadedError("the revision was not explained in time") from exc
+        except ModelBadScoreError as exc:
+            raise BadScoreError("the model gave something that is not a probability") from exc
+        except Exception as exc:  # whatever a model does wrong is a model failure
+            raise ModelFailureError("the model failed on this revision") from exc
+        return _body(fetched, explanation)
+
+
+def _body(job: FetchedJob, explanation: Explanation) -> dict[str, Any]:
+    """Return what predict answers, and why."""
+    scored = ScoredJob(job, explanation.prediction)
+    return score_body(scored) | {"explanation": explanation.to_json()}

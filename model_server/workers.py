@@ -1,0 +1,145 @@
+"""Several workers: the whole server in several processes on one port, and a parent that minds them (E47).
+
+KServe's own several workers are not used; docs/decisions/0006 says why. Each worker is what a server with one
+worker is. It loads the model itself, in a fresh interpreter, so that CUDA works, and listens for itself on the
+port that all of them share; the kernel deals new connections out. The parent serves nothing. It hands signals
+on, and when a worker ends that was not told to, it stops the others and ends as well: there is no half server.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from typing import Any
+
+from model_server.settings import SettingsError
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the workers' metrics lie; prometheus_client reads this variable when it is imported."""
+FAILED = 1
+
+logger = logging.getLogger(__name__)
+
+
+class Workers:
+    """Processes that do the same work, and end together."""
+
+    def __init__(self, work: Callable[..., int], *arguments: Any) -> None:
+        """``work`` is called with the arguments in every process; what it returns is the exit status."""
+        self._work = work
+        self._arguments = arguments
+        self._processes: list[multiprocessing.process.BaseProcess] = []
+        self._stopping = False
+
+    def run(self, count: int) -> int:
+        """Run so many workers until a signal stops them; return the exit status.
+
+        It is 0 if all of them ended well after a signal, and otherwise that of a worker that did not.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
+        with private_metrics():
+            try:
+                for _ in range(count):
+                    self._start()
+                told = self._await_first_end()
+            finally:
+                self._stop_all()
+        codes = [process.exitcode for process in self._processes]
+        clean = (0, -signal.SIGTERM)  # the second: before a worker's own handler was there
+        failed = [code for code in codes if code not in clean]
+        if told and not failed:
+            return 0
+        return next((code for code in failed if code is not None and code > 0), FAILED)
+
+    def _start(self) -> None:
+        process = multiprocessing.get_context("spawn").Process(
+            target=_begin, args=(self._work, self._arguments), name=f"worker-{len(self._processes) + 1}"
+        )
+        process.start()
+        self._processes.append(process)
+        if self._stopping:  # the signal came before the process was on the list
+            process.terminate()
+
+    def _await_first_end(self) -> bool:
+        """Wait until a worker has ended; tell whether it was told to."""
+        ended = wait([process.sentinel for process in self._processes])
+        if self._stopping:
+            return True
+        for process in self._processes:
+            if process.sentinel in ended:
+                process.join()  # its exit status comes a moment after its end
+                logger.error("A worker has ended; stopping", extra={"process.exit_code": process.exitcode})
+        return False
+
+    def _stop(self) -> None:
+        """Hand a signal on; a second one makes workers end their drain at once, as it does with one worker."""
+        self._stopping = True
+        for process in self._processes:
+            process.terminate()
+
+    def _stop_all(self) -> None:
+        if not self._stopping:
+            self._stop()
+        for process in self._processes:
+            process.join()
+
+
+def _begin(work: Callable[..., int], arguments: tuple[Any, ...]) -> None:
+    """Do a worker's work in its own process."""
+    os.setpgid(0, 0)  # Ctrl-C reaches the parent only, which hands it on: twice would end the drain at once
+    _end_with_parent()
+    sys.exit(work(*arguments))
+
+
+def _end_with_parent() -> None:
+    """Stop as on a signal if the parent dies without a word: nobody would mind this worker any more."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - a worker has one
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+@contextmanager
+def private_metrics() -> Iterator[None]:
+    """Let the processes that are started meanwhile keep their metrics in a fresh folder, to be merged.
+
+    Raises :class:`SettingsError` if none can be made.
+    """
+    try:
+        fresh = tempfile.TemporaryDirectory(prefix="revertrisk-metrics-")
+    except OSError:
+        raise SettingsError("TMPDIR: several workers need a folder to write their metrics to") from None
+    with fresh as folder:
+        os.environ[METRICS_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[METRICS_FOLDER]
+
+
+def shared_listener(host: str, port: int) -> socket.socket:
+    """Bind a socket to a port that the others of this user may bind as well; raises OSError.
+
+    It does not listen yet, and until it does, the kernel sends it no connection.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
