@@ -5,21 +5,25 @@
 #   docker build --target mocks .         a mock EventGate and a mock MediaWiki
 #   docker build --target test .          runs the unit and contract tests
 #
-# A GPU build gives torch's index of the driver at hand, for instance
-#   --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/cu128
-# and, where torch's wheels bring no runtime libraries, a PYTHON_IMAGE that has them.
+# For GPUs, the index says whose. Either brings its runtime libraries along; the node has only the driver.
+#   --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/cu130      NVIDIA
+#   --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/rocm7.2    AMD
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
 # Everything that runs is installed below /opt/revertrisk, which the last stages copy and nothing else.
-FROM ${PYTHON_IMAGE} AS build
+FROM ${PYTHON_IMAGE} AS base
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /build
 RUN python3 -m venv /opt/revertrisk
+
+# Our own wheel, in a stage of its own: a change of ours downloads no dependency again.
+FROM base AS wheel
 COPY requirements/locked-build.txt requirements/
-RUN python3 -m venv /opt/builder \
-    && /opt/builder/bin/pip install --require-hashes --no-deps --requirement requirements/locked-build.txt
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-build.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY backfill backfill
 COPY cli cli
+COPY consumer consumer
 COPY dispatcher dispatcher
 COPY event_platform event_platform
 COPY mock_eventgate mock_eventgate
@@ -27,29 +31,32 @@ COPY mock_mediawiki mock_mediawiki
 COPY model_server model_server
 COPY revert_risk revert_risk
 COPY schemas schemas
-RUN /opt/builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+RUN /opt/revertrisk/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-FROM build AS build-server
+FROM base AS build-server
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 COPY requirements/constraints.txt requirements/locked-server.txt requirements/
-# torch by its version only: its hash depends on the index. Alone and first, so that changes of ours do not
-# download it again.
-RUN /opt/revertrisk/bin/pip install --no-deps --index-url "${TORCH_INDEX_URL}" \
+# torch by its version only: its hash depends on the index. It comes last: its CPU build finds all that it needs in
+# the lock file, and a GPU build takes from the same index what is then missing, its runtime libraries.
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-server.txt \
+    && /opt/revertrisk/bin/pip install --index-url "${TORCH_INDEX_URL}" \
         "$(grep '^torch==' requirements/constraints.txt)" \
-    && /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-server.txt \
-    && /opt/revertrisk/bin/pip install --no-deps dist/*.whl \
     && rm -rf /opt/revertrisk/lib/python3.11/site-packages/torch/include \
               /opt/revertrisk/lib/python3.11/site-packages/torch/test
+COPY --from=wheel /build/dist dist
+RUN /opt/revertrisk/bin/pip install --no-deps dist/*.whl && /opt/revertrisk/bin/pip check
 
-FROM build AS build-dispatcher
+FROM base AS build-dispatcher
 COPY requirements/locked-dispatcher.txt requirements/
-RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-dispatcher.txt \
-    && /opt/revertrisk/bin/pip install --no-deps dist/*.whl
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-dispatcher.txt
+COPY --from=wheel /build/dist dist
+RUN /opt/revertrisk/bin/pip install --no-deps dist/*.whl && /opt/revertrisk/bin/pip check
 
-FROM build AS build-mocks
+FROM base AS build-mocks
 COPY requirements/locked-mocks.txt requirements/
-RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-mocks.txt \
-    && /opt/revertrisk/bin/pip install --no-deps dist/*.whl
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-mocks.txt
+COPY --from=wheel /build/dist dist
+RUN /opt/revertrisk/bin/pip install --no-deps dist/*.whl && /opt/revertrisk/bin/pip check
 
 # What the images share: an ordinary user, nothing to write to, and a stop by SIGTERM.
 FROM ${PYTHON_IMAGE} AS runtime
@@ -66,9 +73,8 @@ USER 65532:65532
 ENTRYPOINT ["revertrisk"]
 
 FROM build-server AS test
-COPY requirements requirements
-RUN /opt/revertrisk/bin/pip install --constraint requirements/constraints.txt '.[dev]'
 COPY . .
+RUN /opt/revertrisk/bin/pip install --constraint requirements/constraints.txt '.[dev]'
 CMD ["/opt/revertrisk/bin/pytest", "tests/unit", "tests/contract"]
 
 FROM runtime AS dispatcher

@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := cli consumer dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas charts requirements tests
+RUNNABLE := $(VENV)/.runnable
+SOURCES := backfill cli consumer dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas charts requirements tests
 T ?=
 
 .DEFAULT_GOAL := help
@@ -12,11 +13,16 @@ T ?=
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-# torch comes first and by its exact version: a CPU build is found where an index or find-links offers one,
-# and a range would bring CUDA packages of several gigabytes.
-$(STAMP): pyproject.toml requirements/constraints.txt
+# What `make run` needs, which is half of what development needs. torch comes first and by its exact version: a CPU
+# build is found where an index or find-links offers one, and a range would bring CUDA packages of several gigabytes.
+$(RUNNABLE): pyproject.toml requirements/constraints.txt
+	@echo "Setting up $(VENV), once: this takes a minute or more, and says nothing while it downloads."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements/constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[serve]'
+	touch $@
+
+$(STAMP): $(RUNNABLE)
 	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -25,12 +31,16 @@ constraints: $(STAMP)  ## note the exact versions of everything that is installe
 	{ echo "# Exact versions of everything, by \`make constraints\`."; echo torch==2.13.0; \
 	  $(BIN)/pip freeze --exclude-editable | grep -vi '^torch=='; } > requirements/constraints.txt
 
+.PHONY: lock
+lock: constraints  ## after a change of dependencies: the exact versions, and what each image installs
+	$(BIN)/python requirements/lock.py
+
 .PHONY: dev
 dev: $(STAMP)  ## create .venv from the constraints file and install the git hooks
 	$(BIN)/pre-commit install
 
 .PHONY: run
-run: $(STAMP)  ## everything on loopback: sample events through both models into the mock EventGate, live
+run: $(RUNNABLE)  ## everything on loopback: sample events through both models into the mock EventGate, live
 	$(BIN)/revertrisk demo
 
 .PHONY: check
@@ -71,6 +81,10 @@ chart: $(BIN)/helm $(BIN)/promtool  ## render and check the chart, its alerts an
 image:  ## build the images with buildah (root; apt-get install buildah debootstrap)
 	.pipeline/build_images.sh
 
+.PHONY: try-image
+try-image:  ## run the built images up to a prediction, as `docker run` would (root; after make image)
+	.pipeline/try_images.sh
+
 DATA ?= ../shared/data/edits
 MODELS := revertrisk-language-agnostic revertrisk-multilingual
 .PHONY: models $(MODELS)
@@ -81,10 +95,12 @@ $(MODELS): $(STAMP)
 SEED ?= 7
 SECONDS ?=
 TIMES ?= 20
+WORKERS ?= 1
 
 .PHONY: bench
 bench: $(STAMP)  ## our server against the usual way of working; QUICK=1 is short and writes nothing
 	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick)
+	$(if $(QUICK),,$(BIN)/python charts/tools/capacity.py)
 
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120
@@ -99,8 +115,8 @@ calm: $(STAMP)  ## the same without faults: no duplicate, no retry
 	$(BIN)/python -m tests.load.chaos --seed $(SEED) --calm
 
 .PHONY: sigterm
-sigterm: $(STAMP)  ## SIGTERM under load; TIMES=20
-	$(BIN)/python -m tests.load.sigterm --times $(TIMES)
+sigterm: $(STAMP)  ## SIGTERM under load; TIMES=20 WORKERS=1
+	$(BIN)/python -m tests.load.sigterm --times $(TIMES) --workers $(WORKERS)
 
 .PHONY: stopped-gate
 stopped-gate: $(STAMP)  ## EventGate stands still under load; SECONDS=60
@@ -115,9 +131,10 @@ ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs
 	$(MAKE) chaos SECONDS=45
 	$(MAKE) calm
 	$(MAKE) sigterm TIMES=3
+	$(MAKE) sigterm TIMES=2 WORKERS=2
 	$(MAKE) stopped-gate SECONDS=10
 	$(MAKE) soak SECONDS=120
 
 .PHONY: readme
-readme: $(STAMP)  ## write the outputs in the README anew
-	UPDATE_README=1 $(BIN)/pytest tests/contract/docs/test_readme.py
+readme: $(STAMP)  ## write the outputs in the README, and docs/commands.md, anew
+	UPDATE_README=1 $(BIN)/pytest tests/contract/docs

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Lock what each image installs: exact versions with the hashes of all their files, from the index.
 
-Run it in the development environment after a change of pyproject.toml or of constraints.txt. It needs ``uv`` on the
-path, which resolves and asks the index for hashes; what it writes is installed by pip with ``--require-hashes``.
+`make lock` runs it, after a change of pyproject.toml. uv resolves and asks the index for hashes; what it writes is
+installed by pip with ``--require-hashes``.
 
-torch is left out, though not what torch itself needs: its builds differ by index (CPU, CUDA, ROCm) and so do
-their hashes. Images install it first, by its version in constraints.txt, from the index that they are given.
+torch is left out, though not what its CPU build needs: its builds differ by index (CPU, CUDA, ROCm) and so do
+their hashes. Images install it last, by its version in constraints.txt, from the index that they are given: the CPU
+build finds everything that it needs already there, and a GPU build brings its runtime libraries.
 """
 
 import subprocess
@@ -17,12 +18,13 @@ from importlib.metadata import requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from uv import find_uv_bin
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CONSTRAINTS = HERE / "constraints.txt"
-IMAGES = {"server": ("serve",), "dispatcher": ("dispatch",), "mocks": ()}
-"""The extras of pyproject.toml that each image needs, where they exist; the basic dependencies it gets anyway."""
+IMAGES = {"server": ("serve",), "dispatcher": ("kafka",), "mocks": ()}
+"""The extras of pyproject.toml that each image needs; the basic dependencies it gets anyway."""
 PYTHON = "3.11"
 HEADER = (
     "# Made by requirements/lock.py. Install with pip --require-hashes --no-deps; torch is apart, by version."
@@ -45,7 +47,7 @@ def _requirements(project: dict[str, object], extras: tuple[str, ...]) -> Iterat
     if not isinstance(optional, dict) or not isinstance(dependencies, list):
         raise TypeError("pyproject.toml: expected [project] with dependencies and optional-dependencies")
     yield from dependencies
-    waiting = [extra for extra in extras if extra in optional]
+    waiting = list(extras)
     while waiting:
         for text in optional[waiting.pop()]:
             requirement = Requirement(text)
@@ -71,7 +73,15 @@ def _lock(output: Path, requirements: list[str]) -> None:
         wanted.write_text("\n".join(requirements) + "\n")
         apart = Path(scratch) / "apart.txt"
         apart.write_text("torch ; python_version < '3'\n")
-        command = ["uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
+        command = [
+            find_uv_bin(),
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-header",
+            "--no-annotate",
+            "--generate-hashes",
+        ]
         command += ["--python-version", PYTHON, "--constraint", str(CONSTRAINTS), "--override", str(apart)]
         answer = subprocess.run([*command, str(wanted)], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     output.write_text(f"{HEADER}\n{answer.stdout}")

@@ -41,7 +41,10 @@ class Producer:
 
 
 def producers(values: dict[str, Any]) -> Iterator[Producer]:
-    """Yield the producers of a set of chart values; raises :class:`RenderError` for one that names no stream."""
+    """Yield the producers of a set of chart values; raises :class:`RenderError` for one that names no stream.
+
+    Those of backfills are left out: they have no rule, and their stream comes with the live one.
+    """
     for name, service in values.get("inference_services", {}).items():
         if service["role"] != "producer":
             continue
@@ -51,7 +54,8 @@ def producers(values: dict[str, Any]) -> Iterator[Producer]:
             raise RenderError(
                 f"inference_services.{name}: expected the values of MODEL_NAME and EVENTGATE_STREAM"
             )
-        yield Producer(model, stream)
+        if not stream.endswith(BACKFILL_SUFFIX):
+            yield Producer(model, stream)
 
 
 def change_propagation_rules(models: list[str], target: str) -> dict[str, Any]:

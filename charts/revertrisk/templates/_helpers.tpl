@@ -94,6 +94,18 @@ field: there a revision's timeout is also its pods' grace period.
 {{ toYaml $variables }}
 {{- end }}
 
+{{/* What a service's pods and its autoscaler are, checked: (dict "root" $ "name" NAME "service" SERVICE); as YAML */}}
+{{- define "revertrisk.config" -}}
+{{- $config := (include "revertrisk.predictor" . | fromYaml).config }}
+{{- if gt (int $config.minReplicas) (int $config.maxReplicas) }}
+{{- fail (printf "inference_services.%s.predictor.config: expected minReplicas (%v) of at most maxReplicas (%v)" .name $config.minReplicas $config.maxReplicas) }}
+{{- end }}
+{{- if and (ne (include "revertrisk.mode" .root | trim) "Serverless") (eq (int $config.minReplicas) 0) }}
+{{- fail (printf "inference_services.%s.predictor.config.minReplicas: expected at least 1, as only Serverless mode starts a pod for a request" .name) }}
+{{- end }}
+{{ toYaml $config }}
+{{- end }}
+
 {{/* The server's container: (dict "root" $ "name" NAME "service" SERVICE) */}}
 {{- define "revertrisk.serverContainer" -}}
 {{- $mode := include "revertrisk.mode" .root }}
@@ -141,6 +153,11 @@ field: there a revision's timeout is also its pods' grace period.
   volumeMounts:
     - name: tmp
       mountPath: /tmp
+    {{- if $predictor.files }}
+    - name: files
+      mountPath: /etc/revertrisk
+      readOnly: true
+    {{- end }}
     {{- if and (eq $mode "plain") (hasKey $variables "STORAGE_URI") }}
     - name: model
       mountPath: /mnt/models

@@ -1,5 +1,6 @@
 """What other systems are given: change-propagation's rules and the streams, as rendered from our own."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -113,6 +114,33 @@ def test_php_says_the_same(rendered: Path) -> None:
     as_json = body.replace("'", '"').replace("=> [", ": {").replace("],", "},").replace("=>", ":")
     as_json = as_json.replace(",\n}", "\n}").rstrip().removesuffix(",")
     assert json.loads("{" + as_json + "}") == streams
+
+
+def test_the_producer_of_a_backfill_adds_nothing(rendered: Path, tmp_path: Path) -> None:
+    """Its stream is there already, beside the live one, and no rule sends it anything."""
+    values = yaml.safe_load(VALUES.read_text())
+    services = values["inference_services"]
+    backfill = copy.deepcopy(services["revertrisk-multilingual"])
+    for variable in backfill["predictor"]["custom_env"]:
+        if variable["name"] == "EVENTGATE_STREAM":
+            variable["value"] += ".backfill"
+    services["revertrisk-multilingual-backfill"] = backfill
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values))
+    folder = tmp_path / "out"
+    command = [
+        sys.executable,
+        str(RENDER),
+        "--values",
+        str(path),
+        "--target",
+        TARGET,
+        "--output",
+        str(folder),
+    ]
+    subprocess.run(command, check=True)
+    for file in rendered.iterdir():
+        assert (folder / file.name).read_text() == file.read_text()
 
 
 def test_a_model_without_a_rule_is_named(tmp_path: Path) -> None:

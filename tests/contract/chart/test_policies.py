@@ -56,7 +56,7 @@ def test_pods_have_no_way_to_the_cluster(rendered: list[Manifest]) -> None:
         assert spec["automountServiceAccountToken"] is False
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
         for volume in spec["volumes"]:
-            assert volume.keys() - {"name"} <= {"emptyDir", "configMap", "persistentVolumeClaim"}
+            assert volume.keys() - {"name"} <= {"emptyDir", "configMap", "persistentVolumeClaim", "secret"}
 
 
 def test_images_have_a_version(rendered: list[Manifest]) -> None:

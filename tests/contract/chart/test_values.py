@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dispatcher.kafka_settings import ENVIRONMENT
 from model_server.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,6 +44,19 @@ def with_variable(service: Values, name: str, value: Any) -> Values:
 
 def one(service: Values) -> Values:
     return {"inference_services": {"rr": service}}
+
+
+BROKERS = {"name": "KAFKA_BOOTSTRAP_SERVERS", "value": "kafka:9093"}
+FROM_KAFKA: Values = {
+    "enabled": True,
+    "source": "kafka:mediawiki.page_change.v1",
+    "custom_env": [BROKERS],
+    "dispatchers": {"rr": {"target": "http://rr", "rule": "revertrisk-language-agnostic.yaml"}},
+}
+
+
+def with_config(service: Values, **config: int) -> Values:
+    return service | {"predictor": service["predictor"] | {"config": config}}
 
 
 OTHER_MODEL = {
@@ -115,13 +129,30 @@ WRONG = {
     ),
     "a dispatcher with two kinds of rules": (
         {
-            "dispatcher": {
-                "enabled": True,
-                "source": "kafka:mediawiki.page_change.v1",
-                "dispatchers": {"rr": {"target": "http://rr", "rule": "rr.yaml", "rules": [{"name": "rr"}]}},
-            }
+            "dispatcher": FROM_KAFKA
+            | {"dispatchers": {"rr": {"target": "http://rr", "rule": "rr.yaml", "rules": [{"name": "rr"}]}}}
         },
         ["dispatcher.dispatchers.rr"],
+    ),
+    "a dispatcher that cannot find Kafka": (
+        {"dispatcher": FROM_KAFKA | {"custom_env": []}},
+        ["dispatcher.custom_env", "KAFKA_BOOTSTRAP_SERVERS"],
+    ),
+    "a mistyped variable of the dispatcher": (
+        {"dispatcher": FROM_KAFKA | {"custom_env": [BROKERS, {"name": "KAFKA_SASL_PASWORD", "value": "-"}]}},
+        ["dispatcher.custom_env.1.name"],
+    ),
+    "dispatchers that would share a file": (
+        {"dispatcher": FROM_KAFKA | {"replicas": 2}},
+        ["dispatcher.replicas", "dispatcher.dead_letters"],
+    ),
+    "more pods at least than at most": (
+        one(with_config(PRODUCER, minReplicas=4, maxReplicas=3)),
+        ["inference_services.rr.predictor.config", "minReplicas (4)"],
+    ),
+    "no pod where none is started for a request": (
+        one(with_config(PRODUCER, minReplicas=0)) | {"kserve": {"deployment_mode": "RawDeployment"}},
+        ["inference_services.rr.predictor.config.minReplicas"],
     ),
 }
 
@@ -146,6 +177,20 @@ def test_the_same_services_run_in_every_mode(render: Render, mode: str) -> None:
     assert answer.stdout.count("kind: HorizontalPodAutoscaler") == (2 if mode == "plain" else 0)
 
 
+def test_annotations_reach_the_pods(render: Render) -> None:
+    """What a mesh reads from pods is on them without KServe too; a service's own value wins over the shared one."""
+    shared = {"inference": {"annotations": {"sidecar.istio.io/inject": "true", "example.org/a": "shared"}}}
+    service = PRODUCER | {"annotations": {"example.org/a": "own"}}
+    answer = render(one(service) | shared | {"kserve": {"enabled": False}})
+    (deployment,) = (
+        manifest
+        for manifest in yaml.safe_load_all(answer.stdout)
+        if manifest and manifest["kind"] == "Deployment"
+    )
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert annotations == {"sidecar.istio.io/inject": "true", "example.org/a": "own"}
+
+
 def test_server_and_chart_agree_on_the_environment() -> None:
     """Each of the server's settings can be given through the chart to the roles that it is for, and nothing else.
 
@@ -162,6 +207,64 @@ def test_server_and_chart_agree_on_the_environment() -> None:
     assert variables("producer_environment") == settings - SET_BY_THE_CHART - {"LENIENT_EVENTS"}
     assert variables("scorer_environment") == settings - SET_BY_THE_CHART - emission
     assert variables("shared_environment") == settings - SET_BY_THE_CHART - emission - {"LENIENT_EVENTS"}
+
+
+def test_dispatcher_and_chart_agree_on_the_environment() -> None:
+    """Each variable that the dispatcher reads can be given through the chart, and nothing else."""
+    definitions = json.loads((CHART / "values.schema.json").read_text())["definitions"]
+    names = definitions["dispatcher_environment"]["items"]["allOf"][1]["properties"]["name"]["enum"]
+    assert set(names) == {*ENVIRONMENT, "LOG_FORMAT", "LOG_LEVEL"}
+    documented = (ROOT / "docs" / "dispatcher.md").read_text()
+    assert all(f"`{name}`" in documented for name in ENVIRONMENT)
+
+
+def test_files_for_the_server_are_mounted(render: Render) -> None:
+    """A wiki table or certificates in a ConfigMap appear where WIKIS_FILE and TLS_CA_BUNDLE can name them."""
+    service = with_variable(PRODUCER, "WIKIS_FILE", "/etc/revertrisk/wikis.tsv")
+    service["predictor"]["files"] = "wikis-2"
+    for mode in ({"enabled": False}, {"deployment_mode": "Serverless"}):
+        answer = render(one(service) | {"kserve": mode})
+        assert answer.returncode == 0, answer.stderr
+        (pod,) = (
+            manifest["spec"].get("predictor") or manifest["spec"]["template"]["spec"]
+            for manifest in yaml.safe_load_all(answer.stdout)
+            if manifest and manifest["kind"] in {"Deployment", "InferenceService"}
+        )
+        (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "files")
+        assert volume["configMap"] == {"name": "wikis-2"}
+        mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+        assert mounts["files"] == {"name": "files", "mountPath": "/etc/revertrisk", "readOnly": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, {"--dead-letters=/var/lib/revertrisk/dead-letters.jsonl"}),
+        (
+            {"source": "eventstreams:mediawiki.page_change.v1", "custom_env": []},
+            {
+                "--dead-letters=/var/lib/revertrisk/dead-letters.jsonl",
+                "--checkpoint=/var/lib/revertrisk/checkpoint.sqlite",
+            },
+        ),
+        ({"dead_letters": "kafka:dead", "replicas": 3}, set[str]()),
+    ],
+    ids=["Kafka", "EventStreams", "Kafka for all"],
+)
+def test_what_a_dispatcher_remembers_outlives_its_pod(
+    render: Render, changes: Values, kept: set[str]
+) -> None:
+    """Dead letters in a file, and the place in EventStreams, are on a volume; there is none where Kafka has both."""
+    answer = render({"dispatcher": FROM_KAFKA | changes})
+    assert answer.returncode == 0, answer.stderr
+    manifests = [manifest for manifest in yaml.safe_load_all(answer.stdout) if manifest]
+    (deployment,) = (manifest for manifest in manifests if manifest["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {argument for argument in container["args"] if "/var/lib" in argument} == kept
+    claims = [manifest for manifest in manifests if manifest["kind"] == "PersistentVolumeClaim"]
+    mounted = [mount for mount in container["volumeMounts"] if mount["mountPath"] == "/var/lib/revertrisk"]
+    assert len(claims) == len(mounted) == bool(kept)
+    assert deployment["spec"]["strategy"]["type"] == ("Recreate" if kept else "RollingUpdate")
 
 
 def test_every_variable_that_the_chart_sets_is_documented(rendered: list[Values]) -> None:

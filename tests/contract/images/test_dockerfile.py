@@ -1,6 +1,8 @@
 """The Dockerfile and the compose file name what exists, and ship no privileges."""
 
 import re
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,14 +49,34 @@ def test_what_is_copied_exists_and_reaches_the_build() -> None:
             assert source == "." or source.split("/")[0] in let_through
 
 
+def test_the_wheel_gets_all_of_its_packages() -> None:
+    """Each package that the wheel is made of is copied before it is built."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    copied = re.findall(r"^COPY (\w+) \1$", dockerfile(), re.MULTILINE)
+    assert set(copied) == set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+
+
 def test_dependencies_are_locked() -> None:
-    """Outside the test stage pip installs from a hash-locked file, torch by its version, or our own wheel."""
+    """Outside the test stage pip installs from a hash-locked file, torch by its version, or our own wheel.
+
+    Only torch may bring more, and only after the lock file, which has all that its CPU build needs.
+    """
     shipping = dockerfile().split(" AS test\n")[0]
     installs = re.findall(r"pip install ([^&\n]*)", shipping)
     assert len(installs) == 8
-    for arguments in installs:
-        assert "--no-deps" in arguments
-        assert any(part in arguments for part in ("--require-hashes", "^torch==", "dist/*.whl")), arguments
+    for before, arguments in pairwise(["", *installs]):
+        if "^torch==" in arguments:
+            assert "requirements/locked-server.txt" in before
+        else:
+            assert "--no-deps" in arguments
+            assert any(part in arguments for part in ("--require-hashes", "dist/*.whl")), arguments
+
+
+def test_what_was_installed_is_complete() -> None:
+    """Each image's environment is checked for missing and clashing dependencies while it is built."""
+    stages = re.findall(r"^FROM base AS build-\w+\n(.*?)(?=^FROM)", dockerfile(), re.MULTILINE | re.DOTALL)
+    assert len(stages) == len(SHIPPED)
+    assert all(stage.rstrip().endswith("pip check") or "pip check\n" in stage for stage in stages)
 
 
 @pytest.mark.parametrize("label", ["title", "description", "licenses", "version", "revision"])

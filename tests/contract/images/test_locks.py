@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
 REQUIREMENTS = ROOT / "requirements"
-EXTRAS = {"server": {"serve"}, "dispatcher": {"dispatch"}, "mocks": set[str]()}
+EXTRAS = {"server": {"serve"}, "dispatcher": {"kafka"}, "mocks": set[str]()}
 UNFROZEN = {"setuptools"}
 """What pip freeze, which makes constraints.txt, leaves out."""
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
@@ -63,7 +63,7 @@ def needed(extras: set[str]) -> Iterator[str]:
     """Yield the packages that the project needs with some extras, as the installed packages say."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     texts = list(project["dependencies"])
-    waiting = [extra for extra in extras if extra in project["optional-dependencies"]]
+    waiting = list(extras)
     while waiting:
         for text in project["optional-dependencies"][waiting.pop()]:
             requirement = Requirement(text)

@@ -1,0 +1,85 @@
+"""docs/operations.md, as somebody follows it at night: its commands, paths, links and metrics exist."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from cli.app import app
+from model_server.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
+METRIC = re.compile(r"\b(?:revertrisk|dispatcher)_[a-z_]+\b")
+IN_CAPITALS = re.compile(r"`([A-Z][A-Z_]{3,})[`=]")
+OF_OTHERS = {"STREAM", "EVENTGATE", "REVISION", "NAME", "CONTAINER", "ALERT", "TORCH_INDEX_URL"}
+"""What stands in capitals and is no setting of the server."""
+
+
+def fenced() -> Iterator[str]:
+    """Yield the command lines of the document, each with its continuations."""
+    for block in re.findall(r"^ *```\n(.*?)^ *```", DOCUMENT, re.MULTILINE | re.DOTALL):
+        yield from (line.strip() for line in block.replace("\\\n", " ").splitlines())
+
+
+def test_commands_of_ours_have_the_flags_that_they_are_given() -> None:
+    """Each command line that starts a program of ours is one that it takes: flags known, and all needed ones there."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group, as it has commands
+    found = 0
+    for line in fenced():
+        start = re.search(rf"(?:^|-- +)revertrisk ({'|'.join(commands)})\b(.*)", line)
+        if start is None:
+            continue
+        found += 1
+        parameters = commands[start[1]].params
+        given = {word.split("=")[0] for word in shlex.split(start[2]) if word.startswith("--")}
+        assert given <= {option for parameter in parameters for option in parameter.opts}
+        for parameter in parameters:
+            assert not parameter.required or set(parameter.opts) & given, f"{line}: {parameter.opts}"
+    assert found
+
+
+def test_targets_of_make_exist() -> None:
+    """Each `make` that the document asks for is in the Makefile."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)", DOCUMENT)) <= targets
+
+
+def test_files_exist() -> None:
+    """Each file of the project that is named is there."""
+    paths = set(re.findall(r"(?<![\w/.])((?:charts|requirements|\.pipeline)/[\w./*-]*\w)", DOCUMENT))
+    assert paths
+    for path in paths:
+        assert list(ROOT.glob(path)), path
+    for page in re.findall(r"`([A-Za-z-]+\.md)`", DOCUMENT):
+        assert (ROOT / "docs" / page).exists(), page
+
+
+def test_links_lead_somewhere() -> None:
+    """Each link within the document names one of its headings."""
+    headings = {
+        heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", DOCUMENT, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#([\w-]+)\)", DOCUMENT)) <= headings
+
+
+def test_metrics_in_queries_exist() -> None:
+    """Each metric in a query is documented."""
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("metrics.md", "dispatcher.md"))
+    for line in fenced():
+        for name in METRIC.findall(line):
+            assert f"| `{re.sub(r'_(?:bucket|count|sum)$', '', name)}`" in pages, name
+
+
+def test_settings_exist() -> None:
+    """Each variable is one of the server's, or of those that other programs read."""
+    assert set(IN_CAPITALS.findall(DOCUMENT)) - OF_OTHERS <= {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("page", ["metrics.md", "configuration.md", "errors.md", "dispatcher.md"])
+def test_it_says_where_the_rest_is(page: str) -> None:
+    """Whoever needs a metric, a setting, an error or a flag is told which page has them all."""
+    assert f"`{page}`" in DOCUMENT
