@@ -5,14 +5,11 @@
 import gzip
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
-
-from revert_risk.artifact import METADATA, ArtifactError, shipped
-from revert_risk.revision import UserKind
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -107,6 +104,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = None,
 ) -> None:
     """Compare a model's scores with labels: every figure with a 95 % interval, by author and by wiki."""
+    from revert_risk.artifact import ArtifactError
     from revert_risk.training.evaluate_file import evaluate_file
     from revert_risk.training.examples import TrainingError
     from revert_risk.training.limits import write_scores
@@ -176,48 +174,50 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 @app.command()
 def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     model: Model,
-    old: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The text before the edit.")],
-    new: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The text after it.")],
-    user: Annotated[UserKind, typer.Option(help="Who made the edit.")] = UserKind.UNKNOWN,
-    comment: Annotated[str | None, typer.Option(help="The edit's comment.")] = None,
+    lang: Annotated[
+        str | None, typer.Option(help="A language code, a subdomain or a wiki id; with --rev-id.")
+    ] = None,
+    rev_id: Annotated[int | None, typer.Option(help="A revision, fetched from the wiki.")] = None,
+    wiki_url: Annotated[
+        str | None,
+        typer.Option(help="An internal MediaWiki; default: the wiki's public host [env: WIKI_URL]."),
+    ] = None,
+    old: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The text before an edit of your own.")
+    ] = None,
+    new: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The text after it.")] = None,
+    user: Annotated[
+        Literal["registered", "temporary", "ip", "unknown"], typer.Option(help="Who made it.")
+    ] = "unknown",
+    comment: Annotated[str | None, typer.Option(help="Its comment.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Score one edit and say what each fact added to the score, and which changed places weighed most."""
-    from revert_risk.classifier import TorchClassifier
-    from revert_risk.revision import Page, ParentRevision, Revision, User
+    """Score one edit and say what each fact added to the score, and which changed places weighed most.
 
-    saved = datetime.fromtimestamp(0, UTC)  # of no consequence here: no feature reads a clock
-    parent = ParentRevision(rev_id=1, timestamp=saved, text=old.read_text(encoding="utf-8"))
-    revision = Revision(
-        wiki_id="enwiki",
-        language="en",
-        rev_id=2,
-        timestamp=saved,
-        text=new.read_text(encoding="utf-8"),
-        parent=parent,
-        page=Page(page_id=1, title="", namespace_id=0),
-        user=User(kind=user),
-        comment=comment,
-    )
+    The edit is a revision of a wiki (--lang and --rev-id), or two files (--old and --new).
+    """
+    from cli.explain import UnexplainedError, explain_files, show
+    from revert_risk.artifact import ArtifactError
+    from revert_risk.revision import UserKind
+
     try:
-        explanation = TorchClassifier.load(_folder(model)).explain(revision)
-    except ArtifactError as exc:
+        if old is not None and new is not None and lang is None and rev_id is None:
+            answer = explain_files(_folder(model), old, new, UserKind(user), comment)
+        elif lang is not None and rev_id is not None and old is None and new is None:
+            from cli.explain_revision import explain_revision
+
+            answer = explain_revision(_folder(model), lang, rev_id, wiki_url)
+        else:
+            _refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
+    except (ArtifactError, UnexplainedError) as exc:
         _refuse(exc)
-    if as_json:
-        typer.echo(json.dumps(explanation.to_json(), ensure_ascii=False, indent=1))
-        return
-    typer.echo(f"probability {explanation.prediction.probability:.6f}, logit {explanation.logit:+.4f}\n")
-    typer.echo(f"{explanation.base:+9.4f}  the average edit")
-    for each in explanation.contributions:
-        typer.echo(
-            f"{each.amount:+9.4f}  {each.name}" + ("" if each.value is None else f" = {each.value:.4g}")
-        )
-    for place in explanation.spans:
-        typer.echo(f"\n{place.weight:+9.4f}  - {place.span.removed!r}\n           + {place.span.inserted!r}")
+    typer.echo(json.dumps(answer, ensure_ascii=False, indent=1) if as_json else show(answer))
 
 
 def _folder(model: str) -> Path:
     """Return an artefact folder, given as such or as the name of a shipped one."""
+    from revert_risk.artifact import METADATA, shipped
+
     return Path(model) if (Path(model) / METADATA).is_file() else shipped(model)
 
 

@@ -104,7 +104,8 @@ class ExplanationDesk:
     async def _explain(
         self, explainer: Explainer, request: ScoringRequest, deadline: float
     ) -> dict[str, Any] | Skip:
-        fetched = await self._pipeline.fetch(request, deadline)
+        # The answer shows text of the page: what the wiki has hidden by now must not come from a cache.
+        fetched = await self._pipeline.fetch(request, deadline, anew=True)
         if isinstance(fetched, Skip):
             return fetched
         try:

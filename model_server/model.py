@@ -159,18 +159,18 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
     ) -> FetchedJob | Skip | Batch:
         """Fetch what was received and resolved."""
+        # A retry may come minutes later: what the API hides meanwhile must not be read from the cache (DESIGN 10).
+        anew = _asks_again(headers) or _is_retry(headers)
         if isinstance(payload, kserve.InferRequest):
             deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
             batch = self._service.requests.read_batch(tensors.instances(payload))
-            return await self._fetch_all(batch, deadline, payload)
+            return await self._fetch_all(batch, deadline, anew=anew, infer_request=payload)
         request = payload.request
         if isinstance(request, BatchRequest):
-            return await self._fetch_all(request, payload.deadline)
+            return await self._fetch_all(request, payload.deadline, anew=anew)
         if isinstance(request, EventRequest | PartialEventRequest):
             self._service.metrics.unknown_fields.inc(self._service.unknown_fields.count(request.event))
         label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
-        # A retry may come minutes later: what the API hides meanwhile must not be read from the cache (DESIGN 10).
-        anew = _asks_again(headers) or _is_retry(headers)
         return await self._pipeline.fetch(request, payload.deadline, anew=anew)
 
     async def predict(
@@ -204,12 +204,17 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         return answer
 
     async def _fetch_all(
-        self, batch: BatchRequest, deadline: float, infer_request: kserve.InferRequest | None = None
+        self,
+        batch: BatchRequest,
+        deadline: float,
+        *,
+        anew: bool,
+        infer_request: kserve.InferRequest | None = None,
     ) -> Batch:
         async def fetch(item: BatchItem) -> ItemOutcome:
             if isinstance(item.request, ServiceError):
                 return item.request
-            fetched = await self._pipeline.fetch(item.request, deadline)
+            fetched = await self._pipeline.fetch(item.request, deadline, anew=anew)
             assert isinstance(fetched, FetchedJob)  # noqa: S101 - only an event is skipped, and a batch holds none
             return fetched
 

@@ -18,6 +18,8 @@ CHARACTERS_READ = 8_192
 """Statistics are taken over the first so many characters: more would cost time and hardly change a share."""
 
 _PREFIX = 2_048
+_LOOKED_UP = 48
+"""So few pairs are looked for one by one, which is quicker than to collect those of a whole context."""
 _RUN = re.compile(r"(\S)\1+")
 # Beginnings of the blocks that separate one script from the next, in code point order; a coarse table is
 # enough to see a Latin word in a Cyrillic sentence. Each pair is (first code point, script).
@@ -136,8 +138,14 @@ def containment(text: str, context: str) -> float | None:
 
     The first 2,048 characters of each are compared.
     """
-    pairs, context_pairs = _pairs(text), _pairs(context)
-    return len(pairs & context_pairs) / len(pairs) if pairs and context_pairs else None
+    pairs, context = _pairs(text), context[:_PREFIX]
+    if not pairs or len(context) < 2:  # noqa: PLR2004 - a pair
+        return None
+    if len(pairs) <= _LOOKED_UP:
+        found = sum(first + second in context for first, second in pairs)
+    else:
+        found = len(pairs & _pairs(context))
+    return found / len(pairs)
 
 
 def _pairs(text: str) -> set[tuple[str, str]]:

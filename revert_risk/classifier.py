@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from revert_risk.artifact import WEIGHTS, ArtifactError, Metadata, load_metadata
-from revert_risk.explanation import Contribution, Explanation, WeighedSpan
+from revert_risk.explanation import SPANS, Contribution, Explanation, WeighedSpan
 from revert_risk.features import Features, extract
 from revert_risk.network import Bags, RevertRiskNetwork
 from revert_risk.prediction import Prediction
@@ -38,6 +38,8 @@ class TorchClassifier:
         self._network = network.to(self._device).eval()
         self._metadata = metadata
         self._vocabulary = vocabulary
+        calibration = metadata.calibration
+        self._calibrated = self._network.folded(calibration.slope, calibration.offset)
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
@@ -87,16 +89,14 @@ class TorchClassifier:
         """Score edits whose features were taken before, elsewhere or from a data set."""
         if not features:
             return []
-        calibration = self._metadata.calibration
         with torch.inference_mode():
-            logits = calibration.slope * self._logits(features) + calibration.offset
-            probabilities: list[float] = torch.sigmoid(logits).tolist()
+            probabilities: list[float] = torch.sigmoid(self._logits(features)).tolist()
         return [
             Prediction.of(probability, model_name=self.name, model_version=self.version)
             for probability in probabilities
         ]
 
-    def explain(self, revision: Revision, *, spans: int = 5) -> Explanation:
+    def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
         """Take the score of an edit apart, with the `spans` changed places that weighed most.
 
         The contributions and the base sum to the logit but for rounding. Each place is weighed by scoring the
@@ -105,10 +105,8 @@ class TorchClassifier:
         features = extract(revision)
         changed = changed_spans(revision.parent.text, revision.text)
         variants = [extract(without(revision, span)) for span in changed]
-        calibration = self._metadata.calibration
         with torch.inference_mode():
-            logits = calibration.slope * self._logits([features, *variants]) + calibration.offset
-        logit, *others = logits.tolist()
+            logit, *others = self._logits([features, *variants]).tolist()
         weighed = [WeighedSpan(span, logit - other) for span, other in zip(changed, others, strict=True)]
         base, contributions = self._contributions(features)
         return Explanation(
@@ -148,13 +146,12 @@ class TorchClassifier:
         return slope * parts.base + offset, found
 
     def _logits(self, features: Sequence[Features]) -> torch.Tensor:
+        """Return calibrated logits."""
         inputs = torch.from_numpy(self._metadata.encoder.encode(features)).to(self._device)
         if self._vocabulary is None:
-            logits: torch.Tensor = self._network(inputs)
-        else:
-            bags = Bags.of([self._vocabulary.find(each.text) for each in features], self._device)
-            logits = self._network(inputs, bags)
-        return logits
+            return self._calibrated(inputs)
+        bags = Bags.of([self._vocabulary.find(each.text) for each in features], self._device)
+        return self._calibrated(inputs, bags)
 
 
 def packed(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:

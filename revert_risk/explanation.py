@@ -1,10 +1,16 @@
 """Why an edit has its score: what each fact added, and which changed places weighed most."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from revert_risk.prediction import Prediction
+from revert_risk.revision import Revision
 from revert_risk.spans import Span
+
+SPANS = 5
+"""So many of the changed places that weighed most are part of an explanation."""
+SHOWN_CHARACTERS = 500
+"""Of the text of a place, so much is written out: one place may be a whole page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,11 @@ class Explanation:
     """Heaviest first. Weights of several places do not add up: they are taken away one at a time."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the explanation as JSON values; the spans hold text of the page."""
+        """Return the reasons as JSON values, without the prediction itself.
+
+        The spans hold text of the page, cut off after `SHOWN_CHARACTERS`, and nothing of the comment or author.
+        """
         return {
-            "model_name": self.prediction.model_name,
-            "model_version": self.prediction.model_version,
-            "probability": self.prediction.probability,
             "logit": self.logit,
             "base": self.base,
             "contributions": [asdict(each) for each in self.contributions],
@@ -52,10 +58,24 @@ class Explanation:
                 {
                     "start": each.span.start,
                     "end": each.span.end,
-                    "removed": each.span.removed,
-                    "inserted": each.span.inserted,
+                    "removed": _shown(each.span.removed),
+                    "removed_length": len(each.span.removed),
+                    "inserted": _shown(each.span.inserted),
                     "weight": each.weight,
                 }
                 for each in self.spans
             ],
         }
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """A model that can take its scores apart."""
+
+    def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
+        """Take the score of an edit apart; raise `BadScoreError` for a score that is no probability."""
+
+
+def _shown(text: str) -> str:
+    """Cut a text off, and replace lone surrogates, which no JSON can carry."""
+    return text[:SHOWN_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

@@ -116,9 +116,8 @@ def describe(
     if change.old_length is not None:
         removed = values["characters_removed"] or 0.0
         values["removed_share_of_page"] = min(1.0, removed / max(1, change.old_length))
-    for name in values:
-        if _GROUPS[name] in lacking:
-            values[name] = None
+    if lacking:
+        values |= {name: None for name in values if _GROUPS[name] in lacking}
     values |= known or {}
     return Features(
         MappingProxyType(values),

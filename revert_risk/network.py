@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from revert_risk.artifact import NetworkShape
 from revert_risk.vocabulary import TextRows
@@ -37,6 +38,29 @@ class Parts(NamedTuple):
     """The logit of the reference input, without any words."""
     inputs: np.ndarray[tuple[int], np.dtype[np.float64]]
     ngrams: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+class FoldedNetwork(NamedTuple):
+    """A trained network as it is served; see `RevertRiskNetwork.folded`."""
+
+    hidden_weight: torch.Tensor
+    hidden_bias: torch.Tensor
+    output_weight: torch.Tensor
+    linear: torch.Tensor
+    bias: torch.Tensor
+    words: torch.Tensor | None
+
+    def __call__(self, inputs: torch.Tensor, bags: Bags | None = None) -> torch.Tensor:
+        """Return logits of shape (edits,) for inputs of shape (edits, inputs) and the edits' words."""
+        core = inputs[:, : len(self.hidden_weight)]
+        hidden = torch.addmm(self.hidden_bias, core, self.hidden_weight).relu_()
+        logits = torch.addmv(torch.addmv(self.bias, inputs, self.linear), hidden, self.output_weight)
+        if self.words is not None and bags is not None:
+            found = functional.embedding_bag(
+                bags.rows, self.words, bags.offsets, mode="sum", per_sample_weights=bags.weights
+            )
+            logits += found.squeeze(1)
+        return logits
 
 
 class RevertRiskNetwork(nn.Module):
@@ -76,6 +100,23 @@ class RevertRiskNetwork(nn.Module):
             logits = logits + self.words(bags.rows, bags.offsets, per_sample_weights=bags.weights)
         mean: torch.Tensor = logits.mean(dim=1)
         return mean
+
+    @torch.no_grad()
+    def folded(self, slope: float, offset: float) -> "FoldedNetwork":
+        """Return the same function, times `slope` plus `offset`, in as few operations as it takes.
+
+        The members' mean is one network whose hidden layer holds all of theirs. In one small batch what counts
+        is the number of operations, not their size.
+        """
+        scale = slope / self.shape.members
+        return FoldedNetwork(
+            hidden_weight=self.hidden_weight.permute(1, 0, 2).reshape(self.core_inputs, -1).contiguous(),
+            hidden_bias=self.hidden_bias.reshape(-1).clone(),
+            output_weight=self.output_weight.reshape(-1) * scale,
+            linear=self.linear.sum(dim=0) * scale,
+            bias=self.bias.sum().reshape(1) * scale + offset,
+            words=None if self.words is None else self.words.weight.sum(dim=1, keepdim=True) * scale,
+        )
 
     @torch.no_grad()
     def parts(self, row: torch.Tensor, reference: torch.Tensor, text: TextRows | None) -> Parts:

@@ -23,17 +23,23 @@ class Prediction:
     """Between 0 and 1, rounded to `DECIMALS`."""
     model_name: str
     model_version: str
+    decision: bool | None = None
+    """The outcome that the model itself names; None for one that leaves it to the probability."""
 
     @classmethod
-    def of(cls, probability: float, *, model_name: str, model_version: str) -> "Prediction":
+    def of(
+        cls, probability: float, *, model_name: str, model_version: str, decision: bool | None = None
+    ) -> "Prediction":
         """Round a probability into a prediction; raise `BadScoreError` unless it lies between 0 and 1."""
         if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
             raise BadScoreError(f"{model_name} {model_version}: expected a probability, got {probability!r}")
-        return cls(round(probability, DECIMALS), model_name, model_version)
+        return cls(round(probability, DECIMALS), model_name, model_version, decision)
 
     @property
     def prediction(self) -> bool:
-        """Whether a revert is the likelier outcome."""
+        """Whether a revert is predicted: what the model says, else the likelier outcome."""
+        if self.decision is not None:
+            return self.decision
         return self.probability > 0.5  # noqa: PLR2004 - the larger of two probabilities that sum to 1
 
     @property

@@ -44,6 +44,8 @@ class Page:
     title: str
     """The title as the wiki writes it, underscores or spaces."""
     namespace_id: int
+    first_edited_at: datetime | None = None
+    """When the page was made. Our models do not use it; official ones cannot do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from revert_risk.revision import Revision
 MOST_SPANS = 32
 """So many of the largest places are looked at."""
 
+_CHARACTERS_READ = 65_536
+"""What differs is not cut into tokens if it is longer: that alone would take too long."""
 _TOKENS_ALIGNED = 600
 """More than this are aligned line by line instead, and of more lines the whole region is one place."""
 _LONGEST_INSERTION = 12
@@ -49,10 +51,12 @@ def without(revision: Revision, span: Span) -> Revision:
 
 
 def _aligned(before: str, after: str, start: int) -> list[Span]:
-    for pattern in (_TOKEN, _LINE):
-        old, new = pattern.findall(before), pattern.findall(after)
+    if max(len(before), len(after)) <= _CHARACTERS_READ:
+        old, new = _TOKEN.findall(before), _TOKEN.findall(after)
         if max(len(old), len(new)) <= _TOKENS_ALIGNED:
             return _differences(old, new, start)
+    if max(before.count("\n"), after.count("\n")) < _TOKENS_ALIGNED:
+        return _differences(_LINE.findall(before), _LINE.findall(after), start)
     return [Span(before, after, start)]
 
 

@@ -1,7 +1,8 @@
 """Labelled edits as training and evaluation see them, and how to divide them without a leak."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,30 @@ LEAKS = frozenset(
 )  # fmt: skip
 """Fields of the labelled files that know what happened after the edit; no reader may turn one into a feature."""
 
+_OUTCOMES = ("reverted", "reverting")
+"""How the names of further such fields begin."""
+
 
 class TrainingError(Exception):
     """Training cannot start or go on; the message says what is missing or wrong."""
+
+
+class KnownAtTheEdit(dict[str, Any]):
+    """The fields of a labelled edit without those that know what came after; asking for one of these is refused."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        super().__init__({field: value for field, value in row.items() if not is_leak(field)})
+
+    def __missing__(self, field: str) -> Any:
+        """Raise `TrainingError` for a field that is known only after the edit, `KeyError` for one that is not there."""
+        if is_leak(field):
+            raise TrainingError(f"field {field}: known only after the edit, so no feature may be made of it")
+        raise KeyError(field)
+
+
+def is_leak(field: str) -> bool:
+    """Tell whether a field of a labelled file knows what happened after the edit."""
+    return field in LEAKS or field.startswith(_OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Readers of labelled edits: JSON lines or CSV, gzipped or not, that hold changed lines or no text at all.
 
 Each reader says which groups of features its file cannot give. They read named fields only, and none of
-those in `examples.LEAKS`.
+those that `examples.is_leak` tells of.
 """
 
 import csv
@@ -19,7 +19,7 @@ from revert_risk.feature_table import Group
 from revert_risk.features import EditFacts, Features, describe
 from revert_risk.revision import UserKind
 from revert_risk.training import own_labels
-from revert_risk.training.examples import LEAKS, Dataset, Example, TrainingError
+from revert_risk.training.examples import Dataset, Example, KnownAtTheEdit, TrainingError
 
 Row = Mapping[str, Any]
 
@@ -116,9 +116,7 @@ def _read(
     for number, row in enumerate(_rows(path, packed), start=1):
         try:
             if keep is None or keep(row):
-                # What came after the edit is taken away first: a reader that asked for it would be refused.
-                known = {field: value for field, value in row.items() if field not in LEAKS}
-                examples.append(_example(row, features(known)))
+                examples.append(_example(row, features(KnownAtTheEdit(row))))
         except KeyError as exc:
             raise TrainingError(f"{path.name}, edit {number}: field {exc} is missing") from None
         except (TypeError, ValueError, AttributeError):

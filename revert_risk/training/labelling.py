@@ -36,7 +36,10 @@ class Label:
 
     reverted: bool
     mature: bool
-    """The record goes on for the whole horizon after the edit, or the revert has come already."""
+    """The record goes on for the whole horizon after the edit.
+
+    One that was reverted already is no exception: of the youngest edits, only those would be left.
+    """
     reverted_after: timedelta | None
 
 
@@ -57,15 +60,15 @@ def label_edits(edits: Iterable[PageEdit], horizon: timedelta = HORIZON) -> dict
         for place, edit in enumerate(page):
             if place and edit.sha1 is not None and edit.sha1 == page[place - 1].sha1:
                 continue
+            mature = end is not None and end - edit.timestamp >= horizon
             reverter = reverters.get(place)
             if reverter is None:
-                mature = end is not None and end - edit.timestamp >= horizon
                 labels[edit.wiki_id, edit.rev_id] = Label(reverted=False, mature=mature, reverted_after=None)
                 continue
             own = edit.author is not None and edit.author == page[reverter].author
             if not own and reverter not in reverters:
                 after = page[reverter].timestamp - edit.timestamp
-                labels[edit.wiki_id, edit.rev_id] = Label(reverted=True, mature=True, reverted_after=after)
+                labels[edit.wiki_id, edit.rev_id] = Label(reverted=True, mature=mature, reverted_after=after)
     return labels
 
 

@@ -13,6 +13,7 @@ from cli.models import app
 from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
+from tests.fakes.wikis import page, serving_wikis
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-multilingual"
@@ -42,8 +43,8 @@ def labels(tmp_path: Path) -> Path:
 
 def test_recorded_events_are_labelled_and_evaluated(labels: Path, tmp_path: Path) -> None:
     """The page_change events of the sample pages become labels, those an evaluation, and that thresholds."""
-    scores, page = tmp_path / "scores.jsonl", tmp_path / "report.html"
-    result = run("evaluate", "--model", NAME, "--data", labels, "--json", "--scores", scores, "--html", page)
+    scores, html = tmp_path / "scores.jsonl", tmp_path / "report.html"
+    result = run("evaluate", "--model", NAME, "--data", labels, "--json", "--scores", scores, "--html", html)
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report["model_name"] == NAME
@@ -51,7 +52,7 @@ def test_recorded_events_are_labelled_and_evaluated(labels: Path, tmp_path: Path
     assert report["n"] == sum(wiki["n"] for wiki in report["wikis"].values()) > 50
     assert report["positives"] > 10
     assert {"anonymous", "temporary", "edits_0_99", "edits_500_or_more"} <= report["groups"].keys()
-    assert page.read_text(encoding="utf-8").count("<svg") == 5
+    assert html.read_text(encoding="utf-8").count("<svg") == 5
 
     limits = run("thresholds", "--scores", scores, "--target-fpr", "0.15", "--smallest", "20", "--json")
     (found,) = json.loads(limits.stdout)
@@ -98,11 +99,23 @@ def test_an_edit_is_explained(tmp_path: Path) -> None:
     old.write_text("The town was first mentioned in 812.", encoding="utf-8")
     new.write_text("The town was first mentioned in 812 lol you suck.", encoding="utf-8")
     result = run("explain", "--model", NAME, "--old", old, "--new", new, "--user", "ip", "--json")
-    found = json.loads(result.stdout)
+    found = json.loads(result.stdout)["explanation"]
     total = found["base"] + sum(each["amount"] for each in found["contributions"])
     assert total == pytest.approx(found["logit"], abs=1e-6)
     assert found["spans"][0]["inserted"] == " lol you suck"
     assert "inserted_text" in run("explain", "--model", NAME, "--old", old, "--new", new).stdout
+
+
+def test_a_revision_of_a_wiki_is_explained() -> None:
+    """A revision is fetched as a server fetches it, and a refusal says why there is nothing to explain."""
+    with serving_wikis({"enwiki": [page(1, 10, 11), page(2, 20, 21, hidden=["text"])]}) as url:
+        asked = ["explain", "--model", NAME, "--wiki-url", url, "--lang", "en", "--rev-id"]
+        found = json.loads(run(*asked, "11", "--json").stdout)
+        refused, missing = run(*asked, "21"), run(*asked, "999")
+    assert (found["wiki_db"], found["revision_id"], found["model_name"]) == ("enwiki", 11, NAME)
+    assert "It has had a school" in found["explanation"]["spans"][0]["inserted"]
+    assert (refused.exit_code, "the text of the revision is hidden" in refused.stderr) == (2, True)
+    assert (missing.exit_code, "the wiki has no such revision" in missing.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +125,9 @@ def test_an_edit_is_explained(tmp_path: Path) -> None:
         (["evaluate", "--model", NAME, "--data", "FILE"], "expected labelled edits of one of these formats"),
         (["thresholds", "--scores", "FILE", "--target-fpr", "0.1"], "no scores"),
         (["label", "FILE", "--out", "OUT"], "expected a page_change event"),
+        (["explain", "--model", NAME, "--lang", "en"], "expected --lang and --rev-id, or --old and --new"),
+        (["explain", "--model", NAME, "--lang", "xx", "--rev-id", "1"], "lang is not a wiki known here"),
+        (["explain", "--model", NAME, "--lang", "en", "--rev-id", "0"], "rev_id must be an integer from 1"),
         (["train", "--data", "FOLDER", "--model", "m", "--out", "OUT"], "model name: expected one of"),
         (["train", "--data", "FOLDER", "--model", NAME, "--out", "OUT"], "data folder: missing"),
     ],

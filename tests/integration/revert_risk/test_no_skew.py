@@ -1,11 +1,11 @@
 """Training and serving see the same edit: the export read by training, and through the API by the server."""
 
+import asyncio
 from itertools import islice
 from pathlib import Path
 
-import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 
 from event_platform.page_change import RevisionRef
 from event_platform.wikis import WikiTable
@@ -13,7 +13,9 @@ from mock_mediawiki.__main__ import open_history
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from model_server.evidence import Evidence, weigh
-from model_server.mediawiki import MediaWikiClient, raise_for_upstream
+from model_server.metrics import Metrics
+from model_server.service import open_service
+from model_server.settings import read_settings
 from revert_risk.artifact import shipped
 from revert_risk.classifier import TorchClassifier
 from revert_risk.feature_table import FEATURES, Group
@@ -53,17 +55,14 @@ async def test_training_and_serving_take_the_same_features() -> None:
         TorchClassifier.load(shipped(name))
         for name in ("revertrisk-language-agnostic", "revertrisk-multilingual")
     ]
-    seconds = Histogram("seconds", "of requests", ["outcome"], registry=CollectorRegistry())
+    metrics = Metrics(CollectorRegistry())
     async with (
         listening(create_app(ActionApi(history), wikis, history.default_wiki_id), "127.0.0.1", 0) as url,
-        aiohttp.ClientSession(raise_for_status=raise_for_upstream) as session,
+        open_service(read_settings(wiki_url=url), classifiers[0], wikis, metrics) as service,
     ):
-        client = MediaWikiClient(
-            session, user_agent="tests", timeout=30, requests_seconds=seconds, most_calls=4, wiki_url=url
-        )
         for revision in trained:
             ref = RevisionRef(wiki=wiki, rev_id=revision.rev_id, parent_id=revision.parent.rev_id)
-            fetched = await client.fetch(ref)
+            fetched = await service.mediawiki.fetch(ref, asyncio.get_running_loop().time() + 30)
             weighed = weigh(ref, fetched, None, page_is_told=False, max_bytes=10_000_000)
             assert isinstance(weighed, Evidence), revision.rev_id
             read, served = extract(revision), extract(weighed.revision)

@@ -1,4 +1,8 @@
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from revert_risk import characters
 
@@ -57,3 +61,11 @@ def test_a_corrected_spelling_overlaps_and_a_replacement_does_not() -> None:
     assert replaced is not None
     assert corrected > 0.5 > replaced
     assert characters.overlap("", "word") is None
+
+
+@given(st.text(alphabet="abcé 🙂", max_size=150), st.text(alphabet="abcé 🙂x", max_size=3_000))
+def test_containment_is_the_share_of_pairs_whichever_way_they_are_looked_for(text: str, context: str) -> None:
+    """Few pairs or many, each counts once, and only the beginning of a long context is read."""
+    pairs, known = set(pairwise(text)), set(pairwise(context[:2_048]))
+    expected = len(pairs & known) / len(pairs) if pairs and known else None
+    assert characters.containment(text, context) == expected

@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from revert_risk.features import Features
-from revert_risk.training.examples import Example, split_by_page_and_user
+from revert_risk.training.examples import Example, KnownAtTheEdit, TrainingError, split_by_page_and_user
 
 edits = st.lists(
     st.tuples(st.sampled_from("ABCDEFGHIJ"), st.none() | st.sampled_from("abcdefghij")),
@@ -48,3 +49,26 @@ def test_names_do_not_show_in_an_examples_text() -> None:
     """A user name or a title never ends up in a log line or an exception by way of repr."""
     (each,) = examples([("Secret page", "Secret user")])
     assert "Secret" not in repr(each)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "user_editcount_2024",
+        "user_groups",
+        "mlm",
+        "rrla_score",
+        "reverting_user",
+        "reverted_by_rev",
+        "reverting_x",
+    ],
+)
+def test_a_field_that_knows_what_came_after_is_refused(field: str) -> None:
+    """No feature can be made of a leak: whoever asks for one is told so, whether the file has it or not."""
+    for row in ({field: 1, "comment": "c"}, {"comment": "c"}):
+        known = KnownAtTheEdit(row)
+        assert dict(known) == {"comment": "c"}
+        with pytest.raises(TrainingError, match=f"{field}: known only after the edit"):
+            known[field]
+    with pytest.raises(KeyError):
+        known["title"]

@@ -74,14 +74,14 @@ def test_what_nobody_can_judge_is_left_out() -> None:
 
 
 def test_an_edit_is_too_young_until_the_record_has_gone_on_long_enough() -> None:
-    """Only an edit that had its two days, or was reverted, is mature."""
+    """Only an edit that had its two days is mature; one that was reverted sooner would else be over-represented."""
     labels = label_edits(page(("A", "a", 0), ("B", "b", 10), ("C", "c", 30), ("D", "b", 31), ("E", "e", 50)))
-    assert {rev_id: label.mature for (_, rev_id), label in labels.items()} == {
-        1: True,
-        2: False,
-        3: True,
-        4: False,
-        5: False,
+    assert {rev_id: (label.reverted, label.mature) for (_, rev_id), label in labels.items()} == {
+        1: (False, True),
+        2: (False, False),
+        3: (True, False),
+        4: (False, False),
+        5: (False, False),
     }
 
 
