@@ -2,74 +2,84 @@
 
 # ruff: noqa: PLC0415 - each command imports its program when it runs
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-RuleFile = Annotated[
-    Path, typer.Option("--rule", exists=True, dir_okay=False, help="Rules in change-propagation's terms.")
-]
-KafkaSettings = Annotated[
-    list[str],
-    typer.Option(
-        "--kafka-setting",
-        help="A setting of librdkafka as key=value; repeatable. Environment: KAFKA_BOOTSTRAP_SERVERS, "
-        "KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_…, KAFKA_SSL_….",
-    ),
-]
-Datacentres = Annotated[
-    list[str], typer.Option("--datacentre", help="Prefix of the topics, such as eqiad; repeatable.")
-]
-Time = Annotated[
-    str | None, typer.Option(help="A time with its zone, such as 2026-11-21T08:00:00Z.", metavar="TIME")
-]
-NeededTime = Annotated[
-    str, typer.Option(help="A time with its zone, such as 2026-11-21T08:00:00Z.", metavar="TIME")
-]
-EXIT_UNUSABLE = 2
+from cli.dispatcher_flags import (
+    Concurrency,
+    Datacentres,
+    DryRun,
+    Group,
+    KafkaSettings,
+    Limit,
+    RuleFile,
+    SkipsToWrite,
+    Target,
+    log_as_the_environment_says,
+    parse_optional_time,
+    parse_time,
+    refuse,
+)
 
 
 def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     source: Annotated[
         str,
         typer.Option(
-            help="dead-letters:FILE, or kafka:TOPIC: change-propagation's error topic "
-            "(eqiad.changeprop.error), or our own dead letters."
+            help="What was given up: dead-letters:FILE, or kafka:TOPIC with change-propagation's errors "
+            "(eqiad.changeprop.error) or our own dead letters."
         ),
     ],
     rule: RuleFile,
-    target: Annotated[str | None, typer.Option(help="The server's base address, http://host:port.")] = None,
+    target: Target = None,
     dead_letters: Annotated[
-        str, typer.Option(help="Where goes what is given up again: a file, or kafka:TOPIC.")
+        str, typer.Option(help="Where an event goes that is given up once more: a file, or kafka:TOPIC.")
     ] = "dead-letters-again.jsonl",
     status: Annotated[
-        list[str], typer.Option(help="Only what ended with this status: 503, 50x or 5xx; repeatable.")
+        list[str],
+        typer.Option(help="Only events whose last answer had this status: 503, 50x or 5xx; repeatable."),
     ] = [],  # noqa: B006 - Typer reads it
     reason: Annotated[
-        list[str], typer.Option(help="Only what was given up for this reason, such as timeout; repeatable.")
+        list[str],
+        typer.Option(
+            help="Only events given up for this reason, as the dead letter has it: timeout, connection_refused, "
+            "status_503, …; repeatable."
+        ),
     ] = [],  # noqa: B006 - Typer reads it
-    rate: Annotated[float | None, typer.Option(help="At most so many events a second.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Requests at a time; default: the rule's.")
+    rate: Annotated[float | None, typer.Option(help="Send at most so many events a second.")] = None,
+    limit: Limit = None,
+    concurrency: Concurrency = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Kafka: begin with what was given up at this time, such as 2026-11-21T08:00:00Z, if the group has "
+            "read nothing yet. Default: the oldest.",
+        ),
     ] = None,
-    since: Time = None,
-    group: Annotated[
-        str | None, typer.Option(help="The consumer group, which remembers how far it came.")
-    ] = None,
+    group: Group = None,
     kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
-    dry_run: Annotated[bool, typer.Option(help="Send nothing: say which rule takes each event.")] = False,
+    skips: SkipsToWrite = None,
+    dry_run: DryRun = False,
 ) -> None:
-    """Send again what was given up, once; a second run goes on where the first one ended.
+    """Send again the events that were given up, once each, and end.
 
-    Exits 0 only if nothing was given up again.
+    A second run goes on where the first one ended.
+    Counts go to standard output, logs to standard error.
+
+    Exit status: 0 if nothing was given up again, 1 if something was or
+    broke, 2 if a flag or a rule cannot work. More in docs/dispatcher.md.
+
+    revertrisk redrive --source dead-letters:dead-letters.jsonl
+    --rule rule.yaml --target http://localhost:8080
     """
     from dispatcher import DispatchSettings, SettingsError, run
     from dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
 
     try:
+        log_as_the_environment_says("INFO")
         settings = redrive_settings(
             DispatchSettings(
                 source=source,
@@ -78,15 +88,15 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
                 dead_letters=dead_letters,
                 concurrency=concurrency,
                 limit=limit,
-                since=None if since is None else parse_time("since", since),
+                since=parse_optional_time("since", since),
                 group=group,
                 kafka=tuple(kafka_setting),
+                skips=skips,
             )
         )
         choice = Choice(statuses=frozenset(status), reasons=frozenset(reason), per_second=rate)
     except SettingsError as exc:
-        typer.echo(f"revertrisk: {exc}", err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from exc
+        refuse(exc)
     raise typer.Exit(
         run(
             settings,
@@ -98,30 +108,58 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     events: Annotated[
-        str, typer.Option(help="page_change events: jsonl:FILE, kafka:TOPIC or eventstreams:STREAM.")
+        str,
+        typer.Option(
+            help="Where page_change events are: jsonl:FILE, kafka:TOPIC[,TOPIC], eventstreams:STREAM or "
+            "eventstreams:URL."
+        ),
     ],
-    predictions: Annotated[str, typer.Option(help="The predictions of one model, likewise.")],
+    predictions: Annotated[
+        str, typer.Option(help="Where the predictions of one model are, in one of the same forms.")
+    ],
     rule: RuleFile,
-    since: NeededTime,
-    until: NeededTime,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="The first moment, by meta.dt, such as 2026-11-20T00:00:00Z.")
+    ],
+    until: Annotated[
+        str, typer.Option(metavar="TIME", help="The moment after the last, such as 2026-11-21T00:00:00Z.")
+    ],
     skips: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="What the dispatcher noted with --skips."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Revisions that the server skipped, as dispatch --skips writes them.",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Where the list goes; default: standard output.")
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Write the list of what is missing here. Default: standard output."
+        ),
     ] = None,
     datacentre: Datacentres = [],  # noqa: B006 - Typer reads it
     kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
 ) -> None:
-    """List the page_change events of a time for which a prediction is due and none is on the stream.
+    """List the page_change events of a time whose prediction is missing.
 
-    Each line is a dead letter that redrive reads. Exits 0 only if nothing is missing.
+    An event is missing if a rule takes it, no prediction of its revision is
+    there, and neither the event nor --skips says why there can be none.
+    Let --until be half an hour ago or more, so that every retry is over.
+    Each line of the list is a dead letter, which redrive can send.
+
+    Counts go to standard error. Exit status: 0 if nothing is missing, 1 if
+    something is or nothing could be read, 2 if a flag or a rule cannot work.
+
+    revertrisk reconcile --events jsonl:events.jsonl --rule rule.yaml
+    --predictions jsonl:predictions.jsonl
+    --since 2026-11-20T00:00:00Z --until 2026-11-21T00:00:00Z
     """
     from dispatcher import SettingsError
     from dispatcher.reconcile_run import ReconcileSettings, run_reconciliation
 
     try:
+        log_as_the_environment_says("ERROR")
         settings = ReconcileSettings(
             events=events,
             predictions=predictions,
@@ -134,20 +172,5 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             kafka=tuple(kafka_setting),
         )
     except SettingsError as exc:
-        typer.echo(f"revertrisk: {exc}", err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from exc
+        refuse(exc)
     raise typer.Exit(run_reconciliation(settings))
-
-
-def parse_time(name: str, written: str) -> datetime:
-    """Return the time that a flag names; raises SettingsError."""
-    from dispatcher import SettingsError
-
-    problem = f"{name}: expected a time with its zone, such as 2026-11-21T08:00:00Z"
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        raise SettingsError(problem) from None
-    if moment.tzinfo is None:
-        raise SettingsError(problem)
-    return moment

@@ -1,7 +1,7 @@
 """The prediction stream, read as ``docs/STREAM.md`` says: canaries and duplicates dropped, one row for each page.
 
-`read_eventstreams` brings deliveries over HTTP, any other iterator of `Delivery` does as well; a `Consumer`
-takes them in and survives restarts.
+`read_eventstreams` brings deliveries over HTTP, `consumer.kafka.read_kafka` from Kafka (it needs the extra ``kafka``),
+and any other iterator of `Delivery` does as well; a `Consumer` takes them in and survives restarts.
 """
 
 from consumer.checkpoint import CheckpointError

@@ -3,32 +3,21 @@
 A response there ends every 15 minutes or so; reading goes on where it was, with ``Last-Event-ID``.
 """
 
-import asyncio
-import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 import aiohttp
 import orjson
 
 from consumer.delivery import Delivery
-from event_platform.sse import ServerSentEvent, ServerSentEventParser
+from event_platform.resuming_stream import FIRST_PAUSE_S, Question, StreamRefusedError, follow
+from event_platform.sse import ServerSentEvent
+
+__all__ = ["StreamRefusedError", "read_eventstreams", "rewound"]
 
 REWIND_SECONDS: Final = 60.0
 """By how much a time in a ``Last-Event-ID`` is taken back on resuming."""
-SILENCE_SECONDS: Final = 60.0
-"""Without a byte for so long the connection counts as lost: EventStreams writes at least comments."""
-FIRST_WAIT_SECONDS: Final = 1.0
-LONGEST_WAIT_SECONDS: Final = 60.0
-_BUSY: Final = frozenset({408, 425, 429})
-
-
-class StreamRefusedError(Exception):
-    """The server does not serve this stream, or not from this place; asking again changes nothing."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"the stream was refused with status {status}")
-        self.status = status
 
 
 async def read_eventstreams(
@@ -37,8 +26,8 @@ async def read_eventstreams(
     resume_at: str | None = None,
     *,
     rewind: float = REWIND_SECONDS,
-    first_wait: float = FIRST_WAIT_SECONDS,
-) -> AsyncIterator[Delivery]:
+    first_wait: float = FIRST_PAUSE_S,
+) -> AsyncGenerator[Delivery, None]:
     """Yield the deliveries of a stream for ever, connecting again whenever a response ends or breaks.
 
     ``url`` is that of the stream, such as ``https://stream.wikimedia.org/v2/stream/<names>``, and may have
@@ -48,30 +37,14 @@ async def read_eventstreams(
     :raises StreamRefusedError: on an answer that another try would not change.
     :raises EventTooLargeError: on an event that exceeds the parser's bound of 16 MiB.
     """
-    wait = first_wait
-    while True:
-        headers = {"Accept": "text/event-stream"}
-        if resume_at is not None:
-            headers["Last-Event-ID"] = rewound(resume_at, rewind)
-        try:
-            timeout = aiohttp.ClientTimeout(
-                total=None, sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS
-            )
-            async with session.get(url, headers=headers, timeout=timeout) as response:
-                if response.status in range(400, 500) and response.status not in _BUSY:
-                    raise StreamRefusedError(response.status)
-                response.raise_for_status()
-                parser = ServerSentEventParser(last_event_id=resume_at or "")
-                async for chunk in response.content.iter_any():
-                    for event in parser.feed(chunk):
-                        delivery = _delivery(event)
-                        resume_at = delivery.resume_at or resume_at
-                        yield delivery
-                        wait = first_wait
-        except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            pass  # a cut, or a server that cannot at the moment
-        await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 - to come at another time than others
-        wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    def ask(last_event_id: str) -> Question:
+        return Question(rewound(last_event_id, rewind) if last_event_id else None)
+
+    following = follow(session, url, ask, last_event_id=resume_at or "", first_pause_s=first_wait)
+    async with aclosing(following) as events:
+        async for event in events:
+            yield _delivery(event)
 
 
 def rewound(last_event_id: str, seconds: float) -> str:

@@ -1,6 +1,8 @@
 """Remember in a SQLite file how far a source has been read, for sources that cannot remember it themselves."""
 
 import asyncio
+import fcntl
+import hashlib
 import sqlite3
 import threading
 from contextlib import suppress
@@ -12,7 +14,7 @@ BUSY_S = 10.0
 
 
 class CheckpointError(Exception):
-    """The file cannot be read or written; the text names it and the cause."""
+    """The file cannot be read or written, or is another process's; the text names it and the cause."""
 
 
 class CheckpointFile:
@@ -22,6 +24,10 @@ class CheckpointFile:
         """Open the file and make it if it is missing; raises CheckpointError."""
         self._path = path
         self._lock = threading.Lock()
+        try:
+            self._owners = Path(f"{path}.lock").open("ab")  # noqa: SIM115 - held as long as the database
+        except OSError as exc:
+            raise CheckpointError(f"{path}.lock: cannot be written: {exc.strerror}") from exc
         try:
             # One lock instead of one thread; autocommit, so that every write is a transaction by itself.
             self._database = sqlite3.connect(
@@ -34,15 +40,30 @@ class CheckpointFile:
                 self._database.close()
                 raise
         except sqlite3.Error as exc:
+            self._owners.close()
             raise CheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
 
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
             self._database.close()
+        with suppress(OSError):
+            self._owners.close()
 
     def of(self, source: str) -> "Checkpoint":
-        """Return the checkpoint of one source."""
+        """Return the checkpoint of one source, which is this process's until it ends; raises CheckpointError.
+
+        Two that share one would each pass over what the other has not finished.
+        """
+        try:
+            # One byte of the file stands for the source; the kernel gives it back however the process ends.
+            fcntl.lockf(self._owners, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place_of_lock(source))
+        except BlockingIOError as exc:
+            raise CheckpointError(
+                f"{self._path}: another process reads {source} with this checkpoint; give each its own"
+            ) from exc
+        except OSError as exc:
+            raise CheckpointError(f"{self._path}.lock: cannot be locked: {exc.strerror}") from exc
         return Checkpoint(self, source)
 
     def read(self, source: str) -> str | None:
@@ -61,6 +82,10 @@ class CheckpointFile:
         except sqlite3.Error as exc:
             raise CheckpointError(f"{self._path}: cannot be used for checkpoints: {exc}") from exc
         return row
+
+
+def _place_of_lock(source: str) -> int:
+    return int.from_bytes(hashlib.sha256(source.encode()).digest()[:7])
 
 
 class Checkpoint:

@@ -4,14 +4,15 @@ import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Protocol
 
 import aiohttp
 import orjson
 
 from dispatcher.requests import Request
+from event_platform.retry_after import retry_after_s as retry_after_s  # noqa: PLC0414 - others import it from here
 
 OUTCOME_HEADER = "x-revertrisk-outcome"
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -57,6 +58,14 @@ class Answer:
         return self.status in _DONE
 
 
+class Sender(Protocol):
+    """Whoever makes the tries of a request."""
+
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer | Failure:
+        """Make one try, the first one (0) or the n-th retry, and say what came of it."""
+        ...
+
+
 class HttpClient:
     """Sends requests over one shared session."""
 
@@ -94,19 +103,6 @@ def new_session(user_agent: str) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"user-agent": user_agent},
     )
-
-
-def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, given as seconds or as a date; None if it is neither."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -16,7 +16,7 @@ _NEWLINE = b"\n"
 
 
 class DeadLetterError(Exception):
-    """The dead letters, or the retry topic, cannot be written; the text names the place and the cause."""
+    """Dead letters, the retry topic or skips cannot be written; the text names the place and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class DeadLetterFile:
             self._file = path.open("a+b", buffering=0)
             self._end_a_torn_line()
         except OSError as exc:
-            raise DeadLetterError(f"{path}: cannot be written: {exc.strerror}") from exc
+            raise DeadLetterError(f"dead_letters: {path}: cannot be written: {exc.strerror}") from exc
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +99,9 @@ class DeadLetterFile:
             try:
                 await asyncio.to_thread(self._append, line)
             except OSError as exc:
-                raise DeadLetterError(f"{self._path}: cannot be written: {exc.strerror}") from exc
+                raise DeadLetterError(
+                    f"dead_letters: {self._path}: cannot be written: {exc.strerror}"
+                ) from exc
 
     def _append(self, line: bytes) -> None:
         unwritten = memoryview(line)

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
-from dispatcher.client import Answer, Failure, HttpClient
+from dispatcher.client import OUTCOME_HEADER, Answer, Failure, Sender
 from dispatcher.deadletters import DeadLetter, DeadLetters
 from dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
-from dispatcher.requests import Request
+from dispatcher.requests import REQUEST_ID, Request
 from dispatcher.retries import RetrySchedule
 from dispatcher.rules import Case, Rule
 from dispatcher.sources.base import SourcedEvent, UnreadableRecord
@@ -22,6 +23,7 @@ LONGEST_RETRY_AFTER_S = 60.0
 """A server may ask for a longer pause than the schedule's, but not for more than this."""
 LONGEST_PAUSE_IN_A_SLOT_S = 10.0
 """A longer pause is spent in the retry topic, where there is one."""
+_WIKI_ID = re.compile(r"[a-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Executor:
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
         self,
         rules: Iterable[Rule],
-        client: HttpClient,
+        client: Sender,
         dead_letters: DeadLetters,
         *,
         concurrency: int | None = None,
@@ -81,6 +83,8 @@ class Executor:
         self._dead_letters = dead_letters
         self._retries = retries
         self._later = later
+        self._warned: set[str] = set()
+        """Rules whose server does not say what it did with an event."""
         self._slots = {rule.name: asyncio.Semaphore(concurrency or rule.concurrency) for rule in rules}
 
     async def wait_for_slot(self, rule: Rule) -> None:
@@ -114,6 +118,14 @@ class Executor:
         if tries.answer is None or not (tries.answer.done or tries.answer.status in rule.ignore):
             return await self._give_up(rule, sourced, tries.reason, tries)
         ending, detail = _ending(tries.answer)
+        if ending is Ending.ACCEPTED and rule.name not in self._warned:
+            self._warned.add(rule.name)
+            log.warning(
+                "rule %s: the server answers %d without %s: whether it did anything is not known (said once)",
+                rule.name,
+                tries.answer.status,
+                OUTCOME_HEADER,
+            )
         return _outcome(rule, sourced, ending, detail, tries)
 
     async def keep_unreadable(self, record: UnreadableRecord) -> Outcome:
@@ -126,7 +138,13 @@ class Executor:
         """Put an event for which no request can be made into the dead letters; raises DeadLetterError."""
         letter = DeadLetter(reason, sourced.position, sourced.event, rule=rule_name)
         await self._dead_letters.write(letter)
-        log.warning("rule %s gave up %s: %s", rule_name, sourced.position, reason)
+        log.warning(
+            "rule %s gave up %s: %s",
+            rule_name,
+            sourced.position,
+            reason,
+            extra=_labels(rule_name, sourced.event, reason),
+        )
         return Outcome(Ending.GIVEN_UP, sourced.position, reason, rule=rule_name, event=sourced.event)
 
     async def _try(self, rule: Rule, request: Request, retry: int) -> _Tries:
@@ -157,7 +175,12 @@ class Executor:
         )
         await self._dead_letters.write(letter)
         log.warning(
-            "rule %s gave up %s after %d tries: %s", rule.name, sourced.position, tries.attempts, reason
+            "rule %s gave up %s after %d tries: %s",
+            rule.name,
+            sourced.position,
+            tries.attempts,
+            reason,
+            extra=_labels(rule.name, sourced.event, reason),
         )
         return _outcome(rule, sourced, Ending.GIVEN_UP, reason, tries)
 
@@ -173,6 +196,18 @@ def _outcome(rule: Rule, sourced: SourcedEvent, ending: Ending, detail: str | No
         seconds=tries.seconds,
         event=sourced.event,
     )
+
+
+def _labels(rule_name: str, event: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Return what a log line says of an event: which it is, and nothing of what it holds."""
+    labels: dict[str, Any] = {"labels.rule": rule_name, "labels.reason": reason}
+    match event:
+        case {"wiki_id": str(wiki_id), "revision": {"rev_id": int(rev_id)}} if _WIKI_ID.fullmatch(wiki_id):
+            labels |= {"labels.wiki_id": wiki_id, "labels.rev_id": rev_id}
+    match event:
+        case {"meta": {"request_id": str(request_id)}} if REQUEST_ID.fullmatch(request_id):
+            labels["http.request.id"] = request_id
+    return labels
 
 
 def _ending(answer: Answer) -> tuple[Ending, str | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 BROKERS = "bootstrap.servers"
 
@@ -55,8 +56,11 @@ class KafkaSettings:
     def parse(cls, written: Iterable[str], environment: Mapping[str, str] | None = None) -> "KafkaSettings":
         """Read ``key=value`` items, of one key the last, over what the environment says.
 
+        ``key=@FILE`` takes the value from a file, without the end of its last line.
+
         Raises:
-            KafkaSettingsError: an item is none, or sets what is decided here, or the brokers are missing.
+            KafkaSettingsError: an item is none, or sets what is decided here, or its file cannot be read, or the
+                brokers are missing.
 
         """
         values = _from_environment(environment or {})
@@ -67,7 +71,7 @@ class KafkaSettings:
                 raise KafkaSettingsError("kafka-setting: expected key=value, such as security.protocol=SSL")
             if key in _DECIDED_HERE:
                 raise KafkaSettingsError(f"kafka-setting {key}: cannot be set: {_DECIDED_HERE[key]}")
-            values[key] = value
+            values[key] = _from_file(key, value[1:]) if value.startswith("@") else value
         if not values.get(BROKERS):
             raise KafkaSettingsError(
                 f"kafka-setting: {BROKERS}=HOST:PORT[,…] is missing (or {ENVIRONMENT[0]})"
@@ -83,6 +87,20 @@ class KafkaSettings:
     def for_producer(self) -> Mapping[str, str]:
         """The settings without those of consumers only, about which librdkafka would complain."""
         return {key: value for key, value in self.values.items() if not key.startswith(_OF_CONSUMERS)}
+
+    def refusal(self, reason: str) -> KafkaSettingsError:
+        """Return librdkafka's reason for not taking the settings as an error; values in it are left out."""
+        for value in self.values.values():
+            reason = reason.replace(f'"{value}"', '"…"')
+        return KafkaSettingsError(f"kafka-setting: {reason}")
+
+
+def _from_file(key: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
+        raise KafkaSettingsError(f"kafka-setting {key}: {path}: cannot be read: {reason}") from exc
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

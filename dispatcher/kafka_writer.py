@@ -25,7 +25,7 @@ class KafkaWriter:
     """One producer for all topics that the dispatcher writes; every replica has what it says is written."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        """Start the producer; raises DeadLetterError where a setting cannot work."""
+        """Start the producer; raises KafkaSettingsError where a setting cannot work."""
         try:
             self._producer = Producer(
                 {
@@ -39,7 +39,7 @@ class KafkaWriter:
                 logger=librdkafka_log,
             )
         except KafkaException as exc:
-            raise DeadLetterError(f"kafka-setting: {exc.args[0].str()}") from exc
+            raise settings.refusal(exc.args[0].str()) from None  # the cause quotes values
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
         self._thread.start()

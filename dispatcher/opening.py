@@ -102,10 +102,10 @@ class Opening:
             return None
         try:
             checkpoints = CheckpointFile(path)
+            self._stack.callback(checkpoints.close)
+            return checkpoints.of(source)
         except CheckpointError as exc:
             raise SettingsError(f"checkpoint: {exc}") from exc
-        self._stack.callback(checkpoints.close)
-        return checkpoints.of(source)
 
     def _topics(self) -> list[str]:
         topics = self._where.split(",")
@@ -122,22 +122,28 @@ class Opening:
         from dispatcher.sources.kafka import KafkaSource  # noqa: PLC0415
         from dispatcher.sources.kafka_beginnings import Start  # noqa: PLC0415
 
-        return KafkaSource(
-            settings,
-            topics,
-            group,
-            start=Start.EARLIEST if from_start else self._settings.since or Start.NEWEST,
-            to_end=self._settings.to_end,
-            keeps_offsets=keeps_offsets,
-            on_offset_reset=self._metrics.note_offset_reset,
-        )
+        try:
+            return KafkaSource(
+                settings,
+                topics,
+                group,
+                start=Start.EARLIEST if from_start else self._settings.since or Start.NEWEST,
+                to_end=self._settings.to_end,
+                keeps_offsets=keeps_offsets,
+                on_offset_reset=self._metrics.note_offset_reset,
+            )
+        except KafkaSettingsError as exc:
+            raise SettingsError(str(exc)) from None
 
     def _open_writer(self) -> "KafkaWriter":
         if self._writer is None:
             settings = self._kafka_settings()
             from dispatcher.kafka_writer import KafkaWriter  # noqa: PLC0415 - likewise
 
-            self._writer = KafkaWriter(settings)
+            try:
+                self._writer = KafkaWriter(settings)
+            except KafkaSettingsError as exc:
+                raise SettingsError(str(exc)) from None
             self._stack.push_async_callback(self._writer.close)
         return self._writer
 

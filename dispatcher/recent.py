@@ -1,19 +1,24 @@
 """Remember which events came a short while ago: upstream sends some of them twice."""
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 from time import monotonic
 
 WINDOW_S = 3600.0
 """change-propagation's."""
-MOST_IDS = 200_000
-"""More than an hour of all wikis' page changes; about 30 MB."""
+MOST_IDS = 100_000
+"""Several hours of all Wikipedias' edits; about 11 MB."""
+_GENERATIONS = 12
 _DIGEST_BYTES = 12
 
 
 class RecentIds:
-    """The ids of the last hour, the oldest forgotten first where they are too many."""
+    """The ids of the last hour, the oldest forgotten first where they are too many.
+
+    They are kept in a few sets by age, and forgotten a set at a time: a little later than after the hour, and at half
+    of the memory that a time for each id would take.
+    """
 
     def __init__(
         self,
@@ -23,21 +28,40 @@ class RecentIds:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._window_s = window_s
+        self._generation_s = window_s / _GENERATIONS
         self._most_ids = most_ids
+        self._most_in_one = max(1, most_ids // _GENERATIONS)
         self._clock = clock
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._sets: deque[set[bytes]] = deque([set()])
+        """By age, the newest last."""
+        self._begun: deque[float] = deque([clock()])
+        """When the first id of each set was added."""
 
     def add(self, event_id: str) -> None:
         """Remember an id from now on."""
         now = self._clock()
-        digest = _digest(event_id)
-        self._seen[digest] = now
-        self._seen.move_to_end(digest)
-        while len(self._seen) > self._most_ids or now - next(iter(self._seen.values())) >= self._window_s:
-            self._seen.popitem(last=False)
+        if len(self._sets[-1]) >= self._most_in_one or now - self._begun[-1] >= self._generation_s:
+            self._sets.append(set())
+            self._begun.append(now)
+            while sum(map(len, self._sets)) + self._most_in_one > self._most_ids:
+                self._drop_oldest()
+        self._sets[-1].add(_digest(event_id))
 
     def __contains__(self, event_id: str) -> bool:
-        return self._clock() - self._seen.get(_digest(event_id), float("-inf")) < self._window_s
+        self._forget(self._clock())
+        digest = _digest(event_id)
+        return any(digest in ids for ids in self._sets)
+
+    def _forget(self, now: float) -> None:
+        """Drop the sets whose last id is too old; a set ends where the next one begins."""
+        while len(self._sets) > 1 and now - self._begun[1] >= self._window_s:
+            self._drop_oldest()
+        if now - self._begun[-1] >= self._window_s + self._generation_s:
+            self._sets[-1].clear()
+
+    def _drop_oldest(self) -> None:
+        self._sets.popleft()
+        self._begun.popleft()
 
 
 def _digest(event_id: str) -> bytes:

@@ -62,7 +62,10 @@ class ReconcileSettings:
 
 
 def run_reconciliation(settings: ReconcileSettings) -> int:
-    """List what is missing, show the counts on standard error; returns 0 only if nothing is missing."""
+    """List what is missing, show the counts on standard error; returns 0 only if nothing is missing.
+
+    A window of which nothing was read proves nothing, and is no success.
+    """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             report = runner.run(reconcile(settings))
@@ -73,7 +76,9 @@ def run_reconciliation(settings: ReconcileSettings) -> int:
         sys.stderr.write(f"{exc}\n")
         return EXIT_INCOMPLETE
     sys.stderr.write(orjson.dumps(report.as_dict()).decode() + "\n")
-    return EXIT_INCOMPLETE if report.missing or report.unreadable else EXIT_OK
+    if report.read == 0:
+        sys.stderr.write("no event of this time was read: is it the right stream, and the right time?\n")
+    return EXIT_INCOMPLETE if report.missing or report.unreadable or report.read == 0 else EXIT_OK
 
 
 async def reconcile(settings: ReconcileSettings) -> Report:

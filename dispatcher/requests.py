@@ -14,7 +14,7 @@ from dispatcher.templates import Context, Reference, Template, UnexpandableError
 
 _HEADER_SAFE = "".join(map(chr, range(0x21, 0x7F)))
 """Every visible ASCII character; the rest of a URI is percent-encoded before it goes into a header."""
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,256}")
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,256}")
 _ADDRESS = re.compile(r"https?://[^/?#\s]+[\x21-\x7e]*", re.IGNORECASE)
 
 
@@ -96,7 +96,7 @@ def _url(address: str) -> URL:
 
 
 def _request_id(value: Any) -> str:
-    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else str(uuid.uuid4())
+    return value if isinstance(value, str) and REQUEST_ID.fullmatch(value) else str(uuid.uuid4())
 
 
 def _header_safe(value: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Self
 
 import orjson
 
+from dispatcher.deadletters import DeadLetterError
 from dispatcher.outcome import Ending, Outcome
 from dispatcher.settings import SettingsError
 
@@ -14,6 +15,7 @@ class SkipFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file for appending; raises SettingsError."""
+        self._path = path
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as exc:
@@ -26,7 +28,7 @@ class SkipFile:
         self._file.close()
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Append an outcome if it is a skip of a revision."""
+        """Append an outcome if it is a skip of a revision; raises DeadLetterError where it cannot be kept."""
         if outcome.ending is not Ending.SKIPPED:
             return
         match outcome.event:
@@ -37,4 +39,7 @@ class SkipFile:
                     "reason": outcome.detail or "",
                     "rule": outcome.rule,
                 }
-                self._file.write(orjson.dumps(skip, option=orjson.OPT_APPEND_NEWLINE))
+                try:
+                    self._file.write(orjson.dumps(skip, option=orjson.OPT_APPEND_NEWLINE))
+                except OSError as exc:
+                    raise DeadLetterError(f"skips: {self._path}: cannot be written: {exc.strerror}") from exc

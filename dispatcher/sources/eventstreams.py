@@ -1,38 +1,29 @@
 """Read EventStreams, Wikimedia's Server-Sent Events: without end, across every disconnect.
 
-The server ends each connection after about fifteen minutes, and networks cut them at any moment. Each event carries an
-id, a JSON array of places in Kafka, that is sent back as ``Last-Event-ID``. Sent back as it is, it can lose events, so
-it is sent a little earlier (:func:`resume_id`); a few events may come again, with the same ``meta.id``. An event that
-was cut in the middle has not come yet.
+Each event carries an id, a JSON array of places in Kafka, that is sent back as ``Last-Event-ID``. Sent back as it is,
+it can lose events, so it is sent a little earlier (:func:`resume_id`); a few events may come again, with the same
+``meta.id``.
 """
 
-import asyncio
-import logging
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 import orjson
 
 from dispatcher.checkpoints import Checkpoint, CheckpointError
-from dispatcher.client import retry_after_s
 from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
-from event_platform.sse import EventTooLargeError, ServerSentEvent, ServerSentEventParser
-
-log = logging.getLogger(__name__)
-
-IDLE_TIMEOUT_S = 120.0
-"""A connection that brings nothing for so long is taken for dead."""
-CONNECT_TIMEOUT_S = 10.0
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
-_MOST_DOUBLINGS = 10
-_TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+from event_platform.resuming_stream import (
+    FIRST_PAUSE_S,
+    IDLE_TIMEOUT_S,
+    Question,
+    StreamRefusedError,
+    follow,
+)
+from event_platform.sse import EventTooLargeError, ServerSentEvent
 
 
 def resume_id(last_event_id: str, since: datetime) -> str:
@@ -59,14 +50,6 @@ def _earlier(place: Any, since: datetime) -> Any:
             rest = {name: value for name, value in place.items() if name != "offset"}
             return rest | {"timestamp": int(since.timestamp() * 1000)}
     return place
-
-
-class _ConnectionEndedError(Exception):
-    """A connection is over; the text says how, and the next one follows after at least so many seconds."""
-
-    def __init__(self, how: str, asked_s: float | None = None) -> None:
-        super().__init__(how)
-        self.asked_s = asked_s
 
 
 class EventStreamsSource:
@@ -106,26 +89,24 @@ class EventStreamsSource:
 
         """
         await self._resume()
-        fruitless = 0
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=self._idle_timeout_s
-        )
         async with aiohttp.ClientSession(
-            timeout=timeout, headers={"user-agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
+            headers={"user-agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
-            while True:
+            following = follow(
+                session,
+                self._url,
+                self._question,
+                last_event_id=self._last_id,
+                idle_timeout_s=self._idle_timeout_s,
+                first_pause_s=self.first_pause_s,
+                on_reconnect=self._on_reconnect,
+            )
+            async with aclosing(following) as events:
                 try:
-                    async with aclosing(self._connection(session)) as events:
-                        async for event in events:
-                            fruitless = 0
-                            yield self._record(event)
-                except _ConnectionEndedError as end:
-                    pause = self._pause_s(fruitless, end.asked_s)
-                    fruitless += 1
-                    log.info("%s: %s; again in %.1f s", self._name, end, pause)
-                if self._on_reconnect is not None:
-                    self._on_reconnect()
-                await asyncio.sleep(pause)
+                    async for event in events:
+                        yield self._record(event)
+                except (StreamRefusedError, EventTooLargeError) as exc:
+                    raise SourceError(f"{self._name}: {exc}") from exc
 
     async def commit(self, position: Position) -> None:
         """Remember the id of the position in the checkpoint, if there is one; raises SourceError."""
@@ -161,52 +142,12 @@ class EventStreamsSource:
         except CheckpointError as exc:
             raise SourceError(str(exc)) from exc
 
-    async def _connection(self, session: aiohttp.ClientSession) -> AsyncGenerator[ServerSentEvent, None]:
-        """Yield the events of one connection; raises _ConnectionEndedError at its end, however it ends."""
-        parser = ServerSentEventParser(last_event_id=self._last_id)
-        try:
-            async with session.get(
-                self._url, params=self._query(), headers=self._headers(), allow_redirects=False
-            ) as answer:
-                self._check(answer)
-                async for chunk in answer.content.iter_any():
-                    for event in parser.feed(chunk):
-                        self._last_id = event.last_event_id
-                        if event.type == "message":
-                            yield event
-                        else:  # EventStreams reports its own trouble so, and ends the connection
-                            log.warning("%s: an event of type %.40r came", self._name, event.type)
-        except EventTooLargeError as exc:
-            # It would come again with every new connection.
-            raise SourceError(f"{self._name}: {exc}") from exc
-        except TimeoutError as exc:
-            raise _ConnectionEndedError("nothing came for too long") from exc
-        except aiohttp.ClientError as exc:
-            raise _ConnectionEndedError(f"the connection failed ({type(exc).__name__})") from exc
-        retry_s = None if parser.retry is None else min(parser.retry / 1000, LONGEST_PAUSE_S)
-        raise _ConnectionEndedError("the server ended the connection", retry_s)
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"accept": "text/event-stream"}
-        return (
-            headers | {"last-event-id": resume_id(self._last_id, self._since)} if self._last_id else headers
-        )
-
-    def _query(self) -> dict[str, str]:
+    def _question(self, last_event_id: str) -> Question:
+        if last_event_id:
+            return Question(resume_id(last_event_id, self._since))
         # Without it, what comes between two connections would be lost until the first event has come.
         since = self._since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {} if self._last_id else {"since": since}
-
-    def _check(self, answer: aiohttp.ClientResponse) -> None:
-        status = answer.status
-        if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            asked = retry_after_s(answer.headers.get("retry-after"), datetime.now(UTC))
-            asked = None if asked is None else min(asked, LONGEST_PAUSE_S)
-            raise _ConnectionEndedError(f"the server answers {status}", asked)
-        if status != HTTPStatus.OK or answer.content_type != "text/event-stream":
-            raise SourceError(
-                f"{self._name}: expected a stream of events, not status {status} with {answer.content_type}"
-            )
+        return Question(query={"since": since})
 
     def _record(self, event: ServerSentEvent) -> SourcedEvent | UnreadableRecord:
         self._yielded += 1
@@ -219,8 +160,3 @@ class EventStreamsSource:
         if not isinstance(message, dict):
             return UnreadableRecord(event.data.encode(), UnreadableReason.NOT_AN_OBJECT, position)
         return SourcedEvent(message, position)
-
-    def _pause_s(self, fruitless: int, asked_s: float | None) -> float:
-        """Return a random pause, so that clients cut off together do not come back together."""
-        longest = min(self.first_pause_s * 2 ** min(fruitless, _MOST_DOUBLINGS), LONGEST_PAUSE_S)
-        return max(asked_s or 0.0, random.uniform(0, longest))  # noqa: S311 (no secret)

@@ -11,7 +11,8 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from time import monotonic
+from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
 import orjson
@@ -19,8 +20,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from dispatcher.kafka_settings import KafkaSettings
 from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
-from dispatcher.sources.kafka_beginnings import CALL_TIMEOUT_S, Start, beginnings, name_of, place_of
-from dispatcher.sources.kafka_partitions import BATCH, HeldPartitions
+from dispatcher.sources.kafka_beginnings import CALL_TIMEOUT_S, Beginnings, Start, name_of, place_of
+from dispatcher.sources.kafka_partitions import BATCH, HeldPartitions, RawRecord
 
 log = logging.getLogger(__name__)
 librdkafka_log = logging.getLogger("librdkafka")
@@ -30,9 +31,20 @@ COMMIT_PAUSE_S = 0.2
 """Between two commits; the pipeline tells every half second how far it is."""
 REVOKE_GRACE_S = 5.0
 """How long a rebalance waits for requests in flight; what takes longer is sent again by the next owner."""
+LEAVING_COMMIT_S, CLOSING_COMMIT_S = 20.0, 2.0
+"""How long a commit is tried again before a partition is given back, and at the end of the process."""
 CLOSE_TIMEOUT_S = 20.0
+ASK_AGAIN_S = 3.0
+"""While no broker answers at the start: a refused password is known sooner than the last of them is given up."""
 STALL_S = 1.0
 """While the buffer is full, librdkafka is asked this often, which keeps the membership and serves rebalances."""
+BOUNDS = {
+    "queued.max.messages.kbytes": 4 * 1024,  # fetched ahead; the default is 64 MiB
+    "fetch.max.bytes": 4
+    * 1024
+    * 1024,  # in one answer of a broker, which may be on its way beside that; default 50 MB
+}
+"""What librdkafka may hold: a record that is larger is brought all the same."""
 
 # librdkafka's own errors have underscored names.
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001
@@ -52,6 +64,16 @@ _REBALANCING = frozenset(
     {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
 )
 """Why the brokers refuse commits while a group shares its partitions anew."""
+_BUSY = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+"""What passes while one is still a member."""
 
 
 class KafkaSource:
@@ -73,6 +95,10 @@ class KafkaSource:
 
         ``to_end`` ends the events where every partition has been read to its end. Without ``keeps_offsets`` nothing is
         committed. ``on_offset_reset`` hears, in another thread, of each topic of which a committed offset is gone.
+
+        Raises:
+            KafkaSettingsError: librdkafka does not take a setting.
+
         """
         self._settings = settings
         self._topics = list(topics)
@@ -88,6 +114,13 @@ class KafkaSource:
         self._thread: threading.Thread | None = None
         self._wake: Callable[[], None] = lambda: None
         self._committed_at = 0.0
+        self._trouble = ""
+        """What librdkafka complained about last."""
+        try:
+            # It connects and asks for nothing of the group yet, but it knows whether the settings can work.
+            self._consumer = Consumer(self._configuration(), logger=librdkafka_log)
+        except KafkaException as exc:
+            raise settings.refusal(exc.args[0].str()) from None  # the cause quotes values
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
         """Yield what the group gives to this member, in order within each partition.
@@ -110,7 +143,7 @@ class KafkaSource:
             while True:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
-                    yield record
+                    yield _parsed(record)
                 if self._failure is not None:
                     raise self._failure
                 if self._to_end and self._held.all_read:
@@ -136,15 +169,20 @@ class KafkaSource:
     # Everything from here on runs in the thread.
 
     def _run(self) -> None:
+        consumer = self._consumer
         try:
-            consumer = Consumer(self._configuration(), logger=librdkafka_log)
-        except KafkaException as exc:
-            self._fail(f"kafka-setting: {exc.args[0].str()}")
-            return
-        try:
-            self._check_topics(consumer)
+            beginnings = Beginnings(
+                consumer,
+                self._find_partitions(consumer),
+                self._start,
+                group=self._group,
+                keeps_offsets=self._keeps_offsets,
+            )
             consumer.subscribe(
-                self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose
+                self._topics,
+                on_assign=partial(self._assign, beginnings),
+                on_revoke=self._revoke,
+                on_lost=self._lose,
             )
             while not self._held.closing:
                 has_room = self._held.wait_for_room(STALL_S)
@@ -166,7 +204,7 @@ class KafkaSource:
     def _configuration(self) -> dict[str, Any]:
         return {
             "session.timeout.ms": 30_000,
-            "queued.max.messages.kbytes": 16 * 1024,
+            **BOUNDS,
             **self._settings.values,
             "group.id": self._group,
             "enable.auto.commit": False,
@@ -178,16 +216,31 @@ class KafkaSource:
             "error_cb": self._note_error,
         }
 
-    def _check_topics(self, consumer: Consumer) -> None:
+    def _find_partitions(self, consumer: Consumer) -> list[TopicPartition]:
+        """Return all partitions of the topics; raises KafkaException where one does not exist."""
+        found = []
         for topic in self._topics:
-            try:
-                metadata = consumer.list_topics(topic, CALL_TIMEOUT_S).topics[topic]
-            except KafkaException as exc:
-                self._fail(f"no broker of {self._settings.brokers} answers: {exc.args[0].str()}")
-                raise
+            metadata = self._ask_for(topic, consumer)
             if metadata.error is not None:
                 self._fail(f"{topic}: {metadata.error.str()}")
                 raise KafkaException(metadata.error)
+            found += [TopicPartition(topic, number) for number in metadata.partitions]
+        return found
+
+    def _ask_for(self, topic: str, consumer: Consumer) -> Any:
+        """Return what the brokers say of a topic; raises KafkaException where none answers."""
+        give_up_at = monotonic() + CALL_TIMEOUT_S
+        while True:
+            try:
+                return consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
+            except KafkaException as exc:
+                consumer.poll(0)  # hears of errors that came meanwhile: what they say is the reason
+                if self._failure is None and not self._held.closing and monotonic() < give_up_at:
+                    continue
+                self._fail(
+                    f"no broker of {self._settings.brokers} answers: {self._trouble or exc.args[0].str()}"
+                )
+                raise
 
     def _receive(self, messages: Sequence[Message], consumer: Consumer) -> None:
         for message in messages:
@@ -199,7 +252,7 @@ class KafkaSource:
             epoch = self._held.epoch(name)
             # A tombstone has nothing to dispatch.
             if epoch is not None and value is not None and offset is not None:
-                self._held.put(_record(value, Position(name, offset, epoch)), len(value))
+                self._held.put(RawRecord(value, Position(name, offset, epoch)))
         if messages:
             self._wake()
 
@@ -216,7 +269,8 @@ class KafkaSource:
             place = place_of(name, OFFSET_BEGINNING)
             if self._on_offset_reset is not None:
                 self._on_offset_reset(place.topic)
-            self._held.take_over({name: 0})  # offsets may go down: this is another holding of it
+            # Offsets may go down: this is another holding of it, and its beginning is not known yet.
+            self._held.take_over({name: None})
             # A seek is refused in this state.
             consumer.incremental_unassign([place])
             consumer.incremental_assign([place])
@@ -224,17 +278,17 @@ class KafkaSource:
             self._note_error(error)
 
     def _note_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - says nothing of the reason
+            self._trouble = error.str()
         if error.fatal() or error.code() in _HOPELESS:
             self._fail(error.str())
         else:
             log.debug("%s: %s", self._name, error.str())  # librdkafka logs it, and gets over it
 
-    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _assign(self, beginnings: Beginnings, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
             return
-        starts = beginnings(
-            consumer, partitions, self._start, group=self._group, keeps_offsets=self._keeps_offsets
-        )
+        starts = beginnings.of(partitions)
         names = [name_of(start) for start in starts]
         self._held.take_over({name_of(start): start.offset for start in starts})
         consumer.incremental_assign(starts)
@@ -244,8 +298,7 @@ class KafkaSource:
         names = [name_of(partition) for partition in partitions]
         if not self._held.wait_until_idle(names, self._revoke_grace_s):
             log.info("%s: requests in flight are left to the next owner", ", ".join(names))
-        with suppress(KafkaException):  # then the next owner begins a little further back
-            self._commit_done(consumer, now=True)
+        self._commit_before_leaving(consumer)
         self._held.give_back(names)
         consumer.incremental_unassign(partitions)
         log.info("%s: gave back %s", self._name, ", ".join(names))
@@ -264,10 +317,32 @@ class KafkaSource:
         if not offsets:
             return
         self._committed_at = monotonic()
-        if now:
-            consumer.commit(offsets=offsets, asynchronous=False)
-        else:
+        if not now:
             consumer.commit(offsets=offsets, asynchronous=True)
+            return
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException:
+            self._held.put_back_uncommitted({name_of(place): place.offset for place in offsets})
+            raise
+
+    def _commit_before_leaving(self, consumer: Consumer) -> None:
+        """Commit for sure what is done, the beginnings too: the next owner knows nothing else of them.
+
+        The group waits meanwhile. What the brokers cannot do right now is asked for again for a while.
+        """
+        give_up_at = monotonic() + (CLOSING_COMMIT_S if self._held.closing else LEAVING_COMMIT_S)
+        while True:
+            try:
+                self._commit_done(consumer, now=True)
+            except KafkaException as exc:
+                error = exc.args[0]
+                if error.code() in _BUSY and monotonic() < give_up_at:
+                    log.info("%s: a commit failed and is tried again: %s", self._name, error.str())
+                    sleep(COMMIT_PAUSE_S)
+                    continue
+                log.warning("%s: what is done could not be committed: %s", self._name, error.str())
+            return
 
     def _note_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Hear what became of a commit; one that failed is asked for again, with what is done by then."""
@@ -284,11 +359,11 @@ class KafkaSource:
         self._wake()
 
 
-def _record(value: bytes, position: Position) -> SourcedEvent | UnreadableRecord:
+def _parsed(record: RawRecord) -> SourcedEvent | UnreadableRecord:
     try:
-        event = orjson.loads(value)
+        event = orjson.loads(record.value)
     except orjson.JSONDecodeError:
-        return UnreadableRecord(value, UnreadableReason.INVALID_JSON, position)
+        return UnreadableRecord(record.value, UnreadableReason.INVALID_JSON, record.position)
     if not isinstance(event, dict):
-        return UnreadableRecord(value, UnreadableReason.NOT_AN_OBJECT, position)
-    return SourcedEvent(event, position)
+        return UnreadableRecord(record.value, UnreadableReason.NOT_AN_OBJECT, record.position)
+    return SourcedEvent(event, record.position)

@@ -21,42 +21,85 @@ class Start(Enum):
     EARLIEST = auto()
 
 
-def beginnings(
-    consumer: Consumer,
-    partitions: Sequence[TopicPartition],
-    start: Start | datetime,
-    *,
-    group: str,
-    keeps_offsets: bool,
-) -> list[TopicPartition]:
-    """Return where to begin in each partition: at the committed offset, or else at ``start``.
+class Beginnings:
+    """Knows where to begin in each partition: at the group's committed offset, or else where nothing can be missed.
 
-    A group's first place is committed at once, so that a crash before the first commit does not lose it.
-
-    Raises:
-        KafkaException: the brokers do not answer in time.
-
+    A group that has committed nothing of a topic is new: it begins at ``start``, and "newest" means when this process
+    started, however late it is given the partition. Where the group has committed other partitions of the topic, or the
+    partition was not there when this process started, the partition is new, and is read from its oldest record.
     """
-    found = consumer.committed(list(partitions), CALL_TIMEOUT_S) if keeps_offsets else partitions
-    known = [place_of(name_of(place), place.offset) for place in found if place.offset >= 0]
-    first = []
-    for place in found:
-        if place.offset < 0:  # librdkafka's markers for "none"
-            first.append(place_of(name_of(place), _first_offset(consumer, place, start)))
-            level = logging.INFO if start is Start.EARLIEST else logging.WARNING
-            log.log(
-                level,
-                "%s: the group %s is new here and begins at %d",
-                name_of(place),
-                group,
-                first[-1].offset,
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        partitions: Sequence[TopicPartition],
+        start: Start | datetime,
+        *,
+        group: str,
+        keeps_offsets: bool,
+    ) -> None:
+        """Ask how things stand now, before the group is joined, for all partitions that the topics have.
+
+        Raises:
+            KafkaException: the brokers do not answer in time.
+
+        """
+        self._consumer = consumer
+        self._start = start
+        self._group = group
+        self._keeps_offsets = keeps_offsets
+        committed = consumer.committed(list(partitions), CALL_TIMEOUT_S) if keeps_offsets else []
+        self._begun = {place.topic for place in committed if place.offset >= 0}
+        """Topics of which the group has committed something."""
+        self._newest = {
+            name_of(place): consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)[1]
+            for place in partitions
+            if start is Start.NEWEST and place.topic not in self._begun
+        }
+
+    def of(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Return where to begin in each partition.
+
+        A first place is committed at once, so that a crash before the first commit does not lose it.
+
+        Raises:
+            KafkaException: the brokers do not answer in time.
+
+        """
+        found = (
+            self._consumer.committed(list(partitions), CALL_TIMEOUT_S) if self._keeps_offsets else partitions
+        )
+        known = [place_of(name_of(place), place.offset) for place in found if place.offset >= 0]
+        # librdkafka has negative markers for "none".
+        first = [place_of(name_of(place), self._first_offset(place)) for place in found if place.offset < 0]
+        for place in first:
+            log.info(
+                "%s: the group %s is new here and begins at %d", name_of(place), self._group, place.offset
             )
-    if first and keeps_offsets:
-        try:
-            consumer.commit(offsets=first, asynchronous=False)
-        except KafkaException as exc:  # another rebalance has begun: the next regular commit keeps them
-            log.info("the first places of the group %s are committed later: %s", group, exc.args[0].str())
-    return known + first
+        if first and self._keeps_offsets:
+            try:
+                self._consumer.commit(offsets=first, asynchronous=False)
+            except KafkaException as exc:  # another rebalance has begun: the next regular commit keeps them
+                log.info(
+                    "the first places of the group %s are committed later: %s",
+                    self._group,
+                    exc.args[0].str(),
+                )
+        return known + first
+
+    def _first_offset(self, place: TopicPartition) -> int:
+        lowest, highest = self._consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)
+        if isinstance(self._start, datetime):
+            asked = place_of(name_of(place), int(self._start.timestamp() * 1000))
+            (found,) = self._consumer.offsets_for_times([asked], CALL_TIMEOUT_S)
+            return int(found.offset if found.offset >= 0 else highest)
+        if self._start is Start.EARLIEST:
+            return int(lowest)
+        newest = self._newest.get(name_of(place))
+        if newest is None:
+            log.warning("%s: this partition is new, and is read from its oldest record", name_of(place))
+            return int(lowest)
+        return max(int(lowest), newest)
 
 
 def name_of(place: TopicPartition) -> str:
@@ -68,12 +111,3 @@ def place_of(name: str, offset: int) -> TopicPartition:
     """Return an offset of the partition ``topic[number]`` as librdkafka has it."""
     topic, _, number = name.removesuffix("]").rpartition("[")
     return TopicPartition(topic, int(number), offset)
-
-
-def _first_offset(consumer: Consumer, place: TopicPartition, start: Start | datetime) -> int:
-    lowest, highest = consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)
-    if isinstance(start, Start):
-        return int(lowest if start is Start.EARLIEST else highest)
-    asked = place_of(name_of(place), int(start.timestamp() * 1000))
-    (found,) = consumer.offsets_for_times([asked], CALL_TIMEOUT_S)
-    return int(found.offset if found.offset >= 0 else highest)

@@ -6,16 +6,26 @@ Two threads meet here: the one that asks Kafka, and the event loop that hands re
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dispatcher.sources.base import Position, SourcedEvent, UnreadableRecord
+from dispatcher.sources.base import Position
 
-MOST_BUFFERED = 2000
-MOST_BUFFERED_BYTES = 32 * 1024 * 1024
+MOST_BUFFERED = 1000
+MOST_BUFFERED_BYTES = 8 * 1024 * 1024
 BATCH = 200
 """Records brought at once."""
 
-Record = SourcedEvent | UnreadableRecord
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A message as it came: it is parsed when its turn has come, since an event takes several times its text."""
+
+    value: bytes = field(repr=False)
+    position: Position
+
+
+_NEVER = -2
+"""Not even of the beginning, which is what -1 stands for where that is offset 0."""
 
 
 @dataclass(slots=True)
@@ -25,7 +35,7 @@ class _Held:
     epoch: int
     yielded: int = -1
     done: int = -1
-    asked: int = -1
+    asked: int = _NEVER
     """The last one whose commit the brokers were asked for."""
     leaving: bool = False
     at_end: bool = False
@@ -38,19 +48,19 @@ class HeldPartitions:
         self._changed = threading.Condition()
         self._held: dict[str, _Held] = {}
         self._epochs = 0
-        self._buffer: deque[tuple[Record, int]] = deque()
+        self._buffer: deque[RawRecord] = deque()
         self._buffered_bytes = 0
         self._reading = True
         self._closing = False
 
     # What the event loop calls.
 
-    def next_record(self) -> Record | None:
+    def next_record(self) -> RawRecord | None:
         """Return the oldest record that is still ours; it counts as in flight from now on."""
         with self._changed:
             while self._buffer:
-                record, size = self._buffer.popleft()
-                self._buffered_bytes -= size
+                record = self._buffer.popleft()
+                self._buffered_bytes -= len(record.value)
                 if len(self._buffer) % BATCH == 0:
                     self._changed.notify_all()
                 held = self._of(record.position)
@@ -94,12 +104,18 @@ class HeldPartitions:
             at_end = [held.at_end for held in self._held.values()]
             return bool(at_end) and all(at_end) and not self._buffer
 
-    def take_over(self, starts: Mapping[str, int]) -> None:
-        """Hold these partitions from these offsets on; the first commit keeps the beginning itself."""
+    def take_over(self, starts: Mapping[str, int | None]) -> None:
+        """Hold these partitions from these offsets on; the first commit keeps the beginning itself.
+
+        Where the beginning is not known (None), nothing is committed before something is done.
+        """
         with self._changed:
             for name, start in starts.items():
                 self._epochs += 1
-                self._held[name] = _Held(self._epochs, yielded=start - 1, done=start - 1)
+                if start is None:
+                    self._held[name] = _Held(self._epochs, asked=-1)
+                else:
+                    self._held[name] = _Held(self._epochs, yielded=start - 1, done=start - 1)
 
     def give_back(self, names: Iterable[str]) -> None:
         """Forget these partitions; whatever comes of them later is passed over."""
@@ -128,14 +144,14 @@ class HeldPartitions:
         held = self._held.get(name)
         return held.epoch if held is not None and self._reading else None
 
-    def put(self, record: Record, size: int) -> None:
-        """Let a record wait for its turn; ``size`` is in bytes."""
+    def put(self, record: RawRecord) -> None:
+        """Let a record wait for its turn."""
         with self._changed:
             held = self._of(record.position)
             if held is not None and self._reading:
                 held.at_end = False
-                self._buffer.append((record, size))
-                self._buffered_bytes += size
+                self._buffer.append(record)
+                self._buffered_bytes += len(record.value)
 
     def note_end(self, name: str) -> None:
         """Note that a partition has been read to its end, for now."""
@@ -156,7 +172,7 @@ class HeldPartitions:
         with self._changed:
             for name in failed:
                 if name in self._held:
-                    self._held[name].asked = -1
+                    self._held[name].asked = _NEVER
 
     def _of(self, position: Position) -> _Held | None:
         held = self._held.get(position.partition)

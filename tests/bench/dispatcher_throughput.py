@@ -1,29 +1,28 @@
 """How many events a second one dispatcher process on one core hands to a server that does nothing.
 
-Run it as a program: ``python tests/bench/dispatcher_throughput.py [--events 20000] [--source jsonl|kafka]``. The
-dispatcher is pinned to one core, the stub and Kafka to the others.
+``python -m tests.bench.dispatcher_throughput [--events 60000] [--source jsonl|kafka]`` prints, for each source, events
+a second, CPU for each event, and the memory in use before the first event and after each third of them. The dispatcher
+has a process and a core of its own; the stub, and Kafka's mock brokers, have the others.
 """
 
 import argparse
 import asyncio
 import os
-import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from multiprocessing import Process, get_context
+from dataclasses import dataclass
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from dispatcher import DispatchSettings, dispatch
+from dispatcher import DispatchSettings, Outcome, dispatch
 from tests.fakes.kafka_cluster import kafka_cluster
 
 TOPIC = "eqiad.mediawiki.page_change.v1"
@@ -100,7 +99,7 @@ def stub() -> Iterator[str]:
     """Run the stub in a process of its own."""
     context = get_context("spawn")
     here, there = context.Pipe()
-    process: Process = context.Process(target=serve, args=(there,), daemon=True)  # type: ignore[assignment]
+    process = context.Process(target=serve, args=(there,), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{here.recv()}"
@@ -108,25 +107,58 @@ def stub() -> Iterator[str]:
         process.terminate()
 
 
-def main() -> None:
-    """Measure, and print one line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--source", choices=("jsonl", "kafka"), default="jsonl")
-    arguments = parser.parse_args()
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one run took."""
+
+    seconds: float
+    cpu_seconds: float
+    memory_mb: tuple[float, ...]
+    """Before the first event, and after each third."""
+
+
+def measure(settings: dict[str, Any], events: int, tell: Connection) -> None:
+    """Dispatch, as a process of its own on one core."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    memory = [memory_mb()]
+    done = 0
+
+    def note(_: Outcome) -> None:
+        nonlocal done
+        done += 1
+        if done % (events // 3) == 0:
+            memory.append(memory_mb())
+
+    cpu, started = time.process_time(), time.perf_counter()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        summary = runner.run(dispatch(DispatchSettings(**settings), note))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    assert summary.outcomes == {"produced": events}, summary.as_dict()
+    tell.send(Figures(seconds, cpu, tuple(memory)))
+
+
+def memory_mb() -> float:
+    """Return the memory in use now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def run(source: str, events: int) -> Figures:
+    """Make the events, and have a dispatcher read them."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        target = stack.enter_context(stub())
         (folder / "rule.yaml").write_text(RULE)
-        source: dict[str, object] = {"source": f"jsonl:{folder / 'events'}"}
-        if arguments.source == "kafka":
+        settings: dict[str, Any] = {
+            "rule_file": folder / "rule.yaml",
+            "target": stack.enter_context(stub()),
+            "dead_letters": folder / "dead.jsonl",
+        }
+        if source == "kafka":
             cluster = stack.enter_context(kafka_cluster())
-            partitions = arguments.events // EVENTS_IN_A_PARTITION + 1
+            partitions = events // EVENTS_IN_A_PARTITION + 1
             cluster.create(TOPIC, partitions)
-            cluster.produce(
-                TOPIC, ((number % partitions, event(number)) for number in range(arguments.events))
-            )
-            source = {
+            cluster.produce(TOPIC, ((number % partitions, event(number)) for number in range(events)))
+            settings |= {
                 "source": f"kafka:{TOPIC}",
                 "kafka": (f"bootstrap.servers={cluster.brokers}",),
                 "from_start": True,
@@ -134,29 +166,33 @@ def main() -> None:
             }
         else:
             with (folder / "events").open("wb") as file:
-                file.writelines(event(number) + b"\n" for number in range(arguments.events))
-        settings = DispatchSettings(
-            rule_file=folder / "rule.yaml",
-            target=target,
-            dead_letters=folder / "dead.jsonl",
-            **source,  # type: ignore[arg-type]
-        )
-        # Only now: what was started before keeps all cores, threads started from here on have this one.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        memory_before = peak_mb()
-        cpu, started = time.process_time(), time.perf_counter()
-        summary = asyncio.Runner(loop_factory=uvloop.new_event_loop).run(dispatch(settings))
-        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-        assert summary.outcomes["produced"] == arguments.events, summary.as_dict()
+                file.writelines(event(number) + b"\n" for number in range(events))
+            settings["source"] = f"jsonl:{folder / 'events'}"
+        here, there = get_context("spawn").Pipe()
+        process = get_context("spawn").Process(target=measure, args=(settings, events, there))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        figures = here.recv()
+        assert isinstance(figures, Figures)
+        return figures
+
+
+def main() -> None:
+    """Measure, and print a line for each source."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--source", choices=("jsonl", "kafka"), action="append")
+    arguments = parser.parse_args()
+    events = arguments.events // 3 * 3
+    for source in arguments.source or ("jsonl", "kafka"):
+        figures = run(source, events)
+        memory = ", ".join(f"{megabytes:.0f}" for megabytes in figures.memory_mb)
         sys.stdout.write(
-            f"{arguments.source}: {arguments.events} events in {wall:.1f} s: {arguments.events / wall:.0f} events/s, "
-            f"{cpu / arguments.events * 1e6:.0f} us of CPU an event; "
-            f"peak memory {memory_before:.0f} MB before, {peak_mb():.0f} MB after\n"
+            f"{source}: {events} events, {events / figures.seconds:.0f} events/s, "
+            f"{figures.cpu_seconds / events * 1e6:.0f} us of CPU each; "
+            f"memory at the start and after each third: {memory} MB\n"
         )
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

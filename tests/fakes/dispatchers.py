@@ -16,6 +16,7 @@ logging.basicConfig(level=given.pop("log", "WARNING"))
 makers = {
     "rule_file": Path,
     "checkpoint": Path,
+    "skips": Path,
     "kafka": tuple,
     "datacentres": tuple,
     "since": datetime.fromisoformat,

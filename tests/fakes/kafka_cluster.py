@@ -15,11 +15,14 @@ from pathlib import Path
 import confluent_kafka
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+OFFSET_COMMIT = 8
+"""The protocol's number of the request."""
+MANY = 10_000
 GROUP_DELAY_MS = 200
 """How long a group that forms waits for more members."""
 QUICK_GROUPS = ("session.timeout.ms=2000", "heartbeat.interval.ms=200")
 """Settings of members that are missed two seconds after they were killed."""
-QUICKEST_GROUPS = ("session.timeout.ms=600", "heartbeat.interval.ms=100")
+QUICKEST_GROUPS = ("session.timeout.ms=1500", "heartbeat.interval.ms=150")
 """The same for members that nobody disturbs."""
 
 
@@ -39,6 +42,15 @@ class KafkaCluster:
     def trim(self, topic: str, partition: int, before: int) -> None:
         """Delete the records of a partition before an offset, as retention does."""
         self._tell("trim", topic, partition, before)
+
+    @contextmanager
+    def refusing_commits(self, code: int) -> Iterator[None]:
+        """Answer commits of any group with an error of Kafka's."""
+        self._tell("refuse", OFFSET_COMMIT, code, MANY)
+        try:
+            yield
+        finally:
+            self._tell("accept", OFFSET_COMMIT)
 
     def stop_brokers(self) -> None:
         """Make the brokers unreachable."""
@@ -152,6 +164,15 @@ class _MockBrokers:
                 return self._call(
                     "partition_delete_records", topic.encode(), partition, ctypes.c_int64(before)
                 )
+            case "refuse", int(request), int(code), int(times):
+                codes = (ctypes.c_int * times)(*([code] * times))
+                self._call(
+                    "push_request_errors_array", ctypes.c_int16(request), ctypes.c_size_t(times), codes
+                )
+                return 0  # it returns nothing
+            case "accept", int(request):
+                self._call("clear_request_errors", ctypes.c_int16(request))
+                return 0  # likewise
             case ("down",):
                 return self._call("broker_set_down", 1)
             case ("up",):

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-from itertools import count
+import logging
+import re
+import traceback
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, TopicPartition
 
 from dispatcher import DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
-from dispatcher.deadletters import DeadLetterError
+from dispatcher.sources.kafka_beginnings import Beginnings, Start
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
@@ -34,14 +38,15 @@ def event(number: int) -> bytes:
 class Setting:
     """A topic, a group and a rule file of a test's own."""
 
-    def __init__(self, cluster: KafkaCluster, folder: Path) -> None:
+    def __init__(self, cluster: KafkaCluster, folder: Path, *, partitions: int = 1) -> None:
+        self.partitions = partitions
         self.cluster = cluster
         self.name = f"group-{next(_groups)}"
         self.stream = f"{self.name}.stream"
         self.topic = f"eqiad.{self.stream}"
         self.folder = folder
         (folder / "rule.yaml").write_text(RULE)
-        cluster.create(self.topic, 1)
+        cluster.create(self.topic, partitions)
 
     @property
     def kafka(self) -> dict[str, Any]:
@@ -62,10 +67,10 @@ class Setting:
         return DispatchSettings(**given | self.kafka | changes)
 
     def produce(self, *numbers: int) -> None:
-        self.cluster.produce(self.topic, ((0, event(number)) for number in numbers))
+        self.cluster.produce(self.topic, ((number % self.partitions, event(number)) for number in numbers))
 
     def committed(self) -> dict[int, int]:
-        return self.cluster.committed(self.name, self.topic, 1)
+        return self.cluster.committed(self.name, self.topic, self.partitions)
 
 
 @pytest.fixture
@@ -98,6 +103,67 @@ async def test_a_new_group_begins_at_the_newest_event_and_keeps_that_beginning(
     await model_server.arrived(2)
     status, _, _ = await second.stop()
     assert (status, numbers(model_server)) == (0, [4, 5])
+
+
+async def test_a_new_group_whose_first_commits_are_refused_loses_nothing(
+    cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the first member's beginning on every event is handled, though a rebalance comes before any commit."""
+    caplog.set_level(logging.INFO, "dispatcher.sources.kafka")
+    setting = Setting(cluster, tmp_path, partitions=2)
+    setting.produce(*range(10))
+    settings = setting.settings(model_server.url, from_start=False, retry_topic="none")
+    stop = asyncio.Event()
+    coming = count(10)
+    with cluster.refusing_commits(KafkaError.REBALANCE_IN_PROGRESS):
+        members = [asyncio.create_task(dispatch(settings, None, stop))]
+        while "took over" not in caplog.text:
+            await asyncio.sleep(0.02)
+        setting.produce(*islice(coming, 20))
+        members.append(asyncio.create_task(dispatch(settings, None, stop)))
+        for _ in range(50):  # more than a second, in which the second member joins
+            setting.produce(next(coming))
+            await asyncio.sleep(0.02)
+        assert setting.committed() == {}
+    end = next(coming)
+    setting.produce(end)
+    while caplog.text.count("took over") < 2 or sum(setting.committed().values()) < end + 1:
+        await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.gather(*members)
+    assert "gave back" in caplog.text
+    assert "a commit failed and is tried again" in caplog.text
+    assert set(numbers(model_server)) == set(range(10, end + 1))
+
+
+async def test_a_partition_without_a_commit_in_a_group_that_has_others_is_new(
+    cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was added while nobody ran: what it holds has been handled by nobody, so it is read from its beginning."""
+    setting = Setting(cluster, tmp_path, partitions=2)
+    setting.produce(*range(10))
+    with cluster.observer(setting.name) as group:
+        group.commit(offsets=[TopicPartition(setting.topic, 0, 4)], asynchronous=False)
+    await dispatch(setting.settings(model_server.url, from_start=False, to_end=True))
+    assert sorted(numbers(model_server)) == [1, 3, 5, 7, 8, 9]
+    assert f"{setting.topic}[1]: this partition is new" in caplog.text
+
+
+def test_a_partition_that_appears_later_is_read_from_its_beginning(
+    cluster: KafkaCluster, tmp_path: Path
+) -> None:
+    """A new group begins at what was the newest when it started, in the partitions that were there."""
+    setting = Setting(cluster, tmp_path, partitions=2)
+    setting.produce(*range(10))
+    with cluster.observer(setting.name) as group:
+        there, later = (TopicPartition(setting.topic, number) for number in (0, 1))
+        beginnings = Beginnings(group, [there], Start.NEWEST, group=setting.name, keeps_offsets=True)
+        setting.produce(*range(10, 20))
+        assert [(place.partition, place.offset) for place in beginnings.of([there, later])] == [
+            (0, 5),
+            (1, 0),
+        ]
+    assert setting.committed() == {0: 5, 1: 0}
 
 
 async def test_a_lost_offset_is_an_alert_and_reading_goes_on_at_the_oldest_event(
@@ -212,13 +278,31 @@ async def test_a_setting_that_cannot_work_is_named(
         await dispatch(setting.settings("http://127.0.0.1:1", **changes))
 
 
-async def test_a_setting_that_librdkafka_does_not_know_is_named(setting: Setting) -> None:
-    """Its own words say what is wrong."""
-    wrong = (f"bootstrap.servers={setting.cluster.brokers}", "no.such.setting=1")
-    summary = await dispatch(setting.settings("http://127.0.0.1:1", kafka=wrong, to_end=True))
-    assert "no.such.setting" in str(summary.source_error)
-    with pytest.raises(DeadLetterError, match=r"no\.such\.setting"):
-        await dispatch(setting.settings("http://127.0.0.1:1", kafka=wrong))
+@pytest.mark.parametrize("to_end", [True, False])
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"no.such.setting": "hunter2"}, 'No such configuration property: "no.such.setting"'),
+        ({"security.protocol": "hunter2"}, '"security.protocol"'),
+        ({"security.protocol": "SSL", "ssl.ca.location": "/hunter2"}, "ssl.ca.location"),
+        ({"security.protocol": "SSL", "ssl.key.pem": "hunter2"}, "ssl.key.pem"),
+        ({"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, "sasl.username and sasl.password"),
+        (
+            {"security.protocol": "SASL_SSL", "sasl.mechanism": "X", "sasl.password": "hunter2"},
+            "Unsupported SASL mechanism",
+        ),
+    ],
+)
+async def test_a_setting_that_librdkafka_refuses_stops_the_start(
+    setting: Setting, caplog: pytest.LogCaptureFixture, wrong: dict[str, str], reason: str, *, to_end: bool
+) -> None:
+    """Nothing is read, its own words name the setting, and no value is in them or in the log."""
+    caplog.set_level(logging.DEBUG)
+    kafka = (f"bootstrap.servers={setting.cluster.brokers}", *(f"{key}={wrong[key]}" for key in wrong))
+    with pytest.raises(SettingsError, match=f"kafka-setting: .*{re.escape(reason)}") as caught:
+        await dispatch(setting.settings("http://127.0.0.1:1", kafka=kafka, to_end=to_end))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in shown + caplog.text
 
 
 async def test_a_topic_that_does_not_exist_is_an_error(setting: Setting) -> None:

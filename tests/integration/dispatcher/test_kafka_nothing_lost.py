@@ -40,7 +40,10 @@ class Witness:
         self.handled: Counter[tuple[int, int]] = Counter()
         self.senders: Counter[str] = Counter()
         self.committed: dict[int, int] = {}
+        """The furthest acknowledged commit of each partition."""
+        self.went_back = False
         self.too_late: list[tuple[int, int]] = []
+        """What was sent though its partition's acknowledged commit had passed it."""
 
     def answer(self, seen: Seen) -> Reply:
         sent = seen.json["event"]
@@ -54,7 +57,10 @@ class Witness:
     async def watch(self, cluster: KafkaCluster) -> None:
         with cluster.observer(GROUP) as observer:
             while True:
-                self.committed = await asyncio.to_thread(observed, observer, TOPIC, PARTITIONS)
+                found = await asyncio.to_thread(observed, observer, TOPIC, PARTITIONS)
+                for partition, offset in found.items():
+                    self.went_back |= offset < self.committed.get(partition, 0)
+                    self.committed[partition] = max(offset, self.committed.get(partition, 0))
                 await asyncio.sleep(0.02)
 
 
@@ -121,5 +127,9 @@ async def test_nothing_is_lost_and_nothing_committed_too_early(
     watching.cancel()
     await asyncio.wait({watching})
     assert len(witness.handled) == EVENTS
+    assert witness.handled.total() > EVENTS, (
+        "nothing was sent twice: the kills came when nothing was in flight"
+    )
     assert witness.too_late == []
+    assert not witness.went_back
     sys.stdout.write(f"{EVENTS} events, {witness.handled.total() - EVENTS} sent twice\n")

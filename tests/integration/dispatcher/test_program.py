@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedServer, scripted_server
 
 PROGRAM = """
@@ -167,6 +168,66 @@ async def test_a_dead_letter_is_an_exit_status(server: ScriptedServer, start: St
     assert "gave up jsonl:-:1 after 1 tries: status_400" in err
     assert "Alice" not in err
     assert json.loads((tmp_path / "dead.jsonl").read_text())["event"]["performer"] == {"user_text": "Alice"}
+
+
+async def test_a_full_disk_stops_the_run_and_commits_nothing(
+    server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
+) -> None:
+    """What cannot be kept is not given up: the reason names the file, and the next run reads the event again."""
+    (tmp_path / "rule.yaml").write_text(RULE)
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(line(1, revision={"rev_id": 1}) + line(2, revision={"rev_id": 2}))
+    settings = {"checkpoint": str(tmp_path / "checkpoint")}
+    server.script = lambda _: Reply(400)
+    dispatcher = await start_dispatcher(server.url, f"jsonl:{events}", dead_letters="/dev/full", **settings)
+    status, _, err = await dispatcher.finished()
+    assert (status, err) == (1, "dead_letters: /dev/full: cannot be written: No space left on device\n")
+
+    server.script = lambda _: Reply.outcome("skipped:redirect")
+    dispatcher = await start_dispatcher(server.url, f"jsonl:{events}", skips="/dev/full", **settings)
+    status, _, err = await dispatcher.finished()
+    assert (status, err) == (1, "skips: /dev/full: cannot be written: No space left on device\n")
+
+    server.seen.clear()
+    server.script = lambda _: PRODUCED
+    dispatcher = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    status, summary, _ = await dispatcher.finished()
+    assert (status, summary["outcomes"]) == (0, {"produced": 2})
+
+
+async def test_two_dispatchers_do_not_share_a_checkpoint(
+    server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
+) -> None:
+    """The second one is refused; when the first one is killed, the next goes on where it was."""
+    (tmp_path / "rule.yaml").write_text(RULE)
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(b"".join(line(number) for number in range(500)))
+    settings = {"checkpoint": str(tmp_path / "checkpoint"), "concurrency": 2}
+    server.script = lambda seen: Misbehaviour.HANG if number_of(seen.body) == 300 else PRODUCED
+    first = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    await server.arrived(400)
+    second = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    status, _, err = await second.finished()
+    assert status == 2
+    assert "another process reads" in err
+    await first.kill()
+    server.script = lambda _: PRODUCED
+    third = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    status, _, _ = await third.finished()
+    assert status == 0
+    assert {number_of(seen.body) for seen in server.seen} == set(range(500))
+
+
+async def test_a_server_that_does_not_say_what_it_did_is_named_once(
+    server: ScriptedServer, start: Start
+) -> None:
+    """An empty 200 may come from anything: it counts apart from what was produced, and a warning says so."""
+    server.script = lambda _: Reply(200, b"")
+    process = await start(server.url)
+    await given(process, line(1) + line(2))
+    status, out, err = await finished(process)
+    assert (status, json.loads(out)["outcomes"]) == (0, {"accepted": 2})
+    assert err.count("answers 200 without x-revertrisk-outcome") == err.count("\n") == 1
 
 
 async def test_a_source_that_breaks_is_an_exit_status(

@@ -98,6 +98,7 @@ def keys(predictions: Iterable[Prediction]) -> list[NaturalKey]:
     return [each.natural_key for each in predictions]
 
 
+@settings(deadline=None)
 @given(LOGS)
 def test_every_prediction_is_new_once_and_each_page_has_its_greatest(drawn: list[Any]) -> None:
     """Whatever the order and the duplicates: one new prediction for each key, one row for each page."""

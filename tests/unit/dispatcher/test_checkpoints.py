@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +21,39 @@ async def test_each_source_has_a_place_of_its_own_that_outlives_the_process(tmp_
     with closing(CheckpointFile(path)) as checkpoints:
         assert await checkpoints.of("one").read() == "2"
         assert await checkpoints.of("other").read() == "x"
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from dispatcher.checkpoints import CheckpointFile
+
+checkpoint = CheckpointFile(Path(sys.argv[1])).of("one")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_source_is_one_process_s_until_that_ends(tmp_path: Path) -> None:
+    """Two that shared a place would each pass over what the other has not finished; a killed one holds nothing."""
+    path = tmp_path / "checkpoints"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", HOLDER, path],
+            cwd=Path(__file__).parents[3],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as holder,
+        closing(CheckpointFile(path)) as checkpoints,
+    ):
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        checkpoints.of("another")
+        with pytest.raises(CheckpointError, match="another process reads one with this checkpoint"):
+            checkpoints.of("one")
+        holder.kill()
+        holder.wait()
+        checkpoints.of("one")
 
 
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:

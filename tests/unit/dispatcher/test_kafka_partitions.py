@@ -1,17 +1,18 @@
-from dispatcher.sources import Position, SourcedEvent
-from dispatcher.sources.kafka_partitions import BATCH, MOST_BUFFERED, HeldPartitions
+from dispatcher.sources import Position
+from dispatcher.sources.kafka_partitions import BATCH, MOST_BUFFERED, HeldPartitions, RawRecord
 
 
 def put(held: HeldPartitions, name: str, offset: int) -> None:
     epoch = held.epoch(name)
     assert epoch is not None
-    held.put(SourcedEvent({}, Position(name, offset, epoch)), 10)
+    held.put(RawRecord(b"{}", Position(name, offset, epoch)))
 
 
 def test_only_what_is_done_and_ours_is_committed() -> None:
-    """A commit names the next offset, once, and only of partitions that are held."""
+    """A commit names the next offset, once, and only of partitions that are held; the beginning comes first."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0, "t[1]": 0})
+    held.take_over({"t[0]": 0, "t[1]": 7, "t[2]": None})
+    assert held.take_uncommitted() == {"t[0]": 0, "t[1]": 7}
     put(held, "t[0]", 5)
     record = held.next_record()
     assert record is not None
@@ -46,7 +47,7 @@ def test_a_partition_that_comes_back_knows_nothing_of_its_first_time() -> None:
     assert held.next_record() is None
     held.take_over({"t[0]": 0})
     held.note_done(old.position)
-    assert held.take_uncommitted() == {}
+    assert held.take_uncommitted() == {"t[0]": 0}
     assert held.epoch("t[0]") != old.position.epoch
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from dispatcher.kafka_settings import KafkaSettings, KafkaSettingsError
@@ -35,6 +37,17 @@ def test_a_password_is_never_shown() -> None:
     with pytest.raises(KafkaSettingsError) as caught:
         KafkaSettings.parse([BROKERS, "=secret"])
     assert "secret" not in str(caught.value)
+
+
+def test_a_value_may_be_in_a_file(tmp_path: Path) -> None:
+    """The end of its last line is no part of it; a variable is taken as it is."""
+    (tmp_path / "password").write_text("@a b\n")
+    settings = KafkaSettings.parse([BROKERS, f"sasl.password=@{tmp_path}/password"])
+    assert settings.values["sasl.password"] == "@a b"
+    settings = KafkaSettings.parse([BROKERS], {"KAFKA_SASL_PASSWORD": "@x"})
+    assert settings.values["sasl.password"] == "@x"
+    with pytest.raises(KafkaSettingsError, match=r"sasl.password: /no/file: cannot be read: No such file"):
+        KafkaSettings.parse([BROKERS, "sasl.password=@/no/file"])
 
 
 def test_a_producer_is_not_told_what_only_consumers_know() -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from dispatcher.recent import RecentIds
 
 
@@ -11,19 +13,24 @@ class Clock:
         return self.now
 
 
-def test_an_id_is_known_for_an_hour() -> None:
-    """From when it was added last."""
+@pytest.mark.parametrize("others_every", [100_000, 7])
+def test_an_id_is_known_for_an_hour(others_every: int) -> None:
+    """From when it was added last, and for five minutes longer at most, whether others come meanwhile or not."""
     clock = Clock()
     recent = RecentIds(clock=clock)
     assert "a" not in recent
-    recent.add("a")
-    clock.now = 3599
-    assert "a" in recent
-    recent.add("a")
-    clock.now = 3599 + 3599
-    assert "a" in recent
-    clock.now += 1
-    assert "a" not in recent
+    added = 0
+    for second in range(8000):
+        clock.now = second
+        if second in {0, 299}:
+            recent.add("a")
+            added = second
+        if second % others_every == 1:
+            recent.add(str(second))
+        if second < added + 3600:
+            assert "a" in recent
+        if second >= added + 3900:
+            assert "a" not in recent
 
 
 def test_the_oldest_ids_make_room() -> None:
