@@ -1,14 +1,20 @@
 """The load generator: so many connections, each with one request under way, for so long."""
 
 import asyncio
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 
 class BadAnswerError(Exception):
     """The server answered with something else than 200."""
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the least value that so large a share of the values does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.settings import read_settings
 from tests.bench.compute import classifier
+from tests.bench.loop_lag import LoopLag
 
 
 def main() -> None:
@@ -25,6 +27,8 @@ def main() -> None:
     parser.add_argument("--upstream", required=True)
     parser.add_argument("--model", default="null")
     parser.add_argument("--echo", action="store_true", help="answer every body with itself")
+    parser.add_argument("--watch-lag", action="store_true", help="have the event loop's lag as a metric")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one more setting")
     arguments = parser.parse_args()
     sys.argv = sys.argv[:1]  # kserve parses it when it is imported
 
@@ -49,10 +53,17 @@ def main() -> None:
 
         async def answer(self, body: bytes, deadline: float, headers: Any = None) -> Answer:
             answer, _ = await self(orjson.loads(body), headers)
-            return Answer(answer, "direct")
+            return Answer(orjson.dumps(answer), "direct")
 
         async def predict(self, payload: Any, headers: Any = None) -> Any:
             return payload
+
+    class WatchedModel(RevertRiskModel):
+        """Ours, with an eye on the event loop that it is used in."""
+
+        def use(self, service: Any) -> None:
+            super().use(service)
+            self._watching = asyncio.create_task(LoopLag().watch())
 
     scorer = classifier(arguments.model)
     settings = read_settings(
@@ -65,12 +76,16 @@ def main() -> None:
         enable_grpc=False,
         shutdown_delay_seconds=0.0,
         user_agent="revertrisk-events benchmark",
+        **dict(each.split("=", 1) for each in arguments.set),
     )
     configure_logging("ecs", "INFO")
     deployment = Deployment(settings, scorer, WikiTable.load(), Metrics(REGISTRY))
-    model = (EchoModel if arguments.echo else RevertRiskModel)(settings.model_name, deployment)
+    ours = WatchedModel if arguments.watch_lag else RevertRiskModel
+    model = (EchoModel if arguments.echo else ours)(settings.model_name, deployment)
     model.load()
     rest.install()
+    gc.collect()
+    gc.freeze()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
     SignalledModelServer(

@@ -32,6 +32,12 @@ class Server:
         """
         return time.clock_gettime((~self.pid << 3) | 2)
 
+    def memory_mb(self) -> float:
+        """Return the most memory that the process has held so far, in megabytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (kibibytes,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(kibibytes) * 1024 / 1e6
+
     def metric(self, name: str) -> float:
         """Return a metric without labels from the server's /metrics, 0 if it is not there."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:

@@ -7,15 +7,17 @@ Run it as a program: ``python tests/bench/run.py [--quick]``. Every server runs 
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import uvloop
@@ -27,17 +29,37 @@ from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.wikis import WikiTable
 from mock_mediawiki.__main__ import open_history
 from revert_risk import artifact
-from tests.bench import report, traffic
+from tests.bench import compute_per_edit, report
 from tests.bench.compute import COMPUTE_METRIC, NULL_NAME
+from tests.bench.compute_per_edit import EXPORT as REAL_EXPORT
 from tests.bench.load import shoot
 from tests.bench.naive_server import ca_file
-from tests.bench.processes import Server, on_core, running
-from tests.bench.report import Figures, Scenario
+from tests.bench.processes import ROOT, Server, on_core, running
+from tests.bench.report import EXPORT, REAL_EDITS_BY, Figures, Scenario
+from tests.bench.steadiness import (
+    LARGE_BYTES,
+    Slice,
+    Steadiness,
+    health_at_saturation,
+    steady,
+    with_large_page,
+)
+from tests.bench.traffic import Traffic, edits, rev_id
 from tests.bench.upstreams import Upstreams, upstreams
 
 MODELS = ("revertrisk-language-agnostic", "revertrisk-multilingual")
 WARM_UP_SECONDS = 1.5
-DELIVERING = ("ours", "naive", *(f"{side} {model}" for side in ("ours", "naive") for model in MODELS))
+Seen = TypeVar("Seen")
+WATCHED = f"watched {MODELS[1]}"
+"""Our server with the real model, and its event loop's lag as a metric."""
+CACHELESS = "ours, no revision cache"
+DELIVERING = (
+    WATCHED,
+    CACHELESS,
+    "ours",
+    "naive",
+    *(f"{side} {model}" for side in ("ours", "naive") for model in MODELS),
+)
 """Servers that emit an event for every request."""
 
 
@@ -50,10 +72,12 @@ class Plan:
     more_pairs: int
     """For the figures that an aim hangs on."""
     seconds: float
+    steady_seconds: float
+    """For a slice at a steady rate, with the large page or without."""
 
 
-QUICK = Plan((1, 32, 64), pairs=2, more_pairs=3, seconds=0.8)
-FULL = Plan((1, 8, 32, 64), pairs=3, more_pairs=5, seconds=2.0)
+QUICK = Plan((1, 32, 64), pairs=2, more_pairs=3, seconds=0.8, steady_seconds=2.0)
+FULL = Plan((1, 8, 32, 64), pairs=3, more_pairs=5, seconds=2.0, steady_seconds=4.0)
 
 
 class UndeliveredError(Exception):
@@ -67,14 +91,15 @@ class Bench:
         self._servers = servers
         self._behind = behind
         self._validator = validator
-        self._edits: list[traffic.Edit] = []
+        self._traffic = Traffic([])
         self._next_number = 0
         self.delivered = 0
 
-    def use(self, edits: list[traffic.Edit]) -> None:
-        """Serve these edits from now on."""
-        self._edits = edits
-        self._behind.serve(edits)
+    def use(self, traffic: Traffic) -> None:
+        """Ask about these edits from now on."""
+        self._traffic = traffic
+        self._next_number += 1000  # so that no chain reaches back to what was asked about as something else
+        self._behind.serve(traffic)
 
     def warm_up(self) -> None:
         """Let every server see traffic, uncounted: lazy imports, connections, caches of compiled things."""
@@ -91,27 +116,54 @@ class Bench:
         self._behind.wait(0, 0)
         return rounds
 
+    def steadiness(self, name: str, model: str, plan: Plan) -> Steadiness:
+        """See what a large page and saturation do to the others; the last of the edits is the large page."""
+        server, path = self._servers[name], f"/v1/models/{model}:predict"
+        self._behind.wait(20, 20)
+
+        def at_a_steady_rate(*, large: bool) -> Slice:
+            seen = _run(
+                steady(
+                    server, path, self._traffic, self._next_number, large=large, seconds=plan.steady_seconds
+                )
+            )
+            self._take(name, seen.numbers)
+            return seen
+
+        pairs = []
+        for _ in range(plan.more_pairs):
+            pairs.append((at_a_steady_rate(large=False), at_a_steady_rate(large=True)))
+            report.progress_of_pair(*pairs[-1])
+        self._behind.wait(0, 0)
+        self.use(Traffic(self._traffic.edits[:-1]))
+        requests = self._traffic.requests(path, self._next_number)
+        shot, health = _run(health_at_saturation(server, requests, plan.steady_seconds))
+        self._take(name, shot.numbers)
+        return Steadiness(model, pairs, health)
+
     def _slice(self, name: str, scenario: Scenario, seconds: float) -> Figures:
         server = self._servers[name]
         model = name.partition(" ")[2] if name.partition(" ")[2] in MODELS else NULL_NAME
-        requests = traffic.requests(self._edits, f"/v1/models/{model}:predict", self._next_number)
+        requests = self._traffic.requests(f"/v1/models/{model}:predict", self._next_number)
         compute = server.metric(COMPUTE_METRIC) if model in name else 0.0
         cpu = server.cpu_seconds()
-        shot = asyncio.Runner(loop_factory=uvloop.new_event_loop).run(
-            shoot(server.port, requests, concurrency=scenario.concurrency, seconds=seconds)
-        )
+        shot = _run(shoot(server.port, requests, concurrency=scenario.concurrency, seconds=seconds))
         cpu = server.cpu_seconds() - cpu
         compute = server.metric(COMPUTE_METRIC) - compute if model in name else 0.0
-        self._next_number = max(shot.numbers) + 1
+        return Figures.of(shot, cpu=cpu, compute=compute, queries=self._take(name, shot.numbers))
+
+    def _take(self, name: str, numbers: Sequence[int]) -> int:
+        """Take what the upstreams have recorded of these events, and return the number of queries."""
+        self._next_number = max(numbers) + 1
         bodies, queries = self._behind.take()
         if name in DELIVERING:
-            self._check(name, shot.numbers, bodies)
-        return Figures.of(shot, cpu=cpu, compute=compute, queries=queries)
+            self._check(name, numbers, bodies)
+        return queries
 
     def _check(self, name: str, numbers: Sequence[int], bodies: Sequence[bytes]) -> None:
         """See that every request's event was delivered, once and valid."""
         events = [event for body in bodies for event in _events(body)]
-        if Counter(event["revision"]["rev_id"] for event in events) != Counter(map(traffic.rev_id, numbers)):
+        if Counter(event["revision"]["rev_id"] for event in events) != Counter(map(rev_id, numbers)):
             raise UndeliveredError(f"{name}: {len(numbers)} requests, {len(events)} events")
         for event in events:
             # EventGate fills in meta.dt before it validates.
@@ -120,6 +172,10 @@ class Bench:
             if violations:
                 raise UndeliveredError(f"{name}: an event is not valid: {violations}")
         self.delivered += len(events)
+
+
+def _run(measuring: Coroutine[Any, Any, Seen]) -> Seen:
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(measuring)
 
 
 def _events(body: bytes) -> Iterator[dict[str, Any]]:
@@ -142,6 +198,7 @@ def scenarios(plan: Plan) -> Iterator[tuple[Scenario, int]]:
         yield Scenario(model, 0, 0, 32, (f"ours {model}", f"naive {model}")), plan.more_pairs
 
 
+@cache
 def supported(wiki_id: str) -> bool:
     """Tell whether every model was made for a wiki."""
     limits = [artifact.load_metadata(artifact.shipped(model)).supported_wikis for model in MODELS]
@@ -159,15 +216,26 @@ def commands(upstream: str, ca: Path) -> dict[str, list[str]]:
         "echo, KServe's": [*naive, "--echo"],
         "echo, ASGI": ["tests/bench/asgi_echo.py"],
         **{f"ours {model}": [*ours, "--model", model] for model in MODELS},
+        CACHELESS: [*ours, "--set", "revision_cache_bytes=0"],
+        WATCHED: [*ours, "--model", MODELS[1], "--watch-lag"],
         **{f"naive {model}": [*naive, "--model", model] for model in MODELS},
     }
+
+
+def compute_section(export: Path) -> str:
+    """Return what the benchmark of features and models says, which has no server and a process of its own."""
+    command = [sys.executable, "-m", compute_per_edit.__name__, str(export)]
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def main() -> None:
     """Measure, print, and write docs/performance.md and its plot after a full run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about a minute; writes no document")
-    parser.add_argument("--dump", type=Path, help="take the edits of a MediaWiki XML export")
+    parser.add_argument("--quick", action="store_true", help="under two minutes; writes no document")
+    parser.add_argument("--dump", type=Path, help="take the edits of a MediaWiki XML export throughout")
+    parser.add_argument(
+        "--export", type=Path, default=REAL_EXPORT, help="an export for the row of real edits"
+    )
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else FULL
     cores = sorted(os.sched_getaffinity(0))
@@ -181,18 +249,33 @@ def main() -> None:
         behind = stack.enter_context(upstreams())
         servers = stack.enter_context(running(commands(behind.url, ca_file(folder)), server_core, folder))
         bench = Bench(servers, behind, EventValidator(SchemaRepository().load(PREDICTION_SCHEMA)))
-        many = traffic.edits(history, wikis, supported, most=200)
-        bench.use(many)
+        many = edits(history, wikis, supported, most=200)
+        bench.use(Traffic(many))
         bench.warm_up()
         measured = {
             scenario: bench.measure(scenario, pairs, plan.seconds) for scenario, pairs in scenarios(plan)
         }
-        bench.use(traffic.edits(history, wikis, supported, most=200, only_wiki="enwiki"))
+        bench.use(Traffic(edits(history, wikis, supported, most=200, only_wiki="enwiki")))
         one_wiki = Scenario("no model, one wiki", 0, 0, 32, ("ours", "naive"))
         measured[one_wiki] = bench.measure(one_wiki, plan.more_pairs, plan.seconds)
+        bench.use(Traffic(many, chained=True))
+        for server in ("ours", CACHELESS):
+            seen_before = Scenario(f"no model, parents seen before{server[4:]}", 0, 0, 32, (server, "naive"))
+            measured[seen_before] = bench.measure(seen_before, plan.pairs, plan.seconds)
+        if arguments.export.is_file():
+            real_edits = edits(open_history(arguments.export, wikis), wikis, supported, most=200, padded_to=0)
+            bench.use(Traffic(real_edits))
+            # All of one wiki, so no more than WIKI_LIMIT at a time.
+            real = Scenario(EXPORT, 20, 0, 32, (REAL_EDITS_BY, f"naive {MODELS[1]}"))
+            measured[real] = bench.measure(real, plan.pairs, plan.seconds)
+        (large,) = edits(history, wikis, supported, most=1, padded_to=LARGE_BYTES)
+        bench.use(with_large_page(many, large))
+        steadiness = bench.steadiness(WATCHED, MODELS[1], plan)
+        memory = {model: servers[f"ours {model}"].memory_mb() for model in MODELS}
     ran_on = report.ran_on(pinned=server_core is not None, edits=many)
     ran_on += f" {bench.delivered} events, each delivered exactly once and valid, in {time.monotonic() - began:.0f} s."
-    text = report.markdown(measured, ran_on)
+    compute = "" if arguments.quick else compute_section(arguments.export)
+    text = report.markdown(measured, steadiness, memory, compute, ran_on)
     sys.stdout.write(text + "\n")
     if not arguments.quick and arguments.dump is None:
         report.write(text, measured)

@@ -1,11 +1,11 @@
 """The benchmark's traffic: page_change events of fresh revisions, and what a MediaWiki says of each.
 
 Pages are real in shape: those of a history (the mock MediaWiki's samples, or an export). Every event is a new
-revision of one of them: only the ids change, so that both sides of an answer are put together from bytes made
-beforehand, and any revision's answer follows from its id alone.
+revision of one of them: only the ids change, so that answers are put together from bytes made beforehand, and any
+revision's answer follows from its id alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -32,22 +32,75 @@ class Edit:
     event: bytes
     page: bytes
     revision: bytes
+    """What the API tells of it, without its text."""
     parent: bytes
+    texts: tuple[bytes, bytes]
+    """The revision's and the parent's, as the API has them."""
     size: int
     """Bytes of both texts."""
 
-    def event_of(self, number: int) -> bytes:
-        """Return the event of this edit as the benchmark's revision with this number."""
-        return _with_ids(self.event, number)
 
-    def page_of(self, number: int, parts: Iterable[bytes]) -> bytes:
-        """Return the page with the revisions that were asked for."""
-        revisions = b",".join(_with_ids(part, number) for part in parts)
-        return _with_ids(self.page, number).replace(b'"REVISIONS"', b"[" + revisions + b"]")
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Edits to ask about, over and over; what an event and its revisions are follows from the event's number."""
+
+    edits: Sequence[Edit]
+    chained: bool = False
+    """Whether the parent of an edit is the revision that was asked about the last time; if not, all are new."""
+
+    def body(self, number: int) -> bytes:
+        """Return the body of the predict request."""
+        return b'{"event":' + self._with_ids(self._edit(number).event, number) + b"}"
+
+    def requests(self, path: str, first: int) -> Iterator[tuple[int, bytes]]:
+        """Yield numbers, from ``first`` on, each with its predict request as the bytes of HTTP/1.1."""
+        heads: dict[int, bytes] = {}
+        for number in count(first):
+            body = self.body(number)
+            head = heads.get(len(body))
+            if head is None:
+                head = heads[len(body)] = (
+                    f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n"
+                ).encode()
+            yield number, head + body
+
+    def answer(self, revisions: Iterable[int]) -> bytes:
+        """Return the Action API's answer about some revisions."""
+        parts: dict[int, list[bytes]] = {}
+        for revision in revisions:
+            number, is_parent = number_of(revision)
+            page = number % len(self.edits) if self.chained else number
+            parts.setdefault(page, []).append(self._revision(number, is_parent=is_parent))
+        pages = b",".join(
+            self._with_ids(self._edit(page).page, page).replace(b'"REVISIONS"', b"[" + b",".join(told) + b"]")
+            for page, told in parts.items()
+        )
+        return b'{"batchcomplete":true,"query":{"pages":[' + pages + b"]}}"
+
+    def _edit(self, number: int) -> Edit:
+        return self.edits[number % len(self.edits)]
+
+    def _revision(self, number: int, *, is_parent: bool) -> bytes:
+        edit = self._edit(number)
+        # In a chain, every other edit undoes the one before.
+        undoes = self.chained and number // len(self.edits) % 2 == 1
+        text = edit.texts[is_parent is not undoes]
+        return self._with_ids(edit.parent if is_parent else edit.revision, number).replace(b'"TEXT"', text)
+
+    def _with_ids(self, template: bytes, number: int) -> bytes:
+        parent, page = rev_id(number) - 1, FIRST_ID + number
+        if self.chained:
+            page = FIRST_ID + number % len(self.edits)
+            if number >= len(self.edits):
+                parent = rev_id(number - len(self.edits))
+        for place, identifier in ((_REV, rev_id(number)), (_PARENT, parent), (_PAGE, page)):
+            template = template.replace(b"%d" % place, b"%d" % identifier)
+        return template
 
 
 def rev_id(number: int) -> int:
-    """Return the revision id of the event with this number; its parent's is one less."""
+    """Return the revision id of the event with this number; its parent's is one less, if it was not asked about."""
     return FIRST_ID + 2 * number + 1
 
 
@@ -83,33 +136,6 @@ def edits(
     ]
 
 
-def answer(edits_served: list[Edit], revisions: Iterable[int]) -> bytes:
-    """Return the Action API's answer about some revisions."""
-    wanted: dict[int, list[bytes]] = {}
-    for revision in revisions:
-        number, is_parent = number_of(revision)
-        edit = edits_served[number % len(edits_served)]
-        wanted.setdefault(number, []).append(edit.parent if is_parent else edit.revision)
-    pages = b",".join(
-        edits_served[number % len(edits_served)].page_of(number, parts) for number, parts in wanted.items()
-    )
-    return b'{"batchcomplete":true,"query":{"pages":[' + pages + b"]}}"
-
-
-def requests(edits_served: list[Edit], path: str, first: int) -> Iterator[tuple[int, bytes]]:
-    """Yield numbers, from ``first`` on, each with its predict request as the bytes of HTTP/1.1."""
-    heads: dict[int, bytes] = {}
-    for number in count(first):
-        body = b'{"event":' + edits_served[number % len(edits_served)].event_of(number) + b"}"
-        head = heads.get(len(body))
-        if head is None:
-            head = heads[len(body)] = (
-                f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n"
-            ).encode()
-        yield number, head + body
-
-
 def _is_scorable(event: Mapping[str, Any]) -> bool:
     """Tell whether the server will score an edit, as far as its event says."""
     page, slots = event["page"], event["revision"].get("content_slots", {})
@@ -133,9 +159,9 @@ def _edit(event: dict[str, Any], text: str, parent_text: str, wiki: Wiki | None,
     event = orjson.loads(orjson.dumps(event))
     revision = event["revision"]
     # What both texts end with costs no model anything, and makes the answer as long as a real one.
-    filler = (parent_text * (1 + PADDED_TO // len(parent_text or " ")))[
-        : max(0, PADDED_TO - len(text.encode()))
-    ]
+    missing = max(0, padded_to - len(text.encode()))
+    repeated = parent_text * (1 + missing // len(parent_text.encode() or b" "))
+    filler = repeated.encode()[:missing].decode(errors="ignore")  # perhaps cut within a character
     text, parent_text = text + filler, parent_text + filler
     event["meta"].pop("key", None)
     if wiki is not None:
@@ -155,29 +181,21 @@ def _edit(event: dict[str, Any], text: str, parent_text: str, wiki: Wiki | None,
         "timestamp": revision["rev_dt"], "comment": revision.get("comment", ""), "sha1": "0" * 40, "tags": [],
     }  # fmt: skip
 
-    def of_api(identifier: int, parent: int, content: str) -> bytes:
-        slot = {"contentmodel": "wikitext", "contentformat": "text/x-wiki", "content": content}
-        ids = {"revid": identifier, "parentid": parent, "size": len(content.encode())}
-        return orjson.dumps(ids | facts | {"slots": {"main": slot}})
+    def of_api(identifier: int, parent: int, size: int) -> bytes:
+        ids = {"revid": identifier, "parentid": parent, "size": size}
+        return orjson.dumps(ids | facts | {"slots": {"main": "TEXT"}})
 
+    sizes = len(text.encode()), len(parent_text.encode())
     return Edit(
         wiki_id=event["wiki_id"],
         event=orjson.dumps(event),
         page=orjson.dumps(page),
-        revision=of_api(_REV, _PARENT, text),
-        parent=of_api(_PARENT, 1, parent_text),
-        size=len(text.encode()) + len(parent_text.encode()),
+        revision=of_api(_REV, _PARENT, sizes[0]),
+        parent=of_api(_PARENT, 1, sizes[1]),
+        texts=(_slot(text), _slot(parent_text)),
+        size=sum(sizes),
     )
 
 
-_PLACES: tuple[tuple[bytes, Callable[[int], int]], ...] = (
-    (str(_REV).encode(), rev_id),
-    (str(_PARENT).encode(), lambda number: rev_id(number) - 1),
-    (str(_PAGE).encode(), lambda number: FIRST_ID + number),
-)
-
-
-def _with_ids(template: bytes, number: int) -> bytes:
-    for place, identifier in _PLACES:
-        template = template.replace(place, b"%d" % identifier(number))
-    return template
+def _slot(text: str) -> bytes:
+    return orjson.dumps({"contentmodel": "wikitext", "contentformat": "text/x-wiki", "content": text})

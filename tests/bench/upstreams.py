@@ -15,8 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import uvloop
 
-from tests.bench import traffic
-from tests.bench.traffic import Edit
+from tests.bench.traffic import Traffic
 
 _ACCEPTED = b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n"
 
@@ -27,7 +26,7 @@ _FAULTS = ("reset", "unavailable")
 
 @dataclass(slots=True)
 class _State:
-    edits: list[Edit]
+    traffic: Traffic
     mediawiki_seconds: float = 0.0
     eventgate_seconds: float = 0.0
     fault_every: int = 0
@@ -78,7 +77,7 @@ class _Upstream(asyncio.Protocol):
 
     def _document(self, head: bytes) -> bytes:
         query = parse_qs(urlsplit(head.split(b" ", 2)[1].decode()).query)
-        body = traffic.answer(self._state.edits, map(int, query["revids"][0].split("|")))
+        body = self._state.traffic.answer(map(int, query["revids"][0].split("|")))
         return (
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: %d\r\n\r\n"
             % len(body)
@@ -97,7 +96,7 @@ class _Upstream(asyncio.Protocol):
 
 
 def _serve(pipe: Connection) -> None:
-    state = _State([])
+    state = _State(Traffic([]))
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -119,8 +118,8 @@ def _obey(pipe: Connection, state: _State, stopped: asyncio.Future[None]) -> Non
         if not stopped.done():
             stopped.set_result(None)
         return
-    if order == "edits":
-        state.edits = value
+    if order == "traffic":
+        state.traffic = value
     elif order == "latency":
         state.mediawiki_seconds, state.eventgate_seconds = value
     elif order == "faults":
@@ -139,8 +138,9 @@ class Upstreams:
         self._pipe = pipe
         self.url = f"http://127.0.0.1:{pipe.recv()}"
 
-    def serve(self, edits: list[Edit]) -> None:
-        self._order("edits", edits)
+    def serve(self, traffic: Traffic) -> None:
+        """Answer for this traffic from now on."""
+        self._order("traffic", traffic)
 
     def wait(self, mediawiki_ms: int, eventgate_ms: int) -> None:
         """Set the latencies of every answer from now on."""

@@ -1,8 +1,9 @@
 """SIGTERM under load, again and again: nothing that was sent in time is refused or lost.
 
-``python -m tests.load.sigterm --times 20``. In each round a server under load gets a SIGTERM. Every request that
-was written before it, or sent within the delay after it, must be answered 200 or 503, half of them on connections
-of their own; the server must exit 0; and after the restart every event must have been accepted exactly once.
+``python -m tests.load.sigterm --times 20 --workers 2``. In each round a server under load gets a SIGTERM.
+Every request that was written before it, or sent within the delay after it, must be answered 200 or 503, half of
+them on connections of their own; the server must exit 0; and after the restart every event must have been accepted
+exactly once.
 
 The exit status is 0 if all holds, 1 if something does not.
 """
@@ -32,13 +33,15 @@ from tests.load.verdict import read_accepted
 DELAY_SECONDS = 1.0
 MARGIN_SECONDS = 0.25
 """Before the end of the delay nothing new is sent, so that what is sent is surely within it."""
-WORKERS = 16
+SENDERS = 16
 WRITTEN_JUST_BEFORE = 8
 """Requests written whole to sockets of their own immediately before the signal."""
 WIKI_SECONDS = 0.1
 """How long MediaWiki takes, so that there is work in flight."""
 PAGES_FOR_ONE = 200
 """Events for each round."""
+LISTENING = b'"message":"Listening"'
+"""In a worker's log line once it takes requests."""
 PATH = f"/v1/models/{MODEL}:predict"
 
 
@@ -55,8 +58,11 @@ class Tally:
 class Round:
     """One server's life, from its start to its end by SIGTERM."""
 
-    def __init__(self, server: Server, waiting: deque[Event], tally: Tally, chance: random.Random) -> None:
+    def __init__(
+        self, server: Server, workers: int, waiting: deque[Event], tally: Tally, chance: random.Random
+    ) -> None:
         self._server = server
+        self._workers = workers
         self._waiting = waiting
         self._tally = tally
         self._chance = chance
@@ -65,19 +71,21 @@ class Round:
     async def live(self) -> None:
         """Start, work, be told to stop, and check."""
         program = await self._server.start()
+        while program.log.read_bytes().count(LISTENING) < self._workers:
+            await asyncio.sleep(0.05)
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as keeping,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as fresh,
         ):
-            workers = [
-                asyncio.create_task(self._work(keeping if number % 2 else fresh)) for number in range(WORKERS)
+            senders = [
+                asyncio.create_task(self._work(keeping if number % 2 else fresh)) for number in range(SENDERS)
             ]
             await asyncio.sleep(self._chance.uniform(0.1, 0.6))
             written = [await self._write() for _ in range(min(WRITTEN_JUST_BEFORE, len(self._waiting)))]
             program.process.send_signal(signal.SIGTERM)
             await asyncio.sleep(DELAY_SECONDS - MARGIN_SECONDS)
             self._sending = False
-            await asyncio.gather(*workers, *(self._read(*request) for request in written))
+            await asyncio.gather(*senders, *(self._read(*request) for request in written))
         status = await asyncio.to_thread(program.process.wait, 60)
         if status != 0:
             self._tally.problems.append(f"exit status {status}")
@@ -125,7 +133,7 @@ class Round:
 
 
 @contextmanager
-def programs(folder: Path, pages: int) -> Iterator[tuple[EditedWikis, str, Server]]:
+def programs(folder: Path, pages: int, workers: int) -> Iterator[tuple[EditedWikis, str, Server]]:
     """Run a wiki, a gate and a server that is not started yet."""
     with (
         ExitStack() as stack,
@@ -137,6 +145,7 @@ def programs(folder: Path, pages: int) -> Iterator[tuple[EditedWikis, str, Serve
             "EVENTGATE_URL": gate.url,
             "EVENTGATE_STREAM": STREAM,
             "SHUTDOWN_DELAY_SECONDS": str(DELAY_SECONDS),
+            "WORKERS": str(workers),
         }
         server = Server(folder, environment)
         stack.callback(server.close)
@@ -144,7 +153,7 @@ def programs(folder: Path, pages: int) -> Iterator[tuple[EditedWikis, str, Serve
 
 
 async def rounds(
-    times: int, chance: random.Random, wikis: EditedWikis, gate: str, server: Server
+    times: int, workers: int, chance: random.Random, wikis: EditedWikis, gate: str, server: Server
 ) -> tuple[Tally, int]:
     """Let a server live and die so many times; return what happened, and how many events are on the stream."""
     tally = Tally()
@@ -156,7 +165,7 @@ async def rounds(
             if len(waiting) < PAGES_FOR_ONE // 4:
                 tally.problems.append("too few events for so many rounds")
                 break
-            await Round(server, waiting, tally, chance).live()
+            await Round(server, workers, waiting, tally, chance).live()
         await set_faults(session, wikis.url, [])
         await server.start()
         for event in list(tally.came_back):
@@ -178,19 +187,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print what it was like as one JSON object, and return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=1, help="the server's WORKERS")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args(arguments)
     started = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="revertrisk-sigterm-") as folder,
-        programs(Path(folder), PAGES_FOR_ONE * options.times) as (wikis, gate, server),
+        programs(Path(folder), PAGES_FOR_ONE * options.times, options.workers) as (wikis, gate, server),
     ):
         tally, accepted = asyncio.run(
-            rounds(options.times, random.Random(options.seed), wikis, gate, server)  # noqa: S311 - repeats
+            rounds(
+                options.times,
+                options.workers,
+                random.Random(options.seed),  # noqa: S311 - chance that repeats is what is wanted
+                wikis,
+                gate,
+                server,
+            )
         )
     report = {
         "seed": options.seed,
         "times": options.times,
+        "workers": options.workers,
         "answers": dict(sorted(tally.answers.items())),
         "came_back": len(tally.came_back),
         "accepted": accepted,

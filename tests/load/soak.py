@@ -1,7 +1,8 @@
 """A soak: our server at a steady rate, with pages of all sizes and a few faults, watched for growth.
 
-Run it as a program: ``python tests/load/soak.py [--seconds 3600]``. It ends with status 1 if memory or open files
-have grown, or an event was not delivered.
+Run it as a program: ``python tests/load/soak.py [--seconds 3600]``. It prints memory and open files by thirds of the
+time, health, the event loop's lag, and answers and events by how they ended. It ends with status 1 if memory or open
+files have grown, an event was not delivered, or an answer was something else than the faults explain.
 """
 
 import argparse
@@ -23,14 +24,17 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from event_platform.wikis import WikiTable
 from mock_mediawiki.samples import SampleHistory
-from tests.bench import traffic
+from tests.bench.load import quantile
+from tests.bench.loop_lag import LAG_METRIC
 from tests.bench.processes import Server, running
 from tests.bench.run import supported
+from tests.bench.traffic import Traffic, edits, rev_id
 from tests.bench.upstreams import Upstreams, upstreams
 
 MODEL = "revertrisk-multilingual"
 LATENCY_MS = 20
-LARGE_BYTES = 2_000_000
+SIZES = {100_000: 10, 500_000: 3, 2_000_000: 1}
+"""How many edits of longer texts there are, by the texts' bytes; the others have what the samples have."""
 FAULT_EVERY = 97
 WARM_UP_SECONDS = 10.0
 MOST_GROWTH = 1.05
@@ -48,6 +52,8 @@ class Watch:
     memory: list[tuple[float, float]] = field(default_factory=list)
     files: list[tuple[float, float]] = field(default_factory=list)
     health: list[float] = field(default_factory=list)
+    lag: list[float] = field(default_factory=list)
+    """The longest that the event loop was late in each second."""
     statuses: Counter[str] = field(default_factory=Counter)
     sent: set[int] = field(default_factory=set)
     delivered: Counter[int] = field(default_factory=Counter)
@@ -57,10 +63,10 @@ class Watch:
 class Soak:
     """One run."""
 
-    def __init__(self, server: Server, behind: Upstreams, edits: list[traffic.Edit], rate: float) -> None:
+    def __init__(self, server: Server, behind: Upstreams, traffic: Traffic, rate: float) -> None:
         self._server = server
         self._behind = behind
-        self._edits = edits
+        self._traffic = traffic
         self._rate = rate
         self._url = f"http://127.0.0.1:{server.port}/v1/models/{MODEL}"
         self.watch = Watch()
@@ -69,20 +75,21 @@ class Soak:
         """Send for so many seconds, then wait for what is under way."""
         self._started = time.perf_counter()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            watching = asyncio.create_task(self._look(session))
+            watching = [asyncio.create_task(self._look(session)), asyncio.create_task(self._look_at_lag())]
             async with asyncio.TaskGroup() as sending:
                 for number in range(int(seconds * self._rate)):
                     await asyncio.sleep(max(0.0, self._started + number / self._rate - time.perf_counter()))
                     sending.create_task(self._send(session, number))
-            watching.cancel()
+            for task in watching:
+                task.cancel()
         self._collect()
 
     async def _send(self, session: aiohttp.ClientSession, number: int) -> None:
         """Send one event, and again while the server asks for that, as a dispatcher does."""
-        self.watch.sent.add(traffic.rev_id(number))
-        event = self._edits[number % len(self._edits)].event_of(number)
+        self.watch.sent.add(rev_id(number))
+        body = self._traffic.body(number)
         for _ in range(TRIES):
-            async with session.post(f"{self._url}:predict", data=b'{"event":' + event + b"}") as answer:
+            async with session.post(f"{self._url}:predict", data=body) as answer:
                 outcome = answer.headers.get("x-revertrisk-outcome", "")
                 self.watch.statuses[f"{answer.status} {outcome}".strip()] += 1
                 if answer.status != 503:
@@ -105,6 +112,12 @@ class Soak:
             self._collect()
             await asyncio.sleep(0.25)
 
+    async def _look_at_lag(self) -> None:
+        """Ask once a second how late the event loop was."""
+        while True:
+            await asyncio.sleep(1.0)
+            self.watch.lag.append(await asyncio.to_thread(self._server.metric, LAG_METRIC))
+
     def _collect(self) -> None:
         bodies, _ = self._behind.take()
         self.watch.delivered.update(orjson.loads(body)["revision"]["rev_id"] for body in bodies)
@@ -114,15 +127,13 @@ def verdict(watch: Watch, seconds: float) -> list[str]:
     """Return what is wrong; empty if nothing is."""
     memory, files = _thirds(watch.memory, seconds), _thirds(watch.files, seconds)
     growth = statistics.median(memory[-1]) / statistics.median(memory[0])
-    health = sorted(watch.health)
+    thirds = ", ".join(f"{statistics.median(third):.0f}" for third in memory)
     sys.stdout.write(
-        f"memory: first third {statistics.median(memory[0]):.0f} MB, last third "
-        f"{statistics.median(memory[-1]):.0f} MB, "
-        f"most {max(value for _, value in watch.memory):.0f} MB; grown by a factor of {growth:.3f}\n"
-        f"open files: at most {max(files[0]):.0f} in the first third, {max(files[-1]):.0f} in the last\n"
-        f"health check: p50 {1000 * statistics.median(health):.1f} ms, "
-        f"p99 {1000 * health[int(0.99 * len(health))]:.1f} ms, "
-        f"most {1000 * health[-1]:.1f} ms\n"
+        f"memory by thirds: {thirds} MB, most {max(value for _, value in watch.memory):.0f} MB; "
+        f"grown by a factor of {growth:.3f}\n"
+        f"open files by thirds, at most: {', '.join(f'{max(third):.0f}' for third in files)}\n"
+        f"health check: {_spread(watch.health)}\n"
+        f"event loop late by, in each second: {_spread(watch.lag)}\n"
         f"answers: {dict(watch.statuses)}\n"
         f"events: {len(watch.sent)} sent, {len(watch.delivered)} delivered, "
         f"{sum(watch.delivered.values()) - len(watch.delivered)} of them again after a lost answer\n"
@@ -138,6 +149,11 @@ def verdict(watch: Watch, seconds: float) -> list[str]:
     if strange:
         wrong.append(f"unexpected answers: {strange}")
     return wrong
+
+
+def _spread(seconds: list[float]) -> str:
+    p50, p99, most = (1000 * quantile(seconds, share) for share in (0.5, 0.99, 1.0))
+    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {most:.1f} ms"
 
 
 def _thirds(samples: list[tuple[float, float]], seconds: float) -> list[list[float]]:
@@ -158,17 +174,19 @@ def main() -> int:
     arguments = parser.parse_args()
     wikis = WikiTable.load()
     history = SampleHistory.shipped(wikis)
-    edits = traffic.edits(history, wikis, supported, most=200)
-    edits += traffic.edits(history, wikis, supported, most=1, padded_to=LARGE_BYTES)
+    pages = edits(history, wikis, supported, most=200)
+    for size, most in SIZES.items():
+        pages += edits(history, wikis, supported, most=most, padded_to=size)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         behind = stack.enter_context(upstreams())
-        behind.serve(edits)
+        traffic = Traffic(pages)
+        behind.serve(traffic)
         behind.wait(LATENCY_MS, LATENCY_MS)
         behind.fail(FAULT_EVERY)
-        command = ["tests/bench/our_server.py", "--upstream", behind.url, "--model", MODEL]
+        command = ["tests/bench/our_server.py", "--upstream", behind.url, "--model", MODEL, "--watch-lag"]
         servers = stack.enter_context(running({"ours": command}, None, folder))
-        soak = Soak(servers["ours"], behind, edits, arguments.rate)
+        soak = Soak(servers["ours"], behind, traffic, arguments.rate)
         asyncio.run(soak.run(arguments.seconds))
         wrong = verdict(soak.watch, arguments.seconds)
     for fault in wrong:
