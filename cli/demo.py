@@ -1,11 +1,15 @@
-"""The demo: every program of the distribution on loopback, and sample edits going through them."""
+"""The demo: every program of the distribution on loopback, and edits going through them.
+
+The edits are the sample pages' (with ``--chaos`` while both upstreams fail), or those that are being made on
+Wikipedia now (``--live``).
+"""
 
 import asyncio
-import os
+import logging
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,41 +20,45 @@ import aiohttp
 import orjson
 from rich.console import Console
 
+from cli.demo_chaos import EVENTGATE, MEDIAWIKI, RETRIES, SERVER_ENVIRONMENT, Storm
+from cli.demo_live import Live, Sampled
+from cli.demo_programs import MODELS, Starter
 from cli.demo_screen import Screen
-from cli.programs import LOOPBACK, ProgramError, free_port, running, stop_children
+from cli.demo_tally import Arrival, Tally
+from cli.programs import ProgramError, stop_children
 from dispatcher.app import DispatchSettings, dispatch
 from dispatcher.outcome import Ending, Outcome
 from dispatcher.summary import Summary
 from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
-from model_server.settings import Settings
 
 POLL_SECONDS = 0.2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 EVENTS_PER_POLL = 100
 
+Summaries = Mapping[str, Summary]
+Playing = Coroutine[Any, Any, int]
+
 
 @dataclass(frozen=True, slots=True)
-class DemoModel:
-    """A model that the demo serves, and the stream that is its own."""
+class Stage:
+    """What is running, and where it is shown and reckoned up."""
 
-    name: str
-    stream: str
-    port: int
-
-
-MODELS = (
-    DemoModel("revertrisk-language-agnostic", "mediawiki.page_revert_risk_prediction_change.v1", 8080),
-    DemoModel(
-        "revertrisk-multilingual", "mediawiki.page_revert_risk_multilingual_prediction_change.v1", 8082
-    ),
-)
+    screen: Screen
+    tally: Tally
+    folder: Path
+    gate: str
+    targets: Mapping[str, str]
+    """The address of each model's server."""
 
 
-def run() -> int:
-    """Run the demo; return 0 only if every event was produced or skipped for a reason."""
+def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
+    """Run the demo; return 0 only if every prediction that is due is on the stream.
+
+    ``chaos_seed`` lets both upstreams fail while the sample edits go through; with ``live`` the edits are Wikipedia's.
+    """
     console = Console()
     # Whoever ends the demo ends its programs with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
@@ -58,57 +66,42 @@ def run() -> int:
         stack.callback(stop_children)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
         screen = Screen(console, [model.name for model in MODELS])
+        starter = Starter(stack, folder, screen.say)
         try:
-            gate, targets = _start_programs(stack, folder, screen)
+            if live is not None:
+                playing = _live(starter, screen, folder, live)
+            else:
+                playing = _samples(starter, screen, folder, chaos_seed)
         except ProgramError as exc:
             console.print(f"[red]The demo could not start a program:[/red] {exc}", highlight=False)
             return 1
-        events = _write_sample_events(folder)
         try:
-            return asyncio.run(_play(screen, events, folder, gate, targets))
+            return asyncio.run(playing)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
 
 
-def _start_programs(stack: ExitStack, folder: Path, screen: Screen) -> tuple[str, dict[str, str]]:
-    """Start mocks and servers; return the gate's address and each model's."""
-
-    def start(name: str, wanted_port: int, *arguments: str, **environment: str) -> str:
-        screen.say(f"Starting {name} …")
-        program = stack.enter_context(
-            running(arguments, folder / f"{name}.log", _clean_environment() | environment)
-        )
-        moved = "" if program.url.endswith(f":{wanted_port}") else f" (port {wanted_port} is taken)"
-        screen.say(f"  {name} listens on {program.url}{moved}")
-        return program.url
-
-    wiki = start("mock MediaWiki", 8193, "mock-mediawiki", "--port", str(free_port(8193)))
-    gate = start(
-        "mock EventGate", 8192, "mock-eventgate", "--port", str(free_port(8192)), "--diff-base", wiki
-    )
-    targets = {
-        model.name: start(
-            model.name,
-            model.port,
-            "serve",
-            HTTP_HOST=LOOPBACK,
-            HTTP_PORT=str(free_port(model.port)),
-            ENABLE_GRPC="false",
-            MODEL_NAME=model.name,
-            WIKI_URL=wiki,
-            EVENTGATE_URL=gate,
-            EVENTGATE_STREAM=model.stream,
-            SHUTDOWN_DELAY_SECONDS="0",
-            LOG_FORMAT="ecs",
-        )
-        for model in MODELS
-    }
-    return gate, targets
+def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | None) -> Playing:
+    """Start everything, and return what sends the sample edits through it."""
+    wiki = starter.mediawiki()
+    gate = starter.eventgate(diff_base=wiki)
+    environment = {"WIKI_URL": wiki} | ({} if chaos_seed is None else SERVER_ENVIRONMENT)
+    stage = Stage(screen, Tally(), folder, gate, starter.servers(gate, environment))
+    events = _write_sample_events(folder)
+    storm = None
+    if chaos_seed is not None:
+        storm = Storm(chaos_seed, {MEDIAWIKI: wiki, EVENTGATE: gate}, screen.say_fault)
+    return _play_samples(stage, events, storm)
 
 
-def _clean_environment() -> dict[str, str]:
-    """Blank the server's own variables: the demo must not depend on what somebody has set."""
-    return {name.upper(): "" for name in Settings.model_fields if name.upper() in os.environ}
+def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Playing:
+    """Start the gate and the servers, and return what sends Wikipedia's edits through them."""
+    gate = starter.eventgate()
+    targets = starter.servers(gate, live.server_environment)
+    # Whoever waits for edits that do not come must be told why.
+    logging.basicConfig(format="  %(message)s", stream=sys.stdout)
+    logging.getLogger("dispatcher.sources").setLevel(logging.INFO)
+    return _play_live(Stage(screen, Tally(), folder, gate, targets), live)
 
 
 def _write_sample_events(folder: Path) -> Path:
@@ -119,53 +112,100 @@ def _write_sample_events(folder: Path) -> Path:
     return path
 
 
-async def _play(screen: Screen, events: Path, folder: Path, gate: str, targets: dict[str, str]) -> int:
-    """Dispatch the sample events to every model, showing each prediction as EventGate accepts it."""
-    screen.say(f"\nLive page: {gate}/_mock/\n")
-    done = asyncio.Event()
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
-        tasks.create_task(_show_accepted(screen, session, gate, done))
-        summaries = await asyncio.gather(
-            *(_dispatch(screen, events, folder, model.name, targets[model.name]) for model in MODELS)
+async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
+    """Dispatch the sample events to every model; on a terminal, stay until Ctrl-C."""
+
+    async def of_model(name: str) -> Summary:
+        return await dispatch(
+            DispatchSettings(
+                source=f"jsonl:{events}",
+                rule_file=Path(str(files("dispatcher") / "rules" / f"{name}.yaml")),
+                target=stage.targets[name],
+                dead_letters=stage.folder / f"dead-letters-{name}.jsonl",
+                retries=None if storm is None else RETRIES,
+            ),
+            on_outcome=lambda outcome: _note_outcome(stage, outcome, name),
         )
-        done.set()
-    async with aiohttp.ClientSession() as session:
-        stats = await _get(session, f"{gate}/_mock/stats")
-    accepted = sum(stats["accepted"].values())
-    refused = sum(stats["refused"].values())
-    for model, summary in zip(MODELS, summaries, strict=True):
-        screen.summarise(model.name, summary.as_dict())
-    produced = sum(summary.outcomes["produced"] for summary in summaries)
-    failed = refused + sum(summary.given_up + summary.interrupted for summary in summaries)
-    screen.close(accepted=accepted, failed=failed)
+
+    async def to_all() -> Summaries:
+        summaries = await asyncio.gather(*(of_model(model.name) for model in MODELS))
+        return {model.name: summary for model, summary in zip(MODELS, summaries, strict=True)}
+
+    status = await _play(stage, to_all, storm)
     if sys.stdout.isatty():
-        screen.say(f"Everything is still running. Look at it live: {gate}/_mock/ (Ctrl-C ends it)")
-        await _until_interrupted()
-    return 0 if failed == 0 and accepted == produced else 1
+        stage.screen.say(
+            f"Everything is still running. Look at it live: {stage.gate}/_mock/ (Ctrl-C ends it)"
+        )
+        await _interruption().wait()
+    return status
 
 
-async def _dispatch(screen: Screen, events: Path, folder: Path, model_name: str, target: str) -> Summary:
-    def note(outcome: Outcome) -> None:
-        if outcome.ending is not Ending.PRODUCED and outcome.event is not None:
-            screen.expect_nothing(outcome.event, model_name)
+async def _play_live(stage: Stage, live: Live) -> int:
+    """Dispatch what is being edited on Wikipedia, until a signal or the limit."""
+    stop = _interruption()
 
-    return await dispatch(
-        DispatchSettings(
-            source=f"jsonl:{events}",
-            rule_file=Path(str(files("dispatcher") / "rules" / f"{model_name}.yaml")),
-            target=target,
-            dead_letters=folder / f"dead-letters-{model_name}.jsonl",
-        ),
-        on_outcome=note,
-    )
+    async def to_all() -> Summaries:
+        summary = await dispatch(
+            live.dispatch_settings(stage.folder, stage.targets),
+            on_outcome=lambda outcome: _note_outcome(stage, outcome, outcome.rule),
+            stop=stop,
+            wrap=lambda source, rules: Sampled(source, rules, stage.screen.expect_nothing),
+        )
+        return {"both models": summary}
+
+    return await _play(stage, to_all)
 
 
-async def _show_accepted(
-    screen: Screen, session: aiohttp.ClientSession, gate: str, done: asyncio.Event
-) -> None:
+async def _play(stage: Stage, work: Callable[[], Awaitable[Summaries]], storm: Storm | None = None) -> int:
+    """Do the work while showing each prediction as EventGate accepts it, and reckon up."""
+    screen, tally = stage.screen, stage.tally
+    screen.say(f"\nLive page: {stage.gate}/_mock/\n")
+    done = asyncio.Event()
+    async with aiohttp.ClientSession() as session:
+        # The gate was there before the servers that its live page asks for reasons.
+        await _put(session, f"{stage.gate}/_mock/explainers", dict(stage.targets))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_show_accepted(stage, session, done))
+            if storm is not None:
+                screen.explain_chaos()
+                await storm.begin(session)
+                tasks.create_task(storm.rage(session, lambda: tally.arrived, done))
+            summaries = await work()
+            done.set()
+        stats = await _get(session, f"{stage.gate}/_mock/stats")
+    for name, summary in summaries.items():
+        screen.summarise(name, summary.as_dict())
+    refused = sum(stats["refused"].values())
+    unfinished = sum(summary.interrupted for summary in summaries.values())
+    failed = len(tally.lost) + tally.differing + refused + unfinished
+    if storm is None:
+        screen.close(accepted=sum(stats["accepted"].values()), failed=failed)
+    else:
+        screen.close_chaos(tally, storm.struck, refused=refused, unfinished=unfinished)
+    broken = [summary.source_error for summary in summaries.values() if summary.source_error is not None]
+    for problem in broken:
+        screen.say(problem)
+    return 1 if failed or broken else 0
+
+
+def _note_outcome(stage: Stage, outcome: Outcome, model_name: str | None) -> None:
+    stage.tally.note_outcome(outcome)
+    if outcome.event is None or model_name is None:
+        return
+    if outcome.ending is not Ending.PRODUCED:
+        stage.screen.expect_nothing(outcome.event, model_name)
+    elif outcome.attempts > 1:
+        stage.screen.show_retried(outcome.event, model_name, outcome.attempts)
+
+
+async def _show_accepted(stage: Stage, session: aiohttp.ClientSession, done: asyncio.Event) -> None:
     """Show what the gate accepts until the dispatchers are done and everything is shown."""
-    async for event in _accepted(session, gate, done):
-        screen.show(event)
+    async for event in _accepted(session, stage.gate, done):
+        arrival = stage.tally.note_accepted(event)
+        if arrival is Arrival.FIRST:
+            stage.screen.show(event)
+        else:
+            stage.screen.show_repeated(event, is_same=arrival is Arrival.REPEATED)
 
 
 async def _accepted(
@@ -190,9 +230,15 @@ async def _get(session: aiohttp.ClientSession, url: str) -> Any:
         return orjson.loads(await answer.read())
 
 
-async def _until_interrupted() -> None:
+async def _put(session: aiohttp.ClientSession, url: str, document: Any) -> None:
+    async with session.put(url, data=orjson.dumps(document)) as answer:
+        answer.raise_for_status()
+
+
+def _interruption() -> asyncio.Event:
+    """Return what is set by SIGTERM and SIGINT from now on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop

@@ -1,16 +1,24 @@
 """What the demo shows: a line for each revision once every model has spoken, and a closing summary."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.demo_tally import Tally
+
 BAR_WIDTH = 10
 COLUMN_WIDTH = BAR_WIDTH + 7
 TITLE_WIDTH = 30
 RISK_COLOURS = ((0.5, "red"), (0.2, "yellow"), (0.0, "green"))
+
+FAULT: Final = "⚡"
+RETRIED: Final = "↻"
+REPEATED: Final = "≡"
+_STYLES: Final = {FAULT: "yellow", RETRIED: "cyan", REPEATED: "magenta"}
+_INDENT: Final = "      "
 
 RevisionKey = tuple[str, int]
 
@@ -29,6 +37,30 @@ class Screen:
         """Write one line of prose."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    def explain_chaos(self) -> None:
+        """Say what there will be to see."""
+        self.say("Chaos: MediaWiki and EventGate fail on purpose while the sample edits go through.")
+        self._mark(FAULT, "a fault strikes")
+        self._mark(RETRIED, "a prediction that needed more than one try, and arrived")
+        self._mark(REPEATED, "a prediction that arrived twice, the same byte for byte: its readers keep one")
+        self.say("")
+
+    def say_fault(self, text: str) -> None:
+        """Write a line about what goes wrong, or right again."""
+        self._mark(FAULT, text)
+
+    def show_retried(self, event: Mapping[str, Any], model_name: str, tries: int) -> None:
+        """Write that an event's prediction is on the stream, and how many tries of the dispatcher it took."""
+        self._mark(RETRIED, f"{_named(event, model_name)} arrived at try {tries}")
+
+    def show_repeated(self, event: Mapping[str, Any], *, is_same: bool) -> None:
+        """Write that a prediction is on the stream once more."""
+        again = "arrived twice, the same byte for byte" if is_same else "arrived twice, AND DIFFERS"
+        self._mark(REPEATED, f"{_named(event, event['predicted_classification']['model_name'])} {again}")
+
+    def _mark(self, mark: str, text: str) -> None:
+        self._console.print(Text(f"{_INDENT}{mark} {text}", style=_STYLES[mark]), soft_wrap=True)
+
     def show(self, event: Mapping[str, Any]) -> None:
         """Take an accepted prediction event; its revision is shown once no model is awaited any more."""
         classification = event["predicted_classification"]
@@ -45,10 +77,11 @@ class Screen:
         verdicts[model_name] = probability
         if len(verdicts) == len(self._models):
             del self._verdicts[key]
-            if any(known is not None for known in verdicts.values()):
-                self._write(key, verdicts)
+            title = self._titles.pop(key, None)  # there is none where no model has spoken
+            if title is not None:
+                self._write(key, title, verdicts)
 
-    def _write(self, key: RevisionKey, verdicts: Mapping[str, float | None]) -> None:
+    def _write(self, key: RevisionKey, page_title: str, verdicts: Mapping[str, float | None]) -> None:
         if self._shown == 0:
             columns = " ".join(f"{name.removeprefix('revertrisk-'):<{COLUMN_WIDTH}}" for name in self._models)
             self.say(f"{columns} {'wiki':<14} {'page':<{TITLE_WIDTH}} revision")
@@ -59,7 +92,7 @@ class Screen:
             line.append(" ")
         wiki_id, rev_id = key
         line.append(f"{wiki_id:<14} ")
-        title = Text(self._titles[key])
+        title = Text(page_title)
         title.truncate(TITLE_WIDTH, overflow="ellipsis", pad=True)
         line.append_text(title)
         line.append(f" {rev_id}")
@@ -82,6 +115,33 @@ class Screen:
                 style="red" if failed else "green",
             )
         )
+
+    def close_chaos(self, tally: Tally, struck: Mapping[str, int], *, refused: int, unfinished: int) -> None:
+        """Write the verdict on a run with faults, in plain words."""
+        where = ", ".join(f"{count} at {name}" for name, count in struck.items())
+        self.say(f"{sum(struck.values())} faults struck: {where}.")
+        self.say(
+            f"{tally.retried} predictions needed more than one try, {tally.retries} more in all; "
+            "shorter faults the servers got over by themselves."
+        )
+        self.say(f"{tally.repeated} arrived twice, each the same byte for byte: its readers keep one.")
+        wrong = [
+            f"{len(tally.lost)} lost" if tally.lost else "",
+            f"{tally.differing} arrived twice and differ" if tally.differing else "",
+            f"{refused} refused" if refused else "",
+            f"{unfinished} not finished" if unfinished else "",
+        ]
+        found = ", ".join(each for each in wrong if each)
+        verdict = (
+            f"{tally.due} predictions expected, {tally.arrived} on the stream: {found or 'nothing lost'}."
+        )
+        self._console.print(Text(verdict, style="red" if found else "green"))
+        for model_name, wiki_id, rev_id, kind in tally.lost:
+            self.say(f"  lost: {wiki_id} {rev_id} ({kind}, {model_name})")
+
+
+def _named(event: Mapping[str, Any], model_name: str) -> str:
+    return f"{event['wiki_id']} {event['revision']['rev_id']} ({model_name.removeprefix('revertrisk-')})"
 
 
 def _key(event: Mapping[str, Any]) -> RevisionKey:

@@ -18,7 +18,7 @@ from typing import Final
 
 import urllib3
 
-from cli.programs import running
+from cli.programs import LOOPBACK, free_port, running
 from dispatcher.app import DispatchSettings, dispatch
 from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
@@ -42,12 +42,18 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-screenshots-")))
         wiki = stack.enter_context(running(["mock-mediawiki", "--port", "0"], folder / "wiki.log")).url
-        gate = stack.enter_context(_gate("--diff-base", wiki))
+        ports = {model: free_port(0) for model in MODELS}
+        explainers = [
+            flag
+            for model, port in ports.items()
+            for flag in ("--explain-by", f"{model}=http://{LOOPBACK}:{port}")
+        ]
+        gate = stack.enter_context(_gate("--diff-base", wiki, *explainers))
         servers = {
             model: stack.enter_context(
-                running(["serve"], folder / f"{model}.log", _settings(model, wiki, gate))
+                running(["serve"], folder / f"{model}.log", _settings(model, port, wiki, gate))
             ).url
-            for model in MODELS
+            for model, port in ports.items()
         }
         page = LivePage(stack.enter_context(chromium(folder / "profile")))
         prefer_colours(page.driver, "light")
@@ -57,6 +63,9 @@ def main() -> None:
         asyncio.run(_dispatch(folder, servers))
         _settle(page, gate)
         _take(page, "live-busy")
+        _show_reasons(page)
+        _take(page, "live-reasons")
+        page.element("reasons-close").click()
         _post_refused(gate)
         _settle(page, gate)
         _take(page, "live-refused")
@@ -74,10 +83,10 @@ def _gate(*arguments: str) -> Iterator[str]:
         process.terminate()
 
 
-def _settings(model: str, wiki: str, gate: str) -> dict[str, str]:
+def _settings(model: str, port: int, wiki: str, gate: str) -> dict[str, str]:
     return {
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": "0",
+        "HTTP_HOST": LOOPBACK,
+        "HTTP_PORT": str(port),
         "ENABLE_GRPC": "false",
         "SHUTDOWN_DELAY_SECONDS": "0",
         "LOG_FORMAT": "ecs",
@@ -128,6 +137,13 @@ def _settle(page: LivePage, gate: str) -> None:
     page.wait_for(lambda: page.text("refused") == f"{len(refused):,}")
     page.wait_for(lambda: page.text("shown") == f"{len(revisions) + len(refused):,}")
     page.wait_for(lambda: page.driver.execute_script("return document.getAnimations().length === 0"))
+
+
+def _show_reasons(page: LivePage) -> None:
+    """Open the reasons of the newest score that is high."""
+    script = "document.querySelector('.score:has(.band.high) .why-button').click()"
+    page.driver.execute_script(script)
+    page.wait_for(lambda: page.text("reasons-body").startswith("Risk"))
 
 
 def _take(page: LivePage, name: str) -> None:

@@ -9,6 +9,7 @@ import uvloop
 
 from mock_eventgate.app import Options, serve
 from mock_eventgate.reader import EventIds
+from mock_eventgate.reasons import read_explain_by
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8192
@@ -51,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="URL",
         help="a mock MediaWiki whose diff pages the live page links to, such as http://127.0.0.1:8193",
     )
+    parser.add_argument(
+        "--explain-by",
+        action="append",
+        default=[],
+        metavar="MODEL=URL",
+        help="a model's server that the live page's reasons are asked of; repeatable",
+    )
     arguments = parser.parse_args(argv)
     try:
         options = Options(
@@ -59,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             event_ids=arguments.event_ids,
             max_stream_seconds=arguments.max_stream_seconds,
             diff_base=arguments.diff_base,
+            explain_by=read_explain_by(arguments.explain_by),
         )
         run(arguments.host, arguments.port, options)
     except (ValueError, OSError) as error:  # settings, address

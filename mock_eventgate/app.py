@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, get_args
@@ -21,6 +21,7 @@ from mock_eventgate.intake import Intake
 from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
+from mock_eventgate.reasons import Reasons
 from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, Service, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
@@ -42,7 +43,8 @@ class Options:
     after which a comment is written there, ``max_stream_seconds`` the time after which a response ends.
 
     ``diff_base`` is the address of a mock MediaWiki whose diff pages the live page links to; without it titles
-    link to the wiki that the event names.
+    link to the wiki that the event names. ``explain_by`` has, by model, the address of a server that the live
+    page's reasons are asked of.
 
     :raises ValueError: if a size, a number or a time is not positive, ``event_ids`` is neither, or
         ``diff_base`` is no address.
@@ -58,6 +60,7 @@ class Options:
     keep_alive: float = 15.0
     max_stream_seconds: float | None = None
     diff_base: str | None = None
+    explain_by: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = ("max_body", "max_message_bytes", "max_events", "max_stored_bytes", "keep_alive")
@@ -102,7 +105,14 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
     faults, released = Faults(), Bell()
     intake = Intake(gate, faults, released, max_body=options.max_body)
     service, readback = Service(gate), Readback(gate)
-    page = LivePage(gate, diff_base=options.diff_base, index_for_programs=readback.index)
+    reasons = Reasons(options.explain_by)
+    app.cleanup_ctx.append(reasons.open)
+    page = LivePage(
+        gate,
+        diff_base=options.diff_base,
+        reasons=reasons,
+        index_for_programs=readback.index,
+    )
     fault_routes, canaries = FaultRoutes(gate, faults, released), CanaryRoutes(gate, schemas)
     eventstreams = EventStreams(
         gate,
@@ -136,6 +146,8 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         ("GET", f"{MOCK_PREFIX}/refused", readback.refused),
         ("GET", f"{MOCK_PREFIX}/stats", readback.stats),
         ("GET", f"{MOCK_PREFIX}/live", page.live),
+        ("GET", f"{MOCK_PREFIX}/reasons", reasons.answer),
+        ("PUT", f"{MOCK_PREFIX}/explainers", reasons.replace),
         ("GET", f"{MOCK_PREFIX}/page/{{name}}", page.file),
         ("GET", MOCK_PREFIX, page.index),
         ("GET", "", service.root),

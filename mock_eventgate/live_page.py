@@ -7,7 +7,6 @@ and refusals. One connection a page stays open, so that a browser's limit of six
 from importlib.resources import files
 from pathlib import PurePath
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import orjson
@@ -16,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
+from mock_eventgate.reasons import Reasons, is_address
 from mock_eventgate.streams import PREDICTION_SCHEMA_TITLE
 
 INDEX: Final = "index.html"
@@ -47,11 +47,15 @@ class LivePage:
     """Handlers of ``/_mock/``, ``/_mock/page/…`` and ``/_mock/live``.
 
     ``diff_base`` is the address of a mock MediaWiki whose diff pages the titles link to; without it they link
-    to the wiki that the event names. ``index_for_programs`` answers ``/_mock/`` to those who ask for no HTML.
+    to the wiki that the event names. ``reasons`` knows the models that can be asked for them.
+    ``index_for_programs`` answers ``/_mock/`` to those who ask for no HTML.
     """
 
-    def __init__(self, gate: Gate, *, diff_base: str | None, index_for_programs: Handler) -> None:
+    def __init__(
+        self, gate: Gate, *, diff_base: str | None, reasons: Reasons, index_for_programs: Handler
+    ) -> None:
         self._gate = gate
+        self._reasons = reasons
         self._diff_base = diff_base and diff_base.rstrip("/")
         self._index_for_programs = index_for_programs
         self._files = {
@@ -102,9 +106,14 @@ class LivePage:
             "refused": stats.refused.total(),
             "refusals": [refused.as_json() for refused in store.refused.after(after)],
             "next_after": newest,
+            "explains": self._reasons.models,
         }
         if is_new:
-            answer |= {"streams": self._streams, "since": self._since(), "diff_base": self._diff_base}
+            answer |= {
+                "streams": self._streams,
+                "since": self._since(),
+                "diff_base": self._diff_base,
+            }
         return web.Response(
             body=orjson.dumps(answer),
             content_type="application/json",
@@ -129,12 +138,7 @@ def check_diff_base(text: str) -> None:
 
     :raises ValueError: if it is not an http or https address.
     """
-    try:
-        parts = urlsplit(text)
-        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no port's number
-        is_address = False
-    if not is_address or parts.query or parts.fragment:
+    if not is_address(text):
         raise ValueError(f"diff_base: expected an address such as http://127.0.0.1:8193, not {text!r}")
 
 

@@ -31,6 +31,8 @@ class Readback:
                 "/_mock/stats": "counts of requests, connections, user agents, answers, events and faults",
                 "DELETE /_mock/events": "forget all events and counts",
                 "/_mock/live": "what the live page polls: counts, and refused events ?after= in an ?epoch=",
+                "/_mock/reasons": "why ?model= gave ?wiki_id= ?rev_id= its risk, asked of its server",
+                "PUT /_mock/explainers": "the servers to ask: an object with an address for each model",
                 "/_mock/faults": "faults in force; PUT an array of them, POST one more, DELETE them all",
                 "POST /_mock/canaries": "produce a canary event to each stream, or to ?streams=a,b",
                 "/v2/stream/<streams>": "accepted events as EventStreams serves them: ?since=, Last-Event-ID",

@@ -11,6 +11,7 @@ const ANSWER_WITHIN_MILLISECONDS = 5000;
 /**
  * @typedef {object} Listener
  * @property {(diffBase: ?string) => void} onBegin the gate is new, or the page is: forget what was shown
+ * @property {(models: string[]) => void} onExplains these models can be asked for reasons
  * @property {(event: unknown) => void} onPrediction
  * @property {(refusals: unknown[]) => void} onRefusals
  * @property {(accepted: number, refused: number) => void} onCounts
@@ -56,6 +57,7 @@ export class Feed {
   }
 
   #take(answer) {
+    this.#listener.onExplains(answer.explains);
     if (answer.epoch !== this.#epoch) {
       this.#epoch = answer.epoch;
       this.#close();

@@ -6,6 +6,7 @@ import { readPrediction, readRefusal } from "./event_reader.js";
 import { Feed } from "./feed.js";
 import { Filters } from "./filters.js";
 import { Rate } from "./rate.js";
+import { Reasons } from "./reasons.js";
 import { MOST_ROWS, Table } from "./table.js";
 
 const SHOW_AFTER_MILLISECONDS = 100; // so that a busy stream does not lay the page out for each event
@@ -18,7 +19,8 @@ const STATES = {
 };
 
 const byId = (id) => document.getElementById(id);
-const table = new Table();
+const reasons = new Reasons();
+const table = new Table((edit, model) => reasons.show(edit, model));
 const announcer = new Announcer(byId("announcer"));
 const rate = new Rate();
 let entries = new Entries();
@@ -85,6 +87,7 @@ function pause() {
 byId("pause").addEventListener("click", pause);
 
 new Feed({
+  onExplains: (models) => table.offerReasons(models),
   onBegin(base) {
     diffBase = base;
     waiting = [];

@@ -4,8 +4,10 @@
  * Whatever an event holds becomes text, never HTML.
  */
 
+import { absent, element, isolated } from "./elements.js";
+
 /** @import { Entry, RefusalEntry, RevisionEntry } from "./entries.js" */
-/** @import { Score } from "./event_reader.js" */
+/** @import { Edit, Score } from "./event_reader.js" */
 
 export const MOST_ROWS = 500;
 const MEDIUM_FROM = 0.25;
@@ -22,6 +24,19 @@ export class Table {
   /** @type {Map<string, {head: HTMLElement, version: HTMLElement}>} by model, in the order of the columns */
   #columns = new Map();
   #model = "";
+  #explains = new Set();
+  #onWhy;
+
+  /** @param {(edit: Edit, model: string) => void} onWhy somebody wants a model's reasons */
+  constructor(onWhy) {
+    this.#onWhy = onWhy;
+  }
+
+  /** Offer reasons for the scores of these models, in the rows to come. @param {string[]} models */
+  offerReasons(models) {
+    this.#explains = new Set(models);
+    this.#table.classList.toggle("explained", models.length > 0);
+  }
 
   /** How many rows there are. @returns {number} */
   get size() {
@@ -143,7 +158,7 @@ export class Table {
     cells.push(
       ...(isRefusal
         ? [this.#reasonCell(entry)]
-        : this.#columnNames().map((model) => this.#scoreCell(model, entry.scores.get(model)))),
+        : this.#columnNames().map((model) => this.#scoreCell(model, entry.scores.get(model), edit))),
     );
     return element("tr", { className: entry.kind }, cells);
   }
@@ -161,8 +176,8 @@ export class Table {
     ]);
   }
 
-  /** @param {string} model @param {Score} [score] */
-  #scoreCell(model, score) {
+  /** @param {string} model @param {Score} [score] @param {Edit} [edit] */
+  #scoreCell(model, score, edit) {
     const cell = element("td", { className: "score", hidden: this.#isHidden(model) });
     cell.dataset.model = model;
     if (!score) cell.append(absent("no score"));
@@ -175,7 +190,20 @@ export class Table {
         "revert",
       ]));
     }
+    if (score && this.#explains.has(model) && edit.wikiId !== null && edit.revId !== null) {
+      cell.append(this.#whyButton(model, edit));
+    }
     return cell;
+  }
+
+  #whyButton(model, edit) {
+    const about = ` ${model} says so of ${edit.title ?? ""} ${edit.revId}`;
+    const button = element("button", { type: "button", className: "why-button" }, [
+      "Why",
+      element("span", { className: "unseen" }, [about]),
+    ]);
+    button.addEventListener("click", () => this.#onWhy(edit, model));
+    return button;
   }
 }
 
@@ -203,20 +231,4 @@ function timeOf(time) {
   if (Number.isNaN(moment.getTime())) return absent("no time");
   const shown = moment.toLocaleTimeString("en-GB"); // the page is in English: 24 hours
   return element("time", { dateTime: moment.toISOString() }, [shown]);
-}
-
-/** A name in any language, which must not turn the text around it. */
-const isolated = (text) => element("bdi", {}, [text]);
-
-const absent = (what) =>
-  element("span", { className: "absent" }, [
-    element("span", { ariaHidden: "true" }, ["—"]),
-    element("span", { className: "unseen" }, [what]),
-  ]);
-
-/** Make an element with properties and children; strings become text. */
-function element(name, properties, children = []) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
 }

@@ -19,11 +19,15 @@ from cli.programs import running
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"
+MULTILINGUAL = "revertrisk-multilingual"
+MULTILINGUAL_STREAM = "mediawiki.page_revert_risk_multilingual_prediction_change.v1"
 CONSOLE = re.compile(r"^```console\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
 DEMO = re.compile(r"^```demo\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CHAOS = re.compile(r"^```chaos\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 UPDATING = "UPDATE_README" in os.environ
 SHOWN_LINES = (22, 36)
 """How much of the demo's output the README shows, from its beginning and from its end."""
+CHAOS_LINES = 4
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +41,34 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 
         wiki = start("wiki", "mock-mediawiki", "--port", "0")
         gate = start("gate", "mock-eventgate", "--port", "0")
-        server = start(
-            "server",
+        common = {
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": "0",
+            "ENABLE_GRPC": "false",
+            "SHUTDOWN_DELAY_SECONDS": "0",
+            "LOG_FORMAT": "ecs",
+            "WIKI_URL": wiki,
+            "EVENTGATE_URL": gate,
+            "ALLOW_REVISION_JSON_INPUT": "true",
+        }
+        server = start("server", "serve", EVENTGATE_STREAM=STREAM, **common)
+        walkthrough = start(
+            "walkthrough",
             "serve",
-            HTTP_HOST="127.0.0.1",
-            HTTP_PORT="0",
-            ENABLE_GRPC="false",
-            SHUTDOWN_DELAY_SECONDS="0",
-            LOG_FORMAT="ecs",
-            WIKI_URL=wiki,
-            EVENTGATE_URL=gate,
-            EVENTGATE_STREAM=STREAM,
-            ALLOW_REVISION_JSON_INPUT="true",
+            MODEL_NAME=MULTILINGUAL,
+            MODEL_PATH=str(ROOT / "revert_risk" / "artifacts" / MULTILINGUAL),
+            FORCE_HTTP="true",
+            LENIENT_EVENTS="true",
+            EVENTGATE_STREAM=MULTILINGUAL_STREAM,
+            **common,
         )
-        yield {"localhost:8080": server, "localhost:8192": gate}
+        path = f"/v1/models/{MULTILINGUAL}:"
+        yield {
+            f"localhost:8080{path}": walkthrough + path,
+            "localhost:8080": server,
+            "localhost:8192": gate,
+            "http://127.0.0.1:8193": wiki,
+        }
 
 
 def split_example(block: str) -> tuple[str, str]:
@@ -80,7 +98,7 @@ def run(command: str, addresses: dict[str, str]) -> str:
         text=True,
         check=True,
     )
-    return done.stdout.strip()
+    return done.stdout.rstrip()
 
 
 EXAMPLES = [match[1] for match in CONSOLE.finditer(README.read_text())]
@@ -96,15 +114,18 @@ def test_a_command_gives_the_output_that_is_shown(addresses: dict[str, str], blo
             README.read_text().replace(f"```console\n{block}```", f"```console\n$ {command}\n{output}\n```")
         )
     else:
-        assert output == shown.strip()
+        assert output == shown.rstrip()
+
+
+def demo(*flags: str) -> str:
+    command = [sys.executable, "-m", "cli.app", "demo", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_demo_looks_as_shown() -> None:
     """Its first lines and its summary; times and ports differ from run to run."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.app", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    output = demo()
+    lines = [line.rstrip() for line in output.splitlines()]
     first, last = SHOWN_LINES
     excerpt = "\n".join([*lines[:first], "…", *lines[-last:]])
     text = README.read_text()
@@ -115,6 +136,20 @@ def test_the_demo_looks_as_shown() -> None:
         return
     # What the models say, and the counts, are the same each time; revisions appear in the order of acceptance.
     row = re.compile(r"^[█·-].* (\d\.\d{3}) .*$", re.MULTILINE)
-    assert set(row.findall(shown[1])) <= set(row.findall(done.stdout))
+    assert set(row.findall(shown[1])) <= set(row.findall(output))
     counts = re.compile(r"│ [\w:.]+ +│ +\d+ │|EventGate accepted .*")
-    assert counts.findall(shown[1]) == counts.findall(done.stdout)
+    assert counts.findall(shown[1]) == counts.findall(output)
+
+
+def test_chaos_ends_as_shown() -> None:
+    """Its last lines: the verdict is the same each time, and how much went wrong differs from run to run."""
+    output = demo("--chaos").splitlines()[-CHAOS_LINES:]
+    text = README.read_text()
+    shown = CHAOS.search(text)
+    assert shown is not None
+    if UPDATING:
+        README.write_text(text.replace(shown[0], "```chaos\n" + "\n".join(output) + "\n```"))
+        return
+    lines = shown[1].splitlines()
+    assert lines[-1] == output[-1]
+    assert [re.sub(r"\d+", "N", line) for line in lines] == [re.sub(r"\d+", "N", line) for line in output]

@@ -1,5 +1,6 @@
 """The demo is the whole system in one command: it must end well, and leave nothing behind."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -18,9 +19,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert list(tmp_path.iterdir()) == []
 
 
-def demo(folder: Path) -> subprocess.Popen[str]:
+def demo(folder: Path, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        COMMAND,
+        [*COMMAND, *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -37,6 +38,30 @@ def test_off_a_terminal_it_ends_with_a_summary(folder: Path) -> None:
     for word in ("produced", "skipped:no_parent", "skipped:null_edit", "skipped:revision_hidden"):
         assert word in output
     assert "given_up" not in output
+
+
+def test_chaos_loses_nothing(folder: Path) -> None:
+    """While both upstreams fail, the same predictions arrive as without faults, and every promise is shown kept."""
+    with demo(folder, "--chaos", "--seed", "11") as process:
+        output, _ = process.communicate(timeout=110)
+    assert process.returncode == 0, output
+    assert output.endswith("243 predictions expected, 243 on the stream: nothing lost.\n")
+    assert [int(count) for count in re.findall(r"│ produced +│ +(\d+) │", output)] == [132, 111]
+    assert "EventGate is away for 3 seconds" in output
+    assert "EventGate is back" in output
+    counts = {
+        name: int(found[1])
+        for name, text in {
+            "faults": r"^(\d+) faults struck: [1-9]\d* at MediaWiki, [1-9]\d* at EventGate\.$",
+            "retried": r"^(\d+) predictions needed more than one try, \d+ more in all;",
+            "repeated": r"^(\d+) arrived twice, each the same byte for byte",
+        }.items()
+        if (found := re.search(text, output, re.MULTILINE))
+    }
+    assert counts["retried"] == len(re.findall(r"↻ \w+ \d+ \(.*\) arrived at try \d+", output)) > 0
+    assert counts["repeated"] == len(re.findall(r"≡ \w+ \d+ \(.*\) arrived twice, the same", output)) > 0
+    struck = re.findall(r"^ +⚡ (?:MediaWiki|EventGate) [^:]*?(?: \((\d+) times\))?$", output, re.MULTILINE)
+    assert counts["faults"] == sum(int(times or 1) for times in struck) - output.count("EventGate is back")
 
 
 def test_a_signal_ends_its_programs_with_it(folder: Path) -> None:

@@ -114,7 +114,7 @@ def test_risk_is_not_in_colour_alone(busy_page: LivePage) -> None:
 
 
 def test_screen_readers_are_not_flooded(page: LivePage, gate: GateProgram) -> None:
-    """What comes is told in sums, not one by one, and no row is told by itself."""
+    """What comes is told in sums, not one by one, and no row is told by itself; reasons are told when asked for."""
     page.driver.execute_script(_COUNT_ANNOUNCEMENTS)
     for rev_id in range(1, 41):
         gate.post(scored(rev_id, 0.1))
@@ -124,7 +124,7 @@ def test_screen_readers_are_not_flooded(page: LivePage, gate: GateProgram) -> No
     assert announced[0] == "1 new prediction."
     assert len(announced) < 10
     live = page.driver.find_elements(By.CSS_SELECTOR, "[aria-live], [role=status], [role=alert], [role=log]")
-    assert [element.get_attribute("id") for element in live] == ["connection", "announcer"]
+    assert [element.get_attribute("id") for element in live] == ["connection", "reasons-body", "announcer"]
 
 
 def test_fits_a_narrow_screen(busy_page: LivePage) -> None:

@@ -88,6 +88,7 @@ async def test_feed_goes_on(gate: Gate) -> None:
         "refused": 1,
         "refusals": [],
         "next_after": 1,
+        "explains": [],
     }
     await gate.post([REFUSED, REFUSED])
     assert [refusal["sequence"] for refusal in (await gate.read(again))["refusals"]] == [2, 3]

@@ -1,0 +1,135 @@
+"""``/_mock/reasons`` and ``/_mock/explainers``: why a model gave a revision its risk.
+
+The model's server is asked when somebody wants to know: a prediction event has no room for reasons. The live page may
+talk to the gate only, so the gate asks for it: the servers that it was told of, and no others.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from mock_eventgate.readback import integer_parameter
+
+TIMEOUT: Final = 25.0
+"""Seconds; a little more than a server takes at most."""
+MOST_REASONS: Final = 8
+MOST_CHANGES: Final = 3
+_MAX_BODY: Final = 100 * 1024
+_WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+class Reasons:
+    """Handlers of both routes. ``explain_by`` has the base address of each model's server."""
+
+    def __init__(self, explain_by: Mapping[str, str]) -> None:
+        self._explain_by = dict(explain_by)
+        self._session: aiohttp.ClientSession
+
+    @property
+    def models(self) -> list[str]:
+        """The models that can be asked."""
+        return sorted(self._explain_by)
+
+    async def open(self, _app: web.Application) -> AsyncIterator[None]:
+        """Hold a client session while the application runs."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as self._session:
+            yield
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """Ask these servers from now on, and no others: an object with an address for each model."""
+        try:
+            document = orjson.loads(await request.clone(client_max_size=_MAX_BODY).read())
+        except (web.HTTPRequestEntityTooLarge, orjson.JSONDecodeError):
+            document = None
+        is_map = isinstance(document, dict) and all(
+            model and isinstance(url, str) and is_address(url) for model, url in document.items()
+        )
+        if not is_map:
+            return _error(400, 'body: expected an object such as {"a-model": "http://127.0.0.1:8080"}')
+        self._explain_by = document
+        return _json(document)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Return the strongest reasons of ``?model=`` for its score of ``?wiki_id=&rev_id=``, or an error."""
+        model, wiki_id = request.query.get("model", ""), request.query.get("wiki_id", "")
+        rev_id = integer_parameter(request, "rev_id", 0, 1)
+        if model not in self._explain_by:
+            return _error(404, "model: expected one whose server the gate was told of")
+        if not _WIKI_ID.fullmatch(wiki_id) or not rev_id:
+            return _error(400, "wiki_id and rev_id: expected those of a prediction")
+        url = f"{self._explain_by[model].rstrip('/')}/v1/models/{quote(model, safe='')}:explain"
+        body = orjson.dumps({"lang": wiki_id, "rev_id": rev_id})
+        try:
+            async with self._session.post(url, data=body, allow_redirects=False) as answer:
+                document = orjson.loads(await answer.read())
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
+            return _error(502, "the model's server does not answer")
+        try:
+            return _json(strongest(document))
+        except (KeyError, TypeError):  # an error, or none of our servers
+            reason = document.get("error") if isinstance(document, dict) else None
+            return _error(502, reason if isinstance(reason, str) else "the model's server gave no reasons")
+
+
+def strongest(document: Any) -> dict[str, Any]:
+    """Return what weighed most in an explanation, strongest first.
+
+    :raises KeyError: if something that must be there is not.
+    :raises TypeError: if something is of another type.
+    """
+    explanation = document["explanation"]
+    reasons = sorted(explanation["contributions"], key=lambda each: -abs(each["amount"]))
+    changes = sorted(explanation["spans"], key=lambda each: -abs(each["weight"]))
+    return {
+        "probability": document["output"]["probabilities"]["true"],
+        "reasons": [
+            {name: each[name] for name in ("name", "value", "amount")} for each in reasons[:MOST_REASONS]
+        ],
+        "changes": [
+            {name: each[name] for name in ("removed", "inserted", "weight")}
+            for each in changes[:MOST_CHANGES]
+        ],
+    }
+
+
+def read_explain_by(texts: Iterable[str]) -> dict[str, str]:
+    """Return the servers that ``MODEL=URL`` texts name.
+
+    :raises ValueError: if one is something else.
+    """
+    pairs = [text.partition("=")[::2] for text in texts]
+    for model, url in pairs:
+        if not model or not is_address(url):
+            raise ValueError(
+                f"explain_by: expected MODEL=URL such as a-model=http://127.0.0.1:8080, not {model}={url}"
+            )
+    return dict(pairs)
+
+
+def is_address(text: str) -> bool:
+    """Tell whether something is the base address of a server: http or https, at most with a path."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port's number
+        return False
+    return usable and not parts.query and not parts.fragment
+
+
+def _error(status: int, reason: str) -> web.Response:
+    return _json({"error": reason}, status)
+
+
+def _json(document: Any, status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(document),
+        status=status,
+        content_type="application/json",
+        charset="utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
