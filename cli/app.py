@@ -4,22 +4,24 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
 from cli import models
-from cli.redrive import Datacentres, KafkaSettings, Time, parse_time, reconcile, redrive
+from cli.backfill import backfill
+from cli.dispatch import dispatch
+from cli.dispatcher_flags import refuse
+from cli.redrive import reconcile, redrive
 
 app = typer.Typer(
     name="revertrisk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 app.add_typer(models.app)
+app.command()(dispatch)
 app.command()(redrive)
 app.command()(reconcile)
-
-EXIT_UNUSABLE = 2
-"""A flag, a file or an address cannot be used; nothing was done."""
+app.command()(backfill)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Dump = Annotated[
@@ -70,10 +72,17 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         str | None,
         typer.Option(metavar="URL", help="A mock MediaWiki whose diff pages the live page links to."),
     ] = None,
+    explain_by: Annotated[
+        list[str],
+        typer.Option(
+            metavar="MODEL=URL", help="A model's server that the live page asks for reasons; repeatable."
+        ),
+    ] = [],  # noqa: B006 - Typer reads it
 ) -> None:
     """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
     from mock_eventgate.__main__ import run
     from mock_eventgate.app import Options
+    from mock_eventgate.reasons import read_explain_by
 
     try:
         options = Options(
@@ -82,10 +91,11 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             event_ids=event_ids,
             max_stream_seconds=max_stream_seconds,
             diff_base=diff_base,
+            explain_by=read_explain_by(explain_by),
         )
         run(host, port, options)
     except (ValueError, OSError) as exc:
-        _refuse(exc)
+        refuse(exc)
 
 
 @app.command()
@@ -101,7 +111,7 @@ def mock_mediawiki(
     try:
         run(host, port, dump)
     except (ExportError, OSError) as exc:
-        _refuse(exc)
+        refuse(exc)
 
 
 @app.command()
@@ -119,96 +129,46 @@ def page_changes(
     try:
         write_page_changes(open_history(dump, wikis), wikis, sys.stdout.buffer, limit)
     except (ExportError, OSError) as exc:
-        _refuse(exc)
+        refuse(exc)
 
 
 @app.command()
-def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
-    source: Annotated[
-        str,
-        typer.Option(
-            help="Where events come from: jsonl:FILE, jsonl:- (standard input), kafka:TOPIC,… or eventstreams:STREAM."
-        ),
-    ],
-    rule: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="Rules in change-propagation's terms.")
-    ],
-    target: Annotated[str | None, typer.Option(help="The server's base address, http://host:port.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Requests at a time; default: the rule's.")
-    ] = None,
-    dead_letters: Annotated[
-        str, typer.Option(help="Where given-up events are kept: a file, or kafka:TOPIC.")
-    ] = "dead-letters.jsonl",
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Go on from here: files and EventStreams.")
-    ] = None,
-    since: Time = None,
-    from_start: Annotated[
-        bool, typer.Option("--from-start", help="A new consumer group begins at the oldest event.")
+def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Let both upstreams fail on purpose: see retries and recovery.")
     ] = False,
-    datacentre: Datacentres = [],  # noqa: B006 - Typer reads it
-    group: Annotated[
-        str | None, typer.Option(help="The consumer group; default: named after the rules.")
-    ] = None,
-    kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
-    retry_topic: Annotated[
-        str | None, typer.Option(help="Where long retries wait on Kafka, or none; default: DC.GROUP.retry.")
-    ] = None,
-    refusal_limit: Annotated[
-        int, typer.Option(min=0, help="Stop when so many requests in a row were given up; 0: never.")
-    ] = 1000,
-    skips: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Note what the server skipped, for reconcile.")
-    ] = None,
-    metrics_port: Annotated[int | None, typer.Option(min=0, help="Serve Prometheus metrics here.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Send nothing: say which rule takes each event, or why none.")
+    seed: Annotated[int, typer.Option(min=0, help="With --chaos: the same seed, the same faults.")] = 7,
+    live: Annotated[
+        bool, typer.Option("--live", help="Take edits that are being made on Wikipedia now.")
     ] = False,
+    contact: Annotated[
+        str | None, typer.Option(metavar="MAIL", help="With --live: who asks, for the User-Agent.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --live: end after so many edits.")] = None,
+    wiki_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --live: a MediaWiki instead of the wikis' own.")
+    ] = None,
+    stream_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --live: a page_change stream, not Wikimedia's.")
+    ] = None,
 ) -> None:
-    """Hand page_change events to a model server; exit 0 only if nothing had to be given up."""
-    from dispatcher.app import DispatchSettings, SettingsError, run
+    """Run everything on this machine: edits through both models into a mock EventGate, live.
 
-    try:
-        settings = DispatchSettings(
-            source=source,
-            rule_file=rule,
-            target=target,
-            dead_letters=dead_letters,
-            concurrency=concurrency,
-            limit=limit,
-            checkpoint=checkpoint,
-            since=None if since is None else parse_time("since", since),
-            from_start=from_start,
-            datacentres=tuple(datacentre),
-            group=group,
-            kafka=tuple(kafka_setting),
-            retry_topic=retry_topic,
-            refusal_limit=refusal_limit or None,
-            skips=skips,
-            metrics_port=metrics_port,
-        )
-    except SettingsError as exc:
-        _refuse(exc)
-    raise typer.Exit(run(settings, dry_run=dry_run))
-
-
-@app.command()
-def demo() -> None:
-    """Run everything on this machine: sample edits through both models into a mock EventGate, live.
-
-    On a terminal it stays until Ctrl-C; otherwise it ends with a summary, and exits 0 only if nothing failed.
+    The edits are samples, unless --live. On a terminal it stays until Ctrl-C; otherwise it ends with a summary.
+    Exits 0 only if every prediction that is due is on the stream.
     """
     from cli.demo import run
+    from cli.demo_live import Live, LiveError
 
-    raise typer.Exit(run())
-
-
-def _refuse(problem: Exception) -> NoReturn:
-    """Say on stderr why nothing was done, and exit."""
-    typer.echo(f"revertrisk: {problem}", err=True)
-    raise typer.Exit(EXIT_UNUSABLE)
+    if chaos and live:
+        refuse(LiveError("--live: not with --chaos, whose faults are the mocks'"))
+    if not live:
+        raise typer.Exit(run(chaos_seed=seed if chaos else None))
+    try:
+        settings = Live(contact=contact or "", limit=limit, wiki_url=wiki_url, stream_url=stream_url)
+    except LiveError as exc:
+        refuse(exc)
+    raise typer.Exit(run(live=settings))
 
 
 def main() -> None:

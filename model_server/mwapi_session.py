@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import orjson
 
@@ -48,7 +48,8 @@ class MwapiSession:
         self, *, method: str, url: str, params: Mapping[str, Any], headers: Mapping[str, str], **_: Any
     ) -> "_Exchange":
         """Prepare a request without a body; mwapi enters it as a context."""
-        target = f"{urlsplit(url).path}?{urlencode(params, quote_via=_quote)}"
+        query = "&".join([f"{name}={_quote(str(value))}" for name, value in params.items()])
+        target = f"{urlsplit(url).path}?{query}"
         message = request_head(method, target, {**self._headers, **headers})
         return _Exchange(self._http, self._origin, message, self._timeout)
 

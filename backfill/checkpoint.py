@@ -1,0 +1,248 @@
+"""Everything a backfill knows, in one SQLite file: what was asked for, what was found, what became of it.
+
+Nothing personal is in it: a revision is its ids, its namespace and its time. Each change is one transaction, so
+that after a crash at any point the file tells of one moment of the run, and the same command goes on from there.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+_APPLICATION_ID: Final = 0x52524246
+"""Marks the file as ours: ``RRBF`` in ASCII."""
+_FORMAT: Final = 1
+_TABLES: Final = """
+CREATE TABLE selection (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE place (wiki_id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE unfound (wiki_id TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (wiki_id, title)) WITHOUT ROWID;
+CREATE TABLE revision (
+    number INTEGER PRIMARY KEY,
+    wiki_id TEXT NOT NULL,
+    rev_id INTEGER NOT NULL,
+    parent_id INTEGER,
+    page_id INTEGER,
+    namespace_id INTEGER,
+    changed_at TEXT,
+    reason TEXT,
+    outcome TEXT,
+    UNIQUE (wiki_id, rev_id)
+);
+CREATE INDEX of_page ON revision (wiki_id, page_id);
+CREATE INDEX pending ON revision (number) WHERE reason IS NULL AND outcome IS NULL
+"""
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRevision:
+    """A revision that was found, and why it is not sent, if so."""
+
+    wiki_id: str
+    rev_id: int
+    parent_id: int | None
+    page_id: int | None
+    namespace_id: int | None
+    changed_at: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRevision:
+    """A revision that is to be sent."""
+
+    number: int
+    wiki_id: str
+    rev_id: int
+    parent_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many revisions have all of this in common."""
+
+    wiki_id: str
+    namespace_id: int | None
+    day: str | None
+    """The day on which they were made, as ``2026-11-21``."""
+    reason: str | None
+    outcome: str | None
+    count: int
+
+
+class Checkpoint:
+    """An open checkpoint; nobody else may open it meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and make it if it is missing; raises CheckpointError."""
+        self.path = path
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
+        except sqlite3.Error as exc:
+            raise CheckpointError(f"checkpoint: {path}: {exc}") from exc
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as exc:
+            self.close()
+            in_use = "locked" in str(exc)
+            raise CheckpointError(
+                f"checkpoint: {path}: {'another backfill is using it' if in_use else exc}"
+            ) from exc
+        except sqlite3.Error as exc:
+            self.close()
+            raise CheckpointError(f"checkpoint: {path}: {exc}") from exc
+        except CheckpointError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(sqlite3.Error):
+            self._database.close()
+
+    def begin(self, selection: Mapping[str, str]) -> bool:
+        """Take up a command's selection; return whether the checkpoint is new.
+
+        Raises:
+            CheckpointError: it was begun with another selection; the flag that differs is named.
+
+        """
+        kept: dict[str, str] = dict(self._database.execute("SELECT name, value FROM selection"))
+        if not kept:
+            with self._transaction():
+                self._database.executemany("INSERT INTO selection VALUES (?, ?)", selection.items())
+            return True
+        for name in [*selection, *kept]:
+            was, now = kept.get(name, ""), selection.get(name, "")
+            if was != now:
+                raise CheckpointError(
+                    f"{name}: {self.path} was begun with {was or 'none'}, not with {now or 'none'}: "
+                    "give the same flags to go on, or another --checkpoint"
+                )
+        return False
+
+    def fact(self, name: str) -> str | None:
+        """Return something that was noted, None where it was not."""
+        row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def note_fact(self, name: str, value: str) -> None:
+        """Note something by its name."""
+        self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+    def place(self, wiki_id: str) -> dict[str, Any] | None:
+        """Return where the next batch of a wiki begins, ``{}`` for the beginning, None where all is planned."""
+        row = self._database.execute("SELECT place FROM place WHERE wiki_id = ?", (wiki_id,)).fetchone()
+        place: dict[str, Any] | None = {} if row is None else json.loads(row[0])
+        return place
+
+    def known(self, wiki_id: str, rev_ids: Iterable[int]) -> set[int]:
+        """Return those of the revisions that have been found before."""
+        return {rev_id for rev_id in rev_ids if self._has("rev_id", wiki_id, rev_id)}
+
+    def has_page(self, wiki_id: str, page_id: int) -> bool:
+        """Tell whether a revision of a page has been found before."""
+        return self._has("page_id", wiki_id, page_id)
+
+    def add(self, revisions: Sequence[PlannedRevision]) -> None:
+        """Note revisions that were looked up; those that are known stay as they are."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR IGNORE INTO revision "
+                "(wiki_id, rev_id, parent_id, page_id, namespace_id, changed_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (r.wiki_id, r.rev_id, r.parent_id, r.page_id, r.namespace_id, r.changed_at, r.reason)
+                    for r in revisions
+                ),
+            )
+
+    def go_on(self, wiki_id: str, place: Mapping[str, Any] | None, unfound: Iterable[str] = ()) -> None:
+        """Note that a batch is planned: where the next one begins, and the titles that were not found."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR IGNORE INTO unfound VALUES (?, ?)", ((wiki_id, title) for title in unfound)
+            )
+            self._database.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (wiki_id, json.dumps(place)))
+
+    def pending(self, after: int, limit: int) -> list[PendingRevision]:
+        """Return the next revisions to be sent, behind the one with this number."""
+        rows = self._database.execute(
+            "SELECT number, wiki_id, rev_id, parent_id FROM revision "
+            "WHERE reason IS NULL AND outcome IS NULL AND number > ? ORDER BY number LIMIT ?",
+            (after, limit),
+        )
+        return [PendingRevision(*row) for row in rows]
+
+    def note_outcome(self, number: int, outcome: str) -> None:
+        """Note what became of a revision that was to be sent."""
+        self._database.execute("UPDATE revision SET outcome = ? WHERE number = ?", (outcome, number))
+
+    def note_outcomes(self, revisions: Iterable[tuple[str, int]], outcome: str) -> None:
+        """Note what became of revisions, by wiki and id, where a crash kept that from being noted before."""
+        with self._transaction():
+            self._database.executemany(
+                "UPDATE revision SET outcome = ? WHERE wiki_id = ? AND rev_id = ?",
+                ((outcome, wiki_id, rev_id) for wiki_id, rev_id in revisions),
+            )
+
+    def forget_given_up(self) -> None:
+        """Take up again what was given up, where nothing else keeps it."""
+        self._database.execute("UPDATE revision SET outcome = NULL WHERE outcome LIKE 'given_up:%'")
+
+    def groups(self) -> Iterator[Group]:
+        """Yield how many revisions there are of each sort."""
+        rows = self._database.execute(
+            "SELECT wiki_id, namespace_id, substr(changed_at, 1, 10) AS day, reason, outcome, count(*) "
+            "FROM revision GROUP BY wiki_id, namespace_id, day, reason, outcome"
+        )
+        return (Group(*row) for row in rows)
+
+    def unfound(self) -> list[tuple[str, str]]:
+        """Return the titles that were not found, each with its wiki."""
+        return list(self._database.execute("SELECT wiki_id, title FROM unfound ORDER BY wiki_id, title"))
+
+    def _has(self, column: str, wiki_id: str, value: int) -> bool:
+        query = f"SELECT 1 FROM revision WHERE wiki_id = ? AND {column} = ? LIMIT 1"  # noqa: S608 - our own names
+        return self._database.execute(query, (wiki_id, value)).fetchone() is not None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # A power cut may undo the last transactions, each as a whole: what they noted is done once more.
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if (application_id, version) == (_APPLICATION_ID, _FORMAT):
+                return
+            if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+                raise CheckpointError(
+                    f"checkpoint: {self.path}: expected the checkpoint of a backfill, format {_FORMAT}, or no file"
+                )
+            for statement in _TABLES.split(";"):
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._database.execute(f"PRAGMA user_version = {_FORMAT}")

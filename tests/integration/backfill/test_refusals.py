@@ -1,0 +1,119 @@
+"""What a backfill refuses to do, each with its reason and before a wiki is asked."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.backfills import Command
+from tests.fakes.clients import STREAM, Client
+
+RANGE = ("--wiki", "enwiki", "--from", "2025-01-01T00:00:00Z", "--to", "2026-12-31T00:00:00Z")
+
+
+async def test_a_live_stream_is_refused(
+    client: Client, sample_wiki: str, producer: str, command: Callable[[str, str], Command]
+) -> None:
+    """With the stream's name and what to do instead; neither the wiki nor the server is sent anything."""
+    await client.session.delete(f"{sample_wiki}/_mock/requests")
+    refused = await command(sample_wiki, producer).having(*RANGE).run()
+    assert refused.status == 2
+    assert f"writes to {STREAM}, which is not a backfill's stream" in refused.log
+    assert "ends in .backfill" in refused.log
+    assert (await client.get(f"{sample_wiki}/_mock/stats"))["requests"] == 0
+
+
+async def test_a_server_that_does_not_tell_its_stream_is_refused(
+    sample_wiki: str, scorer: str, gate: str, command: Callable[[str, str], Command]
+) -> None:
+    """One that only scores, something else that answers HTTP, and nothing at all."""
+    for target, reason in (
+        (scorer, "only scores and emits nothing"),
+        (gate, "does not tell a stream (status 404)"),
+        ("http://127.0.0.1:9", "cannot be reached"),
+    ):
+        refused = await command(sample_wiki, target).having(*RANGE).run()
+        assert refused.status == 2
+        assert reason in refused.log
+
+
+async def test_a_target_that_turned_live_is_refused_when_a_run_goes_on(
+    sample_wiki: str, backfill_server: str, producer: str, command: Callable[[str, str], Command]
+) -> None:
+    """The stream is asked for at every start, not only at the first."""
+    planned = command(sample_wiki, backfill_server).having(*RANGE)
+    assert (await planned.run("--dry-run")).status == 0
+    refused = await planned.run("--target", producer)
+    assert refused.status == 2
+    assert "not a backfill's stream" in refused.log
+
+
+@pytest.mark.parametrize(
+    ("wiki", "contact", "reason"),
+    [
+        ((), (), "contact: a public host wants to know whom to write to"),
+        (("--wiki-url", "https://en.wikipedia.org"), (), "contact: a public host wants to know"),
+        ((), ("--contact", "me"), "contact: expected an e-mail address or a URL"),
+        ((), ("--contact", "ops@example.org", "--concurrency", "4"), "concurrency: a public host allows 3"),
+    ],
+    ids=["no contact", "a public host by its URL", "no address", "too many at once"],
+)
+async def test_a_public_host_is_asked_only_by_somebody_it_can_write_to(
+    tmp_path: Path, backfill_server: str, wiki: tuple[str, ...], contact: tuple[str, ...], reason: str
+) -> None:
+    """And at most three times at once; this is decided before anything is asked."""
+    refused = await Command(tmp_path).run("--target", backfill_server, "--yes", *RANGE, *wiki, *contact)
+    assert refused.status == 2
+    assert reason in refused.log
+
+
+async def test_nobody_to_ask_is_a_refusal(tmp_path: Path, sample_wiki: str, backfill_server: str) -> None:
+    """Without a terminal, sending takes ``--yes``."""
+    flags = ("--wiki-url", sample_wiki, "--target", backfill_server)
+    refused = await Command(tmp_path).run(*flags, *RANGE)
+    assert refused.status == 2
+    assert "yes: nobody is here to be asked" in refused.log
+
+
+@pytest.mark.parametrize(
+    ("other", "flag"),
+    [
+        (("--to", "2026-06-30T00:00:00Z"), "to"),
+        (("--all-revisions",), "all-revisions"),
+        (("--namespace", "0", "--namespace", "1"), "namespace"),
+        (("--user-kind", "ip"), "user-kind"),
+        (("--wiki", "dewiki"), "wiki"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+async def test_another_selection_does_not_go_on_from_a_checkpoint(
+    sample_wiki: str,
+    backfill_server: str,
+    command: Callable[[str, str], Command],
+    other: tuple[str, ...],
+    flag: str,
+) -> None:
+    """The flag that differs is named, with both values, and the checkpoint stays as it is."""
+    planned = command(sample_wiki, backfill_server).having(*RANGE)
+    first = await planned.run("--dry-run")
+    refused = await planned.run("--dry-run", *other)
+    assert refused.status == 2
+    assert f"revertrisk: {flag}: backfill.sqlite was begun with" in refused.log
+    assert (await planned.run("--dry-run")).plan == first.plan
+
+
+async def test_one_checkpoint_is_used_by_one_backfill_at_a_time(
+    client: Client, sample_wiki: str, backfill_server: str, command: Callable[[str, str], Command]
+) -> None:
+    """The second one is told so."""
+    flags = (*RANGE, "--all-revisions", "--rate", "1")
+    slow = command(sample_wiki, backfill_server).having(*flags)
+    process = await slow.start()
+    assert process.stderr is not None
+    await process.stderr.readline()  # it plans, so it has opened the file
+    refused = await slow.run()
+    process.terminate()
+    await process.communicate()
+    assert process.returncode == 1
+    assert refused.status == 2
+    assert "another backfill is using it" in refused.log

@@ -1,0 +1,105 @@
+"""What a checkpoint keeps, and what it refuses."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from backfill.checkpoint import Checkpoint, CheckpointError, PlannedRevision
+
+SELECTION = {"wiki": "enwiki", "namespace": "0"}
+
+
+def planned(rev_id: int, reason: str | None = None) -> PlannedRevision:
+    return PlannedRevision(
+        wiki_id="enwiki",
+        rev_id=rev_id,
+        parent_id=rev_id - 1,
+        page_id=12,
+        namespace_id=0,
+        changed_at="2006-01-01T00:00:00Z",
+        reason=reason,
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "backfill.sqlite"
+
+
+def test_everything_is_there_again(path: Path) -> None:
+    """Places, facts, revisions and their outcomes, in the order in which they were found."""
+    with Checkpoint(path) as first:
+        assert first.begin(SELECTION)
+        assert first.place("enwiki") == {}
+        first.add([planned(3), planned(2, "skipped:null_edit"), planned(1)])
+        first.go_on("enwiki", {"arvcontinue": "20060101|1"}, ["No such page"])
+        first.note_fact("planned_at", "now")
+        first.note_outcome(1, "produced")
+    with Checkpoint(path) as second:
+        assert not second.begin(SELECTION)
+        assert second.place("enwiki") == {"arvcontinue": "20060101|1"}
+        assert second.fact("planned_at") == "now"
+        assert [revision.rev_id for revision in second.pending(0, 10)] == [1]
+        assert second.unfound() == [("enwiki", "No such page")]
+        second.go_on("enwiki", None)
+        assert second.place("enwiki") is None
+
+
+def test_a_revision_that_is_found_again_stays_as_it_is(path: Path) -> None:
+    """A batch whose end was not reached is planned once more."""
+    with Checkpoint(path) as checkpoint:
+        checkpoint.add([planned(1)])
+        checkpoint.note_outcome(1, "produced")
+        checkpoint.add([planned(1, "skipped:null_edit"), planned(2)])
+        assert checkpoint.known("enwiki", [1, 2, 3]) == {1, 2}
+        assert [revision.rev_id for revision in checkpoint.pending(0, 10)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"wiki": "enwiki", "namespace": "0 1"}, "namespace: .* was begun with 0, not with 0 1"),
+        ({"wiki": "enwiki"}, "namespace: .* was begun with 0, not with none"),
+        (SELECTION | {"category": "Physics"}, "category: .* was begun with none, not with Physics"),
+    ],
+)
+def test_another_selection_is_refused(path: Path, other: dict[str, str], reason: str) -> None:
+    """By the name of the flag that differs, also where one of the two lacks it."""
+    with Checkpoint(path) as checkpoint:
+        checkpoint.begin(SELECTION)
+        with pytest.raises(CheckpointError, match=reason):
+            checkpoint.begin(other)
+
+
+def test_another_file_is_refused(path: Path, tmp_path: Path) -> None:
+    """A database of something else, and what is no database, stay as they are."""
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE other (x)")
+    database.close()
+    with pytest.raises(CheckpointError, match="expected the checkpoint of a backfill"):
+        Checkpoint(path)
+    text = tmp_path / "text"
+    text.write_text("no database" * 100)
+    with pytest.raises(CheckpointError, match="text"):
+        Checkpoint(text)
+    with pytest.raises(CheckpointError, match="missing"):
+        Checkpoint(tmp_path / "missing" / "backfill.sqlite")
+
+
+def test_two_at_a_time_are_refused(path: Path) -> None:
+    """One would send what the other has sent."""
+    with Checkpoint(path), pytest.raises(CheckpointError, match="another backfill is using it"):
+        Checkpoint(path)
+
+
+def test_nothing_personal_is_kept(path: Path) -> None:
+    """Ids, namespaces and times; titles only of pages that somebody listed and that are not there."""
+    with Checkpoint(path):
+        pass
+    with sqlite3.connect(path) as database:
+        columns = {row[1] for row in database.execute("PRAGMA table_info(revision)")}
+    database.close()
+    assert columns == {
+        "number", "wiki_id", "rev_id", "parent_id", "page_id", "namespace_id", "changed_at", "reason", "outcome",
+    }  # fmt: skip

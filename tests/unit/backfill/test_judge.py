@@ -1,0 +1,112 @@
+"""Which revisions are sent, and why the others are not."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dispatcher
+from backfill.facts import PageFacts, RevisionFacts, UserKind
+from backfill.judge import Filters, Judge
+from backfill.lookup import Found
+from dispatcher.rule_file import load_rules
+from event_platform.wikis import WikiTable
+
+RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"
+WIKIS = WikiTable.load()
+PAGE = PageFacts(page_id=12, title="Foo", namespace_id=0, is_redirect=False)
+PARENT = RevisionFacts(
+    page=PAGE,
+    rev_id=100,
+    parent_id=99,
+    timestamp="2006-01-01T00:00:00Z",
+    is_minor=False,
+    size=10,
+    sha1="0" * 31,
+    content_model="wikitext",
+    comment="",
+    user_text="Example",
+    user_id=7,
+    is_temp=False,
+    tags=frozenset(),
+    hidden_text=False,
+    hidden_user=False,
+    hidden_comment=False,
+)
+REVISION = replace(PARENT, rev_id=101, parent_id=100, sha1="1" * 31)
+
+
+def judged(
+    revision: RevisionFacts | None,
+    parent: RevisionFacts | None = PARENT,
+    wiki_id: str = "enwiki",
+    **filters: Any,
+) -> str | None:
+    (rule,) = load_rules(RULE, target="http://localhost")
+    judge = Judge(WIKIS, Filters(**filters), rule, max_revision_bytes=1000)
+    wiki = WIKIS.by_id(wiki_id)
+    assert wiki is not None
+    verdict = judge.judge(wiki, Found(101, revision, parent), datetime.now(UTC))
+    assert (verdict.event is None) == (verdict.reason is not None)
+    return verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("revision", "parent", "reason"),
+    [
+        (REVISION, PARENT, None),
+        (None, None, "skipped:revision_missing"),
+        (replace(REVISION, page=replace(PAGE, is_redirect=True)), PARENT, "skipped:redirect"),
+        (replace(REVISION, hidden_text=True), PARENT, "skipped:revision_hidden"),
+        (replace(REVISION, parent_id=0), None, "skipped:no_parent"),
+        (REVISION, None, "skipped:parent_missing"),
+        (REVISION, replace(PARENT, page=replace(PAGE, page_id=13)), "skipped:parent_missing"),
+        (REVISION, replace(PARENT, hidden_text=True), "skipped:parent_hidden"),
+        (REVISION, replace(PARENT, sha1=REVISION.sha1), "skipped:null_edit"),
+        (replace(REVISION, content_model="json"), PARENT, "skipped:content_model"),
+        (REVISION, replace(PARENT, content_model="json"), "skipped:content_model"),
+        (replace(REVISION, size=1001), PARENT, "skipped:too_large"),
+        (REVISION, replace(PARENT, size=1001), "skipped:too_large"),
+    ],
+)
+def test_what_cannot_be_scored_is_not_sent(
+    revision: RevisionFacts | None, parent: RevisionFacts | None, reason: str | None
+) -> None:
+    """For the server's reasons, in its words."""
+    assert judged(revision, parent) == reason
+
+
+@pytest.mark.parametrize(
+    ("filters", "reason"),
+    [
+        ({"since": datetime(2006, 1, 1, 0, 0, 1, tzinfo=UTC)}, "left_out:time"),
+        ({"until": datetime(2005, 12, 31, tzinfo=UTC)}, "left_out:time"),
+        ({"since": datetime(2006, 1, 1, tzinfo=UTC), "until": datetime(2006, 1, 1, tzinfo=UTC)}, None),
+        ({"namespaces": (1, 4)}, "left_out:namespace"),
+        ({"user_kinds": (UserKind.IP, UserKind.TEMPORARY)}, "left_out:user_kind"),
+        ({"user_kinds": (UserKind.REGISTERED,)}, None),
+    ],
+)
+def test_what_the_command_leaves_out_is_not_sent(filters: dict[str, Any], reason: str | None) -> None:
+    """And counts by the flag that leaves it out; both ends of a time belong to it."""
+    assert judged(REVISION, **filters) == reason
+
+
+def test_what_makes_no_event_is_not_sent() -> None:
+    """One odd revision does not stop the others, and is not lost among them either."""
+    assert judged(replace(REVISION, page=replace(PAGE, title=""))) == "invalid_event"
+
+
+def test_what_no_rule_takes_is_not_sent() -> None:
+    """The field is named, as the dispatcher names it."""
+    assert judged(REVISION, wiki_id="cywiki") == "unmatched:wiki_id"
+
+
+@pytest.mark.parametrize(("days", "taken"), [(4, False), (5, True), (10, True), (11, False)])
+def test_a_page_is_as_old_as_it_was_then(days: int, *, taken: bool) -> None:
+    """Not as old as it is today."""
+    filters = Filters(page_age_from=timedelta(days=5), page_age_to=timedelta(days=10))
+    changed_at = datetime(2006, 1, 20, tzinfo=UTC)
+    assert filters.takes_age(changed_at, changed_at - timedelta(days=days)) is taken
