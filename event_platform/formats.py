@@ -11,6 +11,7 @@ beforehand, so these functions follow it to the letter, JavaScript's idea of whi
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from jsonschema import FormatChecker
@@ -38,7 +39,7 @@ def is_date_time(text: str) -> bool:
 
     The time zone is required. The calendar is not consulted: ``2021-19-39T29:00:00Z`` passes.
     """
-    return _DATE_TIME.fullmatch(text) is not None
+    return _is_date_time(text) if len(text) <= _USUAL_LENGTH else _DATE_TIME.fullmatch(text) is not None
 
 
 def is_uri_reference(text: str) -> bool:
@@ -54,14 +55,7 @@ def parse_date_time(text: str) -> datetime:
     :raises ValueError: if EventGate would not accept the string, or no calendar has the moment. The
         message does not repeat the string.
     """
-    if _DATE_TIME.fullmatch(text) is None:
-        raise ValueError("not a date-time with a time zone")
-    plain = text.upper().replace("23:59:60", "23:59:59")
-    try:
-        return datetime.fromisoformat(plain).astimezone(UTC)
-    except (ValueError, OverflowError):
-        # Without its cause, which repeats the string.
-        raise ValueError("a date-time that does not exist") from None
+    return _parse(text) if len(text) <= _USUAL_LENGTH else _parse.__wrapped__(text)
 
 
 def is_instant(text: str) -> bool:
@@ -71,6 +65,28 @@ def is_instant(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# An event holds each of its few dates several times, and every step asks about them again. What is kept is bounded in
+# number and in length: input decides on both.
+_USUAL_LENGTH: Final = 40
+
+
+@lru_cache(maxsize=1000)
+def _is_date_time(text: str) -> bool:
+    return _DATE_TIME.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1000)
+def _parse(text: str) -> datetime:
+    if _DATE_TIME.fullmatch(text) is None:
+        raise ValueError("not a date-time with a time zone")
+    plain = text.upper().replace("23:59:60", "23:59:59")
+    try:
+        return datetime.fromisoformat(plain).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Without its cause, which repeats the string.
+        raise ValueError("a date-time that does not exist") from None
 
 
 EVENTGATE_FORMAT_FUNCTIONS: Final[dict[str, Callable[[str], bool]]] = {

@@ -101,14 +101,14 @@ class PredictionEventBuilder:
 
         ``meta.dt`` is left to EventGate. Raises :class:`UnbuildableEventError`.
         """
-        source = change.event
         event: dict[str, Any] = {
             "$schema": PREDICTION_SCHEMA,
             "meta": self._meta(change, predicted),
         }
-        event.update(
-            (name, copy(source[name])) for name, copy in self._copiers.items() if source.get(name) is not None
-        )
+        for name, copier in self._copiers.items():
+            value = change.event.get(name)
+            if value is not None:
+                event[name] = value if copier is None else copier(value)
         event["predicted_classification"] = predicted.as_fields()
         _redact(event, redactions)
         if not self._validator.is_valid(event):
@@ -127,17 +127,22 @@ class PredictionEventBuilder:
         }
 
 
-def _copier(schema: Mapping[str, Any]) -> Copier:
-    """Return a function that copies the properties which a (sub)schema names, and nothing else."""
+def _copier(schema: Mapping[str, Any]) -> Copier | None:
+    """Return a function that copies the properties which a (sub)schema names, or None if it names none."""
     properties = schema.get("properties")
     if properties is None:
-        return lambda value: value
+        return None
     copiers = {
         name: _copier(subschema) for name, subschema in properties.items() if name not in _HIDDEN_BY_PRODUCERS
     }
 
     def copy(source: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: copiers[name](value) for name, value in source.items() if name in copiers}
+        copied = {}
+        for name, value in source.items():
+            if name in copiers:
+                copier = copiers[name]
+                copied[name] = value if copier is None else copier(value)
+        return copied
 
     return copy
 

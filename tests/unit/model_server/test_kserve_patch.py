@@ -44,3 +44,20 @@ def test_what_we_override_is_there_to_be_overridden() -> None:
         assert callable(getattr(_RefreshingServer, name))
     assert "_captured_signals" in inspect.getsource(_RefreshingServer.handle_exit)
     assert "self.register_signal_handler()" in inspect.getsource(ModelServer.start)
+
+
+async def test_our_run_of_the_hooks_is_kserves() -> None:
+    """A V1 request goes through the same hooks, counted by the same clocks, as in KServe's own ``__call__``."""
+    from kserve import Model  # noqa: PLC0415
+
+    source = inspect.getsource(Model.__call__)
+    order = [
+        "PRE_HIST_TIME",
+        "self.preprocess(",
+        "PREDICT_HIST_TIME",
+        "self.predict(",
+        "POST_HIST_TIME",
+        "self.postprocess(",
+    ]
+    places = [source.index(each) for each in order]
+    assert places == sorted(places)
