@@ -29,7 +29,7 @@ from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.wikis import WikiTable
 from mock_mediawiki.__main__ import open_history
 from revert_risk import artifact
-from tests.bench import compute_per_edit, report
+from tests.bench import compute_per_edit, fast_paths, report
 from tests.bench.compute import COMPUTE_METRIC, NULL_NAME
 from tests.bench.compute_per_edit import EXPORT as REAL_EXPORT
 from tests.bench.load import shoot
@@ -53,9 +53,11 @@ Seen = TypeVar("Seen")
 WATCHED = f"watched {MODELS[1]}"
 """Our server with the real model, and its event loop's lag as a metric."""
 CACHELESS = "ours, no revision cache"
+IN_ARRAYS = "ours, events in arrays"
 DELIVERING = (
     WATCHED,
     CACHELESS,
+    IN_ARRAYS,
     "ours",
     "naive",
     *(f"{side} {model}" for side in ("ours", "naive") for model in MODELS),
@@ -217,6 +219,7 @@ def commands(upstream: str, ca: Path) -> dict[str, list[str]]:
         "echo, ASGI": ["tests/bench/asgi_echo.py"],
         **{f"ours {model}": [*ours, "--model", model] for model in MODELS},
         CACHELESS: [*ours, "--set", "revision_cache_bytes=0"],
+        IN_ARRAYS: [*ours, "--set", "eventgate_batch_max=20"],
         WATCHED: [*ours, "--model", MODELS[1], "--watch-lag"],
         **{f"naive {model}": [*naive, "--model", model] for model in MODELS},
     }
@@ -255,9 +258,12 @@ def main() -> None:
         measured = {
             scenario: bench.measure(scenario, pairs, plan.seconds) for scenario, pairs in scenarios(plan)
         }
+        arrays = Scenario("no model, EVENTGATE_BATCH_MAX=20", 0, 0, 32, (IN_ARRAYS, "naive"))
+        measured[arrays] = bench.measure(arrays, plan.pairs, plan.seconds)
         bench.use(Traffic(edits(history, wikis, supported, most=200, only_wiki="enwiki")))
-        one_wiki = Scenario("no model, one wiki", 0, 0, 32, ("ours", "naive"))
-        measured[one_wiki] = bench.measure(one_wiki, plan.more_pairs, plan.seconds)
+        for server, what in (("ours", "one wiki"), (IN_ARRAYS, "one wiki, EVENTGATE_BATCH_MAX=20")):
+            one_wiki = Scenario(f"no model, {what}", 0, 0, 32, (server, "naive"))
+            measured[one_wiki] = bench.measure(one_wiki, plan.pairs, plan.seconds)
         bench.use(Traffic(many, chained=True))
         for server in ("ours", CACHELESS):
             seen_before = Scenario(f"no model, parents seen before{server[4:]}", 0, 0, 32, (server, "naive"))
@@ -275,7 +281,7 @@ def main() -> None:
     ran_on = report.ran_on(pinned=server_core is not None, edits=many)
     ran_on += f" {bench.delivered} events, each delivered exactly once and valid, in {time.monotonic() - began:.0f} s."
     compute = "" if arguments.quick else compute_section(arguments.export)
-    text = report.markdown(measured, steadiness, memory, compute, ran_on)
+    text = report.markdown(measured, steadiness, memory, compute, ran_on) + "\n" + fast_paths.section()
     sys.stdout.write(text + "\n")
     if not arguments.quick and arguments.dump is None:
         report.write(text, measured)
