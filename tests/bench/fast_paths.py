@@ -152,7 +152,7 @@ def section() -> str:
     """Measure every pair, and write the table."""
     head = [
         "",
-        "What stands on the hot path in place of a library (tests hold each pair to the same answers): CPU us of a call.",
+        "What stands on the hot path in place of a library; tests hold each pair to the same answers. CPU us a call.",
         "",
         "| call | library | instead | ratio |",
         "| --- | --- | --- | --- |",
