@@ -1,6 +1,7 @@
 """Run a backfill as a program does: plan, show the plan, ask, send, report."""
 
 import asyncio
+import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -42,6 +43,10 @@ def run(settings: BackfillSettings, ask: Ask) -> int:
     except (SettingsError, RuleFileError, CheckpointError, TargetError) as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return EXIT_UNUSABLE
+    except sqlite3.Error as exc:
+        name = f"checkpoint: {settings.checkpoint}"
+        sys.stderr.write(f"revertrisk: {name}: {exc}; what is done is kept, and the same command goes on\n")
+        return EXIT_INCOMPLETE
     except (WikiError, DeadLetterError, OutputError) as exc:
         sys.stderr.write(f"revertrisk: {exc}; what is done is kept, and the same command goes on\n")
         return EXIT_INCOMPLETE

@@ -18,6 +18,7 @@ _PAGES: Final = 50
 _LONGEST_LIST: Final = "max"
 _PROPERTIES: Final = "ids|timestamp"
 _SEPARATOR: Final = "\x1f"
+_LARGEST_ID: Final = 2**53 - 1
 
 Place = dict[str, Any]
 Item = TypeVar("Item")
@@ -201,7 +202,7 @@ class HistoryOfCategory:
                 return
             answer = await self._api.query(wiki, self._parameters | members)
             members = answer.get("continue")
-            page_ids = [page["pageid"] for page in answer.get("query", {}).get("pages", ())]
+            page_ids = [_id(page.get("pageid")) for page in answer.get("query", {}).get("pages", ())]
             if not page_ids:  # namespaces may be filtered after the limit
                 yield Batch([], None if members is None else {"members": members})
 
@@ -231,8 +232,8 @@ def _refs(page: Mapping[str, Any]) -> Sequence[RevisionRef]:
     try:
         return [
             RevisionRef(
-                int(revision["revid"]),
-                revision.get("parentid"),
+                _id(revision["revid"]),
+                None if (parent_id := revision.get("parentid")) is None else _id(parent_id),
                 page.get("pageid"),
                 page.get("ns"),
                 revision.get("timestamp"),
@@ -241,6 +242,12 @@ def _refs(page: Mapping[str, Any]) -> Sequence[RevisionRef]:
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
         raise WikiError("the MediaWiki API told of a revision in another shape") from None
+
+
+def _id(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _LARGEST_ID:
+        raise WikiError("the MediaWiki API told of something without an id")
+    return value
 
 
 def _members(category: str, namespaces: Sequence[int]) -> dict[str, str]:

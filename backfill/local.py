@@ -87,7 +87,7 @@ class LocalSender:
             outcome = await self._answer(request.body or b"")
         except ServiceError as error:
             failure = failure_answer(error, request.request_id)
-            retry_after = {name.lower(): value for name, value in failure.headers.items()}.get("retry-after")
+            retry_after = failure.headers.get("retry-after")
             return Answer(
                 failure.status,
                 code=failure.code,

@@ -14,8 +14,8 @@ import aiohttp
 import orjson
 
 from backfill.limiter import RateLimiter
-from dispatcher.client import retry_after_s
 from dispatcher.retries import RetrySchedule
+from event_platform.retry_after import retry_after_s
 from event_platform.wikis import Wiki
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ LONGEST_PAUSE_S: Final = 3600.0
 """Who is told to wait for longer comes back with the same command."""
 TRANSIENT_CODES: Final = ("maxlag", "ratelimited", "readonly", "internal_api_error")
 """API errors, as prefixes, that a later try may not meet."""
+_LISTS: Final = ("pages", "allrevisions", "interwiki")
+"""What is read of an answer."""
 _PATH: Final = "/w/api.php"
 _HEADERS: Final = {"Promise-Non-Write-API-Action": "true"}
 """Lets a POST be answered by the nearest data centre, like a GET. POST, because 50 titles do not fit into every URL."""
@@ -66,13 +68,16 @@ class WikiApi:
         """Return the answer to one ``action=query``, its ``continue`` included.
 
         Raises:
-            WikiError: the wiki refused it, or gave no answer in all tries.
+            WikiError: the wiki refused it, gave no answer in all tries, or one that continues where it began.
 
         """
         retry = 0
         while True:
             result = await self._try(wiki, parameters)
             if isinstance(result, dict):
+                following = result.get("continue")
+                if following and following.items() <= parameters.items():
+                    raise WikiError(f"{wiki.wiki_id}: the MediaWiki API never completes its answer")
                 return result
             pause = RETRIES.pause_s(retry, retry_after_s=None, longest_s=0)
             pause = max(min(pause, LONGEST_OWN_PAUSE_S), result.asked_s or 0.0)
@@ -118,7 +123,28 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
             may_pass = code.startswith(TRANSIENT_CODES)
             name = code if code.isascii() and code.replace("_", "").replace("-", "").isalnum() else "an error"
             return _Obstacle(f"answered with {name[:64]}", asked_s, is_final=not may_pass)
-        case dict():
+        case dict() if _is_well_formed(document):
             return document
+        case dict():
+            return _Obstacle("gave an answer of another shape", is_final=True)
         case _:
             return _Obstacle("did not answer with JSON", asked_s)
+
+
+def _is_well_formed(document: Mapping[str, Any]) -> bool:
+    """Tell whether lists are lists of objects and ``continue`` holds parameters: who reads them relies on that."""
+    query, following = document.get("query", {}), document.get("continue", {})
+    if not isinstance(query, dict) or not isinstance(following, dict):
+        return False
+    lists = [query.get(name, []) for name in _LISTS]
+    return all(
+        isinstance(listed, list) and all(isinstance(each, dict) and _is_page(each) for each in listed)
+        for listed in lists
+    ) and all(
+        name.isascii() and name.isalnum() and isinstance(value, str | int)
+        for name, value in following.items()
+    )
+
+
+def _is_page(page: Mapping[str, Any]) -> bool:
+    return isinstance(page.get("pageid"), int | None) and isinstance(page.get("revisions", []), list)

@@ -69,8 +69,9 @@ async def read_kafka(
     places = _parse(resume_at)
     try:
         client = KafkaClient({**settings, **_DECIDED_HERE})
-    except KafkaException as exc:
-        raise KafkaStreamError("librdkafka refuses the settings") from exc
+    except KafkaException:
+        # Without the cause, whose text may quote a password; librdkafka's own log does not.
+        raise KafkaStreamError("librdkafka refuses the settings") from None
     reading = _Reading(client, topics, places, from_start=from_start)
     loop = asyncio.get_running_loop()
     # One thread, so that the client is not closed while it is asked.

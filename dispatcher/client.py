@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from dispatcher.requests import Request
-from event_platform.retry_after import retry_after_s as retry_after_s  # noqa: PLC0414 - others import it from here
+from event_platform.retry_after import retry_after_s
 
 OUTCOME_HEADER = "x-revertrisk-outcome"
 MAX_ANSWER_BYTES = 1024 * 1024

@@ -189,8 +189,10 @@ class EventGateClient:
         if answer.status != PARTLY_ACCEPTED:
             return {}
         refused = _refused_ids(_document(answer.body))
-        # What is not listed was accepted: but only if every entry says which event it is about.
-        return {} if refused is None else {event: refused.get(event.event_id) for event in events}
+        # What is not listed was accepted: but only if every entry says which of these events it is about.
+        if refused is None or not refused.keys() <= {event.event_id for event in events}:
+            return {}
+        return {event: refused.get(event.event_id) for event in events}
 
 
 def _refused_ids(document: Mapping[str, Any]) -> dict[str, Refusal] | None:
@@ -200,8 +202,11 @@ def _refused_ids(document: Mapping[str, Any]) -> dict[str, Refusal] | None:
     """
     refused: dict[str, Refusal] = {}
     for name in ("invalid", "error"):
-        for entry in _entries(document.get(name)):
-            event = entry.get("event")
+        entries = document.get(name, [])
+        if not isinstance(entries, list):
+            return None
+        for entry in entries:
+            event = entry.get("event") if isinstance(entry, dict) else None
             meta = event.get("meta") if isinstance(event, dict) else None
             event_id = meta.get("id") if isinstance(meta, dict) else None
             if not isinstance(event_id, str):

@@ -20,10 +20,14 @@ from urllib.parse import urlsplit
 import httptools
 
 KEEP_ALIVE_SECONDS = 60.0
-"""How long an idle connection is kept; most servers close it earlier."""
+"""A connection that was idle for longer is not used again; most servers have closed it by then."""
 PORTS = {"http": 80, "https": 443}
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 NO_BODY = (204, 304)
+MAX_FRAMING_BYTES = 2**20
+"""Of an answer, what is not its body: heads, trailers, chunk sizes. A long line is copied with each piece of it."""
+FIRST_FINAL = 200
+"""Statuses below it come before the answer (100 Continue, 103 Early Hints)."""
 
 
 class HttpError(Exception):
@@ -83,11 +87,12 @@ class HttpClient:
     """Sends requests over kept connections, which are closed at the end of its context."""
 
     def __init__(self, *, tls: ssl.SSLContext, connections_per_origin: int, max_body_bytes: int) -> None:
-        """Take an answer of more than ``max_body_bytes``, compressed or not, for a broken one."""
+        """Take an answer of more than ``max_body_bytes``, compressed or not, for a broken one; its head counts too."""
         self._tls = tls
         self._limit = connections_per_origin
         self._max_body_bytes = max_body_bytes
         self._pools: dict[Origin, _Pool] = {}
+        self._closed = asyncio.Event()
 
     async def send(self, origin: Origin, message: bytes, timeout: float) -> Response:  # noqa: ASYNC109 - for all of it
         """Send a whole request, head and body, and return the whole answer, within ``timeout`` seconds.
@@ -117,7 +122,8 @@ class HttpClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every connection; whoever still waits for an answer is told that the connection broke."""
+        """Close every connection, and make no other: whoever still waits for an answer or for a connection is told."""
+        self._closed.set()
         for pool in self._pools.values():
             for connection in tuple(pool.connections):
                 connection.close()
@@ -126,16 +132,21 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         connection: _Connection
         tls = self._tls if origin.scheme == "https" else None
+        if self._closed.is_set():
+            raise ConnectError("the client is closed")
         async with asyncio.timeout_at(deadline):
             try:
                 _, connection = await loop.create_connection(
                     lambda: _Connection(pool, self._max_body_bytes), origin.host, origin.port, ssl=tls
                 )
-            except (
-                OSError,
-                UnicodeError,
-            ):  # refused, no such host, no route, a certificate that does not fit
+            # Refused, no such host, no route, a certificate that does not fit.
+            except (OSError, UnicodeError):
                 raise ConnectError("could not connect") from None
+        if self._closed.is_set():  # meanwhile
+            connection.close()
+            raise ConnectError("the client is closed")
+        # Only now: of one whose making is cancelled, uvloop tells no end.
+        pool.connections.add(connection)
         return connection
 
 
@@ -160,7 +171,7 @@ class _Pool:
         self._places.release()
 
     def take_idle(self) -> "_Connection | None":
-        """Take the connection that was used last, so that surplus ones may age and be closed."""
+        """Take the connection that was used last, so that surplus ones age until the other side closes them."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_usable:
@@ -176,7 +187,7 @@ class _Pool:
             connection.close()
 
     def forget(self, connection: "_Connection") -> None:
-        """Take a closed connection out."""
+        """Take a connection out that ends."""
         self.connections.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
@@ -194,9 +205,8 @@ class _Connection(asyncio.Protocol):
         self._waiting: asyncio.Future[Response] | None = None
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._size = 0
+        self._size = self._framing = 0
         self._is_open = False
-        self._is_kept = False
         self._ends_with_connection = False
         self._idle_since = self._loop.time()
 
@@ -209,10 +219,9 @@ class _Connection(asyncio.Protocol):
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Send a request and wait for its answer until the deadline (event loop time, seconds)."""
         if not self._is_open:
-            raise ConnectionBrokenError("the connection was closed")
-        if self._is_kept:
-            self._parser = httptools.HttpResponseParser(self)
+            raise ConnectError("the connection was closed before it was used")
         self._ends_with_connection = False
+        self._size = self._framing = 0
         waiting: asyncio.Future[Response] = self._loop.create_future()
         self._waiting = waiting
         timer = self._loop.call_at(deadline, self._time_out)
@@ -224,13 +233,13 @@ class _Connection(asyncio.Protocol):
             if self._waiting is not None:  # no whole answer: whatever still comes is nobody's
                 self._waiting = None
                 self.close()
-            self._is_kept = True
             self._idle_since = self._loop.time()
             del waiting  # its exception holds this frame: together they would wait for the garbage collector
 
     def close(self) -> None:
         """Close at once; a request under way fails."""
         self._is_open = False
+        self._pool.forget(self)
         self._transport.abort()
 
     # What asyncio calls.
@@ -238,16 +247,25 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
         self._is_open = True
-        self._pool.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None:  # nobody asked
             self.close()
             return
+        self._size += len(data)
+        self._framing += len(data)
+        if self._size > self._max_body_bytes:
+            self._fail(ConnectionBrokenError("the answer is too large"))
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(ConnectionBrokenError("the answer is not HTTP/1.1"))
+        if self._framing > MAX_FRAMING_BYTES:
+            self._fail(ConnectionBrokenError("the answer is too large"))
+
+    def eof_received(self) -> None:
+        self._is_open = False  # its end comes a turn later, and until then nobody shall take it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_open = False
@@ -261,28 +279,28 @@ class _Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        self._headers, self._body, self._size = {}, [], 0
+        if self._waiting is None:  # a second answer to one request: whose is what would come next?
+            self.close()
+        self._headers, self._body = {}, []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        headers = self._headers
+        headers, status = self._headers, self._parser.get_status_code()
         self._ends_with_connection = (
             "content-length" not in headers
             and "chunked" not in headers.get("transfer-encoding", "").lower()
-            and self._parser.get_status_code() not in NO_BODY
+            and status >= FIRST_FINAL
+            and status not in NO_BODY
         )
 
     def on_body(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._max_body_bytes:
-            self._fail(ConnectionBrokenError("the answer is too large"))
-        else:
-            self._body.append(data)
+        self._body.append(data)
+        self._framing -= len(data)
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:  # noqa: PLR2004 - what comes before is not the answer
+        if self._parser.get_status_code() >= FIRST_FINAL:
             self._finish()
 
     def _finish(self) -> None:
@@ -293,7 +311,7 @@ class _Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             self.close()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        if "content-encoding" in self._headers:
+        if body and self._headers.get("content-encoding", "identity").lower() != "identity":
             try:
                 body = _decompress(body, self._max_body_bytes)
             except zlib.error:

@@ -11,7 +11,13 @@ from threading import Thread
 
 from prometheus_client import Histogram
 
-from model_server.errors import BadScoreError, ModelFailureError, OverloadedError, ServiceError
+from model_server.errors import (
+    BadScoreError,
+    ModelFailureError,
+    NotReadyError,
+    OverloadedError,
+    ServiceError,
+)
 from revert_risk.prediction import BadScoreError as ModelBadScoreError
 from revert_risk.prediction import Classifier, Prediction
 from revert_risk.revision import Revision
@@ -37,11 +43,12 @@ class BatchScorer:
     async def score(self, revision: Revision, deadline: float) -> Prediction:
         """Score one revision before the deadline (event loop time, seconds).
 
-        Raises :class:`OverloadedError` after it, :class:`BadScoreError` and :class:`ModelFailureError`. How many
-        may wait is bounded by the requests that are admitted, of at most 20 revisions each.
+        Raises :class:`OverloadedError` after it, :class:`NotReadyError` once closed, :class:`BadScoreError` and
+        :class:`ModelFailureError`. How many may wait is bounded by the requests that are admitted, of at most 20
+        revisions each.
         """
         if self._is_closed:
-            raise _failure(RuntimeError("closed"))
+            raise _shutting_down()
         result: asyncio.Future[Prediction] = self._loop.create_future()
         self._waiting.append((revision, result))
         if not self._is_busy:
@@ -60,7 +67,7 @@ class BatchScorer:
         self._is_closed = True
         self._batches.put(None)
         while self._waiting:
-            _settle(self._waiting.popleft()[1], _failure(RuntimeError("closed")))
+            _settle(self._waiting.popleft()[1], _shutting_down())
 
     def _send_batch(self) -> None:
         batch: list[Waiting] = []
@@ -110,6 +117,10 @@ def _settle(result: asyncio.Future[Prediction], outcome: Prediction | ServiceErr
 def _expire(result: asyncio.Future[Prediction]) -> None:
     if not result.done():
         result.set_exception(OverloadedError("the revision was not scored in time"))
+
+
+def _shutting_down() -> NotReadyError:
+    return NotReadyError("the server is shutting down")
 
 
 def _failure(error: Exception) -> ServiceError:

@@ -18,6 +18,10 @@ from model_server.workers import shared_listener
 logger = logging.getLogger(__name__)
 
 
+async def _no_grpc() -> None:
+    """Wait for nothing."""
+
+
 class Lifecycle:
     """Whether this process still wants new work."""
 
@@ -25,6 +29,8 @@ class Lifecycle:
         """``shutdown_delay`` is in seconds, from the signal to the closing of the listener."""
         self._shutdown_delay = shutdown_delay
         self._closes_at: float | None = None
+        self.finish_grpc = _no_grpc
+        """Takes no new calls over gRPC, and waits for those in flight; whoever listens for them sets it."""
 
     @property
     def draining(self) -> bool:
@@ -72,6 +78,10 @@ class DrainingServer(_RefreshingServer):  # type: ignore[misc]  # kserve ships n
         if self._lifecycle.should_close:
             self.should_exit = True
         return bool(await super().on_tick(counter))
+
+    async def _wait_tasks_to_complete(self) -> None:
+        """Wait for what is in flight, over gRPC too: what it all works with is closed next."""
+        await asyncio.gather(self._lifecycle.finish_grpc(), super()._wait_tasks_to_complete())
 
     def _log_started_message(self, listeners: object) -> None:
         """Say where the server listens, with the real port where it was asked for any, and on which event loop."""

@@ -48,7 +48,8 @@ class MwapiSession:
         self, *, method: str, url: str, params: Mapping[str, Any], headers: Mapping[str, str], **_: Any
     ) -> "_Exchange":
         """Prepare a request without a body; mwapi enters it as a context."""
-        query = "&".join([f"{name}={_quote(str(value))}" for name, value in params.items()])
+        # The names as well: those of a continuation are the other side's words.
+        query = "&".join([f"{_quote(name)}={_quote(str(value))}" for name, value in params.items()])
         target = f"{urlsplit(url).path}?{query}"
         message = request_head(method, target, {**self._headers, **headers})
         return _Exchange(self._http, self._origin, message, self._timeout)

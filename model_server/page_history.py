@@ -44,7 +44,3 @@ class PageHistoryScorer:
                 ) from None
             revision = replace(revision, page=replace(page, first_edited_at=first))
         return await self._scorer.score(revision, deadline)
-
-    def close(self) -> None:
-        """Stop the scorer behind it."""
-        self._scorer.close()

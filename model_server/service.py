@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from event_platform.eventgate import EventGateClient
@@ -69,11 +69,6 @@ async def open_service(
         max_revision_bytes=settings.max_revision_bytes,
         supports=supports,
     )
-    scorer = BatchScorer(
-        classifier,
-        batch_limit=settings.batch_limit,
-        batch_size=metrics.batch_size,
-    )
     public = PUBLIC_CONNECTIONS // settings.workers  # what all workers together may open
     per_host = public if settings.wiki_url is None else INTERNAL_CONNECTIONS
     async with (
@@ -86,11 +81,13 @@ async def open_service(
             user_agent=settings.user_agent,
             timeout=settings.aiohttp_client_timeout,
             requests_seconds=metrics.mediawiki_seconds,
-            most_calls=CALLS_PER_WIKI,
+            most_calls=min(CALLS_PER_WIKI, per_host),
             wiki_url=settings.wiki_url,
             force_http=settings.force_http,
         )
-        try:
+        with closing(
+            BatchScorer(classifier, batch_limit=settings.batch_limit, batch_size=metrics.batch_size)
+        ) as scorer:
             yield Service(
                 requests=RequestReader(
                     changes,
@@ -109,8 +106,6 @@ async def open_service(
                 producer=_producer(settings, repository, eventgate_http),
                 metrics=metrics,
             )
-        finally:
-            scorer.close()
 
 
 def _producer(settings: Settings, repository: SchemaRepository, http: HttpClient) -> Producer | None:

@@ -23,8 +23,9 @@ class SettingsError(ValueError):
 
 def _http_url(value: str) -> str:
     TypeAdapter(HttpUrl).validate_python(value)
-    if urlsplit(value).query or urlsplit(value).fragment:
-        raise ValueError("expected a URL without a query and without a fragment")
+    parts = urlsplit(value)
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("expected a URL without a user, without a query and without a fragment")
     return value.rstrip("/")
 
 
@@ -75,7 +76,7 @@ class Settings(BaseSettings):
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)
     wiki_limit: int = Field(40, gt=0)
-    revision_cache_bytes: int = Field(32 * 2**20, ge=0)
+    revision_cache_bytes: int = Field(8 * 2**20, ge=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

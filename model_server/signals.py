@@ -18,18 +18,20 @@ class SignalledModelServer(kserve.ModelServer):  # type: ignore[misc]  # kserve 
     def __init__(self, lifecycle: Lifecycle, **options: Any) -> None:
         super().__init__(**options)
         self._lifecycle = lifecycle
+        lifecycle.finish_grpc = self._finish_grpc
 
     def register_signal_handler(self) -> None:
         """Take over from the handler of the start-up."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
-    def _on_signal(self, number: int, _: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         if self._lifecycle.draining:
-            asyncio.ensure_future(self._stop_grpc(number))  # noqa: RUF006 - the loop ends with it
+            # Once more: the first time may have been cut short at the end of the grace period.
+            asyncio.ensure_future(self._finish_grpc())  # noqa: RUF006 - the loop ends with it
         else:
             raise SystemExit(0)
 
-    async def _stop_grpc(self, number: int) -> None:
+    async def _finish_grpc(self) -> None:
         if self._grpc_server is not None:
-            await self._grpc_server.stop(number)
+            await self._grpc_server.stop()

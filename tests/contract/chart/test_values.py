@@ -142,6 +142,18 @@ WRONG = {
         {"dispatcher": FROM_KAFKA | {"custom_env": [BROKERS, {"name": "KAFKA_SASL_PASWORD", "value": "-"}]}},
         ["dispatcher.custom_env.1.name"],
     ),
+    "dispatchers that would share a consumer group": (
+        {
+            "dispatcher": FROM_KAFKA
+            | {
+                "dispatchers": {
+                    "rr": {"target": "http://rr", "rule": "revertrisk-multilingual.yaml"},
+                    "shadow": {"target": "http://shadow", "rules": [{"name": "revertrisk-multilingual"}]},
+                }
+            }
+        },
+        ["dispatcher.dispatchers.shadow", "than those of rr"],
+    ),
     "dispatchers that would share a file": (
         {"dispatcher": FROM_KAFKA | {"replicas": 2}},
         ["dispatcher.replicas", "dispatcher.dead_letters"],

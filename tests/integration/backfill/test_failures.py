@@ -1,13 +1,14 @@
 """What fails is kept, said, and can be sent again."""
 
 import asyncio
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 
-from tests.fakes.backfills import BACKFILL_STREAM, Command
+from tests.fakes.backfills import BACKFILL_STREAM, Command, ended
 from tests.fakes.clients import Client, StartServer
 
 RANGE = (
@@ -80,3 +81,20 @@ async def test_a_stopped_run_says_how_to_go_on(
     assert left > 0
     last = await this.run()
     assert (last.status, last.plan["left"], last.report["left"]) == (0, left, 0)
+
+
+async def test_a_full_disk_is_said_so_and_the_same_command_goes_on(tmp_path: Path, sample_wiki: str) -> None:
+    """What the checkpoint holds is kept: once there is room again, nothing is scored twice or missed."""
+    output = tmp_path / "predictions.jsonl"
+    flags = ("--wiki-url", sample_wiki, "--local", str(output), "--yes", "--rate", "500", *RANGE)
+    full = await Command(tmp_path).start(*flags)
+    room = 100_000  # for the checkpoint's tables and the plan, not for every outcome
+    resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (room, room))
+    stopped = await ended(full)
+    assert stopped.status == 1, stopped.log
+    assert "checkpoint: backfill.sqlite: disk I/O error; what is done is kept" in stopped.log
+    assert "Traceback" not in stopped.log
+    done = await Command(tmp_path).run(*flags)
+    assert (done.status, done.report["left"]) == (0, 0), done.log
+    ids = [orjson.loads(line)["meta"]["id"] for line in output.read_bytes().splitlines()]
+    assert len(ids) == len(set(ids)) == done.plan["to_send"]

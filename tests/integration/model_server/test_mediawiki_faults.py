@@ -75,6 +75,8 @@ FAULTS: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
     "content a number": answer(page(revisions=[REVISION | {"slots": {"main": {"content": 7}}}])),
     "no such day": answer(page(revisions=[REVISION | {"timestamp": "2025-02-31T00:00:00Z"}])),
     "continue a string": answer({"query": {"pages": []}, "continue": PRIVATE}),
+    "continue with another line": answer({"query": {"pages": []}, "continue": {"a\r\nX-B": "c"}}),
+    "continue by a name that is not ASCII": answer({"query": {"pages": []}, "continue": {"ž": "c"}}),
 }
 NAMES = list(FAULTS)
 

@@ -1,16 +1,19 @@
 """SIGTERM: not ready at once, still serving for a while, then gone with status 0 (DESIGN 14)."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from cli.programs import free_port
 from tests.fakes.clients import MODEL, Client, StartServer
 from tests.fakes.loopback import serving
 
@@ -24,6 +27,13 @@ async def until_draining(client: Client, server: str) -> None:
     """Wait until the signal has arrived."""
     while await readiness(client, server) != 503:
         await asyncio.sleep(0)
+
+
+async def until_gone(client: Client, server: str) -> None:
+    """Wait until the listener is closed."""
+    with contextlib.suppress(aiohttp.ClientConnectionError):
+        while await readiness(client, server):
+            await asyncio.sleep(0)
 
 
 async def test_a_draining_server_is_not_ready_but_serves(
@@ -79,6 +89,46 @@ async def test_what_is_still_in_flight_when_the_grace_is_over_is_told_to_come_ba
         program.process.send_signal(signal.SIGTERM)
         reply = await request
         assert (reply.status, reply.body["code"]) == (503, "not_ready")
+        assert await asyncio.to_thread(program.process.wait, 30) == 0
+
+
+async def test_a_grpc_call_in_flight_gets_its_answer(
+    client: Client, start_server: StartServer, sample_wiki: str
+) -> None:
+    """What it works with is closed when gRPC is done as well, and new calls are refused by then."""
+    from kserve import InferenceGRPCClient, InferInput, InferRequest  # noqa: PLC0415 - slow to import
+
+    arrived, released = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    async def answer_late(request: web.Request) -> web.Response:
+        loop.call_soon_threadsafe(arrived.set)
+        await asyncio.to_thread(released.wait)
+        headers = {"Host": request.headers["Host"]}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(sample_wiki + request.path_qs, headers=headers) as answer,
+        ):
+            return web.json_response(await answer.json())
+
+    app = web.Application()
+    app.router.add_get("/w/api.php", answer_late)
+    call = InferInput("request", [1], "BYTES", ['{"lang": "en", "rev_id": 456789}'])
+    port = free_port(0)
+    with (
+        serving(app) as wiki,
+        start_server(WIKI_URL=wiki, ENABLE_GRPC="true", GRPC_PORT=str(port)) as program,
+    ):
+        async with InferenceGRPCClient(url=f"127.0.0.1:{port}") as grpc_client:
+            request = InferRequest(model_name=MODEL, infer_inputs=[call])
+            called = asyncio.create_task(grpc_client.infer(request))
+            await arrived.wait()
+            program.process.send_signal(signal.SIGTERM)
+            await until_gone(client, program.url)
+            await asyncio.sleep(0.5)  # in which a server that closes too early would do so
+            released.set()
+            outputs = {output.name: output.data for output in (await called).outputs}
+        assert 0 < outputs["probability"][0] < 1
         assert await asyncio.to_thread(program.process.wait, 30) == 0
 
 

@@ -116,6 +116,7 @@ async def test_a_server_without_a_gate_says_that_it_only_scores(scorer: str, log
             {"EVENTGATE_URL": "http://127.0.0.1:9/v1/events?hasty=true", "EVENTGATE_STREAM": STREAM},
             "EVENTGATE_URL",
         ),
+        ({"EVENTGATE_URL": "http://me:secret@127.0.0.1:9", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
         ({"LENIENT_EVENTS": "true", "VERIFY_EVENT": "strict"}, "VERIFY_EVENT"),
     ],
     ids=lambda case: "-".join(case) if isinstance(case, dict) else "",

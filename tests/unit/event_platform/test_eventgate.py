@@ -312,9 +312,21 @@ async def test_a_partly_accepted_array_tells_each_event_its_own() -> None:
         refusal(400, invalid=[{"event": numbered(number)} for number in range(3, 9)]),
         web.Response(status=207),
         refusal(207, error=[{"status": "error", "context": {"message": "of an event that is not shown"}}]),
+        refusal(207, error=[refused_entry(number, "of another event") for number in range(30, 36)]),
+        refusal(207, error=[refused_entry(3, "of one"), None]),
+        refusal(207, invalid=[refused_entry(3, "of one")], error={"4": refused_entry(4, "of another")}),
         web.Response(status=202),
     ],
-    ids=["500", "400", "207 without a list", "207 without an echo", "202"],
+    ids=[
+        "500",
+        "400",
+        "207 without a list",
+        "207 without an echo",
+        "207 of other events",
+        "207 with an entry that is none",
+        "207 with a list that is none",
+        "202",
+    ],
 )
 async def test_an_array_that_tells_nothing_of_its_events_is_sent_again_one_by_one(
     answer: web.Response,

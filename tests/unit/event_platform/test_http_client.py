@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 import trustme
+import uvloop
 
 from event_platform.http_client import (
+    MAX_FRAMING_BYTES,
     ConnectError,
     ConnectionBrokenError,
     HttpClient,
@@ -126,6 +128,8 @@ ANSWERS: dict[str, Sequence[bytes]] = {
     "HTTP/1.0": [b"HTTP/1.0 200 OK\r\n\r\nhello", CLOSE],
     "gzip": [with_length(gzip.compress(b"hello" * 1000), b"Content-Encoding: gzip")],
     "deflate": [with_length(zlib.compress(b"hello" * 1000), b"content-encoding: deflate")],
+    "empty, and said to be gzip": [with_length(b"", b"Content-Encoding: gzip")],
+    "not compressed, and says so": [with_length(b"hello", b"Content-Encoding: identity")],
     "no content": [b"HTTP/1.1 204 No Content\r\n\r\n"],
     "created": [b"HTTP/1.1 201 All 1 out of 1 events were accepted.\r\nContent-Length: 0\r\n\r\n"],
     "not found": [b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone"],
@@ -153,6 +157,7 @@ BROKEN: dict[str, Sequence[bytes]] = {
     "closed without a word": [CLOSE],
     "closed in the head": [b"HTTP/1.1 200 OK\r\nContent-", CLOSE],
     "closed in the body": [HEAD + b"Content-Length: 10\r\n\r\nhello", CLOSE],
+    "closed after early hints": [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", CLOSE],
     "closed in a chunk": [HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", CLOSE],
     "another protocol": [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", CLOSE],
     "two lengths": [HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", CLOSE],
@@ -186,13 +191,29 @@ async def test_a_compressed_answer_that_is_cut_short_is_broken() -> None:
         [with_length(b"x" * (MAX_BODY_BYTES + 1))],
         [with_length(gzip.compress(b"x" * (MAX_BODY_BYTES + 1)), b"Content-Encoding: gzip")],
         [HEAD + b"\r\n" + b"x" * (MAX_BODY_BYTES + 1), CLOSE],
+        [HEAD + b"X: y\r\n" * (MAX_BODY_BYTES // 6)],
     ],
-    ids=["plain", "compressed", "without a length"],
+    ids=["plain", "compressed", "without a length", "without an end to its head"],
 )
 async def test_an_answer_without_bound_is_not_kept(pieces: Sequence[bytes]) -> None:
     """Memory is bounded, whatever answers."""
     async with peer_of(pieces) as peer, open_http() as http:
         with pytest.raises(ConnectionBrokenError):
+            await ask(http, peer.origin)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "],
+    ids=["head", "trailer"],
+)
+async def test_a_head_is_bounded_where_a_body_may_be_long(head: bytes) -> None:
+    """A line without end would keep the event loop busy with copying it."""
+    async with (
+        peer_of([head, b"x" * (2 * MAX_FRAMING_BYTES), CLOSE]) as peer,
+        HttpClient(tls=ssl.create_default_context(), connections_per_origin=1, max_body_bytes=2**27) as http,
+    ):
+        with pytest.raises(ConnectionBrokenError, match="too large"):
             await ask(http, peer.origin)
 
 
@@ -261,6 +282,15 @@ async def test_an_answer_that_comes_too_late_is_nobodys() -> None:
             await ask(http, origin, seconds=0.05)
         release.set()
         assert (await ask(http, origin)).body == b"2"
+
+
+async def test_a_connection_that_answers_twice_is_not_used_again() -> None:
+    """What else it says may be the answer to another request, and nobody can tell."""
+    twice = [with_length(b"one") + with_length(b"what for?")]
+    async with peer_of(twice, ANSWERS["with a length"]) as peer, open_http() as http:
+        assert (await ask(http, peer.origin)).body == b"one"
+        assert (await ask(http, peer.origin)).body == b"hello"
+        assert peer.connections == 2
 
 
 async def test_a_caller_that_gives_up_leaves_its_place() -> None:
@@ -343,6 +373,39 @@ async def test_closing_tells_those_who_wait() -> None:
             await asyncio.sleep(0.05)
         with pytest.raises(ConnectionBrokenError):
             await waiting
+
+
+async def test_a_closed_client_makes_no_connection() -> None:
+    """Neither for who waits for a place, nor for who is just connecting, nor for who comes late."""
+    async with hanging() as origin:
+        async with open_http(connections=1) as http:
+            both = [asyncio.create_task(ask(http, origin)) for _ in range(2)]
+            await asyncio.sleep(0)
+        for waiting in (*both, ask(http, origin)):
+            with pytest.raises(ConnectError):
+                await waiting
+        assert not http._pools[origin].connections  # noqa: SLF001 - a leak has no public face
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_caller_that_gives_up_while_it_connects_leaves_nothing(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """At whatever moment it does, on the event loop of the tests and on that of the server."""
+
+    async def give_up() -> None:
+        async with hanging() as origin, open_http(connections=1) as http:
+            for turns in range(20):
+                task = asyncio.create_task(ask(http, origin))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert not http._pools[origin].connections  # noqa: SLF001 - a leak has no public face
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(give_up())
 
 
 @asynccontextmanager

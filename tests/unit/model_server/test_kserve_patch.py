@@ -42,6 +42,7 @@ def test_what_we_override_is_there_to_be_overridden() -> None:
         assert f"self.{name}(" in inspect.getsource(RESTServer) or name == "create_application"
     for name in ("handle_exit", "on_tick", "_log_started_message", "serve", "startup"):
         assert callable(getattr(_RefreshingServer, name))
+    assert "self._wait_tasks_to_complete()" in inspect.getsource(_RefreshingServer.shutdown)
     assert "_captured_signals" in inspect.getsource(_RefreshingServer.handle_exit)
     assert "self.register_signal_handler()" in inspect.getsource(ModelServer.start)
 

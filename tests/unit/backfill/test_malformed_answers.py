@@ -1,0 +1,79 @@
+"""A wiki whose answers are not the Action API's ends a backfill with an error of ours, not in the middle of a loop."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from backfill.limiter import RateLimiter
+from backfill.listing import (
+    HistoryOfCategory,
+    HistoryOfTitles,
+    LatestOfCategory,
+    LatestOfTitles,
+    Selection,
+    TimeRange,
+)
+from backfill.lookup import Lookup, RevisionRef
+from backfill.wiki_api import WikiApi, WikiError
+from event_platform.wikis import Wiki, WikiTable
+from tests.fakes.scripted_http import Reply, scripted_server
+
+PAGE = {"pageid": 1, "ns": 0, "title": "Foo"}
+SHAPES: dict[str, Any] = {
+    "query a list": {"query": [1]},
+    "query a string": {"query": "pages"},
+    "pages an object": {"query": {"pages": {"1": PAGE}, "allrevisions": {"1": PAGE}}},
+    "pages null": {"query": {"pages": None, "allrevisions": None}},
+    "a page null": {"query": {"pages": [None], "allrevisions": [None]}},
+    "a page's id a list": {"query": {"pages": [{"pageid": [1]}], "allrevisions": [{"pageid": [1]}]}},
+    "revisions a number": {"query": {"pages": [PAGE | {"revisions": 5}], "allrevisions": [{"revisions": 5}]}},
+    "continue a string": {"query": {}, "continue": "abc"},
+    "continue true": {"query": {}, "continue": True},
+    "continue by a name of two lines": {"query": {}, "continue": {"a\r\nb": "c"}},
+    "continue for ever": {"query": {"pages": [PAGE]}, "continue": {"rvcontinue": "1", "continue": "||"}},
+}
+
+
+def selections(api: WikiApi) -> list[Selection]:
+    return [
+        TimeRange(api, since=None, until=None, namespaces=(0,)),
+        LatestOfTitles(api, ["Foo"]),
+        LatestOfCategory(api, "Foo", (0,)),
+        HistoryOfTitles(api, ["Foo"], since=None, until=None),
+        HistoryOfCategory(api, "Foo", (0,), since=None, until=None),
+    ]
+
+
+async def select(selection: Selection, wiki: Wiki) -> None:
+    async for _ in selection.batches(wiki, {}):
+        pass
+
+
+@pytest.mark.parametrize("document", SHAPES.values(), ids=SHAPES.keys())
+async def test_an_answer_of_another_shape_is_an_error_of_the_wiki(document: Any) -> None:
+    """Each way of selecting, and the look-up, says so at once, and shows nothing of the answer."""
+    wiki = WikiTable.load().by_id("enwiki")
+    assert wiki is not None
+    async with scripted_server() as server, aiohttp.ClientSession() as session:
+        server.script = lambda _: Reply(body=document)
+        api = WikiApi(session, RateLimiter(500), wiki_url=server.url)
+        work = [select(selection, wiki) for selection in selections(api)]
+        outcomes = await asyncio.gather(
+            *work, Lookup(api).look_up(wiki, [RevisionRef(1)]), return_exceptions=True
+        )
+    assert [type(outcome) for outcome in outcomes] == [WikiError] * 6
+    assert {str(outcome).partition(": ")[0] for outcome in outcomes} == {"enwiki"}
+
+
+@pytest.mark.parametrize("revision", [{"revid": "7"}, {"revid": 2**60}, {"revid": 7, "parentid": [6]}, {}])
+async def test_an_id_that_is_none_is_an_error_of_the_wiki(revision: Any) -> None:
+    """No such thing comes into the checkpoint."""
+    wiki = WikiTable.load().by_id("enwiki")
+    assert wiki is not None
+    async with scripted_server() as server, aiohttp.ClientSession() as session:
+        server.script = lambda _: Reply(body={"query": {"pages": [PAGE | {"revisions": [revision]}]}})
+        api = WikiApi(session, RateLimiter(500), wiki_url=server.url)
+        with pytest.raises(WikiError):
+            await select(LatestOfTitles(api, ["Foo"]), wiki)
