@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from dispatcher.client import new_session
 from dispatcher.opening import target_of
 from dispatcher.outcome import Ending
 from dispatcher.rule_file import load_rules
-from dispatcher.rules import Rule
+from dispatcher.rules import Case, Rule
 from event_platform.wikis import Wiki, WikiTable, WikiTableError
 
 if TYPE_CHECKING:
@@ -99,7 +101,23 @@ def _rule(path: Path, target: str | None) -> Rule:
     rules = load_rules(path, target=target or NOWHERE)
     if len(rules) != 1:
         raise SettingsError(f"rule: {path}: expected one rule, not {len(rules)}")
-    return rules[0]
+    return replace(rules[0], cases=tuple(_to_the_target(case, target or NOWHERE) for case in rules[0].cases))
+
+
+def _to_the_target(case: Case, target: str) -> Case:
+    """Make sure that events go to the server which was asked for its stream, and to no other.
+
+    The shipped rules name the live producer in their ``host`` header: a gateway that goes by it would pass the
+    target's answer on, and hand the events to the live server.
+    """
+    request = case.request
+    begins = "".join(str(part) for part in takewhile(lambda part: isinstance(part, str), request.uri.parts))
+    if not begins.startswith(target.rstrip("/") + "/"):
+        raise SettingsError(
+            "rule: exec.uri must begin with {{globals.target}}/: events go to that server only"
+        )
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+    return replace(case, request=replace(request, headers=headers))
 
 
 def _digest(path: Path) -> str:

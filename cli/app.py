@@ -39,12 +39,12 @@ def revertrisk() -> None:
 
 @app.command()
 def serve(
-    http_host: Annotated[str | None, typer.Option(help="Address to listen on [env: HTTP_HOST].")] = None,
+    http_host: Annotated[str | None, typer.Option(help="Address to listen on (env: HTTP_HOST).")] = None,
     http_port: Annotated[
-        int | None, typer.Option(help="HTTP port, 0 for a free one [env: HTTP_PORT].")
+        int | None, typer.Option(help="HTTP port, 0 for a free one (env: HTTP_PORT).")
     ] = None,
     grpc_port: Annotated[
-        int | None, typer.Option(help="gRPC port, 0 for a free one [env: GRPC_PORT].")
+        int | None, typer.Option(help="gRPC port, 0 for a free one (env: GRPC_PORT).")
     ] = None,
 ) -> None:
     """Run the KServe model server; every other setting comes from the environment."""

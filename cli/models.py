@@ -180,7 +180,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     rev_id: Annotated[int | None, typer.Option(help="A revision, fetched from the wiki.")] = None,
     wiki_url: Annotated[
         str | None,
-        typer.Option(help="An internal MediaWiki; default: the wiki's public host [env: WIKI_URL]."),
+        typer.Option(help="An internal MediaWiki; default: the wiki's public host (env: WIKI_URL)."),
     ] = None,
     old: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="The text before an edit of your own.")

@@ -80,6 +80,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     try:
         log_as_the_environment_says("INFO")
+        choice = Choice(statuses=frozenset(status), reasons=frozenset(reason), per_second=rate)
         settings = redrive_settings(
             DispatchSettings(
                 source=source,
@@ -92,9 +93,9 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
                 group=group,
                 kafka=tuple(kafka_setting),
                 skips=skips,
-            )
+            ),
+            choice,
         )
-        choice = Choice(statuses=frozenset(status), reasons=frozenset(reason), per_second=rate)
     except SettingsError as exc:
         refuse(exc)
     raise typer.Exit(

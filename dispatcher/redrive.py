@@ -63,6 +63,11 @@ class Choice:
         if self.per_second is not None and not 0 < self.per_second < float("inf"):
             raise SettingsError("rate: expected a number of events a second over 0")
 
+    @property
+    def suffix(self) -> str:
+        """What the choice adds to the name of the place that its readers come to; nothing if it takes everything."""
+        return "".join(f"-{_NOT_IN_A_NAME.sub('_', name)}" for name in sorted(self.statuses | self.reasons))
+
     def takes(self, given_up: GivenUp) -> bool:
         """Tell whether to send an event again."""
         if self.reasons and given_up.reason not in self.reasons:
@@ -167,11 +172,12 @@ def _reason(status: int | None) -> str | None:
     return None if status is None else f"status_{status}"
 
 
-def redrive_settings(settings: DispatchSettings) -> DispatchSettings:
+def redrive_settings(settings: DispatchSettings, choice: Choice) -> DispatchSettings:
     """Complete the settings of a redrive: read all that was given up, once, and go on there the next time.
 
     ``dead-letters:FILE`` is read with a checkpoint beside it. A topic is read from its oldest event, by a group of
-    its own that remembers how far it came. What is given up again goes to another place than it came from.
+    its own that remembers how far it came. Each choice has its own place: what one leaves out is there for the
+    next. What is given up again goes to another place than it came from.
 
     Raises:
         SettingsError: the source is neither, or the dead letters would go where they come from.
@@ -184,7 +190,7 @@ def redrive_settings(settings: DispatchSettings) -> DispatchSettings:
             raise SettingsError("source: expected dead-letters:FILE")
         if Path(settings.dead_letters).resolve() == Path(file).resolve():
             raise SettingsError("dead_letters: must be another file than the one that is read")
-        checkpoint = settings.checkpoint or Path(f"{file}.redriven")
+        checkpoint = settings.checkpoint or Path(f"{file}.redriven{choice.suffix}")
         return replace(settings, source=f"jsonl:{file}", checkpoint=checkpoint)
     if not source.startswith("kafka:"):
         raise SettingsError(f"source: expected kafka:TOPIC or dead-letters:FILE, not {source!r}")
@@ -193,7 +199,7 @@ def redrive_settings(settings: DispatchSettings) -> DispatchSettings:
     rules = _NOT_IN_A_NAME.sub("_", settings.rule_file.stem)
     return replace(
         settings,
-        group=settings.group or f"redrive-{rules}",
+        group=settings.group or f"redrive-{rules}{choice.suffix}",
         from_start=settings.since is None,
         to_end=True,
     )

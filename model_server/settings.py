@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)
     wiki_limit: int = Field(40, gt=0)
-    revision_cache_bytes: int = Field(8 * 2**20, ge=0)
+    revision_cache_bytes: int = Field(0, ge=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

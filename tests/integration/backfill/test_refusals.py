@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import dispatcher
 from tests.fakes.backfills import Command
-from tests.fakes.clients import STREAM, Client
+from tests.fakes.clients import MODEL, STREAM, Client
+from tests.fakes.scripted_http import PRODUCED, Reply, scripted_server
 
 RANGE = ("--wiki", "enwiki", "--from", "2025-01-01T00:00:00Z", "--to", "2026-12-31T00:00:00Z")
 
@@ -46,6 +48,31 @@ async def test_a_target_that_turned_live_is_refused_when_a_run_goes_on(
     refused = await planned.run("--target", producer)
     assert refused.status == 2
     assert "not a backfill's stream" in refused.log
+
+
+async def test_events_go_to_the_server_that_told_its_stream(
+    sample_wiki: str, command: Callable[[str, str], Command], tmp_path: Path
+) -> None:
+    """The rule's host would lead a gateway to the live producer; a rule with another address is refused."""
+    about = {
+        "model_name": MODEL,
+        "model_version": "1",
+        "stream": f"{STREAM}.backfill",
+        "wikis": ["enwiki"],
+        "max_revision_bytes": 1_000_000,
+    }
+    async with scripted_server() as server:
+        server.script = lambda seen: Reply(body=about) if seen.raw_path == "/v1/about" else PRODUCED
+        run = command(sample_wiki, server.url).having(*RANGE)
+        assert (await run.run("--yes")).status == 0
+        asked = {seen.raw_path: seen.headers["Host"] for seen in server.seen}
+        assert len(asked) == 2
+        assert set(asked.values()) == {server.url.removeprefix("http://")}
+        shipped = (Path(dispatcher.__file__).parent / "rules" / f"{MODEL}.yaml").read_text()
+        rule = tmp_path / "rule.yaml"
+        rule.write_text(shipped.replace("{{globals.target}}", "http://live.example"))
+        refused = await run.run("--yes", "--rule", str(rule))
+        assert (refused.status, "must begin with {{globals.target}}" in refused.log) == (2, True)
 
 
 @pytest.mark.parametrize(

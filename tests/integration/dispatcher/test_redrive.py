@@ -78,7 +78,7 @@ class Workplace:
 
     async def redrive(self, source: str, choice: Choice | None = None, **changes: Any) -> Summary:
         given = {"dead_letters": self.folder / "again.jsonl"} | changes
-        settings = redrive_settings(self.settings(source, **given))
+        settings = redrive_settings(self.settings(source, **given), choice or Choice())
         return await dispatch(
             settings,
             wrap=lambda inner, rules: GivenUpEvents(inner, choice or Choice(), {rule.name for rule in rules}),
@@ -302,7 +302,7 @@ def test_a_redrive_that_cannot_work_is_refused(
 ) -> None:
     """Among others, one that would read what it writes."""
     with pytest.raises(SettingsError, match=reason):
-        redrive_settings(workplace.settings(source, **changes))
+        redrive_settings(workplace.settings(source, **changes), Choice())
 
 
 @pytest.mark.parametrize("choice", [{"statuses": frozenset({"5"})}, {"per_second": 0.0}])
