@@ -24,8 +24,8 @@ QUICK_GROUPS = ("session.timeout.ms=2000", "heartbeat.interval.ms=200")
 """Settings of members that are missed two seconds after they were killed."""
 QUICKEST_GROUPS = ("session.timeout.ms=1500", "heartbeat.interval.ms=150")
 """The same for members that nobody disturbs."""
-STEADY_GROUPS = ("session.timeout.ms=60000", "heartbeat.interval.ms=150")
-"""Settings of members that are not missed during a test, however slow the machine is."""
+STEADY_GROUPS = ("session.timeout.ms=6000", "heartbeat.interval.ms=150")
+"""Settings of members that are not missed on a slow machine either; a rebalance takes as long as a session."""
 
 
 @dataclass(frozen=True)

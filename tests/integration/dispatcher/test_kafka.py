@@ -112,7 +112,7 @@ async def test_a_new_group_whose_first_commits_are_refused_loses_nothing(
     caplog.set_level(logging.INFO, "dispatcher.sources.kafka")
     setting = Setting(cluster, tmp_path, partitions=2)
     setting.produce(*range(10))
-    # Members that are never missed: one that the group has given up takes its beginnings with it.
+    # Members that are not missed soon: one that the group has given up takes its beginnings with it.
     kafka = (f"bootstrap.servers={cluster.brokers}", *STEADY_GROUPS)
     settings = setting.settings(model_server.url, from_start=False, retry_topic="none", kafka=kafka)
     stop = asyncio.Event()
