@@ -4,7 +4,6 @@ kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`
 """
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -12,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from prometheus_client import REGISTRY
 
 from event_platform.wikis import WikiTable, WikiTableError
@@ -28,8 +26,6 @@ from revert_risk.official import pickle_at
 from revert_risk.prediction import Classifier
 
 logger = logging.getLogger("model_server")
-GC_THRESHOLDS = (10_000, 20, 100)
-"""Seldom: a request leaves no cycles behind, a failed one neither, and looking for them costs a tenth of its time."""
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again with the same configuration will not help."""
 
@@ -108,36 +104,14 @@ def serve(settings: Settings, source: ModelSource) -> None:
         raise SettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 
     sys.argv = sys.argv[:1]
-    from model_server import rest  # noqa: PLC0415
     from model_server.deployment import Deployment  # noqa: PLC0415
     from model_server.model import RevertRiskModel  # noqa: PLC0415
-    from model_server.repository import SealedRepository  # noqa: PLC0415
-    from model_server.signals import SignalledModelServer  # noqa: PLC0415
+    from model_server.serving import run_server  # noqa: PLC0415
 
     metrics = Metrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, source.source).set(1)
     deployment = Deployment(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
-    model = RevertRiskModel(settings.model_name, deployment)
-    model.load()
-    rest.install()
-    # Modules and the model stay to the end: the collector need not look through them again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    # kserve ignores its own event-loop option with one worker; the policy and a fresh loop are what it takes.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    SignalledModelServer(
-        deployment.lifecycle,
-        http_port=settings.http_port,
-        grpc_port=settings.grpc_port,
-        workers=1,  # KServe's own count: several of ours are several of these (workers.py)
-        registered_models=SealedRepository(deployment.lifecycle),
-        enable_grpc=settings.enable_grpc,
-        enable_latency_logging=False,
-        timeout_keep_alive=settings.keep_alive_seconds,
-        grace_period=settings.shutdown_grace_seconds,
-    ).start([model])
+    run_server(RevertRiskModel(settings.model_name, deployment), deployment, settings)
 
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:

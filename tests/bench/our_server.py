@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-import gc
 import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
-import uvloop
 from prometheus_client import REGISTRY
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -34,12 +32,10 @@ def main() -> None:
 
     import kserve  # noqa: PLC0415
 
-    from model_server import rest  # noqa: PLC0415
     from model_server.answers import Answer  # noqa: PLC0415
     from model_server.deployment import Deployment  # noqa: PLC0415
     from model_server.model import RevertRiskModel  # noqa: PLC0415
-    from model_server.repository import SealedRepository  # noqa: PLC0415
-    from model_server.signals import SignalledModelServer  # noqa: PLC0415
+    from model_server.serving import run_server  # noqa: PLC0415
 
     class EchoModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         """What our REST layer asks of a model, and nothing behind it."""
@@ -75,6 +71,7 @@ def main() -> None:
         http_port=arguments.port,
         enable_grpc=False,
         shutdown_delay_seconds=0.0,
+        shutdown_grace_seconds=0,
         user_agent="revertrisk-events benchmark",
         **dict(each.split("=", 1) for each in arguments.set),
     )
@@ -82,21 +79,7 @@ def main() -> None:
     deployment = Deployment(settings, scorer, WikiTable.load(), Metrics(REGISTRY))
     ours = WatchedModel if arguments.watch_lag else RevertRiskModel
     model = (EchoModel if arguments.echo else ours)(settings.model_name, deployment)
-    model.load()
-    rest.install()
-    gc.collect()
-    gc.freeze()
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    SignalledModelServer(
-        deployment.lifecycle,
-        http_port=settings.http_port,
-        workers=1,
-        registered_models=SealedRepository(deployment.lifecycle),
-        enable_grpc=False,
-        enable_latency_logging=False,
-        grace_period=0,
-    ).start([model])
+    run_server(model, deployment, settings)
 
 
 if __name__ == "__main__":
