@@ -17,7 +17,7 @@ from dispatcher.deadletters import DeadLetterError
 from dispatcher.dry_run import explain
 from dispatcher.executor import Executor
 from dispatcher.metrics import Metrics
-from dispatcher.opening import Opening, target_of
+from dispatcher.opening import NOWHERE, Opening, target_of
 from dispatcher.outcome import Outcome
 from dispatcher.pipeline import Pipeline
 from dispatcher.problems import RuleFileError
@@ -50,9 +50,6 @@ EXIT_INCOMPLETE = 1
 EXIT_UNUSABLE = 2
 """A setting or a rule cannot work; nothing was read."""
 
-_NOWHERE = "http://localhost"
-"""The target of a dry run that is given none: rules name one, and nothing is sent there."""
-
 MOST_WAITING = 5000
 """Postponed events in memory; the others wait in their topic."""
 
@@ -75,6 +72,7 @@ async def dispatch(
         SettingsError: a setting cannot work.
         RuleFileError: a rule cannot work.
         DeadLetterError: the dead letters, or the retry topic, cannot be written.
+        SourceError: a checkpoint cannot be written.
 
     """
     rules = load_rules(settings.rule_file, target=target_of(settings.target))
@@ -160,7 +158,7 @@ async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: as
 
 
 async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
-    rules = load_rules(settings.rule_file, target=target_of(settings.target) or _NOWHERE)
+    rules = load_rules(settings.rule_file, target=target_of(settings.target) or NOWHERE)
     async with AsyncExitStack() as stack:
         opening = Opening(settings, rules, Metrics(CollectorRegistry(), ""), stack)
         source = wrap(opening.source(peek=True), rules)
@@ -181,6 +179,8 @@ def _serving(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
         server, thread = start_http_server(port, registry=registry)
     except OSError as exc:
         raise SettingsError(f"metrics_port: {port} cannot be listened on: {exc.strerror}") from exc
+    except OverflowError as exc:
+        raise SettingsError(f"metrics_port: expected a number from 0 to 65535, not {port}") from exc
     log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
     try:
         yield

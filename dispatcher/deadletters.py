@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -82,7 +83,7 @@ class DeadLetterFile:
         try:
             # Unbuffered: what could not be written must not be tried again when the file is closed.
             self._file = path.open("a+b", buffering=0)
-            self._end_a_torn_line()
+            end_a_torn_line(self._file)
         except OSError as exc:
             raise DeadLetterError(f"dead_letters: {path}: cannot be written: {exc.strerror}") from exc
 
@@ -104,18 +105,24 @@ class DeadLetterFile:
                 ) from exc
 
     def _append(self, line: bytes) -> None:
-        unwritten = memoryview(line)
-        while unwritten:
-            unwritten = unwritten[self._file.write(unwritten) :]
+        write_whole(self._file, line)
         os.fsync(self._file.fileno())
 
-    def _end_a_torn_line(self) -> None:
-        """Keep what a crash left half written from swallowing the next letter."""
-        if self._file.seek(0, os.SEEK_END) == 0:
-            return
-        self._file.seek(-1, os.SEEK_END)
-        if self._file.read(1) != _NEWLINE:
-            self._file.write(_NEWLINE)
+
+def end_a_torn_line(file: io.FileIO) -> None:
+    """Keep what a crash left half written at a file's end from swallowing the next line; raises OSError."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != _NEWLINE:
+        file.write(_NEWLINE)
+
+
+def write_whole(file: io.FileIO, line: bytes) -> None:
+    """Append a line to an unbuffered file, which may take a part of it at a time; raises OSError."""
+    unwritten = memoryview(line)
+    while unwritten:
+        unwritten = unwritten[file.write(unwritten) :]
 
 
 class DeadLetterTopic:

@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from typing import TextIO
 
-from dispatcher.rules import Rule, Taken
+from dispatcher.rules import Rule, Taken, Verdict
 from dispatcher.sources.base import EventSource, UnreadableRecord
 
 
@@ -21,16 +21,16 @@ async def explain(source: EventSource, rules: tuple[Rule, ...], out: TextIO, *, 
                 unreadable += 1
                 out.write(f"{record.position}: not an event: {record.reason}\n")
             else:
-                for rule in rules:
-                    verdict = rule.judge(record.event)
-                    case = verdict.case.path if isinstance(verdict, Taken) else ""
-                    said = (
-                        f"takes it{f' by {case}' if case else ''}"
-                        if isinstance(verdict, Taken)
-                        else (f"does not take it: {verdict.why}")
-                    )
-                    out.write(f"{record.position}: {rule.name} {said}\n")
+                out.writelines(
+                    f"{record.position}: {rule.name} {_said(rule.judge(record.event))}\n" for rule in rules
+                )
             read += 1
             if read == limit:
                 break
     return unreadable
+
+
+def _said(verdict: Verdict) -> str:
+    if not isinstance(verdict, Taken):
+        return f"does not take it: {verdict.why}"
+    return f"takes it by {verdict.case.path}" if verdict.case.path else "takes it"

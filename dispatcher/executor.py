@@ -106,7 +106,7 @@ class Executor:
             request = rule.request(case, sourced.event)
         except UnexpandableError as exc:
             log.warning("rule %s cannot make a request of %s: %s", rule.name, sourced.position, exc)
-            return await self._give_up(rule, sourced, UNEXPANDABLE, _Tries())
+            return await self.give_up(rule.name, sourced, UNEXPANDABLE)
         started = monotonic()
         tries = await self._try(rule, request, sourced.ticket.tried if sourced.ticket else 0)
         tries = replace(tries, seconds=monotonic() - started)
@@ -114,9 +114,9 @@ class Executor:
             await self._later.put(
                 rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
             )
-            return _outcome(rule, sourced, Ending.POSTPONED, tries.reason, tries)
+            return _outcome(rule.name, sourced, Ending.POSTPONED, tries.reason, tries)
         if tries.answer is None or not (tries.answer.done or tries.answer.status in rule.ignore):
-            return await self._give_up(rule, sourced, tries.reason, tries)
+            return await self._give_up(rule.name, sourced, tries.reason, tries)
         ending, detail = _ending(tries.answer)
         if ending is Ending.ACCEPTED and rule.name not in self._warned:
             self._warned.add(rule.name)
@@ -126,7 +126,7 @@ class Executor:
                 tries.answer.status,
                 OUTCOME_HEADER,
             )
-        return _outcome(rule, sourced, ending, detail, tries)
+        return _outcome(rule.name, sourced, ending, detail, tries)
 
     async def keep_unreadable(self, record: UnreadableRecord) -> Outcome:
         """Put a record that is no event into the dead letters; raises DeadLetterError."""
@@ -136,16 +136,7 @@ class Executor:
 
     async def give_up(self, rule_name: str, sourced: SourcedEvent, reason: str) -> Outcome:
         """Put an event for which no request can be made into the dead letters; raises DeadLetterError."""
-        letter = DeadLetter(reason, sourced.position, sourced.event, rule=rule_name)
-        await self._dead_letters.write(letter)
-        log.warning(
-            "rule %s gave up %s: %s",
-            rule_name,
-            sourced.position,
-            reason,
-            extra=_labels(rule_name, sourced.event, reason),
-        )
-        return Outcome(Ending.GIVEN_UP, sourced.position, reason, rule=rule_name, event=sourced.event)
+        return await self._give_up(rule_name, sourced, reason, _Tries())
 
     async def _try(self, rule: Rule, request: Request, retry: int) -> _Tries:
         """Send a request, as its n-th retry, until the answer is final or the retries are used up."""
@@ -163,12 +154,12 @@ class Executor:
             await asyncio.sleep(pause)
             retry += 1
 
-    async def _give_up(self, rule: Rule, sourced: SourcedEvent, reason: str, tries: _Tries) -> Outcome:
+    async def _give_up(self, rule_name: str, sourced: SourcedEvent, reason: str, tries: _Tries) -> Outcome:
         letter = DeadLetter(
             reason,
             sourced.position,
             sourced.event,
-            rule=rule.name,
+            rule=rule_name,
             attempts=tries.attempts,
             status=tries.answer.status if tries.answer else None,
             code=tries.answer.code if tries.answer else None,
@@ -176,21 +167,23 @@ class Executor:
         await self._dead_letters.write(letter)
         log.warning(
             "rule %s gave up %s after %d tries: %s",
-            rule.name,
+            rule_name,
             sourced.position,
             tries.attempts,
             reason,
-            extra=_labels(rule.name, sourced.event, reason),
+            extra=_labels(rule_name, sourced.event, reason),
         )
-        return _outcome(rule, sourced, Ending.GIVEN_UP, reason, tries)
+        return _outcome(rule_name, sourced, Ending.GIVEN_UP, reason, tries)
 
 
-def _outcome(rule: Rule, sourced: SourcedEvent, ending: Ending, detail: str | None, tries: _Tries) -> Outcome:
+def _outcome(
+    rule_name: str, sourced: SourcedEvent, ending: Ending, detail: str | None, tries: _Tries
+) -> Outcome:
     return Outcome(
         ending,
         sourced.position,
         detail,
-        rule=rule.name,
+        rule=rule_name,
         status=tries.answer.status if tries.answer else None,
         attempts=tries.attempts,
         seconds=tries.seconds,

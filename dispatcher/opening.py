@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dispatcher.kafka_writer import KafkaWriter
 
 PUBLIC_EVENTSTREAMS = "https://stream.wikimedia.org/v2/stream/"
+NOWHERE = "http://localhost"
+"""The target of a run that sends nothing: rules name one all the same."""
 _STREAM = re.compile(r"[A-Za-z0-9._,-]+")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -160,12 +162,7 @@ def target_of(target: str | None) -> str | None:
     """Return the base address without a slash at its end; raises SettingsError."""
     if target is None:
         return None
-    try:
-        url = urlsplit(target)
-        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
-    except ValueError:  # a port that is none
-        usable = False
-    if not usable or url.query or url.fragment or url.username is not None:
+    if not _is_address(target) or urlsplit(target).query or urlsplit(target).fragment:
         # Without repeating it: what is wrong with it may be the password inside.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")
@@ -174,12 +171,22 @@ def target_of(target: str | None) -> str | None:
 def _stream_url(where: str) -> str:
     if _STREAM.fullmatch(where):
         return PUBLIC_EVENTSTREAMS + where
-    url = urlsplit(where)
-    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username is not None:
+    if not _is_address(where) or urlsplit(where).query:
         raise SettingsError(
             "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
         )
     return where
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a text is an http or https address without a user's name in it."""
+    try:
+        url = urlsplit(text)
+        return (
+            url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and url.username is None
+        )
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 def _topic_of(dead_letters: str) -> str | None:

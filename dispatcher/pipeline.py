@@ -82,10 +82,11 @@ class Pipeline:
         After ``stop`` nothing more is read, and what takes longer than the grace period is abandoned
         without being committed. The source is closed at the end.
 
-        A source that breaks is an end like any other; the summary says so.
+        A source that cannot be read further is an end like any other; the summary says so.
 
         Raises:
             DeadLetterError: something given up could not be kept; it is not committed.
+            SourceError: what is done could not be committed.
 
         """
         started = monotonic()
@@ -104,9 +105,11 @@ class Pipeline:
             # One cause is enough to stop for, and callers can name it; the group stays its cause.
             raise group.exceptions[0] from group
         finally:
-            await self._commit()
-            await self._source.close()
-            self._summary.seconds = monotonic() - started
+            try:
+                await self._commit()
+            finally:
+                await self._source.close()
+                self._summary.seconds = monotonic() - started
         return self._summary
 
     async def _drain(self, stopping: asyncio.Task[bool]) -> None:

@@ -22,6 +22,8 @@ from event_platform.page_change import InvalidEventError, PageChangeReader, Skip
 
 MISSING = "missing"
 """The reason in the list: its lines are dead letters, which a redrive can read."""
+_SKIP = b'{"wiki_id":'
+"""How each line of a file of skips begins."""
 LATE_S = 30.0
 """For how long a stream without an end must bring nothing of the window, to have passed it."""
 
@@ -190,11 +192,17 @@ def read_skips(path: Path) -> dict[tuple[str, int], str]:
                 match _json(line):
                     case {"wiki_id": str(wiki_id), "rev_id": int(rev_id), "reason": str(reason)}:
                         found[wiki_id, rev_id] = reason
-                    case _ if line.endswith(b"\n"):  # else torn by a crash
+                    case _ if not _is_torn(line):
                         raise SettingsError(f"skips: {path}: line {number} is no skip")
     except OSError as exc:
         raise SettingsError(f"skips: {path}: cannot be read: {exc.strerror}") from exc
     return found
+
+
+def _is_torn(line: bytes) -> bool:
+    """Tell whether a skip was left half written; the next dispatcher ends its line."""
+    begun = line.removesuffix(b"\n")
+    return begun == line or (_json(line) is None and (begun.startswith(_SKIP) or _SKIP.startswith(begun)))
 
 
 def _json(line: bytes) -> Any:

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,9 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from dispatcher.app import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
+from dispatcher.deadletters import DeadLetterError
 from dispatcher.metrics import Metrics
-from dispatcher.opening import Opening
+from dispatcher.opening import NOWHERE, Opening
 from dispatcher.problems import RuleFileError
 from dispatcher.reconcile import (
     LATE_S,
@@ -29,14 +31,12 @@ from dispatcher.rule_file import load_rules
 from dispatcher.rules import Rule
 from dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from dispatcher.sources.base import EventSource, SourceError
-from event_platform.page_change import PageChangeReader
+from event_platform.page_change import READING_CONTRACT, PageChangeReader
 from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.wikis import WikiTable
 
-READING_CONTRACT = "/reading/mediawiki/page/change/1"
 MAX_REVISION_BYTES = 2 * 1024 * 1024
 """The server's default."""
-_NOWHERE = "http://localhost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def run_reconciliation(settings: ReconcileSettings) -> int:
     except (SettingsError, RuleFileError) as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_UNUSABLE
-    except SourceError as exc:
+    except (SourceError, DeadLetterError) as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_INCOMPLETE
     sys.stderr.write(orjson.dumps(report.as_dict()).decode() + "\n")
@@ -88,9 +88,10 @@ async def reconcile(settings: ReconcileSettings) -> Report:
         SettingsError: a setting cannot work.
         RuleFileError: a rule cannot work.
         SourceError: a source broke; the list is not complete.
+        DeadLetterError: the list cannot be written to its end.
 
     """
-    rules = load_rules(settings.rule_file, target=_NOWHERE)
+    rules = load_rules(settings.rule_file, target=NOWHERE)
     window = Window(settings.since, settings.until)
     skipped = read_skips(settings.skips) if settings.skips is not None else {}
     contract = EventValidator(SchemaRepository().load(READING_CONTRACT))
@@ -98,7 +99,7 @@ async def reconcile(settings: ReconcileSettings) -> Report:
     async with AsyncExitStack() as stack:
         predictions = _open(settings, settings.predictions, rules, stack)
         events = _open(settings, settings.events, rules, stack)
-        out = _open_output(settings.output, stack)
+        out = stack.enter_context(_output(settings.output))
         predicted = await read_predictions(predictions, late_s=_late_s(settings, settings.predictions))
         reconciliation = Reconciliation(rules, reader, predicted, skipped, window)
         return await find_missing(
@@ -121,13 +122,21 @@ def _open(
     return Opening(reading, rules, Metrics(CollectorRegistry(), ""), stack).source(peek=True)
 
 
-def _open_output(path: Path | None, stack: AsyncExitStack) -> BinaryIO:
+@contextmanager
+def _output(path: Path | None) -> Iterator[BinaryIO]:
+    """Open the place of the list; raises SettingsError where it cannot be opened, DeadLetterError where it is full."""
     if path is None:
-        return sys.stdout.buffer
+        yield sys.stdout.buffer
+        return
     try:
-        return stack.enter_context(path.open("wb"))
+        out = path.open("wb")
     except OSError as exc:
         raise SettingsError(f"output: {path}: cannot be written: {exc.strerror}") from exc
+    try:
+        with out:
+            yield out
+    except OSError as exc:
+        raise DeadLetterError(f"output: {path}: cannot be written: {exc.strerror}") from exc
 
 
 def _late_s(settings: ReconcileSettings, source: str) -> float | None:

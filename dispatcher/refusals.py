@@ -7,7 +7,7 @@ from dispatcher.summary import Summary
 
 
 class RefusalLimit:
-    """Counts the requests given up without one in between that was not."""
+    """Counts the requests given up without one in between that succeeded."""
 
     def __init__(self, limit: int | None, stop: asyncio.Event, summary: Summary) -> None:
         """Set ``stop``, and say why in the summary, after so many in a row; None for never."""
@@ -17,8 +17,8 @@ class RefusalLimit:
         self._in_a_row = 0
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Count one outcome; what was never sent says nothing about the server."""
-        if outcome.attempts == 0:
+        """Count one outcome; what was never sent, or waits for another try, says nothing about the server."""
+        if outcome.attempts == 0 or outcome.ending is Ending.POSTPONED:
             return
         if outcome.ending is not Ending.GIVEN_UP:
             self._in_a_row = 0

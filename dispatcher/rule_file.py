@@ -12,11 +12,12 @@ from typing import Any
 
 from dispatcher.matching import Condition, compile_condition
 from dispatcher.problems import Problem, Problems, RuleFileError
+from dispatcher.references import refuse_missing_groups
 from dispatcher.requests import RequestTemplate
 from dispatcher.retries import PRODUCTION_RETRIES, RetrySchedule
 from dispatcher.rules import Case, Rule, Sample
 from dispatcher.strict_yaml import YamlError, parse_yaml
-from dispatcher.templates import Reference, Template, compile_body, compile_template
+from dispatcher.templates import Template, compile_body, compile_template
 
 DEFAULT_CONCURRENCY = 30
 DEFAULT_TIMEOUT_MS = 7 * 60 * 1000
@@ -101,11 +102,11 @@ class _Reader:
             self._problems.add("expected an object")
             return None
         _refuse_unknown(spec, _RULE_KEYS, self._problems)
-        cases = self._cases(spec)
+        cases = tuple(case for case in self._cases(spec) if case is not None)
         rule = Rule(
             name=self._text(spec, "name"),
             topic=self._text(spec, "topic"),
-            cases=tuple(case for case in cases if case is not None),
+            cases=cases,
             concurrency=int(self._number(spec, "concurrency", DEFAULT_CONCURRENCY, least=1, whole=True)),
             retry_on=self._statuses(spec, "retry_on", DEFAULT_RETRY_ON),
             ignore=self._statuses(spec, "ignore", DEFAULT_IGNORE),
@@ -116,9 +117,9 @@ class _Reader:
             ),
             timeout_s=self._number(spec, "timeout", DEFAULT_TIMEOUT_MS, least=1) / 1000,
             claim_ttl_s=self._number(spec, "claim_ttl", 0, least=1) if "claim_ttl" in spec else None,
-            order_by=self._order_by(spec.get("order_by")) if "order_by" in spec else None,
+            order_by=self._order_by(spec.get("order_by"), cases) if "order_by" in spec else None,
         )
-        return rule if rule.cases else None
+        return rule if cases else None
 
     def _cases(self, spec: dict[str, Any]) -> Sequence[Case | None]:
         if "cases" not in spec:
@@ -151,6 +152,8 @@ class _Reader:
         if "sample" in spec:
             sample = self._sample(spec["sample"], problems.at("sample"))
         request = self._exec(spec.get("exec"), match, problems.at("exec"))
+        if sample is not None:
+            refuse_missing_groups(sample.hash_template.references, [match], problems.at("sample"))
         match_not = tuple(self._match_not(spec, problems.at("match_not")))
         return Case(path, match, match_not, sample, request) if request is not None else None
 
@@ -183,12 +186,15 @@ class _Reader:
             return None
         return Sample(rate, compile_template(template, problems.at("hash_template"), target=self._target))
 
-    def _order_by(self, spec: Any) -> Template:
+    def _order_by(self, spec: Any, cases: Sequence[Case]) -> Template:
         problems = self._problems.at("order_by")
         if not isinstance(spec, str) or not spec:
             problems.add("expected a text like {{message.wiki_id}}:{{message.page.page_id}}")
             return Template(())
-        return compile_template(spec, problems, target=self._target)
+        template = compile_template(spec, problems, target=self._target)
+        if cases:
+            refuse_missing_groups(template.references, [case.match for case in cases], problems)
+        return template
 
     def _exec(self, spec: Any, match: Condition | None, problems: Problems) -> RequestTemplate | None:
         if not isinstance(spec, dict):
@@ -205,9 +211,7 @@ class _Reader:
             headers=dict(self._headers(spec.get("headers", {}), problems.at("headers"))),
             body=compile_body(spec.get("body"), problems.at("body"), target=self._target),
         )
-        groups = match.group_names() if match is not None else {}
-        for reference in request.references:
-            self._check_reference(reference, groups, problems)
+        refuse_missing_groups(request.references, [match], problems)
         return request
 
     def _uri(self, spec: Any, problems: Problems) -> Template:
@@ -237,11 +241,6 @@ class _Reader:
                 inner.add("expected a text on one line")
             else:
                 yield name.lower(), compile_template(str(value), inner, target=self._target)
-
-    def _check_reference(self, reference: Reference, groups: dict[str, Any], problems: Problems) -> None:
-        root, *steps = reference[1:] if reference[0] == "globals" else reference
-        if root == "match" and not _captured(steps, groups):
-            problems.add(f"{{{{{'.'.join(reference)}}}}}: the match has no such named group")
 
     def _text(self, spec: dict[str, Any], key: str) -> str:
         value = spec.get(key)
@@ -285,23 +284,3 @@ def _refuse_unknown(spec: Mapping[Any, Any], known: Sequence[str], problems: Pro
     for key in spec:
         if key not in known:
             problems.at(str(key)).add(f"unknown key (known: {', '.join(known)})")
-
-
-def _captured(steps: Sequence[str], groups: dict[str, Any]) -> bool:
-    """Tell whether ``match.<steps>`` is a captured group, by its whole path or by its bare name."""
-    if not steps:
-        return bool(groups)
-    if len(steps) == 1 and _has_group(steps[0], groups):
-        return True
-    found: Any = groups
-    for step in steps:
-        if not isinstance(found, dict) or step not in found:
-            return False
-        found = found[step]
-    return True
-
-
-def _has_group(name: str, groups: dict[str, Any]) -> bool:
-    return any(
-        _has_group(name, part) if isinstance(part, dict) else key == name for key, part in groups.items()
-    )

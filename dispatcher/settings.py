@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from dispatcher.retries import RetrySchedule
+from event_platform.user_agent import user_agent
 
-DEFAULT_USER_AGENT = (
-    f"revertrisk-dispatcher/{version('revertrisk-events')} (https://pypi.org/project/revertrisk-events/)"
-)
+DEFAULT_USER_AGENT = user_agent("revertrisk-dispatcher")
 DEFAULT_REFUSAL_LIMIT = 1000
 IN_PROCESS = "none"
 """The retry topic's name where there is to be none."""

@@ -5,7 +5,7 @@ from typing import Self
 
 import orjson
 
-from dispatcher.deadletters import DeadLetterError
+from dispatcher.deadletters import DeadLetterError, end_a_torn_line, write_whole
 from dispatcher.outcome import Ending, Outcome
 from dispatcher.settings import SettingsError
 
@@ -17,7 +17,8 @@ class SkipFile:
         """Open the file for appending; raises SettingsError."""
         self._path = path
         try:
-            self._file = path.open("ab", buffering=0)
+            self._file = path.open("a+b", buffering=0)
+            end_a_torn_line(self._file)
         except OSError as exc:
             raise SettingsError(f"skips: {path}: cannot be written: {exc.strerror}") from exc
 
@@ -40,6 +41,6 @@ class SkipFile:
                     "rule": outcome.rule,
                 }
                 try:
-                    self._file.write(orjson.dumps(skip, option=orjson.OPT_APPEND_NEWLINE))
+                    write_whole(self._file, orjson.dumps(skip, option=orjson.OPT_APPEND_NEWLINE))
                 except OSError as exc:
                     raise DeadLetterError(f"skips: {self._path}: cannot be written: {exc.strerror}") from exc

@@ -9,6 +9,7 @@ other text a value becomes text, and in a URI it is percent-encoded.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
@@ -99,7 +100,7 @@ def compile_template(text: str, problems: Problems, *, target: str | None) -> Te
 
 def compile_body(spec: Any, problems: Problems, *, target: str | None) -> Any:
     """Compile every string inside a JSON value, leaving its shape as it is."""
-    if isinstance(spec, str):
+    if isinstance(spec, str) and _is_json(spec):
         return compile_template(spec, problems, target=target)
     if isinstance(spec, Mapping):
         return {
@@ -108,7 +109,7 @@ def compile_body(spec: Any, problems: Problems, *, target: str | None) -> Any:
         }
     if isinstance(spec, list):
         return [compile_body(part, problems.at(i), target=target) for i, part in enumerate(spec)]
-    if spec is None or isinstance(spec, (bool, int, float)):
+    if spec is None or (isinstance(spec, (bool, int, float)) and _is_json(spec)):
         return spec
     problems.add("expected a JSON value")
     return None
@@ -140,6 +141,15 @@ def _check_root(reference: Reference, problems: Problems) -> None:
             problems.add(f"globals has only {', '.join(_GLOBALS)}")
     elif reference[0] not in _ROOTS:
         problems.add(f"{{{{{'.'.join(reference)}}}}} starts with none of message, match and globals")
+
+
+def _is_json(value: str | float) -> bool:
+    """Tell whether a request can carry a value: no lone surrogate, nothing infinite, no number beyond 64 bits."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _as_text(value: Any) -> str:

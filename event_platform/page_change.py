@@ -17,6 +17,8 @@ from event_platform.formats import is_instant, parse_date_time
 from event_platform.schemas import EventValidator, Violation
 from event_platform.wikis import Wiki, WikiTable
 
+READING_CONTRACT = "/reading/mediawiki/page/change/1"
+"""The schema of the fields that we use."""
 PAGE_CHANGE_SCHEMA = re.compile(r"/mediawiki/page/change/1(?:\.\d+\.\d+)?")
 """Any schema of major version 1, which may be written without its minor version."""
 

@@ -9,9 +9,11 @@ import orjson
 from aiohttp import web
 
 from event_platform.schemas import SchemaNotFoundError, SchemaRepository
+from mock_eventgate.answers import bad_request, json_answer
 from mock_eventgate.bell import Bell
 from mock_eventgate.faults import FaultError, Faults, read_fault, read_faults
 from mock_eventgate.gate import Gate
+from mock_eventgate.headers import header_text
 
 CANARY_DOMAIN: Final = "canary"
 _MAX_BODY: Final = 100 * 1024
@@ -27,7 +29,7 @@ class FaultRoutes:
 
     async def show(self, _request: web.Request) -> web.Response:
         """Return the faults in force, each with how often it has fired."""
-        return _json(self._faults.as_json())
+        return json_answer(self._faults.as_json())
 
     async def replace(self, request: web.Request) -> web.Response:
         """Put an array of faults in force instead of all earlier ones; requests that hang are ended."""
@@ -35,14 +37,14 @@ class FaultRoutes:
         with _faults_answered_400():
             self._faults.replace(read_faults(document, self._gate.streams.published()))
         self._released.ring()
-        return _json(self._faults.as_json())
+        return json_answer(self._faults.as_json())
 
     async def add(self, request: web.Request) -> web.Response:
         """Put one more fault in force."""
         document = await _document(request)
         with _faults_answered_400():
             self._faults.add(read_fault(document, self._gate.streams.published()))
-        return _json(self._faults.as_json(), status=201)
+        return json_answer(self._faults.as_json(), status=201)
 
     async def clear(self, _request: web.Request) -> web.Response:
         """Lift all faults; requests that hang are ended."""
@@ -71,12 +73,12 @@ class CanaryRoutes:
             except SchemaNotFoundError as error:
                 failed[name] = str(error)
                 continue
-            outcome = self._gate.process([event], request_id=request.headers.get("X-Request-ID"))
+            outcome = self._gate.process([event], request_id=header_text(request, "X-Request-ID"))
             if outcome.accepted:
                 produced[name] = event["meta"].get("id")  # none if the schema has none
             else:
                 failed[name] = "its schema's first example is not a valid event"
-        return _json({"produced": produced, "failed": failed}, status=500 if failed else 201)
+        return json_answer({"produced": produced, "failed": failed}, status=500 if failed else 201)
 
     def _wanted(self, request: web.Request) -> list[str]:
         configured = self._gate.streams.published()
@@ -84,7 +86,7 @@ class CanaryRoutes:
             return [name for name, settings in configured.items() if settings["canary_events_enabled"]]
         wanted = request.query["streams"].split(",")
         if any(name not in configured for name in wanted):
-            raise _bad_request("streams: expected names of configured streams, joined by commas")
+            raise bad_request("streams: expected names of configured streams, joined by commas")
         return wanted
 
     def _canary(self, name: str) -> dict[str, Any]:
@@ -106,11 +108,11 @@ async def _document(request: web.Request) -> Any:
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > _MAX_BODY:
-            raise _bad_request(f"body: expected at most {_MAX_BODY} bytes")
+            raise bad_request(f"body: expected at most {_MAX_BODY} bytes")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise _bad_request("body: expected JSON") from None
+        raise bad_request("body: expected JSON") from None
 
 
 @contextmanager
@@ -118,14 +120,4 @@ def _faults_answered_400() -> Iterator[None]:
     try:
         yield
     except FaultError as error:
-        raise _bad_request(str(error)) from None
-
-
-def _bad_request(message: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=orjson.dumps({"error": message}).decode(), content_type="application/json")
-
-
-def _json(document: Any, *, status: int = 200) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document), status=status, content_type="application/json", charset="utf-8"
-    )
+        raise bad_request(str(error)) from None

@@ -11,13 +11,14 @@ import struct
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
+from mock_eventgate.answers import json_answer
 from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
 from mock_eventgate.faults import Fault, Faults, Kind
 from mock_eventgate.gate import Gate, Outcome
+from mock_eventgate.headers import header_text
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 
@@ -79,7 +80,7 @@ class Intake:
         hasty = _is_hasty(request)
         outcome = self._gate.process(
             events,
-            request_id=request.headers.get("X-Request-ID"),
+            request_id=header_text(request, "X-Request-ID"),
             hasty=hasty,
             kafka_refuses=None if fault is None else fault.refuses,
         )
@@ -145,7 +146,7 @@ def _answer(outcome: Outcome) -> web.Response:
             f"{failed} out of {total} events had failures and were not accepted. "
             f"({invalid} invalid and {errors} errored)."
         )
-    return _json(entries, status=status, reason=reason)
+    return json_answer(entries, status=status, reason=reason)
 
 
 def _body_refused(request: web.Request, error: BodyError) -> web.Response:
@@ -157,14 +158,4 @@ def _body_refused(request: web.Request, error: BodyError) -> web.Response:
         "method": request.method,
         "uri": request.path_qs,
     }
-    return _json(problem, status=500, reason="Internal Server Error")
-
-
-def _json(document: Any, *, status: int, reason: str) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document),
-        status=status,
-        reason=reason,
-        content_type="application/json",
-        charset="utf-8",
-    )
+    return json_answer(problem, status=500, reason="Internal Server Error")

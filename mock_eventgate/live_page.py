@@ -9,10 +9,10 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import uuid4
 
-import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from mock_eventgate.answers import json_answer
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
 from mock_eventgate.reasons import Reasons, is_address
@@ -114,12 +114,7 @@ class LivePage:
                 "since": self._since(),
                 "diff_base": self._diff_base,
             }
-        return web.Response(
-            body=orjson.dumps(answer),
-            content_type="application/json",
-            charset="utf-8",
-            headers={"Cache-Control": "no-store"},
-        )
+        return json_answer(answer, headers={"Cache-Control": "no-store"})
 
     def _since(self) -> int:
         produced = self._gate.store.produced

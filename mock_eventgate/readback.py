@@ -3,9 +3,9 @@
 import re
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
+from mock_eventgate.answers import bad_request, json_answer
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import BoundedLog, Item
 
@@ -23,7 +23,7 @@ class Readback:
 
     async def index(self, _request: web.Request) -> web.Response:
         """List what can be read here, for programs; a browser gets the live page."""
-        return _json(
+        return json_answer(
             {
                 "/_mock/": "in a browser, the live page",
                 "/_mock/events": "accepted events, oldest first: ?stream= &wiki_id= &offset= &after= &limit=",
@@ -59,7 +59,7 @@ class Readback:
             "events": {"stored": len(store.produced), "dropped": store.produced.dropped},
             "refused_events": {"stored": len(store.refused), "dropped": store.refused.dropped},
         }
-        return _json(self._gate.stats.as_json() | held)
+        return json_answer(self._gate.stats.as_json() | held)
 
     async def reset(self, _request: web.Request) -> web.Response:
         """Forget all events and counts."""
@@ -82,7 +82,7 @@ def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0)
             continue
         if getattr(item, "offset", 0) >= first_offset:
             found.append(item.as_json())
-    return _json({"events": found, "next_after": after, "dropped": log.dropped})
+    return json_answer({"events": found, "next_after": after, "dropped": log.dropped})
 
 
 def integer_parameter(request: web.Request, name: str, default: int, least: int, most: int = _LARGEST) -> int:
@@ -95,9 +95,4 @@ def integer_parameter(request: web.Request, name: str, default: int, least: int,
         return default
     if _DIGITS.fullmatch(text) and least <= int(text) <= most:
         return int(text)
-    error = {"error": f"{name}: expected an integer from {least} to {most}"}
-    raise web.HTTPBadRequest(text=orjson.dumps(error).decode(), content_type="application/json")
-
-
-def _json(document: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(document), content_type="application/json", charset="utf-8")
+    raise bad_request(f"{name}: expected an integer from {least} to {most}")

@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from mock_eventgate.answers import json_answer
 from mock_eventgate.readback import integer_parameter
 
 TIMEOUT: Final = 25.0
@@ -126,10 +127,4 @@ def _error(status: int, reason: str) -> web.Response:
 
 
 def _json(document: Any, status: int = 200) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document),
-        status=status,
-        content_type="application/json",
-        charset="utf-8",
-        headers={"Cache-Control": "no-store"},
-    )
+    return json_answer(document, status=status, headers={"Cache-Control": "no-store"})

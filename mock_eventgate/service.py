@@ -3,13 +3,14 @@
 import re
 from html import escape
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from mock_eventgate.answers import json_answer
 from mock_eventgate.gate import Gate
+from mock_eventgate.headers import header_text
 
 MOCK_PREFIX: Final = "/_mock"
 STREAM_PREFIX: Final = "/v2/stream"
@@ -30,23 +31,23 @@ class Service:
         """Return the settings of all streams, or of those named ``a,b`` or ``a|b`` in the path."""
         names = request.match_info.get("names")
         wanted = None if names is None else _NAME_SEPARATORS.split(names)
-        return _json(self._gate.streams.published(wanted))
+        return json_answer(self._gate.streams.published(wanted))
 
     async def info(self, request: web.Request) -> web.Response:
         """Return name, version and description, or one of them."""
         field = request.match_info.get("field")
         if field is None:
-            return _json(self._info)
+            return json_answer(self._info)
         if field not in self._info:
             raise web.HTTPNotFound
-        return _json({field: self._info[field]})
+        return json_answer({field: self._info[field]})
 
     async def root(self, request: web.Request) -> web.Response:
         """Return the OpenAPI description at ``/?spec``; there is nothing else at ``/``."""
         if "spec" not in request.query:
             raise web.HTTPNotFound
         accepted = {"201": {"description": "All events were accepted."}}
-        return _json(
+        return json_answer(
             {
                 "openapi": "3.0.0",
                 "info": {"title": self._info["name"], "version": self._info["version"]},
@@ -65,7 +66,7 @@ def gate_middleware(gate: Gate) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith((MOCK_PREFIX, STREAM_PREFIX)):
-            gate.stats.count_request(request.transport, request.headers.get("User-Agent"))
+            gate.stats.count_request(request.transport, header_text(request, "User-Agent"))
         try:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
@@ -80,7 +81,3 @@ def _cannot(request: web.Request) -> web.Response:
         f"<body><pre>Cannot {request.method} {escape(request.rel_url.raw_path)}</pre></body>\n</html>\n"
     )
     return web.Response(text=page, status=404, content_type="text/html")
-
-
-def _json(document: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(document), content_type="application/json", charset="utf-8")

@@ -8,6 +8,7 @@ from event_platform.wikis import Wiki
 from mock_mediawiki.answers import error_answer, json_answer
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.headers import header_text
 from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters
@@ -30,12 +31,11 @@ class ApiRoute:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a GET, or a POST with a form."""
-        values = {name: value for name, value in request.query.items() if isinstance(value, str)}
+        values = dict(request.query.items())
         if request.method == "POST":
-            form = await request.post()
-            values |= {name: value for name, value in form.items() if isinstance(value, str)}
+            values |= await _form(request)
         logged = LoggedRequest(asked_host(request), request.method, values)
-        with self._log.request(request.transport, request.headers.get("User-Agent", ""), logged):
+        with self._log.request(request.transport, header_text(request, "User-Agent"), logged):
             response = await self._answer(request, logged)
         if response is None:
             return web.Response()  # aiohttp wants one; the connection is gone
@@ -61,6 +61,17 @@ class ApiRoute:
         except ApiError as exc:
             logged.error = exc.code
             return error_answer(exc, wiki.domain)
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    try:
+        form = await request.post()
+    except (
+        ValueError,
+        LookupError,
+    ):  # not in its charset, in one that nobody knows, or parts without a boundary
+        raise web.HTTPBadRequest(text="body: expected a form\n") from None
+    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 def _rev_ids(parameters: Parameters) -> list[int]:

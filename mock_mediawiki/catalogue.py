@@ -9,6 +9,7 @@ from typing import NamedTuple
 from event_platform.wikis import Wiki
 from mock_mediawiki.history import History, Page
 from mock_mediawiki.namespaces import category_prefixes
+from mock_mediawiki.titles import normalised_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,8 @@ class Catalogue:
             return
         text = _NOT_WIKITEXT.sub("", self._history.text(latest) or "")
         for found in link.finditer(text):
-            if category := category_title(found["title"]):
+            if category := normalised_title(found["title"]):
                 yield category, (found["key"] or "").strip()
-
-
-def category_title(text: str) -> str:
-    """Return the title that a link means, without its prefix: spaces, and a capital at the start."""
-    spaced = " ".join(text.replace("_", " ").split())
-    return spaced[:1].upper() + spaced[1:]
 
 
 _NOT_WIKITEXT = re.compile(r"<!--.*?(?:-->|\Z)|<(nowiki|pre)\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)

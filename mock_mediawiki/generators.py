@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from event_platform.wikis import Wiki
-from mock_mediawiki.catalogue import Catalogue, Member, category_title
+from mock_mediawiki.catalogue import Catalogue, Member
 from mock_mediawiki.continuation import bad_continue
 from mock_mediawiki.history import Page
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes
 from mock_mediawiki.parameters import ApiError, Parameters, whole_number
+from mock_mediawiki.titles import normalised_title
 
 _FILE: Final = 6
 _TYPES: Final = ("page", "subcat", "file")
@@ -93,7 +94,7 @@ def _category(wiki: Wiki, parameters: Parameters) -> str:
         raise ApiError("missingparam", 'One of the parameters "gcmtitle" and "gcmpageid" is required.')
     prefix, separator, name = title.replace("_", " ").partition(":")
     known = {prefix.casefold() for prefix in category_prefixes(wiki)}
-    if not separator or prefix.strip().casefold() not in known or not (category := category_title(name)):
+    if not separator or prefix.strip().casefold() not in known or not (category := normalised_title(name)):
         raise ApiError("invalidcategory", "The category name you entered is not valid.")
     return category
 
@@ -126,5 +127,4 @@ def _type(page: Page) -> str:
 
 
 def _key(title: str | None) -> str:
-    spaced = category_title(title or "")
-    return spaced.replace(" ", "_")
+    return normalised_title(title or "").replace(" ", "_")

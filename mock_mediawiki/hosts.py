@@ -5,6 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from event_platform.wikis import Wiki, WikiTable
+from mock_mediawiki.headers import header_text
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -29,7 +30,7 @@ class Hosts:
 
 def asked_host(request: web.Request) -> str:
     """Return the host that was asked for, in small letters and without its port."""
-    host = request.headers.get("Host", "").lower()
+    host = header_text(request, "Host").lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

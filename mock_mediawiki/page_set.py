@@ -7,6 +7,7 @@ from typing import Any
 from mock_mediawiki.history import History, Page, Revision
 from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.redirects import redirect_target
+from mock_mediawiki.titles import normalised_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _with_ids(history: History, wiki_id: str, parameters: Parameters, page_set: 
 
 def _with_titles(history: History, wiki_id: str, parameters: Parameters, page_set: PageSet) -> Iterable[Page]:
     for asked in parameters.values("titles"):
-        title = _normalised(asked)
+        title = normalised_title(asked)
         if title != asked:
             page_set.normalized.append({"fromencoded": False, "from": asked, "to": title})
         page = history.page_titled(wiki_id, title)
@@ -115,14 +116,9 @@ def _redirects_to(history: History, page: Page) -> str | None:
     if latest is None or not latest.is_redirect:
         return None
     target = redirect_target(history.text(latest) or "")
-    return None if target is None else _normalised(target)
+    return None if target is None else normalised_title(target)
 
 
 def _missing(title: str) -> dict[str, Any]:
     # The namespace of a title that no page has is not looked up.
     return {"ns": 0, "title": title, "missing": True}
-
-
-def _normalised(title: str) -> str:
-    spaced = " ".join(title.replace("_", " ").split())
-    return spaced[:1].upper() + spaced[1:]

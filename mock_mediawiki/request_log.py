@@ -9,6 +9,9 @@ from typing import Any, Final
 from weakref import WeakSet
 
 _KEPT: Final = 1000
+_MOST_NAMES: Final = 100
+_OTHER: Final = "(other)"
+"""Hosts and user agents are the client's free text: beyond so many they are counted together."""
 
 
 @dataclass(slots=True)
@@ -60,14 +63,14 @@ class RequestLog:
     def request(self, connection: object, user_agent: str, logged: LoggedRequest) -> Iterator[None]:
         """Note one request, which is in flight while the context lasts.
 
-        ``connection`` is the same object for all requests of a TCP connection.
+        ``connection`` is the same object for all requests of a TCP connection, and None where that has gone.
         """
-        if connection not in self._open:
+        if connection is not None and connection not in self._open:
             self._open.add(connection)
             self._connections += 1
         self._requests += 1
-        self._hosts[logged.host] += 1
-        self._user_agents[user_agent] += 1
+        _count(self._hosts, logged.host)
+        _count(self._user_agents, user_agent)
         self._last.append(logged)
         self._in_flight += 1
         self._most_in_flight = max(self._most_in_flight, self._in_flight)
@@ -90,3 +93,7 @@ class RequestLog:
     def last(self) -> list[LoggedRequest]:
         """Return the last requests, oldest first."""
         return list(self._last)
+
+
+def _count(counter: Counter[str], name: str) -> None:
+    counter[name if name in counter or len(counter) < _MOST_NAMES else _OTHER] += 1

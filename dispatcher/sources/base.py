@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+import orjson
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -66,6 +68,17 @@ class UnreadableRecord:
     """The record as it was read, its beginning only where it was too long."""
     reason: UnreadableReason
     position: Position
+
+
+def read_record(raw: bytes, position: Position) -> SourcedEvent | UnreadableRecord:
+    """Return the event that a record holds as JSON, or the record with the reason why it is none."""
+    try:
+        event = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return UnreadableRecord(raw, UnreadableReason.INVALID_JSON, position)
+    if not isinstance(event, dict):
+        return UnreadableRecord(raw, UnreadableReason.NOT_AN_OBJECT, position)
+    return SourcedEvent(event, position)
 
 
 class SourceError(Exception):

@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 
 from dispatcher.checkpoints import Checkpoint, CheckpointError
-from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
+from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableRecord, read_record
 from event_platform.resuming_stream import (
     FIRST_PAUSE_S,
     IDLE_TIMEOUT_S,
@@ -151,12 +151,5 @@ class EventStreamsSource:
 
     def _record(self, event: ServerSentEvent) -> SourcedEvent | UnreadableRecord:
         self._yielded += 1
-        position = Position(self._name, self._yielded)
         self._ids.append((self._yielded, event.last_event_id))
-        try:
-            message = orjson.loads(event.data)
-        except orjson.JSONDecodeError:
-            return UnreadableRecord(event.data.encode(), UnreadableReason.INVALID_JSON, position)
-        if not isinstance(message, dict):
-            return UnreadableRecord(event.data.encode(), UnreadableReason.NOT_AN_OBJECT, position)
-        return SourcedEvent(message, position)
+        return read_record(event.data.encode(), Position(self._name, self._yielded))

@@ -16,7 +16,14 @@ from typing import TypeVar
 import orjson
 
 from dispatcher.checkpoints import Checkpoint, CheckpointError
-from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
+from dispatcher.sources.base import (
+    Position,
+    SourcedEvent,
+    SourceError,
+    UnreadableReason,
+    UnreadableRecord,
+    read_record,
+)
 from dispatcher.sources.compression import CHUNK_BYTES, ByteStream, DamagedInputError, open_by_content
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -140,15 +147,7 @@ class JsonlSource:
         if len(line) > MAX_LINE_BYTES:
             return UnreadableRecord(line[:KEPT_OF_A_LONG_LINE], UnreadableReason.TOO_LONG, position)
         text = line.strip()
-        if not text:
-            return None
-        try:
-            event = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return UnreadableRecord(text, UnreadableReason.INVALID_JSON, position)
-        if not isinstance(event, dict):
-            return UnreadableRecord(text, UnreadableReason.NOT_AN_OBJECT, position)
-        return SourcedEvent(event, position)
+        return read_record(text, position) if text else None
 
 
 @dataclass(frozen=True, slots=True)

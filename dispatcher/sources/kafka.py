@@ -15,11 +15,10 @@ from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
-import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dispatcher.kafka_settings import KafkaSettings
-from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
+from dispatcher.sources.base import Position, SourcedEvent, SourceError, UnreadableRecord, read_record
 from dispatcher.sources.kafka_beginnings import CALL_TIMEOUT_S, Beginnings, Start, name_of, place_of
 from dispatcher.sources.kafka_partitions import BATCH, HeldPartitions, RawRecord
 
@@ -39,10 +38,10 @@ ASK_AGAIN_S = 3.0
 STALL_S = 1.0
 """While the buffer is full, librdkafka is asked this often, which keeps the membership and serves rebalances."""
 BOUNDS = {
-    "queued.max.messages.kbytes": 4 * 1024,  # fetched ahead; the default is 64 MiB
-    "fetch.max.bytes": 4
-    * 1024
-    * 1024,  # in one answer of a broker, which may be on its way beside that; default 50 MB
+    # Fetched ahead; the default is 64 MiB.
+    "queued.max.messages.kbytes": 4 * 1024,
+    # In one answer of a broker, which may be on its way beside that; the default is 50 MiB.
+    "fetch.max.bytes": 4 * 1024 * 1024,
 }
 """What librdkafka may hold: a record that is larger is brought all the same."""
 
@@ -143,7 +142,7 @@ class KafkaSource:
             while True:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
-                    yield _parsed(record)
+                    yield read_record(record.value, record.position)
                 if self._failure is not None:
                     raise self._failure
                 if self._to_end and self._held.all_read:
@@ -357,13 +356,3 @@ class KafkaSource:
         """Have the reader hear of it; the first reason counts."""
         self._failure = self._failure or SourceError(f"{self._name}: {reason}")
         self._wake()
-
-
-def _parsed(record: RawRecord) -> SourcedEvent | UnreadableRecord:
-    try:
-        event = orjson.loads(record.value)
-    except orjson.JSONDecodeError:
-        return UnreadableRecord(record.value, UnreadableReason.INVALID_JSON, record.position)
-    if not isinstance(event, dict):
-        return UnreadableRecord(record.value, UnreadableReason.NOT_AN_OBJECT, record.position)
-    return SourcedEvent(event, record.position)

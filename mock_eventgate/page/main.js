@@ -26,6 +26,8 @@ const rate = new Rate();
 let entries = new Entries();
 let diffBase = null;
 let isPaused = false;
+/** Whether the gate has counted anything. It is shown a moment later; a canary never, and nothing while paused. */
+let hasCome = false;
 /** What was read and is not shown yet. */
 let waiting = [];
 let timer = null;
@@ -66,11 +68,11 @@ function showSize() {
   byId("shown").textContent = size.toLocaleString("en");
   byId("rows").hidden = size === 0;
   byId("empty").hidden = size > 0;
-  const isEmpty = entries.size === 0;
-  byId("empty-text").textContent = isEmpty
+  const isUnused = entries.size === 0 && !hasCome;
+  byId("empty-hint").hidden = !isUnused;
+  byId("empty-text").textContent = isUnused
     ? "Nothing has come yet. Post events to /v1/events, or let the sample edits run:"
-    : "Nothing that has come passes these filters.";
-  byId("empty-hint").hidden = !isEmpty;
+    : entries.size === 0 ? "Nothing to show yet." : "Nothing that has come passes these filters.";
 }
 
 function showWaiting() {
@@ -100,6 +102,8 @@ new Feed({
   onPrediction: (event) => take(readPrediction(event, diffBase)),
   onRefusals: (refusals) => refusals.forEach((refusal) => take(readRefusal(refusal, diffBase))),
   onCounts(accepted, refused) {
+    hasCome = accepted + refused > 0;
+    showSize();
     const perSecond = rate.note(accepted, performance.now());
     byId("accepted").textContent = accepted.toLocaleString("en");
     byId("refused").textContent = refused.toLocaleString("en");

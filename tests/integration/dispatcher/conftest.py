@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.dispatchers import PROGRAM, Dispatcher, StartDispatcher
 from tests.fakes.kafka_cluster import KafkaCluster, kafka_cluster
 from tests.fakes.scripted_http import ScriptedServer, scripted_server
+from tests.integration.dispatcher.workplace import Workplace
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,12 @@ async def model_server() -> AsyncIterator[ScriptedServer]:
     """A model server that produces everything unless a test says otherwise."""
     async with scripted_server() as scripted:
         yield scripted
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    """Return a folder to run in."""
+    return Workplace(tmp_path)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from dispatcher.sources.kafka_beginnings import Beginnings, Start
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, STEADY_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
+from tests.integration.dispatcher.workplace import hearing
 
 STREAM = "mediawiki.page_change.v1"
 RULE = """
@@ -321,8 +322,9 @@ async def test_brokers_that_go_away_for_a_while_cost_nothing(
     setting.produce(1)
     running = asyncio.create_task(dispatch(setting.settings(model_server.url), None, stop))
     await model_server.arrived(1)
-    setting.cluster.stop_brokers()
-    await asyncio.sleep(1)
+    with hearing("dispatcher.sources.kafka", "brokers are down") as noticed:
+        setting.cluster.stop_brokers()
+        await noticed.wait()
     setting.cluster.start_brokers()
     setting.produce(2)
     await model_server.arrived(2)

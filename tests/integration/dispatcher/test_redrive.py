@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher import DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
+from dispatcher import DeadLetterError, DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
 from dispatcher.reconcile_run import ReconcileSettings, reconcile
 from dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
@@ -155,6 +155,16 @@ async def test_what_is_missing_can_be_redriven(workplace: Workplace) -> None:
     await workplace.missing(events, predictions)
     await workplace.redrive(f"dead-letters:{workplace.folder / 'missing.jsonl'}")
     assert sent(workplace.server) == [1, 3]
+
+
+async def test_a_list_that_cannot_be_written_is_named(workplace: Workplace) -> None:
+    """A full disk ends the comparison with the name of the file, and nothing looks complete."""
+    events = workplace.write("events.jsonl", [event(1)])
+    predictions = workplace.write("predictions.jsonl", [])
+    with pytest.raises(
+        DeadLetterError, match="output: /dev/full: cannot be written: No space left on device"
+    ):
+        await workplace.missing(events, predictions, output=Path("/dev/full"))
 
 
 async def test_only_what_is_due_is_missing(workplace: Workplace) -> None:

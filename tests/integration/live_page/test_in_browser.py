@@ -23,6 +23,20 @@ def test_empty(page: LivePage) -> None:
     assert not page.element("rows").is_displayed()
 
 
+def test_nothing_shown_is_not_nothing_come(page: LivePage, gate: GateProgram) -> None:
+    """While the gate has counted something that no row shows yet, the page does not say that nothing has come."""
+    page.tab_to("pause")
+    page.press(Keys.SPACE)
+    gate.post(scored(1, 0.1))
+    page.wait_for(lambda: page.text("accepted") == "1")
+    assert page.text("empty-text") == "Nothing to show yet."
+    assert not page.element("empty-hint").is_displayed()
+    page.press(Keys.SPACE)
+    page.wait_for_rows(1)
+    gate.forget()
+    page.wait_for(lambda: page.text("empty-text").startswith("Nothing has come yet."))
+
+
 def test_accepted_event_appears(page: LivePage, gate: GateProgram) -> None:
     """An event that is posted appears with wiki, title, revision, user kind and risk as number and word."""
     assert gate.post(scored(345, 0.873)) == 201

@@ -173,6 +173,22 @@ async def test_user_agents_are_bounded(gate: Gate) -> None:
     assert agents["(other)"] == 5
 
 
+async def test_headers_that_are_no_text(gate: Gate) -> None:
+    """Bytes that are not UTF-8 are replaced, in the counts and in the event that gets its request id from a header."""
+    event = prediction()
+    body = json.dumps(event).encode()
+    reader, writer = await asyncio.open_connection(*gate.url.removeprefix("http://").split(":"))
+    writer.write(
+        b"POST /v1/events HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        b"User-Agent: a\xff\r\nX-Request-ID: r\xff\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    assert (await reader.read()).startswith(b"HTTP/1.1 201")
+    writer.close()
+    assert (await gate.read("stats"))["user_agents"] == {"a\ufffd": 1}
+    [item] = (await gate.read("events"))["events"]
+    assert item["event"] == event | {"meta": event["meta"] | {"request_id": "r\ufffd"}}
+
+
 async def test_unconfigured_streams_are_counted_as_one(gate: Gate) -> None:
     """Made-up stream names do not become names of counters."""
     await gate.post([prediction("no.such"), prediction("neither"), prediction(5)])  # type: ignore[arg-type]  # invalid on purpose

@@ -1,5 +1,6 @@
 """The Action API of the mock, asked over a real socket."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -373,6 +374,51 @@ async def test_an_unknown_host_has_no_wiki(wiki: Wiki, host: str) -> None:
         assert response.status == 404
         assert response.content_type == "text/html"
         assert "No wiki found" in await response.text()
+
+
+async def test_headers_that_are_no_text_can_be_read_back(wiki: Wiki) -> None:
+    """Bytes that are not UTF-8 in a header are replaced, in the log as in the counts and on the page."""
+    reader, writer = await asyncio.open_connection(*wiki.address.removeprefix("http://").split(":"))
+    writer.write(
+        b"GET /w/api.php HTTP/1.1\r\nHost: x\xff.example\r\nUser-Agent: a\xff\r\nConnection: close\r\n\r\n"
+    )
+    assert (await reader.read()).startswith(b"HTTP/1.1 404")
+    writer.close()
+
+    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
+        stats = await response.json()
+    assert (stats["hosts"], stats["user_agents"]) == ({"x\ufffd.example": 1}, {"a\ufffd": 1})
+    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
+        assert [entry["host"] for entry in await response.json()] == ["x\ufffd.example"]
+    async with wiki.client.get(f"{wiki.address}/_mock/") as response:
+        assert "x\ufffd.example" in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=none", b"action=query"),
+        ("application/x-www-form-urlencoded", b"action=\xff"),
+        ("multipart/form-data", b"action=query"),
+    ],
+)
+async def test_a_body_that_is_no_form_is_refused(wiki: Wiki, content_type: str, body: bytes) -> None:
+    """A form in no known charset, or without its boundary, is the client's mistake."""
+    headers = {"Host": "de.wikipedia.org", "Content-Type": content_type}
+    async with wiki.client.post(f"{wiki.address}/w/api.php", data=body, headers=headers) as response:
+        assert (response.status, await response.text()) == (400, "body: expected a form\n")
+
+
+async def test_of_a_parameter_that_is_there_twice_the_last_counts(wiki: Wiki) -> None:
+    """As PHP reads it, in an address and in a form alike."""
+    query = "action=query&format=json&formatversion=2&prop=revisions&revids=100&revids=101"
+    headers = {"Host": "de.wikipedia.org", "Content-Type": "application/x-www-form-urlencoded"}
+    async with (
+        wiki.client.get(f"{wiki.address}/w/api.php?{query}", headers=headers) as got,
+        wiki.client.post(f"{wiki.address}/w/api.php", data=query.encode(), headers=headers) as posted,
+    ):
+        expected = await wiki.query(prop="revisions", revids="101")
+        assert (await got.json(), await posted.json()) == (expected, expected)
 
 
 async def test_what_was_asked_can_be_read_back(wiki: Wiki) -> None:

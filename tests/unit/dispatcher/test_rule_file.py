@@ -90,6 +90,16 @@ def refused(*rules: Any, target: str | None = TARGET) -> list[tuple[str, str]]:
             "rules[0].exec.body.a[0]",
             "starts with none of",
         ),
+        ({"exec": {"uri": "http://h/", "body": "{{globals}}"}}, "rules[0].exec.body", "globals has only"),
+        (
+            {"sample": {"rate": 0.5, "hash_template": "{{match.a}}"}},
+            "rules[0].sample",
+            "no such named group",
+        ),
+        ({"order_by": "{{globals.match.a}}"}, "rules[0].order_by", "no such named group"),
+        ({"exec": {"uri": "http://h/", "body": {"a": [2**64]}}}, "rules[0].exec.body.a[0]", "a JSON value"),
+        ({"exec": {"uri": "http://h/", "body": "\ud800"}}, "rules[0].exec.body", "a JSON value"),
+        ({"order_by": "{{globals}}"}, "rules[0].order_by", "globals has only"),
         ({"cases": []}, "rules[0].exec", "inside its cases"),
     ],
 )
@@ -299,3 +309,11 @@ def test_the_shipped_rules_select_exactly_these_of_the_real_events() -> None:
     assert all(
         isinstance(rules["multilingual"].judge(event), Taken | NotMatched) for event in events.values()
     )
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
+def test_a_number_that_json_has_not_is_refused(number: str) -> None:
+    """It would be sent as null, without a word."""
+    text = f"rules: [{{name: r, topic: t, exec: {{uri: 'http://h/', body: {{a: {number}}}}}}}]"
+    with pytest.raises(RuleFileError, match=r"rules\[0\]\.exec\.body\.a: expected a JSON value"):
+        parse_rules(text, name="rules.yaml", target=None)
