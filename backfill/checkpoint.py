@@ -220,13 +220,11 @@ class Checkpoint:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
+        # The connection commits, or rolls back on whatever is raised. SQLite may have rolled back by itself, on a full
+        # disk say: then a ROLLBACK of our own would fail, and hide why.
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -9,12 +9,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from backfill.facts import RevisionFacts
+from event_platform.streams import PAGE_CHANGE_STREAM
 from event_platform.wikis import Wiki
 
 SCHEMA: Final = "/mediawiki/page/change/1.2.0"
 """The first version in which an event may do without a performer."""
-STREAM: Final = "mediawiki.page_change.v1"
-"""What the shipped rules take. The event is put on no stream; that of the prediction tells that it is a backfill's."""
 _UNQUOTED: Final = ";@$!*(),/~:"  # what MediaWiki leaves as it is in the path of a page
 
 
@@ -30,7 +29,8 @@ def page_change(
     event: dict[str, Any] = {
         "$schema": SCHEMA,
         "meta": {
-            "stream": STREAM,
+            # The event is put on no stream; that of the prediction tells that it is a backfill's.
+            "stream": PAGE_CHANGE_STREAM,
             "domain": wiki.domain,
             "uri": f"https://{wiki.domain}/wiki/{quote(title, safe=_UNQUOTED)}",
             "dt": asked_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

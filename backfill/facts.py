@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from event_platform.action_api import flag, optional, typed
 from event_platform.formats import is_instant
 
 log = logging.getLogger(__name__)
@@ -16,8 +17,6 @@ REDIRECT_TAGS: Final = frozenset({"mw-new-redirect", "mw-changed-redirect-target
 """Change tags that MediaWiki gives a revision which is a redirect (Help:Tags)."""
 _BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS: Final = 31
-
-Fact = TypeVar("Fact", str, int, bool)
 
 
 class UserKind(StrEnum):
@@ -99,38 +98,38 @@ def _revisions_of(page: Mapping[str, Any]) -> Iterator[RevisionFacts]:
 
 def _page(page: Mapping[str, Any]) -> PageFacts:
     return PageFacts(
-        page_id=_typed(page["pageid"], int),
-        title=_typed(page["title"], str),
-        namespace_id=_typed(page["ns"], int),
-        is_redirect=_flag(page, "redirect"),
+        page_id=typed(page["pageid"], int),
+        title=typed(page["title"], str),
+        namespace_id=typed(page["ns"], int),
+        is_redirect=flag(page, "redirect"),
     )
 
 
 def _revision(page: PageFacts, revision: Mapping[str, Any]) -> RevisionFacts:
     slot = revision.get("slots", {}).get("main", {})
-    hidden_text = any(_flag(part, name) for part in (revision, slot) for name in ("texthidden", "sha1hidden"))
-    hidden_user = _flag(revision, "userhidden")
-    hidden_comment = _flag(revision, "commenthidden")
-    if _flag(revision, "suppressed") and not (hidden_text or hidden_user or hidden_comment):
+    hidden_text = any(flag(part, name) for part in (revision, slot) for name in ("texthidden", "sha1hidden"))
+    hidden_user = flag(revision, "userhidden")
+    hidden_comment = flag(revision, "commenthidden")
+    if flag(revision, "suppressed") and not (hidden_text or hidden_user or hidden_comment):
         hidden_text = hidden_user = hidden_comment = True
-    timestamp = _typed(revision["timestamp"], str)
+    timestamp = typed(revision["timestamp"], str)
     if not is_instant(timestamp):
         raise ValueError("not a time")
-    sha1 = _optional(revision, "sha1", str)
+    sha1 = optional(revision, "sha1", str)
     return RevisionFacts(
         page=page,
-        rev_id=_typed(revision["revid"], int),
-        parent_id=_typed(revision.get("parentid", 0), int),
+        rev_id=typed(revision["revid"], int),
+        parent_id=typed(revision.get("parentid", 0), int),
         timestamp=timestamp,
-        is_minor=_flag(revision, "minor"),
-        size=None if hidden_text else _optional(revision, "size", int),
+        is_minor=flag(revision, "minor"),
+        size=None if hidden_text else optional(revision, "size", int),
         sha1=_base36(sha1) if sha1 and not hidden_text else None,
-        content_model=_optional(slot, "contentmodel", str),
-        comment=None if hidden_comment else _optional(revision, "comment", str),
-        user_text=None if hidden_user else _optional(revision, "user", str) or None,
-        user_id=None if hidden_user else _optional(revision, "userid", int) or None,
-        is_temp=not hidden_user and _flag(revision, "temp"),
-        tags=frozenset(_typed(tag, str) for tag in revision.get("tags", ())),
+        content_model=optional(slot, "contentmodel", str),
+        comment=None if hidden_comment else optional(revision, "comment", str),
+        user_text=None if hidden_user else optional(revision, "user", str) or None,
+        user_id=None if hidden_user else optional(revision, "userid", int) or None,
+        is_temp=not hidden_user and flag(revision, "temp"),
+        tags=frozenset(typed(tag, str) for tag in revision.get("tags", ())),
         hidden_text=hidden_text,
         hidden_user=hidden_user,
         hidden_comment=hidden_comment,
@@ -143,18 +142,3 @@ def _base36(hexadecimal: str) -> str:
         number, digit = divmod(number, 36)
         digits = _BASE36[digit] + digits
     return digits.rjust(_SHA1_DIGITS, "0")
-
-
-def _typed(value: Any, kind: type[Fact]) -> Fact:
-    if not isinstance(value, kind):
-        raise TypeError(kind)
-    return value
-
-
-def _optional(facts: Mapping[str, Any], name: str, kind: type[Fact]) -> Fact | None:
-    value = facts.get(name)
-    return None if value is None else _typed(value, kind)
-
-
-def _flag(facts: Mapping[str, Any], name: str) -> bool:
-    return _typed(facts.get(name, False), bool)

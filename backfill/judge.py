@@ -15,11 +15,17 @@ from backfill.facts import RevisionFacts, UserKind
 from backfill.lookup import Found
 from dispatcher.rules import NotMatched, Rule, Taken
 from event_platform.formats import parse_date_time
-from event_platform.page_change import WIKITEXT, InvalidEventError, PageChangeReader, Skip, SkipReason
+from event_platform.page_change import (
+    READING_CONTRACT,
+    WIKITEXT,
+    InvalidEventError,
+    PageChangeReader,
+    Skip,
+    SkipReason,
+)
 from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.wikis import Wiki, WikiTable
 
-READING_CONTRACT = "/reading/mediawiki/page/change/1"
 INVALID_EVENT = "invalid_event"
 """The reason where what the wiki tells of a revision makes no event that keeps the reading contract."""
 
@@ -48,7 +54,7 @@ class Filters:
     until: datetime | None = None
     namespaces: Collection[int] = (0,)
     user_kinds: Collection[UserKind] = ()
-    """None for all."""
+    """Empty for all."""
     page_age_from: timedelta | None = None
     page_age_to: timedelta | None = None
     """How old the page was when the revision was made."""

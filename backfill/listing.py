@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from backfill.lookup import RevisionRef
 from backfill.wiki_api import WikiApi, WikiError
+from event_platform.action_api import LARGEST_ID, optional
 from event_platform.wikis import Wiki
 
 _PAGES: Final = 50
@@ -18,7 +19,6 @@ _PAGES: Final = 50
 _LONGEST_LIST: Final = "max"
 _PROPERTIES: Final = "ids|timestamp"
 _SEPARATOR: Final = "\x1f"
-_LARGEST_ID: Final = 2**53 - 1
 
 Place = dict[str, Any]
 Item = TypeVar("Item")
@@ -235,8 +235,8 @@ def _refs(page: Mapping[str, Any]) -> Sequence[RevisionRef]:
                 _id(revision["revid"]),
                 None if (parent_id := revision.get("parentid")) is None else _id(parent_id),
                 page.get("pageid"),
-                page.get("ns"),
-                revision.get("timestamp"),
+                optional(page, "ns", int),
+                optional(revision, "timestamp", str),
             )
             for revision in page.get("revisions", ())
         ]
@@ -245,7 +245,7 @@ def _refs(page: Mapping[str, Any]) -> Sequence[RevisionRef]:
 
 
 def _id(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= _LARGEST_ID:
+    if type(value) is not int or not 0 <= value <= LARGEST_ID:
         raise WikiError("the MediaWiki API told of something without an id")
     return value
 

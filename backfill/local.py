@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from backfill.prediction_file import PredictionFile
 from backfill.settings import SettingsError
-from backfill.target import BACKFILL_SUFFIX, Scorer, is_backfill
+from backfill.target import Scorer, is_backfill
 from dispatcher.client import Answer
 from dispatcher.requests import Request
 from event_platform.page_change import Skip
@@ -26,6 +26,7 @@ from event_platform.prediction_change import (
     UnbuildableEventError,
 )
 from event_platform.schemas import SchemaRepository
+from event_platform.streams import BACKFILL_SUFFIX, PREDICTION_STREAMS
 from event_platform.wikis import WikiTable
 from model_server.admission import Admission
 from model_server.errors import EventRejectedError, ServiceError, failure_answer
@@ -39,10 +40,6 @@ from model_server.startup import find_model
 from revert_risk.artifact import ArtifactError
 from revert_risk.classifier import TorchClassifier, choose_device
 
-LIVE_STREAMS: Final = {
-    "revertrisk-language-agnostic": "mediawiki.page_revert_risk_prediction_change.v1",
-    "revertrisk-multilingual": "mediawiki.page_revert_risk_multilingual_prediction_change.v1",
-}
 _OK: Final = 200
 
 
@@ -163,7 +160,7 @@ def _stream(model_name: str) -> str:
         if not is_backfill(given):
             raise SettingsError(f"EVENTGATE_STREAM: expected a stream that ends in {BACKFILL_SUFFIX}")
         return given
-    live = LIVE_STREAMS.get(model_name)
+    live = PREDICTION_STREAMS.get(model_name)
     if live is None:
         raise SettingsError(
             f"EVENTGATE_STREAM: needed for {model_name}: the stream whose predictions these would be"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from backfill.facts import PROPERTIES, RevisionFacts, read_revisions
 from backfill.wiki_api import WikiApi
+from event_platform.formats import is_instant
 from event_platform.wikis import Wiki
 
 CHUNK: Final = 25
@@ -72,7 +73,7 @@ class Lookup:
         )
         match answer:
             case {"query": {"pages": [{"revisions": [{"timestamp": str(timestamp)}, *_]}, *_]}}:
-                return timestamp
+                return timestamp if is_instant(timestamp) else None
         return None
 
     async def _revisions(self, wiki: Wiki, ids: Iterable[int]) -> dict[int, RevisionFacts]:

@@ -39,6 +39,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
         SettingsError, TargetError, RuleFileError, CheckpointError, OutputError: something cannot be used.
 
     """
+    settings.check_folders()
     try:
         wikis = WikiTable.load(settings.wikis_file)
     except WikiTableError as exc:
@@ -91,7 +92,7 @@ def _wikis(settings: BackfillSettings, table: WikiTable) -> dict[str, Wiki]:
 
 
 def _shipped_rule(model_name: str) -> Path:
-    for path in SHIPPED_RULES.glob("*.yaml"):
+    for path in SHIPPED_RULES.glob("*.yaml"):  # not a path made of the name, which a server has told
         if path.stem == model_name:
             return path
     raise SettingsError(f"rule: no rule is shipped for {model_name}: name one with --rule")

@@ -21,7 +21,7 @@ from backfill.planner import Planner
 from backfill.prediction_file import PredictionFile
 from backfill.progress import Display, showing
 from backfill.sending import RETRIES, LimitedSender, NoLetters, OutcomeNotes, PlannedRevisions
-from backfill.settings import MOST_ON_A_PUBLIC_HOST, BackfillSettings, ListedItems
+from backfill.settings import BackfillSettings, ListedItems
 from backfill.signals import on_signals
 from backfill.target import Scorer, TargetAwayError, TargetError, ask_target
 from backfill.wiki_api import WikiApi
@@ -33,6 +33,7 @@ from dispatcher.pipeline import Pipeline
 from dispatcher.refusals import RefusalLimit
 from dispatcher.rules import Rule
 from dispatcher.summary import Summary
+from event_platform.action_api import PUBLIC_CONNECTIONS
 from event_platform.wikis import Wiki
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _tell(display: Display, limit: RefusalLimit, outcome: Outcome) -> None:
 
 @asynccontextmanager
 async def _wiki_api(settings: BackfillSettings, limiter: RateLimiter) -> AsyncIterator[WikiApi]:
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=MOST_ON_A_PUBLIC_HOST)
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=PUBLIC_CONNECTIONS)
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": settings.user_agent}
     ) as session:

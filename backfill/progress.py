@@ -4,11 +4,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
-import orjson
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import (
@@ -20,6 +18,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from dispatcher.logs import EcsFormatter, TextFormatter
 
 LINE_EVERY_S = 10.0
 
@@ -77,12 +77,19 @@ class Lines:
 
     def _write(self, what: str) -> None:
         tally = self._tally
-        labels: dict[str, Any] = {"done": tally.done, "skipped": tally.skipped, "failed": tally.failed}
-        labels["per_second"] = round(tally.per_second, 2)
+        labels: dict[str, Any] = {
+            "labels.done": tally.done,
+            "labels.skipped": tally.skipped,
+            "labels.failed": tally.failed,
+            "labels.per_second": round(tally.per_second, 2),
+        }
         if self._total is not None:
             eta_s = tally.eta_s(self._total)
-            labels |= {"total": self._total, "eta_s": None if eta_s is None else round(eta_s)}
-        log.info("%s %s", self._phase, what, extra={"labels": labels})
+            labels |= {
+                "labels.total": self._total,
+                "labels.eta_s": None if eta_s is None else round(eta_s),
+            }
+        log.info("%s %s", self._phase, what, extra=labels)
 
 
 class Bar:
@@ -130,30 +137,14 @@ def showing(phase: str, total: int | None) -> Iterator[Display]:
 
 
 def configure_logging() -> None:
-    """Send the log to standard error: as text on a terminal, else as JSON with the names of the ECS."""
+    """Send the log to standard error in the dispatcher's forms: as text on a terminal, above the bar, else as JSON."""
     handler: logging.Handler
     if sys.stderr.isatty():
-        handler = RichHandler(console=Console(stderr=True), show_path=False)
+        handler = RichHandler(
+            console=Console(stderr=True), show_time=False, show_level=False, show_path=False
+        )
+        handler.setFormatter(TextFormatter())
     else:
-        handler = JsonHandler(sys.stderr)
-    logging.basicConfig(level="INFO", handlers=[handler], force=True, format="%(message)s")
-
-
-class JsonHandler(logging.StreamHandler[TextIO]):
-    """Writes a record as one line of JSON. An exception shows by its type only: its text may quote what it met."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line: dict[str, Any] = {
-            "@timestamp": datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z"),
-            "log.level": record.levelname.lower(),
-            "log.logger": record.name,
-            "message": record.getMessage(),
-        }
-        if (labels := getattr(record, "labels", None)) is not None:
-            line["labels"] = labels
-        if record.exc_info and record.exc_info[0] is not None:
-            line["error.type"] = record.exc_info[0].__qualname__
-        return orjson.dumps(line).decode()
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(EcsFormatter())
+    logging.basicConfig(level="INFO", handlers=[handler], force=True)

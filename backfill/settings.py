@@ -1,26 +1,22 @@
 """What one backfill is asked to do."""
 
 import hashlib
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from backfill.facts import UserKind
 from dispatcher.settings import SettingsError
+from event_platform.action_api import LARGEST_ID, PUBLIC_CONNECTIONS
+from event_platform.user_agent import USER_AGENT_POLICY, is_contact, user_agent
 from event_platform.wikis import WikiTable
 
 __all__ = ["BackfillSettings", "SettingsError"]
 
-MOST_ON_A_PUBLIC_HOST = 3
-"""Requests under way at once (https://www.mediawiki.org/wiki/API:Etiquette, T400119)."""
 STDIN = "-"
-_CONTACT = re.compile(r"[\x21-\x7e]+@[\x21-\x7e]+|https?://[\x21-\x7e]+")
-_MAX_ID = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ class BackfillSettings:
     contact: str | None = None
     rate: float = 5.0
     """Requests to MediaWiki a second, those of the scoring server included."""
-    concurrency: int = MOST_ON_A_PUBLIC_HOST
+    concurrency: int = PUBLIC_CONNECTIONS
     checkpoint: Path = Path("backfill.sqlite")
     dead_letters: Path = Path("backfill-dead-letters.jsonl")
     dry_run: bool = False
@@ -98,8 +94,16 @@ class BackfillSettings:
             is_base = url.path in {"", "/"} and not url.query and url.username is None
             if url.scheme not in {"http", "https"} or not url.hostname or not is_base:
                 raise SettingsError("wiki-url: expected http://host:port: the path /w/api.php is added to it")
-        if self.contact is not None and not _CONTACT.fullmatch(self.contact):
-            raise SettingsError("contact: expected an e-mail address or a URL, in ASCII and without spaces")
+        if self.contact is not None and not is_contact(self.contact):
+            raise SettingsError(
+                "contact: expected an e-mail address or a URL, in ASCII and without spaces, quotes and brackets"
+            )
+
+    def check_folders(self) -> None:
+        """Refuse files that have no folder: they are opened after a plan that may take hours; raises SettingsError."""
+        for flag, path in (("local", self.local), ("dead-letters", self.dead_letters)):
+            if path is not None and not path.parent.is_dir():
+                raise SettingsError(f"{flag}: {path} cannot be written: {path.parent} is no folder")
 
     def check_hosts(self, wikis: WikiTable) -> None:
         """Refuse what a public host does not allow; raises SettingsError."""
@@ -109,18 +113,17 @@ class BackfillSettings:
         if self.contact is None:
             raise SettingsError(
                 "contact: a public host wants to know whom to write to: give an e-mail address or a URL "
-                "(https://meta.wikimedia.org/wiki/User-Agent_policy), or --wiki-url for a MediaWiki of your own"
+                f"({USER_AGENT_POLICY}), or --wiki-url for a MediaWiki of your own"
             )
-        if self.concurrency > MOST_ON_A_PUBLIC_HOST:
+        if self.concurrency > PUBLIC_CONNECTIONS:
             raise SettingsError(
-                f"concurrency: a public host allows {MOST_ON_A_PUBLIC_HOST} requests at a time, not {self.concurrency}"
+                f"concurrency: a public host allows {PUBLIC_CONNECTIONS} requests at a time, not {self.concurrency}"
             )
 
     @property
     def user_agent(self) -> str:
         """What requests to wikis say of where they come from."""
-        contact = self.contact or "https://pypi.org/project/revertrisk-events/"
-        return f"revertrisk-backfill/{version('revertrisk-events')} ({contact})"
+        return user_agent("revertrisk-backfill", self.contact)
 
     @property
     def page_age_from(self) -> timedelta | None:
@@ -172,7 +175,7 @@ class ListedItems:
         """Return the lines as revision ids; raises SettingsError."""
         found = []
         for number, item in enumerate(self.items, 1):
-            if not (item.isascii() and item.isdigit() and len(item) < 17 and 1 <= int(item) <= _MAX_ID):  # noqa: PLR2004
+            if not (item.isascii() and item.isdigit() and len(item) < 17 and 1 <= int(item) <= LARGEST_ID):  # noqa: PLR2004
                 raise SettingsError(f"revisions: entry {number} is not the id of a revision")
             found.append(int(item))
         return found

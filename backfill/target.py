@@ -7,8 +7,8 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-BACKFILL_SUFFIX: Final = ".backfill"
-ABOUT_PATH: Final = "/v1/about"
+from event_platform.streams import ABOUT_PATH, BACKFILL_SUFFIX
+
 _TIMEOUT_S: Final = 10.0
 
 

@@ -15,6 +15,7 @@ import orjson
 
 from backfill.limiter import RateLimiter
 from dispatcher.retries import RetrySchedule
+from event_platform.action_api import TRANSIENT_CODES
 from event_platform.retry_after import retry_after_s
 from event_platform.wikis import Wiki
 
@@ -29,8 +30,6 @@ RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
 LONGEST_OWN_PAUSE_S: Final = 120.0
 LONGEST_PAUSE_S: Final = 3600.0
 """Who is told to wait for longer comes back with the same command."""
-TRANSIENT_CODES: Final = ("maxlag", "ratelimited", "readonly", "internal_api_error")
-"""API errors, as prefixes, that a later try may not meet."""
 _LISTS: Final = ("pages", "allrevisions", "interwiki")
 """What is read of an answer."""
 _PATH: Final = "/w/api.php"

@@ -4,7 +4,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -95,7 +95,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         )
         run(host, port, options)
     except (ValueError, OSError) as exc:
-        refuse(exc)
+        _refuse_to_listen(exc, host, port)
 
 
 @app.command()
@@ -106,12 +106,11 @@ def mock_mediawiki(
 ) -> None:
     """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
     from mock_mediawiki.__main__ import run
-    from mock_mediawiki.export import ExportError
 
     try:
         run(host, port, dump)
-    except (ExportError, OSError) as exc:
-        refuse(exc)
+    except (ValueError, OSError) as exc:
+        _refuse_to_listen(exc, host, port)
 
 
 @app.command()
@@ -162,6 +161,10 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     if chaos and live:
         refuse(LiveError("--live: not with --chaos, whose faults are the mocks'"))
+    of_live = {"--contact": contact, "--limit": limit, "--wiki-url": wiki_url, "--stream-url": stream_url}
+    for flag, value in of_live.items():
+        if value is not None and not live:
+            refuse(LiveError(f"{flag}: only with --live"))
     if not live:
         raise typer.Exit(run(chaos_seed=seed if chaos else None))
     try:
@@ -169,6 +172,16 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     except LiveError as exc:
         refuse(exc)
     raise typer.Exit(run(live=settings))
+
+
+def _refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
+    """Refuse; name an address that cannot be listened on, and what to do: the system's own words do neither."""
+    if isinstance(problem, OSError) and problem.filename is None:  # a file's error names the file
+        reason = str(problem.strerror or problem).rpartition(": ")[2]
+        problem = ValueError(
+            f"{host}:{port} cannot be listened on: {reason}; give another --port, 0 for a free one, or another --host"
+        )
+    refuse(problem)
 
 
 def main() -> None:

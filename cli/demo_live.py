@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic
@@ -20,14 +19,13 @@ from cli.demo_programs import MODELS
 from dispatcher.app import DispatchSettings
 from dispatcher.rules import Rule, Taken
 from dispatcher.sources.base import EventSource, Position, SourcedEvent, UnreadableRecord
+from event_platform.streams import PAGE_CHANGE_STREAM
+from event_platform.user_agent import is_contact, user_agent
 
 EDITS_PER_SECOND: Final = 3.0
 REQUESTS_PER_MODEL: Final = 1
 """Two models make two at a time at most, to whatever wiki."""
-STREAM: Final = "mediawiki.page_change.v1"
-_CONTACT: Final = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+")
 _ADDRESS: Final = re.compile(r"https?://[!-~]+")
-_NOT_IN_A_COMMENT: Final = frozenset("()<>\\;\"'")
 _TARGET: Final = "{{globals.target}}"
 
 
@@ -49,7 +47,7 @@ class Live:
     stream_url: str | None = None
 
     def __post_init__(self) -> None:
-        if not _CONTACT.fullmatch(self.contact) or _NOT_IN_A_COMMENT & set(self.contact):
+        if not is_contact(self.contact):
             raise LiveError(
                 "--contact: expected your mail address, or the address of a page about you; "
                 "Wikimedia asks for it, to reach you before it blocks you"
@@ -60,9 +58,8 @@ class Live:
 
     @property
     def user_agent(self) -> str:
-        """Who is asking, as https://foundation.wikimedia.org/wiki/Policy:User-Agent_policy wants it."""
-        name = "revertrisk-events"
-        return f"{name}-demo/{version(name)} ({self.contact}; https://pypi.org/project/{name}/)"
+        """Who is asking, as Wikimedia's policy wants it."""
+        return user_agent("revertrisk-events-demo", self.contact)
 
     @property
     def server_environment(self) -> dict[str, str]:
@@ -72,7 +69,7 @@ class Live:
     def dispatch_settings(self, folder: Path, targets: Mapping[str, str]) -> DispatchSettings:
         """Return the settings of the one dispatcher that serves all models."""
         return DispatchSettings(
-            source=f"eventstreams:{self.stream_url or STREAM}",
+            source=f"eventstreams:{self.stream_url or PAGE_CHANGE_STREAM}",
             rule_file=_write_rules(folder, targets),
             dead_letters=folder / "dead-letters.jsonl",
             concurrency=REQUESTS_PER_MODEL,

@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.programs import LOOPBACK, Program, ProgramError, free_port, running
+from event_platform.streams import PREDICTION_STREAMS
 from model_server.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class DemoModel:
-    """A model that the demo serves, and the stream that is its own."""
+    """A model that the demo serves, and its usual port."""
 
     name: str
-    stream: str
     port: int
 
 
 MODELS = (
-    DemoModel("revertrisk-language-agnostic", "mediawiki.page_revert_risk_prediction_change.v1", 8080),
-    DemoModel(
-        "revertrisk-multilingual", "mediawiki.page_revert_risk_multilingual_prediction_change.v1", 8082
-    ),
+    DemoModel("revertrisk-language-agnostic", 8080),
+    DemoModel("revertrisk-multilingual", 8082),
 )
 
 
@@ -56,7 +54,7 @@ class Starter:
                 ENABLE_GRPC="false",
                 MODEL_NAME=model.name,
                 EVENTGATE_URL=gate,
-                EVENTGATE_STREAM=model.stream,
+                EVENTGATE_STREAM=PREDICTION_STREAMS[model.name],
                 SHUTDOWN_DELAY_SECONDS="0",
                 LOG_FORMAT="ecs",
                 **environment,

@@ -7,20 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.dispatcher_flags import (
-    Concurrency,
-    Datacentres,
-    DryRun,
-    Group,
-    KafkaSettings,
-    Limit,
-    RuleFile,
-    SkipsToWrite,
-    Target,
-    log_as_the_environment_says,
-    parse_optional_time,
-    refuse,
-)
+from cli import dispatcher_flags as flags
 
 
 def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
@@ -31,16 +18,16 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             "eventstreams:STREAM (Wikimedia's) or eventstreams:URL."
         ),
     ],
-    rule: RuleFile,
-    target: Target = None,
+    rule: flags.RuleFile,
+    target: flags.Target = None,
     dead_letters: Annotated[
         str,
         typer.Option(
             help="Where an event goes that no try could deliver: a file, or kafka:TOPIC. redrive sends it again."
         ),
     ] = "dead-letters.jsonl",
-    concurrency: Concurrency = None,
-    limit: Limit = None,
+    concurrency: flags.Concurrency = None,
+    limit: flags.Limit = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -63,9 +50,9 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             "--from-start", help="Kafka: begin at the oldest event if the group has read nothing yet."
         ),
     ] = False,
-    datacentre: Datacentres = [],  # noqa: B006 - Typer reads it
-    group: Group = None,
-    kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
+    datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
+    group: flags.Group = None,
+    kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
     retry_topic: Annotated[
         str | None,
         typer.Option(
@@ -77,11 +64,11 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         int,
         typer.Option(min=0, help="Stop when so many requests in a row went to the dead letters; 0: never."),
     ] = 1000,
-    skips: SkipsToWrite = None,
+    skips: flags.SkipsToWrite = None,
     metrics_port: Annotated[
         int | None, typer.Option(min=0, help="Serve Prometheus metrics on this port; 0 takes a free one.")
     ] = None,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Send page_change events to a model server, those that a rule takes.
 
@@ -98,7 +85,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from dispatcher.app import DispatchSettings, SettingsError, run
 
     try:
-        log_as_the_environment_says("INFO")
+        flags.log_as_the_environment_says("INFO")
         settings = DispatchSettings(
             source=source,
             rule_file=rule,
@@ -107,7 +94,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             concurrency=concurrency,
             limit=limit,
             checkpoint=checkpoint,
-            since=parse_optional_time("since", since),
+            since=flags.parse_optional_time("since", since),
             from_start=from_start,
             datacentres=tuple(datacentre),
             group=group,
@@ -118,5 +105,5 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             metrics_port=metrics_port,
         )
     except SettingsError as exc:
-        refuse(exc)
+        flags.refuse(exc)
     raise typer.Exit(run(settings, dry_run=dry_run))

@@ -99,5 +99,8 @@ def log_as_the_environment_says(default_level: str) -> None:
 
 def refuse(problem: Exception) -> NoReturn:
     """Say on standard error why nothing was done, and exit."""
-    typer.echo(f"revertrisk: {problem}", err=True)
+    text = str(problem)
+    if isinstance(problem, OSError) and problem.filename is not None:  # its own text begins with [Errno 2]
+        text = f"{problem.filename}: {problem.strerror}"
+    typer.echo(f"revertrisk: {text}", err=True)
     raise typer.Exit(EXIT_UNUSABLE) from problem

@@ -5,15 +5,17 @@
 import gzip
 import json
 import time
+import zlib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
+from cli.dispatcher_flags import refuse
+
 app = typer.Typer(no_args_is_help=True)
 
-_EXIT_UNUSABLE = 2
 _GZIP = b"\x1f\x8b"
 
 Model = Annotated[
@@ -47,7 +49,7 @@ def train(
     try:
         report = train_model(data, model, out, seed=seed, splits=splits, progress=show)
     except TrainingError as exc:
-        _refuse(exc)
+        refuse(exc)
     typer.echo(report.summary())
 
 
@@ -78,11 +80,9 @@ def label(
         if ".xml" in source.suffixes:
             number = write_labels(label_export(source, wiki, horizon), out)
         else:
-            packed = source.read_bytes()
-            content = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
-            number = write_labels(label_events(content.split(b"\n"), horizon), out)
+            number = write_labels(label_events(_unpacked(source).split(b"\n"), horizon), out)
     except (TrainingError, OSError) as exc:
-        _refuse(exc)
+        refuse(exc)
     typer.echo(f"{number} edits labelled")
 
 
@@ -113,12 +113,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     try:
         result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
-    except (ArtifactError, TrainingError) as exc:
-        _refuse(exc)
-    if html is not None:
-        html.write_text(html_report(result), encoding="utf-8")
-    if scores is not None:
-        write_scores(scores, result.predictions, result.dataset.examples)
+        if html is not None:
+            html.write_text(html_report(result), encoding="utf-8")
+        if scores is not None:
+            write_scores(scores, result.predictions, result.dataset.examples)
+    except (ArtifactError, TrainingError, OSError) as exc:
+        refuse(exc)
     if as_json:
         about = {
             "model_name": result.model_name,
@@ -157,7 +157,7 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     try:
         models = read_scores(scores, model_name=model, model_version=version)
     except TrainingError as exc:
-        _refuse(exc)
+        refuse(exc)
     found = {key: find_limits(edits, target_fpr, smallest=smallest) for key, edits in models.items()}
     if as_json:
         content = [
@@ -208,19 +208,32 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
             answer = explain_revision(_folder(model), lang, rev_id, wiki_url)
         else:
-            _refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
+            refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
     except (ArtifactError, UnexplainedError) as exc:
-        _refuse(exc)
+        refuse(exc)
     typer.echo(json.dumps(answer, ensure_ascii=False, indent=1) if as_json else show(answer))
 
 
 def _folder(model: str) -> Path:
     """Return an artefact folder, given as such or as the name of a shipped one."""
-    from revert_risk.artifact import METADATA, shipped
+    from revert_risk.artifact import METADATA, ArtifactError, shipped
 
-    return Path(model) if (Path(model) / METADATA).is_file() else shipped(model)
+    if (Path(model) / METADATA).is_file():
+        return Path(model)
+    try:
+        return shipped(model)
+    except ArtifactError as exc:
+        refuse(ValueError(f"--model: {exc.problem}, or an artefact folder, not {model!r}"))
 
 
-def _refuse(problem: Exception) -> NoReturn:
-    typer.echo(f"revertrisk: {problem}", err=True)
-    raise typer.Exit(_EXIT_UNUSABLE)
+def _unpacked(path: Path) -> bytes:
+    """Return what a file holds, gzipped or not; raises OSError and TrainingError."""
+    from revert_risk.training.examples import TrainingError
+
+    packed = path.read_bytes()
+    if not packed.startswith(_GZIP):
+        return packed
+    try:
+        return gzip.decompress(packed)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
+        raise TrainingError(f"{path.name}: the packed file is damaged or cut off") from exc

@@ -2,26 +2,13 @@
 
 # ruff: noqa: PLC0415 - each command imports its program when it runs
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.dispatcher_flags import (
-    Concurrency,
-    Datacentres,
-    DryRun,
-    Group,
-    KafkaSettings,
-    Limit,
-    RuleFile,
-    SkipsToWrite,
-    Target,
-    log_as_the_environment_says,
-    parse_optional_time,
-    parse_time,
-    refuse,
-)
+from cli import dispatcher_flags as flags
 
 
 def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
@@ -32,8 +19,8 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             "(eqiad.changeprop.error) or our own dead letters."
         ),
     ],
-    rule: RuleFile,
-    target: Target = None,
+    rule: flags.RuleFile,
+    target: flags.Target = None,
     dead_letters: Annotated[
         str, typer.Option(help="Where an event goes that is given up once more: a file, or kafka:TOPIC.")
     ] = "dead-letters-again.jsonl",
@@ -49,8 +36,8 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         ),
     ] = [],  # noqa: B006 - Typer reads it
     rate: Annotated[float | None, typer.Option(help="Send at most so many events a second.")] = None,
-    limit: Limit = None,
-    concurrency: Concurrency = None,
+    limit: flags.Limit = None,
+    concurrency: flags.Concurrency = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -59,10 +46,10 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             "read nothing yet. Default: the oldest.",
         ),
     ] = None,
-    group: Group = None,
-    kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
-    skips: SkipsToWrite = None,
-    dry_run: DryRun = False,
+    group: flags.Group = None,
+    kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
+    skips: flags.SkipsToWrite = None,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Send again the events that were given up, once each, and end.
 
@@ -79,7 +66,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
 
     try:
-        log_as_the_environment_says("INFO")
+        flags.log_as_the_environment_says("INFO")
         choice = Choice(statuses=frozenset(status), reasons=frozenset(reason), per_second=rate)
         settings = redrive_settings(
             DispatchSettings(
@@ -89,7 +76,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
                 dead_letters=dead_letters,
                 concurrency=concurrency,
                 limit=limit,
-                since=parse_optional_time("since", since),
+                since=flags.parse_optional_time("since", since),
                 group=group,
                 kafka=tuple(kafka_setting),
                 skips=skips,
@@ -97,7 +84,9 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             choice,
         )
     except SettingsError as exc:
-        refuse(exc)
+        flags.refuse(exc)
+    if dry_run:
+        choice = replace(choice, per_second=None)  # nothing is sent, so nothing has to wait
     raise typer.Exit(
         run(
             settings,
@@ -118,7 +107,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     predictions: Annotated[
         str, typer.Option(help="Where the predictions of one model are, in one of the same forms.")
     ],
-    rule: RuleFile,
+    rule: flags.RuleFile,
     since: Annotated[
         str, typer.Option(metavar="TIME", help="The first moment, by meta.dt, such as 2026-11-20T00:00:00Z.")
     ],
@@ -139,8 +128,8 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             dir_okay=False, help="Write the list of what is missing here. Default: standard output."
         ),
     ] = None,
-    datacentre: Datacentres = [],  # noqa: B006 - Typer reads it
-    kafka_setting: KafkaSettings = [],  # noqa: B006 - Typer reads it
+    datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
+    kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
 ) -> None:
     """List the page_change events of a time whose prediction is missing.
 
@@ -160,18 +149,18 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from dispatcher.reconcile_run import ReconcileSettings, run_reconciliation
 
     try:
-        log_as_the_environment_says("ERROR")
+        flags.log_as_the_environment_says("ERROR")
         settings = ReconcileSettings(
             events=events,
             predictions=predictions,
             rule_file=rule,
-            since=parse_time("since", since),
-            until=parse_time("until", until),
+            since=flags.parse_time("since", since),
+            until=flags.parse_time("until", until),
             skips=skips,
             output=output,
             datacentres=tuple(datacentre),
             kafka=tuple(kafka_setting),
         )
     except SettingsError as exc:
-        refuse(exc)
+        flags.refuse(exc)
     raise typer.Exit(run_reconciliation(settings))

@@ -7,7 +7,7 @@ and any other iterator of `Delivery` does as well; a `Consumer` takes them in an
 from consumer.checkpoint import CheckpointError
 from consumer.consumer import Consumer
 from consumer.delivery import Delivery
-from consumer.eventstreams import StreamRefusedError, read_eventstreams, rewound
+from consumer.eventstreams import EventTooLargeError, StreamRefusedError, read_eventstreams, rewound
 from consumer.prediction import NaturalKey, Prediction, version_order
 from consumer.reader import Drop, PredictionReader
 
@@ -16,6 +16,7 @@ __all__ = [
     "Consumer",
     "Delivery",
     "Drop",
+    "EventTooLargeError",
     "NaturalKey",
     "Prediction",
     "PredictionReader",

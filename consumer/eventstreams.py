@@ -12,9 +12,9 @@ import orjson
 
 from consumer.delivery import Delivery
 from event_platform.resuming_stream import FIRST_PAUSE_S, Question, StreamRefusedError, follow
-from event_platform.sse import ServerSentEvent
+from event_platform.sse import EventTooLargeError, ServerSentEvent
 
-__all__ = ["StreamRefusedError", "read_eventstreams", "rewound"]
+__all__ = ["EventTooLargeError", "StreamRefusedError", "read_eventstreams", "rewound"]
 
 REWIND_SECONDS: Final = 60.0
 """By how much a time in a ``Last-Event-ID`` is taken back on resuming."""

@@ -4,7 +4,7 @@ It stands where aiohttp's client would, which spends several times the CPU on a 
 both). What it does is little: kept connections in a pool for each origin, one request at a time on each, one limit
 in time for the whole exchange; parsing is httptools' (llhttp, as in Node), TLS is asyncio's. It follows no
 redirect, keeps no cookie and reads no proxy from the environment.
-`tests/unit/event_platform/test_http_client.py` holds it to aiohttp's answers.
+`tests/unit/event_platform/test_http_answers.py` holds it to aiohttp's answers.
 """
 
 import asyncio

@@ -10,8 +10,6 @@ from event_platform.prediction_change import PREDICTION_SCHEMA
 from event_platform.wikis import WikiTable
 from model_server.settings import Settings
 
-ABOUT_PATH = "/v1/about"
-
 
 def about(
     settings: Settings, model: tuple[str, str], wikis: WikiTable, supports: Callable[[str], bool]

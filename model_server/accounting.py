@@ -84,7 +84,7 @@ class RequestAccount:
             "event.duration": round((time.perf_counter() - self._started) * 1e9),
             "http.response.status_code": self.status,
         }
-        logger.log(_level(self.status), "predict", extra=self._labels)
+        logger.log(_level(self.status), "predict")  # with the labels of the request, as every line has them
 
 
 def accept_request_id(value: str | None) -> str:

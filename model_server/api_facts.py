@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
+from event_platform.action_api import flag, optional, typed
 from event_platform.formats import parse_date_time
 
-Fact = TypeVar("Fact", str, int, bool)
 OUTCOME_TAGS = frozenset({"mw-reverted"})
 """Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
 
@@ -83,52 +83,37 @@ def read_first_edit(documents: Documents) -> datetime:
     """
     (page,) = documents[0]["pages"]
     (revision,) = page["revisions"]
-    return parse_date_time(_typed(revision["timestamp"], str))
+    return parse_date_time(typed(revision["timestamp"], str))
 
 
 def _revision_facts(
     page: Mapping[str, Any], revision: Mapping[str, Any], *, is_redirect: bool
 ) -> RevisionFacts:
     slot = revision.get("slots", {}).get("main", {})
-    hidden_text = _flag(slot, "texthidden") or _flag(revision, "texthidden")
-    hidden_user = _flag(revision, "userhidden")
-    hidden_comment = _flag(revision, "commenthidden")
-    if _flag(revision, "suppressed") and not (hidden_text or hidden_user or hidden_comment):
+    hidden_text = flag(slot, "texthidden") or flag(revision, "texthidden")
+    hidden_user = flag(revision, "userhidden")
+    hidden_comment = flag(revision, "commenthidden")
+    if flag(revision, "suppressed") and not (hidden_text or hidden_user or hidden_comment):
         hidden_text = hidden_user = hidden_comment = True
     parse_date_time(revision["timestamp"])
     return RevisionFacts(
-        rev_id=_typed(revision["revid"], int),
-        parent_id=_typed(revision.get("parentid", 0), int),
-        page_id=_typed(page["pageid"], int),
-        title=_typed(page["title"], str),
-        namespace_id=_typed(page["ns"], int),
+        rev_id=typed(revision["revid"], int),
+        parent_id=typed(revision.get("parentid", 0), int),
+        page_id=typed(page["pageid"], int),
+        title=typed(page["title"], str),
+        namespace_id=typed(page["ns"], int),
         is_redirect=is_redirect,
-        timestamp=_typed(revision["timestamp"], str),
-        is_minor=_flag(revision, "minor"),
-        size=_typed(revision.get("size", 0), int),
-        content_model=_typed(slot.get("contentmodel", "wikitext"), str),
-        text=None if hidden_text else _optional(slot, "content", str),
-        comment=None if hidden_comment else _optional(revision, "comment", str),
-        user_text=None if hidden_user else _optional(revision, "user", str),
-        user_id=None if hidden_user else _optional(revision, "userid", int),
-        is_temp=not hidden_user and _flag(revision, "temp"),
-        tags=frozenset(_typed(tag, str) for tag in revision.get("tags", ())) - OUTCOME_TAGS,
+        timestamp=typed(revision["timestamp"], str),
+        is_minor=flag(revision, "minor"),
+        size=typed(revision.get("size", 0), int),
+        content_model=typed(slot.get("contentmodel", "wikitext"), str),
+        text=None if hidden_text else optional(slot, "content", str),
+        comment=None if hidden_comment else optional(revision, "comment", str),
+        user_text=None if hidden_user else optional(revision, "user", str),
+        user_id=None if hidden_user else optional(revision, "userid", int),
+        is_temp=not hidden_user and flag(revision, "temp"),
+        tags=frozenset(typed(tag, str) for tag in revision.get("tags", ())) - OUTCOME_TAGS,
         hidden_text=hidden_text,
         hidden_user=hidden_user,
         hidden_comment=hidden_comment,
     )
-
-
-def _typed(value: Any, kind: type[Fact]) -> Fact:
-    if not isinstance(value, kind):
-        raise TypeError(kind)
-    return value
-
-
-def _optional(facts: Mapping[str, Any], name: str, kind: type[Fact]) -> Fact | None:
-    value = facts.get(name)
-    return None if value is None else _typed(value, kind)
-
-
-def _flag(facts: Mapping[str, Any], name: str) -> bool:
-    return _typed(facts.get(name, False), bool)

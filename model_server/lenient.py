@@ -7,11 +7,11 @@ from the API wherever they differ. The performer is never invented.
 from collections.abc import Mapping
 from typing import Any
 
+from event_platform.streams import PAGE_CHANGE_STREAM
 from event_platform.wikis import Wiki
 from model_server.api_facts import RevisionFacts
 
 NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
-SOURCE_STREAM = "mediawiki.page_change.v1"
 
 
 def complete(
@@ -41,7 +41,7 @@ def complete(
         for name, fact in facts.items():
             put(f"/{part}/{name}", entity, name, fact, overrule=True)
     meta = completed["meta"] = dict(event.get("meta", {}))
-    put("/meta/stream", meta, "stream", SOURCE_STREAM, overrule=False)
+    put("/meta/stream", meta, "stream", PAGE_CHANGE_STREAM, overrule=False)
     put("/meta/domain", meta, "domain", wiki.domain, overrule=False)
     return completed, tuple(changed)
 

@@ -12,10 +12,9 @@ from urllib.parse import quote_plus, urlsplit
 
 import orjson
 
+from event_platform.action_api import TRANSIENT_CODES
 from event_platform.http_client import HttpClient, Origin, Response, request_head
 
-TRANSIENT_CODES = ("maxlag", "ratelimited", "readonly", "internal_api_error")
-"""API errors, as prefixes, that a later try may not meet (Manual:Maxlag parameter, API:Etiquette)."""
 MAX_RETRY_AFTER = 3600
 API_ERRORS_STATUS = 200
 """The Action API answers so to everything, errors included."""

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from event_platform import page_change
+from event_platform.action_api import LARGEST_ID
 from event_platform.formats import parse_date_time
 from event_platform.page_change import (
     MAIN_NAMESPACE,
@@ -48,8 +49,6 @@ from model_server.scoring_request import (
 from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
 MAX_INSTANCES = 20
-MAX_ID = 2**53 - 1
-"""The largest id that JSON carries exactly everywhere, and the schemas' maximum."""
 FORMS = ("event", "instances", "revision_data")
 
 
@@ -209,8 +208,8 @@ class RequestReader:
 def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
     rev_id = call.get("rev_id")
     # bool is an int in Python, and true is not a revision.
-    if type(rev_id) is not int or not 1 <= rev_id <= MAX_ID:
-        raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {MAX_ID}")
+    if type(rev_id) is not int or not 1 <= rev_id <= LARGEST_ID:
+        raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {LARGEST_ID}")
     lang = call.get("lang")
     if not isinstance(lang, str) or not lang:
         raise InvalidRequestError(f"{where}lang must be a string: a language code, a subdomain or a wiki id")

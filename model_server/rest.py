@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from starlette.exceptions import HTTPException
 
-from model_server.about import ABOUT_PATH
+from event_platform.streams import ABOUT_PATH
 from model_server.deployment import Deployment
 from model_server.errors import (
     BodyTooLargeError,

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
+from event_platform.action_api import PUBLIC_CONNECTIONS
 from event_platform.eventgate import EventGateClient
 from event_platform.http_client import HttpClient
-from event_platform.page_change import PageChangeReader
+from event_platform.page_change import READING_CONTRACT, PageChangeReader
 from event_platform.prediction_change import PredictionEventBuilder
 from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.unknown_fields import UnknownFields
@@ -18,11 +19,10 @@ from model_server.metrics import Metrics
 from model_server.page_history import PageHistoryScorer
 from model_server.requests import RequestReader
 from model_server.revision_cache import RevisionCache
-from model_server.settings import PUBLIC_CONNECTIONS, Settings
+from model_server.settings import Settings
 from revert_risk.official import needs_page_history
 from revert_risk.prediction import Classifier
 
-READING_CONTRACT = "/reading/mediawiki/page/change/1"
 REVISION_DATA = "/reading/revision_data/1"
 INTERNAL_CONNECTIONS = 100
 MAX_QUERY_BYTES = 128 * 2**20

@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, FilePath, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-DEFAULT_USER_AGENT = "revertrisk-events/0.1 (https://pypi.org/project/revertrisk-events/)"
+from event_platform.action_api import PUBLIC_CONNECTIONS
+from event_platform.user_agent import user_agent
+
+DEFAULT_USER_AGENT = user_agent("revertrisk-events")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LENIENT_STREAM_SUFFIXES = (".rc0", ".dev")
 DATACENTRE_PREFIX = re.compile(r"^(eqiad|codfw)\.")
 MODEL_MOUNT = Path("/mnt/models")
-PUBLIC_CONNECTIONS = 3
-"""What the public API allows one client at a time (T400119)."""
 
 
 class SettingsError(ValueError):

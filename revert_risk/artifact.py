@@ -33,6 +33,7 @@ class ArtifactError(Exception):
         super().__init__(f"{path}: {field}: {problem}")
         self.path = path
         self.field = field
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,14 @@ class Metadata:
 
 def shipped(model_name: str) -> Path:
     """Return the folder of the artefact that comes with this package; raise `ArtifactError` if none does."""
-    folder = Path(str(files("revert_risk"))) / "artifacts" / model_name
-    if (
-        model_name in {"", ".", ".."}
-        or folder.parent.name != "artifacts"
-        or not (folder / METADATA).is_file()
-    ):
-        raise ArtifactError(folder.parent, "model name", "no artefact of that name comes with this package")
-    return folder
+    folder = Path(str(files("revert_risk"))) / "artifacts"
+    names = sorted(each.name for each in folder.iterdir() if (each / METADATA).is_file())
+    if model_name not in names:
+        known = ", ".join(names)
+        raise ArtifactError(
+            folder, "model name", f"no artefact of that name comes with this package: expected one of {known}"
+        )
+    return folder / model_name
 
 
 def load_metadata(path: Path) -> Metadata:

@@ -8,6 +8,7 @@ import csv
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -166,7 +167,7 @@ def _rows(path: Path, packed: bytes) -> Iterator[Row]:
             return
         # An array or a number has no fields: updating with it raises one of the errors below.
         yield from (dict(**json.loads(line)) for line in lines)
-    except (OSError, EOFError, ValueError, TypeError, csv.Error):
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, csv.Error):
         raise TrainingError(f"{path.name}: expected JSON lines or CSV, gzipped or not") from None
 
 

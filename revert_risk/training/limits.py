@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -70,7 +71,7 @@ def read_scores(
         raise TrainingError(f"{path.name}: cannot be read") from exc
     except KeyError as exc:
         raise TrainingError(f"{path.name}: field {exc} is missing") from None
-    except (ValueError, TypeError, EOFError):
+    except (ValueError, TypeError, EOFError, zlib.error):
         raise TrainingError(f"{path.name}: expected scores with labels, as JSON lines or CSV") from None
     models: defaultdict[tuple[str, str], list[ScoredEdit]] = defaultdict(list)
     for edit in edits:

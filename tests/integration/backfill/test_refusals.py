@@ -94,6 +94,23 @@ async def test_a_public_host_is_asked_only_by_somebody_it_can_write_to(
     assert reason in refused.log
 
 
+@pytest.mark.parametrize(
+    ("flags", "flag"),
+    [
+        (("--local", "missing/out.jsonl"), "local"),
+        (("--target", "http://127.0.0.1:9", "--dead-letters", "missing/out.jsonl"), "dead-letters"),
+    ],
+)
+async def test_a_file_that_cannot_be_written_is_refused_before_the_plan(
+    tmp_path: Path, flags: tuple[str, ...], flag: str
+) -> None:
+    """Neither the wiki nor the target is there to be asked."""
+    refused = await Command(tmp_path).run("--wiki-url", "http://127.0.0.1:9", *flags, "--dry-run", *RANGE)
+    assert refused.status == 2
+    assert refused.log == f"revertrisk: {flag}: missing/out.jsonl cannot be written: missing is no folder\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_nobody_to_ask_is_a_refusal(tmp_path: Path, sample_wiki: str, backfill_server: str) -> None:
     """Without a terminal, sending takes ``--yes``."""
     flags = ("--wiki-url", sample_wiki, "--target", backfill_server)

@@ -41,6 +41,14 @@ def labels(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_report_that_cannot_be_written_is_named(labels: Path, tmp_path: Path) -> None:
+    """By its file, without a traceback."""
+    for flag in ("--html", "--scores"):
+        result = run("evaluate", "--model", NAME, "--data", labels, flag, tmp_path / "missing" / "report")
+        assert (result.exit_code, "Traceback" in result.output) == (2, False)
+        assert result.stderr.endswith("missing/report: No such file or directory\n")
+
+
 def test_recorded_events_are_labelled_and_evaluated(labels: Path, tmp_path: Path) -> None:
     """The page_change events of the sample pages become labels, those an evaluation, and that thresholds."""
     scores, html = tmp_path / "scores.jsonl", tmp_path / "report.html"
@@ -122,6 +130,18 @@ def test_a_revision_of_a_wiki_is_explained() -> None:
     ("arguments", "message"),
     [
         (["evaluate", "--model", "revertrisk-magic", "--data", "FILE"], "no artefact of that name"),
+        (
+            ["explain", "--model", "nosuch", "--lang", "en", "--rev-id", "1"],
+            (
+                "--model: no artefact of that name comes with this package: expected one of "
+                f"revertrisk-language-agnostic, {NAME}, or an artefact folder, not 'nosuch'"
+            ),
+        ),
+        (["label", "CUT", "--out", "OUT"], "cut.jsonl.gz: the packed file is damaged or cut off"),
+        (["label", "BROKEN", "--out", "OUT"], "broken.jsonl.gz: the packed file is damaged or cut off"),
+        (["label", "FILE", "--out", "NOWHERE"], "missing/out: No such file or directory"),
+        (["evaluate", "--model", NAME, "--data", "BROKEN"], "broken.jsonl.gz: expected JSON lines or CSV"),
+        (["thresholds", "--scores", "BROKEN", "--target-fpr", "0.1"], "broken.jsonl.gz: expected scores"),
         (["evaluate", "--model", NAME, "--data", "FILE"], "expected labelled edits of one of these formats"),
         (["thresholds", "--scores", "FILE", "--target-fpr", "0.1"], "no scores"),
         (["label", "FILE", "--out", "OUT"], "expected a page_change event"),
@@ -134,8 +154,18 @@ def test_a_revision_of_a_wiki_is_explained() -> None:
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, arguments: list[str], message: str) -> None:
     """A wrong model, file or folder ends with status 2 and the reason, without a traceback."""
-    places = {"FILE": tmp_path / "empty.txt", "OUT": tmp_path / "out", "FOLDER": tmp_path}
+    places = {
+        "FILE": tmp_path / "empty.txt",
+        "OUT": tmp_path / "out",
+        "FOLDER": tmp_path,
+        "CUT": tmp_path / "cut.jsonl.gz",
+        "BROKEN": tmp_path / "broken.jsonl.gz",
+        "NOWHERE": tmp_path / "missing" / "out",
+    }
     places["FILE"].write_text("nothing of use", encoding="utf-8")
+    packed = gzip.compress(b"{}\n" * 1000)
+    places["CUT"].write_bytes(packed[:-12])
+    places["BROKEN"].write_bytes(packed[:10] + b"\xff" * 20)
     result = run(*(places.get(argument, argument) for argument in arguments))
     assert (result.exit_code, "Traceback" in result.output) == (2, False)
     assert message in result.stderr

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from backfill.events import page_change
-from backfill.facts import PageFacts, RevisionFacts, read_revisions
+from backfill.facts import RevisionFacts, read_revisions
 from event_platform.page_change import PageChangeReader, RevisionRef
 from event_platform.schemas import EventValidator, SchemaRepository
 from event_platform.wikis import Wiki, WikiTable
+from tests.fakes.revision_facts import ORDINARY_EDIT
 
 UPSTREAM = Path(__file__).resolve().parents[4] / "shared/schemas_upstream/mediawiki/page/change/1.2.0.yaml"
 ASKED_AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -31,23 +32,14 @@ def enwiki(wikis: WikiTable) -> Wiki:
 
 @pytest.fixture
 def parent() -> RevisionFacts:
-    return RevisionFacts(
-        page=PageFacts(page_id=12, title="An archism?", namespace_id=0, is_redirect=False),
-        rev_id=100,
+    return replace(
+        ORDINARY_EDIT,
+        page=replace(ORDINARY_EDIT.page, title="An archism?"),
         parent_id=0,
-        timestamp="2006-01-01T00:00:00Z",
         is_minor=True,
-        size=10,
-        sha1="0" * 31,
-        content_model="wikitext",
         comment="begun",
         user_text="192.0.2.1",
         user_id=None,
-        is_temp=False,
-        tags=frozenset(),
-        hidden_text=False,
-        hidden_user=False,
-        hidden_comment=False,
     )
 
 

@@ -8,33 +8,17 @@ from typing import Any
 import pytest
 
 import dispatcher
-from backfill.facts import PageFacts, RevisionFacts, UserKind
+from backfill.facts import RevisionFacts, UserKind
 from backfill.judge import Filters, Judge
 from backfill.lookup import Found
 from dispatcher.rule_file import load_rules
 from event_platform.wikis import WikiTable
+from tests.fakes.revision_facts import ORDINARY_EDIT
 
 RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"
 WIKIS = WikiTable.load()
-PAGE = PageFacts(page_id=12, title="Foo", namespace_id=0, is_redirect=False)
-PARENT = RevisionFacts(
-    page=PAGE,
-    rev_id=100,
-    parent_id=99,
-    timestamp="2006-01-01T00:00:00Z",
-    is_minor=False,
-    size=10,
-    sha1="0" * 31,
-    content_model="wikitext",
-    comment="",
-    user_text="Example",
-    user_id=7,
-    is_temp=False,
-    tags=frozenset(),
-    hidden_text=False,
-    hidden_user=False,
-    hidden_comment=False,
-)
+PARENT = ORDINARY_EDIT
+PAGE = PARENT.page
 REVISION = replace(PARENT, rev_id=101, parent_id=100, sha1="1" * 31)
 
 

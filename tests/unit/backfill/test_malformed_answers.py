@@ -67,6 +67,35 @@ async def test_an_answer_of_another_shape_is_an_error_of_the_wiki(document: Any)
     assert {str(outcome).partition(": ")[0] for outcome in outcomes} == {"enwiki"}
 
 
+@pytest.mark.parametrize(
+    "page", [PAGE | {"revisions": [{"revid": 7, "timestamp": 5}]}, {"ns": "0", "revisions": [{"revid": 7}]}]
+)
+async def test_a_time_or_a_namespace_that_is_none_is_an_error_of_the_wiki(page: dict[str, Any]) -> None:
+    """Whether it would have been sorted by, or kept."""
+    wiki = WikiTable.load().by_id("enwiki")
+    assert wiki is not None
+    async with scripted_server() as server, aiohttp.ClientSession() as session:
+        server.script = lambda _: Reply(body={"query": {"pages": [page], "allrevisions": [page]}})
+        api = WikiApi(session, RateLimiter(500), wiki_url=server.url)
+        for selection in (
+            TimeRange(api, since=None, until=None, namespaces=(0,)),
+            LatestOfTitles(api, ["Foo"]),
+        ):
+            with pytest.raises(WikiError):
+                await select(selection, wiki)
+
+
+async def test_a_page_that_was_created_at_no_time_is_one_whose_age_the_wiki_does_not_tell() -> None:
+    """As where the answer has no revision at all."""
+    wiki = WikiTable.load().by_id("enwiki")
+    assert wiki is not None
+    pages = [PAGE | {"revisions": [{"revid": 7, "timestamp": "long ago"}]}]
+    async with scripted_server() as server, aiohttp.ClientSession() as session:
+        server.script = lambda _: Reply(body={"query": {"pages": pages}})
+        api = WikiApi(session, RateLimiter(500), wiki_url=server.url)
+        assert await Lookup(api).page_created_at(wiki, 1) is None
+
+
 @pytest.mark.parametrize("revision", [{"revid": "7"}, {"revid": 2**60}, {"revid": 7, "parentid": [6]}, {}])
 async def test_an_id_that_is_none_is_an_error_of_the_wiki(revision: Any) -> None:
     """No such thing comes into the checkpoint."""

@@ -1,7 +1,10 @@
 """What is shown: documents for programs, tables for people."""
 
 import io
-import logging
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import orjson
@@ -9,7 +12,6 @@ import pytest
 
 from backfill.checkpoint import Group
 from backfill.counts import Counts
-from backfill.progress import JsonHandler
 from backfill.report import show_plan, show_report
 
 COUNTS = Counts.of(
@@ -22,6 +24,17 @@ COUNTS = Counts.of(
     1,
     datetime(2026, 11, 21, tzinfo=UTC),
 )
+PROGRAM = """
+from backfill.progress import configure_logging, log, showing
+
+configure_logging()
+with showing("sending", 4) as display:
+    display.advance(3, skipped=1)
+try:
+    int("secret")
+except ValueError:
+    log.exception("failed")
+"""
 MISSING = [("enwiki", "No [such] page")]
 
 
@@ -65,14 +78,35 @@ def test_a_person_gets_tables(text: str) -> None:
 
 def test_a_line_of_the_log_is_json_without_the_text_of_an_exception() -> None:
     """That text may quote what somebody wrote."""
-    out = io.StringIO()
-    handler = JsonHandler(out)
-    error = ValueError("secret")
-    record = logging.LogRecord("backfill", logging.ERROR, "", 1, "failed", (), (ValueError, error, None))
-    record.labels = {"done": 1}
-    handler.emit(record)
-    line = orjson.loads(out.getvalue())
-    assert (line["message"], line["log.level"], line["labels"], line["error.type"]) == (
-        "failed", "error", {"done": 1}, "ValueError",
+    log = subprocess.run([sys.executable, "-c", PROGRAM], stderr=subprocess.PIPE, check=True).stderr
+    begins, ends, failed = (orjson.loads(line) for line in log.splitlines())
+    assert begins["labels"] == {
+        "done": 0, "skipped": 0, "failed": 0, "per_second": 0.0, "total": 4, "eta_s": None,
+    }  # fmt: skip
+    assert (ends["message"], ends["labels"]["done"], ends["labels"]["skipped"]) == ("sending ends", 3, 1)
+    assert (failed["message"], failed["log.level"], failed["error"]["type"]) == (
+        "failed", "error", "ValueError",
     )  # fmt: skip
-    assert "secret" not in out.getvalue()
+    assert b"secret" not in log
+
+
+def test_the_log_of_a_terminal_is_without_that_text_too() -> None:
+    """It shows the exception's type and places."""
+    terminal, its_other_end = os.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as shown:
+        with subprocess.Popen([sys.executable, "-c", PROGRAM], stderr=its_other_end) as program:
+            os.close(its_other_end)
+            log = read_to_the_end(shown)
+        assert program.returncode == 0
+    assert "failed" in log
+    assert "ValueError at" in log
+    assert "secret" not in log
+
+
+def read_to_the_end(terminal: io.FileIO) -> str:
+    """Read until the kernel says that nobody has the other end any more."""
+    read = b""
+    with suppress(OSError):
+        while part := terminal.read(65536):
+            read += part
+    return read.decode()

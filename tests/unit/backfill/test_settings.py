@@ -38,6 +38,7 @@ USABLE: dict[str, Any] = {
         ({"wiki_url": "http://user:secret@wiki"}, "wiki-url"),
         ({"wiki_url": "http://wiki/w/api.php"}, "wiki-url"),
         ({"contact": "somebody (me)"}, "contact"),
+        ({"contact": "a@b.org)(c"}, "contact"),
     ],
 )
 def test_what_cannot_work_is_refused(changes: dict[str, Any], flag: str) -> None:

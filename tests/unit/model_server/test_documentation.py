@@ -11,7 +11,6 @@ from model_server.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
-UNSET = {"unset": None, "names this project": None}
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -1,0 +1,22 @@
+"""What a wiki tells of an ordinary edit; tests change what they are about."""
+
+from backfill.facts import PageFacts, RevisionFacts
+
+ORDINARY_EDIT = RevisionFacts(
+    page=PageFacts(page_id=12, title="Foo", namespace_id=0, is_redirect=False),
+    rev_id=100,
+    parent_id=99,
+    timestamp="2006-01-01T00:00:00Z",
+    is_minor=False,
+    size=10,
+    sha1="0" * 31,
+    content_model="wikitext",
+    comment="",
+    user_text="Example",
+    user_id=7,
+    is_temp=False,
+    tags=frozenset(),
+    hidden_text=False,
+    hidden_user=False,
+    hidden_comment=False,
+)
