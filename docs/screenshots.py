@@ -20,6 +20,7 @@ import urllib3
 
 from cli.programs import LOOPBACK, free_port, running
 from dispatcher.app import DispatchSettings, dispatch
+from event_platform.streams import PREDICTION_STREAMS
 from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
@@ -27,10 +28,6 @@ from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chrom
 from tests.integration.live_page.live_page import LivePage
 
 FOLDER: Final = Path(__file__).parent / "screenshots"
-MODELS: Final = {
-    "revertrisk-language-agnostic": "mediawiki.page_revert_risk_prediction_change.v1",
-    "revertrisk-multilingual": "mediawiki.page_revert_risk_multilingual_prediction_change.v1",
-}
 _SHOWN_LAST: Final = 22
 _MOST_BYTES: Final = 200_000
 
@@ -42,7 +39,7 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-screenshots-")))
         wiki = stack.enter_context(running(["mock-mediawiki", "--port", "0"], folder / "wiki.log")).url
-        ports = {model: free_port(0) for model in MODELS}
+        ports = {model: free_port(0) for model in PREDICTION_STREAMS}
         explainers = [
             flag
             for model, port in ports.items()
@@ -93,7 +90,7 @@ def _settings(model: str, port: int, wiki: str, gate: str) -> dict[str, str]:
         "MODEL_NAME": model,
         "WIKI_URL": wiki,
         "EVENTGATE_URL": gate,
-        "EVENTGATE_STREAM": MODELS[model],
+        "EVENTGATE_STREAM": PREDICTION_STREAMS[model],
     }
 
 

@@ -3,7 +3,7 @@
 
 `make bench` runs it when it has measured. A pod has one core, as the benchmark's server had. It is planned to be
 loaded to half; there is one pod more than the load needs, so that one may be away, and there are never fewer than
-three, one for each zone.
+three, enough for one in each of three zones.
 """
 
 import argparse

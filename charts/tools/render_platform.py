@@ -4,7 +4,8 @@
 The producers of a set of chart values say which models emit, and where to. For each of them this writes
 
 - ``change-propagation.yaml``: its rule, for the ``templates`` of change-propagation's Kafka module, made of the
-  rule in ``dispatcher/rules`` that our own dispatcher runs, so that the two cannot differ;
+  rule in ``dispatcher/rules`` that our own dispatcher runs, so that the two cannot differ. There the service has its
+  model's name; a service of another name, such as a new version's shadow, gets a rule of its own name and host;
 - ``stream-config.yaml`` and ``stream-config.php``: its stream and the stream of its backfills, as EventGate's and
   as MediaWiki's stream configuration want them.
 """
@@ -34,8 +35,9 @@ class RenderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """A model that emits, and its stream."""
+    """A service that emits, its model and its stream."""
 
+    service: str
     model: str
     stream: str
 
@@ -55,23 +57,22 @@ def producers(values: dict[str, Any]) -> Iterator[Producer]:
                 f"inference_services.{name}: expected the values of MODEL_NAME and EVENTGATE_STREAM"
             )
         if not stream.endswith(BACKFILL_SUFFIX):
-            yield Producer(model, stream)
+            yield Producer(name, model, stream)
 
 
-def change_propagation_rules(models: list[str], target: str) -> dict[str, Any]:
-    """Return the rules of the models, by name, as change-propagation writes them.
+def change_propagation_rules(emitting: list[Producer], target: str) -> dict[str, Any]:
+    """Return the rules of the producers, by name, as change-propagation writes them.
 
     ``target`` is the base address of the servers. Raises :class:`RenderError` for a model without a rule file.
     """
     rules = {}
-    for model in models:
-        path = RULES / f"{model}.yaml"
+    for producer in emitting:
+        path = RULES / f"{producer.model}.yaml"
         if not path.is_file():
-            raise RenderError(f"{path.relative_to(ROOT)}: there is no rule for the model {model}")
+            raise RenderError(f"{path.relative_to(ROOT)}: there is no rule for the model {producer.model}")
         for rule in yaml.safe_load(path.read_text())["rules"]:
-            rules[rule["name"]] = {
-                key: _with_target(part, target) for key, part in rule.items() if key != "name"
-            }
+            name = producer.service + rule.pop("name").removeprefix(producer.model)
+            rules[name] = _addressed(rule, producer, target)
     return rules
 
 
@@ -104,7 +105,7 @@ def as_php(streams: dict[str, dict[str, Any]]) -> str:
 def render(values: Path, target: str, event_service: str) -> dict[str, str]:
     """Return the text of each file by its name; raises :class:`RenderError`."""
     emitting = list(producers(yaml.safe_load(values.read_text())))
-    rules = change_propagation_rules([producer.model for producer in emitting], target)
+    rules = change_propagation_rules(emitting, target)
     streams = stream_configuration([producer.stream for producer in emitting], event_service)
     return {
         "change-propagation.yaml": f"# {HEADER}\n{_yaml(rules)}",
@@ -113,14 +114,20 @@ def render(values: Path, target: str, event_service: str) -> dict[str, str]:
     }
 
 
-def _with_target(part: Any, target: str) -> Any:
+def _addressed(part: Any, producer: Producer, target: str) -> Any:
+    """Put the target in its place, and into a ``host`` header the service's name in place of its model's."""
     match part:
         case str():
             return part.replace(TARGET, target)
         case dict():
-            return {key: _with_target(inner, target) for key, inner in part.items()}
+            return {
+                key: inner.replace(producer.model, producer.service)
+                if key == "host"
+                else _addressed(inner, producer, target)
+                for key, inner in part.items()
+            }
         case list():
-            return [_with_target(inner, target) for inner in part]
+            return [_addressed(inner, producer, target) for inner in part]
         case _:
             return part
 

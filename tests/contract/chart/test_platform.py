@@ -26,22 +26,35 @@ TARGET = "https://inference.example.org:30443"
 MODELS = ("revertrisk-language-agnostic", "revertrisk-multilingual")
 
 
+def render(values: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command over a file of values."""
+    flags = ("--values", str(values), "--target", TARGET, "--output", str(folder))
+    return subprocess.run([sys.executable, str(RENDER), *flags], check=False, capture_output=True, text=True)
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the command has written its files."""
     folder = tmp_path_factory.mktemp("platform")
-    command = [
-        sys.executable,
-        str(RENDER),
-        "--values",
-        str(VALUES),
-        "--target",
-        TARGET,
-        "--output",
-        str(folder),
-    ]
-    subprocess.run(command, check=True)
+    done = render(VALUES, folder)
+    assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    """Return the production values, to be changed."""
+    read: dict[str, Any] = yaml.safe_load(VALUES.read_text())
+    return read
+
+
+def with_stream(service: dict[str, Any], stream: str) -> dict[str, Any]:
+    """Return a copy of a service that emits to another stream."""
+    changed = copy.deepcopy(service)
+    for variable in changed["predictor"]["custom_env"]:
+        if variable["name"] == "EVENTGATE_STREAM":
+            variable["value"] = stream
+    return changed
 
 
 @pytest.fixture
@@ -116,51 +129,50 @@ def test_php_says_the_same(rendered: Path) -> None:
     assert json.loads("{" + as_json + "}") == streams
 
 
-def test_the_producer_of_a_backfill_adds_nothing(rendered: Path, tmp_path: Path) -> None:
+def test_the_producer_of_a_backfill_adds_nothing(
+    rendered: Path, tmp_path: Path, values: dict[str, Any]
+) -> None:
     """Its stream is there already, beside the live one, and no rule sends it anything."""
-    values = yaml.safe_load(VALUES.read_text())
     services = values["inference_services"]
-    backfill = copy.deepcopy(services["revertrisk-multilingual"])
-    for variable in backfill["predictor"]["custom_env"]:
-        if variable["name"] == "EVENTGATE_STREAM":
-            variable["value"] += ".backfill"
-    services["revertrisk-multilingual-backfill"] = backfill
+    services["revertrisk-multilingual-backfill"] = with_stream(
+        services["revertrisk-multilingual"],
+        "mediawiki.page_revert_risk_multilingual_prediction_change.v1.backfill",
+    )
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(values))
     folder = tmp_path / "out"
-    command = [
-        sys.executable,
-        str(RENDER),
-        "--values",
-        str(path),
-        "--target",
-        TARGET,
-        "--output",
-        str(folder),
-    ]
-    subprocess.run(command, check=True)
+    assert render(path, folder).returncode == 0
     for file in rendered.iterdir():
         assert (folder / file.name).read_text() == file.read_text()
 
 
-def test_a_model_without_a_rule_is_named(tmp_path: Path) -> None:
+def test_a_shadow_gets_the_rule_of_its_model_under_its_own_name_and_host(
+    rendered: Path, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    """Else its events would go to the live producer, and the live one's rule would be written over."""
+    services = values["inference_services"]
+    services["revertrisk-multilingual-next"] = with_stream(
+        services["revertrisk-multilingual"], "mediawiki.page_revert_risk_next.rc0"
+    )
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert render(path, tmp_path).returncode == 0
+    live = yaml.safe_load((rendered / "change-propagation.yaml").read_text())
+    both = yaml.safe_load((tmp_path / "change-propagation.yaml").read_text())
+    shadow = both.pop("revertrisk-multilingual-next")
+    assert both == live
+    assert shadow["exec"]["headers"].pop("host") == "revertrisk-multilingual-next.revertrisk.wikimedia.org"
+    del live["revertrisk-multilingual"]["exec"]["headers"]["host"]
+    assert shadow == live["revertrisk-multilingual"]
+
+
+def test_a_model_without_a_rule_is_named(tmp_path: Path, values: dict[str, Any]) -> None:
     """Values with a producer that no rule is for are refused by the rule's path."""
-    values = yaml.safe_load(VALUES.read_text())
     service = values["inference_services"]["revertrisk-multilingual"]
     service["predictor"]["custom_env"][0]["value"] = "revertrisk-other"
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(values))
-    command = [
-        sys.executable,
-        str(RENDER),
-        "--values",
-        str(path),
-        "--target",
-        TARGET,
-        "--output",
-        str(tmp_path),
-    ]
-    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    answer = render(path, tmp_path)
     assert answer.returncode == 1
     assert "dispatcher/rules/revertrisk-other.yaml" in answer.stderr
 

@@ -40,6 +40,18 @@ def names(value: Any) -> set[str]:
     return set().union(*map(names, value)) if isinstance(value, list) else set()
 
 
+async def the_emitted_without(stage: Stage, *parts: str) -> Event:
+    """Return the one prediction, which is valid, and of these parts says only that they are hidden."""
+    emitted = await stage.the_emitted()
+    assert VALIDATOR.violations(emitted) == []
+    for part in parts:
+        own, of_the_revision = {"user": ("performer", "editor"), "comment": ("comment", "comment")}[part]
+        assert own not in emitted
+        assert of_the_revision not in emitted["revision"]
+        assert emitted["revision"][f"is_{of_the_revision}_visible"] is False
+    return emitted
+
+
 async def test_e12_hidden_revision_that_the_event_tells_of_costs_no_call(stage: Stage) -> None:
     """`is_content_visible: false` is enough: skipped, not fetched, not emitted."""
     reply = await stage.deliver(stage.wikis.event(HIDDEN_TEXT))
@@ -86,11 +98,7 @@ async def test_e13_hidden_user_that_the_event_tells_of_is_left_out(stage: Stage)
     del event["performer"], event["revision"]["editor"]
     event["revision"]["is_editor_visible"] = False
     assert (await stage.deliver(event)).outcome == "produced"
-    emitted = await stage.the_emitted()
-    assert VALIDATOR.violations(emitted) == []
-    assert "performer" not in emitted
-    assert "editor" not in emitted["revision"]
-    assert emitted["revision"]["is_editor_visible"] is False
+    await the_emitted_without(stage, "user")
 
 
 @pytest.mark.parametrize("parts", [["user"], EVERYTHING[1:]], ids="-".join)
@@ -99,11 +107,7 @@ async def test_e13_hidden_user_that_only_the_api_tells_of_is_left_out(stage: Sta
     event = stage.wikis.plain_edit()
     await stage.wiki_faults(hide(event, *parts))
     assert (await stage.deliver(event)).outcome == "produced"
-    emitted = await stage.the_emitted()
-    assert VALIDATOR.violations(emitted) == []
-    assert "performer" not in emitted
-    assert "editor" not in emitted["revision"]
-    assert emitted["revision"]["is_editor_visible"] is False
+    await the_emitted_without(stage, "user")
 
 
 async def test_e13_hidden_user_is_unknown_to_the_model_and_not_anonymous(stage: Stage) -> None:
@@ -150,11 +154,7 @@ async def test_e14_hidden_comment_is_left_out(stage: Stage, told_by: str) -> Non
     else:
         event["revision"]["is_comment_visible"] = False
     assert (await stage.deliver(event)).outcome == "produced"
-    emitted = await stage.the_emitted()
-    assert VALIDATOR.violations(emitted) == []
-    assert "comment" not in emitted
-    assert "comment" not in emitted["revision"]
-    assert emitted["revision"]["is_comment_visible"] is False
+    emitted = await the_emitted_without(stage, "comment")
     assert emitted["performer"]["user_text"] == AUTHOR
 
 
@@ -166,14 +166,7 @@ async def test_e14_hidden_comment_and_user_between_the_first_try_and_the_retry(s
     assert (await stage.deliver(event)).status == 503
     await stage.gate_faults()
     assert (await stage.deliver(event, **RETRY)).outcome == "produced"
-    emitted = await stage.the_emitted()
-    assert VALIDATOR.violations(emitted) == []
-    assert "performer" not in emitted
-    assert emitted["revision"].keys().isdisjoint({"editor", "comment"})
-    assert (emitted["revision"]["is_editor_visible"], emitted["revision"]["is_comment_visible"]) == (
-        False,
-        False,
-    )
+    emitted = await the_emitted_without(stage, "user", "comment")
     del emitted["prior_state"]  # the parent's own author and comment are not hidden
     assert names(emitted) == set()
 

@@ -4,11 +4,8 @@ import asyncio
 import http.client
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import aiohttp
 import orjson
@@ -17,30 +14,13 @@ import pytest
 from cli.programs import Program
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import HIDDEN_TEXT, MARKER, EditedWikis
+from tests.fakes.refused_start import refused_start
 from tests.fakes.stage import Stage, on_stage
 from tests.integration.edge_cases.rows import LIMITS
 
-EX_CONFIG = 78
 NOWHERE = "http://127.0.0.1:9"
 QUEUE = 4
 OUTCOMES = "revertrisk_requests_total"
-
-
-def refused_start(**environment: str) -> str:
-    """Start a server that must not start, and return what it says."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "cli.app", "serve"],
-        env={"PATH": "/usr/bin:/bin", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "ENABLE_GRPC": "false"}
-        | environment,
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == EX_CONFIG, ended.stderr
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
 
 
 async def calls_in_flight(client: Client, wikis: EditedWikis, count: int) -> None:
