@@ -65,28 +65,28 @@ class Traffic:
                 ).encode()
             yield number, head + body
 
-    def answer(self, revisions: Iterable[int]) -> bytes:
-        """Return the Action API's answer about some revisions."""
-        parts: dict[int, list[bytes]] = {}
+    def answer(self, revisions: Iterable[int]) -> list[bytes]:
+        """Return the Action API's answer about some revisions, in pieces: to join large texts would take time."""
+        pages: dict[int, list[list[bytes]]] = {}
         for revision in revisions:
             number, is_parent = number_of(revision)
             page = number % len(self.edits) if self.chained else number
-            parts.setdefault(page, []).append(self._revision(number, is_parent=is_parent))
-        pages = b",".join(
-            self._with_ids(self._edit(page).page, page).replace(b'"REVISIONS"', b"[" + b",".join(told) + b"]")
-            for page, told in parts.items()
-        )
-        return b'{"batchcomplete":true,"query":{"pages":[' + pages + b"]}}"
+            pages.setdefault(page, []).append(self._revision(number, is_parent=is_parent))
+        told = [
+            _put(self._with_ids(self._edit(page).page, page), b'"REVISIONS"', [b"[", *_listed(parts), b"]"])
+            for page, parts in pages.items()
+        ]
+        return [b'{"batchcomplete":true,"query":{"pages":[', *_listed(told), b"]}}"]
 
     def _edit(self, number: int) -> Edit:
         return self.edits[number % len(self.edits)]
 
-    def _revision(self, number: int, *, is_parent: bool) -> bytes:
+    def _revision(self, number: int, *, is_parent: bool) -> list[bytes]:
         edit = self._edit(number)
         # In a chain, every other edit undoes the one before.
         undoes = self.chained and number // len(self.edits) % 2 == 1
         text = edit.texts[is_parent is not undoes]
-        return self._with_ids(edit.parent if is_parent else edit.revision, number).replace(b'"TEXT"', text)
+        return _put(self._with_ids(edit.parent if is_parent else edit.revision, number), b'"TEXT"', [text])
 
     def _with_ids(self, template: bytes, number: int) -> bytes:
         parent, page = rev_id(number) - 1, FIRST_ID + number
@@ -97,6 +97,16 @@ class Traffic:
         for place, identifier in ((_REV, rev_id(number)), (_PARENT, parent), (_PAGE, page)):
             template = template.replace(b"%d" % place, b"%d" % identifier)
         return template
+
+
+def _put(template: bytes, place: bytes, pieces: list[bytes]) -> list[bytes]:
+    before, _, after = template.partition(place)
+    return [before, *pieces, after]
+
+
+def _listed(entries: list[list[bytes]]) -> list[bytes]:
+    first, *others = entries
+    return [*first, *(piece for entry in others for piece in (b",", *entry))]
 
 
 def rev_id(number: int) -> int:

@@ -67,32 +67,31 @@ class _Upstream(asyncio.Protocol):
                 self._transport.abort()
                 return
             if fault == "unavailable":
-                self._send(_UNAVAILABLE, 0.0)
+                self._send([_UNAVAILABLE], 0.0)
             elif head.startswith(b"POST"):
                 self._state.bodies.append(body)
-                self._send(_ACCEPTED, self._state.eventgate_seconds)
+                self._send([_ACCEPTED], self._state.eventgate_seconds)
             else:
                 self._state.queries += 1
                 self._send(self._document(head), self._state.mediawiki_seconds)
 
-    def _document(self, head: bytes) -> bytes:
+    def _document(self, head: bytes) -> list[bytes]:
         query = parse_qs(urlsplit(head.split(b" ", 2)[1].decode()).query)
-        body = self._state.traffic.answer(map(int, query["revids"][0].split("|")))
-        return (
+        pieces = self._state.traffic.answer(map(int, query["revids"][0].split("|")))
+        answer_head = (
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: %d\r\n\r\n"
-            % len(body)
-            + body
         )
+        return [answer_head % sum(map(len, pieces)), *pieces]
 
-    def _send(self, answer: bytes, seconds: float) -> None:
+    def _send(self, answer: list[bytes], seconds: float) -> None:
         if seconds:
             asyncio.get_running_loop().call_later(seconds, self._write, answer)
         else:
             self._write(answer)
 
-    def _write(self, answer: bytes) -> None:
+    def _write(self, answer: list[bytes]) -> None:
         if not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.writelines(answer)
 
 
 def _serve(pipe: Connection) -> None:

@@ -145,7 +145,9 @@ def verdict(watch: Watch, seconds: float) -> list[str]:
     if growth > MOST_GROWTH:
         wrong.append(f"memory has grown by a factor of {growth:.3f}")
     if min(files[-1]) > min(files[0]) + MORE_FILES:
-        wrong.append(f"open files have grown from {min(files[0]):.0f} to {min(files[-1]):.0f} at the quietest")
+        wrong.append(
+            f"open files have grown from {min(files[0]):.0f} to {min(files[-1]):.0f} at the quietest"
+        )
     if watch.sent != watch.delivered.keys():
         wrong.append(f"{len(watch.sent - watch.delivered.keys())} events were not delivered")
     strange = [outcome for outcome in watch.statuses if outcome not in ("200 produced", "503")]
