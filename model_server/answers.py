@@ -36,7 +36,10 @@ class Answerer(Protocol):
 
 def scored_answer(scored: ScoredJob, outcome: str) -> Answer:
     """Answer with a score."""
-    return Answer(orjson.dumps(score_body(scored)), outcome, isinstance(scored.job.request, EventRequest))
+    # A copy, since it is remembered for a while: what orjson returns is the rest of a larger block, and such rests,
+    # left in between, keep the memory of whole revisions from being used again.
+    body = bytes(memoryview(orjson.dumps(score_body(scored))))
+    return Answer(body, outcome, isinstance(scored.job.request, EventRequest))
 
 
 def skip_answer(reason: SkipReason) -> Answer:

@@ -8,6 +8,7 @@ import uvloop
 
 from model_server import rest
 from model_server.deployment import Deployment
+from model_server.memory import keep_freed_memory
 from model_server.repository import SealedRepository
 from model_server.settings import Settings
 from model_server.signals import SignalledModelServer
@@ -18,6 +19,7 @@ GC_THRESHOLDS = (10_000, 20, 100)
 
 def run_server(model: kserve.Model, deployment: Deployment, settings: Settings) -> None:
     """Load a model and serve it until a signal ends it."""
+    keep_freed_memory()
     model.load()
     rest.install()
     # Modules and the model stay to the end: the collector need not look through them again and again.
