@@ -9,7 +9,8 @@ from typing import Any, Final
 from weakref import WeakSet
 
 _KEPT: Final = 1000
-_MOST_NAMES: Final = 100
+_MOST_NAMES: Final = 2000
+"""More than there are wikis."""
 _OTHER: Final = "(other)"
 """Hosts and user agents are the client's free text: beyond so many they are counted together."""
 
