@@ -60,7 +60,7 @@ lint: $(STAMP)  ## formatting, lint, types and import rules only
 
 .PHONY: test
 test: $(STAMP)  ## every test but bench and load; T=tests/unit/dispatcher narrows it
-	$(BIN)/pytest --numprocesses 3 --dist loadfile $(T)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(T)
 
 .PHONY: fmt
 fmt: $(STAMP)  ## format, and fix what ruff can fix

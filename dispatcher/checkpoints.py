@@ -44,8 +44,11 @@ class CheckpointFile:
             raise CheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
 
     def close(self) -> None:
-        """Close the file."""
-        with suppress(sqlite3.Error):
+        """Close the file, after what is being written to it; whoever writes later gets a CheckpointError."""
+        with (
+            self._lock,
+            suppress(sqlite3.Error),
+        ):  # SQLite ends the process that closes what a thread still uses
             self._database.close()
         with suppress(OSError):
             self._owners.close()

@@ -79,3 +79,34 @@ async def test_a_file_that_cannot_be_written_any_more_is_an_error(tmp_path: Path
             other.execute("DROP TABLE checkpoint")
         with pytest.raises(CheckpointError):
             await checkpoints.of("one").write("1")
+
+
+CLOSED_WHILE_WRITTEN = """
+import sys, threading
+from pathlib import Path
+from dispatcher.checkpoints import CheckpointError, CheckpointFile
+
+def write_until_closed(file, begun):
+    try:
+        while True:
+            file.write("source", "place")
+            begun.set()
+    except CheckpointError:
+        pass
+
+for number in range(50):
+    file, begun = CheckpointFile(Path(sys.argv[1]) / str(number)), threading.Event()
+    thread = threading.Thread(target=write_until_closed, args=(file, begun))
+    thread.start()
+    begun.wait()
+    file.close()
+    thread.join()
+"""
+
+
+def test_a_file_may_be_closed_while_a_thread_writes(tmp_path: Path) -> None:
+    """As at a stop in the middle of a commit: the write is done or refused, and the process lives on."""
+    command = [sys.executable, "-c", CLOSED_WHILE_WRITTEN, str(tmp_path)]
+    assert subprocess.run(command, check=False, capture_output=True, text=True).stderr == ""
+    with closing(CheckpointFile(tmp_path / "0")) as checkpoints:
+        assert checkpoints.read("source") == "place"
