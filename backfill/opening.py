@@ -18,7 +18,7 @@ from backfill.prediction_file import PredictionFile
 from backfill.settings import BackfillSettings, ListedItems, SettingsError, read_list
 from backfill.target import Scorer, ask_target
 from dispatcher.client import new_session
-from dispatcher.opening import target_of
+from dispatcher.opening import NOWHERE, target_of
 from dispatcher.outcome import Ending
 from dispatcher.rule_file import load_rules
 from dispatcher.rules import Case, Rule
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from backfill.local import LocalModel
 
 SHIPPED_RULES = Path(dispatcher.__file__).parent / "rules"
-NOWHERE = "http://localhost"
-"""The target in the rule of a run that sends nothing over HTTP."""
 
 
 def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.Runner) -> Backfill:

@@ -8,12 +8,12 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from event_platform.header_text import header_text
 from event_platform.schemas import SchemaNotFoundError, SchemaRepository
 from mock_eventgate.answers import bad_request, json_answer
 from mock_eventgate.bell import Bell
 from mock_eventgate.faults import FaultError, Faults, read_fault, read_faults
 from mock_eventgate.gate import Gate
-from mock_eventgate.headers import header_text
 
 CANARY_DOMAIN: Final = "canary"
 _MAX_BODY: Final = 100 * 1024
@@ -73,7 +73,7 @@ class CanaryRoutes:
             except SchemaNotFoundError as error:
                 failed[name] = str(error)
                 continue
-            outcome = self._gate.process([event], request_id=header_text(request, "X-Request-ID"))
+            outcome = self._gate.process([event], request_id=header_text(request.headers, "X-Request-ID"))
             if outcome.accepted:
                 produced[name] = event["meta"].get("id")  # none if the schema has none
             else:

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from event_platform.header_text import header_text
 from mock_eventgate.answers import json_answer
 from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
 from mock_eventgate.faults import Fault, Faults, Kind
 from mock_eventgate.gate import Gate, Outcome
-from mock_eventgate.headers import header_text
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 
@@ -80,7 +80,7 @@ class Intake:
         hasty = _is_hasty(request)
         outcome = self._gate.process(
             events,
-            request_id=header_text(request, "X-Request-ID"),
+            request_id=header_text(request.headers, "X-Request-ID"),
             hasty=hasty,
             kafka_refuses=None if fault is None else fault.refuses,
         )

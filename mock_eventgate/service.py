@@ -8,9 +8,9 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from event_platform.header_text import header_text
 from mock_eventgate.answers import json_answer
 from mock_eventgate.gate import Gate
-from mock_eventgate.headers import header_text
 
 MOCK_PREFIX: Final = "/_mock"
 STREAM_PREFIX: Final = "/v2/stream"
@@ -66,7 +66,7 @@ def gate_middleware(gate: Gate) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith((MOCK_PREFIX, STREAM_PREFIX)):
-            gate.stats.count_request(request.transport, header_text(request, "User-Agent"))
+            gate.stats.count_request(request.transport, header_text(request.headers, "User-Agent"))
         try:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):

@@ -4,11 +4,11 @@ from typing import Final
 
 from aiohttp import web
 
+from event_platform.header_text import header_text
 from event_platform.wikis import Wiki
 from mock_mediawiki.answers import error_answer, json_answer
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.fault_board import FaultBoard
-from mock_mediawiki.headers import header_text
 from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters
@@ -35,7 +35,7 @@ class ApiRoute:
         if request.method == "POST":
             values |= await _form(request)
         logged = LoggedRequest(asked_host(request), request.method, values)
-        with self._log.request(request.transport, header_text(request, "User-Agent"), logged):
+        with self._log.request(request.transport, header_text(request.headers, "User-Agent") or "", logged):
             response = await self._answer(request, logged)
         if response is None:
             return web.Response()  # aiohttp wants one; the connection is gone

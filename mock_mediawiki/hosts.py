@@ -4,8 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
+from event_platform.header_text import header_text
 from event_platform.wikis import Wiki, WikiTable
-from mock_mediawiki.headers import header_text
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -30,7 +30,7 @@ class Hosts:
 
 def asked_host(request: web.Request) -> str:
     """Return the host that was asked for, in small letters and without its port."""
-    host = header_text(request, "Host").lower()
+    host = (header_text(request.headers, "Host") or "").lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
