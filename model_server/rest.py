@@ -6,6 +6,7 @@ raw route saves four fifths of the framework's CPU time per request and still ru
 KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 """
 
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ from model_server.explaining import ExplanationDesk
 from model_server.lifecycle import DrainingServer
 from model_server.merged_metrics import merged_metrics
 from model_server.predict_route import PredictRoute, check_length, request_id_of, send_json
+from model_server.whole_answers import WholeAnswersProtocol
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -150,8 +152,10 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         deployment = model.deployment
         self._server = DrainingServer(self.config, deployment.lifecycle, shares_port=deployment.has_siblings)
         self.config.host = deployment.http_host
-        self.config.access_log = False
+        self.config.http = WholeAnswersProtocol
+        self.config.server_header = False  # it tells nobody anything, and uvicorn checks it letter by letter
         self.config.proxy_headers = False  # nothing here asks who the client is
+        _silence_access_log()
         app.router.redirect_slashes = False
         desk = ExplanationDesk(model.name, deployment.explainer)
         app.router.lifespan_context = _lifespan(model, desk)
@@ -177,6 +181,13 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         app.add_exception_handler(fastapi.exceptions.RequestValidationError, _on_invalid_request)
         app.add_exception_handler(ServiceError, _on_service_error)
         app.add_exception_handler(Exception, _on_bug)
+
+
+def _silence_access_log() -> None:
+    """Leave uvicorn's access log without a reader: it words every line that anybody could hear, whatever the level."""
+    access = logging.getLogger("uvicorn.access")
+    access.handlers.clear()
+    access.propagate = False
 
 
 def _lifespan(model: Any, desk: ExplanationDesk) -> Callable[[fastapi.FastAPI], Any]:

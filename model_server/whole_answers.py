@@ -1,0 +1,50 @@
+"""uvicorn's HTTP protocol, with every answer leaving in one piece.
+
+uvicorn writes an answer's head and then its body, and uvloop hands each to the kernel at once: two system calls,
+two packets, and a client that is woken up for the first one in vain. That is a third of what an answer costs.
+"""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class WholeAnswersProtocol(HttpToolsProtocol):
+    """uvicorn's protocol on such a transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin to serve a connection."""
+        super().connection_made(cast("asyncio.Transport", HeadHoldingTransport(transport, self.loop)))
+
+
+class HeadHoldingTransport:
+    """A transport that holds what is written first until more is written in the same turn, or until the turn ends."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Send what is held and this, or hold this."""
+        if self._held:
+            self._transport.write(self._held + data)
+            self._held = b""
+        else:
+            self._held = data
+            self._loop.call_soon(self._send_held)
+
+    def close(self) -> None:
+        """Send what is held, and close."""
+        self._send_held()
+        self._transport.close()
+
+    def _send_held(self) -> None:
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""
+
+    def __getattr__(self, name: str) -> Any:
+        """Leave all else to the transport."""
+        return getattr(self._transport, name)
