@@ -10,10 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from model_server.errors import FailureAnswer, NotReadyError, ServiceError, failure_answer
-from model_server.logs import describe_exception, start_labels
+from model_server.logs import describe_exception, log_request, start_request
 from model_server.metrics import Metrics
-
-logger = logging.getLogger("model_server.request")
 
 REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
 """What a request id may look like; anything else is replaced, since it is echoed and logged."""
@@ -32,7 +30,8 @@ class RequestAccount:
         self.outcome = "internal_error"
         self.status = 200
         self._metrics = metrics
-        self._labels = start_labels(request_id)
+        self._fields = start_request(request_id)
+        self._error: dict[str, str] = {}
         self._started = time.perf_counter()
 
     @classmethod
@@ -49,15 +48,15 @@ class RequestAccount:
         """Note a failure, and return its answer."""
         answer = failure_answer(error, self.request_id)
         self.outcome, self.status = answer.code, answer.status
-        self._labels["error.message"] = str(error)  # written by us, and free of input
+        self._error = {"message": str(error)}  # written by us, and free of input
         if answer.status >= 500 and error.__cause__ is not None:  # noqa: PLR2004 - a 4xx is the caller's affair
-            self._labels.update(describe_exception(error.__cause__))
+            self._error |= describe_exception(error.__cause__)
         return answer
 
     def answer_of_bug(self, error: Exception) -> FailureAnswer:
         """Note an exception that nobody expected, and return its answer, which says nothing of it."""
         answer = self.answer_of(ServiceError("internal error"))
-        self._labels.update(describe_exception(error))
+        self._error |= describe_exception(error)
         return answer
 
     def client_gone(self) -> None:
@@ -76,15 +75,18 @@ class RequestAccount:
             self.outcome, self.status = NotReadyError.code, NotReadyError.status
         elif error is not None and self.outcome == ServiceError.code:
             self.status = 500
-            self._labels.update(describe_exception(error))
+            self._error |= describe_exception(error)
         self._metrics.requests.labels(self.outcome).inc()
-        self._labels |= {
-            "event.outcome": "success" if self.status < 400 else "failure",  # noqa: PLR2004 - HTTP
-            "labels.outcome": self.outcome,
-            "event.duration": round((time.perf_counter() - self._started) * 1e9),
-            "http.response.status_code": self.status,
+        fields = self._fields
+        fields["http"]["response"] = {"status_code": self.status}
+        fields["event"] = {
+            "outcome": "success" if self.status < 400 else "failure",  # noqa: PLR2004 - HTTP
+            "duration": round((time.perf_counter() - self._started) * 1e9),
         }
-        logger.log(_level(self.status), "predict")  # with the labels of the request, as every line has them
+        fields["labels"]["outcome"] = self.outcome
+        if self._error:
+            fields["error"] = self._error
+        log_request(_level(self.status), fields)
 
 
 def accept_request_id(value: str | None) -> str:

@@ -6,17 +6,23 @@ line shows its type and the places it passed through, never its text.
 
 import contextvars
 import logging
+import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TextIO
 
 import orjson
 
-LogLabels = dict[str, str | int | float]
-_labels: contextvars.ContextVar[LogLabels] = contextvars.ContextVar("log_labels")
+request_logger = logging.getLogger("model_server.request")
+
+Fields = dict[str, Any]
+"""ECS fields, nested as they are written."""
+
+_request: contextvars.ContextVar[Fields] = contextvars.ContextVar("request_fields")
 
 QUIET = {
     "kserve": "WARNING",
@@ -30,18 +36,18 @@ QUIET = {
 ECS_VERSION = "1.6.0"
 
 
-def start_labels(request_id: str) -> LogLabels:
-    """Begin the labels of one request; they ride on its context until its log line is written."""
-    labels: LogLabels = {"http.request.id": request_id}
-    _labels.set(labels)
-    return labels
+def start_request(request_id: str) -> Fields:
+    """Begin the fields of one request; they ride on its context, and every line written meanwhile has them."""
+    fields: Fields = {"http": {"request": {"id": request_id}}, "labels": {}}
+    _request.set(fields)
+    return fields
 
 
 def label(**labels: str | float) -> None:
     """Add labels (``wiki_id``, ``rev_id``) to the current request's log line; without a request, do nothing."""
-    current = _labels.get(None)
-    if current is not None:
-        current.update({f"labels.{name}": value for name, value in labels.items()})
+    fields = _request.get(None)
+    if fields is not None:
+        fields["labels"].update(labels)
 
 
 class timed:  # noqa: N801 - a context, read as a word: with timed("fetch")
@@ -61,16 +67,6 @@ class timed:  # noqa: N801 - a context, read as a word: with timed("fetch")
         label(**{f"{self._step}_ms": round((time.perf_counter() - self._started) * 1000, 3)})
 
 
-class RequestLabels(logging.Filter):
-    """Puts the labels of the current request on every record that is made while it is served."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add what the record does not have, and let it pass."""
-        for name, value in _labels.get({}).items():
-            record.__dict__.setdefault(name, value)
-        return True
-
-
 class ExceptionPlaces(logging.Filter):
     """Replaces a record's exception by its type and places, dropping every text."""
 
@@ -81,7 +77,8 @@ class ExceptionPlaces(logging.Filter):
                 type(arg).__qualname__ if isinstance(arg, BaseException) else arg for arg in record.args
             )
         if record.exc_info and record.exc_info[1] is not None:
-            record.__dict__.update(describe_exception(record.exc_info[1]))
+            error = describe_exception(record.exc_info[1])
+            record.__dict__.update({f"error.{name}": value for name, value in error.items()})
             record.exc_info = None
         return True
 
@@ -95,40 +92,44 @@ def describe_exception(error: BaseException) -> dict[str, str]:
         frames = " < ".join(f"{place.filename}:{place.lineno} {place.name}" for place in reversed(places))
         chain.append(f"{type(current).__module__}.{type(current).__qualname__} at {frames or 'unknown'}")
         current = current.__cause__
-    return {"error.type": type(error).__qualname__, "error.stack_trace": "\ncaused by ".join(chain)}
+    return {"type": type(error).__qualname__, "stack_trace": "\ncaused by ".join(chain)}
+
+
+def ecs_line(created: float, level: int, message: str, logger_name: str, fields: Fields) -> str:
+    """Write one JSON object; ``created`` is in Unix seconds, ``fields`` are what else there is to say."""
+    at = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    line = {
+        "@timestamp": at.replace("+00:00", "Z"),
+        "log.level": logging.getLevelName(level).lower(),
+        "message": message,
+        "ecs.version": ECS_VERSION,
+        "log": {"logger": logger_name},
+        "process": {"pid": os.getpid()},
+        **fields,
+    }
+    return orjson.dumps(line, default=str).decode()
+
+
+def fields_of(record: logging.LogRecord) -> Fields:
+    """Return the fields of the current request, and the record's own: those of its attributes whose name has a dot."""
+    fields = dict(_request.get({}))
+    for name, value in record.__dict__.items():
+        if "." in name:
+            *groups, last = name.split(".")
+            place = fields
+            for group in groups:
+                inner = place[group] = dict(place.get(group, {}))  # a copy: what it was may be the request's
+                place = inner
+            place[last] = value
+    return fields
 
 
 class EcsFormatter(logging.Formatter):
-    """Renders a record as ecs-logging does, without the fields that are the same on every line.
-
-    A line is written for every request, and ecs-logging spends four times the CPU on it; a test holds both to
-    the same lines.
-    """
+    """Renders a record as ecs-logging does, without the fields that are the same on every line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one JSON object: every attribute whose name has a dot is an ECS field, nested as its name says."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {
-            "@timestamp": at.replace("+00:00", "Z"),
-            "log.level": record.levelname.lower(),
-            "message": record.getMessage(),
-            "ecs.version": ECS_VERSION,
-            "log": {"logger": record.name},
-            "process": {"pid": record.process},
-        }
-        for name, value in record.__dict__.items():
-            if "." in name:
-                *groups, last = _path(name)
-                place = line
-                for group in groups:
-                    place = place.setdefault(group, {})
-                place[last] = value
-        return orjson.dumps(line, default=str).decode()
-
-
-@lru_cache(maxsize=1000)
-def _path(name: str) -> tuple[str, ...]:
-    return tuple(name.split("."))
+        """Write one JSON object."""
+        return ecs_line(record.created, record.levelno, record.getMessage(), record.name, fields_of(record))
 
 
 class TextFormatter(logging.Formatter):
@@ -141,23 +142,63 @@ class TextFormatter(logging.Formatter):
     }
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, message and the request's labels on one line."""
-        labels = " ".join(
+        """Write time, level, message and the request's fields on one line."""
+        fields = " ".join(
             f"{name.removeprefix('labels.')}={value}"
-            for name, value in record.__dict__.items()
+            for name, value in _flat(fields_of(record))
             if name.startswith(("labels.", "http.", "error.", "event."))
         )
         colour = self.COLOURS.get(record.levelno, "")
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {labels}"
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {fields}"
         return f"{colour}{line.rstrip()}\033[0m" if colour else line.rstrip()
+
+
+def _flat(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+class EcsHandler(logging.StreamHandler[TextIO]):
+    """Writes records as ECS, and lines that have never been records."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.setFormatter(EcsFormatter())
+
+    def write_line(self, line: str) -> None:
+        """Write a whole line; where that fails, so would any report of it."""
+        with suppress(OSError, ValueError):
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
+
+def log_request(level: int, fields: Fields) -> None:
+    """Write the one line of a request, whose own ``fields`` these are.
+
+    It is the line that ``logging`` would write, and a test holds both to the same; but a record and its way through
+    filters, handlers and formatters would cost four times as much, and this is the only line that most requests have.
+    """
+    if not request_logger.isEnabledFor(level):
+        return
+    handlers = logging.getLogger().handlers
+    if len(handlers) == 1 and isinstance(handlers[0], EcsHandler):
+        handlers[0].write_line(ecs_line(time.time(), level, "predict", request_logger.name, fields))
+    else:
+        request_logger.log(level, "predict")
 
 
 def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) -> None:
     """Send the root logger to stdout; ``auto`` is text on a terminal and ECS otherwise."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(TextFormatter() if as_text else EcsFormatter())
-    handler.addFilter(RequestLabels())
+    handler: logging.StreamHandler[TextIO]
+    if as_text:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(TextFormatter())
+    else:
+        handler = EcsHandler(sys.stdout)
     handler.addFilter(ExceptionPlaces())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # What no line of ours shows need not be found out (the logging how-to, "Optimization").

@@ -6,12 +6,13 @@ the reason for having two.
 
 import asyncio
 import logging
+import os
 import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import aiohttp
 import ecs_logging
@@ -21,7 +22,7 @@ import uvloop
 from event_platform.http_client import HttpClient, Origin, request_head
 from event_platform.prediction_change import PREDICTION_SCHEMA
 from event_platform.schemas import EventValidator, SchemaRepository
-from model_server.logs import EcsFormatter
+from model_server.logs import EcsHandler, Fields, log_request
 from tests.bench.upstreams import upstreams
 
 POSTS = 5000
@@ -99,27 +100,35 @@ async def _cpu_of_posts(post: Callable[[], Awaitable[None]]) -> float:
 
 
 def _log_lines() -> Pair:
-    record = logging.LogRecord("model_server.request", logging.INFO, __file__, 1, "predict", (), None)
-    fields: dict[str, Any] = {
-        "http.request.id": "7f2c9c52-6a2b-4b0a-9d3e-2f1f5f1d2c3b",
-        "http.response.status_code": 200,
-        "event.duration": 1234567,
-        "event.outcome": "success",
-        "labels.form": "EventRequest",
-        "labels.outcome": "produced",
-        "labels.wiki_id": "enwiki",
-        "labels.rev_id": 123456789,
-        "labels.fetch_ms": 1.234,
-        "labels.score_ms": 1.234,
-        "labels.emit_ms": 1.234,
+    labels = {
+        "form": "EventRequest",
+        "outcome": "produced",
+        "wiki_id": "enwiki",
+        "rev_id": 123456789,
+        "fetch_ms": 1.234,
+        "score_ms": 1.234,
+        "emit_ms": 1.234,
     }
-    record.__dict__.update(fields)
-    theirs, ours = ecs_logging.StdlibFormatter(exclude_fields=LEFT_OUT), EcsFormatter()
-    rounds = [
-        (_cpu_of(lambda: theirs.format(record), LINES), _cpu_of(lambda: ours.format(record), LINES))
-        for _ in range(ROUNDS)
-    ]
-    return _pair("a request's log line", "ecs-logging", "logs.py", rounds)
+    fields: Fields = {
+        "http": {"request": {"id": "7f2c9c52-6a2b-4b0a-9d3e-2f1f5f1d2c3b"}, "response": {"status_code": 200}},
+        "event": {"duration": 1234567, "outcome": "success"},
+        "labels": labels,
+    }
+    with Path(os.devnull).open("w") as nowhere:
+        handler = logging.StreamHandler(nowhere)
+        handler.setFormatter(ecs_logging.StdlibFormatter(exclude_fields=LEFT_OUT))
+        theirs = logging.getLogger("theirs")
+        theirs.addHandler(handler)
+        theirs.propagate = False
+        logging.basicConfig(level=logging.INFO, handlers=[EcsHandler(nowhere)], force=True)
+        rounds = [
+            (
+                _cpu_of(lambda: theirs.info("predict", extra=fields), LINES),
+                _cpu_of(lambda: log_request(logging.INFO, fields), LINES),
+            )
+            for _ in range(ROUNDS)
+        ]
+    return _pair("a request's log line", "logging and ecs-logging", "logs.py", rounds)
 
 
 def _verdicts() -> Pair:
