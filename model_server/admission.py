@@ -4,10 +4,6 @@ Beyond it the answer is 503 at once, which the dispatcher retries: a queue that 
 wiki that hangs keeps its own places busy, and none of the others'.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from model_server.errors import OverloadedError
 
 
@@ -17,29 +13,42 @@ class Admission:
     def __init__(self, limit: int, wiki_limit: int) -> None:
         self._limit = limit
         self._wiki_limit = wiki_limit
-        self._inside = 0
-        self._by_wiki: Counter[str] = Counter()
+        self._taken: dict[str | None, int] = {}
+        """Places by wiki; None is the house."""
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Hold a place while a request lasts; raises :class:`OverloadedError` if there is none."""
-        if self._inside >= self._limit:
-            raise OverloadedError("too many requests are being served")
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
+    def request(self) -> "Place":
+        """Hold a place for a request, as a context; entering raises :class:`OverloadedError` if there is none."""
+        return Place(self._taken, None, self._limit, "too many requests are being served")
 
-    @contextmanager
-    def wiki(self, wiki_id: str) -> Iterator[None]:
-        """Hold one of a wiki's places; raises :class:`OverloadedError` if it has none left."""
-        if self._by_wiki[wiki_id] >= self._wiki_limit:
-            raise OverloadedError("too many requests for this wiki are being served")
-        self._by_wiki[wiki_id] += 1
-        try:
-            yield
-        finally:
-            self._by_wiki[wiki_id] -= 1
-            if not self._by_wiki[wiki_id]:
-                del self._by_wiki[wiki_id]
+    def wiki(self, wiki_id: str) -> "Place":
+        """Hold one of a wiki's places; entering raises :class:`OverloadedError` if it has none left."""
+        return Place(
+            self._taken, wiki_id, self._wiki_limit, "too many requests for this wiki are being served"
+        )
+
+
+class Place:
+    """A place, held while the context lasts; a class, since a generator for each request costs twice as much."""
+
+    __slots__ = ("_key", "_limit", "_refusal", "_taken")
+
+    def __init__(self, taken: dict[str | None, int], key: str | None, limit: int, refusal: str) -> None:
+        self._taken = taken
+        self._key = key
+        self._limit = limit
+        self._refusal = refusal
+
+    def __enter__(self) -> None:
+        """Take the place."""
+        taken = self._taken.get(self._key, 0)
+        if taken >= self._limit:
+            raise OverloadedError(self._refusal)
+        self._taken[self._key] = taken + 1
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        left = self._taken[self._key] - 1
+        if left:
+            self._taken[self._key] = left
+        else:
+            del self._taken[self._key]

@@ -113,14 +113,16 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         if isinstance(request, Skip):
             return skip_answer(request.reason)
         call = PredictCall(request, deadline)
-        label(form=type(request).__name__)
+        if isinstance(request, BatchRequest):
+            label(form=type(request).__name__)
+        else:
+            label(form=type(request).__name__, wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
         is_ours = False
 
         async def run() -> Answer:
             nonlocal is_ours
             is_ours = True
-            answer, _ = await self(call, headers)
-            return answer  # type: ignore[no-any-return]  # kserve ships no types
+            return await self._run_hooks(call, headers)
 
         producer = self._service.producer
         if producer is None or not isinstance(request, EventRequest):
@@ -128,7 +130,6 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         # Two events of one revision that differ in its parent cannot both be right: neither answers for the other.
         event_id = producer.builder.event_id(request.change, *self.deployment.model_identity)
         key = f"{event_id}|{request.ref.parent_id}"
-        label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
         answer = await self._ledger.once(key, run, again=_asks_again(headers))
         if not is_ours:
             label(repeated=1)
@@ -138,9 +139,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def __call__(
         self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT
     ) -> Any:
-        """Run the hooks; a V2 request is accounted for here, a V1 request by its route."""
-        if isinstance(body, PredictCall):
-            return await self._run_hooks(body, headers), {}
+        """Run the hooks for a V2 request, which is accounted for here; V1 requests come to `answer`."""
         if not isinstance(body, kserve.InferRequest):
             return await super().__call__(body, headers, verb)
         account = RequestAccount.of_headers(self.deployment.metrics, headers or {})
@@ -156,7 +155,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         return answer
 
     async def _run_hooks(self, call: PredictCall, headers: Headers) -> Answer:
-        """Run them as KServe does, under its own clocks, without looking up on each request what never changes."""
+        """Run them as KServe's ``__call__`` does, under its clocks, without its looking up what never changes."""
         preprocessing, predicting, postprocessing = self._clocks
         with preprocessing.time():
             fetched = await self.preprocess(call, headers)
@@ -187,7 +186,6 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             return await self._fetch_all(request, payload.deadline, anew=anew)
         if isinstance(request, EventRequest | PartialEventRequest):
             self._service.metrics.unknown_fields.inc(self._service.unknown_fields.count(request.event))
-        label(wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
         return await self._pipeline.fetch(request, payload.deadline, anew=anew)
 
     async def predict(
