@@ -1,10 +1,17 @@
-"""Who may come in: a bound on the requests in the house, in all and for one wiki (E46).
+"""Who may come in: a bound on the requests in the house, in all and for one wiki, and on their bodies (E46).
 
 Beyond it the answer is 503 at once, which the dispatcher retries: a queue that only grows helps nobody. A
 wiki that hangs keeps its own places busy, and none of the others'.
 """
 
-from model_server.errors import OverloadedError
+from typing import Self
+
+from model_server.errors import BodyTooLargeError, OverloadedError
+
+MOST_BODY_BYTES = 64 * 2**20
+"""Of all bodies that are held at a time; read, they take several times as much memory."""
+SMALL_BODY_BYTES = 64 * 2**10
+"""An event is a few thousand bytes: however much large bodies take, it comes in."""
 
 
 class Admission:
@@ -15,6 +22,7 @@ class Admission:
         self._wiki_limit = wiki_limit
         self._taken: dict[str | None, int] = {}
         """Places by wiki; None is the house."""
+        self.body_bytes = 0
 
     def request(self) -> "Place":
         """Hold a place for a request, as a context; entering raises :class:`OverloadedError` if there is none."""
@@ -25,6 +33,10 @@ class Admission:
         return Place(
             self._taken, wiki_id, self._wiki_limit, "too many requests for this wiki are being served"
         )
+
+    def body(self) -> "HeldBody":
+        """Hold a request's body, as a context."""
+        return HeldBody(self)
 
 
 class Place:
@@ -52,3 +64,35 @@ class Place:
             self._taken[self._key] = left
         else:
             del self._taken[self._key]
+
+
+class HeldBody:
+    """The part of a body that has been read, counted until its request is answered."""
+
+    __slots__ = ("_admission", "_size")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._size = 0
+
+    def grow(self, size: int, limit: int) -> None:
+        """Count so many bytes more.
+
+        Raises :class:`BodyTooLargeError` beyond ``limit`` bytes, and :class:`OverloadedError` where the large bodies
+        that are held would be too much together.
+        """
+        self._size += size
+        self._admission.body_bytes += size
+        if self._size > limit:
+            raise BodyTooLargeError(f"the body must be at most {limit} bytes")
+        others = self._admission.body_bytes - self._size
+        if others and self._size > SMALL_BODY_BYTES and others + self._size > MOST_BODY_BYTES:
+            raise OverloadedError("too many large requests are being served")
+
+    def __enter__(self) -> Self:
+        """Return the body."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it go."""
+        self._admission.body_bytes -= self._size

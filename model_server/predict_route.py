@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from model_server.accounting import RequestAccount, accept_request_id
+from model_server.admission import HeldBody
 from model_server.answers import Answer, Answerer
 from model_server.deployment import Deployment
 from model_server.errors import (
@@ -68,28 +69,26 @@ class PredictRoute:
         if model_name != self._model.name:
             raise ModelNotFoundError("this server serves another model")
         deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
-        with self._deployment.admission.request():
+        admission = self._deployment.admission
+        with admission.request(), admission.body() as held:
             try:
                 async with asyncio.timeout_at(deadline):
-                    body = await self._read_body(scope, receive)
+                    body = await self._read_body(scope, receive, held)
             except TimeoutError:
                 raise OverloadedError("the body did not arrive in time") from None
             headers = {"x-request-id": request_id} | _own_headers(scope)
             return await self._model.answer(body, deadline, headers)
 
-    async def _read_body(self, scope: Message, receive: Receive) -> bytes:
+    async def _read_body(self, scope: Message, receive: Receive, held: HeldBody) -> bytes:
         limit = self._deployment.max_body_bytes
         check_length(scope, limit)
         chunks: list[bytes] = []
-        size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise BodyTooLargeError(f"the body must be at most {limit} bytes")
+            held.grow(len(chunk), limit)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)

@@ -25,7 +25,6 @@ from starlette.exceptions import HTTPException
 from event_platform.streams import ABOUT_PATH
 from model_server.deployment import Deployment
 from model_server.errors import (
-    BodyTooLargeError,
     InvalidJsonError,
     MethodNotAllowedError,
     ModelNotFoundError,
@@ -61,6 +60,7 @@ class RevertRiskApp:
         self._verbs = verbs
         self._lifecycle = deployment.lifecycle
         self._max_body_bytes = deployment.max_body_bytes
+        self._admission = deployment.admission
         self._about = deployment.about()
         self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
 
@@ -95,34 +95,38 @@ class RevertRiskApp:
             await _fail(MethodNotAllowedError("what the server says of itself takes GET"), scope, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let KServe's application answer, with our limit on what it reads."""
+        """Let KServe's application answer, with our limits on what it reads."""
+        refusal: ServiceError | None = None
+
+        async def limited_receive() -> MutableMapping[str, Any]:
+            nonlocal refusal
+            message = await receive()
+            try:
+                held.grow(len(message.get("body", b"")), self._max_body_bytes)
+            except ServiceError as error:
+                refusal = error
+                raise  # which FastAPI takes for a broken body
+            return message
+
+        async def send_unless_refused(message: MutableMapping[str, Any]) -> None:
+            if refusal is None:
+                await send(message)
+
         try:
             check_length(scope, self._max_body_bytes)
         except ServiceError as error:
-            await _fail(error, scope, send)
+            refusal = error
         else:
-            await self._app(scope, _limited(receive, self._max_body_bytes), send)
+            with self._admission.body() as held:
+                await self._app(scope, limited_receive, send_unless_refused)
+        if refusal is not None:
+            await _fail(refusal, scope, send)
 
 
 def _with_request_id(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return the headers with exactly one request id, ours where the caller's is none: all who ask see the same."""
     others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
     return [*others, (b"x-request-id", request_id_of(scope).encode())]
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Stop reading a body that turns out to be too large; FastAPI answers what breaks off so with a 400."""
-    size = 0
-
-    async def limited_receive() -> MutableMapping[str, Any]:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise BodyTooLargeError(f"the body must be at most {limit} bytes")
-        return message
-
-    return limited_receive
 
 
 def _closing(send: Send) -> Send:

@@ -105,7 +105,7 @@ async def test_a_body_over_the_limit_is_refused(
         assert "1000" in reply.body["error"]
         for data in (b" " * 1001, in_pieces()):
             async with client.session.post(f"{program.url}/v2/models/{MODEL}/infer", data=data) as answer:
-                assert answer.status == 400
+                assert (answer.status, (await answer.json())["code"]) == (400, "body_too_large")
         async with client.session.post(
             f"{program.url}/v1/models/{MODEL}:predict", data=in_pieces()
         ) as answer:
