@@ -120,7 +120,7 @@ class Bench:
 
     def steadiness(self, name: str, model: str, plan: Plan) -> Steadiness:
         """See what a large page and saturation do to the others; the last of the edits is the large page."""
-        server, path = self._servers[name], f"/v1/models/{model}:predict"
+        server, path = self._servers[name], f"/v1/models/{model}%3Apredict"
         self._behind.wait(20, 20)
 
         def at_a_steady_rate(*, large: bool) -> Slice:
@@ -146,7 +146,7 @@ class Bench:
     def _slice(self, name: str, scenario: Scenario, seconds: float) -> Figures:
         server = self._servers[name]
         model = name.partition(" ")[2] if name.partition(" ")[2] in MODELS else NULL_NAME
-        requests = self._traffic.requests(f"/v1/models/{model}:predict", self._next_number)
+        requests = self._traffic.requests(f"/v1/models/{model}%3Apredict", self._next_number)
         compute = server.metric(COMPUTE_METRIC) if model in name else 0.0
         cpu = server.cpu_seconds()
         shot = _run(shoot(server.port, requests, concurrency=scenario.concurrency, seconds=seconds))

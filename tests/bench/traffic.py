@@ -22,6 +22,12 @@ PADDED_TO = 11_500
 """Bytes that a text of the samples is brought to, about: the median article is longer than a sample."""
 _REV, _PARENT, _PAGE = 999_999_999_999, 999_999_999_998, 999_999_999_997
 """Stand in the templates where ids go."""
+_REQUEST = (
+    b"POST %b HTTP/1.1\r\nhost: revertrisk.revertrisk.wikimedia.org\r\ncontent-type: application/json\r\n"
+    b"x-request-id: %b\r\nuser-agent: ChangePropagation/WMF\r\n"
+    b"x-triggered-by: req:%b,mediawiki.page_change.v1:https://en.wikipedia.org/wiki/Europe\r\n"
+    b"content-length: %d\r\n\r\n%b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,11 @@ class Traffic:
         return b'{"event":' + self._with_ids(self._edit(number).event, number) + b"}"
 
     def requests(self, path: str, first: int) -> Iterator[tuple[int, bytes]]:
-        """Yield numbers, from ``first`` on, each with its predict request as the bytes of HTTP/1.1."""
-        heads: dict[int, bytes] = {}
+        """Yield numbers, from ``first`` on, each with its predict request, as change-propagation sends it."""
         for number in count(first):
             body = self.body(number)
-            head = heads.get(len(body))
-            if head is None:
-                head = heads[len(body)] = (
-                    f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-                    f"Content-Length: {len(body)}\r\n\r\n"
-                ).encode()
-            yield number, head + body
+            request_id = b"9c5f3b1e-2d47-4a60-8f13-%012d" % number
+            yield number, _REQUEST % (path.encode(), request_id, request_id, len(body), body)
 
     def answer(self, revisions: Iterable[int]) -> list[bytes]:
         """Return the Action API's answer about some revisions, in pieces: to join large texts would take time."""
