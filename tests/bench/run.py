@@ -196,8 +196,10 @@ def scenarios(plan: Plan) -> Iterator[tuple[Scenario, int]]:
                 Scenario("no model", latency, latency, concurrency, servers if everybody else servers[:2]),
                 plan.more_pairs if aimed_at else plan.pairs,
             )
-    for model in MODELS:
-        yield Scenario(model, 0, 0, 32, (f"ours {model}", f"naive {model}")), plan.more_pairs
+    for latency, concurrency in ((0, 32), (50, 64)):
+        for model in MODELS:
+            servers = (f"ours {model}", f"naive {model}")
+            yield Scenario(model, latency, latency, concurrency, servers), plan.more_pairs
 
 
 @cache
