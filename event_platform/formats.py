@@ -3,7 +3,8 @@
 EventGate validates with AJV 6 in its "fast" mode: a few regular expressions instead of full
 grammars. They accept dates that no calendar has (month 19) and URIs with unescaped brackets, and refuse
 a time without a time zone and a URI with a space. What is sent to EventGate must be judged the same way
-beforehand, so these functions follow it to the letter, JavaScript's idea of white space included.
+beforehand, so these patterns follow it to the letter, JavaScript's idea of white space included. They are
+written so that Python, which matches them in full, and Rust agree on them.
 
 ``instant`` is this project's own, stricter format for events that are read: a date-time that exists.
 """
@@ -11,7 +12,6 @@ beforehand, so these functions follow it to the letter, JavaScript's idea of whi
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from jsonschema import FormatChecker
@@ -19,19 +19,24 @@ from jsonschema import FormatChecker
 # What \s means in JavaScript; Python's own \s knows other characters.
 _SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
-_DATE_TIME: Final = re.compile(
-    rf"""
-    \d{{4}} - [01]\d - [0-3]\d
-    [tT{_SPACE}]
-    [0-2]\d : [0-5]\d : (?: [0-5]\d | (?<=23:59:)60 )
-    (?: \.\d+ )?
-    (?: [zZ] | [+-]\d\d (?: :?\d\d )? )
-    """,
-    re.VERBOSE | re.ASCII,
+DATE_TIME: Final = (
+    rf"[0-9]{{4}}-[01][0-9]-[0-3][0-9][tT{_SPACE}]"
+    r"(?:[0-2][0-9]:[0-5][0-9]:[0-5][0-9]|23:59:60)(?:\.[0-9]+)?"
+    r"(?:[zZ]|[+-][0-9][0-9](?::?[0-9][0-9])?)"
 )
 
 # No white space; no backslash at the start or in the fragment. Everything else passes.
-_URI_REFERENCE: Final = re.compile(rf"(?:[^\\#{_SPACE}][^#{_SPACE}]*)?(?:#[^\\{_SPACE}]*)?")
+URI_REFERENCE: Final = rf"(?:[^\\#{_SPACE}][^#{_SPACE}]*)?(?:#[^\\{_SPACE}]*)?"
+
+USUAL_INSTANT: Final = (
+    r"[12][0-9]{3}-"
+    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?Z"
+)
+"""Instants as events have them. There are others, which only `is_instant` tells: those with an offset, say."""
+
+_DATE_TIME: Final = re.compile(DATE_TIME)
+_URI_REFERENCE: Final = re.compile(URI_REFERENCE)
 
 
 def is_date_time(text: str) -> bool:
@@ -39,7 +44,7 @@ def is_date_time(text: str) -> bool:
 
     The time zone is required. The calendar is not consulted: ``2021-19-39T29:00:00Z`` passes.
     """
-    return _is_date_time(text) if len(text) <= _USUAL_LENGTH else _DATE_TIME.fullmatch(text) is not None
+    return _DATE_TIME.fullmatch(text) is not None
 
 
 def is_uri_reference(text: str) -> bool:
@@ -55,7 +60,14 @@ def parse_date_time(text: str) -> datetime:
     :raises ValueError: if EventGate would not accept the string, or no calendar has the moment. The
         message does not repeat the string.
     """
-    return _parse(text) if len(text) <= _USUAL_LENGTH else _parse.__wrapped__(text)
+    if _DATE_TIME.fullmatch(text) is None:
+        raise ValueError("not a date-time with a time zone")
+    plain = text.upper().replace("23:59:60", "23:59:59")
+    try:
+        return datetime.fromisoformat(plain).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Without its cause, which repeats the string.
+        raise ValueError("a date-time that does not exist") from None
 
 
 def is_instant(text: str) -> bool:
@@ -65,28 +77,6 @@ def is_instant(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-# An event holds each of its few dates several times, and every step asks about them again. What is kept is bounded in
-# number and in length: input decides on both.
-_USUAL_LENGTH: Final = 40
-
-
-@lru_cache(maxsize=1000)
-def _is_date_time(text: str) -> bool:
-    return _DATE_TIME.fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1000)
-def _parse(text: str) -> datetime:
-    if _DATE_TIME.fullmatch(text) is None:
-        raise ValueError("not a date-time with a time zone")
-    plain = text.upper().replace("23:59:60", "23:59:59")
-    try:
-        return datetime.fromisoformat(plain).astimezone(UTC)
-    except (ValueError, OverflowError):
-        # Without its cause, which repeats the string.
-        raise ValueError("a date-time that does not exist") from None
 
 
 EVENTGATE_FORMAT_FUNCTIONS: Final[dict[str, Callable[[str], bool]]] = {

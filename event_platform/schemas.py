@@ -20,13 +20,29 @@ import jsonschema_rs
 import yaml
 from jsonschema.exceptions import ValidationError
 
-from event_platform.formats import EVENTGATE_FORMAT_FUNCTIONS, format_checker, is_instant
+from event_platform.formats import (
+    DATE_TIME,
+    EVENTGATE_FORMAT_FUNCTIONS,
+    URI_REFERENCE,
+    USUAL_INSTANT,
+    format_checker,
+    is_instant,
+)
 
 # Every segment starts with a letter or digit: so neither "..", nor "__init__.py", nor "//host".
 _SCHEMA_URI: Final = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)+")
 
 _FORMAT_FUNCTIONS: Final = EVENTGATE_FORMAT_FUNCTIONS | {"instant": is_instant}
 _FORMAT_CHECKER: Final = format_checker(_FORMAT_FUNCTIONS)
+
+_FORMATS_IN_RUST: Final[Mapping[str, dict[str, Any]]] = {
+    "date-time": {"pattern": f"^(?:{DATE_TIME})$"},
+    "uri-reference": {"pattern": f"^(?:{URI_REFERENCE})$"},
+    "instant": {"anyOf": [{"pattern": f"^(?:{USUAL_INSTANT})$"}, {"format": "instant"}]},
+}
+"""Each format as keywords of the same verdict, for which Rust calls no function of ours, or seldom."""
+_DATA_KEYWORDS: Final = frozenset({"const", "default", "enum", "examples"})
+"""Keywords that hold values rather than schemas."""
 
 _MAX_VIOLATIONS: Final = 200
 """Listed for one event: more than it has fields, less than a hostile array of a million items would bring."""
@@ -150,7 +166,7 @@ class EventValidator:
         # the whole process does. Which draft it is, the class says.
         offline = {name: value for name, value in plain.items() if name != "$schema"}
         self._decides = jsonschema_rs.Draft7Validator(
-            offline, formats=_FORMAT_FUNCTIONS, validate_formats=True
+            _with_formats_in_rust(offline), formats=_FORMAT_FUNCTIONS, validate_formats=True
         )
         self._words = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
 
@@ -170,6 +186,24 @@ class EventValidator:
         """
         errors = islice(self._words.iter_errors(event), _MAX_VIOLATIONS)
         return sorted({violation for error in errors for violation in _violations(error)})
+
+
+def _with_formats_in_rust(schema: Any) -> Any:
+    """Return a schema of the same verdicts, its formats told in keywords that Rust decides by itself."""
+    if isinstance(schema, list):
+        return [_with_formats_in_rust(subschema) for subschema in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rewritten = {
+        name: value if name in _DATA_KEYWORDS else _with_formats_in_rust(value)
+        for name, value in schema.items()
+    }
+    name = schema.get("format")
+    keywords = _FORMATS_IN_RUST.get(name, {}) if isinstance(name, str) else {}
+    if keywords and not keywords.keys() & rewritten.keys():
+        del rewritten["format"]
+        rewritten.update(keywords)
+    return rewritten
 
 
 def _violations(error: ValidationError) -> Iterator[Violation]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from event_platform.formats import (
     EVENTGATE_FORMATS,
+    USUAL_INSTANT,
     is_date_time,
     is_instant,
     is_uri_reference,
@@ -166,3 +167,9 @@ def test_the_calendar_alone_separates_instants_from_date_times(text: str) -> Non
         assert not is_instant(text)
     else:
         assert is_instant(text)
+
+
+@given(st.from_regex(USUAL_INSTANT, fullmatch=True))
+def test_a_usual_instant_is_one(text: str) -> None:
+    """What the pattern takes exists, whatever the month has of days."""
+    assert is_instant(text)
