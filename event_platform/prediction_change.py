@@ -129,19 +129,26 @@ class PredictionEventBuilder:
 
 def _copier(schema: Mapping[str, Any]) -> Copier | None:
     """Return a function that copies the properties which a (sub)schema names, or None if it names none."""
-    properties = schema.get("properties")
-    if properties is None:
+    if "properties" not in schema:
         return None
-    copiers = {
-        name: _copier(subschema) for name, subschema in properties.items() if name not in _HIDDEN_BY_PRODUCERS
+    properties = {
+        name: _copier(subschema)
+        for name, subschema in schema["properties"].items()
+        if name not in _HIDDEN_BY_PRODUCERS
     }
+    names = frozenset(properties)
+    parts = tuple((name, copier) for name, copier in properties.items() if copier is not None)
 
     def copy(source: Mapping[str, Any]) -> dict[str, Any]:
-        copied = {}
-        for name, value in source.items():
-            if name in copiers:
-                copier = copiers[name]
-                copied[name] = value if copier is None else copier(value)
+        # Most entities have no field that the schema does not name.
+        copied = (
+            dict(source)
+            if names.issuperset(source)
+            else {name: value for name, value in source.items() if name in names}
+        )
+        for name, copy_part in parts:
+            if name in copied:
+                copied[name] = copy_part(copied[name])
         return copied
 
     return copy
