@@ -122,6 +122,11 @@ class PageChange:
         return int(self.event["page"]["page_id"])
 
     @property
+    def identity(self) -> str:
+        """What happened to which revision: the same for every copy of an event, and for no other event."""
+        return f"{self.wiki_id}|{self.page_id}|{self.rev_id}|{self.kind}"
+
+    @property
     def received_at(self) -> datetime | None:
         """When EventGate took the page_change event: the clock for freshness, since ``dt`` may lie far back."""
         return received_at(self.event)

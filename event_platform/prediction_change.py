@@ -4,10 +4,10 @@ The outgoing event is copied field by field from what the pinned schema names (D
 upstream adds never breaks validation, and a missing optional one is simply absent.
 """
 
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from event_platform.page_change import PageChange
@@ -66,15 +66,14 @@ class Redactions:
 
 def event_id(stream: str, change: PageChange, model_name: str, model_version: str) -> str:
     """Return the deterministic ``meta.id`` of a prediction: the same input always gives the same id (DESIGN 5)."""
-    return _uuid5(
-        f"{stream}|{change.wiki_id}|{change.page_id}|{change.rev_id}|{change.kind}|{model_name}|{model_version}"
-    )
+    return uuid5(f"{stream}|{change.identity}|{model_name}|{model_version}")
 
 
-@lru_cache(maxsize=1000)
-def _uuid5(name: str) -> str:
-    """Return the id of a name; asked for twice for each event, when it comes and when its prediction is built."""
-    return str(uuid.uuid5(EVENT_NAMESPACE, name))
+def uuid5(name: str) -> str:
+    """Return the UUID of version 5 (RFC 9562) that a name has in our namespace, as `uuid.uuid5` would."""
+    digest = hashlib.sha1(EVENT_NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 0b11]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 class PredictionEventBuilder:
@@ -90,10 +89,6 @@ class PredictionEventBuilder:
             if name not in _NOT_COPIED
         }
 
-    def event_id(self, change: PageChange, model_name: str, model_version: str) -> str:
-        """Return the ``meta.id`` that the prediction of an event has, or will have, on this stream."""
-        return event_id(self._stream, change, model_name, model_version)
-
     def build(
         self, change: PageChange, predicted: PredictedClassification, redactions: Redactions = Redactions()
     ) -> dict[str, Any]:
@@ -105,10 +100,10 @@ class PredictionEventBuilder:
             "$schema": PREDICTION_SCHEMA,
             "meta": self._meta(change, predicted),
         }
+        source = change.event
         for name, copier in self._copiers.items():
-            value = change.event.get(name)
-            if value is not None:
-                event[name] = value if copier is None else copier(value)
+            if name in source:
+                event[name] = source[name] if copier is None else copier(source[name])
         event["predicted_classification"] = predicted.as_fields()
         _redact(event, redactions)
         if not self._validator.is_valid(event):
@@ -117,14 +112,12 @@ class PredictionEventBuilder:
 
     def _meta(self, change: PageChange, predicted: PredictedClassification) -> dict[str, Any]:
         source = change.event["meta"]
-        identifier = self.event_id(change, predicted.model_name, predicted.model_version)
-        meta = {name: source[name] for name in ("domain", "uri") if source.get(name) is not None}
-        return meta | {
-            "stream": self._stream,
-            "id": identifier,
-            # A source without a request id would get a fresh one from EventGate on every retry.
-            "request_id": change.request_id or identifier,
-        }
+        meta = {name: source[name] for name in ("domain", "uri") if name in source}
+        meta["stream"] = self._stream
+        meta["id"] = event_id(self._stream, change, predicted.model_name, predicted.model_version)
+        # A source without a request id would get a fresh one from EventGate on every retry.
+        meta["request_id"] = change.request_id or meta["id"]
+        return meta
 
 
 def _copier(schema: Mapping[str, Any]) -> Copier | None:

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Ledger(Generic[Result]):
-    """Results by event id, each for a while, and the work in flight."""
+    """Results by key, each for a while, and the work in flight."""
 
     def __init__(
         self,

@@ -124,12 +124,11 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             is_ours = True
             return await self._run_hooks(call, headers)
 
-        producer = self._service.producer
-        if producer is None or not isinstance(request, EventRequest):
+        if self._service.producer is None or not isinstance(request, EventRequest):
             return await run()
         # Two events of one revision that differ in its parent cannot both be right: neither answers for the other.
-        event_id = producer.builder.event_id(request.change, *self.deployment.model_identity)
-        key = f"{event_id}|{request.ref.parent_id}"
+        # Model and stream are this worker's, so the rest is what the event's id is made of.
+        key = f"{request.change.identity}|{request.ref.parent_id}"
         answer = await self._ledger.once(key, run, again=_asks_again(headers))
         if not is_ours:
             label(repeated=1)

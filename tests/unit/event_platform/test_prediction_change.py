@@ -1,19 +1,24 @@
 """Building prediction events: one id for one input, copied by name, valid before it is sent."""
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from event_platform.page_change import PageChange
 from event_platform.prediction_change import (
+    EVENT_NAMESPACE,
     PREDICTION_SCHEMA,
     PredictedClassification,
     PredictionEventBuilder,
     Redactions,
     UnbuildableEventError,
     event_id,
+    uuid5,
 )
 from event_platform.schemas import EventValidator, SchemaRepository
 
@@ -83,6 +88,12 @@ def test_the_id_of_a_prediction_is_frozen() -> None:
     """DESIGN 5: this vector must hold for ever, or consumers see every redelivered prediction twice."""
     identifier = event_id(STREAM, PageChange(source()), "revertrisk-language-agnostic", "revertrisk-events-1")
     assert identifier == "02a40095-86dc-5127-af1f-6b8642fcb9c4"
+
+
+@given(st.text())
+def test_the_id_is_a_uuid_of_version_5(name: str) -> None:
+    """The short way to it gives what the standard library gives."""
+    assert uuid5(name) == str(uuid.uuid5(EVENT_NAMESPACE, name))
 
 
 @pytest.mark.parametrize(
