@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from event_platform.formats import is_instant, parse_date_time
+from event_platform.formats import parse_date_time
 from event_platform.schemas import EventValidator, Violation
 from event_platform.wikis import Wiki, WikiTable
 
@@ -94,32 +94,26 @@ class UnsupportedSchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PageChange:
-    """One page_change event that keeps the reading contract.
-
-    ``event`` is the whole event as received: the outgoing event is copied from it.
-    """
+    """One page_change event that keeps the reading contract."""
 
     event: Mapping[str, Any]
+    """The whole event as received: the outgoing event is copied from it."""
+    wiki_id: str
+    page_id: int
+    rev_id: int
+    kind: str
+    """What happened to the page (``page_change_kind``)."""
 
-    @property
-    def wiki_id(self) -> str:
-        """The wiki's database name."""
-        return str(self.event["wiki_id"])
-
-    @property
-    def kind(self) -> str:
-        """What happened to the page (``page_change_kind``)."""
-        return str(self.event["page_change_kind"])
-
-    @property
-    def rev_id(self) -> int:
-        """The revision's id."""
-        return int(self.event["revision"]["rev_id"])
-
-    @property
-    def page_id(self) -> int:
-        """The page's id."""
-        return int(self.event["page"]["page_id"])
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Self:
+        """Take an event that keeps the contract; for JSON 1.0 is an integer too."""
+        return cls(
+            event=event,
+            wiki_id=event["wiki_id"],
+            page_id=int(event["page"]["page_id"]),
+            rev_id=int(event["revision"]["rev_id"]),
+            kind=event["page_change_kind"],
+        )
 
     @property
     def identity(self) -> str:
@@ -200,7 +194,7 @@ class PageChangeReader:
             raise UnsupportedSchemaError("/$schema must be /mediawiki/page/change/1 or a version 1.x.y of it")
         if not self._contract.is_valid(event):
             raise InvalidEventError(tuple(self._contract.violations(event)))
-        return PageChange(event)
+        return PageChange.of(event)
 
     def resolve(self, change: PageChange) -> RevisionRef | Skip:
         """Name the revision to fetch, or why there is none; the first reason in the order of DESIGN 3 wins.
@@ -210,7 +204,9 @@ class PageChangeReader:
         wiki = self._wikis.by_id(change.wiki_id)
         if wiki is None:
             return Skip(SkipReason.UNKNOWN_WIKI)
-        _check_domain(change.event["meta"].get("domain"), wiki)
+        domain = change.event["meta"].get("domain")
+        if domain is not None and domain != wiki.domain:
+            raise InvalidEventError((Violation("/meta/domain", "must be the domain of /wiki_id", "const"),))
         if not wiki.is_scorable:
             return Skip(SkipReason.NOT_WIKIPEDIA)
         if not self._supports(wiki.wiki_id):
@@ -231,7 +227,12 @@ def received_at(event: Mapping[str, Any]) -> datetime | None:
     """Return an event's ``meta.dt``, or None where it has none that can be read."""
     meta = event.get("meta")
     received = meta.get("dt") if isinstance(meta, dict) else None
-    return parse_date_time(received) if isinstance(received, str) and is_instant(received) else None
+    if not isinstance(received, str):
+        return None
+    try:
+        return parse_date_time(received)
+    except ValueError:
+        return None
 
 
 def is_canary(event: Mapping[str, Any]) -> bool:
@@ -280,8 +281,3 @@ def _prior_revision(event: Mapping[str, Any], parent_id: int | None) -> Mapping[
     """Return ``prior_state.revision`` if it describes the parent; a delete or move may describe another one."""
     prior: Mapping[str, Any] = event.get("prior_state", {}).get("revision", {})
     return prior if parent_id is not None and prior.get("rev_id") == parent_id else {}
-
-
-def _check_domain(domain: str | None, wiki: Wiki) -> None:
-    if domain is not None and domain != wiki.domain:
-        raise InvalidEventError((Violation("/meta/domain", "must be the domain of /wiki_id", "const"),))

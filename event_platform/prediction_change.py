@@ -133,12 +133,10 @@ def _copier(schema: Mapping[str, Any]) -> Copier | None:
     parts = tuple((name, copier) for name, copier in properties.items() if copier is not None)
 
     def copy(source: Mapping[str, Any]) -> dict[str, Any]:
-        # Most entities have no field that the schema does not name.
-        copied = (
-            dict(source)
-            if names.issuperset(source)
-            else {name: value for name, value in source.items() if name in names}
-        )
+        copied = dict(source)
+        if not names.issuperset(copied):  # most entities have no field that the schema does not name
+            for name in copied.keys() - names:
+                del copied[name]
         for name, copy_part in parts:
             if name in copied:
                 copied[name] = copy_part(copied[name])

@@ -49,7 +49,7 @@ from model_server.scoring_request import (
 from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
 
 MAX_INSTANCES = 20
-FORMS = ("event", "instances", "revision_data")
+FORMS = frozenset({"event", "instances", "revision_data"})
 
 
 class RequestReader:
@@ -77,7 +77,7 @@ class RequestReader:
         :class:`UnscorableError` for a direct call to a wiki that is not a Wikipedia.
         """
         payload = parse_object(body)
-        if sum(form in payload for form in FORMS) > 1:
+        if len(payload.keys() & FORMS) > 1:
             raise AmbiguousRequestError("send either event, instances or revision_data")
         if "instances" in payload:
             return self.read_batch(payload["instances"])

@@ -42,7 +42,7 @@ class Producer:
         """Send the prediction for a page_change event; return it as it was accepted."""
         builder = PredictionEventBuilder(SchemaRepository(), stream)
         predicted = PredictedClassification(MODEL, version, probability > 0.5, probability)
-        await self._gate.produce(builder.build(PageChange(source), predicted), in_a_minute())
+        await self._gate.produce(builder.build(PageChange.of(source), predicted), in_a_minute())
         return (await self._client.accepted(self._url))[-1]
 
 

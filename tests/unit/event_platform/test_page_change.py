@@ -228,7 +228,7 @@ def _performer_only(event: Event) -> Event:
 )
 def test_the_editor_is_never_guessed(change: Callable[[], Event], expected: Editor | None) -> None:
     """E13, E19: user facts come from revision.editor; the performer stands in only where it is the same person."""
-    assert PageChange(change()).editor == expected
+    assert PageChange.of(change()).editor == expected
 
 
 def test_freshness_is_told_by_meta_dt(reader: PageChangeReader) -> None:
