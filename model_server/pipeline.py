@@ -122,8 +122,9 @@ class Pipeline:
         now = evidence.utc_now()
         metrics = self._service.metrics
         metrics.last_accepted.set(now.timestamp())
-        if request.change.received_at is not None:
-            metrics.event_lag.observe(max(0.0, (now - request.change.received_at).total_seconds()))
+        received_at = request.change.received_at
+        if received_at is not None:
+            metrics.event_lag.observe(max(0.0, (now - received_at).total_seconds()))
         return PRODUCED
 
     async def _ask_mediawiki(
