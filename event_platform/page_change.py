@@ -117,7 +117,7 @@ class PageChange:
 
     @property
     def identity(self) -> str:
-        """What happened to which revision: the same for every copy of an event, and for no other event."""
+        """What happened to which revision of which page, as a line: the event's part in its prediction's id."""
         return f"{self.wiki_id}|{self.page_id}|{self.rev_id}|{self.kind}"
 
     @property
