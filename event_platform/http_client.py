@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -51,8 +51,7 @@ class Response:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where requests go."""
 
     scheme: str
@@ -76,11 +75,19 @@ class Origin:
 
 def request_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
     """Write the head of a request; raises ValueError if a value could end its line."""
-    lines = (f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()))
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+    request_line = _line(f"{method} {target} HTTP/1.1")
+    return f"{request_line}{header_lines(headers)}\r\n".encode("latin-1")
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """Write headers, a line each; raises ValueError if a value could end its line."""
+    return "".join([_line(f"{name}: {value}") for name, value in headers.items()])
+
+
+def _line(text: str) -> str:
+    if "\n" in text or "\r" in text:
         raise ValueError("a header's value must be on one line")
-    return f"{head}\r\n\r\n".encode("latin-1")
+    return f"{text}\r\n"
 
 
 class HttpClient:
@@ -105,7 +112,8 @@ class HttpClient:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = _Pool(self._limit)
-        await pool.enter(deadline)
+        if not pool.enter():
+            await pool.wait_to_enter(deadline)
         try:
             connection = pool.take_idle() or await self._connect(pool, origin, deadline)
             try:
@@ -156,32 +164,52 @@ class _Pool:
     def __init__(self, limit: int) -> None:
         self.connections: set[_Connection] = set()
         self._idle: deque[_Connection] = deque()
-        self._places = asyncio.Semaphore(limit)
+        self._free_places = limit
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        """Who waits for a place, which is given on from hand to hand: nobody waits while one is free."""
 
-    async def enter(self, deadline: float) -> None:
-        """Take a place, first come first served."""
-        if self._places.locked():
+    def enter(self) -> bool:
+        """Take a place if one is free."""
+        if not self._free_places:
+            return False
+        self._free_places -= 1
+        return True
+
+    async def wait_to_enter(self, deadline: float) -> None:
+        """Take a place, first come first served; raises TimeoutError."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
             async with asyncio.timeout_at(deadline):
-                await self._places.acquire()
-        else:
-            await self._places.acquire()
+                await place
+        except BaseException:
+            if place.done() and not place.cancelled():  # given in the same turn
+                self.leave()
+            else:
+                place.cancel()
+            raise
 
     def leave(self) -> None:
-        """Give a place back."""
-        self._places.release()
+        """Give a place back, to whoever has waited longest."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free_places += 1
 
     def take_idle(self) -> "_Connection | None":
         """Take the connection that was used last, so that surplus ones age until the other side closes them."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_usable:
+            if connection.is_fresh:
                 return connection
             connection.close()
         return None
 
     def give_back(self, connection: "_Connection") -> None:
         """Keep a connection for the next request, if it is as good as new."""
-        if connection.is_usable:
+        if connection.is_open:
             self._idle.append(connection)
         else:
             connection.close()
@@ -206,19 +234,18 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._size = self._framing = 0
-        self._is_open = False
+        self.is_open = False
         self._ends_with_connection = False
         self._idle_since = self._loop.time()
 
     @property
-    def is_usable(self) -> bool:
-        """Whether another request can be sent on it."""
-        idle_seconds = self._loop.time() - self._idle_since
-        return self._is_open and self._waiting is None and idle_seconds < KEEP_ALIVE_SECONDS
+    def is_fresh(self) -> bool:
+        """Whether it can be used again after it has been idle."""
+        return self.is_open and self._loop.time() - self._idle_since < KEEP_ALIVE_SECONDS
 
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Send a request and wait for its answer until the deadline (event loop time, seconds)."""
-        if not self._is_open:
+        if not self.is_open:
             raise ConnectError("the connection was closed before it was used")
         self._ends_with_connection = False
         self._size = self._framing = 0
@@ -238,7 +265,7 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close at once; a request under way fails."""
-        self._is_open = False
+        self.is_open = False
         self._pool.forget(self)
         self._transport.abort()
 
@@ -246,7 +273,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
-        self._is_open = True
+        self.is_open = True
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None:  # nobody asked
@@ -265,10 +292,10 @@ class _Connection(asyncio.Protocol):
             self._fail(ConnectionBrokenError("the answer is too large"))
 
     def eof_received(self) -> None:
-        self._is_open = False  # its end comes a turn later, and until then nobody shall take it
+        self.is_open = False  # its end comes a turn later, and until then nobody shall take it
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_open = False
+        self.is_open = False
         self._pool.forget(self)
         if self._ends_with_connection and exc is None:
             self._finish()

@@ -7,28 +7,27 @@ together; what finds the place idle goes out at once, so joining never adds a de
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Group = TypeVar("Group", bound=Hashable)
 Item = TypeVar("Item", bound=Hashable)
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiter(Generic[Item, Found]):
+class _Waiter(NamedTuple, Generic[Item, Found]):
     items: tuple[Item, ...]
     weight: int
     result: asyncio.Future[Mapping[Item, Found]]
 
 
 class _Lane(Generic[Item, Found]):
-    """What waits for one group, and how many of its calls are under way."""
+    """What waits for one group, and how many tasks make its calls."""
 
     def __init__(self) -> None:
         self.waiting: deque[_Waiter[Item, Found]] = deque()
         self.running = 0
         self.is_starting = False
+        """Whether the last of them is still to take what waits."""
 
 
 class Joiner(Generic[Group, Item, Found]):
@@ -67,9 +66,7 @@ class Joiner(Generic[Group, Item, Found]):
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Mapping[Item, Found]] = loop.create_future()
         lane.waiting.append(_Waiter(items, weight, result))
-        if not lane.is_starting and lane.running < self._most_calls:
-            lane.is_starting = True
-            loop.call_soon(self._start, group, lane)
+        self._start(group, lane)
         timer = loop.call_at(deadline, _expire, result)
         try:
             return await result
@@ -78,18 +75,29 @@ class Joiner(Generic[Group, Item, Found]):
             del result  # its exception holds this frame: together they would wait for the garbage collector
 
     def _start(self, group: Group, lane: _Lane[Item, Found]) -> None:
-        """Send what waits, as far as the group may have more calls."""
+        """See to it that what waits is taken, as far as the group may have more calls."""
+        if lane.is_starting or lane.running >= self._most_calls:
+            return
+        lane.is_starting = True
+        lane.running += 1
+        task = asyncio.get_running_loop().create_task(self._make_calls(group, lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _make_calls(self, group: Group, lane: _Lane[Item, Found]) -> None:
+        """Make one call after the other until nothing waits."""
         lane.is_starting = False
-        while lane.running < self._most_calls:
-            taken = self._take(lane.waiting)
-            if not taken:
-                break
-            lane.running += 1
-            task = asyncio.create_task(self._run(group, lane, taken))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        if not lane.running and not lane.waiting:
-            self._lanes.pop(group, None)
+        try:
+            while taken := self._take(lane.waiting):
+                if lane.waiting:  # what did not fit
+                    self._start(group, lane)
+                await self._call_for(group, taken)
+        finally:
+            lane.running -= 1
+            if lane.waiting:
+                self._start(group, lane)
+            elif not lane.running:
+                self._lanes.pop(group, None)
 
     def _take(self, waiting: deque[_Waiter[Item, Found]]) -> list[_Waiter[Item, Found]]:
         """Take the oldest that fit into one call; who has gone meanwhile is passed over."""
@@ -110,12 +118,12 @@ class Joiner(Generic[Group, Item, Found]):
             waiting.popleft()
         return taken
 
-    async def _run(self, group: Group, lane: _Lane[Item, Found], taken: list[_Waiter[Item, Found]]) -> None:
+    async def _call_for(self, group: Group, taken: list[_Waiter[Item, Found]]) -> None:
+        """Make a call, and tell those who wait for it."""
         try:
             # A dict, not a set: the items keep their order.
-            found = await self._call(
-                group, list(dict.fromkeys(item for waiter in taken for item in waiter.items))
-            )
+            items = dict.fromkeys([item for waiter in taken for item in waiter.items])
+            found = await self._call(group, list(items))
         except BaseException as exc:
             for waiter in taken:
                 if not waiter.result.done():
@@ -127,9 +135,6 @@ class Joiner(Generic[Group, Item, Found]):
             for waiter in taken:
                 if not waiter.result.done():
                     waiter.result.set_result(found)
-        finally:
-            lane.running -= 1
-            self._start(group, lane)
 
 
 def _expire(result: asyncio.Future[Mapping[Item, Found]]) -> None:

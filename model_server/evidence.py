@@ -63,7 +63,7 @@ def weigh(
             rev_id=parent.rev_id,
             timestamp=parse_date_time(parent.timestamp),
             text=parent.text or "",
-            user_kind=_kind(_author(parent)),
+            user_kind=_author_kind(parent),
         ),
         page=Page(page_id=revision.page_id, title=revision.title, namespace_id=revision.namespace_id),
         user=_user(revision, editor),
@@ -88,6 +88,8 @@ def unscorable_texts(text: str, parent_text: str, max_bytes: int) -> SkipReason 
 
 def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
     """Say what the API hides of a revision and of its parent."""
+    if not (revision.hides_anything or parent.hides_anything):
+        return NOTHING_HIDDEN
     return Redactions(
         user=revision.hidden_user,
         comment=revision.hidden_comment,
@@ -178,9 +180,9 @@ def _user(revision: RevisionFacts, editor: Editor | None) -> User:
     if revision.hidden_user:
         return User()
     if editor is None:
-        return User(kind=_kind(_author(revision)))
+        return User(kind=_author_kind(revision))
     return User(
-        kind=_kind(editor),
+        kind=_kind(editor.user_text, editor.user_id, is_temp=editor.is_temp),
         edit_count=editor.edit_count,
         registered_at=editor.registration_dt,
         groups=None if editor.groups is None else frozenset(editor.groups),
@@ -188,16 +190,15 @@ def _user(revision: RevisionFacts, editor: Editor | None) -> User:
     )
 
 
-def _author(revision: RevisionFacts) -> Editor:
-    return Editor(user_text=revision.user_text, user_id=revision.user_id, is_temp=revision.is_temp or None)
+def _author_kind(revision: RevisionFacts) -> UserKind:
+    return _kind(revision.user_text, revision.user_id, is_temp=revision.is_temp or None)
 
 
-def _kind(editor: Editor) -> UserKind:
+def _kind(name: str | None, user_id: int | None, *, is_temp: bool | None) -> UserKind:
     """Tell what kind of user this is, by id and flags where known, by the form of the name otherwise."""
-    name = editor.user_text
-    if editor.is_temp is True or (name is not None and editor.is_temp is None and TEMPORARY_NAME.match(name)):
+    if is_temp is True or (name is not None and is_temp is None and TEMPORARY_NAME.match(name)):
         return UserKind.TEMPORARY
-    if editor.user_id:
+    if user_id:
         return UserKind.REGISTERED
     if name is None:
         return UserKind.UNKNOWN

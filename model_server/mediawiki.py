@@ -7,7 +7,7 @@ parent is not known beforehand (a direct call), it comes with a second one.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -28,10 +28,26 @@ from model_server.api_facts import (
     read_revisions,
 )
 from model_server.errors import MediaWikiUnavailableError
-from model_server.mwapi_session import MwapiSession, UpstreamError
+from model_server.mwapi_session import MwapiSession, UpstreamError, quote_once
 from model_server.revision_cache import RevisionCache
 
-RVPROP = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
+API_PATH = "/w/api.php"
+REVISIONS = {
+    "action": "query",
+    "prop": "revisions|info",
+    "rvprop": "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content",
+    "rvslots": "main",
+}
+"""The query for revisions, but for their ids."""
+FIRST_EDIT = {
+    "action": "query",
+    "prop": "revisions",
+    "rvprop": "timestamp",
+    "rvlimit": "1",
+    "rvdir": "newer",
+}
+"""The query for a page's first edit, but for its id."""
+QUOTED = quote_once(REVISIONS, FIRST_EDIT)
 RETRY_WAIT = (0.1, 0.2)
 """Seconds before the second and last try, from and to, where MediaWiki does not say how long."""
 MAX_RETRY_WAIT = 5.0
@@ -106,13 +122,8 @@ class MediaWikiClient:
     async def _find(
         self, wiki: Wiki, rev_ids: tuple[int, ...], text_bytes: int, deadline: float, *, anew: bool
     ) -> Found:
-        found: dict[int, RevisionFacts | MissingRevision] = {}
-        if not anew:
-            for rev_id in rev_ids:
-                revision = self._cache.get(wiki.wiki_id, rev_id)
-                if revision is not None:
-                    found[rev_id] = revision
-        unknown = tuple(rev_id for rev_id in rev_ids if rev_id not in found)
+        found: Found = {} if anew else self._cache.find(wiki.wiki_id, rev_ids)
+        unknown = tuple([rev_id for rev_id in rev_ids if rev_id not in found]) if found else rev_ids
         if not unknown:
             return found
         try:
@@ -129,10 +140,11 @@ class MediaWikiClient:
 
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
         """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""
-        return await self._query(wiki, _first_edit_query(page_id), read_first_edit, is_partial=True)
+        return await self._query(wiki, {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True)
 
     async def _look_up(self, wiki: Wiki, rev_ids: list[int]) -> Found:
-        return await self._query(wiki, _revision_query(rev_ids), read_revisions)
+        params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
+        return await self._query(wiki, params, read_revisions)
 
     async def _query(
         self,
@@ -158,7 +170,17 @@ class MediaWikiClient:
     async def _read(
         self, wiki: Wiki, params: Mapping[str, str], read: Callable[[Documents], Facts], most_answers: int
     ) -> Facts:
-        documents = await self._answers(self._api(wiki), params, most_answers)
+        """Read the facts out of an answer, which may come in several parts."""
+        api = self._api(wiki)
+        document = await self._get(api, params)
+        documents: Documents = [document["query"]]
+        while (continuation := document.get("continue")) and len(documents) < most_answers:
+            if not isinstance(continuation, dict):
+                raise _endless()
+            document = await self._get(api, {**params, **continuation})
+            documents.append(document["query"])
+        if continuation and most_answers > 1:
+            raise _endless()
         try:
             return read(documents)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -166,22 +188,6 @@ class MediaWikiClient:
             raise MediaWikiUnavailableError(
                 "the MediaWiki API gave an answer of another shape", reason="malformed"
             ) from None
-
-    async def _answers(
-        self, api: mwapi.AsyncSession, params: Mapping[str, str], most_answers: int
-    ) -> list[Mapping[str, Any]]:
-        documents: list[Mapping[str, Any]] = []
-        continuation: Mapping[str, Any] = {}
-        while True:
-            document = await self._get(api, {**params, **continuation})
-            documents.append(document["query"])
-            continuation = document.get("continue", {})
-            if not continuation or most_answers == 1:
-                return documents
-            if len(documents) == most_answers or not isinstance(continuation, dict):
-                raise MediaWikiUnavailableError(
-                    "the MediaWiki API did not complete its answer", reason="endless"
-                )
 
     async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
         started = time.perf_counter()
@@ -199,7 +205,7 @@ class MediaWikiClient:
     async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make one request; every way in which it can fail becomes our own error, without foreign text."""
         try:
-            document = await api.get(**params)
+            document = await api.request("GET", params)
         except TimeoutError:  # mwapi's own is one of these
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer in time", reason="timeout"
@@ -218,43 +224,27 @@ class MediaWikiClient:
         api = self._wikis.get(wiki.wiki_id)
         if api is None:
             host = self._wiki_url or f"{self._scheme}://{wiki.domain}"
+            headers = {"Host": wiki.domain}
+            if self._wiki_url is None:
+                # A public host is asked to compress; a proxy next door would only cost both sides CPU.
+                headers["Accept-Encoding"] = "gzip"
+            headers["User-Agent"] = self._user_agent
             api = mwapi.AsyncSession(
                 host,
                 user_agent=self._user_agent,
                 formatversion=2,
+                api_path=API_PATH,
                 timeout=self._timeout,
                 session=MwapiSession(
-                    self._http,
-                    host,
-                    timeout=self._timeout,
-                    # A public host is asked to compress; a proxy next door would only cost both sides CPU.
-                    headers={"Host": wiki.domain}
-                    | ({} if self._wiki_url is not None else {"Accept-Encoding": "gzip"}),
+                    self._http, host + API_PATH, timeout=self._timeout, headers=headers, quoted=QUOTED
                 ),
             )
             self._wikis[wiki.wiki_id] = api
         return api
 
 
-def _revision_query(rev_ids: Iterable[int]) -> dict[str, str]:
-    return {
-        "action": "query",
-        "prop": "revisions|info",
-        "revids": "|".join(map(str, rev_ids)),
-        "rvprop": RVPROP,
-        "rvslots": "main",
-    }
-
-
-def _first_edit_query(page_id: int) -> dict[str, str]:
-    return {
-        "action": "query",
-        "prop": "revisions",
-        "pageids": str(page_id),
-        "rvprop": "timestamp",
-        "rvlimit": "1",
-        "rvdir": "newer",
-    }
+def _endless() -> MediaWikiUnavailableError:
+    return MediaWikiUnavailableError("the MediaWiki API did not complete its answer", reason="endless")
 
 
 def _told(found: Found, rev_id: int) -> RevisionFacts | None:

@@ -5,7 +5,6 @@ mwapi hands out neither a status nor a header, so what they say becomes an error
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote_plus, urlsplit
@@ -13,15 +12,18 @@ from urllib.parse import quote_plus, urlsplit
 import orjson
 
 from event_platform.action_api import TRANSIENT_CODES
-from event_platform.http_client import HttpClient, Origin, Response, request_head
+from event_platform.http_client import HttpClient, Origin, Response, header_lines
 
 MAX_RETRY_AFTER = 3600
 API_ERRORS_STATUS = 200
 """The Action API answers so to everything, errors included."""
 
 
-_quote = lru_cache(maxsize=1000)(quote_plus)
-"""All but the ids is the same in every query."""
+MWAPI_PARAMS: Mapping[str, object] = {"formatversion": 2, "format": "json"}
+"""What mwapi adds to every query."""
+
+Quoted = Mapping[tuple[str, object], str]
+"""Parameters as they stand in a URL."""
 
 
 class UpstreamError(Exception):
@@ -36,26 +38,43 @@ class UpstreamError(Exception):
 class MwapiSession:
     """What mwapi asks of an aiohttp session, for one wiki; it never follows a redirect to another host."""
 
-    def __init__(self, http: HttpClient, host: str, *, timeout: float, headers: Mapping[str, str]) -> None:
-        """``host`` is the base URL that mwapi was given; ``headers`` come before mwapi's own."""
-        self._http = http
-        self._origin = Origin.of(host)
-        self._timeout = timeout
-        self._headers = headers
+    def __init__(
+        self, http: HttpClient, url: str, *, timeout: float, headers: Mapping[str, str], quoted: Quoted
+    ) -> None:
+        """``url`` is the API's, which is all that mwapi asks for; ``headers`` hold mwapi's own as well.
 
-    def request(
-        self, *, method: str, url: str, params: Mapping[str, Any], headers: Mapping[str, str], **_: Any
-    ) -> "_Exchange":
-        """Prepare a request without a body; mwapi enters it as a context."""
-        # The names as well: those of a continuation are the other side's words.
-        query = "&".join([f"{_quote(name)}={_quote(str(value))}" for name, value in params.items()])
-        target = f"{urlsplit(url).path}?{query}"
-        message = request_head(method, target, {**self._headers, **headers})
+        What ``quoted`` holds need not be quoted for each query.
+        """
+        self._http = http
+        self._origin = Origin.of(url)
+        self._timeout = timeout
+        self._quoted = quoted
+        # All of a request but its query is written once.
+        self._before = f"GET {urlsplit(url).path}?"
+        self._after = f" HTTP/1.1\r\n{header_lines(headers)}\r\n"
+
+    def request(self, *, params: Mapping[str, Any], **_: Any) -> "_Exchange":
+        """Prepare a GET; mwapi enters it as a context."""
+        quoted = self._quoted
+        query = "&".join([quoted.get(param) or _quote(param) for param in params.items()])
+        message = f"{self._before}{query}{self._after}".encode("latin-1")
         return _Exchange(self._http, self._origin, message, self._timeout)
+
+
+def quote_once(*queries: Mapping[str, object]) -> Quoted:
+    """Quote parameters that many queries have alike, mwapi's own among them."""
+    return {param: _quote(param) for query in (*queries, MWAPI_PARAMS) for param in query.items()}
+
+
+def _quote(param: tuple[str, object]) -> str:
+    name, value = param  # the name as well: those of a continuation are the other side's words
+    return f"{quote_plus(name)}={quote_plus(str(value))}"
 
 
 class _Exchange:
     """One request and its answer, as far as mwapi looks at them."""
+
+    __slots__ = ("_body", "_http", "_message", "_origin", "_timeout")
 
     def __init__(self, http: HttpClient, origin: Origin, message: bytes, timeout: float) -> None:
         self._http = http
@@ -86,12 +105,11 @@ class _Exchange:
 
 
 def _raise_for_upstream(answer: Response) -> None:
-    retry_after = _seconds(answer.headers.get("retry-after"))
+    headers = answer.headers
     if answer.status != API_ERRORS_STATUS:
-        raise UpstreamError(f"status_{answer.status}", retry_after)
-    code = answer.headers.get("mediawiki-api-error", "")
-    if code.startswith(TRANSIENT_CODES):
-        raise UpstreamError("api_error", retry_after)
+        raise UpstreamError(f"status_{answer.status}", _seconds(headers.get("retry-after")))
+    if headers.get("mediawiki-api-error", "").startswith(TRANSIENT_CODES):
+        raise UpstreamError("api_error", _seconds(headers.get("retry-after")))
 
 
 def _seconds(header: str | None) -> float | None:

@@ -6,7 +6,7 @@ Bounded in bytes, and in age: what a wiki hides is hidden here too within five m
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import Counter
 
@@ -33,18 +33,27 @@ class RevisionCache:
         self._revisions: OrderedDict[Key, tuple[float, int, RevisionFacts]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, wiki_id: str, rev_id: int) -> RevisionFacts | None:
-        """Return a revision, or None if it is not here or too old."""
-        entry = self._revisions.get((wiki_id, rev_id))
-        if entry is None or self._clock() - entry[0] > MAX_AGE_SECONDS:
-            self._misses.inc()
-            return None
-        self._revisions.move_to_end((wiki_id, rev_id))
-        self._hits.inc()
-        return entry[2]
+    def find(self, wiki_id: str, rev_ids: Iterable[int]) -> dict[int, RevisionFacts]:
+        """Return those of the revisions that are here, and not too old."""
+        found: dict[int, RevisionFacts] = {}
+        misses = 0
+        for rev_id in rev_ids:
+            entry = self._revisions.get((wiki_id, rev_id))
+            if entry is None or self._clock() - entry[0] > MAX_AGE_SECONDS:
+                misses += 1
+            else:
+                self._revisions.move_to_end((wiki_id, rev_id))
+                found[rev_id] = entry[2]
+        if found:
+            self._hits.inc(len(found))
+        if misses:
+            self._misses.inc(misses)
+        return found
 
     def put(self, wiki_id: str, revision: RevisionFacts) -> None:
         """Keep a revision in place of what was known of it; one of which anything is hidden is forgotten."""
+        if not self._max_bytes:
+            return
         known = self._revisions.pop((wiki_id, revision.rev_id), None)
         if known is not None:
             self._bytes -= known[1]
