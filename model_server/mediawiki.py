@@ -140,7 +140,9 @@ class MediaWikiClient:
 
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
         """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""
-        return await self._query(wiki, {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True)
+        return await self._query(
+            wiki, {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True
+        )
 
     async def _look_up(self, wiki: Wiki, rev_ids: list[int]) -> Found:
         params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
