@@ -170,7 +170,9 @@ class EventGateClient:
             refusals = await arrays.get(None, (outgoing,), deadline=deadline, weight=len(body))
         except TimeoutError as exc:
             raise EventGateUnavailableError("timeout", maybe_produced=True) from exc
-        refusal = refusals.get(outgoing, EventGateUnavailableError("array_failed", maybe_produced=True))
+        if outgoing not in refusals:
+            raise EventGateUnavailableError("array_failed", maybe_produced=True)
+        refusal = refusals[outgoing]
         if refusal is not None:
             raise refusal
 

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from event_platform.deadlines import Deadlines
+
 KEEP_ALIVE_SECONDS = 60.0
 """A connection that was idle for longer is not used again; most servers have closed it by then."""
 PORTS = {"http": 80, "https": 443}
@@ -99,6 +101,7 @@ class HttpClient:
         self._limit = connections_per_origin
         self._max_body_bytes = max_body_bytes
         self._pools: dict[Origin, _Pool] = {}
+        self._deadlines = Deadlines()
         self._closed = asyncio.Event()
 
     async def send(self, origin: Origin, message: bytes, timeout: float) -> Response:  # noqa: ASYNC109 - for all of it
@@ -111,7 +114,7 @@ class HttpClient:
         deadline = asyncio.get_running_loop().time() + timeout
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = _Pool(self._limit)
+            pool = self._pools[origin] = _Pool(self._limit, self._deadlines)
         if not pool.enter():
             await pool.wait_to_enter(deadline)
         try:
@@ -161,7 +164,8 @@ class HttpClient:
 class _Pool:
     """The connections to one origin, and the places of those who may use one."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, deadlines: Deadlines) -> None:
+        self.deadlines = deadlines
         self.connections: set[_Connection] = set()
         self._idle: deque[_Connection] = deque()
         self._free_places = limit
@@ -179,15 +183,16 @@ class _Pool:
         """Take a place, first come first served; raises TimeoutError."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
+        self.deadlines.watch(place, deadline)
         try:
-            async with asyncio.timeout_at(deadline):
-                await place
+            await place
         except BaseException:
-            if place.done() and not place.cancelled():  # given in the same turn
-                self.leave()
-            else:
-                place.cancel()
+            if not place.cancel() and not place.cancelled() and place.exception() is None:
+                self.leave()  # it was given in the same turn
             raise
+        finally:
+            self.deadlines.forget(place)
+            del place  # its exception holds this frame: together they would wait for the garbage collector
 
     def leave(self) -> None:
         """Give a place back, to whoever has waited longest."""
@@ -226,6 +231,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, pool: _Pool, max_body_bytes: int) -> None:
         self._pool = pool
+        self._deadlines = pool.deadlines
         self._max_body_bytes = max_body_bytes
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -251,12 +257,12 @@ class _Connection(asyncio.Protocol):
         self._size = self._framing = 0
         waiting: asyncio.Future[Response] = self._loop.create_future()
         self._waiting = waiting
-        timer = self._loop.call_at(deadline, self._time_out)
+        self._deadlines.watch(waiting, deadline)
         self._transport.write(message)
         try:
             return await waiting
         finally:
-            timer.cancel()
+            self._deadlines.forget(waiting)
             if self._waiting is not None:  # no whole answer: whatever still comes is nobody's
                 self._waiting = None
                 self.close()
@@ -345,9 +351,6 @@ class _Connection(asyncio.Protocol):
                 waiting.set_exception(ConnectionBrokenError("the answer is not compressed as it says"))
                 return
         waiting.set_result(Response(self._parser.get_status_code(), self._headers, body))
-
-    def _time_out(self) -> None:
-        self._fail(TimeoutError("no answer in time"))
 
     def _fail(self, error: Exception) -> None:
         if self._waiting is not None and not self._waiting.done():

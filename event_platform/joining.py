@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from event_platform.deadlines import Deadlines
+
 Group = TypeVar("Group", bound=Hashable)
 Item = TypeVar("Item", bound=Hashable)
 Found = TypeVar("Found")
@@ -51,6 +53,7 @@ class Joiner(Generic[Group, Item, Found]):
         self._most_calls = most_calls
         self._lanes: dict[Group, _Lane[Item, Found]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._deadlines = Deadlines()
 
     async def get(
         self, group: Group, items: tuple[Item, ...], *, deadline: float, weight: int = 0
@@ -63,15 +66,14 @@ class Joiner(Generic[Group, Item, Found]):
         lane = self._lanes.get(group)
         if lane is None:
             lane = self._lanes[group] = _Lane()
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[Mapping[Item, Found]] = loop.create_future()
+        result: asyncio.Future[Mapping[Item, Found]] = asyncio.get_running_loop().create_future()
         lane.waiting.append(_Waiter(items, weight, result))
         self._start(group, lane)
-        timer = loop.call_at(deadline, _expire, result)
+        self._deadlines.watch(result, deadline)
         try:
             return await result
         finally:
-            timer.cancel()
+            self._deadlines.forget(result)
             del result  # its exception holds this frame: together they would wait for the garbage collector
 
     def _start(self, group: Group, lane: _Lane[Item, Found]) -> None:
@@ -135,8 +137,3 @@ class Joiner(Generic[Group, Item, Found]):
             for waiter in taken:
                 if not waiter.result.done():
                     waiter.result.set_result(found)
-
-
-def _expire(result: asyncio.Future[Mapping[Item, Found]]) -> None:
-    if not result.done():
-        result.set_exception(TimeoutError())

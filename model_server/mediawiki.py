@@ -127,7 +127,7 @@ class MediaWikiClient:
         if not unknown:
             return found
         try:
-            told = await self._revisions.get(wiki, unknown, deadline=deadline, weight=text_bytes)
+            told = await self._revisions.get(self._api(wiki), unknown, deadline=deadline, weight=text_bytes)
         except TimeoutError:
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer in time", reason="deadline"
@@ -141,16 +141,16 @@ class MediaWikiClient:
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
         """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""
         return await self._query(
-            wiki, {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True
+            self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True
         )
 
-    async def _look_up(self, wiki: Wiki, rev_ids: list[int]) -> Found:
+    async def _look_up(self, api: mwapi.AsyncSession, rev_ids: list[int]) -> Found:
         params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
-        return await self._query(wiki, params, read_revisions)
+        return await self._query(api, params, read_revisions)
 
     async def _query(
         self,
-        wiki: Wiki,
+        api: mwapi.AsyncSession,
         params: Mapping[str, str],
         read: Callable[[Documents], Facts],
         *,
@@ -159,7 +159,7 @@ class MediaWikiClient:
         """Run one query, and once more where that can help; unless a part is enough, until it is complete."""
         most_answers = 1 if is_partial else 1 + MAX_CONTINUATIONS
         try:
-            return await self._read(wiki, params, read, most_answers)
+            return await self._read(api, params, read, most_answers)
         except MediaWikiUnavailableError as error:
             wait = error.told_retry_after
             if wait is None:
@@ -167,13 +167,16 @@ class MediaWikiClient:
             if wait > MAX_RETRY_WAIT:  # too long for one request: the caller is told
                 raise
         await asyncio.sleep(wait)
-        return await self._read(wiki, params, read, most_answers)
+        return await self._read(api, params, read, most_answers)
 
     async def _read(
-        self, wiki: Wiki, params: Mapping[str, str], read: Callable[[Documents], Facts], most_answers: int
+        self,
+        api: mwapi.AsyncSession,
+        params: Mapping[str, str],
+        read: Callable[[Documents], Facts],
+        most_answers: int,
     ) -> Facts:
         """Read the facts out of an answer, which may come in several parts."""
-        api = self._api(wiki)
         document = await self._get(api, params)
         documents: Documents = [document["query"]]
         while (continuation := document.get("continue")) and len(documents) < most_answers:

@@ -4,6 +4,7 @@ mwapi hands out neither a status nor a header, so what they say becomes an error
 ``__cause__`` of its own. It also quotes an answer that is not JSON: it is given nothing to quote.
 """
 
+import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +22,8 @@ API_ERRORS_STATUS = 200
 
 MWAPI_PARAMS: Mapping[str, object] = {"formatversion": 2, "format": "json"}
 """What mwapi adds to every query."""
+
+ID_LIST = re.compile(r"[0-9|]+")
 
 Quoted = Mapping[tuple[str, object], str]
 """Parameters as they stand in a URL."""
@@ -67,7 +70,10 @@ def quote_once(*queries: Mapping[str, object]) -> Quoted:
 
 
 def _quote(param: tuple[str, object]) -> str:
-    name, value = param  # the name as well: those of a continuation are the other side's words
+    name, value = param
+    if name == "revids" and isinstance(value, str) and ID_LIST.fullmatch(value):
+        return f"revids={value.replace('|', '%7C')}"  # the one that differs in every query
+    # The name as well: those of a continuation are the other side's words.
     return f"{quote_plus(name)}={quote_plus(str(value))}"
 
 

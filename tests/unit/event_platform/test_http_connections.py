@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from event_platform.http_client import ConnectError, ConnectionBrokenError, Origin
+from event_platform.deadlines import Deadlines
+from event_platform.http_client import ConnectError, ConnectionBrokenError, Origin, _Pool
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import (
     CLOSE,
@@ -119,6 +120,26 @@ async def test_the_time_covers_waiting_for_a_connection() -> None:
             ask(http, peer.origin, seconds=0.2), ask(http, peer.origin, seconds=0.1), return_exceptions=True
         )
         assert [type(outcome) for outcome in both] == [TimeoutError, TimeoutError]
+
+
+async def test_who_goes_away_with_a_place_in_hand_gives_it_on() -> None:
+    """A request that is cancelled in the turn in which its place comes loses it for nobody."""
+    pool = _Pool(1, Deadlines())
+    in_a_minute = asyncio.get_running_loop().time() + 60
+    assert pool.enter()
+    assert not pool.enter()
+    gone, given, next_one = (asyncio.create_task(pool.wait_to_enter(in_a_minute)) for _ in range(3))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    pool.leave()
+    given.cancel()
+    await next_one
+    assert gone.cancelled()
+    assert given.cancelled()
+    assert not pool.enter()
+    pool.leave()
+    assert pool.enter()
 
 
 async def test_a_refused_connection_has_sent_nothing() -> None:
