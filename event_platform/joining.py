@@ -23,11 +23,11 @@ class _Waiter(NamedTuple, Generic[Item, Found]):
 
 
 class _Lane(Generic[Item, Found]):
-    """What waits for one group, and how many tasks make its calls."""
+    """What waits for one group, and the tasks that make its calls."""
 
     def __init__(self) -> None:
         self.waiting: deque[_Waiter[Item, Found]] = deque()
-        self.running = 0
+        self.tasks: set[asyncio.Task[None] | None] = set()
         self.is_starting = False
         """Whether the last of them is still to take what waits."""
 
@@ -52,7 +52,6 @@ class Joiner(Generic[Group, Item, Found]):
         self._most_weight = most_weight
         self._most_calls = most_calls
         self._lanes: dict[Group, _Lane[Item, Found]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines = Deadlines()
 
     async def get(
@@ -78,13 +77,10 @@ class Joiner(Generic[Group, Item, Found]):
 
     def _start(self, group: Group, lane: _Lane[Item, Found]) -> None:
         """See to it that what waits is taken, as far as the group may have more calls."""
-        if lane.is_starting or lane.running >= self._most_calls:
+        if lane.is_starting or len(lane.tasks) >= self._most_calls:
             return
         lane.is_starting = True
-        lane.running += 1
-        task = asyncio.get_running_loop().create_task(self._make_calls(group, lane))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        lane.tasks.add(asyncio.get_running_loop().create_task(self._make_calls(group, lane)))
 
     async def _make_calls(self, group: Group, lane: _Lane[Item, Found]) -> None:
         """Make one call after the other until nothing waits."""
@@ -95,10 +91,10 @@ class Joiner(Generic[Group, Item, Found]):
                     self._start(group, lane)
                 await self._call_for(group, taken)
         finally:
-            lane.running -= 1
+            lane.tasks.discard(asyncio.current_task())
             if lane.waiting:
                 self._start(group, lane)
-            elif not lane.running:
+            elif not lane.tasks:
                 self._lanes.pop(group, None)
 
     def _take(self, waiting: deque[_Waiter[Item, Found]]) -> list[_Waiter[Item, Found]]:

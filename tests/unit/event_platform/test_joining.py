@@ -21,6 +21,8 @@ class Source:
         await self.gate.wait()
         if 13 in items:
             raise ConnectionError
+        if 17 in items:
+            raise asyncio.CancelledError
         return {item: item for item in items if item % 2 == 0}
 
 
@@ -93,6 +95,18 @@ async def test_a_failure_reaches_those_who_shared_the_call_and_no_others(source:
     assert isinstance(first, ConnectionError)
     assert isinstance(second, ConnectionError)
     assert await get(joiner, "en", 2) == {2: 2}
+
+
+async def test_a_call_that_is_cancelled_leaves_room_for_the_next(source: Source) -> None:
+    """Who shared it is told, and what waits is asked for all the same."""
+    joiner = joiner_of(source, most_items=1)
+    cancelled, found = await asyncio.gather(
+        get(joiner, "en", 17), get(joiner, "en", 2), return_exceptions=True
+    )
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert found == {2: 2}
+    await asyncio.sleep(0)
+    assert not joiner._lanes  # noqa: SLF001 - memory has no public face
 
 
 async def test_a_caller_that_goes_away_disturbs_nobody(source: Source) -> None:
