@@ -110,7 +110,8 @@ async def test_no_try_begins_after_the_deadline() -> None:
     """What is left of the request's time bounds the tries, not their number."""
     gate = Gate(web.Response(status=503))
     async with client_of(gate, attempts=1000) as client:
-        with pytest.raises(EventGateUnavailableError, match="status_503"):
+        # The last try may be cut off by the deadline.
+        with pytest.raises(EventGateUnavailableError, match="status_503|timeout"):
             await client.produce(EVENT, asyncio.get_running_loop().time() + 0.5)
     assert 1 <= len(gate.bodies) < 1000
 
