@@ -35,6 +35,7 @@ USUAL_INSTANT: Final = (
 )
 """Instants as events have them. There are others, which only `is_instant` tells: those with an offset, say."""
 
+_USUAL_INSTANT: Final = re.compile(USUAL_INSTANT)
 _DATE_TIME: Final = re.compile(DATE_TIME)
 _URI_REFERENCE: Final = re.compile(URI_REFERENCE)
 
@@ -60,6 +61,8 @@ def parse_date_time(text: str) -> datetime:
     :raises ValueError: if EventGate would not accept the string, or no calendar has the moment. The
         message does not repeat the string.
     """
+    if _USUAL_INSTANT.fullmatch(text) is not None:
+        return datetime.fromisoformat(text)
     if _DATE_TIME.fullmatch(text) is None:
         raise ValueError("not a date-time with a time zone")
     plain = text.upper().replace("23:59:60", "23:59:59")

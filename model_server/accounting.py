@@ -76,12 +76,12 @@ class RequestAccount:
         elif error is not None and self.outcome == ServiceError.code:
             self.status = 500
             self._error |= describe_exception(error)
-        self._metrics.requests.labels(self.outcome).inc()
+        self._metrics.requests_ended(self.outcome).inc()
         fields = self._fields
         fields["http"]["response"] = {"status_code": self.status}
         fields["event"] = {
             "outcome": "success" if self.status < 400 else "failure",  # noqa: PLR2004 - HTTP
-            "duration": round((time.perf_counter() - self._started) * 1e9),
+            "duration": int((time.perf_counter() - self._started) * 1e9),
         }
         fields["labels"]["outcome"] = self.outcome
         if self._error:

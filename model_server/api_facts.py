@@ -31,6 +31,8 @@ class RevisionFacts(NamedTuple):
     namespace_id: int
     is_redirect: bool
     timestamp: str
+    saved_at: datetime
+    """The same, read."""
     is_minor: bool
     size: int
     content_model: str
@@ -108,7 +110,6 @@ def _revision_facts(
     hidden_text = hidden_user = hidden_comment = False
     if not HIDING_FLAGS.isdisjoint(revision) or "texthidden" in slot:
         hidden_text, hidden_user, hidden_comment = _hidden(revision, slot)
-    parse_date_time(revision["timestamp"])
     facts = RevisionFacts(
         rev_id=revision["revid"],
         parent_id=revision.get("parentid", 0),
@@ -117,6 +118,7 @@ def _revision_facts(
         namespace_id=page["ns"],
         is_redirect=is_redirect,
         timestamp=revision["timestamp"],
+        saved_at=parse_date_time(revision["timestamp"]),
         is_minor=revision.get("minor", False),
         size=revision.get("size", 0),
         content_model=slot.get("contentmodel", "wikitext"),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
-from event_platform.formats import parse_date_time
 from event_platform.page_change import MAIN_NAMESPACE, WIKITEXT, Editor, RevisionRef, Skip, SkipReason
 from event_platform.prediction_change import Redactions
 from model_server.api_facts import RevisionFacts
@@ -57,11 +56,11 @@ def weigh(
         wiki_id=ref.wiki.wiki_id,
         language=ref.wiki.language,
         rev_id=revision.rev_id,
-        timestamp=parse_date_time(revision.timestamp),
+        timestamp=revision.saved_at,
         text=revision.text or "",
         parent=ParentRevision(
             rev_id=parent.rev_id,
-            timestamp=parse_date_time(parent.timestamp),
+            timestamp=parent.saved_at,
             text=parent.text or "",
             user_kind=_author_kind(parent),
         ),

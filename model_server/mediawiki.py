@@ -28,6 +28,7 @@ from model_server.api_facts import (
     read_revisions,
 )
 from model_server.errors import MediaWikiUnavailableError
+from model_server.metrics import by_label
 from model_server.mwapi_session import MwapiSession, UpstreamError, quote_once
 from model_server.revision_cache import RevisionCache
 
@@ -95,7 +96,7 @@ class MediaWikiClient:
         self._cache = cache
         self._user_agent = user_agent
         self._timeout = timeout
-        self._seconds = requests_seconds
+        self._seconds = by_label(requests_seconds)
         self._wiki_url = wiki_url
         self._scheme = "http" if force_http else "https"
         self._wikis: dict[str, mwapi.AsyncSession] = {}
@@ -204,7 +205,7 @@ class MediaWikiClient:
             outcome = error.reason
             raise
         finally:
-            self._seconds.labels(outcome).observe(time.perf_counter() - started)
+            self._seconds(outcome).observe(time.perf_counter() - started)
         return document
 
     async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:

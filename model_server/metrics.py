@@ -1,5 +1,9 @@
 """Every metric of the server, in one place."""
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from event_platform.page_change import SkipReason
@@ -7,6 +11,7 @@ from model_server.errors import every_code
 
 GOOD_OUTCOMES = ("produced", "scored_only", "direct", "batch", "client_gone")
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+Metric = TypeVar("Metric", Counter, Histogram)
 
 
 class Metrics:
@@ -22,6 +27,7 @@ class Metrics:
         # A series that is born with its first failure shows no increase: so all of them are there from the start.
         for outcome in (*GOOD_OUTCOMES, *(f"skipped:{reason}" for reason in SkipReason), *every_code()):
             self.requests.labels(outcome)
+        self.requests_ended = by_label(self.requests)
         self.repeated = Counter(
             "revertrisk_repeated_answers_total",
             "Events answered from the record, or with the result of another delivery under way.",
@@ -95,3 +101,8 @@ class Metrics:
             registry=registry,
             multiprocess_mode="max",
         )
+
+
+def by_label(metric: Metric) -> Callable[[str], Metric]:
+    """Return ``metric.labels``, for one label whose values are few, without its lock on every call."""
+    return lru_cache(maxsize=100)(metric.labels)

@@ -184,7 +184,9 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         if isinstance(request, BatchRequest):
             return await self._fetch_all(request, payload.deadline, anew=anew)
         if isinstance(request, EventRequest | PartialEventRequest):
-            self._service.metrics.unknown_fields.inc(self._service.unknown_fields.count(request.event))
+            unknown = self._service.unknown_fields.count(request.event)
+            if unknown:
+                self._service.metrics.unknown_fields.inc(unknown)
         return await self._pipeline.fetch(request, payload.deadline, anew=anew)
 
     async def predict(

@@ -22,6 +22,7 @@ from model_server.errors import (
 from model_server.evidence import Evidence
 from model_server.logs import label, timed
 from model_server.mediawiki import FetchedRevision
+from model_server.metrics import by_label
 from model_server.scoring_request import (
     DirectRequest,
     EventRequest,
@@ -69,6 +70,7 @@ class Pipeline:
     ) -> None:
         self._service = service
         self._admission = admission
+        self._eventgate_seconds = by_label(service.metrics.eventgate_seconds)
         self._kept: OrderedDict[int, Prediction] = OrderedDict()
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
@@ -215,9 +217,7 @@ class Pipeline:
             self._keep(scored)
             raise EventGateUnavailableError(f"EventGate did not accept the prediction: {exc.reason}") from exc
         finally:
-            self._service.metrics.eventgate_seconds.labels(outcome).observe(
-                asyncio.get_running_loop().time() - started
-            )
+            self._eventgate_seconds(outcome).observe(asyncio.get_running_loop().time() - started)
 
     def _keep(self, scored: ScoredJob) -> None:
         """Keep a score for the dispatcher's next try (E2)."""

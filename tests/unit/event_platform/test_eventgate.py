@@ -111,7 +111,7 @@ async def test_no_try_begins_after_the_deadline() -> None:
     gate = Gate(web.Response(status=503))
     async with client_of(gate, attempts=1000) as client:
         # The last try may be cut off by the deadline.
-        with pytest.raises(EventGateUnavailableError, match="status_503|timeout"):
+        with pytest.raises(EventGateUnavailableError, match=r"status_503|timeout"):
             await client.produce(EVENT, asyncio.get_running_loop().time() + 0.5)
     assert 1 <= len(gate.bodies) < 1000
 

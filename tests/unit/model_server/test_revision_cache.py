@@ -1,5 +1,7 @@
 """The revision cache is bounded in bytes and in age, and keeps nothing that is hidden."""
 
+from datetime import UTC, datetime
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -15,6 +17,7 @@ FACTS = RevisionFacts(
     namespace_id=0,
     is_redirect=False,
     timestamp="2026-01-01T00:00:00Z",
+    saved_at=datetime(2026, 1, 1, tzinfo=UTC),
     is_minor=False,
     size=10_000,
     content_model="wikitext",
