@@ -19,6 +19,7 @@ from model_server.errors import (
     ServiceError,
 )
 from model_server.model import REEMIT_HEADER, TRIGGER_HEADER
+from model_server.whole_answers import BODY_IS_HERE
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -71,11 +72,14 @@ class PredictRoute:
         deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
         admission = self._deployment.admission
         with admission.request(), admission.body() as held:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    body = await self._read_body(scope, receive, held)
-            except TimeoutError:
-                raise OverloadedError("the body did not arrive in time") from None
+            if scope.get(BODY_IS_HERE):
+                body = await self._read_body(scope, receive, held)
+            else:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        body = await self._read_body(scope, receive, held)
+                except TimeoutError:
+                    raise OverloadedError("the body did not arrive in time") from None
             headers = {"x-request-id": request_id} | _own_headers(scope)
             return await self._model.answer(body, deadline, headers)
 

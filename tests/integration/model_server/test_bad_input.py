@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - tables read best with a row on a line
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -111,3 +112,17 @@ async def test_a_body_over_the_limit_is_refused(
         ) as answer:
             assert (answer.status, (await answer.json())["code"]) == (400, "body_too_large")
         assert (await client.predict(program.url, {"lang": "en", "rev_id": 456789})).status == 200
+
+
+async def test_a_body_that_stops_arriving_is_given_up(
+    client: Client, start_server: StartServer, sample_wiki: str
+) -> None:
+    """At the request's deadline, with a 503 as for every other kind of too much."""
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    with start_server(WIKI_URL=sample_wiki, REQUEST_DEADLINE="1") as program:
+        async with client.session.post(f"{program.url}/v1/models/{MODEL}:predict", data=stuck()) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (503, "overloaded")

@@ -9,7 +9,7 @@ from typing import Any, cast
 import uvicorn
 import uvloop
 
-from model_server.whole_answers import HeadHoldingTransport, WholeAnswersProtocol
+from model_server.whole_answers import BODY_IS_HERE, HeadHoldingTransport, WholeAnswersProtocol
 
 LARGE = b"x" * 3_000_000
 
@@ -67,8 +67,14 @@ async def test_closing_sends_what_is_held_first() -> None:
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with its path, or with a large body in three parts."""
-    body = [LARGE, b"", b"end"] if scope["path"] == "/large" else [scope["path"].encode()]
+    """Answers with its path, with a large body in three parts, or with whether the request's body was all there."""
+    body = [scope["path"].encode()]
+    if scope["path"] == "/large":
+        body = [LARGE, b"", b"end"]
+    elif scope["method"] == "POST":
+        body = [b"whole" if scope.get(BODY_IS_HERE) else b"begun"]
+        while (await receive())["more_body"]:
+            pass
     length = str(sum(map(len, body))).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
     for number, part in enumerate(body, 1):
@@ -119,5 +125,26 @@ def test_a_body_that_does_not_fit_the_sockets_buffer_arrives_whole() -> None:
             writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             answer = await reader.read()
             assert answer.partition(b"\r\n\r\n")[2] == LARGE + b"end"
+
+    on_uvloop(run())
+
+
+def test_a_request_says_whether_all_of_its_body_is_there() -> None:
+    """Also the second one on a connection, and one without a body."""
+
+    async def run() -> None:
+        async with serving() as (reader, writer):
+            for body in (b"at once", b""):
+                writer.write(
+                    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+                )
+                await reader.readuntil(b"\r\n\r\n")
+                assert await reader.readexactly(5) == b"whole"
+            # This one is only sent once the application has asked for it.
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"later")
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(5) == b"begun"
 
     on_uvloop(run())
