@@ -47,6 +47,18 @@ def test_what_we_override_is_there_to_be_overridden() -> None:
     assert "self.register_signal_handler()" in inspect.getsource(ModelServer.start)
 
 
+def test_uvicorns_protocol_is_what_ours_stands_on() -> None:
+    """It takes its transport and its loop from where ours puts and finds them, and a scope for each request."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: PLC0415
+
+    assert "self.transport = transport" in inspect.getsource(HttpToolsProtocol.connection_made)
+    assert "self.loop = " in inspect.getsource(HttpToolsProtocol.__init__)
+    assert "self.scope = {" in inspect.getsource(HttpToolsProtocol.on_message_begin)
+    assert "scope=self.scope" in inspect.getsource(HttpToolsProtocol.on_headers_complete)
+    assert inspect.getsource(RequestResponseCycle.send).count("self.transport.write(") == 3
+    assert "access_logger.hasHandlers()" in inspect.getsource(HttpToolsProtocol.__init__)
+
+
 async def test_our_run_of_the_hooks_is_kserves() -> None:
     """A V1 request goes through the same hooks, counted by the same clocks, as in KServe's own ``__call__``."""
     from kserve import Model  # noqa: PLC0415
