@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 TIMER_SECONDS = 0.001
-"""A timer may be early by so much."""
+"""A timer may be early by so much, and so may the end of a wait: one timer serves deadlines that lie so close."""
 
 
 class Deadlines:

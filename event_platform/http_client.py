@@ -187,8 +187,9 @@ class _Pool:
         try:
             await place
         except BaseException:
-            if not place.cancel() and not place.cancelled() and place.exception() is None:
+            if place.done() and not place.cancelled() and place.exception() is None:
                 self.leave()  # it was given in the same turn
+            place.cancel()  # nobody is to be given it any more
             raise
         finally:
             self.deadlines.forget(place)

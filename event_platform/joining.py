@@ -27,7 +27,7 @@ class _Lane(Generic[Item, Found]):
 
     def __init__(self) -> None:
         self.waiting: deque[_Waiter[Item, Found]] = deque()
-        self.tasks: set[asyncio.Task[None] | None] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self.is_starting = False
         """Whether the last of them is still to take what waits."""
 
@@ -85,14 +85,16 @@ class Joiner(Generic[Group, Item, Found]):
     async def _make_calls(self, group: Group, lane: _Lane[Item, Found]) -> None:
         """Make one call after the other until nothing waits."""
         lane.is_starting = False
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - only `_start` runs this, as a task
         try:
             while taken := self._take(lane.waiting):
                 if lane.waiting:  # what did not fit
                     self._start(group, lane)
                 await self._call_for(group, taken)
         finally:
-            lane.tasks.discard(asyncio.current_task())
-            if lane.waiting:
+            lane.tasks.discard(task)
+            if lane.waiting:  # after what no call may raise: others go on
                 self._start(group, lane)
             elif not lane.tasks:
                 self._lanes.pop(group, None)

@@ -9,9 +9,9 @@ from typing import Self
 from model_server.errors import BodyTooLargeError, OverloadedError
 
 MOST_BODY_BYTES = 64 * 2**20
-"""Of all bodies that are held at a time; read, they take several times as much memory."""
+"""Of bodies held at a time, in one worker; read, they take several times as much memory. One alone may be larger."""
 SMALL_BODY_BYTES = 64 * 2**10
-"""An event is a few thousand bytes: however much large bodies take, it comes in."""
+"""An event is a few thousand bytes: however much large bodies take, so small a one comes in."""
 
 
 class Admission:

@@ -105,9 +105,9 @@ def ecs_line(created: float, level: int, message: str, logger_name: str, fields:
         "log.level": logging.getLevelName(level).lower(),
         "message": message,
         "ecs.version": ECS_VERSION,
-        "log": {"logger": logger_name},
-        "process": {"pid": os.getpid()},
         **fields,
+        "log": {"logger": logger_name, **fields.get("log", {})},
+        "process": {"pid": os.getpid(), **fields.get("process", {})},
     }
     return orjson.dumps(line, default=str).decode()
 
@@ -171,10 +171,13 @@ class EcsHandler(logging.StreamHandler[TextIO]):
         self.setFormatter(EcsFormatter())
 
     def write_line(self, line: str) -> None:
-        """Write a whole line; where that fails, so would any report of it."""
-        with suppress(OSError, ValueError):
+        """Write a whole line; raises OSError and ValueError."""
+        self.acquire()
+        try:
             self.stream.write(f"{line}\n")
             self.stream.flush()
+        finally:
+            self.release()
 
 
 def log_request(level: int, fields: Fields) -> None:
@@ -187,9 +190,11 @@ def log_request(level: int, fields: Fields) -> None:
         return
     handlers = logging.getLogger().handlers
     if len(handlers) == 1 and isinstance(handlers[0], EcsHandler):
-        handlers[0].write_line(ecs_line(time.time(), level, "predict", request_logger.name, fields))
-    else:
-        request_logger.log(level, "predict")
+        # What goes wrong with it is left to logging, which tries once more and says what it says of any line.
+        with suppress(OSError, TypeError, ValueError):
+            handlers[0].write_line(ecs_line(time.time(), level, "predict", request_logger.name, fields))
+            return
+    request_logger.log(level, "predict")
 
 
 def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) -> None:

@@ -72,33 +72,40 @@ class PredictRoute:
         deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
         admission = self._deployment.admission
         with admission.request(), admission.body() as held:
-            if scope.get(BODY_IS_HERE):
-                body = await self._read_body(scope, receive, held)
-            else:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        body = await self._read_body(scope, receive, held)
-                except TimeoutError:
-                    raise OverloadedError("the body did not arrive in time") from None
+            body = await read_body(scope, receive, held, self._deployment.max_body_bytes, deadline)
             headers = {"x-request-id": request_id} | _own_headers(scope)
             return await self._model.answer(body, deadline, headers)
 
-    async def _read_body(self, scope: Message, receive: Receive, held: HeldBody) -> bytes:
-        limit = self._deployment.max_body_bytes
-        check_length(scope, limit)
-        chunks: list[bytes] = []
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            chunk = message.get("body", b"")
-            held.grow(len(chunk), limit)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+
+async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int, deadline: float) -> bytes:
+    """Read a request's body, of at most ``limit`` bytes, before the deadline (event loop time, seconds).
+
+    Raises :class:`ClientGoneError`, and :class:`BodyTooLargeError` or :class:`OverloadedError` with the rest unread.
+    """
+    _check_length(scope, limit)
+    if scope.get(BODY_IS_HERE):
+        return await _read_all(receive, held, limit)
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await _read_all(receive, held, limit)
+    except TimeoutError:
+        raise OverloadedError("the body did not arrive in time") from None
 
 
-def check_length(scope: Mapping[str, Any], limit: int) -> None:
+async def _read_all(receive: Receive, held: HeldBody, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk = message.get("body", b"")
+        held.grow(len(chunk), limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _check_length(scope: Mapping[str, Any], limit: int) -> None:
     """Refuse a body that says it is too large, before any of it is read."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value[:20]) > limit:

@@ -6,6 +6,7 @@ raw route saves four fifths of the framework's CPU time per request and still ru
 KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
@@ -23,6 +24,7 @@ from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from starlette.exceptions import HTTPException
 
 from event_platform.streams import ABOUT_PATH
+from model_server.accounting import RequestAccount
 from model_server.deployment import Deployment
 from model_server.errors import (
     InvalidJsonError,
@@ -36,7 +38,13 @@ from model_server.errors import (
 from model_server.explaining import ExplanationDesk
 from model_server.lifecycle import DrainingServer
 from model_server.merged_metrics import merged_metrics
-from model_server.predict_route import PredictRoute, check_length, request_id_of, send_json
+from model_server.predict_route import (
+    ClientGoneError,
+    PredictRoute,
+    read_body,
+    request_id_of,
+    send_json,
+)
 from model_server.whole_answers import WholeAnswersProtocol
 
 Scope = MutableMapping[str, Any]
@@ -59,8 +67,7 @@ class RevertRiskApp:
         self._app = app
         self._verbs = verbs
         self._lifecycle = deployment.lifecycle
-        self._max_body_bytes = deployment.max_body_bytes
-        self._admission = deployment.admission
+        self._deployment = deployment
         self._about = deployment.about()
         self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
 
@@ -95,32 +102,31 @@ class RevertRiskApp:
             await _fail(MethodNotAllowedError("what the server says of itself takes GET"), scope, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let KServe's application answer, with our limits on what it reads."""
-        refusal: ServiceError | None = None
-
-        async def limited_receive() -> MutableMapping[str, Any]:
-            nonlocal refusal
-            message = await receive()
+        """Let KServe's application answer, once all of the body is here: our limits hold for its routes too."""
+        deployment = self._deployment
+        deadline = asyncio.get_running_loop().time() + deployment.request_deadline
+        with deployment.admission.body() as held:
             try:
-                held.grow(len(message.get("body", b"")), self._max_body_bytes)
+                body = await read_body(scope, receive, held, deployment.max_body_bytes, deadline)
+            except ClientGoneError:
+                return
             except ServiceError as error:
-                refusal = error
-                raise  # which FastAPI takes for a broken body
-            return message
+                with RequestAccount(deployment.metrics, request_id_of(scope)) as account:
+                    answer = account.answer_of(error)
+                headers = {"x-request-id": account.request_id} | answer.headers
+                await send_json(send, answer.status, answer.body, headers)
+                return
+            await self._app(scope, _again(body, receive), send)
 
-        async def send_unless_refused(message: MutableMapping[str, Any]) -> None:
-            if refusal is None:
-                await send(message)
 
-        try:
-            check_length(scope, self._max_body_bytes)
-        except ServiceError as error:
-            refusal = error
-        else:
-            with self._admission.body() as held:
-                await self._app(scope, limited_receive, send_unless_refused)
-        if refusal is not None:
-            await _fail(refusal, scope, send)
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that has been read, and then what else comes."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
 def _with_request_id(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -49,9 +49,9 @@ class HeadHoldingTransport:
         self._transport.close()
 
     def _send_held(self) -> None:
-        if self._held:
-            self._transport.write(self._held)
-            self._held = b""
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():  # the connection may have broken meanwhile
+            self._transport.write(held)
 
     def __getattr__(self, name: str) -> Any:
         """Leave all else to the transport."""

