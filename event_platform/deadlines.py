@@ -44,6 +44,6 @@ class Deadlines:
         for wait in [wait for wait, deadline in self._waits.items() if deadline <= due]:
             del self._waits[wait]
             if not wait.done():
-                wait.set_exception(TimeoutError("no answer in time"))
+                wait.set_exception(TimeoutError("the deadline has passed"))
         if self._waits:
             self._look_at(min(self._waits.values()))

@@ -115,8 +115,7 @@ class HttpClient:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = _Pool(self._limit, self._deadlines)
-        if not pool.enter():
-            await pool.wait_to_enter(deadline)
+        await pool.enter(deadline)
         try:
             connection = pool.take_idle() or await self._connect(pool, origin, deadline)
             try:
@@ -168,41 +167,19 @@ class _Pool:
         self.deadlines = deadlines
         self.connections: set[_Connection] = set()
         self._idle: deque[_Connection] = deque()
-        self._free_places = limit
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        """Who waits for a place, which is given on from hand to hand: nobody waits while one is free."""
+        self._places = asyncio.Semaphore(limit)
 
-    def enter(self) -> bool:
-        """Take a place if one is free."""
-        if not self._free_places:
-            return False
-        self._free_places -= 1
-        return True
-
-    async def wait_to_enter(self, deadline: float) -> None:
+    async def enter(self, deadline: float) -> None:
         """Take a place, first come first served; raises TimeoutError."""
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        self.deadlines.watch(place, deadline)
-        try:
-            await place
-        except BaseException:
-            if place.done() and not place.cancelled() and place.exception() is None:
-                self.leave()  # it was given in the same turn
-            place.cancel()  # nobody is to be given it any more
-            raise
-        finally:
-            self.deadlines.forget(place)
-            del place  # its exception holds this frame: together they would wait for the garbage collector
+        if self._places.locked():
+            async with asyncio.timeout_at(deadline):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
 
     def leave(self) -> None:
-        """Give a place back, to whoever has waited longest."""
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self._free_places += 1
+        """Give a place back."""
+        self._places.release()
 
     def take_idle(self) -> "_Connection | None":
         """Take the connection that was used last, so that surplus ones age until the other side closes them."""

@@ -14,7 +14,7 @@ BODY_IS_HERE = "revertrisk.body_is_here"
 
 
 class WholeAnswersProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on such a transport."""
+    """uvicorn's protocol, on a transport that holds the head of an answer for its body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to serve a connection."""

@@ -126,10 +126,10 @@ async def test_who_goes_away_with_a_place_in_hand_gives_it_on() -> None:
     """A request that is cancelled in the turn in which its place comes loses it for nobody."""
     pool = _Pool(1, Deadlines())
     in_a_minute = asyncio.get_running_loop().time() + 60
-    assert pool.enter()
-    assert not pool.enter()
-    gone, given, next_one = (asyncio.create_task(pool.wait_to_enter(in_a_minute)) for _ in range(3))
+    await pool.enter(in_a_minute)
+    gone, given, next_one = (asyncio.create_task(pool.enter(in_a_minute)) for _ in range(3))
     await asyncio.sleep(0)
+    assert not gone.done()
     gone.cancel()
     await asyncio.sleep(0)
     pool.leave()
@@ -137,9 +137,11 @@ async def test_who_goes_away_with_a_place_in_hand_gives_it_on() -> None:
     await next_one
     assert gone.cancelled()
     assert given.cancelled()
-    assert not pool.enter()
+    another = asyncio.create_task(pool.enter(in_a_minute))
+    await asyncio.sleep(0)
+    assert not another.done()
     pool.leave()
-    assert pool.enter()
+    await another
 
 
 async def test_a_refused_connection_has_sent_nothing() -> None:

@@ -1,0 +1,81 @@
+"""The formats as jsonschema-rs decides them: in patterns of its own, with the verdicts of the functions."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from event_platform.formats import USUAL_INSTANT, is_date_time, is_instant, is_uri_reference
+from event_platform.schemas import EventValidator
+
+DATE_TIME_TEXTS = st.from_regex(
+    r"\A[0-2][0-9]{3}-[01][0-9]-[0-3][0-9][Tt _\u00a0][0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
+    r"(\.[0-9]{0,9})?([Zz]|[+-][0-9]{2}:?[0-9]{2})?\n?\Z"
+)
+URI_TEXTS = st.text(st.sampled_from("a/:?#\\[%é \t\n\v\x1c\x85\u00a0\u180e\u2028\u200a\u200b\ufeff"))
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "texts"),
+    [
+        ("date-time", is_date_time, DATE_TIME_TEXTS),
+        ("instant", is_instant, DATE_TIME_TEXTS),
+        ("uri-reference", is_uri_reference, URI_TEXTS),
+    ],
+)
+def test_both_engines_know_the_same_formats(
+    name: str, function: Callable[[str], bool], texts: st.SearchStrategy[str]
+) -> None:
+    """Rust's patterns, the words' checks and the functions behind them agree on every text."""
+    validator = EventValidator({"format": name})
+
+    @hypothesis.given(texts | st.text(max_size=30))
+    @hypothesis.example("2024-02-29T00:00:00Z")
+    @hypothesis.example("2023-02-29T00:00:00Z")
+    @hypothesis.example("2023-02-28T23:59:59.123456789Z")
+    @hypothesis.example("2016-12-31T23:59:60Z")
+    @hypothesis.example("2016-12-31T22:59:60Z")
+    @hypothesis.example("2016-12-31T24:00:00Z")
+    @hypothesis.example("0000-01-01T00:00:00Z")
+    @hypothesis.example("2021-01-01T00:00:00Z\n")
+    @hypothesis.example("\n2021-01-01T00:00:00Z")
+    @hypothesis.example("\u0662021-01-01T00:00:00Z")
+    @hypothesis.example("2021-01-01T00:00:00+99:99")
+    @hypothesis.example("a\n#\\")
+    def agree(text: str) -> None:
+        assert validator.is_valid(text) == (validator.violations(text) == []) == function(text)
+
+    agree()
+    assert validator.is_valid(5)
+
+
+def test_a_usual_date_is_an_instant_in_rust() -> None:
+    """For dates as events have them no function of ours is called, on whatever day of the year."""
+    for day in range(366 * 4):
+        moment = datetime(2023, 1, 1, 23, 59, 59, tzinfo=UTC) + timedelta(days=day)
+        for text in (f"{moment:%Y-%m-%dT%H:%M:%S}Z", f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"):
+            assert re.fullmatch(USUAL_INSTANT, text) or (moment.month, moment.day) == (2, 29)
+
+
+def test_a_format_is_checked_wherever_a_schema_has_it() -> None:
+    """Beside a pattern of its own, in a field that is called format, and nowhere in a value."""
+    value = {"format": "date-time"}
+    validator = EventValidator(
+        {
+            "properties": {
+                "format": {"format": "date-time", "pattern": "^2"},
+                "either": {"anyOf": [{"format": "instant"}, {"const": value}], "format": "instant"},
+                "one": {"enum": [value, "a b"]},
+            }
+        }
+    )
+    date = "2021-01-01T00:00:00Z"
+    for valid in ({"format": date}, {"either": date}, {"either": value}, {"one": value}, {"one": "a b"}):
+        assert validator.is_valid(valid)
+        assert validator.violations(valid) == []
+    for wrong in ({"format": "2"}, {"format": "1999-01-01T00:00:00Z"}, {"either": "2"}, {"one": {}}):
+        assert not validator.is_valid(wrong)
+        assert validator.violations(wrong)
