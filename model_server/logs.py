@@ -183,8 +183,8 @@ class EcsHandler(logging.StreamHandler[TextIO]):
 def log_request(level: int, fields: Fields) -> None:
     """Write the one line of a request, whose own ``fields`` these are.
 
-    It is the line that ``logging`` would write, and a test holds both to the same. A record and its way through filters,
-    handlers and formatters would cost several times as much, and this is the only line that most requests have.
+    It is the line that ``logging`` would write, and a test holds both to the same. A record and its way through
+    filters, handlers and formatters would cost several times as much; most requests have no line but this.
     """
     if not request_logger.isEnabledFor(level):
         return
