@@ -122,6 +122,10 @@ sigterm: $(STAMP)  ## SIGTERM under load; TIMES=20 WORKERS=1
 stopped-gate: $(STAMP)  ## EventGate stands still under load; SECONDS=60
 	$(BIN)/python -m tests.load.stopped_gate --seconds $(or $(SECONDS),60)
 
+.PHONY: flood
+flood: $(STAMP)  ## heads and trailers without an end: memory and other callers stay as they were; MEGABYTES=150
+	$(BIN)/python -m tests.load.flood --megabytes $(or $(MEGABYTES),150)
+
 .PHONY: docs
 docs: $(STAMP)  ## write docs/edge-cases.md from a run of its tests
 	$(BIN)/python -m tests.integration.edge_cases.report
@@ -133,6 +137,7 @@ ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs
 	$(MAKE) sigterm TIMES=3
 	$(MAKE) sigterm TIMES=2 WORKERS=2
 	$(MAKE) stopped-gate SECONDS=10
+	$(MAKE) flood MEGABYTES=30
 	$(MAKE) soak SECONDS=120
 
 .PHONY: readme

@@ -28,6 +28,7 @@ class Deployment:
         self.http_host = settings.http_host
         self.has_siblings = settings.workers > 1
         self.request_deadline = settings.request_deadline
+        self.max_head_bytes = settings.max_head_bytes
         self.max_body_bytes = settings.max_body_bytes
         self._settings = settings
         self._classifier = classifier

@@ -69,6 +69,33 @@ class BodyTooLargeError(InvalidRequestError):
     code = "body_too_large"
 
 
+class MalformedRequestError(InvalidRequestError):
+    """What was sent is not HTTP/1.1."""
+
+    code = "malformed_request"
+
+
+class RequestTimeoutError(ServiceError):
+    """The head of a request took too long to arrive."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class UriTooLongError(ServiceError):
+    """The request line is longer than the server reads."""
+
+    status = 414
+    code = "uri_too_long"
+
+
+class HeadersTooLargeError(ServiceError):
+    """Request line, headers and trailers are larger than the server reads."""
+
+    status = 431
+    code = "headers_too_large"
+
+
 class RouteNotFoundError(ServiceError):
     """There is nothing at this path."""
 

@@ -9,6 +9,7 @@ import orjson
 from model_server.accounting import RequestAccount, accept_request_id
 from model_server.admission import HeldBody
 from model_server.answers import Answer, Answerer
+from model_server.connections import REFUSAL
 from model_server.deployment import Deployment
 from model_server.errors import (
     BodyTooLargeError,
@@ -84,18 +85,20 @@ async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int
     """
     _check_length(scope, limit)
     if scope.get(BODY_IS_HERE):
-        return await _read_all(receive, held, limit)
+        return await _read_all(scope, receive, held, limit)
     try:
         async with asyncio.timeout_at(deadline):
-            return await _read_all(receive, held, limit)
+            return await _read_all(scope, receive, held, limit)
     except TimeoutError:
         raise OverloadedError("the body did not arrive in time") from None
 
 
-async def _read_all(receive: Receive, held: HeldBody, limit: int) -> bytes:
+async def _read_all(scope: Message, receive: Receive, held: HeldBody, limit: int) -> bytes:
     chunks: list[bytes] = []
     while True:
         message = await receive()
+        if REFUSAL in scope:  # what came after the head is not HTTP, or is too much
+            raise scope[REFUSAL]
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         chunk = message.get("body", b"")

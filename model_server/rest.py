@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -22,9 +23,17 @@ import yaml
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from event_platform.streams import ABOUT_PATH
 from model_server.accounting import RequestAccount
+from model_server.connections import (
+    REFUSAL,
+    BoundedProtocol,
+    ConnectionLimits,
+    FullServer,
+    most_connections,
+)
 from model_server.deployment import Deployment
 from model_server.errors import (
     InvalidJsonError,
@@ -45,7 +54,6 @@ from model_server.predict_route import (
     request_id_of,
     send_json,
 )
-from model_server.whole_answers import WholeAnswersProtocol
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -78,6 +86,9 @@ class RevertRiskApp:
             return
         if self._lifecycle.draining:
             send = _closing(send)
+        if REFUSAL in scope:
+            await self._refuse(scope[REFUSAL], scope, send)
+            return
         path = scope["path"]
         call = VERB_PATH.fullmatch(path)
         if call is not None:
@@ -102,21 +113,37 @@ class RevertRiskApp:
             await _fail(MethodNotAllowedError("what the server says of itself takes GET"), scope, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let KServe's application answer, once all of the body is here: our limits hold for its routes too."""
+        """Let KServe's application answer: our limits hold for its routes too.
+
+        A body is read only where a route takes one, while it holds a place like that of a prediction.
+        """
+        if scope["method"] != "POST" or not self._takes(scope):
+            await self._app(scope, _again(b"", receive), send)
+            return
         deployment = self._deployment
         deadline = asyncio.get_running_loop().time() + deployment.request_deadline
         with deployment.admission.body() as held:
             try:
-                body = await read_body(scope, receive, held, deployment.max_body_bytes, deadline)
+                with deployment.admission.request():  # KServe's model takes one of its own afterwards
+                    body = await read_body(scope, receive, held, deployment.max_body_bytes, deadline)
             except ClientGoneError:
                 return
             except ServiceError as error:
-                with RequestAccount(deployment.metrics, request_id_of(scope)) as account:
-                    answer = account.answer_of(error)
-                headers = {"x-request-id": account.request_id} | answer.headers
-                await send_json(send, answer.status, answer.body, headers)
+                await self._refuse(error, scope, send)
                 return
             await self._app(scope, _again(body, receive), send)
+
+    def _takes(self, scope: Scope) -> bool:
+        """Whether one of KServe's routes takes a request of this method."""
+        return any(route.matches(scope)[0] is Match.FULL for route in self._app.router.routes)
+
+    async def _refuse(self, error: ServiceError, scope: Scope, send: Send) -> None:
+        """Answer with a failure, counted and logged like one of a prediction."""
+        with RequestAccount(self._deployment.metrics, request_id_of(scope)) as account:
+            answer = account.answer_of(error)
+        await send_json(
+            send, answer.status, answer.body, {"x-request-id": account.request_id} | answer.headers
+        )
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
@@ -162,7 +189,15 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         deployment = model.deployment
         self._server = DrainingServer(self.config, deployment.lifecycle, shares_port=deployment.has_siblings)
         self.config.host = deployment.http_host
-        self.config.http = WholeAnswersProtocol
+        limits = ConnectionLimits(
+            head_bytes=deployment.max_head_bytes,
+            head_seconds=deployment.request_deadline,
+            connections=most_connections(),
+        )
+        self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(deployment.metrics))
+        self.config.ws = (
+            "none"  # a WebSocket that nothing serves is never answered, and cuts the shutdown short
+        )
         self.config.server_header = False  # it tells nobody anything, and uvicorn checks it letter by letter
         self.config.proxy_headers = False  # nothing here asks who the client is
         _silence_access_log()

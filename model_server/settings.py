@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     allow_revision_json_input: bool = False
 
     request_deadline: Seconds = 20.0
+    max_head_bytes: int = Field(65_536, ge=1024, le=2**20)
     max_body_bytes: int = Field(10_000_000, gt=0)
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)

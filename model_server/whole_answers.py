@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BODY_IS_HERE = "revertrisk.body_is_here"
 """A key of an ASGI scope: true once all of the request's body has arrived, so that nobody need wait for it."""
+LINGER_SECONDS = 2.0
 
 
 class WholeAnswersProtocol(HttpToolsProtocol):
@@ -33,6 +34,9 @@ class HeadHoldingTransport:
         self._transport = transport
         self._loop = loop
         self._held = b""
+        self.lingers = False
+        """Whether closing gives the other side time to read: what it still sends is taken meanwhile."""
+        self._is_closing = False
 
     def write(self, data: bytes) -> None:
         """Send what is held and this, or hold this."""
@@ -44,9 +48,22 @@ class HeadHoldingTransport:
             self._loop.call_soon(self._send_held)
 
     def close(self) -> None:
-        """Send what is held, and close."""
+        """Send what is held, and close.
+
+        A connection that is closed while unread data is in its buffer is reset, and the other side may lose the
+        answer that it was sent (RFC 9112, 9.6).
+        """
         self._send_held()
-        self._transport.close()
+        if self.lingers and not self._is_closing and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._loop.call_later(LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
+        self._is_closing = True
+
+    def is_closing(self) -> bool:
+        """Whether no more can be written."""
+        return self._is_closing or self._transport.is_closing()
 
     def _send_held(self) -> None:
         held, self._held = self._held, b""

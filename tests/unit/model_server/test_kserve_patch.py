@@ -56,6 +56,12 @@ def test_uvicorns_protocol_is_what_ours_stands_on() -> None:
     assert "self.scope = {" in inspect.getsource(HttpToolsProtocol.on_message_begin)
     assert "scope=self.scope" in inspect.getsource(HttpToolsProtocol.on_headers_complete)
     assert inspect.getsource(RequestResponseCycle.send).count("self.transport.write(") == 3
+    # What `BoundedProtocol` does with a request that it refuses.
+    assert "self.cycle = RequestResponseCycle(" in inspect.getsource(HttpToolsProtocol.on_headers_complete)
+    assert "self.keep_alive" in inspect.getsource(RequestResponseCycle.send)
+    assert "self.message_event.wait()" in inspect.getsource(RequestResponseCycle.receive)
+    for name in ("on_response_complete", "_unset_keepalive_if_required", "timeout_keep_alive_handler"):
+        assert callable(getattr(HttpToolsProtocol, name))
     assert "access_logger.hasHandlers()" in inspect.getsource(HttpToolsProtocol.__init__)
 
 
