@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from event_platform.connecting import open_socket
 from event_platform.deadlines import Deadlines
 
 KEEP_ALIVE_SECONDS = 60.0
@@ -141,16 +142,20 @@ class HttpClient:
     async def _connect(self, pool: "_Pool", origin: Origin, deadline: float) -> "_Connection":
         loop = asyncio.get_running_loop()
         connection: _Connection
-        tls = self._tls if origin.scheme == "https" else None
+        tls, name = (self._tls, origin.host) if origin.scheme == "https" else (None, None)
         if self._closed.is_set():
             raise ConnectError("the client is closed")
         async with asyncio.timeout_at(deadline):
             try:
+                # The event loop has the socket from here on, and closes it where it fails.
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(pool, self._max_body_bytes), origin.host, origin.port, ssl=tls
+                    lambda: _Connection(pool, self._max_body_bytes),
+                    sock=await open_socket(origin.host, origin.port),
+                    ssl=tls,
+                    server_hostname=name,
                 )
             # Refused, no such host, no route, a certificate that does not fit.
-            except (OSError, UnicodeError):
+            except (OSError, RuntimeError, UnicodeError):
                 raise ConnectError("could not connect") from None
         if self._closed.is_set():  # meanwhile
             connection.close()
