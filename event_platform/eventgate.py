@@ -138,7 +138,7 @@ class EventGateClient:
                 if attempt == 1 and self._arrays is not None:
                     await self._post_with_others(self._arrays, event["meta"]["id"], body, deadline)
                 else:
-                    await self._post(body, deadline)
+                    await self._post(body, deadline, fresh=attempt > 1)
             except EventGateUnavailableError:
                 wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
                 if attempt == self._attempts or asyncio.get_running_loop().time() + wait >= deadline:
@@ -147,16 +147,16 @@ class EventGateClient:
             else:
                 return
 
-    async def _post(self, body: bytes, deadline: float) -> None:
-        answer = await self._send(body, deadline)
+    async def _post(self, body: bytes, deadline: float, *, fresh: bool = False) -> None:
+        answer = await self._send(body, deadline, fresh=fresh)
         if answer.status != ACCEPTED:
             raise _refusal(answer.status, _document(answer.body))
 
-    async def _send(self, body: bytes, deadline: float) -> Response:
+    async def _send(self, body: bytes, deadline: float, *, fresh: bool = False) -> Response:
         message = b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body)
         timeout = min(self._timeout, deadline - asyncio.get_running_loop().time())
         try:
-            return await self._http.send(self._origin, message, timeout)
+            return await self._http.send(self._origin, message, timeout, fresh=fresh)
         except TimeoutError as exc:
             raise EventGateUnavailableError("timeout", maybe_produced=True) from exc
         except ConnectError as exc:

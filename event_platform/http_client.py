@@ -105,12 +105,20 @@ class HttpClient:
         self._deadlines = Deadlines()
         self._closed = asyncio.Event()
 
-    async def send(self, origin: Origin, message: bytes, timeout: float) -> Response:  # noqa: ASYNC109 - for all of it
+    async def send(
+        self,
+        origin: Origin,
+        message: bytes,
+        timeout: float,  # noqa: ASYNC109 - for all of it
+        *,
+        fresh: bool = False,
+    ) -> Response:
         """Send a whole request, head and body, and return the whole answer, within ``timeout`` seconds.
 
         It is sent once: a kept connection that the other side closes at the same moment is a broken one, since
-        nobody can tell whether it has read the request. Raises TimeoutError, :class:`ConnectError` and
-        :class:`ConnectionBrokenError`.
+        there is no way to know whether it has read the request. With ``fresh`` no kept connection is used: for a
+        second try, since all of them may lead to a host that has gone. Raises TimeoutError, :class:`ConnectError`
+        and :class:`ConnectionBrokenError`.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         pool = self._pools.get(origin)
@@ -118,9 +126,17 @@ class HttpClient:
             pool = self._pools[origin] = _Pool(self._limit, self._deadlines)
         await pool.enter(deadline)
         try:
-            connection = pool.take_idle() or await self._connect(pool, origin, deadline)
+            if fresh:
+                pool.close_oldest_idle()
+                connection = await self._connect(pool, origin, deadline)
+            else:
+                connection = pool.take_idle() or await self._connect(pool, origin, deadline)
+            began = asyncio.get_running_loop().time()
             try:
                 return await connection.exchange(message, deadline)
+            except (TimeoutError, ConnectionBrokenError):
+                pool.close_unused_since(began)
+                raise
             finally:
                 pool.give_back(connection)
         finally:
@@ -190,10 +206,20 @@ class _Pool:
         """Take the connection that was used last, so that surplus ones age until the other side closes them."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_fresh:
+            if connection.is_young:
                 return connection
             connection.close()
         return None
+
+    def close_oldest_idle(self) -> None:
+        """Make room for a new connection, so that there are never more than allowed."""
+        if self._idle:
+            self._idle[0].close()
+
+    def close_unused_since(self, time: float) -> None:
+        """Close what was last used before a time (event loop time): it may lead to a host that has gone."""
+        for connection in [connection for connection in self._idle if connection.idle_since < time]:
+            connection.close()
 
     def give_back(self, connection: "_Connection") -> None:
         """Keep a connection for the next request, if it is as good as new."""
@@ -225,12 +251,12 @@ class _Connection(asyncio.Protocol):
         self._size = self._framing = 0
         self.is_open = False
         self._ends_with_connection = False
-        self._idle_since = self._loop.time()
+        self.idle_since = self._loop.time()
 
     @property
-    def is_fresh(self) -> bool:
+    def is_young(self) -> bool:
         """Whether it can be used again after it has been idle."""
-        return self.is_open and self._loop.time() - self._idle_since < KEEP_ALIVE_SECONDS
+        return self.is_open and self._loop.time() - self.idle_since < KEEP_ALIVE_SECONDS
 
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Send a request and wait for its answer until the deadline (event loop time, seconds)."""
@@ -249,7 +275,7 @@ class _Connection(asyncio.Protocol):
             if self._waiting is not None:  # no whole answer: whatever still comes is nobody's
                 self._waiting = None
                 self.close()
-            self._idle_since = self._loop.time()
+            self.idle_since = self._loop.time()
             del waiting  # its exception holds this frame: together they would wait for the garbage collector
 
     def close(self) -> None:

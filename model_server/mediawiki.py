@@ -68,6 +68,16 @@ class FetchedRevision:
     parent: RevisionFacts | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Api:
+    """The Action API of one wiki."""
+
+    kept: mwapi.AsyncSession
+    """Over kept connections."""
+    fresh: mwapi.AsyncSession
+    """Over a new connection for each query: mwapi's own words have no place to ask for one."""
+
+
 Found = Mapping[int, RevisionFacts | MissingRevision]
 Facts = TypeVar("Facts")
 
@@ -99,7 +109,7 @@ class MediaWikiClient:
         self._seconds = by_label(requests_seconds)
         self._wiki_url = wiki_url
         self._scheme = "http" if force_http else "https"
-        self._wikis: dict[str, mwapi.AsyncSession] = {}
+        self._wikis: dict[str, _Api] = {}
         self._revisions = Joiner(
             self._look_up, most_items=MAX_IDS, most_weight=MAX_JOINED_BYTES, most_calls=most_calls
         )
@@ -145,13 +155,13 @@ class MediaWikiClient:
             self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True
         )
 
-    async def _look_up(self, api: mwapi.AsyncSession, rev_ids: list[int]) -> Found:
+    async def _look_up(self, api: _Api, rev_ids: list[int]) -> Found:
         params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
         return await self._query(api, params, read_revisions)
 
     async def _query(
         self,
-        api: mwapi.AsyncSession,
+        api: _Api,
         params: Mapping[str, str],
         read: Callable[[Documents], Facts],
         *,
@@ -168,22 +178,24 @@ class MediaWikiClient:
             if wait > MAX_RETRY_WAIT:  # too long for one request: the caller is told
                 raise
         await asyncio.sleep(wait)
-        return await self._read(api, params, read, most_answers)
+        return await self._read(api, params, read, most_answers, fresh=True)
 
     async def _read(
         self,
-        api: mwapi.AsyncSession,
+        api: _Api,
         params: Mapping[str, str],
         read: Callable[[Documents], Facts],
         most_answers: int,
+        *,
+        fresh: bool = False,
     ) -> Facts:
         """Read the facts out of an answer, which may come in several parts."""
-        document = await self._get(api, params)
+        document = await self._get(api.fresh if fresh else api.kept, params)
         documents: Documents = [document["query"]]
         while (continuation := document.get("continue")) and len(documents) < most_answers:
             if not isinstance(continuation, dict):
                 raise _endless()
-            document = await self._get(api, {**params, **continuation})
+            document = await self._get(api.kept, {**params, **continuation})
             documents.append(document["query"])
         if continuation and most_answers > 1:
             raise _endless()
@@ -226,27 +238,35 @@ class MediaWikiClient:
             raise MediaWikiUnavailableError("the MediaWiki API answered without a result", reason="malformed")
         return document
 
-    def _api(self, wiki: Wiki) -> mwapi.AsyncSession:
+    def _api(self, wiki: Wiki) -> _Api:
         api = self._wikis.get(wiki.wiki_id)
         if api is None:
-            host = self._wiki_url or f"{self._scheme}://{wiki.domain}"
-            headers = {"Host": wiki.domain}
-            if self._wiki_url is None:
-                # A public host is asked to compress; a proxy next door would only cost both sides CPU.
-                headers["Accept-Encoding"] = "gzip"
-            headers["User-Agent"] = self._user_agent
-            api = mwapi.AsyncSession(
-                host,
-                user_agent=self._user_agent,
-                formatversion=2,
-                api_path=API_PATH,
-                timeout=self._timeout,
-                session=MwapiSession(
-                    self._http, host + API_PATH, timeout=self._timeout, headers=headers, quoted=QUOTED
-                ),
-            )
+            api = _Api(self._session(wiki, fresh=False), self._session(wiki, fresh=True))
             self._wikis[wiki.wiki_id] = api
         return api
+
+    def _session(self, wiki: Wiki, *, fresh: bool) -> mwapi.AsyncSession:
+        host = self._wiki_url or f"{self._scheme}://{wiki.domain}"
+        headers = {"Host": wiki.domain}
+        if self._wiki_url is None:
+            # A public host is asked to compress; a proxy next door would only cost both sides CPU.
+            headers["Accept-Encoding"] = "gzip"
+        headers["User-Agent"] = self._user_agent
+        return mwapi.AsyncSession(
+            host,
+            user_agent=self._user_agent,
+            formatversion=2,
+            api_path=API_PATH,
+            timeout=self._timeout,
+            session=MwapiSession(
+                self._http,
+                host + API_PATH,
+                timeout=self._timeout,
+                headers=headers,
+                quoted=QUOTED,
+                fresh=fresh,
+            ),
+        )
 
 
 def _endless() -> MediaWikiUnavailableError:

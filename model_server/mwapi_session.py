@@ -41,14 +41,22 @@ class UpstreamError(Exception):
 class MwapiSession:
     """What mwapi asks of an aiohttp session, for one wiki; it never follows a redirect to another host."""
 
-    def __init__(
-        self, http: HttpClient, url: str, *, timeout: float, headers: Mapping[str, str], quoted: Quoted
+    def __init__(  # noqa: PLR0913 - plain values, each named at the call
+        self,
+        http: HttpClient,
+        url: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str],
+        quoted: Quoted,
+        fresh: bool = False,
     ) -> None:
         """``url`` is the API's, which is all that mwapi asks for; ``headers`` hold mwapi's own as well.
 
-        What ``quoted`` holds need not be quoted for each query.
+        What ``quoted`` holds need not be quoted for each query. With ``fresh`` each query has a new connection.
         """
         self._http = http
+        self._fresh = fresh
         self._origin = Origin.of(url)
         self._timeout = timeout
         self._quoted = quoted
@@ -61,7 +69,7 @@ class MwapiSession:
         quoted = self._quoted
         query = "&".join([quoted.get(param) or _quote(param) for param in params.items()])
         message = f"{self._before}{query}{self._after}".encode("latin-1")
-        return _Exchange(self._http, self._origin, message, self._timeout)
+        return _Exchange(self._http, self._origin, message, self._timeout, fresh=self._fresh)
 
 
 def quote_once(*queries: Mapping[str, object]) -> Quoted:
@@ -80,18 +88,21 @@ def _quote(param: tuple[str, object]) -> str:
 class _Exchange:
     """One request and its answer, as far as mwapi looks at them."""
 
-    __slots__ = ("_body", "_http", "_message", "_origin", "_timeout")
+    __slots__ = ("_body", "_fresh", "_http", "_message", "_origin", "_timeout")
 
-    def __init__(self, http: HttpClient, origin: Origin, message: bytes, timeout: float) -> None:
+    def __init__(
+        self, http: HttpClient, origin: Origin, message: bytes, timeout: float, *, fresh: bool
+    ) -> None:
         self._http = http
         self._origin = origin
         self._message = message
         self._timeout = timeout
+        self._fresh = fresh
         self._body = b""
 
     async def __aenter__(self) -> Self:
         """Make the request; raises :class:`UpstreamError` and what the HTTP client raises."""
-        answer = await self._http.send(self._origin, self._message, self._timeout)
+        answer = await self._http.send(self._origin, self._message, self._timeout, fresh=self._fresh)
         _raise_for_upstream(answer)
         self._body = answer.body
         return self

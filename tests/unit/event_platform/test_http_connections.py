@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from event_platform.deadlines import Deadlines
-from event_platform.http_client import ConnectError, ConnectionBrokenError, Origin, _Pool
+from event_platform.http_client import ConnectError, ConnectionBrokenError, Origin, _Pool, request_head
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import (
     CLOSE,
@@ -196,3 +196,108 @@ def test_a_caller_that_gives_up_while_it_connects_leaves_nothing(
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(give_up())
+
+
+class Node:
+    """A handler whose connections wait for one another, and of which those at hand can die without a word."""
+
+    def __init__(self, together: int = 1) -> None:
+        self.connections = self.generation = self.swallowed = 0
+        self._together = together
+        self._enough = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        born = self.generation
+        self.connections += 1
+        if self.connections == self._together:
+            self._enough.set()
+        while await reader.readuntil(b"\r\n\r\n"):
+            await self._enough.wait()
+            if born == self.generation:
+                writer.write(with_length(b"hello"))
+            else:
+                self.swallowed += 1
+
+    def die(self) -> None:
+        """Answer only on connections that are made from now on."""
+        self.generation += 1
+
+
+async def test_u2_a_time_out_closes_what_was_idle_before() -> None:
+    """Of ten kept connections to a node that has died one costs a time-out, and the others nothing."""
+    node = Node(together=10)
+    async with serving(node) as port, open_http() as http:
+        origin = Origin("http", "127.0.0.1", port)
+        await asyncio.gather(*(ask(http, origin) for _ in range(10)))
+        node.die()
+        with pytest.raises(TimeoutError):
+            await ask(http, origin, seconds=0.1)
+        for _ in range(3):
+            assert (await ask(http, origin)).body == b"hello"
+        assert (node.connections, node.swallowed) == (11, 1)
+
+
+async def test_u2_a_broken_connection_closes_what_was_idle_before() -> None:
+    """A node that resets what it does not know any more."""
+    both = asyncio.Barrier(2)
+
+    async def answer_once_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await both.wait()
+        writer.write(with_length(b"hello"))
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with serving(answer_once_then_hang_up) as port, open_http() as http:
+        origin = Origin("http", "127.0.0.1", port)
+        await asyncio.gather(ask(http, origin), ask(http, origin))
+        with pytest.raises(ConnectionBrokenError):
+            await ask(http, origin)
+        assert not http._pools[origin].connections  # noqa: SLF001 - what is kept has no public face
+
+
+async def test_u2_what_has_answered_during_the_failed_try_is_kept() -> None:
+    """One slow request takes no connection from the others, which work."""
+    asked = connections = 0
+
+    async def answer_all_but_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked, connections
+        connections += 1
+        while await reader.readuntil(b"\r\n\r\n"):
+            asked += 1
+            if asked > 1:
+                writer.write(with_length(b"hello"))
+
+    async with serving(answer_all_but_the_first) as port, open_http() as http:
+        origin = Origin("http", "127.0.0.1", port)
+        slow = asyncio.create_task(ask(http, origin, seconds=0.2))
+        while not asked:
+            await asyncio.sleep(0)
+        await ask(http, origin)
+        with pytest.raises(TimeoutError):
+            await slow
+        await ask(http, origin)
+        assert (asked, connections) == (3, 2)
+
+
+async def test_u2_another_origins_connections_are_kept() -> None:
+    """A node that dies says nothing of other hosts."""
+    async with peer_of(HELLO) as peer, silent_peer() as silent, open_http() as http:
+        await ask(http, peer.origin)
+        with pytest.raises(TimeoutError):
+            await ask(http, silent.origin, seconds=0.1)
+        await ask(http, peer.origin)
+        assert peer.connections == 1
+
+
+async def test_u2_a_fresh_connection_takes_no_kept_one_and_adds_none() -> None:
+    """A second try does not depend on what is kept, and there are never more connections than allowed."""
+    node = Node(together=3)
+    async with serving(node) as port, open_http(connections=3) as http:
+        origin = Origin("http", "127.0.0.1", port)
+        message = request_head("GET", "/", {"Host": origin.authority})
+        await asyncio.gather(*(ask(http, origin) for _ in range(3)))
+        node.die()
+        for _ in range(5):
+            assert (await http.send(origin, message, 5, fresh=True)).body == b"hello"
+            assert len(http._pools[origin].connections) == 3  # noqa: SLF001 - the count has no public face
+        assert (node.connections, node.swallowed) == (8, 0)
