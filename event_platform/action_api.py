@@ -5,7 +5,9 @@ from typing import Any, Final, TypeVar
 
 PUBLIC_CONNECTIONS: Final = 3
 """Requests that a public host allows one client at a time (API:Etiquette, T400119)."""
-TRANSIENT_CODES: Final = ("maxlag", "ratelimited", "readonly", "internal_api_error")
+BUSY_CODES: Final = ("maxlag", "ratelimited", "readonly")
+"""API errors, as prefixes, by which a wiki says that it takes no such request now, whatever is asked for."""
+TRANSIENT_CODES: Final = (*BUSY_CODES, "internal_api_error")
 """API errors, as prefixes, that a later try may not meet (Manual:Maxlag parameter, API:Etiquette)."""
 LARGEST_ID: Final = 2**53 - 1
 """The largest id that JSON carries exactly everywhere, and the schemas' maximum."""

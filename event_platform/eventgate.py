@@ -176,7 +176,9 @@ class EventGateClient:
         if refusal is not None:
             raise refusal
 
-    async def _post_array(self, _: None, events: list[_Outgoing]) -> Mapping[_Outgoing, Refusal | None]:
+    async def _post_array(
+        self, _: None, events: list[_Outgoing], again: bool
+    ) -> Mapping[_Outgoing, Refusal | None]:
         """POST several events at once; nothing is said of those that have to be sent again, each alone."""
         deadline = asyncio.get_running_loop().time() + self._timeout
         try:

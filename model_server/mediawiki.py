@@ -1,11 +1,11 @@
 """Fetch: the MediaWiki client. mwapi in, a revision with its parent out, or an error that says what to do.
 
 One request brings a revision and its parent (``revids=A|B``), or those of several callers at once. Where the
-parent is not known beforehand (a direct call), it comes with a second one.
+parent is not known beforehand (a direct call), it comes with a second one. A request that fails is asked once more
+where that can help; one of several callers in parts, so that a revision which MediaWiki cannot give fails only its own.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ import mwapi.errors
 from prometheus_client import Histogram
 
 from event_platform.http_client import HttpClient
+from event_platform.joined_call import Again
 from event_platform.joining import Joiner
 from event_platform.page_change import RevisionRef
 from event_platform.wikis import Wiki
@@ -28,8 +29,9 @@ from model_server.api_facts import (
     read_revisions,
 )
 from model_server.errors import MediaWikiUnavailableError
+from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
-from model_server.mwapi_session import MwapiSession, UpstreamError, quote_once
+from model_server.mwapi_session import MwapiSession, quote_once
 from model_server.revision_cache import RevisionCache
 
 API_PATH = "/w/api.php"
@@ -49,9 +51,6 @@ FIRST_EDIT = {
 }
 """The query for a page's first edit, but for its id."""
 QUOTED = quote_once(REVISIONS, FIRST_EDIT)
-RETRY_WAIT = (0.1, 0.2)
-"""Seconds before the second and last try, from and to, where MediaWiki does not say how long."""
-MAX_RETRY_WAIT = 5.0
 MAX_IDS = 50
 """Values that one parameter of the API may have."""
 MAX_JOINED_BYTES = 2**20
@@ -111,7 +110,11 @@ class MediaWikiClient:
         self._scheme = "http" if force_http else "https"
         self._wikis: dict[str, _Api] = {}
         self._revisions = Joiner(
-            self._look_up, most_items=MAX_IDS, most_weight=MAX_JOINED_BYTES, most_calls=most_calls
+            self._look_up,
+            most_items=MAX_IDS,
+            most_weight=MAX_JOINED_BYTES,
+            most_calls=most_calls,
+            again=how_again,
         )
 
     async def fetch(self, ref: RevisionRef, deadline: float, *, anew: bool = False) -> FetchedRevision:
@@ -151,54 +154,39 @@ class MediaWikiClient:
 
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
         """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""
-        return await self._query(
-            self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}, read_first_edit, is_partial=True
-        )
-
-    async def _look_up(self, api: _Api, rev_ids: list[int]) -> Found:
-        params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
-        return await self._query(api, params, read_revisions)
-
-    async def _query(
-        self,
-        api: _Api,
-        params: Mapping[str, str],
-        read: Callable[[Documents], Facts],
-        *,
-        is_partial: bool = False,
-    ) -> Facts:
-        """Run one query, and once more where that can help; unless a part is enough, until it is complete."""
-        most_answers = 1 if is_partial else 1 + MAX_CONTINUATIONS
+        api, params = self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}
         try:
-            return await self._read(api, params, read, most_answers)
+            return await self._read(api, params, read_first_edit, most_answers=1)
         except MediaWikiUnavailableError as error:
-            wait = error.told_retry_after
-            if wait is None:
-                wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
-            if wait > MAX_RETRY_WAIT:  # too long for one request: the caller is told
+            again, wait = how_again(error)
+            if again is Again.NOTHING:
                 raise
         await asyncio.sleep(wait)
-        return await self._read(api, params, read, most_answers, fresh=True)
+        return await self._read(api, params, read_first_edit, most_answers=1, fresh=True)
+
+    async def _look_up(self, api: _Api, rev_ids: list[int], again: bool) -> Found:
+        params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
+        return await self._read(api, params, read_revisions, most_answers=1 + MAX_CONTINUATIONS, fresh=again)
 
     async def _read(
         self,
         api: _Api,
         params: Mapping[str, str],
         read: Callable[[Documents], Facts],
-        most_answers: int,
         *,
+        most_answers: int,
         fresh: bool = False,
     ) -> Facts:
-        """Read the facts out of an answer, which may come in several parts."""
+        """Run a query once and read the facts out of its answer, which may come in several parts."""
         document = await self._get(api.fresh if fresh else api.kept, params)
         documents: Documents = [document["query"]]
         while (continuation := document.get("continue")) and len(documents) < most_answers:
             if not isinstance(continuation, dict):
-                raise _endless()
+                raise endless()
             document = await self._get(api.kept, {**params, **continuation})
             documents.append(document["query"])
         if continuation and most_answers > 1:
-            raise _endless()
+            raise endless()
         try:
             return read(documents)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -229,7 +217,7 @@ class MediaWikiClient:
                 "the MediaWiki API did not answer in time", reason="timeout"
             ) from None
         except mwapi.errors.RequestError as exc:
-            raise _unavailable(exc.__cause__) from None
+            raise unavailable(exc.__cause__) from None
         except (ValueError, TypeError):
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer with JSON", reason="not_json"
@@ -269,25 +257,9 @@ class MediaWikiClient:
         )
 
 
-def _endless() -> MediaWikiUnavailableError:
-    return MediaWikiUnavailableError("the MediaWiki API did not complete its answer", reason="endless")
-
-
 def _told(found: Found, rev_id: int) -> RevisionFacts | None:
     """Return a revision, or None if the API says that it has none; silence is no proof of that."""
     told = found.get(rev_id)
     if told is None:
         raise MediaWikiUnavailableError("the MediaWiki API said nothing of the revision", reason="malformed")
     return told if isinstance(told, RevisionFacts) else None
-
-
-def _unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
-    if isinstance(cause, UpstreamError):
-        return MediaWikiUnavailableError(
-            f"the MediaWiki API answered with {cause.reason}",
-            reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
-            retry_after=cause.retry_after,
-        )
-    if isinstance(cause, mwapi.errors.APIError):  # not even its code: it is the other side's text
-        return MediaWikiUnavailableError("the MediaWiki API answered with an error", reason="api_error")
-    return MediaWikiUnavailableError("the MediaWiki API could not be reached", reason="unreachable")

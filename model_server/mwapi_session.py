@@ -12,7 +12,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import orjson
 
-from event_platform.action_api import TRANSIENT_CODES
+from event_platform.action_api import BUSY_CODES
 from event_platform.http_client import HttpClient, Origin, Response, header_lines
 
 MAX_RETRY_AFTER = 3600
@@ -125,7 +125,7 @@ def _raise_for_upstream(answer: Response) -> None:
     headers = answer.headers
     if answer.status != API_ERRORS_STATUS:
         raise UpstreamError(f"status_{answer.status}", _seconds(headers.get("retry-after")))
-    if headers.get("mediawiki-api-error", "").startswith(TRANSIENT_CODES):
+    if headers.get("mediawiki-api-error", "").startswith(BUSY_CODES):
         raise UpstreamError("api_error", _seconds(headers.get("retry-after")))
 
 

@@ -133,5 +133,13 @@ async def test_why_a_request_failed_is_logged(client: Client, server: str, logs:
     assert "status_429" in text
     async with client.session.get(f"{server}/metrics") as metrics:
         counted = await metrics.text()
-    for reason in ("timeout", "rate_limited", "http_error", "unreachable", "not_json", "api_error"):
+    for reason in (
+        "timeout",
+        "rate_limited",
+        "http_error",
+        "connection_lost",
+        "not_json",
+        "api_error",
+        "malformed",
+    ):
         assert f'revertrisk_mediawiki_request_seconds_count{{outcome="{reason}"}}' in counted

@@ -29,10 +29,14 @@ class Gate:
         self._answers = list(answers)
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
+        self.clients: list[Any] = []
+        """The other end of the connection of each."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.read())
         self.headers.append(dict(request.headers))
+        assert request.transport is not None
+        self.clients.append(request.transport.get_extra_info("peername"))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, web.Response):
             return web.Response(status=answer.status, reason=answer.reason, body=answer.body)
@@ -95,6 +99,16 @@ async def test_a_transient_failure_is_sent_again_byte_for_byte() -> None:
     async with client_of(gate) as client:
         await client.produce(EVENT, in_a_minute())
     assert gate.bodies[0] == gate.bodies[1]
+
+
+async def test_u2_the_second_try_uses_a_new_connection() -> None:
+    """The first one's may lead to a host that has gone; the next event may use the new one."""
+    gate = Gate(web.Response(status=201), web.Response(status=503), web.Response(status=201))
+    async with client_of(gate) as client:
+        for _ in range(3):
+            await client.produce(EVENT, in_a_minute())
+    first, failed, again, last = gate.clients
+    assert first == failed != again == last
 
 
 async def test_a_gate_that_stays_away_is_unavailable() -> None:

@@ -16,7 +16,7 @@ class Source:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def look_up(self, wiki: str, items: list[int]) -> Mapping[int, int]:
+    async def look_up(self, wiki: str, items: list[int], again: bool) -> Mapping[int, int]:
         self.calls.append((wiki, sorted(items)))
         await self.gate.wait()
         if 13 in items:

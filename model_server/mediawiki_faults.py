@@ -1,0 +1,59 @@
+"""How MediaWiki fails, in our own terms and without its text, and what is then worth asking again."""
+
+import random
+
+import mwapi.errors
+
+from event_platform.action_api import BUSY_CODES
+from event_platform.http_client import ConnectError, ConnectionBrokenError
+from event_platform.joined_call import Again, Verdict
+from model_server.errors import MediaWikiUnavailableError
+from model_server.mwapi_session import UpstreamError
+
+RETRY_WAIT = (0.1, 0.2)
+"""Seconds before the second and last try, from and to, where MediaWiki does not say how long."""
+MAX_RETRY_WAIT = 5.0
+OF_THE_WIKI = frozenset({"rate_limited", "unreachable", "endless"})
+"""Failures that no single revision can be the cause of."""
+
+
+def endless() -> MediaWikiUnavailableError:
+    """Say that an answer has more parts than there can be."""
+    return MediaWikiUnavailableError("the MediaWiki API did not complete its answer", reason="endless")
+
+
+def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
+    """Say in our terms why a request failed, from what mwapi gives as its cause."""
+    match cause:
+        case UpstreamError():
+            return MediaWikiUnavailableError(
+                f"the MediaWiki API answered with {cause.reason}",
+                reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
+                retry_after=cause.retry_after,
+            )
+        case mwapi.errors.APIError():  # not even its code is shown: it is the other side's text
+            is_busy = isinstance(cause.code, str) and cause.code.startswith(BUSY_CODES)
+            return MediaWikiUnavailableError(
+                "the MediaWiki API answered with an error", reason="rate_limited" if is_busy else "api_error"
+            )
+        case ConnectError():
+            return MediaWikiUnavailableError("the MediaWiki API could not be reached", reason="unreachable")
+        case ConnectionBrokenError():
+            return MediaWikiUnavailableError(
+                "the connection to the MediaWiki API was lost", reason="connection_lost"
+            )
+    return MediaWikiUnavailableError("the MediaWiki API answered without a result", reason="malformed")
+
+
+def how_again(error: Exception) -> Verdict:
+    """Say how a query that failed is asked again."""
+    if not isinstance(error, MediaWikiUnavailableError):
+        return Verdict(Again.NOTHING)
+    wait = error.told_retry_after
+    if wait is None:
+        wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
+    if wait > MAX_RETRY_WAIT:  # too long for one request: the caller is told
+        return Verdict(Again.NOTHING)
+    if error.reason in OF_THE_WIKI or error.told_retry_after is not None:
+        return Verdict(Again.WHOLE, wait)
+    return Verdict(Again.SINGLES if error.reason == "timeout" else Again.HALVES, wait)
