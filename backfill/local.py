@@ -70,7 +70,7 @@ class LocalSender:
         self._requests = service.requests
         self._pipeline = Pipeline(
             service,
-            Admission(settings.queue_limit, settings.wiki_limit),
+            Admission(settings.queue_limit),
             verify_strictly=True,
             max_revision_bytes=settings.max_revision_bytes,
         )

@@ -45,7 +45,7 @@ async def _explained(
     async with open_service(settings, classifier, wikis, metrics) as service:
         pipeline = Pipeline(
             service,
-            Admission(1, 1),
+            Admission(1),
             verify_strictly=settings.verifies_strictly,
             max_revision_bytes=settings.max_revision_bytes,
         )

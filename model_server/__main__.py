@@ -5,6 +5,7 @@ kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from model_server.cpus import available_cpus
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.official_model import check_pickle, load_pickle
-from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings
+from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings, removed_settings
 from model_server.startup import ModelSource, check_ports, check_stream, check_tls, find_model
 from model_server.workers import Workers, shared_listener
 from revert_risk.artifact import ArtifactError
@@ -85,6 +86,8 @@ def check(settings: Settings) -> ModelSource:
     check_tls(settings)
     check_ports(settings)
     asyncio.run(check_stream(settings))
+    for sentence in removed_settings(os.environ):
+        logger.warning(sentence)
     if settings.wiki_url is None and settings.user_agent == DEFAULT_USER_AGENT:
         logger.warning(
             "USER_AGENT is the default: name yourself and a contact before asking Wikimedia's wikis"

@@ -1,9 +1,14 @@
-"""Who may come in: a bound on the requests in the house, in all and for one wiki, and on their bodies (E46).
+"""Admission control: limits concurrent requests, in total and for each wiki, and the size of their bodies (E46).
 
-Beyond it the answer is 503 at once, which the dispatcher retries: a queue that only grows helps nobody. A
-wiki that hangs keeps its own places busy, and none of the others'.
+Beyond a limit the answer is 503 at once, which the dispatcher retries: a queue that only grows is of no use. How many
+requests one wiki may have depends on how many places are free, as for the queues of a packet switch that shares its
+memory (Choudhury and Hahne 1998; docs/decisions/0010): a burst of one wiki may take most of them, and a wiki that does
+not answer leaves some to the others.
 """
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from model_server.errors import BodyTooLargeError, OverloadedError
@@ -12,58 +17,48 @@ MOST_BODY_BYTES = 64 * 2**20
 """Of bodies held at a time, in one worker; read, they take several times as much memory. One alone may be larger."""
 SMALL_BODY_BYTES = 64 * 2**10
 """An event is a few thousand bytes: however much large bodies take, so small a one comes in."""
+WIKI_SHARE = 2
+"""A wiki that holds more than so many times the free places gets no further one: alone it may take two thirds."""
 
 
 class Admission:
-    """Counts requests in, and refuses one too many."""
+    """Counts requests, and refuses one too many."""
 
-    def __init__(self, limit: int, wiki_limit: int) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._wiki_limit = wiki_limit
-        self._taken: dict[str | None, int] = {}
-        """Places by wiki; None is the house."""
+        self._requests = 0
+        self._of_wiki: Counter[str] = Counter()
         self.body_bytes = 0
 
-    def request(self) -> "Place":
-        """Hold a place for a request, as a context; entering raises :class:`OverloadedError` if there is none."""
-        return Place(self._taken, None, self._limit, "too many requests are being served")
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Hold one of the places while a request is served; raises :class:`OverloadedError` if all are taken."""
+        if self._requests >= self._limit:
+            raise OverloadedError("too many requests are being served")
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
 
-    def wiki(self, wiki_id: str) -> "Place":
-        """Hold one of a wiki's places; entering raises :class:`OverloadedError` if it has none left."""
-        return Place(
-            self._taken, wiki_id, self._wiki_limit, "too many requests for this wiki are being served"
-        )
+    @contextmanager
+    def wiki(self, wiki_id: str) -> Iterator[None]:
+        """Count a request, or an item of a batch, while it asks a wiki.
+
+        The request has a place already, so the free ones are those that are left beside it. Raises
+        :class:`OverloadedError` if its wiki holds more than its share of them.
+        """
+        if self._of_wiki[wiki_id] > WIKI_SHARE * (self._limit - self._requests):
+            raise OverloadedError("too many requests for this wiki are being served")
+        self._of_wiki[wiki_id] += 1
+        try:
+            yield
+        finally:
+            self._of_wiki[wiki_id] -= 1
 
     def body(self) -> "HeldBody":
         """Hold a request's body, as a context."""
         return HeldBody(self)
-
-
-class Place:
-    """A place, held while the context lasts; a class, since a generator for each request costs twice as much."""
-
-    __slots__ = ("_key", "_limit", "_refusal", "_taken")
-
-    def __init__(self, taken: dict[str | None, int], key: str | None, limit: int, refusal: str) -> None:
-        self._taken = taken
-        self._key = key
-        self._limit = limit
-        self._refusal = refusal
-
-    def __enter__(self) -> None:
-        """Take the place."""
-        taken = self._taken.get(self._key, 0)
-        if taken >= self._limit:
-            raise OverloadedError(self._refusal)
-        self._taken[self._key] = taken + 1
-
-    def __exit__(self, *_: object) -> None:
-        """Give it back."""
-        left = self._taken[self._key] - 1
-        if left:
-            self._taken[self._key] = left
-        else:
-            del self._taken[self._key]
 
 
 class HeldBody:

@@ -22,7 +22,7 @@ class Deployment:
         self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: Metrics
     ) -> None:
         self.metrics = metrics
-        self.admission = Admission(settings.queue_limit, settings.wiki_limit)
+        self.admission = Admission(settings.queue_limit)
         self.model_identity = (classifier.name, classifier.version)
         self.lifecycle = Lifecycle(settings.shutdown_delay_seconds)
         self.http_host = settings.http_host

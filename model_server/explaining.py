@@ -39,7 +39,7 @@ class ExplanationDesk:
         """``explainer`` is None for a model that cannot take its scores apart."""
         self.name = name
         self._explainer = explainer
-        self._admission = Admission(PLACES, PLACES)
+        self._admission = Admission(PLACES)
         self._service: Service
         self._pipeline: Pipeline
         self._thread: ThreadPoolExecutor

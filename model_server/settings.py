@@ -1,6 +1,7 @@
 """Every environment variable that the server reads."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,10 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LENIENT_STREAM_SUFFIXES = (".rc0", ".dev")
 DATACENTRE_PREFIX = re.compile(r"^(eqiad|codfw)\.")
 MODEL_MOUNT = Path("/mnt/models")
+REMOVED_SETTINGS: Mapping[str, str] = {
+    "WIKI_LIMIT": "one wiki's share follows from QUEUE_LIMIT",
+}
+"""Variables of earlier versions, which are no longer read, each with what holds instead."""
 
 
 class SettingsError(ValueError):
@@ -77,7 +82,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10_000_000, gt=0)
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)
-    wiki_limit: int = Field(40, gt=0)
     revision_cache_bytes: int = Field(0, ge=0)
     batch_limit: int = Field(64, gt=0)
 
@@ -168,6 +172,16 @@ def read_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             "\n".join(_explain(error["loc"], error["msg"]) for error in exc.errors())
         ) from None
+
+
+def removed_settings(environment: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that is set but no longer read."""
+    given = {name.upper() for name, value in environment.items() if value}
+    return [
+        f"{name} is set but no longer read: {instead}"
+        for name, instead in REMOVED_SETTINGS.items()
+        if name in given
+    ]
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

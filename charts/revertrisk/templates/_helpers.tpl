@@ -94,6 +94,11 @@ field: there a revision's timeout is also its pods' grace period.
 {{ toYaml $variables }}
 {{- end }}
 
+{{/* Variables that the server no longer reads, with what holds instead; the schema still takes their names. As YAML */}}
+{{- define "revertrisk.removedSettings" -}}
+WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
+{{- end }}
+
 {{/* What a service's pods and its autoscaler are, checked: (dict "root" $ "name" NAME "service" SERVICE); as YAML */}}
 {{- define "revertrisk.config" -}}
 {{- $config := (include "revertrisk.predictor" . | fromYaml).config }}

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dispatcher.kafka_settings import ENVIRONMENT
-from model_server.settings import Settings
+from model_server.settings import REMOVED_SETTINGS, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "revertrisk"
@@ -179,6 +179,15 @@ def test_what_cannot_work_is_refused_by_name(render: Render, case: str) -> None:
         assert part in answer.stderr
 
 
+@pytest.mark.parametrize("name", REMOVED_SETTINGS)
+def test_a_removed_variable_is_refused_with_what_holds_instead(render: Render, name: str) -> None:
+    """The server would only warn: an upgrade is the moment to take it out of the values."""
+    answer = render(one(with_variable(PRODUCER, name, "1")))
+    assert answer.returncode != 0
+    said = f"inference_services.rr: {name} is no longer read, take it out of the environment: {REMOVED_SETTINGS[name]}"
+    assert said in answer.stderr
+
+
 @pytest.mark.parametrize("mode", ["Serverless", "RawDeployment", "plain"])
 def test_the_same_services_run_in_every_mode(render: Render, mode: str) -> None:
     """A producer and a scorer render with KServe in both its modes, and without it."""
@@ -206,9 +215,10 @@ def test_annotations_reach_the_pods(render: Render) -> None:
 def test_server_and_chart_agree_on_the_environment() -> None:
     """Each of the server's settings can be given through the chart to the roles that it is for, and nothing else.
 
-    A new setting goes into the lists of values.schema.json, or into SET_BY_THE_CHART with a value of its own.
+    A new setting goes into the lists of values.schema.json, or into SET_BY_THE_CHART with a value of its own. A
+    removed one stays in the lists: the schema cannot say what holds instead.
     """
-    settings = {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in Settings.model_fields} | REMOVED_SETTINGS.keys()
     definitions = json.loads((CHART / "values.schema.json").read_text())["definitions"]
 
     def variables(name: str) -> set[str]:

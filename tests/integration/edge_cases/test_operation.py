@@ -20,6 +20,8 @@ from tests.integration.edge_cases.rows import LIMITS
 
 NOWHERE = "http://127.0.0.1:9"
 QUEUE = 4
+WIKI_SHARE = 3
+"""Of four places, those that one wiki gets."""
 OUTCOMES = "revertrisk_requests_total"
 
 
@@ -99,10 +101,9 @@ async def test_e45_sigterm_lets_work_in_flight_end_and_serves_during_the_delay(
 async def narrow_stage(
     client: Client, start_server: StartServer, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
 ) -> AsyncIterator[Stage]:
-    """A server with four places, two for each wiki, that waits long for MediaWiki."""
+    """A server with four places that waits long for MediaWiki."""
     limits = LIMITS | {
         "QUEUE_LIMIT": str(QUEUE),
-        "WIKI_LIMIT": str(QUEUE // 2),
         "AIOHTTP_CLIENT_TIMEOUT": "30",
         "REQUEST_DEADLINE": "60",
     }
@@ -115,11 +116,11 @@ async def narrow_stage(
 
 
 async def test_e46_overload_is_503_at_once_and_health_stays_quick(narrow_stage: Stage) -> None:
-    """A wiki that hangs holds its own places (`WIKI_LIMIT`); another wiki is scored meanwhile, and health answers."""
+    """A wiki that hangs holds its share of `QUEUE_LIMIT`; another wiki is scored meanwhile, and health answers."""
     stage = narrow_stage
     await stage.wiki_faults({"kind": "delay", "seconds": 3600, "wiki_id": "enwiki"})
     held = []
-    for number in range(1, QUEUE // 2 + 1):
+    for number in range(1, WIKI_SHARE + 1):
         held.append(asyncio.create_task(stage.deliver(stage.wikis.plain_edit())))
         await calls_in_flight(stage.client, stage.wikis, number)
     refused = await stage.deliver(stage.wikis.plain_edit())
@@ -131,7 +132,7 @@ async def test_e46_overload_is_503_at_once_and_health_stays_quick(narrow_stage: 
     assert not any(task.done() for task in held), "they wait, and nobody else waited for them"
     await stage.wiki_faults()
     assert {(await task).outcome for task in held} == {"produced"}
-    assert len(await stage.wiki_calls()) == 3
+    assert len(await stage.wiki_calls()) == WIKI_SHARE + 1
 
 
 async def test_e47_workers_on_one_port_are_counted_together(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from model_server.settings import REMOVED_SETTINGS, removed_settings
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.refused_start import PROJECT, refused_start
 
@@ -37,6 +38,14 @@ from tests.fakes.refused_start import PROJECT, refused_start
 def test_a_bad_setting_stops_the_start_with_its_name(environment: dict[str, str], named: str) -> None:
     """E6, E7: exit 78 (EX_CONFIG), one message on stderr, no traceback."""
     assert named in refused_start(**environment)
+
+
+def test_a_removed_setting_that_is_still_set_is_a_warning(start_server: StartServer) -> None:
+    """By its name, with what holds instead; an empty one counts as unset."""
+    with start_server(WIKI_LIMIT="40") as program:
+        log = program.log.read_text()
+    assert f"WIKI_LIMIT is set but no longer read: {REMOVED_SETTINGS['WIKI_LIMIT']}" in log
+    assert removed_settings({"WIKI_LIMIT": "", "QUEUE_LIMIT": "9"}) == []
 
 
 def test_a_model_of_another_name_stops_the_start() -> None:

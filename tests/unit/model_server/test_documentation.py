@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from model_server.errors import every_code
 from model_server.metrics import Metrics
-from model_server.settings import Settings
+from model_server.settings import REMOVED_SETTINGS, Settings
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
@@ -26,6 +26,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
             assert shown == "unset", name
         else:
             assert shown == (str(default).lower() if isinstance(default, bool) else str(default)), name
+
+
+def test_every_removed_setting_is_documented_with_what_holds_instead() -> None:
+    """Whoever finds one in an old deployment can look it up."""
+    documented = (DOCS / "configuration.md").read_text()
+    for name, instead in REMOVED_SETTINGS.items():
+        assert name.lower() not in Settings.model_fields
+        assert f"- `{name}`: {instead}" in documented.replace("`QUEUE_LIMIT`", "QUEUE_LIMIT")
 
 
 def test_every_metric_is_documented() -> None:
