@@ -96,11 +96,16 @@ SEED ?= 7
 SECONDS ?=
 TIMES ?= 20
 WORKERS ?= 1
+AGAINST ?=
 
 .PHONY: bench
-bench: $(STAMP)  ## our server against the usual way of working; QUICK=1 is short and writes nothing
+bench: $(STAMP)  ## our server against the usual way of working, or AGAINST=another checkout; QUICK=1 writes nothing
+ifneq ($(AGAINST),)
+	$(BIN)/python tests/bench/against.py $(AGAINST) $(if $(QUICK),--quick)
+else
 	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick)
 	$(if $(QUICK),,$(BIN)/python charts/tools/capacity.py)
+endif
 
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120

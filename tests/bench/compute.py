@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import cache
 
 from prometheus_client import REGISTRY, Counter
 
@@ -9,6 +10,7 @@ from revert_risk import artifact
 from revert_risk.prediction import Classifier, Prediction
 from revert_risk.revision import Revision
 
+MODELS = ("revertrisk-language-agnostic", "revertrisk-multilingual")
 NULL = "null"
 NULL_NAME = "revertrisk-language-agnostic"
 COMPUTE_METRIC = "bench_compute_seconds_total"
@@ -43,6 +45,13 @@ class MeteredClassifier:
             return self._classifier.score(revisions)
         finally:
             self._seconds.inc(time.thread_time() - started)
+
+
+@cache
+def supported(wiki_id: str) -> bool:
+    """Tell whether every model was made for a wiki."""
+    limits = [artifact.load_metadata(artifact.shipped(model)).supported_wikis for model in MODELS]
+    return all(limit is None or wiki_id in limit for limit in limits)
 
 
 def classifier(model: str) -> Classifier:

@@ -1,4 +1,7 @@
-"""Our server, put together as `model_server.__main__` does it, with any classifier, or with an echo for a model."""
+"""Our server, put together as `model_server.__main__` does it, with any classifier, or with an echo for a model.
+
+The benchmark of another commit starts this program (`against.py`): its options stay as they are.
+"""
 
 import argparse
 import asyncio

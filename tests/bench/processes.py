@@ -7,10 +7,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -60,16 +61,29 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def running(commands: dict[str, list[str]], core: int | None, logs: Path) -> Iterator[dict[str, Server]]:
-    """Start servers side by side, each with ``--port`` added, and stop them at the end."""
+def running(
+    commands: Mapping[str, Sequence[str]],
+    core: int | None,
+    logs: Path,
+    roots: Mapping[str, Path] = MappingProxyType({}),
+) -> Iterator[dict[str, Server]]:
+    """Start servers side by side, each with ``--port`` added, and stop them at the end.
+
+    Each runs in this checkout, or in the one that ``roots`` has for its name, and imports its code from there.
+    """
     with ExitStack() as stack:
         servers = {}
         for name, command in commands.items():
             port = _free_port()
             log = stack.enter_context((logs / f"{name}.log").open("wb"))
+            root = roots.get(name, ROOT)
             with on_core(core):
                 process = subprocess.Popen(
-                    [sys.executable, *command, "--port", str(port)], cwd=ROOT, stdout=log, stderr=log
+                    [sys.executable, *command, "--port", str(port)],
+                    cwd=root,
+                    env={**os.environ, "PYTHONPATH": str(root)},
+                    stdout=log,
+                    stderr=log,
                 )
             stack.callback(_stop, process)
             servers[name] = Server(name, port, process.pid)

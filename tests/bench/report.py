@@ -1,16 +1,15 @@
-"""What the benchmark says: figures, ratios of neighbours with their spread, the document and its plot."""
+"""What the benchmark says: its tables, the document and its plot."""
 
 import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
 
-from tests.bench.load import Shot, quantile
+from tests.bench.figures import Figures, Measured, Ratio, Rounds, Scenario, ratio
+from tests.bench.one_wiki import one_wiki_aims, one_wiki_table
 from tests.bench.steadiness import CALLERS, RATE, Slice, Steadiness
 from tests.bench.traffic import Edit
 
@@ -20,76 +19,6 @@ EXPORT = "revertrisk-multilingual, a real page's history"
 """The scenario of the real edits."""
 REAL_EDITS_BY = "ours revertrisk-multilingual"
 BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What is asked, and of whom."""
-
-    compute: str
-    mediawiki_ms: int
-    eventgate_ms: int
-    concurrency: int
-    servers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One server's figures in one slice, or their medians; times in the unit that their name ends with."""
-
-    rate: float
-    """Requests a second."""
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    cpu_us: float
-    """Of the server's CPU, for one request, all threads."""
-    compute_us: float
-    """The part of it that the classifier took."""
-    queries: float
-    """Queries to MediaWiki, for one request."""
-
-    @classmethod
-    def of(cls, shot: Shot, *, cpu: float, compute: float, queries: int) -> Self:
-        """Reckon from what the load generator saw and the seconds that the server spent."""
-        count = len(shot.latencies)
-        p50, p95, p99 = (1000 * quantile(shot.latencies, share) for share in (0.5, 0.95, 0.99))
-        return cls(
-            count / shot.seconds, p50, p95, p99, 1e6 * cpu / count, 1e6 * compute / count, queries / count
-        )
-
-    @property
-    def serving_us(self) -> float:
-        """CPU time without the classifier's."""
-        return self.cpu_us - self.compute_us
-
-    @classmethod
-    def median(cls, figures: Sequence[Self]) -> Self:
-        """Return the median of each figure."""
-        return cls(*(statistics.median(getattr(each, name) for each in figures) for name in cls.__slots__))
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """The ratio of two servers asked one after the other: its median over all pairs, and the extremes."""
-
-    median: float
-    least: float
-    most: float
-
-    def __str__(self) -> str:
-        """Write the median with its spread."""
-        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
-
-
-Rounds = Sequence[Mapping[str, Figures]]
-Measured = Mapping[Scenario, Rounds]
-
-
-def ratio(rounds: Rounds, above: str, below: str, figure: Callable[[Figures], float]) -> Ratio:
-    """Compare two servers pair by pair."""
-    ratios = [figure(each[above]) / figure(each[below]) for each in rounds]
-    return Ratio(statistics.median(ratios), min(ratios), max(ratios))
 
 
 def progress(scenario: Scenario, figures: Mapping[str, Figures]) -> None:
@@ -125,15 +54,22 @@ def ran_on(*, pinned: bool, edits: Sequence[Edit]) -> str:
 
 
 def markdown(
-    measured: Measured, steadiness: Steadiness, memory: Mapping[str, float], compute: str, ran: str
+    measured: Measured,
+    bursts: Measured,
+    steadiness: Steadiness,
+    memory: Mapping[str, float],
+    compute: str,
+    ran: str,
 ) -> str:
     """Write all tables.
 
-    ``memory`` is what our server held with each model, in megabytes; ``compute`` is a section that is written already.
+    ``bursts`` are of one wiki; ``memory`` is what our server held with each model, in megabytes; ``compute`` is a
+    section that is written already.
     """
     tables = (
-        [*_aims(measured), *_aims_of_steadiness(steadiness)],
-        _pairs(measured), _ladder(measured), _steadiness(steadiness), _memory(memory), compute.splitlines(),
+        [*_aims(measured), *one_wiki_aims(bursts), *_aims_of_steadiness(steadiness)],
+        _pairs(measured), one_wiki_table(bursts), _ladder(measured), _steadiness(steadiness), _memory(memory),
+        compute.splitlines(),
     )  # fmt: skip
     return "\n".join([ran, *(line for table in tables for line in ("", *table))])
 

@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from event_platform.wikis import WikiTable
 from mock_mediawiki.samples import SampleHistory
+from tests.bench.compute import supported
 from tests.bench.load import quantile
 from tests.bench.loop_lag import LAG_METRIC
 from tests.bench.processes import Server, running
-from tests.bench.run import supported
 from tests.bench.traffic import Traffic, edits, rev_id
 from tests.bench.upstreams import Upstreams, upstreams
 
