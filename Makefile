@@ -96,6 +96,7 @@ SEED ?= 7
 SECONDS ?=
 TIMES ?= 20
 WORKERS ?= 1
+EVENTS ?=
 AGAINST ?=
 
 .PHONY: bench
@@ -131,6 +132,10 @@ stopped-gate: $(STAMP)  ## EventGate stands still under load; SECONDS=60
 flood: $(STAMP)  ## heads and trailers without an end: memory and other callers stay as they were; MEGABYTES=150
 	$(BIN)/python -m tests.load.flood --megabytes $(or $(MEGABYTES),150)
 
+.PHONY: one-wiki
+one-wiki: $(STAMP)  ## a burst of one wiki, and a wiki that hangs beside another; EVENTS=8000
+	$(BIN)/python -m tests.load.one_wiki --events $(or $(EVENTS),8000)
+
 .PHONY: docs
 docs: $(STAMP)  ## write docs/edge-cases.md from a run of its tests
 	$(BIN)/python -m tests.integration.edge_cases.report
@@ -143,6 +148,7 @@ ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs
 	$(MAKE) sigterm TIMES=2 WORKERS=2
 	$(MAKE) stopped-gate SECONDS=10
 	$(MAKE) flood MEGABYTES=30
+	$(MAKE) one-wiki EVENTS=4000
 	$(MAKE) soak SECONDS=120
 
 .PHONY: readme

@@ -33,6 +33,7 @@ class _Connection(asyncio.Protocol):
         self._shot = shot
         self._stop_at = stop_at
         self._received = bytearray()
+        self._is_over = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -40,10 +41,12 @@ class _Connection(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
-        if time.perf_counter() >= self._stop_at:
+        asked = next(self._requests, None) if time.perf_counter() < self._stop_at else None
+        if asked is None:
+            self._is_over = True
             self._transport.close()
             return
-        self._number, request = next(self._requests)
+        self._number, request = asked
         self._started = time.perf_counter()
         self._transport.write(request)
 
@@ -67,7 +70,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
-            if exc is None and time.perf_counter() >= self._stop_at:
+            if exc is None and self._is_over:
                 self.done.set_result(None)
             else:
                 self.done.set_exception(exc or ConnectionResetError("the server closed the connection"))
@@ -76,7 +79,7 @@ class _Connection(asyncio.Protocol):
 async def shoot(
     port: int, requests: Iterator[tuple[int, bytes]], *, concurrency: int, seconds: float
 ) -> Shot:
-    """Ask for so many seconds, and wait for the last answers.
+    """Ask for so many seconds, or while there are requests, and wait for the last answers.
 
     Raises :class:`BadAnswerError` at the first answer that is not 200.
     """

@@ -5,9 +5,10 @@ A process of its own, told what to do over a pipe. One port for both: a GET is a
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import cast
@@ -30,6 +31,10 @@ class _State:
     mediawiki_seconds: float = 0.0
     eventgate_seconds: float = 0.0
     fault_every: int = 0
+    hanging: bytes | None = None
+    """The host whose queries are not answered, in lower case."""
+    held: list[Callable[[], None]] = field(default_factory=list)
+    """Answers to queries for that host, to be sent when it is let go."""
     bodies: list[bytes] = field(default_factory=list)
     queries: int = 0
     answers: int = 0
@@ -73,7 +78,15 @@ class _Upstream(asyncio.Protocol):
                 self._send([_ACCEPTED], self._state.eventgate_seconds)
             else:
                 self._state.queries += 1
-                self._send(self._document(head), self._state.mediawiki_seconds)
+                self._answer_query(head)
+
+    def _answer_query(self, head: bytes) -> None:
+        answer = partial(self._send, self._document(head), self._state.mediawiki_seconds)
+        hanging = self._state.hanging
+        if hanging is not None and b"\r\nhost: " + hanging in head.lower():
+            self._state.held.append(answer)
+        else:
+            answer()
 
     def _document(self, head: bytes) -> list[bytes]:
         query = parse_qs(urlsplit(head.split(b" ", 2)[1].decode()).query)
@@ -123,6 +136,11 @@ def _obey(pipe: Connection, state: _State, stopped: asyncio.Future[None]) -> Non
         state.mediawiki_seconds, state.eventgate_seconds = value
     elif order == "faults":
         state.fault_every = value
+    elif order == "hang":
+        state.hanging = value
+        held, state.held = state.held, []
+        for answer in held:
+            answer()
     reply = None
     if order == "take":
         reply = (state.bodies, state.queries)
@@ -148,6 +166,10 @@ class Upstreams:
     def fail(self, every: int) -> None:
         """Let every so many answers fail: by a reset connection and by a 503, in turn."""
         self._order("faults", every)
+
+    def hang(self, host: str | None) -> None:
+        """Hold all queries for a wiki's host from now on; None lets them go, and those that wait are answered."""
+        self._order("hang", None if host is None else host.lower().encode())
 
     def take(self) -> tuple[list[bytes], int]:
         """Return the event bodies and the number of queries since the last time, and forget them."""
