@@ -6,7 +6,6 @@ language, or keeps who made an edit. A fact that is not known is None. The featu
 in `feature_table`; the words of the change go along for models that read them.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,7 +104,7 @@ def describe(
     one that it alone cannot give.
     """
     difference = changes.words(change)
-    own_comment = "" if facts.comment is None else _SECTION_NAME.sub("", facts.comment).strip()
+    own_comment = without_section_names(facts.comment or "").strip()
     values: dict[str, float | None] = dict.fromkeys(_NAMES)
     values |= _word_features(difference)
     values |= _markup_features(change)
@@ -130,8 +129,17 @@ def describe(
     )
 
 
+def without_section_names(comment: str) -> str:
+    """Return a comment without the names of sections, ``/* … */``, that a wiki puts into it."""
+    # Not a regular expression: that would read on to the end again from every "/*" that is not closed.
+    kept, at = [], 0
+    while (start := comment.find("/*", at)) >= 0 and (end := comment.find("*/", start + 2)) >= 0:
+        kept.append(comment[at:start])
+        at = end + 2
+    return "".join([*kept, comment[at:]])
+
+
 _MARKS = frozenset("!?\u00a1\u00bf\u061f\uff01\uff1f")
-_SECTION_NAME = re.compile(r"/\*.*?\*/", re.DOTALL)
 _NAMES = tuple(feature.name for feature in FEATURES)
 _GROUPS = {feature.name: feature.group for feature in FEATURES}
 
@@ -194,7 +202,7 @@ def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
     return {
         "comment_present": float(bool(own)),
         "comment_length": len(own),
-        "comment_names_section": float(_SECTION_NAME.search(comment) is not None),
+        "comment_names_section": float(len(without_section_names(comment)) < len(comment)),
         "comment_links": own.count("[["),
         "comment_upper_share": characters.describe(own).upper_share,
         "comment_longest_run": characters.longest_run(own),
