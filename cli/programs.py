@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 60.0
 """Seconds until a program that does not listen counts as failed; importing torch and KServe takes a few."""
 STOP_TIMEOUT = 15.0
-_ADDRESS = re.compile(r"(?:on http://127\.0\.0\.1:|\"server\":\{[^}]*\"port\":)(\d+)")
+_ADDRESS = re.compile(r"(?:on http://127\.0\.0\.1:|\"server\":\{[^{}]*\"port\":)(\d+)")
 _LOG_TAIL = 2000
 
 

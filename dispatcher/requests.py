@@ -15,7 +15,7 @@ from dispatcher.templates import Context, Reference, Template, UnexpandableError
 _HEADER_SAFE = "".join(map(chr, range(0x21, 0x7F)))
 """Every visible ASCII character; the rest of a URI is percent-encoded before it goes into a header."""
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,256}")
-_ADDRESS = re.compile(r"https?://[^/?#\s]+[\x21-\x7e]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[^/?#\s]+(?:[/?#][\x21-\x7e]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

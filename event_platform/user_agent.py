@@ -8,7 +8,8 @@ PROJECT_URL: Final = "https://pypi.org/project/revertrisk-events/"
 """Where the distribution is at home."""
 USER_AGENT_POLICY: Final = "https://foundation.wikimedia.org/wiki/Policy:User-Agent_policy"
 """What Wikimedia asks of a ``User-Agent``: the program, its version, and somebody to write to."""
-_CONTACT: Final = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+")
+# A mail address is cut at its first "@" and at the first full stop after it, so that there is one way to match.
+_CONTACT: Final = re.compile(r"[!-~][!-?A-~]*@[!-~][!-\-/-~]*\.[!-~]+|https?://[!-~]+")
 _NOT_IN_A_COMMENT: Final = frozenset("()<>\\;\"'")
 
 

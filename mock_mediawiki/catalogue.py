@@ -76,13 +76,33 @@ class Catalogue:
         latest = self._history.revision(page.wiki_id, page.latest_rev_id)
         if latest is None or latest.content_model != "wikitext":
             return
-        text = _NOT_WIKITEXT.sub("", self._history.text(latest) or "")
+        text = _only_wikitext(self._history.text(latest) or "")
         for found in link.finditer(text):
             if category := normalised_title(found["title"]):
                 yield category, (found["key"] or "").strip()
 
 
-_NOT_WIKITEXT = re.compile(r"<!--.*?(?:-->|\Z)|<(nowiki|pre)\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_OPENING = re.compile(r"<!--|<(nowiki|pre)\b[^<>]*>", re.ASCII | re.IGNORECASE)
+_CLOSINGS = {name: re.compile(rf"</{name}\s*>", re.ASCII | re.IGNORECASE) for name in ("nowiki", "pre")} | {
+    None: re.compile(r"-->|\Z")
+}
+
+
+def _only_wikitext(text: str) -> str:
+    """Return a text without its comments, and without what is in ``<nowiki>`` and ``<pre>``."""
+    kept, start, at = [], 0, 0
+    # As MediaWiki does: an element that is not closed is text, and its end is not looked for a second time.
+    unclosed = set()
+    while opening := _OPENING.search(text, at):
+        name = opening[1] and opening[1].lower()
+        at = opening.end()
+        closing = None if name in unclosed else _CLOSINGS[name].search(text, at)
+        if closing is None:
+            unclosed.add(name)
+            continue
+        kept.append(text[start : opening.start()])
+        start = at = closing.end()
+    return "".join([*kept, text[start:]])
 
 
 def _category_link(prefixes: Sequence[str]) -> re.Pattern[str]:

@@ -14,7 +14,7 @@ _WORDS: Final = (
 )  # fmt: skip
 
 _REDIRECT: Final = re.compile(
-    rf"\s*#(?:{'|'.join(map(re.escape, _WORDS))})\s*:?\s*\[\[([^\[\]|#\n]*)", re.IGNORECASE
+    rf"\s*#(?:{'|'.join(map(re.escape, _WORDS))})\s*(?::\s*)?\[\[([^\[\]|#\n]*)", re.IGNORECASE
 )
 
 
