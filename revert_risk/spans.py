@@ -1,8 +1,9 @@
 """The changed places of an edit, and the same edit without one of them."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 
 from revert_risk.changes import common_affixes
 from revert_risk.revision import Revision
@@ -14,6 +15,8 @@ _CHARACTERS_READ = 65_536
 """What differs is not cut into tokens if it is longer: that alone would take too long."""
 _TOKENS_ALIGNED = 600
 """More than this are aligned line by line instead, and of more lines the whole region is one place."""
+_STEPS = 2_000_000
+"""The work of one alignment, a fraction of a second. Tokens that repeat a lot would take ten times as much."""
 _LONGEST_INSERTION = 12
 """A longer insertion, in tokens, is looked at piece by piece."""
 _TOKEN = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")
@@ -65,9 +68,7 @@ def _differences(old: list[str], new: list[str], start: int) -> list[Span]:
     for token in new:
         places.append(places[-1] + len(token))
     spans = []
-    for kind, old_from, old_to, new_from, new_to in SequenceMatcher(
-        None, old, new, autojunk=False
-    ).get_opcodes():
+    for kind, old_from, old_to, new_from, new_to in _BoundedMatcher(old, new).get_opcodes():
         if kind == "equal":
             continue
         removed = "".join(old[old_from:old_to])
@@ -76,3 +77,20 @@ def _differences(old: list[str], new: list[str], start: int) -> list[Span]:
             # What was there before goes with the first piece of what came in its place.
             spans.append(Span(removed if piece == new_from else "", inserted, places[piece]))
     return spans
+
+
+class _BoundedMatcher(SequenceMatcher[str]):
+    """Aligns two lists in at most `_STEPS`; what is not aligned by then counts as changed."""
+
+    def __init__(self, old: list[str], new: list[str]) -> None:
+        super().__init__(None, old, new, autojunk=False)
+        self._old = old
+        self._places = Counter(new)
+        self._left = _STEPS
+
+    def find_longest_match(
+        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
+    ) -> Match:
+        # What the search below does: one step for each place that each token has in the other list.
+        self._left -= sum(1 + self._places[token] for token in self._old[alo:ahi])
+        return super().find_longest_match(alo, ahi, blo, bhi) if self._left >= 0 else Match(alo, blo, 0)
