@@ -32,7 +32,13 @@ from event_platform.formats import (
 # Every segment starts with a letter or digit: so neither "..", nor "__init__.py", nor "//host".
 _SCHEMA_URI: Final = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)+")
 
-_FORMAT_FUNCTIONS: Final = EVENTGATE_FORMAT_FUNCTIONS | {"instant": is_instant}
+MAX_TITLE_BYTES: Final = 255
+"""Of a title or a user name in UTF-8: columns of MediaWiki have that room. JSON Schema counts characters only."""
+
+_FORMAT_FUNCTIONS: Final = EVENTGATE_FORMAT_FUNCTIONS | {
+    "instant": is_instant,
+    "title": lambda text: len(text.encode(errors="surrogatepass")) <= MAX_TITLE_BYTES,
+}
 _FORMAT_CHECKER: Final = format_checker(_FORMAT_FUNCTIONS)
 
 _FORMATS_IN_RUST: Final[Mapping[str, dict[str, Any]]] = {
@@ -95,6 +101,7 @@ _TYPES: Final = {
 _FORMATS: Final = {
     "date-time": "a date-time with a time zone, such as 2026-01-31T12:00:00Z",
     "instant": "an existing date-time with a time zone, such as 2026-01-31T12:00:00Z",
+    "title": f"a title of at most {MAX_TITLE_BYTES} bytes in UTF-8",
     "uri-reference": "a URI reference without spaces",
 }
 
