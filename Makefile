@@ -147,7 +147,7 @@ ci: lint $(BIN)/helm $(BIN)/promtool test  ## what continuous integration runs
 	$(MAKE) sigterm TIMES=3
 	$(MAKE) sigterm TIMES=2 WORKERS=2
 	$(MAKE) stopped-gate SECONDS=10
-	$(MAKE) flood MEGABYTES=30
+	$(MAKE) flood MEGABYTES=10
 	$(MAKE) one-wiki EVENTS=4000
 	$(MAKE) soak SECONDS=120
 

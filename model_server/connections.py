@@ -39,6 +39,10 @@ SPARE_DESCRIPTORS = 64
 """Descriptors that are not for connections of callers: files, the loop's own, and connections to upstreams."""
 FIELD_BYTES = 4
 """What a header has on the wire beside its name and value: colon, space, CR and LF."""
+MAX_FIELDS = 1000
+"""Headers and trailers of one request: each is a call of Python, however short."""
+MAX_DISCARDED_BYTES = 2**20
+"""Read after a refusal, so that a client which sends all of a request before it reads finds its answer."""
 FULL_LOG_SECONDS = 60.0
 """At most one line in this time says that connections are refused."""
 
@@ -114,11 +118,13 @@ class BoundedProtocol(WholeAnswersProtocol):
         self._full = full
         self._head_bytes = 0
         """Of the message that is being received: what the parser has reported of its head and trailers."""
+        self._fields = 0
         self._unreported = 0
         """Bytes that the parser has taken since its last callback: part of a line that has not ended."""
         self._receives = False
         """Whether a message has begun and is not complete."""
         self._refused = False
+        self._discarded = 0
         self._input_timer: asyncio.TimerHandle | None = None
         """Runs while the rest of a head, or of a body that was answered early, has to arrive."""
 
@@ -136,8 +142,11 @@ class BoundedProtocol(WholeAnswersProtocol):
             self._watch_input()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived; what follows a refusal is discarded."""
+        """Parse what has arrived; of what follows a refusal a part is discarded, and the rest left unread."""
         if self._refused:
+            self._discarded += len(data)
+            if self._discarded > MAX_DISCARDED_BYTES:
+                self.flow.pause_reading()
             return
         self._unset_keepalive_if_required()
         self._unreported += len(data)
@@ -169,7 +178,7 @@ class BoundedProtocol(WholeAnswersProtocol):
         """Begin to receive a request."""
         super().on_message_begin()
         self._receives = True
-        self._head_bytes = self._unreported = 0
+        self._head_bytes = self._fields = self._unreported = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request's target."""
@@ -181,6 +190,9 @@ class BoundedProtocol(WholeAnswersProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; trailers are counted and dropped, since they come after the request was begun."""
         self._count(len(name) + len(value) + FIELD_BYTES)
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise HeadersTooLargeError(f"a request may have at most {MAX_FIELDS} headers and trailers")
         if not self._is_begun:
             super().on_header(name, value)
 
@@ -258,6 +270,9 @@ class BoundedProtocol(WholeAnswersProtocol):
     def _refuse(self, error: ServiceError) -> None:
         """Have the current request answered with a failure, as the last one of this connection."""
         self._refused = True
+        error.__traceback__ = (
+            None  # its frames hold what was received, and would wait for the garbage collector
+        )
         self._stop_input_timer()
         self.transport.lingers = True
         if self._receives and self._is_begun:  # in its body or in its trailers
