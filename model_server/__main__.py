@@ -15,7 +15,6 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from event_platform.wikis import WikiTable, WikiTableError
-from model_server.cpus import available_cpus
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.official_model import check_pickle, load_pickle
@@ -121,8 +120,7 @@ def _load_classifier(settings: Settings, path: Path) -> Classifier:
     # torch takes seconds to import: a setting that cannot work is refused before.
     from revert_risk.classifier import TorchClassifier, choose_device, limit_threads  # noqa: PLC0415
 
-    threads = settings.torch_threads
-    limit_threads(max(1, available_cpus() // settings.workers) if threads == "auto" else threads)
+    limit_threads(settings.torch_threads)
     pickle = pickle_at(path)
     if pickle is not None:
         return load_pickle(settings, pickle)

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    torch_threads: Literal["auto"] | Annotated[int, Field(gt=0)] = 1
+    torch_threads: int = Field(1, gt=0)
 
     http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
     http_port: int = Field(8080, ge=0, le=65535)
