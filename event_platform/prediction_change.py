@@ -4,7 +4,6 @@ The outgoing event is copied field by field from what the pinned schema names (D
 upstream adds never breaks validation, and a missing optional one is simply absent.
 """
 
-import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ PREDICTION_SCHEMA = f"/{PREDICTION_SCHEMA_TITLE}/1.3.0"
 
 EVENT_NAMESPACE = uuid.UUID("45e2b590-54d0-4387-8fc2-90681a7cfce2")
 """The namespace of every ``meta.id`` made here. Changing it changes every id: never do."""
-_NAMESPACE_BYTES = EVENT_NAMESPACE.bytes
 
 _NOT_COPIED = frozenset({"$schema", "meta", "predicted_classification"})
 _HIDDEN_BY_PRODUCERS = frozenset({"revert"})
@@ -67,14 +65,8 @@ class Redactions:
 
 def event_id(stream: str, change: PageChange, model_name: str, model_version: str) -> str:
     """Return the deterministic ``meta.id`` of a prediction: the same input always gives the same id (DESIGN 5)."""
-    return uuid5(f"{stream}|{change.identity}|{model_name}|{model_version}")
-
-
-def uuid5(name: str) -> str:
-    """Return the UUID of version 5 (RFC 9562) that a name has in our namespace, as `uuid.uuid5` would."""
-    digest = hashlib.sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 0b11]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    name = f"{stream}|{change.identity}|{model_name}|{model_version}"
+    return str(uuid.uuid5(EVENT_NAMESPACE, name))
 
 
 class PredictionEventBuilder:

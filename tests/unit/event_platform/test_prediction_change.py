@@ -1,24 +1,19 @@
 """Building prediction events: one id for one input, copied by name, valid before it is sent."""
 
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from event_platform.page_change import PageChange
 from event_platform.prediction_change import (
-    EVENT_NAMESPACE,
     PREDICTION_SCHEMA,
     PredictedClassification,
     PredictionEventBuilder,
     Redactions,
     UnbuildableEventError,
     event_id,
-    uuid5,
 )
 from event_platform.schemas import EventValidator, SchemaRepository
 
@@ -90,12 +85,6 @@ def test_the_id_of_a_prediction_is_frozen() -> None:
         STREAM, PageChange.of(source()), "revertrisk-language-agnostic", "revertrisk-events-1"
     )
     assert identifier == "02a40095-86dc-5127-af1f-6b8642fcb9c4"
-
-
-@given(st.text())
-def test_the_id_is_a_uuid_of_version_5(name: str) -> None:
-    """The short way to it gives what the standard library gives."""
-    assert uuid5(name) == str(uuid.uuid5(EVENT_NAMESPACE, name))
 
 
 @pytest.mark.parametrize(
