@@ -3,8 +3,7 @@
 EventGate validates with AJV 6 in its "fast" mode: a few regular expressions instead of full
 grammars. They accept dates that no calendar has (month 19) and URIs with unescaped brackets, and refuse
 a time without a time zone and a URI with a space. What is sent to EventGate must be judged the same way
-beforehand, so these patterns follow it to the letter, JavaScript's idea of white space included. They are
-written so that Python, which matches them in full, and Rust agree on them.
+beforehand, so these patterns follow it to the letter, JavaScript's idea of white space included.
 
 ``instant`` is this project's own, stricter format for events that are read: a date-time that exists.
 """
