@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from model_server.errors import FailureAnswer, NotReadyError, ServiceError, failure_answer
-from model_server.logs import describe_exception, log_request, start_request
+from model_server.logs import describe_exception, request_logger, start_request
 from model_server.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
@@ -86,7 +86,7 @@ class RequestAccount:
         fields["labels"]["outcome"] = self.outcome
         if self._error:
             fields["error"] = self._error
-        log_request(_level(self.status), fields)
+        request_logger.log(_level(self.status), "predict")
 
 
 def accept_request_id(value: str | None) -> str:

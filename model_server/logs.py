@@ -11,9 +11,8 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, TextIO
+from typing import Any, ClassVar, Literal
 
 import orjson
 
@@ -97,21 +96,6 @@ def describe_exception(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__qualname__, "stack_trace": "\ncaused by ".join(chain)}
 
 
-def ecs_line(created: float, level: int, message: str, logger_name: str, fields: Fields) -> str:
-    """Write one JSON object; ``created`` is in Unix seconds, ``fields`` are what else there is to say."""
-    at = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
-    line = {
-        "@timestamp": at.replace("+00:00", "Z"),
-        "log.level": logging.getLevelName(level).lower(),
-        "message": message,
-        "ecs.version": ECS_VERSION,
-        **fields,
-        "log": {"logger": logger_name, **fields.get("log", {})},
-        "process": {"pid": os.getpid(), **fields.get("process", {})},
-    }
-    return orjson.dumps(line, default=str).decode()
-
-
 def fields_of(record: logging.LogRecord) -> Fields:
     """Return the fields of the current request, and the record's own: those of its attributes whose name has a dot."""
     fields = dict(_request.get({}))
@@ -131,7 +115,18 @@ class EcsFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one JSON object."""
-        return ecs_line(record.created, record.levelno, record.getMessage(), record.name, fields_of(record))
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = fields_of(record)
+        line = {
+            "@timestamp": at.replace("+00:00", "Z"),
+            "log.level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "ecs.version": ECS_VERSION,
+            **fields,
+            "log": {"logger": record.name, **fields.get("log", {})},
+            "process": {"pid": os.getpid(), **fields.get("process", {})},
+        }
+        return orjson.dumps(line, default=str).decode()
 
 
 class TextFormatter(logging.Formatter):
@@ -163,49 +158,11 @@ def _flat(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-class EcsHandler(logging.StreamHandler[TextIO]):
-    """Writes records as ECS, and lines that have never been records."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self.setFormatter(EcsFormatter())
-
-    def write_line(self, line: str) -> None:
-        """Write a whole line; raises OSError and ValueError."""
-        self.acquire()
-        try:
-            self.stream.write(f"{line}\n")
-            self.stream.flush()
-        finally:
-            self.release()
-
-
-def log_request(level: int, fields: Fields) -> None:
-    """Write the one line of a request, whose own ``fields`` these are.
-
-    It is the line that ``logging`` would write, and a test holds both to the same. A record and its way through
-    filters, handlers and formatters would cost several times as much; most requests have no line but this.
-    """
-    if not request_logger.isEnabledFor(level):
-        return
-    handlers = logging.getLogger().handlers
-    if len(handlers) == 1 and isinstance(handlers[0], EcsHandler):
-        # What goes wrong with it is left to logging, which tries once more and says what it says of any line.
-        with suppress(OSError, TypeError, ValueError):
-            handlers[0].write_line(ecs_line(time.time(), level, "predict", request_logger.name, fields))
-            return
-    request_logger.log(level, "predict")
-
-
 def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) -> None:
     """Send the root logger to stdout; ``auto`` is text on a terminal and ECS otherwise."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
-    handler: logging.StreamHandler[TextIO]
-    if as_text:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(TextFormatter())
-    else:
-        handler = EcsHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(TextFormatter() if as_text else EcsFormatter())
     handler.addFilter(ExceptionPlaces())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # What no line of ours shows need not be found out (the logging how-to, "Optimization").

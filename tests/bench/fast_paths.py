@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import aiohttp
 import ecs_logging
@@ -22,7 +23,7 @@ import uvloop
 from event_platform.http_client import HttpClient, Origin, request_head
 from event_platform.prediction_change import PREDICTION_SCHEMA
 from event_platform.schemas import EventValidator, SchemaRepository
-from model_server.logs import EcsHandler, Fields, log_request
+from model_server.logs import EcsFormatter, Fields, start_request
 from tests.bench.upstreams import upstreams
 
 POSTS = 5000
@@ -115,20 +116,27 @@ def _log_lines() -> Pair:
         "labels": labels,
     }
     with Path(os.devnull).open("w") as nowhere:
-        handler = logging.StreamHandler(nowhere)
-        handler.setFormatter(ecs_logging.StdlibFormatter(exclude_fields=LEFT_OUT))
-        theirs = logging.getLogger("theirs")
-        theirs.addHandler(handler)
-        theirs.propagate = False
-        logging.basicConfig(level=logging.INFO, handlers=[EcsHandler(nowhere)], force=True)
+        theirs = _logger("theirs", ecs_logging.StdlibFormatter(exclude_fields=LEFT_OUT), nowhere)
+        ours = _logger("ours", EcsFormatter(), nowhere)
+        start_request("7f2c9c52-6a2b-4b0a-9d3e-2f1f5f1d2c3b").update(fields)
         rounds = [
             (
                 _cpu_of(lambda: theirs.info("predict", extra=fields), LINES),
-                _cpu_of(lambda: log_request(logging.INFO, fields), LINES),
+                _cpu_of(lambda: ours.info("predict"), LINES),
             )
             for _ in range(ROUNDS)
         ]
-    return _pair("a request's log line", "logging and ecs-logging", "logs.py", rounds)
+    return _pair("a request's log line", "ecs-logging", "logs.py", rounds)
+
+
+def _logger(name: str, formatter: logging.Formatter, stream: TextIO) -> logging.Logger:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+    return logger
 
 
 def _verdicts() -> Pair:

@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import subprocess
-import sys
 from typing import Any
 
 import ecs_logging
@@ -62,53 +60,6 @@ def test_an_exception_is_told_by_its_type_and_places_alone() -> None:
     assert "wikitext of somebody" not in line
     assert json.loads(line)["error"]["type"] == "ValueError"
     assert json.loads(line)["message"] == "failed: ValueError"
-
-
-def lines_of(script: str, *, log_format: str = "ecs", level: str = "INFO") -> list[str]:
-    """What a process writes to its standard output that configures logging and then does as the script says."""
-    set_up = f"""
-import logging, os
-from model_server.logs import *
-configure_logging({log_format!r}, {level!r})
-fields = start_request("a-request")
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", set_up + script], capture_output=True, text=True, check=True, timeout=60
-    )
-    return done.stdout.splitlines()
-
-
-def test_a_requests_line_is_the_one_that_logging_writes() -> None:
-    """Whether or not it takes the way through a record: all but the moment is the same."""
-    directly, as_a_record = map(
-        json.loads,
-        lines_of("""
-label(wiki_id="dewiki", rev_id=7)
-fields |= {"event": {"outcome": "failure", "duration": 12}, "error": {"message": "no"}}
-log_request(logging.WARNING, fields)
-request_logger.warning("predict")
-"""),
-    )
-    assert directly | {"@timestamp": ""} == as_a_record | {"@timestamp": ""}
-    assert directly["labels"] == {"wiki_id": "dewiki", "rev_id": 7}
-    assert directly["http"] == {"request": {"id": "a-request"}}
-    assert directly["log.level"] == "warning"
-
-
-def test_the_request_line_obeys_the_level() -> None:
-    """An INFO line is not written at WARNING."""
-    assert lines_of("log_request(logging.INFO, fields)", level="WARNING") == []
-
-
-def test_the_request_line_is_one_for_a_person_as_well() -> None:
-    """As text."""
-    (line,) = lines_of("log_request(logging.INFO, fields)", log_format="text")
-    assert line.endswith("INFO    predict http.request.id=a-request")
-
-
-def test_a_line_that_cannot_be_written_fails_no_request() -> None:
-    """It is left to logging, which has its own way with what it cannot write."""
-    assert lines_of("os.close(1)\nlog_request(logging.INFO, fields)\nos._exit(0)") == []
 
 
 def test_what_every_line_has_is_not_lost_beside_a_records_own() -> None:
