@@ -104,8 +104,7 @@ class ExplanationDesk:
     async def _explain(
         self, explainer: Explainer, request: ScoringRequest, deadline: float
     ) -> dict[str, Any] | Skip:
-        # The answer shows text of the page: what the wiki has hidden by now must not come from a cache.
-        fetched = await self._pipeline.fetch(request, deadline, anew=True)
+        fetched = await self._pipeline.fetch(request, deadline)
         if isinstance(fetched, Skip):
             return fetched
         try:

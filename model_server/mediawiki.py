@@ -32,7 +32,6 @@ from model_server.errors import MediaWikiUnavailableError
 from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
 from model_server.mwapi_session import MwapiSession, quote_once
-from model_server.revision_cache import RevisionCache
 
 API_PATH = "/w/api.php"
 REVISIONS = {
@@ -87,7 +86,6 @@ class MediaWikiClient:
     def __init__(  # noqa: PLR0913 - plain values from the settings, each named at the call
         self,
         http: HttpClient,
-        cache: RevisionCache,
         *,
         user_agent: str,
         timeout: float,
@@ -102,7 +100,6 @@ class MediaWikiClient:
         to the wiki's public host.
         """
         self._http = http
-        self._cache = cache
         self._user_agent = user_agent
         self._timeout = timeout
         self._seconds = by_label(requests_seconds)
@@ -117,40 +114,28 @@ class MediaWikiClient:
             again=how_again,
         )
 
-    async def fetch(self, ref: RevisionRef, deadline: float, *, anew: bool = False) -> FetchedRevision:
+    async def fetch(self, ref: RevisionRef, deadline: float) -> FetchedRevision:
         """Fetch a revision and its parent before the deadline (event loop time, seconds).
 
-        With ``anew`` the API is asked for what it has told lately as well. Raises
-        :class:`MediaWikiUnavailableError`.
+        Raises :class:`MediaWikiUnavailableError`.
         """
         known = (ref.rev_id,) if ref.parent_id is None else (ref.rev_id, ref.parent_id)
-        found = await self._find(ref.wiki, known, ref.text_bytes, deadline, anew=anew)
+        found = await self._find(ref.wiki, known, ref.text_bytes, deadline)
         revision = _told(found, ref.rev_id)
         if ref.parent_id is not None:
             return FetchedRevision(revision, _told(found, ref.parent_id))
         if revision is None or revision.parent_id == 0:
             return FetchedRevision(revision, None)
-        parents = await self._find(ref.wiki, (revision.parent_id,), revision.size, deadline, anew=anew)
+        parents = await self._find(ref.wiki, (revision.parent_id,), revision.size, deadline)
         return FetchedRevision(revision, _told(parents, revision.parent_id))
 
-    async def _find(
-        self, wiki: Wiki, rev_ids: tuple[int, ...], text_bytes: int, deadline: float, *, anew: bool
-    ) -> Found:
-        found: Found = {} if anew else self._cache.find(wiki.wiki_id, rev_ids)
-        unknown = tuple([rev_id for rev_id in rev_ids if rev_id not in found]) if found else rev_ids
-        if not unknown:
-            return found
+    async def _find(self, wiki: Wiki, rev_ids: tuple[int, ...], text_bytes: int, deadline: float) -> Found:
         try:
-            told = await self._revisions.get(self._api(wiki), unknown, deadline=deadline, weight=text_bytes)
+            return await self._revisions.get(self._api(wiki), rev_ids, deadline=deadline, weight=text_bytes)
         except TimeoutError:
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer in time", reason="deadline"
             ) from None
-        for rev_id in unknown:
-            revision_or_missing = told.get(rev_id)
-            if isinstance(revision_or_missing, RevisionFacts):
-                self._cache.put(wiki.wiki_id, revision_or_missing)
-        return {**told, **found} if found else told
 
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
         """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""

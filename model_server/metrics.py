@@ -57,12 +57,6 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        self.revision_cache = Counter(
-            "revertrisk_revision_cache_lookups_total",
-            "Revisions looked up in the cache before MediaWiki is asked: hit or miss.",
-            ["result"],
-            registry=registry,
-        )
         self.eventgate_seconds = Histogram(
             "revertrisk_eventgate_request_seconds",
             "Time to get one event accepted or refused by EventGate, retries included.",

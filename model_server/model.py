@@ -42,9 +42,6 @@ LEDGER_SECONDS = 15 * 60.0
 """How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
 REEMIT_HEADER = "x-revertrisk-reemit"
 """Set to 1, it asks for another emission of an event that was accepted before."""
-TRIGGER_HEADER = "x-triggered-by"
-"""Where change-propagation says what made it ask; it names its retry topic on a retry."""
-RETRY_TOPIC = "changeprop.retry"
 Headers = Mapping[str, str] | None
 Done = TypeVar("Done")
 
@@ -174,20 +171,18 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
     ) -> FetchedJob | Skip | Batch:
         """Fetch what was received and resolved."""
-        # A retry may come minutes later: what the API hides meanwhile must not be read from the cache (DESIGN 10).
-        anew = _asks_again(headers) or _is_retry(headers)
         if isinstance(payload, kserve.InferRequest):
             deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
             batch = self._service.requests.read_batch(tensors.instances(payload))
-            return await self._fetch_all(batch, deadline, anew=anew, infer_request=payload)
+            return await self._fetch_all(batch, deadline, infer_request=payload)
         request = payload.request
         if isinstance(request, BatchRequest):
-            return await self._fetch_all(request, payload.deadline, anew=anew)
+            return await self._fetch_all(request, payload.deadline)
         if isinstance(request, EventRequest | PartialEventRequest):
             unknown = self._service.unknown_fields.count(request.event)
             if unknown:
                 self._service.metrics.unknown_fields.inc(unknown)
-        return await self._pipeline.fetch(request, payload.deadline, anew=anew)
+        return await self._pipeline.fetch(request, payload.deadline)
 
     async def predict(
         self, payload: FetchedJob | Skip | Batch, headers: Headers = None
@@ -223,14 +218,12 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         self,
         batch: BatchRequest,
         deadline: float,
-        *,
-        anew: bool,
         infer_request: kserve.InferRequest | None = None,
     ) -> Batch:
         async def fetch(item: BatchItem) -> ItemOutcome:
             if isinstance(item.request, ServiceError):
                 return item.request
-            fetched = await self._pipeline.fetch(item.request, deadline, anew=anew)
+            fetched = await self._pipeline.fetch(item.request, deadline)
             assert isinstance(fetched, FetchedJob)  # noqa: S101 - only an event is skipped, and a batch holds none
             return fetched
 
@@ -240,10 +233,6 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
 
 def _asks_again(headers: Headers) -> bool:
     return headers is not None and headers.get(REEMIT_HEADER) == "1"
-
-
-def _is_retry(headers: Headers) -> bool:
-    return headers is not None and RETRY_TOPIC in headers.get(TRIGGER_HEADER, "")
 
 
 async def _each(

@@ -75,19 +75,14 @@ class Pipeline:
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
-    async def fetch(
-        self, request: ScoringRequest, deadline: float, *, anew: bool = False
-    ) -> FetchedJob | Skip:
-        """Bring the revision, or the reason why its event is not scored; a direct call is refused instead.
-
-        With ``anew`` nothing that the API told lately is good enough: it may have been hidden since.
-        """
+    async def fetch(self, request: ScoringRequest, deadline: float) -> FetchedJob | Skip:
+        """Bring the revision, or the reason why its event is not scored; a direct call is refused instead."""
         if not self._service.supports(request.wiki.wiki_id):
             return _skip(request, SkipReason.UNSUPPORTED_WIKI)
         if isinstance(request, RevisionDataRequest):
             return self._take_as_given(request, deadline)
         with timed("fetch"), self._admission.wiki(request.wiki.wiki_id):
-            fetched = await self._ask_mediawiki(request, deadline, anew=anew)
+            fetched = await self._ask_mediawiki(request, deadline)
         if isinstance(request, PartialEventRequest):
             completed = self._complete(request, fetched)
             if isinstance(completed, Skip):
@@ -130,16 +125,16 @@ class Pipeline:
         return PRODUCED
 
     async def _ask_mediawiki(
-        self, request: EventRequest | PartialEventRequest | DirectRequest, deadline: float, *, anew: bool
+        self, request: EventRequest | PartialEventRequest | DirectRequest, deadline: float
     ) -> FetchedRevision:
-        fetched = await self._service.mediawiki.fetch(request.ref, deadline, anew=anew)
+        fetched = await self._service.mediawiki.fetch(request.ref, deadline)
         if evidence.is_complete(fetched) or isinstance(request, DirectRequest):
             return fetched
         received_at = page_change.received_at(request.event)
         if not evidence.may_still_appear(received_at, now=evidence.utc_now()):
             return fetched
         await asyncio.sleep(LAG_RETRY_SECONDS)
-        fetched = await self._service.mediawiki.fetch(request.ref, deadline, anew=anew)
+        fetched = await self._service.mediawiki.fetch(request.ref, deadline)
         if not evidence.is_complete(fetched) and evidence.may_still_appear(
             received_at, now=evidence.utc_now()
         ):

@@ -19,7 +19,7 @@ from model_server.errors import (
     OverloadedError,
     ServiceError,
 )
-from model_server.model import REEMIT_HEADER, TRIGGER_HEADER
+from model_server.model import REEMIT_HEADER
 from model_server.whole_answers import BODY_IS_HERE
 
 Message = MutableMapping[str, Any]
@@ -27,7 +27,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-MODEL_HEADERS = frozenset({REEMIT_HEADER.encode(), TRIGGER_HEADER.encode()})
+REEMIT = REEMIT_HEADER.encode()
 
 
 class ClientGoneError(Exception):
@@ -124,12 +124,9 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 
 
 def _own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the request headers that change what the model does."""
-    return {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in scope["headers"]
-        if name in MODEL_HEADERS
-    }
+    """Return the request header that changes what the model does."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == REEMIT]
+    return {REEMIT_HEADER: values[-1]} if values else {}
 
 
 async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:

@@ -18,7 +18,6 @@ from model_server.mediawiki import MediaWikiClient
 from model_server.metrics import Metrics
 from model_server.page_history import PageHistoryScorer
 from model_server.requests import RequestReader
-from model_server.revision_cache import RevisionCache
 from model_server.settings import Settings
 from revert_risk.official import needs_page_history
 from revert_risk.prediction import Classifier
@@ -77,7 +76,6 @@ async def open_service(
     ):
         mediawiki = MediaWikiClient(
             mediawiki_http,
-            RevisionCache(settings.revision_cache_bytes, metrics.revision_cache),
             user_agent=settings.user_agent,
             timeout=settings.aiohttp_client_timeout,
             requests_seconds=metrics.mediawiki_seconds,

@@ -18,6 +18,7 @@ LENIENT_STREAM_SUFFIXES = (".rc0", ".dev")
 DATACENTRE_PREFIX = re.compile(r"^(eqiad|codfw)\.")
 MODEL_MOUNT = Path("/mnt/models")
 REMOVED_SETTINGS: Mapping[str, str] = {
+    "REVISION_CACHE_BYTES": "no text is kept between requests",
     "WIKI_LIMIT": "one wiki's share follows from QUEUE_LIMIT",
 }
 """Variables of earlier versions, which are no longer read, each with what holds instead."""
@@ -82,7 +83,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10_000_000, gt=0)
     max_revision_bytes: int = Field(2_097_152, gt=0)
     queue_limit: int = Field(200, gt=0)
-    revision_cache_bytes: int = Field(0, ge=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -30,11 +30,9 @@ from tests.bench.traffic import Traffic, edits
 
 WATCHED = f"watched {MODELS[1]}"
 """Our server with the real model, and its event loop's lag as a metric."""
-CACHING = "ours, with the revision cache"
 IN_ARRAYS = "ours, events in arrays"
 DELIVERING = (
     WATCHED,
-    CACHING,
     IN_ARRAYS,
     "ours",
     "naive",
@@ -88,7 +86,6 @@ def commands(upstream: str, folder: Path) -> dict[str, list[str]]:
         "echo, KServe's": [*naive, "--echo"],
         "echo, ASGI": ["tests/bench/asgi_echo.py"],
         **{f"ours {model}": [*ours, "--model", model] for model in MODELS},
-        CACHING: [*ours, "--set", "revision_cache_bytes=33554432"],
         IN_ARRAYS: [*ours, "--set", "eventgate_batch_max=20"],
         WATCHED: [*ours, "--model", MODELS[1], "--watch-lag"],
         **{f"naive {model}": [*naive, "--model", model] for model in MODELS},
@@ -131,10 +128,6 @@ def main() -> None:
             scenario: measuring.measure(scenario, plan.pairs, plan.seconds)
             for scenario in one_wiki_scenarios()
         }
-        measuring.use(Traffic(many, chained=True))
-        for server in ("ours", CACHING):
-            seen_before = Scenario(f"no model, parents seen before{server[4:]}", 0, 0, 32, (server, "naive"))
-            measured[seen_before] = measuring.measure(seen_before, plan.pairs, plan.seconds)
         if arguments.export.is_file():
             real_edits = edits(open_history(arguments.export, wikis), wikis, supported, most=200, padded_to=0)
             measuring.use(Traffic(real_edits))

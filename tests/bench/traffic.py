@@ -51,8 +51,6 @@ class Traffic:
     """Edits to ask about, over and over; what an event and its revisions are follows from the event's number."""
 
     edits: Sequence[Edit]
-    chained: bool = False
-    """Whether the parent of an edit is the revision that was asked about the last time; if not, all are new."""
 
     def body(self, number: int) -> bytes:
         """Return the body of the predict request."""
@@ -70,8 +68,7 @@ class Traffic:
         pages: dict[int, list[list[bytes]]] = {}
         for revision in revisions:
             number, is_parent = number_of(revision)
-            page = number % len(self.edits) if self.chained else number
-            pages.setdefault(page, []).append(self._revision(number, is_parent=is_parent))
+            pages.setdefault(number, []).append(self._revision(number, is_parent=is_parent))
         told = [
             _put(self._with_ids(self._edit(page).page, page), b'"REVISIONS"', [b"[", *_listed(parts), b"]"])
             for page, parts in pages.items()
@@ -83,18 +80,12 @@ class Traffic:
 
     def _revision(self, number: int, *, is_parent: bool) -> list[bytes]:
         edit = self._edit(number)
-        # In a chain, every other edit undoes the one before.
-        undoes = self.chained and number // len(self.edits) % 2 == 1
-        text = edit.texts[is_parent is not undoes]
+        text = edit.texts[is_parent]
         return _put(self._with_ids(edit.parent if is_parent else edit.revision, number), b'"TEXT"', [text])
 
     def _with_ids(self, template: bytes, number: int) -> bytes:
-        parent, page = rev_id(number) - 1, FIRST_ID + number
-        if self.chained:
-            page = FIRST_ID + number % len(self.edits)
-            if number >= len(self.edits):
-                parent = rev_id(number - len(self.edits))
-        for place, identifier in ((_REV, rev_id(number)), (_PARENT, parent), (_PAGE, page)):
+        identifiers = ((_REV, rev_id(number)), (_PARENT, rev_id(number) - 1), (_PAGE, FIRST_ID + number))
+        for place, identifier in identifiers:
             template = template.replace(b"%d" % place, b"%d" % identifier)
         return template
 

@@ -27,10 +27,6 @@ NAMES = {
 }
 
 
-RETRY = {"x-triggered-by": "req:1,changeprop.retry.mediawiki.page_change.v1"}
-"""On a retry the wiki is asked anew, even for what it has told another test lately."""
-
-
 def moved_to(event: Event, wiki_id: str, domain: str) -> Event:
     event["wiki_id"] = wiki_id
     event["meta"]["domain"] = domain
@@ -40,7 +36,7 @@ def moved_to(event: Event, wiki_id: str, domain: str) -> Event:
 @pytest.mark.parametrize("wiki_id", HOSTS)
 async def test_e26_wiki_is_asked_at_its_own_host(stage: Stage, wiki_id: str) -> None:
     """Also where the host is not made of the id; the answer names the wiki's database."""
-    reply = await stage.deliver(stage.wikis.event(1, wiki_id), **RETRY)
+    reply = await stage.deliver(stage.wikis.event(1, wiki_id))
     assert (reply.outcome, reply.body["wiki_db"]) == ("produced", wiki_id)
     (call,) = await stage.wiki_calls()
     assert call["host"].partition(":")[0] == HOSTS[wiki_id]
@@ -114,5 +110,5 @@ async def test_e28_host_header_comes_from_the_table(stage: Stage) -> None:
     """With WIKI_URL every wiki is asked at one address, by its own name, whatever the event's URI says."""
     event = stage.wikis.plain_edit()
     event["meta"]["uri"] = "https://evil.example/wiki/Foo"
-    assert (await stage.deliver(event, **RETRY)).outcome == "produced"
+    assert (await stage.deliver(event)).outcome == "produced"
     assert {call["host"].partition(":")[0] for call in await stage.wiki_calls()} == {"en.wikipedia.org"}

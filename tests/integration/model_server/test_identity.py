@@ -53,11 +53,11 @@ class Seen:
 
 @pytest.fixture(
     scope="module",
-    params=[{"REVISION_CACHE_BYTES": "0"}, {"EVENTGATE_BATCH_MAX": "8"}],
-    ids=["joined", "joined-cached-and-in-arrays"],
+    params=[{}, {"EVENTGATE_BATCH_MAX": "8"}],
+    ids=["joined", "joined-and-in-arrays"],
 )
 def target(request: pytest.FixtureRequest, start_server: StartServer, logs: Path) -> Iterator[Target]:
-    """A producer without a cache that POSTs each event alone, and one with it that may send arrays of eight."""
+    """A producer that POSTs each event alone, and one that may send arrays of eight."""
     with (
         serving_edited_wikis() as wikis,
         running(["mock-eventgate", "--port", "0"], logs / "identity-gate.log") as gate,
