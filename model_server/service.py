@@ -27,7 +27,7 @@ INTERNAL_CONNECTIONS = 100
 MAX_QUERY_BYTES = 128 * 2**20
 """More than MediaWiki's largest answer: 12.5 MB of text, of which JSON may make six bytes each."""
 MAX_REFUSAL_BYTES = 2**20
-"""EventGate says in full only what it refuses, at most an array of events with their echo."""
+"""EventGate says in full only what it refuses, with the event's echo."""
 CALLS_PER_WIKI = 3
 """Requests under way to one wiki; what comes meanwhile is asked together (T400119 allows three)."""
 
@@ -116,7 +116,6 @@ def _producer(settings: Settings, repository: SchemaRepository, http: HttpClient
             settings.eventgate_url,
             user_agent=settings.user_agent,
             timeout=settings.aiohttp_client_timeout,
-            array_max=settings.eventgate_batch_max,
         ),
     )
 

@@ -18,6 +18,7 @@ LENIENT_STREAM_SUFFIXES = (".rc0", ".dev")
 DATACENTRE_PREFIX = re.compile(r"^(eqiad|codfw)\.")
 MODEL_MOUNT = Path("/mnt/models")
 REMOVED_SETTINGS: Mapping[str, str] = {
+    "EVENTGATE_BATCH_MAX": "each prediction is sent alone",
     "REVISION_CACHE_BYTES": "no text is kept between requests",
     "WIKI_LIMIT": "one wiki's share follows from QUEUE_LIMIT",
 }
@@ -73,7 +74,6 @@ class Settings(BaseSettings):
 
     eventgate_url: Url | None = None
     eventgate_stream: str | None = None
-    eventgate_batch_max: int = Field(1, gt=0, le=100)
     lenient_events: bool = False
     verify_event: Literal["strict", "warn"] | None = None
     allow_revision_json_input: bool = False

@@ -30,10 +30,8 @@ from tests.bench.traffic import Traffic, edits
 
 WATCHED = f"watched {MODELS[1]}"
 """Our server with the real model, and its event loop's lag as a metric."""
-IN_ARRAYS = "ours, events in arrays"
 DELIVERING = (
     WATCHED,
-    IN_ARRAYS,
     "ours",
     "naive",
     *(f"{side} {model}" for side in ("ours", "naive") for model in MODELS),
@@ -86,7 +84,6 @@ def commands(upstream: str, folder: Path) -> dict[str, list[str]]:
         "echo, KServe's": [*naive, "--echo"],
         "echo, ASGI": ["tests/bench/asgi_echo.py"],
         **{f"ours {model}": [*ours, "--model", model] for model in MODELS},
-        IN_ARRAYS: [*ours, "--set", "eventgate_batch_max=20"],
         WATCHED: [*ours, "--model", MODELS[1], "--watch-lag"],
         **{f"naive {model}": [*naive, "--model", model] for model in MODELS},
     }
@@ -118,12 +115,9 @@ def main() -> None:
         measured = {
             scenario: measuring.measure(scenario, pairs, plan.seconds) for scenario, pairs in scenarios(plan)
         }
-        arrays = Scenario("no model, EVENTGATE_BATCH_MAX=20", 0, 0, 32, (IN_ARRAYS, "naive"))
-        measured[arrays] = measuring.measure(arrays, plan.pairs, plan.seconds)
         measuring.use(Traffic(edits(history, wikis, supported, most=200, only_wiki="enwiki")))
-        for server, what in (("ours", "one wiki"), (IN_ARRAYS, "one wiki, EVENTGATE_BATCH_MAX=20")):
-            one_wiki = Scenario(f"no model, {what}", 0, 0, 32, (server, "naive"))
-            measured[one_wiki] = measuring.measure(one_wiki, plan.pairs, plan.seconds)
+        one_wiki = Scenario("no model, one wiki", 0, 0, 32, ("ours", "naive"))
+        measured[one_wiki] = measuring.measure(one_wiki, plan.pairs, plan.seconds)
         bursts = {
             scenario: measuring.measure(scenario, plan.pairs, plan.seconds)
             for scenario in one_wiki_scenarios()

@@ -96,6 +96,7 @@ field: there a revision's timeout is also its pods' grace period.
 
 {{/* Variables that the server no longer reads, with what holds instead; the schema still takes their names. As YAML */}}
 {{- define "revertrisk.removedSettings" -}}
+EVENTGATE_BATCH_MAX: each prediction is sent alone
 REVISION_CACHE_BYTES: no text is kept between requests
 WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
 {{- end }}

@@ -1,4 +1,4 @@
-"""Joined look-ups, batches and array POSTs change how much work is done, and nothing that anybody sees.
+"""Joined look-ups and batches change how much work is done, and nothing that anybody sees.
 
 Sent one at a time, requests never meet: nothing is joined or batched. Sent all at once, over upstreams that take a
 moment, they are. Scores, events and errors must be the same.
@@ -51,13 +51,9 @@ class Seen:
     """As they were sent; the same revision may be asked for twice."""
 
 
-@pytest.fixture(
-    scope="module",
-    params=[{}, {"EVENTGATE_BATCH_MAX": "8"}],
-    ids=["joined", "joined-and-in-arrays"],
-)
-def target(request: pytest.FixtureRequest, start_server: StartServer, logs: Path) -> Iterator[Target]:
-    """A producer that POSTs each event alone, and one that may send arrays of eight."""
+@pytest.fixture(scope="module")
+def target(start_server: StartServer, logs: Path) -> Iterator[Target]:
+    """A producer, and a MediaWiki that it asks for several revisions at once."""
     with (
         serving_edited_wikis() as wikis,
         running(["mock-eventgate", "--port", "0"], logs / "identity-gate.log") as gate,
@@ -66,15 +62,12 @@ def target(request: pytest.FixtureRequest, start_server: StartServer, logs: Path
             EVENTGATE_URL=gate.url,
             EVENTGATE_STREAM=STREAM,
             MAX_REVISION_BYTES=str(LARGEST),
-            **request.param,
         ) as program,
     ):
         target = Target(program, wikis, gate.url)
         yield target
         for figure in ("revertrisk_mediawiki_request_seconds_count", "revertrisk_inference_batch_size_count"):
             assert target.together[figure] < target.alone[figure], "nothing has been joined"
-        if "EVENTGATE_BATCH_MAX" in request.param:
-            assert target.together["posts"] < target.alone["posts"], "no array has been sent"
 
 
 def requests() -> st.SearchStrategy[list[tuple[str, int]]]:
@@ -117,7 +110,7 @@ def body_of(wikis: EditedWikis, form: str, number: int) -> bytes:
 
 @asynccontextmanager
 async def counted(client: Client, target: Target, into: dict[str, float]) -> AsyncIterator[None]:
-    """Add up what the server's metrics, and the POSTs to the gate, grow by meanwhile."""
+    """Add up what the server's metrics grow by meanwhile."""
     await client.forget(target.gate)
     before = await _counters(client, target)
     yield
@@ -128,7 +121,7 @@ async def counted(client: Client, target: Target, into: dict[str, float]) -> Asy
 async def _counters(client: Client, target: Target) -> dict[str, float]:
     async with client.session.get(f"{target.program.url}/metrics") as answer:
         samples = [line.rsplit(" ", 1) for line in (await answer.text()).splitlines() if line[0] != "#"]
-    sums: dict[str, float] = {"posts": (await client.get(f"{target.gate}/_mock/stats"))["requests"]}
+    sums: dict[str, float] = {}
     for name, value in samples:
         family = name.partition("{")[0]
         sums[family] = sums.get(family, 0.0) + float(value)
