@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 import httptools
 
 from event_platform.connecting import open_socket
-from event_platform.deadlines import Deadlines
 
 KEEP_ALIVE_SECONDS = 60.0
 """A connection that was idle for longer is not used again; most servers have closed it by then."""
@@ -102,7 +101,6 @@ class HttpClient:
         self._limit = connections_per_origin
         self._max_body_bytes = max_body_bytes
         self._pools: dict[Origin, _Pool] = {}
-        self._deadlines = Deadlines()
         self._closed = asyncio.Event()
 
     async def send(
@@ -123,7 +121,7 @@ class HttpClient:
         deadline = asyncio.get_running_loop().time() + timeout
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = _Pool(self._limit, self._deadlines)
+            pool = self._pools[origin] = _Pool(self._limit)
         await pool.enter(deadline)
         try:
             if fresh:
@@ -184,8 +182,7 @@ class HttpClient:
 class _Pool:
     """The connections to one origin, and the places of those who may use one."""
 
-    def __init__(self, limit: int, deadlines: Deadlines) -> None:
-        self.deadlines = deadlines
+    def __init__(self, limit: int) -> None:
         self.connections: set[_Connection] = set()
         self._idle: deque[_Connection] = deque()
         self._places = asyncio.Semaphore(limit)
@@ -240,7 +237,6 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, pool: _Pool, max_body_bytes: int) -> None:
         self._pool = pool
-        self._deadlines = pool.deadlines
         self._max_body_bytes = max_body_bytes
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -266,12 +262,11 @@ class _Connection(asyncio.Protocol):
         self._size = self._framing = 0
         waiting: asyncio.Future[Response] = self._loop.create_future()
         self._waiting = waiting
-        self._deadlines.watch(waiting, deadline)
         self._transport.write(message)
         try:
-            return await waiting
+            async with asyncio.timeout_at(deadline):
+                return await waiting
         finally:
-            self._deadlines.forget(waiting)
             if self._waiting is not None:  # no whole answer: whatever still comes is nobody's
                 self._waiting = None
                 self.close()

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
-from event_platform.deadlines import Deadlines
 from event_platform.joined_call import Again, Found, Item, JoinedCall, Verdict, Waiter
 
 Group = TypeVar("Group", bound=Hashable)
@@ -60,7 +59,6 @@ class Joiner(Generic[Group, Item, Found]):
         self._most_weight = most_weight
         self._most_calls = most_calls
         self._lanes: dict[Group, _Lane[Item, Found]] = {}
-        self._deadlines = Deadlines()
 
     async def get(
         self, group: Group, items: tuple[Item, ...], *, deadline: float, weight: int = 0
@@ -76,11 +74,10 @@ class Joiner(Generic[Group, Item, Found]):
         result: asyncio.Future[Mapping[Item, Found]] = asyncio.get_running_loop().create_future()
         lane.waiting.append(Waiter(items, weight, result))
         self._start(group, lane)
-        self._deadlines.watch(result, deadline)
         try:
-            return await result
+            async with asyncio.timeout_at(deadline):
+                return await result
         finally:
-            self._deadlines.forget(result)
             del result  # its exception holds this frame: together they would wait for the garbage collector
 
     def _start(self, group: Group, lane: _Lane[Item, Found]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from event_platform.deadlines import Deadlines
 from event_platform.http_client import ConnectError, ConnectionBrokenError, Origin, _Pool, request_head
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import (
@@ -124,7 +123,7 @@ async def test_the_time_covers_waiting_for_a_connection() -> None:
 
 async def test_who_goes_away_with_a_place_in_hand_gives_it_on() -> None:
     """A request that is cancelled in the turn in which its place comes loses it for nobody."""
-    pool = _Pool(1, Deadlines())
+    pool = _Pool(1)
     in_a_minute = asyncio.get_running_loop().time() + 60
     await pool.enter(in_a_minute)
     gone, given, next_one = (asyncio.create_task(pool.enter(in_a_minute)) for _ in range(3))
