@@ -31,7 +31,7 @@ from model_server.api_facts import (
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
-from model_server.mwapi_session import MwapiSession, quote_once
+from model_server.mwapi_session import MwapiSession
 
 API_PATH = "/w/api.php"
 REVISIONS = {
@@ -49,7 +49,6 @@ FIRST_EDIT = {
     "rvdir": "newer",
 }
 """The query for a page's first edit, but for its id."""
-QUOTED = quote_once(REVISIONS, FIRST_EDIT)
 MAX_IDS = 50
 """Values that one parameter of the API may have."""
 MAX_JOINED_BYTES = 2**20
@@ -236,7 +235,6 @@ class MediaWikiClient:
                 host + API_PATH,
                 timeout=self._timeout,
                 headers=headers,
-                quoted=QUOTED,
                 fresh=fresh,
             ),
         )

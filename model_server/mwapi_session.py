@@ -4,11 +4,11 @@ mwapi hands out neither a status nor a header, so what they say becomes an error
 ``__cause__`` of its own. It also quotes an answer that is not JSON: it is given nothing to quote.
 """
 
-import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 
@@ -18,15 +18,6 @@ from event_platform.http_client import HttpClient, Origin, Response, header_line
 MAX_RETRY_AFTER = 3600
 API_ERRORS_STATUS = 200
 """The Action API answers so to everything, errors included."""
-
-
-MWAPI_PARAMS: Mapping[str, object] = {"formatversion": 2, "format": "json"}
-"""What mwapi adds to every query."""
-
-ID_LIST = re.compile(r"[0-9|]+")
-
-Quoted = Mapping[tuple[str, object], str]
-"""Parameters as they stand in a URL."""
 
 
 class UpstreamError(Exception):
@@ -41,48 +32,40 @@ class UpstreamError(Exception):
 class MwapiSession:
     """What mwapi asks of an aiohttp session, for one wiki; it never follows a redirect to another host."""
 
-    def __init__(  # noqa: PLR0913 - plain values, each named at the call
+    def __init__(
         self,
         http: HttpClient,
         url: str,
         *,
         timeout: float,
         headers: Mapping[str, str],
-        quoted: Quoted,
         fresh: bool = False,
     ) -> None:
         """``url`` is the API's, which is all that mwapi asks for; ``headers`` hold mwapi's own as well.
 
-        What ``quoted`` holds need not be quoted for each query. With ``fresh`` each query has a new connection.
+        With ``fresh`` each query has a new connection.
         """
         self._http = http
         self._fresh = fresh
         self._origin = Origin.of(url)
         self._timeout = timeout
-        self._quoted = quoted
         # All of a request but its query is written once.
         self._before = f"GET {urlsplit(url).path}?"
         self._after = f" HTTP/1.1\r\n{header_lines(headers)}\r\n"
 
     def request(self, *, params: Mapping[str, Any], **_: Any) -> "_Exchange":
         """Prepare a GET; mwapi enters it as a context."""
-        quoted = self._quoted
-        query = "&".join([quoted.get(param) or _quote(param) for param in params.items()])
+        # All but the ids is the same in nearly every query, so it is encoded once.
+        query = _encoded(tuple([param for param in params.items() if param[0] != "revids"]))
+        if "revids" in params:
+            query += f"&{urlencode({'revids': params['revids']})}"
         message = f"{self._before}{query}{self._after}".encode("latin-1")
         return _Exchange(self._http, self._origin, message, self._timeout, fresh=self._fresh)
 
 
-def quote_once(*queries: Mapping[str, object]) -> Quoted:
-    """Quote parameters that many queries have alike, mwapi's own among them."""
-    return {param: _quote(param) for query in (*queries, MWAPI_PARAMS) for param in query.items()}
-
-
-def _quote(param: tuple[str, object]) -> str:
-    name, value = param
-    if name == "revids" and isinstance(value, str) and ID_LIST.fullmatch(value):
-        return f"revids={value.replace('|', '%7C')}"  # the one that differs in every query
-    # The name as well: those of a continuation are the other side's words.
-    return f"{quote_plus(name)}={quote_plus(str(value))}"
+@lru_cache(maxsize=16)
+def _encoded(params: tuple[tuple[str, object], ...]) -> str:
+    return urlencode(params)
 
 
 class _Exchange:
