@@ -21,15 +21,10 @@ FROM base AS wheel
 COPY requirements/locked-build.txt requirements/
 RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-build.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY backfill backfill
-COPY cli cli
-COPY consumer consumer
-COPY dispatcher dispatcher
-COPY event_platform event_platform
 COPY mock_eventgate mock_eventgate
 COPY mock_mediawiki mock_mediawiki
 COPY model_server model_server
-COPY revert_risk revert_risk
+COPY revertrisk revertrisk
 COPY schemas schemas
 RUN /opt/revertrisk/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -79,7 +74,7 @@ CMD ["/opt/revertrisk/bin/pytest", "tests/unit", "tests/contract"]
 
 FROM runtime AS dispatcher
 COPY --from=build-dispatcher /opt/revertrisk /opt/revertrisk
-COPY dispatcher/rules rules
+COPY revertrisk/dispatcher/rules rules
 CMD ["dispatch", "--help"]
 
 FROM runtime AS mocks

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNNABLE := $(VENV)/.runnable
-SOURCES := backfill cli consumer dispatcher event_platform mock_eventgate mock_mediawiki model_server revert_risk schemas charts requirements tests
+SOURCES := mock_eventgate mock_mediawiki model_server revertrisk schemas charts requirements tests
 T ?=
 
 .DEFAULT_GOAL := help
@@ -90,7 +90,7 @@ MODELS := revertrisk-language-agnostic revertrisk-multilingual
 .PHONY: models $(MODELS)
 models: $(MODELS)  ## train both models and write their artefacts and cards; -j2 for both at once
 $(MODELS): $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/revertrisk train --data $(DATA) --model $@ --out revert_risk/artifacts/$@ --splits 5
+	OMP_NUM_THREADS=1 $(BIN)/revertrisk train --data $(DATA) --model $@ --out revertrisk/scoring/artifacts/$@ --splits 5
 
 SEED ?= 7
 SECONDS ?=

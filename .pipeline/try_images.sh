@@ -70,7 +70,7 @@ start gate mocks --
 wait_for http://127.0.0.1:8192/_info gate
 start wiki mocks -- mock-mediawiki --host 0.0.0.0
 wait_for http://127.0.0.1:8193/_mock/stats wiki
-start server server --volume "$PWD/revert_risk/artifacts/$model:/mnt/models:ro" \
+start server server --volume "$PWD/revertrisk/scoring/artifacts/$model:/mnt/models:ro" \
     --env MODEL_NAME=$model --env MODEL_PATH=/mnt/models --env FORCE_HTTP=true \
     --env ALLOW_REVISION_JSON_INPUT=true --env LENIENT_EVENTS=true --env WIKI_URL=http://127.0.0.1:8193 \
     --env EVENTGATE_URL=http://127.0.0.1:8192 --env EVENTGATE_STREAM=$stream --

@@ -18,12 +18,12 @@ from typing import Final
 
 import urllib3
 
-from cli.programs import LOOPBACK, free_port, running
-from dispatcher.app import DispatchSettings, dispatch
-from event_platform.streams import PREDICTION_STREAMS
-from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.cli.programs import LOOPBACK, free_port, running
+from revertrisk.dispatcher.app import DispatchSettings, dispatch
+from revertrisk.event_platform.streams import PREDICTION_STREAMS
+from revertrisk.event_platform.wikis import WikiTable
 from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chromium, prefer_colours
 from tests.integration.live_page.live_page import LivePage
 
@@ -106,7 +106,7 @@ async def _dispatch(folder: Path, servers: dict[str, str]) -> None:
         await dispatch(
             DispatchSettings(
                 source=f"jsonl:{events}",
-                rule_file=Path(str(files("dispatcher") / "rules" / f"{model}.yaml")),
+                rule_file=Path(str(files("revertrisk.dispatcher") / "rules" / f"{model}.yaml")),
                 target=target,
                 dead_letters=folder / f"dead-letters-{model}.jsonl",
             )

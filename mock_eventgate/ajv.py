@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from event_platform.formats import EVENTGATE_FORMATS
+from revertrisk.event_platform.formats import EVENTGATE_FORMATS
 
 Entry = dict[str, Any]
 _SortKey = tuple[int, ...]

@@ -11,7 +11,6 @@ from typing import Final, get_args
 
 from aiohttp import web
 
-from event_platform.schemas import SchemaRepository
 from mock_eventgate.bell import Bell
 from mock_eventgate.control import CanaryRoutes, FaultRoutes
 from mock_eventgate.eventstreams import EventStreams
@@ -26,6 +25,7 @@ from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, Service, gate_mid
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import Judge
+from revertrisk.event_platform.schemas import SchemaRepository
 
 _LAST_PORT: Final = 65535
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import orjson
 
-from event_platform.formats import is_uri_reference
 from mock_eventgate.bell import Bell
 from mock_eventgate.stats import UNCONFIGURED, Stats
 from mock_eventgate.store import EventStore, stream_name
 from mock_eventgate.streams import ERROR_STREAM, StreamConfigs
 from mock_eventgate.verdicts import Accepted, Judge, Refused
+from revertrisk.event_platform.formats import is_uri_reference
 
 EMITTER_ID: Final = "mock-eventgate"
 BROKER_FAILURE: Final = "Local: Broker transport failure"

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from event_platform.header_text import header_text
 from mock_eventgate.answers import json_answer
 from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
@@ -21,6 +20,7 @@ from mock_eventgate.faults import Fault, Faults, Kind
 from mock_eventgate.gate import Gate, Outcome
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
+from revertrisk.event_platform.header_text import header_text
 
 _TEST_EVENTS: Final = [
     {

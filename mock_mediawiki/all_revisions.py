@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from event_platform.wikis import Wiki
 from mock_mediawiki.history import History, Revision
 from mock_mediawiki.parameters import MAX_LIMIT, Parameters
 from mock_mediawiki.revision_query import MAX_LIMIT_WITH_CONTENT
 from mock_mediawiki.revision_range import RevisionRange, mark_of
 from mock_mediawiki.revision_shape import RevisionShape
 from mock_mediawiki.value_size import value_size, warn_of_limit
+from revertrisk.event_platform.wikis import Wiki
 
 _MODULE = "allrevisions"
 

@@ -7,7 +7,6 @@ is not supported is refused or warned of, never silently different.
 
 from typing import Any, Final
 
-from event_platform.wikis import Wiki
 from mock_mediawiki.all_revisions import AllRevisions
 from mock_mediawiki.catalogue import Catalogue
 from mock_mediawiki.continuation import Continuation
@@ -17,6 +16,7 @@ from mock_mediawiki.page_set import PageSet, read_page_set
 from mock_mediawiki.parameters import Parameters
 from mock_mediawiki.revision_query import RevisionQuery
 from mock_mediawiki.site_info import site_info
+from revertrisk.event_platform.wikis import Wiki
 
 RESULT_LIMIT: Final = 12_582_912
 """Bytes of values in one answer on Wikimedia's wikis (``$wgAPIMaxResultSize``)."""

@@ -4,8 +4,6 @@ from typing import Final
 
 from aiohttp import web
 
-from event_platform.header_text import header_text
-from event_platform.wikis import Wiki
 from mock_mediawiki.answers import error_answer, json_answer
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.fault_board import FaultBoard
@@ -13,6 +11,8 @@ from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
+from revertrisk.event_platform.header_text import header_text
+from revertrisk.event_platform.wikis import Wiki
 
 _NO_WIKI: Final = (
     "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>No wiki found</title>"

@@ -10,7 +10,6 @@ from typing import Final
 
 from aiohttp import web
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.answers import API_PATH
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.api_route import ApiRoute
@@ -20,6 +19,7 @@ from mock_mediawiki.fault_routes import FaultRoutes
 from mock_mediawiki.hosts import Hosts
 from mock_mediawiki.readback import Readback
 from mock_mediawiki.request_log import RequestLog
+from revertrisk.event_platform.wikis import WikiTable
 
 _LAST_PORT: Final = 65_535
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from event_platform.wikis import Wiki
 from mock_mediawiki.history import History, Page
 from mock_mediawiki.namespaces import category_prefixes
 from mock_mediawiki.titles import normalised_title
+from revertrisk.event_platform.wikis import Wiki
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import Final
 
 from aiohttp import web
 
-from event_platform.wikis import Wiki
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.history import History, Part, Revision
 from mock_mediawiki.hosts import Hosts, asked_host
@@ -15,6 +14,7 @@ from mock_mediawiki.html_page import html_page
 from mock_mediawiki.languages import direction, html_language
 from mock_mediawiki.line_diff import DiffLine, LineKind, Piece, line_diff
 from mock_mediawiki.parameters import whole_number
+from revertrisk.event_platform.wikis import Wiki
 
 _MOST_ROWS: Final = 2_000
 _SIGNS: Final = {

@@ -6,10 +6,10 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.answers import json_answer
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.faults import FaultError, RequestFault, RevisionFault, read_faults
+from revertrisk.event_platform.wikis import WikiTable
 
 _MAX_BODY: Final = 100 * 1024
 

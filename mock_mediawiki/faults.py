@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.history import Part
+from revertrisk.event_platform.wikis import WikiTable
 
 MAX_FAULTS: Final = 100
 _MAX_COUNT: Final = 1_000_000_000

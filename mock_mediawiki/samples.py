@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Final, Self
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.history import (
     ChangeKind,
     EarlierText,
@@ -28,6 +27,7 @@ from mock_mediawiki.sample_format import (
     SampleUser,
     read_sample_file,
 )
+from revertrisk.event_platform.wikis import WikiTable
 
 _AUTOCONFIRM_EDITS: Final = 10  # as on most of Wikimedia's wikis
 _AUTOCONFIRM_AGE: Final = timedelta(days=4)

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from event_platform.wikis import Wiki
 from mock_mediawiki.languages import is_rtl
 from mock_mediawiki.namespaces import namespace_names, namespaces
 from mock_mediawiki.parameters import Parameters
+from revertrisk.event_platform.wikis import Wiki
 
 _PROJECT: Final = 4
 _LARGEST_PAGE: Final = 2_097_152

@@ -14,16 +14,16 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from event_platform.wikis import WikiTable, WikiTableError
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.official_model import check_pickle, load_pickle
 from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings, removed_settings
 from model_server.startup import ModelSource, check_ports, check_stream, check_tls, find_model
 from model_server.workers import Workers, shared_listener
-from revert_risk.artifact import ArtifactError
-from revert_risk.official import pickle_at
-from revert_risk.prediction import Classifier
+from revertrisk.event_platform.wikis import WikiTable, WikiTableError
+from revertrisk.scoring.artifact import ArtifactError
+from revertrisk.scoring.official import pickle_at
+from revertrisk.scoring.prediction import Classifier
 
 logger = logging.getLogger("model_server")
 EXIT_CONFIGURATION = 78
@@ -118,7 +118,7 @@ def serve(settings: Settings, source: ModelSource) -> None:
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:
     # torch takes seconds to import: a setting that cannot work is refused before.
-    from revert_risk.classifier import TorchClassifier, choose_device, limit_threads  # noqa: PLC0415
+    from revertrisk.scoring.classifier import TorchClassifier, choose_device, limit_threads  # noqa: PLC0415
 
     limit_threads(settings.torch_threads)
     pickle = pickle_at(path)

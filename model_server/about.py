@@ -6,9 +6,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.wikis import WikiTable
 from model_server.settings import Settings
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.wikis import WikiTable
 
 
 def about(

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import orjson
 
-from event_platform.page_change import SkipReason
 from model_server.errors import NothingScoredError, ServiceError, UnavailableError
 from model_server.pipeline import FetchedJob, ScoredJob
 from model_server.scoring_request import BatchItem, EventRequest
+from revertrisk.event_platform.page_change import SkipReason
 
 ItemOutcome = FetchedJob | ScoredJob | ServiceError
 

@@ -18,9 +18,9 @@ from model_server.errors import (
     OverloadedError,
     ServiceError,
 )
-from revert_risk.prediction import BadScoreError as ModelBadScoreError
-from revert_risk.prediction import Classifier, Prediction
-from revert_risk.revision import Revision
+from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
+from revertrisk.scoring.prediction import Classifier, Prediction
+from revertrisk.scoring.revision import Revision
 
 Waiting = tuple[Revision, asyncio.Future[Prediction]]
 

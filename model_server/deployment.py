@@ -3,7 +3,6 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from event_platform.wikis import WikiTable
 from model_server.about import about
 from model_server.admission import Admission
 from model_server.lifecycle import Lifecycle
@@ -11,8 +10,9 @@ from model_server.metrics import Metrics
 from model_server.pipeline import Pipeline
 from model_server.service import Service, open_service
 from model_server.settings import Settings
-from revert_risk.explanation import Explainer
-from revert_risk.prediction import Classifier
+from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.scoring.explanation import Explainer
+from revertrisk.scoring.prediction import Classifier
 
 
 class Deployment:

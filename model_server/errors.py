@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from event_platform.page_change import SkipReason
-from event_platform.schemas import Violation
+from revertrisk.event_platform.page_change import SkipReason
+from revertrisk.event_platform.schemas import Violation
 
 
 class ServiceError(Exception):

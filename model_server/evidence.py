@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
-from event_platform.page_change import MAIN_NAMESPACE, WIKITEXT, Editor, RevisionRef, Skip, SkipReason
-from event_platform.prediction_change import Redactions
 from model_server.api_facts import RevisionFacts
 from model_server.errors import EventMismatchError, MediaWikiUnavailableError
 from model_server.mediawiki import FetchedRevision
 from model_server.scoring_request import EventRequest
-from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.event_platform.page_change import (
+    MAIN_NAMESPACE,
+    WIKITEXT,
+    Editor,
+    RevisionRef,
+    Skip,
+    SkipReason,
+)
+from revertrisk.event_platform.prediction_change import Redactions
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
 
 REPLICA_LAG = timedelta(seconds=60)
 """A revision that the API lacks may still be on its way to the replicas for this long after its event."""

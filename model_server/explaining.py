@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from event_platform.page_change import Skip
 from model_server.admission import Admission
 from model_server.answers import Answer, failed_batch, item_error, score_body, skip_answer
 from model_server.errors import (
@@ -25,8 +24,9 @@ from model_server.logs import label, timed
 from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
 from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
 from model_server.service import Service
-from revert_risk.explanation import Explainer, Explanation
-from revert_risk.prediction import BadScoreError as ModelBadScoreError
+from revertrisk.event_platform.page_change import Skip
+from revertrisk.scoring.explanation import Explainer, Explanation
+from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
 
 PLACES = 8
 """Explain requests in the house; one takes as long as some thirty scores."""

@@ -7,9 +7,9 @@ from the API wherever they differ. The performer is never invented.
 from collections.abc import Mapping
 from typing import Any
 
-from event_platform.streams import PAGE_CHANGE_STREAM
-from event_platform.wikis import Wiki
 from model_server.api_facts import RevisionFacts
+from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
+from revertrisk.event_platform.wikis import Wiki
 
 NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
 

@@ -16,11 +16,6 @@ import mwapi
 import mwapi.errors
 from prometheus_client import Histogram
 
-from event_platform.http_client import HttpClient
-from event_platform.joined_call import Again
-from event_platform.joining import Joiner
-from event_platform.page_change import RevisionRef
-from event_platform.wikis import Wiki
 from model_server.api_facts import (
     Documents,
     MissingRevision,
@@ -32,6 +27,11 @@ from model_server.errors import MediaWikiUnavailableError
 from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
 from model_server.mwapi_session import MwapiSession
+from revertrisk.event_platform.http_client import HttpClient
+from revertrisk.event_platform.joined_call import Again
+from revertrisk.event_platform.joining import Joiner
+from revertrisk.event_platform.page_change import RevisionRef
+from revertrisk.event_platform.wikis import Wiki
 
 API_PATH = "/w/api.php"
 REVISIONS = {

@@ -4,11 +4,11 @@ import random
 
 import mwapi.errors
 
-from event_platform.action_api import BUSY_CODES
-from event_platform.http_client import ConnectError, ConnectionBrokenError
-from event_platform.joined_call import Again, Verdict
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mwapi_session import UpstreamError
+from revertrisk.event_platform.action_api import BUSY_CODES
+from revertrisk.event_platform.http_client import ConnectError, ConnectionBrokenError
+from revertrisk.event_platform.joined_call import Again, Verdict
 
 RETRY_WAIT = (0.1, 0.2)
 """Seconds before the second and last try, from and to, where MediaWiki does not say how long."""

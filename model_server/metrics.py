@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from event_platform.page_change import SkipReason
 from model_server.errors import every_code
+from revertrisk.event_platform.page_change import SkipReason
 
 GOOD_OUTCOMES = ("produced", "scored_only", "direct", "batch", "client_gone")
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)

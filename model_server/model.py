@@ -12,7 +12,6 @@ import kserve
 from grpc_interceptor.exceptions import GrpcException
 from kserve.metrics import POST_HIST_TIME, PRE_HIST_TIME, PREDICT_HIST_TIME, get_labels
 
-from event_platform.page_change import Skip
 from model_server import tensors
 from model_server.accounting import RequestAccount
 from model_server.answers import (
@@ -36,6 +35,7 @@ from model_server.scoring_request import (
     ScoringRequest,
 )
 from model_server.service import Service
+from revertrisk.event_platform.page_change import Skip
 
 LEDGER_CAPACITY = 50_000
 LEDGER_SECONDS = 15 * 60.0

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from event_platform.wikis import WikiTable
 from model_server.settings import Settings, SettingsError
-from revert_risk import official
-from revert_risk.official import OfficialClassifier, OfficialModelError
+from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.scoring import official
+from revertrisk.scoring.official import OfficialClassifier, OfficialModelError
 
 
 def check_pickle(settings: Settings, path: Path) -> None:

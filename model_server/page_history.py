@@ -3,13 +3,13 @@
 import asyncio
 from dataclasses import replace
 
-from event_platform.wikis import WikiTable
 from model_server.batching import BatchScorer
 from model_server.errors import InvalidRequestError, MediaWikiUnavailableError
 from model_server.mediawiki import MediaWikiClient
 from model_server.scoring_request import UNSAVED_REV_ID
-from revert_risk.prediction import Prediction
-from revert_risk.revision import Revision
+from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.scoring.prediction import Prediction
+from revertrisk.scoring.revision import Revision
 
 
 class PageHistoryScorer:

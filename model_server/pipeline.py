@@ -8,9 +8,6 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from event_platform import eventgate, page_change
-from event_platform.page_change import Skip, SkipReason
-from event_platform.prediction_change import PredictedClassification, UnbuildableEventError
 from model_server import evidence, lenient
 from model_server.admission import Admission
 from model_server.errors import (
@@ -31,7 +28,10 @@ from model_server.scoring_request import (
     ScoringRequest,
 )
 from model_server.service import Producer, Service
-from revert_risk.prediction import Prediction
+from revertrisk.event_platform import eventgate, page_change
+from revertrisk.event_platform.page_change import Skip, SkipReason
+from revertrisk.event_platform.prediction_change import PredictedClassification, UnbuildableEventError
+from revertrisk.scoring.prediction import Prediction
 
 logger = logging.getLogger(__name__)
 

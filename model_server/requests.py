@@ -11,18 +11,6 @@ from typing import Any
 
 import orjson
 
-from event_platform import page_change
-from event_platform.action_api import LARGEST_ID
-from event_platform.formats import parse_date_time
-from event_platform.page_change import (
-    MAIN_NAMESPACE,
-    PageChangeReader,
-    RevisionRef,
-    Skip,
-    SkipReason,
-)
-from event_platform.schemas import EventValidator
-from event_platform.wikis import Wiki, WikiTable
 from model_server.errors import (
     AmbiguousRequestError,
     BatchTooLargeError,
@@ -46,7 +34,19 @@ from model_server.scoring_request import (
     RevisionDataRequest,
     ScoringRequest,
 )
-from revert_risk.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.event_platform import page_change
+from revertrisk.event_platform.action_api import LARGEST_ID
+from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.event_platform.page_change import (
+    MAIN_NAMESPACE,
+    PageChangeReader,
+    RevisionRef,
+    Skip,
+    SkipReason,
+)
+from revertrisk.event_platform.schemas import EventValidator
+from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
 
 MAX_INSTANCES = 20
 FORMS = frozenset({"event", "instances", "revision_data"})

@@ -25,7 +25,6 @@ from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from event_platform.streams import ABOUT_PATH
 from model_server.accounting import RequestAccount
 from model_server.connections import (
     REFUSAL,
@@ -54,6 +53,7 @@ from model_server.predict_route import (
     request_id_of,
     send_json,
 )
+from revertrisk.event_platform.streams import ABOUT_PATH
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

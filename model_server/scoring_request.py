@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from event_platform.page_change import PageChange, RevisionRef
-from event_platform.wikis import Wiki
 from model_server.errors import ServiceError
-from revert_risk.revision import Revision
+from revertrisk.event_platform.page_change import PageChange, RevisionRef
+from revertrisk.event_platform.wikis import Wiki
+from revertrisk.scoring.revision import Revision
 
 UNSAVED_REV_ID = -1
 """The revision id in the answer for an edit that no wiki has."""

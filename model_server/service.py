@@ -5,22 +5,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
-from event_platform.action_api import PUBLIC_CONNECTIONS
-from event_platform.eventgate import EventGateClient
-from event_platform.http_client import HttpClient
-from event_platform.page_change import READING_CONTRACT, PageChangeReader
-from event_platform.prediction_change import PredictionEventBuilder
-from event_platform.schemas import EventValidator, SchemaRepository
-from event_platform.unknown_fields import UnknownFields
-from event_platform.wikis import WikiTable
 from model_server.batching import BatchScorer
 from model_server.mediawiki import MediaWikiClient
 from model_server.metrics import Metrics
 from model_server.page_history import PageHistoryScorer
 from model_server.requests import RequestReader
 from model_server.settings import Settings
-from revert_risk.official import needs_page_history
-from revert_risk.prediction import Classifier
+from revertrisk.event_platform.action_api import PUBLIC_CONNECTIONS
+from revertrisk.event_platform.eventgate import EventGateClient
+from revertrisk.event_platform.http_client import HttpClient
+from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader
+from revertrisk.event_platform.prediction_change import PredictionEventBuilder
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.unknown_fields import UnknownFields
+from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.scoring.official import needs_page_history
+from revertrisk.scoring.prediction import Classifier
 
 REVISION_DATA = "/reading/revision_data/1"
 INTERNAL_CONNECTIONS = 100

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from event_platform.eventgate import intake_url
-from event_platform.http_client import HttpError, Origin, request_head
-from event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
 from model_server.service import open_http
 from model_server.settings import MODEL_MOUNT, Settings, SettingsError
-from revert_risk import artifact
-from revert_risk.official import pickle_at
+from revertrisk.event_platform.eventgate import intake_url
+from revertrisk.event_platform.http_client import HttpError, Origin, request_head
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
+from revertrisk.scoring import artifact
+from revertrisk.scoring.official import pickle_at
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.__main__ import open_history
+from revertrisk.event_platform.wikis import WikiTable
 from tests.bench.compute import MODELS, supported
 from tests.bench.figures import Figures, Rounds, Scenario, ratio
 from tests.bench.measuring import bench

@@ -6,9 +6,9 @@ from functools import cache
 
 from prometheus_client import REGISTRY, Counter
 
-from revert_risk import artifact
-from revert_risk.prediction import Classifier, Prediction
-from revert_risk.revision import Revision
+from revertrisk.scoring import artifact
+from revertrisk.scoring.prediction import Classifier, Prediction
+from revertrisk.scoring.revision import Revision
 
 MODELS = ("revertrisk-language-agnostic", "revertrisk-multilingual")
 NULL = "null"
@@ -58,7 +58,7 @@ def classifier(model: str) -> Classifier:
     """Load a shipped model by its name, or nothing under the name ``null``."""
     if model == NULL:
         return NullClassifier()
-    from revert_risk.classifier import TorchClassifier, limit_threads  # noqa: PLC0415 - torch, where it is needed
+    from revertrisk.scoring.classifier import TorchClassifier, limit_threads  # noqa: PLC0415 - torch, where it is needed
 
     limit_threads(1)
     return MeteredClassifier(TorchClassifier.load(artifact.shipped(model)))

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from revert_risk.artifact import shipped
-from revert_risk.classifier import TorchClassifier, limit_threads
-from revert_risk.revision import Revision
-from revert_risk.training.history import scorable_revisions
-from revert_risk.training.recipes import RECIPES
+from revertrisk.scoring.artifact import shipped
+from revertrisk.scoring.classifier import TorchClassifier, limit_threads
+from revertrisk.scoring.revision import Revision
+from revertrisk.scoring.training.history import scorable_revisions
+from revertrisk.scoring.training.recipes import RECIPES
 from tests.bench.processes import on_core
 
 EXPORT = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from event_platform.schemas import EventValidator
+from revertrisk.event_platform.schemas import EventValidator
 from tests.bench.traffic import rev_id
 
 

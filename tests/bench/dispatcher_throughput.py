@@ -22,7 +22,7 @@ from typing import Any, cast
 import orjson
 import uvloop
 
-from dispatcher import DispatchSettings, Outcome, dispatch
+from revertrisk.dispatcher import DispatchSettings, Outcome, dispatch
 from tests.fakes.kafka_cluster import kafka_cluster
 
 TOPIC = "eqiad.mediawiki.page_change.v1"

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.bench import report
 from tests.bench.compute import COMPUTE_METRIC, MODELS, NULL_NAME
 from tests.bench.delivered import UndeliveredError, check_delivered

@@ -14,10 +14,10 @@ from prometheus_client import REGISTRY
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from event_platform.wikis import WikiTable
 from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.settings import read_settings
+from revertrisk.event_platform.wikis import WikiTable
 from tests.bench.compute import classifier
 from tests.bench.loop_lag import LoopLag
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 
 SCHEMAS_UPSTREAM = Path(__file__).resolve().parents[3] / "shared" / "schemas_upstream"
 TITLE = "/mediawiki/page/prediction_classification_change"

@@ -53,7 +53,7 @@ class Command:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "cli.app",
+            "revertrisk.cli.app",
             "backfill",
             *self.flags,
             *flags,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import aiohttp
 import orjson
 
-from cli.programs import Program
+from revertrisk.cli.programs import Program
 
 MODEL = "revertrisk-language-agnostic"
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"

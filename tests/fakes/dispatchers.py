@@ -9,7 +9,7 @@ PROGRAM = """
 import json, logging, sys
 from datetime import datetime
 from pathlib import Path
-from dispatcher import DispatchSettings, RetrySchedule, run
+from revertrisk.dispatcher import DispatchSettings, RetrySchedule, run
 
 given = json.loads(sys.argv[1])
 logging.basicConfig(level=given.pop("log", "WARNING"))

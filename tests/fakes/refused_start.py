@@ -17,7 +17,7 @@ def refused_start(*, wait_s: float = 60, **environment: str) -> str:
     """
     defaults = {"PATH": "/usr/bin:/bin", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "ENABLE_GRPC": "false"}
     ended = subprocess.run(
-        [sys.executable, "-m", "cli.app", "serve"],
+        [sys.executable, "-m", "revertrisk.cli.app", "serve"],
         env=defaults | environment,
         cwd=PROJECT,
         capture_output=True,

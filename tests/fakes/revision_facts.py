@@ -1,6 +1,6 @@
 """What a wiki tells of an ordinary edit; tests change what they are about."""
 
-from backfill.facts import PageFacts, RevisionFacts
+from revertrisk.backfill.facts import PageFacts, RevisionFacts
 
 ORDINARY_EDIT = RevisionFacts(
     page=PageFacts(page_id=12, title="Foo", namespace_id=0, is_redirect=False),

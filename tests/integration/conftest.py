@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cli.programs import Program, running
+from revertrisk.cli.programs import Program, running
 from tests.fakes.clients import STREAM, Client, StartServer
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"

@@ -24,11 +24,11 @@ from typing import Any
 import aiohttp
 import orjson
 
-from cli.programs import running
-from dispatcher.app import DispatchSettings, dispatch
-from dispatcher.outcome import Outcome
-from dispatcher.retries import RetrySchedule
-from dispatcher.summary import Summary
+from revertrisk.cli.programs import running
+from revertrisk.dispatcher.app import DispatchSettings, dispatch
+from revertrisk.dispatcher.outcome import Outcome
+from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.dispatcher.summary import Summary
 from tests.fakes.clients import STREAM
 from tests.load.expectations import Expected, real_history, write_shuffled
 from tests.load.storm import GATE_FAULTS, WIKI_FAULTS, Server, hide, seeded, set_faults, storm
@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.dump.is_file():
         sys.stderr.write(f"--dump: {options.dump} is not there: expected a MediaWiki XML export\n")
         return 2
-    logging.getLogger("dispatcher").setLevel(logging.ERROR)
+    logging.getLogger("revertrisk.dispatcher").setLevel(logging.ERROR)
     started = time.monotonic()
     expected = real_history(options.dump, options.revisions)
     with ExitStack() as stack:

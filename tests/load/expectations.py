@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.__main__ import open_history
 from mock_mediawiki.history import History
 from mock_mediawiki.page_changes import page_changes
+from revertrisk.event_platform.wikis import WikiTable
 
 Event = dict[str, Any]
 

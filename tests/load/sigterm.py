@@ -24,7 +24,7 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from cli.programs import running
+from revertrisk.cli.programs import running
 from tests.fakes.clients import MODEL, STREAM
 from tests.fakes.edited_wikis import EditedWikis, Event, serving_edited_wikis
 from tests.load.storm import Server, set_faults

@@ -23,7 +23,7 @@ import aiohttp
 import orjson
 import psutil
 
-from cli.programs import Program, running
+from revertrisk.cli.programs import Program, running
 from tests.fakes.clients import MODEL, STREAM
 from tests.fakes.edited_wikis import EditedWikis, Event, serving_edited_wikis
 from tests.load.storm import Server

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from cli.programs import LOOPBACK, Program, free_port, running
+from revertrisk.cli.programs import LOOPBACK, Program, free_port, running
 
 KILL_AFTER_SECONDS = (1.0, 6.0)
 """Between the moment when a server listens and its end."""

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import orjson
 
-from dispatcher.outcome import Outcome
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.dispatcher.outcome import Outcome
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.load.expectations import PRODUCED, Event, Expected
 
 PAGE = 10_000

@@ -29,28 +29,25 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.prediction import version_order
-from dispatcher.patterns import compile_pattern, is_pattern
-from dispatcher.sources.jsonl import _Lines
-from dispatcher.templates import Context, Template
-from event_platform.formats import is_instant
-from event_platform.retry_after import retry_after_s
-from event_platform.sse import ServerSentEventParser
 from mock_mediawiki import line_diff
 from mock_mediawiki.catalogue import _category_link, _only_wikitext
 from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.redirects import redirect_target
 from mock_mediawiki.titles import normalised_title
-from revert_risk import changes, characters, markup, ngrams, spans
-from revert_risk.features import extract, without_section_names
-from revert_risk.revision import Page, ParentRevision, Revision
+from revertrisk.consumer.prediction import version_order
+from revertrisk.dispatcher.patterns import compile_pattern, is_pattern
+from revertrisk.dispatcher.sources.jsonl import _Lines
+from revertrisk.dispatcher.templates import Context, Template
+from revertrisk.event_platform.formats import is_instant
+from revertrisk.event_platform.retry_after import retry_after_s
+from revertrisk.event_platform.sse import ServerSentEventParser
+from revertrisk.scoring import changes, characters, markup, ngrams, spans
+from revertrisk.scoring.features import extract, without_section_names
+from revertrisk.scoring.revision import Page, ParentRevision, Revision
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
 
-PACKAGES = (
-    "backfill", "cli", "consumer", "dispatcher", "event_platform", "mock_eventgate", "mock_mediawiki", "model_server",
-    "revert_risk",
-)  # fmt: skip
+PACKAGES = ("mock_eventgate", "mock_mediawiki", "model_server", "revertrisk")
 
 ANCHORED = frozenset({"match", "fullmatch"})
 SEARCHING = frozenset({"search", "findall", "finditer", "sub", "subn", "split"})
@@ -67,8 +64,8 @@ class Held(NamedTuple):
 
 
 MADE_AT_RUN_TIME: dict[str, tuple[Callable[[], list[re.Pattern[Any]]], str]] = {
-    "dispatcher.patterns.compile_pattern": (lambda: shipped_rule_patterns(), "finditer"),  # noqa: PLW0108 - below
-    "dispatcher.rule_file._Reader._statuses": (lambda: [re.compile("5[0-9][0-9]")], "fullmatch"),
+    "revertrisk.dispatcher.patterns.compile_pattern": (lambda: shipped_rule_patterns(), "finditer"),  # noqa: PLW0108 - below
+    "revertrisk.dispatcher.rule_file._Reader._statuses": (lambda: [re.compile("5[0-9][0-9]")], "fullmatch"),
     "mock_eventgate.ajv._is_additional": (lambda: schema_patterns(), "finditer"),  # noqa: PLW0108 - likewise
     "mock_mediawiki.catalogue._category_link": (
         lambda: [_category_link(["Category", "Image talk"])],
@@ -209,7 +206,7 @@ def _owner(module: ModuleType, name: str) -> str:
 
 def shipped_rule_patterns() -> list[re.Pattern[Any]]:
     found = []
-    for file in (files("dispatcher") / "rules").iterdir():
+    for file in (files("revertrisk.dispatcher") / "rules").iterdir():
         found += [
             compile_pattern(text) for text in _strings(yaml.safe_load(file.read_text())) if is_pattern(text)
         ]
@@ -458,7 +455,13 @@ def test_m1_sections_are_cut_out_as_before(comment: str) -> None:
 
 
 REWRITTEN = [
-    ("dispatcher.requests._ADDRESS", r"https?://[^/?#\s]+[\x21-\x7e]*", "fullmatch", "http://", "as/?#: ä"),
+    (
+        "revertrisk.dispatcher.requests._ADDRESS",
+        r"https?://[^/?#\s]+[\x21-\x7e]*",
+        "fullmatch",
+        "http://",
+        "as/?#: ä",
+    ),
     (
         "mock_mediawiki.redirects._REDIRECT",
         r"\s*#REDIRECT\s*:?\s*\[\[([^\[\]|#\n]*)",
@@ -467,7 +470,7 @@ REWRITTEN = [
         " \n:[a]",
     ),
     (
-        "event_platform.user_agent._CONTACT",
+        "revertrisk.event_platform.user_agent._CONTACT",
         r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+",
         "fullmatch",
         "",

@@ -7,9 +7,9 @@ import kubernetes_validate
 import typer.main
 import yaml
 
-from cli.app import app
-from dispatcher.kafka_settings import ENVIRONMENT
-from dispatcher.rule_file import load_rules
+from revertrisk.cli.app import app
+from revertrisk.dispatcher.kafka_settings import ENVIRONMENT
+from revertrisk.dispatcher.rule_file import load_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "charts" / "revertrisk" / "examples"
@@ -52,7 +52,7 @@ def test_the_redrive_job_starts_a_program_of_ours() -> None:
     assert given.keys() <= {option for parameter in parameters for option in parameter.opts}
     for parameter in parameters:
         assert not parameter.required or set(parameter.opts) & given.keys()
-    rule = ROOT / "dispatcher" / "rules" / given["--rule"].removeprefix(RULES_IN_THE_IMAGE)
+    rule = ROOT / "revertrisk" / "dispatcher" / "rules" / given["--rule"].removeprefix(RULES_IN_THE_IMAGE)
     assert load_rules(rule, target=given["--target"])
     assert {entry["name"] for entry in container["env"]} <= set(ENVIRONMENT)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli.app import app
 from model_server.settings import Settings
+from revertrisk.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text()

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from dispatcher.rule_file import load_rules
-from dispatcher.rules import Rule, Taken
-from event_platform.wikis import WikiTable
 from mock_eventgate.streams import StreamConfigs
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.rules import Rule, Taken
+from revertrisk.event_platform.wikis import WikiTable
 
 ROOT = Path(__file__).resolve().parents[3]
 RENDER = ROOT / "charts" / "tools" / "render_platform.py"
@@ -64,7 +64,7 @@ def both_rules(rendered: Path, tmp_path: Path, model: str) -> tuple[Rule, Rule]:
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump({"rules": [{"name": model, **templates[model]}]}, sort_keys=False))
     (theirs,) = load_rules(path, target=None)
-    (ours,) = load_rules(ROOT / "dispatcher" / "rules" / f"{model}.yaml", target=TARGET)
+    (ours,) = load_rules(ROOT / "revertrisk" / "dispatcher" / "rules" / f"{model}.yaml", target=TARGET)
     return theirs, ours
 
 
@@ -174,7 +174,7 @@ def test_a_model_without_a_rule_is_named(tmp_path: Path, values: dict[str, Any])
     path.write_text(yaml.safe_dump(values))
     answer = render(path, tmp_path)
     assert answer.returncode == 1
-    assert "dispatcher/rules/revertrisk-other.yaml" in answer.stderr
+    assert "revertrisk/dispatcher/rules/revertrisk-other.yaml" in answer.stderr
 
 
 def events() -> Iterator[dict[str, Any]]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import typer.main
 
-from cli.app import app
-from dispatcher.rule_file import load_rules, parse_rules
+from revertrisk.cli.app import app
+from revertrisk.dispatcher.rule_file import load_rules, parse_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES_IN_THE_IMAGE = "/srv/revertrisk/rules/"
@@ -45,6 +45,6 @@ def test_dispatchers_have_rules_that_work(rendered: list[Manifest]) -> None:
         options = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
         if options["rule"].startswith(RULES_IN_THE_IMAGE):
             name = options["rule"].removeprefix(RULES_IN_THE_IMAGE)
-            assert load_rules(ROOT / "dispatcher" / "rules" / name, target=options["target"])
+            assert load_rules(ROOT / "revertrisk" / "dispatcher" / "rules" / name, target=options["target"])
         else:
             assert inline

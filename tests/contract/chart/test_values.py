@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dispatcher.kafka_settings import ENVIRONMENT
 from model_server.settings import REMOVED_SETTINGS, Settings
+from revertrisk.dispatcher.kafka_settings import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "revertrisk"

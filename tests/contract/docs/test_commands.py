@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import typer
 
-from cli.app import app
+from revertrisk.cli.app import app
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "commands.md"
 UPDATING = "UPDATE_README" in os.environ

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.programs import running
+from revertrisk.cli.programs import running
 
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
@@ -56,7 +56,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             "walkthrough",
             "serve",
             MODEL_NAME=MULTILINGUAL,
-            MODEL_PATH=str(ROOT / "revert_risk" / "artifacts" / MULTILINGUAL),
+            MODEL_PATH=str(ROOT / "revertrisk" / "scoring" / "artifacts" / MULTILINGUAL),
             FORCE_HTTP="true",
             LENIENT_EVENTS="true",
             EVENTGATE_STREAM=MULTILINGUAL_STREAM,
@@ -118,7 +118,7 @@ def test_a_command_gives_the_output_that_is_shown(addresses: dict[str, str], blo
 
 
 def demo(*flags: str) -> str:
-    command = [sys.executable, "-m", "cli.app", "demo", *flags]
+    command = [sys.executable, "-m", "revertrisk.cli.app", "demo", *flags]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from dispatcher.checkpoints import CheckpointFile
-from dispatcher.kafka_settings import KafkaSettings
-from dispatcher.sources import EventSource, JsonlSource
-from dispatcher.sources.eventstreams import EventStreamsSource
-from dispatcher.sources.kafka import KafkaSource
-from dispatcher.sources.kafka_beginnings import Start
+from revertrisk.dispatcher.checkpoints import CheckpointFile
+from revertrisk.dispatcher.kafka_settings import KafkaSettings
+from revertrisk.dispatcher.sources import EventSource, JsonlSource
+from revertrisk.dispatcher.sources.eventstreams import EventStreamsSource
+from revertrisk.dispatcher.sources.kafka import KafkaSource
+from revertrisk.dispatcher.sources.kafka_beginnings import Start
 from tests.fakes.event_stream import EventStream
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster, kafka_cluster
 from tests.fakes.loopback import serving

@@ -12,7 +12,13 @@ from typing import Any
 import orjson
 import pytest
 
-from dispatcher.sources import EventSource, JsonlSource, SourcedEvent, UnreadableReason, UnreadableRecord
+from revertrisk.dispatcher.sources import (
+    EventSource,
+    JsonlSource,
+    SourcedEvent,
+    UnreadableReason,
+    UnreadableRecord,
+)
 from tests.contract.event_source.conftest import ENDING, RESUMING, Kind
 
 ending = pytest.mark.parametrize("kind", ENDING, indirect=True)

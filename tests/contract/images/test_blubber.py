@@ -103,7 +103,7 @@ def test_production_is_small_and_without_privileges(blubberfile: dict[str, Any])
     assert "includes" not in production
     assert set(production["apt"]["packages"]) <= {"ca-certificates", "python3"}
     local = {copy["source"] for copy in production["copies"] if copy["from"] == "local"}
-    assert local <= {"dispatcher/rules"}
+    assert local <= {"revertrisk/dispatcher/rules"}
 
 
 def test_base_images_have_a_version(blubberfile: dict[str, Any]) -> None:

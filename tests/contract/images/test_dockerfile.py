@@ -56,6 +56,14 @@ def test_the_wheel_gets_all_of_its_packages() -> None:
     assert set(copied) == set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
 
 
+def test_the_wheel_brings_five_names_and_no_other() -> None:
+    """What is installed beside other people's packages is what the user named, and one package for the rest."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert set(packages) == {"mock_eventgate", "mock_mediawiki", "model_server", "revertrisk", "schemas"}
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(packages)
+
+
 def test_dependencies_are_locked() -> None:
     """Outside the test stage pip installs from a hash-locked file, torch by its version, or our own wheel.
 

@@ -21,7 +21,7 @@ class OnlyWhatIsLocked:
 
 absent = set(sys.argv.pop(1).split(","))
 sys.meta_path.insert(0, OnlyWhatIsLocked())
-from cli.app import main
+from revertrisk.cli.app import main
 main()
 """
 """The command, with modules taken away as if they were not installed."""
@@ -34,7 +34,7 @@ PROGRAMS = {
         [
             "dispatch",
             "--source=jsonl:-",
-            f"--rule={ROOT / 'dispatcher' / 'rules' / 'revertrisk-language-agnostic.yaml'}",
+            f"--rule={ROOT / 'revertrisk' / 'dispatcher' / 'rules' / 'revertrisk-language-agnostic.yaml'}",
             "--dry-run",
         ],
         "",
@@ -44,7 +44,7 @@ PROGRAMS = {
         [
             "dispatch",
             "--source=kafka:topic",
-            f"--rule={ROOT / 'dispatcher' / 'rules' / 'revertrisk-language-agnostic.yaml'}",
+            f"--rule={ROOT / 'revertrisk' / 'dispatcher' / 'rules' / 'revertrisk-language-agnostic.yaml'}",
             "--target=http://127.0.0.1:1",
         ],
         "bootstrap.servers",

@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cli.programs import Program, running
-from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.cli.programs import Program, running
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.clients import MODEL, STREAM
 
 Event = dict[str, Any]
@@ -87,7 +87,7 @@ def other_server(
 ) -> Iterator[Program]:
     """A second server whose model has another name and version, on the stream of that model."""
     folder = tmp_path_factory.mktemp("artifact") / OTHER_MODEL
-    shutil.copytree(ROOT / "revert_risk/artifacts" / MODEL, folder)
+    shutil.copytree(ROOT / "revertrisk/scoring/artifacts" / MODEL, folder)
     metadata = json.loads((folder / "metadata.json").read_text())
     metadata |= {"name": OTHER_MODEL, "version": "revertrisk-events-10"}
     (folder / "metadata.json").write_text(json.dumps(metadata))

@@ -16,12 +16,12 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
-from cli.programs import Program
-from consumer import Consumer, Delivery, Prediction
-from event_platform.formats import parse_date_time
-from event_platform.page_change import SkipReason
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import SchemaRepository
+from revertrisk.cli.programs import Program
+from revertrisk.consumer import Consumer, Delivery, Prediction
+from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.event_platform.page_change import SkipReason
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import SchemaRepository
 from tests.contract.stream.conftest import OTHER_MODEL, OTHER_STREAM, Event, Samples
 from tests.fakes.clients import MODEL, STREAM, Client, Reply
 

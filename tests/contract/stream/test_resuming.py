@@ -11,8 +11,8 @@ import aiohttp
 import orjson
 import pytest
 
-from consumer import Consumer, Delivery, StreamRefusedError, read_eventstreams, rewound
 from mock_eventgate import Options, listening
+from revertrisk.consumer import Consumer, Delivery, StreamRefusedError, read_eventstreams, rewound
 from tests.fakes.clients import STREAM
 from tests.fakes.scripted_http import Answer, Misbehaviour, Reply, ScriptedServer, Seen, scripted_server
 from tests.unit.consumer.prediction_events import Event, make_event
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from consumer import Consumer, Delivery
+from revertrisk.consumer import Consumer, Delivery
 
 log, checkpoint, survives = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 with Consumer(checkpoint, commit_every=4) as consumer:

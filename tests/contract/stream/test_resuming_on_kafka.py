@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from consumer import Consumer
-from consumer.kafka import KafkaStreamError, read_kafka
+from revertrisk.consumer import Consumer
+from revertrisk.consumer.kafka import KafkaStreamError, read_kafka
 from tests.fakes.kafka_cluster import KafkaCluster, kafka_cluster
 from tests.unit.consumer.prediction_events import make_event
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
-from consumer import Consumer, Delivery
-from event_platform.page_change import SkipReason
 from mock_eventgate import listening
 from mock_eventgate.streams import PREDICTION_SCHEMA_TITLE, PREDICTION_STREAMS
+from revertrisk.consumer import Consumer, Delivery
+from revertrisk.event_platform.page_change import SkipReason
 from tests.fakes.clients import MODEL, STREAM
 from tests.unit.consumer.prediction_events import Event, make_event
 

@@ -8,14 +8,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from consumer import Consumer, Delivery, Drop, Prediction
-from event_platform.eventgate import EventGateClient
-from event_platform.formats import parse_date_time
-from event_platform.http_client import HttpClient
-from event_platform.page_change import PageChange
-from event_platform.prediction_change import PredictedClassification, PredictionEventBuilder
-from event_platform.schemas import SchemaRepository
 from mock_eventgate import listening
+from revertrisk.consumer import Consumer, Delivery, Drop, Prediction
+from revertrisk.event_platform.eventgate import EventGateClient
+from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.event_platform.http_client import HttpClient
+from revertrisk.event_platform.page_change import PageChange
+from revertrisk.event_platform.prediction_change import PredictedClassification, PredictionEventBuilder
+from revertrisk.event_platform.schemas import SchemaRepository
 from tests.contract.stream.conftest import Event, Samples
 from tests.fakes.clients import MODEL, STREAM, Client
 from tests.fakes.http import in_a_minute, open_http

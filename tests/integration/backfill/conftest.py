@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.programs import running
+from revertrisk.cli.programs import running
 from tests.fakes.backfills import BACKFILL_STREAM, Command
 from tests.fakes.clients import StartServer
 

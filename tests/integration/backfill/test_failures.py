@@ -47,7 +47,7 @@ async def test_what_was_given_up_is_redriven_by_the_command_in_the_report(
         words = done.report["retry_with"].split()
         assert words[:2] == ["revertrisk", "redrive"]
         redrive = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "cli.app", *words[1:], cwd=tmp_path,
+            sys.executable, "-m", "revertrisk.cli.app", *words[1:], cwd=tmp_path,
             env={"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
         )  # fmt: skip
         assert await redrive.wait() == 0

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from consumer.prediction import Prediction
-from consumer.reader import PredictionReader
+from revertrisk.consumer.prediction import Prediction
+from revertrisk.consumer.reader import PredictionReader
 from tests.fakes.backfills import BACKFILL_STREAM, Command, ended
 from tests.fakes.clients import Client, StartServer
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import dispatcher
+from revertrisk import dispatcher
 from tests.fakes.backfills import Command
 from tests.fakes.clients import MODEL, STREAM, Client
 from tests.fakes.scripted_http import PRODUCED, Reply, scripted_server

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.history import Part
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.backfills import BACKFILL_STREAM, Command
 from tests.fakes.clients import Client, StartServer
 

@@ -15,8 +15,8 @@ import typer
 import urllib3
 import yaml
 
-from cli.app import app
-from cli.programs import running
+from revertrisk.cli.app import app
+from revertrisk.cli.programs import running
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
@@ -89,7 +89,7 @@ def test_the_dispatcher_brings_every_sample_edit_to_the_stream(network: Network,
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [*service["entrypoint"], network.reached(script).replace("/tmp/", f"{tmp_path}/")],  # noqa: S108
-        cwd=ROOT / "dispatcher",  # the image has its rules where it starts
+        cwd=ROOT / "revertrisk" / "dispatcher",  # the image has its rules where it starts
         env={**os.environ, "PATH": path},
         capture_output=True,
         check=False,

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-COMMAND = [sys.executable, "-m", "cli.app", "demo"]
+COMMAND = [sys.executable, "-m", "revertrisk.cli.app", "demo"]
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 import urllib3
 from aiohttp import web
 
-from cli.programs import running
-from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.cli.programs import running
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.loopback import serving
 
 CONTACT = "reader@example.org"
@@ -64,7 +64,7 @@ def wiki(tmp_path: Path) -> Iterator[str]:
 
 def demo(*flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cli.app", "demo", "--live", *flags],
+        [sys.executable, "-m", "revertrisk.cli.app", "demo", "--live", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -24,7 +24,7 @@ def test_a_dry_run_does_not_wait_for_the_rate(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "cli.app",
+        "revertrisk.cli.app",
         "redrive",
         "--source",
         f"dead-letters:{letters}",

@@ -10,7 +10,11 @@ import pytest
 def refused(*arguments: str) -> str:
     """Run a command that must end at once with status 2, and return its standard error."""
     ended = subprocess.run(
-        [sys.executable, "-m", "cli.app", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "revertrisk.cli.app", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
     return ended.stderr

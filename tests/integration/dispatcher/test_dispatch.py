@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dispatcher import Ending, RetrySchedule
+from revertrisk.dispatcher import Ending, RetrySchedule
 from tests.fakes.scripted_http import (
     PRODUCED,
     Misbehaviour,
@@ -120,7 +120,7 @@ async def test_a_request_that_takes_too_long_is_tried_again(
 async def test_a_refused_connection_is_tried_again_until_the_server_is_up(workplace: Workplace) -> None:
     """A server that starts after its dispatcher loses nothing."""
     bound = bound_socket()
-    with hearing("dispatcher.executor", "connection_refused") as refused:
+    with hearing("revertrisk.dispatcher.executor", "connection_refused") as refused:
         running = asyncio.create_task(
             workplace.run(address_of(bound), [event(1)], retries=RetrySchedule(10_000, 0.01, 1.0))
         )

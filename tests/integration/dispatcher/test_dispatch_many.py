@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import RetrySchedule
-from dispatcher.client import Answer, HttpClient, new_session
-from dispatcher.deadletters import DeadLetterFile
-from dispatcher.executor import Executor
-from dispatcher.pipeline import Pipeline
-from dispatcher.recent import RecentIds
-from dispatcher.requests import Request
-from dispatcher.rule_file import load_rules
-from dispatcher.sources import JsonlSource, Position, SourcedEvent
+from revertrisk.dispatcher import RetrySchedule
+from revertrisk.dispatcher.client import Answer, HttpClient, new_session
+from revertrisk.dispatcher.deadletters import DeadLetterFile
+from revertrisk.dispatcher.executor import Executor
+from revertrisk.dispatcher.pipeline import Pipeline
+from revertrisk.dispatcher.recent import RecentIds
+from revertrisk.dispatcher.requests import Request
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.sources import JsonlSource, Position, SourcedEvent
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
 from tests.integration.dispatcher.workplace import RULE, STREAM, Workplace, event
 

@@ -8,13 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dispatcher import Outcome, RuleFileError, SettingsError, dispatch
-from dispatcher.client import HttpClient, new_session
-from dispatcher.deadletters import DeadLetterFile
-from dispatcher.executor import Executor
-from dispatcher.pipeline import Pipeline
-from dispatcher.rule_file import load_rules
-from dispatcher.sources import Position, SourcedEvent, SourceError
+from revertrisk.dispatcher import Outcome, RuleFileError, SettingsError, dispatch
+from revertrisk.dispatcher.client import HttpClient, new_session
+from revertrisk.dispatcher.deadletters import DeadLetterFile
+from revertrisk.dispatcher.executor import Executor
+from revertrisk.dispatcher.pipeline import Pipeline
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.sources import Position, SourcedEvent, SourceError
 from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedServer, bound_socket
 from tests.integration.dispatcher.workplace import RULE, Workplace, event, hearing
 
@@ -121,7 +121,7 @@ async def test_stopping_finishes_what_is_in_flight_and_reads_no_more(
         workplace.run(model_server.url, [event(number) for number in range(20)], concurrency=3, stop=stop)
     )
     await model_server.arrived(3)
-    with hearing("dispatcher.pipeline", "stopping: 3 requests in flight") as stopping:
+    with hearing("revertrisk.dispatcher.pipeline", "stopping: 3 requests in flight") as stopping:
         stop.set()
         await stopping.wait()
     model_server.gate.set()

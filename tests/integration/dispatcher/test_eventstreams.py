@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dispatcher import DispatchSettings, dispatch
-from dispatcher.checkpoints import CheckpointFile
-from dispatcher.sources import EventSource, SourcedEvent, SourceError
-from dispatcher.sources.eventstreams import EventStreamsSource
 from mock_eventgate import Options, listening
+from revertrisk.dispatcher import DispatchSettings, dispatch
+from revertrisk.dispatcher.checkpoints import CheckpointFile
+from revertrisk.dispatcher.sources import EventSource, SourcedEvent, SourceError
+from revertrisk.dispatcher.sources.eventstreams import EventStreamsSource
 from tests.fakes.cutting_proxy import cutting
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.event_stream import EventStream

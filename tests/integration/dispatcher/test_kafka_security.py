@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from dispatcher import DispatchSettings, dispatch
+from revertrisk.dispatcher import DispatchSettings, dispatch
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.kafka_tls import Authority, TlsProxy, tls_in_front_of
 from tests.fakes.scripted_http import ScriptedServer

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from cli.programs import free_port
-from dispatcher.rule_file import load_rules
-from dispatcher.rules import Taken
-from event_platform.wikis import WikiTable
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.cli.programs import free_port
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.rules import Taken
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(300)  # servers are started several times, and 
 
 Event = dict[str, Any]
 
-RULE = Path(str(files("dispatcher") / "rules/revertrisk-language-agnostic.yaml"))
+RULE = Path(str(files("revertrisk.dispatcher") / "rules/revertrisk-language-agnostic.yaml"))
 PRODUCTION, SHORTENED = (
     ("retry_delay: 60000", "retry_factor: 6"),
     ("retry_delay: 10050", "retry_factor: 1"),
@@ -73,7 +73,7 @@ class Outage:
     async def start(self, command: str, *arguments: object) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-W", "error", "-m", "cli.app", command, "--rule", str(self.folder / "rule.yaml")),
+            *("-W", "error", "-m", "revertrisk.cli.app", command, "--rule", str(self.folder / "rule.yaml")),
             *map(str, arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dispatcher.rule_file import load_rules
-from dispatcher.rules import Rule, Taken
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.rules import Rule, Taken
 
 AGNOSTIC, MULTILINGUAL = "revertrisk-language-agnostic", "revertrisk-multilingual"
 TAKES = "takes it"
@@ -34,7 +34,9 @@ TABLE = {
 
 
 def rule(name: str) -> Rule:
-    (only,) = load_rules(Path(str(files("dispatcher") / "rules" / f"{name}.yaml")), target="http://host")
+    (only,) = load_rules(
+        Path(str(files("revertrisk.dispatcher") / "rules" / f"{name}.yaml")), target="http://host"
+    )
     return only
 
 

@@ -17,7 +17,7 @@ from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedSer
 PROGRAM = """
 import sys
 from pathlib import Path
-from dispatcher import DispatchSettings, run
+from revertrisk.dispatcher import DispatchSettings, run
 
 source, target, folder, concurrency, grace, dry_run = sys.argv[1:]
 settings = DispatchSettings(

@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 
-from dispatcher import DeadLetterError, DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
-from dispatcher.reconcile_run import ReconcileSettings, reconcile
-from dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
+from revertrisk.dispatcher import (
+    DeadLetterError,
+    DispatchSettings,
+    RetrySchedule,
+    SettingsError,
+    Summary,
+    dispatch,
+)
+from revertrisk.dispatcher.reconcile_run import ReconcileSettings, reconcile
+from revertrisk.dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dispatcher import DispatchSettings, Outcome, RetrySchedule, Summary, dispatch
+from revertrisk.dispatcher import DispatchSettings, Outcome, RetrySchedule, Summary, dispatch
 from tests.fakes.scripted_http import PRODUCED, Seen
 
 STREAM = "mediawiki.page_change.v1"

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.programs import Program, running
+from revertrisk.cli.programs import Program, running
 from tests.fakes.clients import STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import EditedWikis, serving_edited_wikis
 from tests.fakes.stage import Stage, on_stage

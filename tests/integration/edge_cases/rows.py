@@ -78,11 +78,11 @@ SITUATIONS: Mapping[int, str] = {
 """What happens, in a few words."""
 
 ELSEWHERE: Mapping[int, tuple[str, ...]] = {
-    33: ("tests/unit/revert_risk/test_changes.py",),
+    33: ("tests/unit/scoring/test_changes.py",),
     45: ("tests/integration/model_server/test_shutdown.py",),
     47: ("tests/integration/model_server/test_workers.py",),
     51: ("tests/contract/stream/test_resuming.py", "tests/unit/consumer/test_consumer.py"),
-    52: ("tests/unit/revert_risk/training/test_history.py",),
+    52: ("tests/unit/scoring/training/test_history.py",),
 }
 """Test files that hold a row, or more of it, than tests named after it."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.programs import Program
+from revertrisk.cli.programs import Program
 from tests.fakes.clients import STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import MARKER, EditedWikis, Event
 from tests.fakes.scripted_gate import ACCEPTED, Answers, ScriptedGate, scripted_gate

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.fakes.edited_wikis import (
     AUTHOR,
     CREATION,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cli.programs import Program
-from revert_risk.artifact import METADATA, MODEL_CARD, WEIGHTS, shipped
+from revertrisk.cli.programs import Program
+from revertrisk.scoring.artifact import METADATA, MODEL_CARD, WEIGHTS, shipped
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import EditedWikis, edit_of
 from tests.integration.edge_cases.rows import LIMITS

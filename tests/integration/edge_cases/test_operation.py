@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 import pytest
 
-from cli.programs import Program
+from revertrisk.cli.programs import Program
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import HIDDEN_TEXT, MARKER, EditedWikis
 from tests.fakes.refused_start import refused_start

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.fakes.clients import MODEL
 from tests.fakes.edited_wikis import (
     ANONYMOUS,

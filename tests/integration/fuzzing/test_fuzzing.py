@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.programs import Program, running
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.cli.programs import Program, running
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.fakes.clients import MODEL, STREAM, StartServer
 from tests.fakes.edited_wikis import HISTORY, MARKER, UNDELETED, EditedWikis, edit_of, serving_edited_wikis
 from tests.integration.fuzzing.mutations import (

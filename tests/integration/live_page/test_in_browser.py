@@ -6,7 +6,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from cli.programs import running
+from revertrisk.cli.programs import running
 from tests.integration.live_page.browser import prefer_colours
 from tests.integration.live_page.conftest import DIFF_BASE
 from tests.integration.live_page.gate_program import AGNOSTIC, MULTILINGUAL, GateProgram, scored

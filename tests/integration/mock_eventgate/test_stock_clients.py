@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import requests_sse
 
-from event_platform.sse import ServerSentEventParser
 from mock_eventgate import Options, listening
+from revertrisk.event_platform.sse import ServerSentEventParser
 from tests.integration.mock_eventgate.gate_client import ONE, OTHER, Gate, prediction
 
 NAMES = [f"w{number}" for number in range(300)]

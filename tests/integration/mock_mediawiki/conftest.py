@@ -8,10 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.api import RESULT_LIMIT, ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 GERMAN = """\
 wiki_id: dewiki

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import aiohttp
 import pytest
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 ALL = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
 QUERY = {"action": "query", "format": "json", "formatversion": "2", "prop": "revisions", "rvslots": "main"}

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 import yaml
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.programs import running
+from revertrisk.cli.programs import running
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.wikis import page, serving_wikis
 from tests.integration.model_server.test_every_wikipedia import edit_on

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 
 ANSWER_KEYS = {"model_name", "model_version", "wiki_db", "revision_id", "output"}
@@ -17,7 +17,7 @@ ANSWER_KEYS = {"model_name", "model_version", "wiki_db", "revision_id", "output"
 
 @pytest.fixture(scope="module")
 def sample_events() -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "cli.app", "page-changes"]
+    command = [sys.executable, "-m", "revertrisk.cli.app", "page-changes"]
     lines = subprocess.run(command, check=True, capture_output=True).stdout.splitlines()
     return [orjson.loads(line) for line in lines]
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.programs import Program
 from model_server.explaining import PLACES
+from revertrisk.cli.programs import Program
 from tests.fakes.clients import STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import (
     AFTER,

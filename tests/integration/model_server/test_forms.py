@@ -9,7 +9,7 @@ import grpc
 import orjson
 import pytest
 
-from cli.programs import free_port
+from revertrisk.cli.programs import free_port
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
 from tests.fakes.wikis import AFTER, BEFORE, page, serving_wikis
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
-from cli.programs import Program
+from revertrisk.cli.programs import Program
 from tests.fakes.clients import MODEL, Client, StartServer
 
 PREDICT, INFER, NOWHERE = f"/v1/models/{MODEL}:predict", f"/v2/models/{MODEL}/infer", "/nowhere"

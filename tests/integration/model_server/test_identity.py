@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.programs import Program, running
+from revertrisk.cli.programs import Program, running
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.edited_wikis import LARGEST, OTHER_WIKIS, EditedWikis, Event, serving_edited_wikis
 

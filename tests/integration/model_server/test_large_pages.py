@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.programs import running
-from event_platform.wikis import WikiTable
 from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.index import indexed_export
 from mock_mediawiki.page_changes import page_changes
+from revertrisk.cli.programs import running
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 
 MODELS = ["revertrisk-language-agnostic", "revertrisk-multilingual"]

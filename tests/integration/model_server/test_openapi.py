@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from event_platform.page_change import SkipReason
+from revertrisk.event_platform.page_change import SkipReason
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(

@@ -9,20 +9,20 @@ import psutil
 import pytest
 import yaml
 
-from cli.programs import Program, running
-from dispatcher.app import DispatchSettings, dispatch
-from dispatcher.outcome import Outcome
-from event_platform.prediction_change import PREDICTION_SCHEMA
-from event_platform.schemas import EventValidator, SchemaRepository
-from event_platform.wikis import WikiTable
 from mock_mediawiki.__main__ import open_history
 from mock_mediawiki.page_changes import write_page_changes
+from revertrisk.cli.programs import Program, running
+from revertrisk.dispatcher.app import DispatchSettings, dispatch
+from revertrisk.dispatcher.outcome import Outcome
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
 
 EXPORT = "data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 EVENTS = 3000
 MAX_GROWTH = 1.05
-RULE = Path(__file__).parents[3] / "dispatcher/rules" / f"{MODEL}.yaml"
+RULE = Path(__file__).parents[3] / "revertrisk/dispatcher/rules" / f"{MODEL}.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cli.programs import free_port
+from revertrisk.cli.programs import free_port
 from tests.fakes.clients import MODEL, Client, StartServer
 from tests.fakes.loopback import serving
 
@@ -141,7 +141,7 @@ async def test_a_signal_at_any_moment_of_the_start_is_a_clean_exit(
         log = logs / f"early-{enable_grpc}-{pause}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: ASYNC220 - forking takes a moment
-                [sys.executable, "-m", "cli.app", "serve"],
+                [sys.executable, "-m", "revertrisk.cli.app", "serve"],
                 env={
                     **os.environ,
                     "HTTP_PORT": "0",

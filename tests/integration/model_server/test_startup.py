@@ -50,7 +50,7 @@ def test_a_removed_setting_that_is_still_set_is_a_warning(start_server: StartSer
 
 def test_a_model_of_another_name_stops_the_start() -> None:
     """MODEL_NAME says what events will claim; the artefact says what it is."""
-    shipped = PROJECT / "revert_risk/artifacts/revertrisk-language-agnostic"
+    shipped = PROJECT / "revertrisk/scoring/artifacts/revertrisk-language-agnostic"
     said = refused_start(MODEL_NAME="revertrisk-something-else", MODEL_PATH=str(shipped))
     assert "MODEL_NAME" in said
 

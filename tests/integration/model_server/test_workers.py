@@ -16,7 +16,7 @@ import orjson
 import psutil
 import pytest
 
-from cli.programs import Program, free_port
+from revertrisk.cli.programs import Program, free_port
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import EditedWikis, Event, serving_edited_wikis
 from tests.fakes.refused_start import refused_start
@@ -247,7 +247,7 @@ async def test_a_signal_while_workers_start_is_a_clean_exit(logs: Path, pause: f
     log = logs / f"early-workers-{pause}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - forking takes a moment
-            [sys.executable, "-m", "cli.app", "serve"],
+            [sys.executable, "-m", "revertrisk.cli.app", "serve"],
             env={
                 **os.environ,
                 "HTTP_PORT": "0",

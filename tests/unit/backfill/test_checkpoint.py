@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from backfill.checkpoint import Checkpoint, CheckpointError, PlannedRevision
+from revertrisk.backfill.checkpoint import Checkpoint, CheckpointError, PlannedRevision
 
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from backfill.checkpoint import Checkpoint, PlannedRevision
+from revertrisk.backfill.checkpoint import Checkpoint, PlannedRevision
 
 with Checkpoint(Path(sys.argv[1])) as checkpoint:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))

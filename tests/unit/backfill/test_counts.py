@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backfill.checkpoint import Group
-from backfill.counts import Counts
+from revertrisk.backfill.checkpoint import Group
+from revertrisk.backfill.counts import Counts
 
 PLANNED_AT = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import typer
 
-from backfill.counts import PAGE_MISSING
-from backfill.facts import UserKind
-from backfill.judge import INVALID_EVENT, LeftOut
-from backfill.lookup import CHUNK
-from cli.app import app
+from revertrisk.backfill.counts import PAGE_MISSING
+from revertrisk.backfill.facts import UserKind
+from revertrisk.backfill.judge import INVALID_EVENT, LeftOut
+from revertrisk.backfill.lookup import CHUNK
+from revertrisk.cli.app import app
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/backfill.md").read_text()
 

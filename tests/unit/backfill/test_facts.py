@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from backfill.facts import RevisionFacts, UserKind, read_revisions
 from mock_mediawiki.history import sha1_base36
+from revertrisk.backfill.facts import RevisionFacts, UserKind, read_revisions
 
 
 def page(*revisions: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-import dispatcher
-from backfill.facts import RevisionFacts, UserKind
-from backfill.judge import Filters, Judge
-from backfill.lookup import Found
-from dispatcher.rule_file import load_rules
-from event_platform.wikis import WikiTable
+from revertrisk import dispatcher
+from revertrisk.backfill.facts import RevisionFacts, UserKind
+from revertrisk.backfill.judge import Filters, Judge
+from revertrisk.backfill.lookup import Found
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.event_platform.wikis import WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT
 
 RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"

@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from backfill.limiter import RateLimiter
-from backfill.listing import (
+from revertrisk.backfill.limiter import RateLimiter
+from revertrisk.backfill.listing import (
     HistoryOfCategory,
     HistoryOfTitles,
     LatestOfCategory,
@@ -15,9 +15,9 @@ from backfill.listing import (
     Selection,
     TimeRange,
 )
-from backfill.lookup import Lookup, RevisionRef
-from backfill.wiki_api import WikiApi, WikiError
-from event_platform.wikis import Wiki, WikiTable
+from revertrisk.backfill.lookup import Lookup, RevisionRef
+from revertrisk.backfill.wiki_api import WikiApi, WikiError
+from revertrisk.event_platform.wikis import Wiki, WikiTable
 from tests.fakes.scripted_http import Reply, scripted_server
 
 PAGE = {"pageid": 1, "ns": 0, "title": "Foo"}

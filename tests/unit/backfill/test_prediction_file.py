@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from backfill.prediction_file import OutputError, PredictionFile
+from revertrisk.backfill.prediction_file import OutputError, PredictionFile
 
 
 def prediction(rev_id: int) -> dict[str, object]:

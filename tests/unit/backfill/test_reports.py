@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from backfill.checkpoint import Group
-from backfill.counts import Counts
-from backfill.report import show_plan, show_report
+from revertrisk.backfill.checkpoint import Group
+from revertrisk.backfill.counts import Counts
+from revertrisk.backfill.report import show_plan, show_report
 
 COUNTS = Counts.of(
     [
@@ -25,7 +25,7 @@ COUNTS = Counts.of(
     datetime(2026, 11, 21, tzinfo=UTC),
 )
 PROGRAM = """
-from backfill.progress import configure_logging, log, showing
+from revertrisk.backfill.progress import configure_logging, log, showing
 
 configure_logging()
 with showing("sending", 4) as display:

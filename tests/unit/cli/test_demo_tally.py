@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.demo_screen import Screen
-from cli.demo_tally import Arrival, Tally
-from dispatcher.outcome import Ending, Outcome
-from dispatcher.sources.base import Position
+from revertrisk.cli.demo_screen import Screen
+from revertrisk.cli.demo_tally import Arrival, Tally
+from revertrisk.dispatcher.outcome import Ending, Outcome
+from revertrisk.dispatcher.sources.base import Position
 
 MODEL = "revertrisk-language-agnostic"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer import CheckpointError, Consumer, Delivery
+from revertrisk.consumer import CheckpointError, Consumer, Delivery
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
 

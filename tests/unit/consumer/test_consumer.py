@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer import Consumer, Delivery, Drop, NaturalKey, Prediction, PredictionReader
+from revertrisk.consumer import Consumer, Delivery, Drop, NaturalKey, Prediction, PredictionReader
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
 Event = dict[str, Any]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import version_order
+from revertrisk.consumer import version_order
 
 VERSIONS = st.text(alphabet="0123456789.-abz", max_size=12)
 

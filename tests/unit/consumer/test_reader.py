@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import Drop, NaturalKey, Prediction, PredictionReader
-from event_platform.schemas import SchemaRepository
+from revertrisk.consumer import Drop, NaturalKey, Prediction, PredictionReader
+from revertrisk.event_platform.schemas import SchemaRepository
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
 READER = PredictionReader()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.checkpoints import CheckpointError, CheckpointFile
+from revertrisk.dispatcher.checkpoints import CheckpointError, CheckpointFile
 
 
 async def test_each_source_has_a_place_of_its_own_that_outlives_the_process(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ async def test_each_source_has_a_place_of_its_own_that_outlives_the_process(tmp_
 HOLDER = """
 import sys
 from pathlib import Path
-from dispatcher.checkpoints import CheckpointFile
+from revertrisk.dispatcher.checkpoints import CheckpointFile
 
 checkpoint = CheckpointFile(Path(sys.argv[1])).of("one")
 print("held", flush=True)
@@ -84,7 +84,7 @@ async def test_a_file_that_cannot_be_written_any_more_is_an_error(tmp_path: Path
 CLOSED_WHILE_WRITTEN = """
 import sys, threading
 from pathlib import Path
-from dispatcher.checkpoints import CheckpointError, CheckpointFile
+from revertrisk.dispatcher.checkpoints import CheckpointError, CheckpointFile
 
 def write_until_closed(file, begun):
     try:

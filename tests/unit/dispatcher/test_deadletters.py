@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.deadletters import DeadLetter, DeadLetterError, DeadLetterFile
-from dispatcher.sources import Position
+from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetterError, DeadLetterFile
+from revertrisk.dispatcher.sources import Position
 
 AT = Position("jsonl:x", 3)
 

@@ -7,8 +7,14 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatcher.sources import JsonlSource, SourcedEvent, SourceError, UnreadableReason, UnreadableRecord
-from dispatcher.sources import jsonl as jsonl_module
+from revertrisk.dispatcher.sources import (
+    JsonlSource,
+    SourcedEvent,
+    SourceError,
+    UnreadableReason,
+    UnreadableRecord,
+)
+from revertrisk.dispatcher.sources import jsonl as jsonl_module
 
 
 async def read(path: Path) -> list[SourcedEvent | UnreadableRecord]:

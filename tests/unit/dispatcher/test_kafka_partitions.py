@@ -1,5 +1,5 @@
-from dispatcher.sources import Position
-from dispatcher.sources.kafka_partitions import BATCH, MOST_BUFFERED, HeldPartitions, RawRecord
+from revertrisk.dispatcher.sources import Position
+from revertrisk.dispatcher.sources.kafka_partitions import BATCH, MOST_BUFFERED, HeldPartitions, RawRecord
 
 
 def put(held: HeldPartitions, name: str, offset: int) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.kafka_settings import KafkaSettings, KafkaSettingsError
+from revertrisk.dispatcher.kafka_settings import KafkaSettings, KafkaSettingsError
 
 BROKERS = "bootstrap.servers=a:9092,b:9092"
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from dispatcher.logs import EcsFormatter, TextFormatter, configure_logging
-from dispatcher.settings import SettingsError
+from revertrisk.dispatcher.logs import EcsFormatter, TextFormatter, configure_logging
+from revertrisk.dispatcher.settings import SettingsError
 
 
 def record(**extra: object) -> logging.LogRecord:

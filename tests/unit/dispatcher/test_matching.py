@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.matching import Condition, compile_condition
-from dispatcher.problems import Problems
+from revertrisk.dispatcher.matching import Condition, compile_condition
+from revertrisk.dispatcher.problems import Problems
 
 SCALARS = st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 

@@ -1,8 +1,8 @@
 from prometheus_client import CollectorRegistry
 
-from dispatcher import Ending, Outcome
-from dispatcher.metrics import Metrics
-from dispatcher.sources import Position
+from revertrisk.dispatcher import Ending, Outcome
+from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.sources import Position
 
 AT = Position("p", 1)
 

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.offsets import OffsetTracker
-from dispatcher.sources import Position
+from revertrisk.dispatcher.offsets import OffsetTracker
+from revertrisk.dispatcher.sources import Position
 
 
 def test_nothing_is_committable_past_an_unfinished_record() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.patterns import PatternError, compile_pattern, is_pattern
+from revertrisk.dispatcher.patterns import PatternError, compile_pattern, is_pattern
 
 PRODUCTION = "/^(?!.*(?:commons|meta|sources|species|wikidata)).*wiki$/"
 

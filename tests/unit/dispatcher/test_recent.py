@@ -1,6 +1,6 @@
 import pytest
 
-from dispatcher.recent import RecentIds
+from revertrisk.dispatcher.recent import RecentIds
 
 
 class Clock:

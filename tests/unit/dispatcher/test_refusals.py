@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from dispatcher.outcome import Ending, Outcome
-from dispatcher.refusals import RefusalLimit
-from dispatcher.sources import Position
-from dispatcher.summary import Summary
+from revertrisk.dispatcher.outcome import Ending, Outcome
+from revertrisk.dispatcher.refusals import RefusalLimit
+from revertrisk.dispatcher.sources import Position
+from revertrisk.dispatcher.summary import Summary
 
 
 def stops(*endings: Ending, limit: int = 2) -> bool:

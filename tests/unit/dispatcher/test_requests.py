@@ -4,9 +4,9 @@ from typing import Any
 import orjson
 import pytest
 
-from dispatcher.problems import Problems
-from dispatcher.requests import Request, RequestTemplate
-from dispatcher.templates import Context, UnexpandableError, compile_body, compile_template
+from revertrisk.dispatcher.problems import Problems
+from revertrisk.dispatcher.requests import Request, RequestTemplate
+from revertrisk.dispatcher.templates import Context, UnexpandableError, compile_body, compile_template
 
 TOPIC = "mediawiki.page_change.v1"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher.sources.eventstreams import resume_id
+from revertrisk.dispatcher.sources.eventstreams import resume_id
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 AT_SINCE = 1_767_225_600_000

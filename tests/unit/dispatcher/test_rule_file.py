@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from dispatcher import RetrySchedule, RuleFileError
-from dispatcher.rule_file import load_rules, parse_rules
-from dispatcher.rules import Canary, NotMatched, Rule, Taken
+from revertrisk.dispatcher import RetrySchedule, RuleFileError
+from revertrisk.dispatcher.rule_file import load_rules, parse_rules
+from revertrisk.dispatcher.rules import Canary, NotMatched, Rule, Taken
 
 ROOT = Path(__file__).resolve().parents[3]
-RULES = ROOT / "dispatcher" / "rules"
+RULES = ROOT / "revertrisk" / "dispatcher" / "rules"
 SHARED = ROOT.parent / "shared" / "data"
 TARGET = "http://127.0.0.1:8080"
 

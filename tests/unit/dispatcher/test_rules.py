@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
-from dispatcher.rule_file import parse_rules
-from dispatcher.rules import Canary, NotMatched, Rule, SampledOut, Taken
+from revertrisk.dispatcher.rule_file import parse_rules
+from revertrisk.dispatcher.rules import Canary, NotMatched, Rule, SampledOut, Taken
 
 TARGET = "http://host:8080"
 

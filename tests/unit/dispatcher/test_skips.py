@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import Ending, Outcome, SettingsError
-from dispatcher.reconcile import read_skips
-from dispatcher.skips import SkipFile
-from dispatcher.sources import Position
+from revertrisk.dispatcher import Ending, Outcome, SettingsError
+from revertrisk.dispatcher.reconcile import read_skips
+from revertrisk.dispatcher.skips import SkipFile
+from revertrisk.dispatcher.sources import Position
 
 TORN = b'{"wiki_id":"enwiki","rev_'
 

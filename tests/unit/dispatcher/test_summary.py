@@ -2,8 +2,8 @@ import io
 
 import orjson
 
-from dispatcher import Ending, Outcome, Summary
-from dispatcher.sources import Position
+from revertrisk.dispatcher import Ending, Outcome, Summary
+from revertrisk.dispatcher.sources import Position
 
 AT = Position("jsonl:x", 1)
 

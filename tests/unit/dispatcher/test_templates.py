@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from dispatcher.problems import Problems
-from dispatcher.templates import (
+from revertrisk.dispatcher.problems import Problems
+from revertrisk.dispatcher.templates import (
     Context,
     Template,
     UnexpandableError,

@@ -11,8 +11,8 @@ import pytest
 import trustme
 import uvloop
 
-from event_platform import connecting
-from event_platform.http_client import ConnectError, Origin
+from revertrisk.event_platform import connecting
+from revertrisk.event_platform.http_client import ConnectError, Origin
 from tests.fakes.dead_host import NAME, ports_of_name, swallowing
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import HELLO, ask, peer_of

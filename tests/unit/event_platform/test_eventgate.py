@@ -10,7 +10,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from event_platform.eventgate import (
+from revertrisk.event_platform.eventgate import (
     EventGateClient,
     EventGateUnavailableError,
     EventRejectedError,

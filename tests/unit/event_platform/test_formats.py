@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_platform.formats import (
+from revertrisk.event_platform.formats import (
     EVENTGATE_FORMATS,
     USUAL_INSTANT,
     is_date_time,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import aiohttp
 import pytest
 
-from event_platform.http_client import MAX_FRAMING_BYTES, ConnectionBrokenError, HttpClient
+from revertrisk.event_platform.http_client import MAX_FRAMING_BYTES, ConnectionBrokenError, HttpClient
 from tests.fakes.http import MAX_BODY_BYTES, open_http
 from tests.fakes.raw_http import (
     CLOSE,

@@ -7,7 +7,13 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from event_platform.http_client import ConnectError, ConnectionBrokenError, Origin, _Pool, request_head
+from revertrisk.event_platform.http_client import (
+    ConnectError,
+    ConnectionBrokenError,
+    Origin,
+    _Pool,
+    request_head,
+)
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import (
     CLOSE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from event_platform.http_client import Origin, request_head
+from revertrisk.event_platform.http_client import Origin, request_head
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import trustme
 
-from event_platform.http_client import ConnectError, Origin
+from revertrisk.event_platform.http_client import ConnectError, Origin
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import LONG, ask
 from tests.fakes.tls_peer import tls_peer, trusting

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from event_platform.joined_call import MOST_HALVES, Again, Verdict
-from event_platform.joining import Joiner
+from revertrisk.event_platform.joined_call import MOST_HALVES, Again, Verdict
+from revertrisk.event_platform.joining import Joiner
 from tests.fakes.http import in_a_minute
 
 MOST_CALLS = 3

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from event_platform.joining import Joiner
+from revertrisk.event_platform.joining import Joiner
 
 
 class Source:

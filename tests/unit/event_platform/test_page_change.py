@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from event_platform.page_change import (
+from revertrisk.event_platform.page_change import (
     Editor,
     InvalidEventError,
     PageChange,
@@ -18,8 +18,8 @@ from event_platform.page_change import (
     UnsupportedSchemaError,
     is_canary,
 )
-from event_platform.schemas import EventValidator, SchemaRepository
-from event_platform.wikis import WikiTable
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.wikis import WikiTable
 
 MAX_BYTES = 10_000
 Event = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from event_platform.page_change import PageChange
-from event_platform.prediction_change import (
+from revertrisk.event_platform.page_change import PageChange
+from revertrisk.event_platform.prediction_change import (
     PREDICTION_SCHEMA,
     PredictedClassification,
     PredictionEventBuilder,
@@ -15,7 +15,7 @@ from event_platform.prediction_change import (
     UnbuildableEventError,
     event_id,
 )
-from event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"
 PREDICTED = PredictedClassification("revertrisk-language-agnostic", "revertrisk-events-1", True, 0.912345)

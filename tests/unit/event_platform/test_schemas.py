@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from event_platform.schemas import EventValidator, SchemaNotFoundError, SchemaRepository, Violation
+from revertrisk.event_platform.schemas import EventValidator, SchemaNotFoundError, SchemaRepository, Violation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 EVENTS = REPOSITORY.parent / "shared" / "data" / "events"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_platform.sse import EventTooLargeError, ServerSentEvent, ServerSentEventParser
+from revertrisk.event_platform.sse import EventTooLargeError, ServerSentEvent, ServerSentEventParser
 
 PIECES = [
     *(

@@ -1,7 +1,7 @@
 """Fields that a schema does not name are counted at every level."""
 
-from event_platform.schemas import SchemaRepository
-from event_platform.unknown_fields import UnknownFields
+from revertrisk.event_platform.schemas import SchemaRepository
+from revertrisk.event_platform.unknown_fields import UnknownFields
 
 SCHEMA = {"properties": {"a": {"type": "string"}, "b": {"properties": {"c": {"properties": {"d": {}}}}}}}
 

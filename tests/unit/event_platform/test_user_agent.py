@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from event_platform.user_agent import PROJECT_URL, user_agent
+from revertrisk.event_platform.user_agent import PROJECT_URL, user_agent
 
 
 def test_a_contact_is_whoever_runs_the_program() -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from event_platform.wikis import ALIASES, SCORABLE_FAMILIES, Wiki, WikiTable, WikiTableError
-from event_platform.wikis_build import main, table_text
+from revertrisk.event_platform.wikis import ALIASES, SCORABLE_FAMILIES, Wiki, WikiTable, WikiTableError
+from revertrisk.event_platform.wikis_build import main, table_text
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CANONICAL_LIST = REPOSITORY.parent / "shared" / "data" / "wikis.tsv"
-SHIPPED = REPOSITORY / "event_platform" / "wikis.json"
+SHIPPED = REPOSITORY / "revertrisk" / "event_platform" / "wikis.json"
 
 needs_canonical_list = pytest.mark.skipif(
     not CANONICAL_LIST.exists(), reason="the canonical list of wikis is not beside the repository"

@@ -3,11 +3,11 @@ import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
-from event_platform.schemas import SchemaRepository
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import Judge
+from revertrisk.event_platform.schemas import SchemaRepository
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from event_platform.schemas import SchemaRepository
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import Accepted, Judge, Refused
+from revertrisk.event_platform.schemas import SchemaRepository
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 EVENT = {"$schema": "/test/event/1.0.0", "meta": {"stream": "eventgate.test.event"}, "test": "hello"}

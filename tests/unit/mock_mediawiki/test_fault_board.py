@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.faults import read_faults
 from mock_mediawiki.history import History, Part
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 
 class Clock:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.history import ChangeKind, EarlierText, History, UserKind, sha1_base36
 from mock_mediawiki.index import indexed_export
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 FIRST = ("", 0)
 LAST = ("~", 0)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from event_platform.wikis import Wiki, WikiTable
 from mock_mediawiki.languages import direction, html_language
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes, namespace_names
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import Wiki, WikiTable
 
 
 def wiki(wikis: WikiTable, wiki_id: str) -> Wiki:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.history import ChangeKind, Label, Part, RevertMethod, Revision, UserKind
 from mock_mediawiki.sample_format import SampleError
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 EVERYTHING = """\
 wiki_id: dewiki

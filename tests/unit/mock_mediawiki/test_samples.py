@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from event_platform.wikis import WikiTable
 from mock_mediawiki.history import ChangeKind, Label, Page, Part, Revision, UserKind
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.event_platform.wikis import WikiTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

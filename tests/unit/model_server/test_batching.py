@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from model_server.batching import BatchScorer
 from model_server.errors import ModelFailureError, NotReadyError, OverloadedError
 from model_server.metrics import Metrics
-from revert_risk.prediction import Prediction
-from revert_risk.revision import Page, ParentRevision, Revision
+from revertrisk.scoring.prediction import Prediction
+from revertrisk.scoring.revision import Page, ParentRevision, Revision
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION = Revision(

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from event_platform.http_client import HttpClient
 from model_server.mediawiki import REVISIONS
 from model_server.mwapi_session import MwapiSession
+from revertrisk.event_platform.http_client import HttpClient
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from event_platform.wikis import WikiTable
 from model_server.metrics import Metrics
 from model_server.service import open_service
 from model_server.settings import Settings
-from revert_risk.prediction import Prediction
-from revert_risk.revision import Revision
+from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.scoring.prediction import Prediction
+from revertrisk.scoring.revision import Revision
 
 
 class NoModel:

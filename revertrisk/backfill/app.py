@@ -1,0 +1,95 @@
+"""Run a backfill as a program does: plan, show the plan, ask, send, report."""
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+import uvloop
+
+from revertrisk.backfill.checkpoint import CheckpointError
+from revertrisk.backfill.opening import open_backfill
+from revertrisk.backfill.prediction_file import OutputError
+from revertrisk.backfill.progress import configure_logging
+from revertrisk.backfill.report import show_plan, show_report
+from revertrisk.backfill.settings import BackfillSettings, SettingsError
+from revertrisk.backfill.signals import on_signals
+from revertrisk.backfill.target import TargetError
+from revertrisk.backfill.wiki_api import WikiError
+from revertrisk.dispatcher.app import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
+from revertrisk.dispatcher.deadletters import DeadLetterError
+from revertrisk.dispatcher.problems import RuleFileError
+
+Ask = Callable[[str], bool]
+Done = TypeVar("Done")
+
+
+class StoppedError(Exception):
+    """A signal ended a phase; what is done is kept."""
+
+
+def run(settings: BackfillSettings, ask: Ask) -> int:
+    """Plan, show the plan, ask unless told not to, send, report; return the exit status.
+
+    ``ask`` puts a question to whoever is at the terminal, and tells whether the answer was yes.
+    """
+    configure_logging()
+    try:
+        with ExitStack() as stack:
+            runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+            return _run(settings, ask, stack, runner)
+    except (SettingsError, RuleFileError, CheckpointError, TargetError) as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_UNUSABLE
+    except sqlite3.Error as exc:
+        name = f"checkpoint: {settings.checkpoint}"
+        sys.stderr.write(f"revertrisk: {name}: {exc}; what is done is kept, and the same command goes on\n")
+        return EXIT_INCOMPLETE
+    except (WikiError, DeadLetterError, OutputError) as exc:
+        sys.stderr.write(f"revertrisk: {exc}; what is done is kept, and the same command goes on\n")
+        return EXIT_INCOMPLETE
+    except (StoppedError, KeyboardInterrupt):
+        sys.stderr.write("revertrisk: stopped; what is done is kept, and the same command goes on\n")
+        return EXIT_INCOMPLETE
+
+
+def _run(settings: BackfillSettings, ask: Ask, stack: ExitStack, runner: asyncio.Runner) -> int:
+    asks = not (settings.dry_run or settings.yes)
+    if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingsError(
+            "yes: nobody is here to be asked: give --yes to go ahead, or --dry-run to only count"
+        )
+    backfill = open_backfill(settings, stack, runner)
+    runner.run(_until_signalled(backfill.plan()))
+    counts = backfill.counts()
+    show_plan(
+        counts,
+        settings.rate,
+        planned_at=backfill.planned_at,
+        scorer=backfill.scorer.identity,
+        unfound=backfill.checkpoint.unfound(),
+    )
+    if settings.dry_run:
+        return EXIT_OK
+    where = settings.target or settings.local
+    if counts.left and asks and not ask(f"Score {counts.left} revisions, to {where}?"):
+        sys.stderr.write(f"revertrisk: nothing was sent; the plan is kept in {settings.checkpoint}\n")
+        return EXIT_INCOMPLETE
+    problem = runner.run(backfill.send()) if counts.left else None
+    counts = backfill.counts()
+    show_report(counts, backfill.how_to_retry if counts.failed else None)
+    if problem is not None:
+        sys.stderr.write(f"revertrisk: {problem}\n")
+    return EXIT_OK if not (counts.failed or counts.left) else EXIT_INCOMPLETE
+
+
+async def _until_signalled(work: Coroutine[Any, Any, Done]) -> Done:
+    """Await something that a signal cancels; raises StoppedError then."""
+    task = asyncio.ensure_future(work)
+    with on_signals(task.cancel):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise StoppedError from None

@@ -1,0 +1,168 @@
+"""Score in this process, as the server does, and write the predictions to a file: nothing is posted anywhere.
+
+The steps are the model server's own, from receiving to building; only the last one, emitting, is a line in a file.
+The model and the MediaWiki client are imported here and nowhere else in this package.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+
+from model_server.admission import Admission
+from model_server.errors import EventRejectedError, ServiceError, failure_answer
+from model_server.metrics import Metrics
+from model_server.pipeline import Pipeline, ScoredJob
+from model_server.scoring_request import EventRequest
+from model_server.service import Service, open_service
+from model_server.settings import Settings, read_settings
+from model_server.settings import SettingsError as ServerSettingsError
+from model_server.startup import find_model
+from revertrisk.backfill.prediction_file import PredictionFile
+from revertrisk.backfill.settings import SettingsError
+from revertrisk.backfill.target import Scorer, is_backfill
+from revertrisk.dispatcher.client import Answer
+from revertrisk.dispatcher.requests import Request
+from revertrisk.event_platform.page_change import Skip
+from revertrisk.event_platform.prediction_change import (
+    PredictedClassification,
+    PredictionEventBuilder,
+    UnbuildableEventError,
+)
+from revertrisk.event_platform.schemas import SchemaRepository
+from revertrisk.event_platform.streams import BACKFILL_SUFFIX, PREDICTION_STREAMS
+from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.scoring.artifact import ArtifactError
+from revertrisk.scoring.classifier import TorchClassifier, choose_device
+
+_OK: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """The model in this process."""
+
+    scorer: Scorer
+    settings: Settings
+    classifier: TorchClassifier
+    wikis: WikiTable
+
+    @asynccontextmanager
+    async def sending_to(self, out: PredictionFile) -> AsyncIterator["LocalSender"]:
+        """Open what scoring takes, for the running event loop."""
+        metrics = Metrics(CollectorRegistry())
+        async with open_service(self.settings, self.classifier, self.wikis, metrics) as service:
+            builder = PredictionEventBuilder(SchemaRepository(), self.scorer.stream)
+            yield LocalSender(service, self.settings, builder, out)
+
+
+class LocalSender:
+    """Answers the dispatcher's requests as a server does."""
+
+    def __init__(
+        self, service: Service, settings: Settings, builder: PredictionEventBuilder, out: PredictionFile
+    ) -> None:
+        self._requests = service.requests
+        self._pipeline = Pipeline(
+            service,
+            Admission(settings.queue_limit),
+            verify_strictly=True,
+            max_revision_bytes=settings.max_revision_bytes,
+        )
+        self._deadline_s = settings.request_deadline
+        self._builder = builder
+        self._out = out
+
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer:
+        """Score the event of a request, and write its prediction; raises OutputError where that cannot be."""
+        try:
+            outcome = await self._answer(request.body or b"")
+        except ServiceError as error:
+            failure = failure_answer(error, request.request_id)
+            retry_after = failure.headers.get("retry-after")
+            return Answer(
+                failure.status,
+                code=failure.code,
+                retry_after_s=None if retry_after is None else float(retry_after),
+            )
+        return Answer(_OK, outcome=outcome)
+
+    async def _answer(self, body: bytes) -> str:
+        request = self._requests.read(body)
+        if isinstance(request, Skip):
+            return f"skipped:{request.reason}"
+        assert isinstance(request, EventRequest)  # noqa: S101 - the rule sends events, and leniency is off
+        deadline = asyncio.get_running_loop().time() + self._deadline_s
+        fetched = await self._pipeline.fetch(request, deadline)
+        if isinstance(fetched, Skip):
+            return f"skipped:{fetched.reason}"
+        scored = await self._pipeline.score(fetched)
+        await self._out.append(self._built(request, scored))
+        return "produced"
+
+    def _built(self, request: EventRequest, scored: ScoredJob) -> dict[str, Any]:
+        prediction = scored.prediction
+        predicted = PredictedClassification(
+            prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
+        )
+        try:
+            event = self._builder.build(request.change, predicted, scored.job.evidence.redactions)
+        except UnbuildableEventError as exc:
+            raise EventRejectedError("the prediction event is not valid by its own schema") from exc
+        # What EventGate would do.
+        event["meta"]["dt"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return event
+
+
+def load_model(wikis: WikiTable, *, wiki_url: str | None, user_agent: str) -> LocalModel:
+    """Load the model that the server's environment names (``MODEL_NAME``, ``MODEL_PATH``, …), to score with it here.
+
+    Raises:
+        SettingsError: a variable has a value that cannot work.
+
+    """
+    try:
+        settings = read_settings(
+            wiki_url=wiki_url,
+            user_agent=user_agent,
+            eventgate_url=None,
+            eventgate_stream=None,
+            lenient_events=False,
+            verify_event=None,
+        )
+        classifier = TorchClassifier.load(find_model(settings).path, choose_device(settings.device))
+    except ServerSettingsError as exc:
+        raise SettingsError(str(exc)) from exc
+    except ArtifactError as exc:
+        raise SettingsError(f"MODEL_PATH: {exc}") from exc
+    except ValueError as exc:
+        raise SettingsError(f"DEVICE: {exc}") from exc
+    supports = settings.supports if settings.supported_wikis is not None else classifier.supports
+    scorer = Scorer(
+        classifier.name,
+        classifier.version,
+        _stream(classifier.name),
+        frozenset(wiki.wiki_id for wiki in wikis if wiki.is_scorable and supports(wiki.wiki_id)),
+        settings.max_revision_bytes,
+    )
+    return LocalModel(scorer, settings, classifier, wikis)
+
+
+def _stream(model_name: str) -> str:
+    """Return the stream that the predictions are made for: their ``meta.id`` depends on it."""
+    given = os.environ.get("EVENTGATE_STREAM")
+    if given:
+        if not is_backfill(given):
+            raise SettingsError(f"EVENTGATE_STREAM: expected a stream that ends in {BACKFILL_SUFFIX}")
+        return given
+    live = PREDICTION_STREAMS.get(model_name)
+    if live is None:
+        raise SettingsError(
+            f"EVENTGATE_STREAM: needed for {model_name}: the stream whose predictions these would be"
+        )
+    return live + BACKFILL_SUFFIX

@@ -1,0 +1,97 @@
+"""Look up revisions and their parents: what the wiki says of them now."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from revertrisk.backfill.facts import PROPERTIES, RevisionFacts, read_revisions
+from revertrisk.backfill.wiki_api import WikiApi
+from revertrisk.event_platform.formats import is_instant
+from revertrisk.event_platform.wikis import Wiki
+
+CHUNK: Final = 25
+"""Revisions looked up together: with their parents, as many ids as one parameter of the API takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRef:
+    """A revision that a list has named; what the list did not tell is None."""
+
+    rev_id: int
+    parent_id: int | None = None
+    page_id: int | None = None
+    namespace_id: int | None = None
+    timestamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A revision and its parent as the wiki has them; None is one that it does not have, or that is not named."""
+
+    rev_id: int
+    revision: RevisionFacts | None
+    parent: RevisionFacts | None
+
+
+class Lookup:
+    """Looks up chunks of revisions."""
+
+    def __init__(self, api: WikiApi) -> None:
+        self._api = api
+
+    async def look_up(self, wiki: Wiki, refs: Sequence[RevisionRef]) -> list[Found]:
+        """Return what the wiki has of at most `CHUNK` revisions, in their order.
+
+        One request where all parents are known beforehand, else two.
+
+        Raises:
+            WikiError: the wiki does not answer.
+
+        """
+        ids = {ref.rev_id for ref in refs} | {ref.parent_id for ref in refs if ref.parent_id}
+        facts = await self._revisions(wiki, ids)
+        parents = {facts[ref.rev_id].parent_id for ref in refs if ref.rev_id in facts}
+        if more := parents - ids - {0}:
+            facts |= await self._revisions(wiki, more)
+        found = []
+        for ref in refs:
+            revision = facts.get(ref.rev_id)
+            found.append(Found(ref.rev_id, revision, facts.get(revision.parent_id) if revision else None))
+        return found
+
+    async def page_created_at(self, wiki: Wiki, page_id: int) -> str | None:
+        """Return the timestamp of a page's first revision, None where the wiki does not tell; raises WikiError."""
+        answer = await self._api.query(
+            wiki,
+            {
+                "prop": "revisions",
+                "pageids": str(page_id),
+                "rvlimit": "1",
+                "rvdir": "newer",
+                "rvprop": "ids|timestamp",
+            },
+        )
+        match answer:
+            case {"query": {"pages": [{"revisions": [{"timestamp": str(timestamp)}, *_]}, *_]}}:
+                return timestamp if is_instant(timestamp) else None
+        return None
+
+    async def _revisions(self, wiki: Wiki, ids: Iterable[int]) -> dict[int, RevisionFacts]:
+        parameters = {
+            "prop": "revisions|info",
+            "revids": "|".join(map(str, sorted(ids))),
+            "rvprop": PROPERTIES,
+            "rvslots": "main",
+        }
+        pages: dict[Any, dict[str, Any]] = {}
+        continuation: Mapping[str, Any] = {}
+        while True:
+            answer = await self._api.query(wiki, {**parameters, **continuation})
+            for page in answer.get("query", {}).get("pages", ()):
+                # A continued answer tells of a page itself only once.
+                known = pages.setdefault(page.get("pageid"), {"revisions": []})
+                known["revisions"] += page.get("revisions", ())
+                known.update((name, value) for name, value in page.items() if name != "revisions")
+            continuation = answer.get("continue", {})
+            if not continuation:
+                return read_revisions({"pages": list(pages.values())})

@@ -1,0 +1,126 @@
+"""Plan a backfill: find the selected revisions, decide about each, and keep all that in the checkpoint."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from revertrisk.backfill.checkpoint import Checkpoint, PlannedRevision
+from revertrisk.backfill.judge import Judge, LeftOut
+from revertrisk.backfill.listing import Selection
+from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
+from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.event_platform.wikis import Wiki
+
+_REMEMBERED_PAGES = 10_000
+
+
+class Planner:
+    """Plans one wiki after the other."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
+        self,
+        checkpoint: Checkpoint,
+        selection: Selection,
+        lookup: Lookup,
+        judge: Judge,
+        *,
+        latest_only: bool,
+        on_planned: Callable[[Sequence[PlannedRevision]], None],
+    ) -> None:
+        """With ``latest_only`` the selection may name several revisions of a page, the one to take first."""
+        self._checkpoint = checkpoint
+        self._selection = selection
+        self._lookup = lookup
+        self._judge = judge
+        self._latest_only = latest_only
+        self._on_planned = on_planned
+        self._created: dict[tuple[str, int], str | None] = {}
+
+    async def plan(self, wiki: Wiki) -> None:
+        """Plan what is left to plan of a wiki.
+
+        Raises:
+            WikiError: the wiki does not answer; what is planned stays.
+
+        """
+        place = self._checkpoint.place(wiki.wiki_id)
+        if place is None:
+            return
+        async for batch in self._selection.batches(wiki, place):
+            for chunk in _chunks(self._new(wiki, batch.refs)):
+                asked_at = datetime.now(UTC)
+                self._add(
+                    [
+                        await self._planned(wiki, ref, found, asked_at)
+                        for ref, found in zip(chunk, await self._lookup.look_up(wiki, chunk), strict=True)
+                    ]
+                )
+            self._checkpoint.go_on(wiki.wiki_id, batch.next_place, batch.unfound)
+
+    def _new(self, wiki: Wiki, refs: Sequence[RevisionRef]) -> list[RevisionRef]:
+        """Return those that are to be looked up, each once; note those that a later one of their page beats."""
+        known = self._checkpoint.known(wiki.wiki_id, (ref.rev_id for ref in refs))
+        new = list({ref.rev_id: ref for ref in refs if ref.rev_id not in known}.values())
+        if not self._latest_only:
+            return new
+        taken: dict[int | None, RevisionRef] = {}
+        beaten: list[RevisionRef] = []
+        for ref in new:
+            is_later = ref.page_id is not None and self._checkpoint.has_page(wiki.wiki_id, ref.page_id)
+            if is_later or ref.page_id in taken:
+                beaten.append(ref)
+            else:
+                taken[ref.page_id] = ref
+        self._add(
+            [
+                PlannedRevision(
+                    wiki_id=wiki.wiki_id,
+                    rev_id=ref.rev_id,
+                    parent_id=ref.parent_id,
+                    page_id=ref.page_id,
+                    namespace_id=ref.namespace_id,
+                    changed_at=ref.timestamp,
+                    reason=LeftOut.NOT_LATEST.reason,
+                )
+                for ref in beaten
+            ]
+        )
+        return list(taken.values())
+
+    async def _planned(
+        self, wiki: Wiki, ref: RevisionRef, found: Found, asked_at: datetime
+    ) -> PlannedRevision:
+        facts = found.revision
+        planned = PlannedRevision(
+            wiki_id=wiki.wiki_id,
+            rev_id=ref.rev_id,
+            parent_id=facts.parent_id if facts else ref.parent_id,
+            page_id=facts.page.page_id if facts else ref.page_id,
+            namespace_id=facts.page.namespace_id if facts else ref.namespace_id,
+            changed_at=facts.timestamp if facts else ref.timestamp,
+            reason=self._judge.judge(wiki, found, asked_at).reason,
+        )
+        if planned.reason is None and facts is not None and self._judge.filters.needs_page_age:
+            created_at = await self._page_created_at(wiki, facts.page.page_id)
+            changed_at = parse_date_time(facts.timestamp)
+            if created_at is None or not self._judge.filters.takes_age(
+                changed_at, parse_date_time(created_at)
+            ):
+                return replace(planned, reason=LeftOut.PAGE_AGE.reason)
+        return planned
+
+    async def _page_created_at(self, wiki: Wiki, page_id: int) -> str | None:
+        page = wiki.wiki_id, page_id
+        if page not in self._created:
+            if len(self._created) >= _REMEMBERED_PAGES:
+                self._created.clear()
+            self._created[page] = await self._lookup.page_created_at(wiki, page_id)
+        return self._created[page]
+
+    def _add(self, planned: Sequence[PlannedRevision]) -> None:
+        self._checkpoint.add(planned)
+        self._on_planned(planned)
+
+
+def _chunks(refs: Sequence[RevisionRef]) -> Iterator[Sequence[RevisionRef]]:
+    return (refs[start : start + CHUNK] for start in range(0, len(refs), CHUNK))

@@ -1,0 +1,127 @@
+"""Send what is planned: a source for the dispatcher's pipeline, and its requests within the limit."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Final
+
+from revertrisk.backfill.checkpoint import Checkpoint, PendingRevision
+from revertrisk.backfill.judge import Judge
+from revertrisk.backfill.limiter import RateLimiter
+from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
+from revertrisk.backfill.target import TargetError
+from revertrisk.backfill.wiki_api import WikiError
+from revertrisk.dispatcher.client import Answer, Failure, Sender
+from revertrisk.dispatcher.deadletters import DeadLetter
+from revertrisk.dispatcher.outcome import Outcome
+from revertrisk.dispatcher.requests import Request
+from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.dispatcher.sources.base import Position, SourcedEvent, SourceError
+from revertrisk.event_platform.wikis import Wiki
+
+log = logging.getLogger(__name__)
+
+PARTITION: Final = "backfill"
+RETRIES: Final = RetrySchedule(limit=6, delay_s=2.0, factor=2.0)
+"""Two minutes in all: nobody waits for a single revision, and a revision on its way to the replicas takes one."""
+
+
+class PlannedRevisions:
+    """The revisions that the checkpoint still has to send, as a source of events.
+
+    Each chunk is looked up again before it is sent. So what was hidden or deleted since the plan does not leave,
+    and a wiki that lags holds up the sending: those requests have ``maxlag``, which the server's have not.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
+        self,
+        checkpoint: Checkpoint,
+        wikis: Mapping[str, Wiki],
+        lookup: Lookup,
+        judge: Judge,
+        *,
+        check_target: Callable[[], Awaitable[None]],
+        on_dropped: Callable[[], None],
+    ) -> None:
+        """``check_target`` raises TargetError where the server is no longer the one that the plan is for."""
+        self._checkpoint = checkpoint
+        self._wikis = wikis
+        self._lookup = lookup
+        self._judge = judge
+        self._check_target = check_target
+        self._on_dropped = on_dropped
+
+    async def events(self) -> AsyncGenerator[SourcedEvent, None]:
+        """Yield the events of what is pending, oldest in the plan first; raises SourceError."""
+        last = 0
+        while pending := self._checkpoint.pending(last, CHUNK):
+            last = pending[-1].number
+            for wiki_id, revisions in groupby(pending, lambda revision: revision.wiki_id):
+                try:
+                    events = await self._events(self._wikis[wiki_id], list(revisions))
+                except (WikiError, TargetError) as exc:
+                    raise SourceError(str(exc)) from exc
+                for event in events:
+                    yield event
+
+    async def commit(self, position: Position) -> None:
+        """Do nothing: each outcome is noted when it comes."""
+
+    async def close(self) -> None:
+        """Do nothing: the checkpoint is its owner's."""
+
+    async def _events(self, wiki: Wiki, pending: Sequence[PendingRevision]) -> list[SourcedEvent]:
+        await self._check_target()
+        asked_at = datetime.now(UTC)
+        refs = [RevisionRef(revision.rev_id, revision.parent_id) for revision in pending]
+        found: list[Found] = await self._lookup.look_up(wiki, refs)
+        events = []
+        for revision, one in zip(pending, found, strict=True):
+            verdict = self._judge.judge(wiki, one, asked_at)
+            if verdict.event is not None:
+                events.append(SourcedEvent(verdict.event, Position(PARTITION, revision.number)))
+            else:
+                self._checkpoint.note_outcome(revision.number, str(verdict.reason))
+                self._on_dropped()
+        return events
+
+
+class LimitedSender:
+    """Sends within the limit: an event costs the wiki a request, which the server makes before it answers.
+
+    An answer that says when to come back holds up everything, as the wiki behind the server may have said it.
+    """
+
+    def __init__(self, inner: Sender, limiter: RateLimiter) -> None:
+        self._inner = inner
+        self._limiter = limiter
+
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer | Failure:
+        """Send a request once."""
+        async with self._limiter.place():
+            result = await self._inner.send(request, retry=retry, timeout_s=timeout_s)
+        if isinstance(result, Answer) and not result.done and result.retry_after_s is not None:
+            log.info("%s: pausing for %.0f s", result.code or result.status, result.retry_after_s)
+            self._limiter.pause(result.retry_after_s)
+        return result
+
+
+class OutcomeNotes:
+    """Notes each outcome in the checkpoint, before anybody else hears of it."""
+
+    def __init__(self, checkpoint: Checkpoint, then: Callable[[Outcome], None]) -> None:
+        self._checkpoint = checkpoint
+        self._then = then
+
+    def note_outcome(self, outcome: Outcome) -> None:
+        """Note one."""
+        self._checkpoint.note_outcome(outcome.position.offset, outcome.label)
+        self._then(outcome)
+
+
+class NoLetters:
+    """Dead letters that nobody needs: what is given up stays in the checkpoint, and the next run takes it up."""
+
+    async def write(self, letter: DeadLetter) -> None:
+        """Keep nothing."""

@@ -1,0 +1,149 @@
+"""Ask a wiki's Action API politely: within the limit, with ``maxlag``, and as late as it says.
+
+https://www.mediawiki.org/wiki/API:Etiquette and Manual:Maxlag_parameter.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+import orjson
+
+from revertrisk.backfill.limiter import RateLimiter
+from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.event_platform.action_api import TRANSIENT_CODES
+from revertrisk.event_platform.retry_after import retry_after_s
+from revertrisk.event_platform.wikis import Wiki
+
+log = logging.getLogger(__name__)
+
+MAXLAG_S: Final = 5
+"""How far the wiki's replicas may be behind (Manual:Maxlag_parameter recommends 5 for what can wait)."""
+TIMEOUT_S: Final = 60.0
+"""For one request."""
+RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
+"""A quarter of an hour in all; a wiki that asks for longer pauses gets them."""
+LONGEST_OWN_PAUSE_S: Final = 120.0
+LONGEST_PAUSE_S: Final = 3600.0
+"""Who is told to wait for longer comes back with the same command."""
+_LISTS: Final = ("pages", "allrevisions", "interwiki")
+"""What is read of an answer."""
+_PATH: Final = "/w/api.php"
+_HEADERS: Final = {"Promise-Non-Write-API-Action": "true"}
+"""Lets a POST be answered by the nearest data centre, like a GET. POST, because 50 titles do not fit into every URL."""
+
+
+class WikiError(Exception):
+    """A wiki did not answer, or refused; the text names it and the reason, and nothing that it wrote itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    """Why a try brought nothing, and what the wiki said of when to come back."""
+
+    reason: str
+    asked_s: float | None = None
+    is_final: bool = False
+
+
+class WikiApi:
+    """Asks any wiki, one request at a time as far as the caller waits for each."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, limiter: RateLimiter, *, wiki_url: str | None = None
+    ) -> None:
+        """``wiki_url`` is a MediaWiki that gets every wiki's requests, with its host in the ``Host`` header."""
+        self._session = session
+        self._limiter = limiter
+        self._wiki_url = wiki_url
+        self.requests = 0
+        """Requests made, tries that failed included."""
+
+    async def query(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return the answer to one ``action=query``, its ``continue`` included.
+
+        Raises:
+            WikiError: the wiki refused it, gave no answer in all tries, or one that continues where it began.
+
+        """
+        retry = 0
+        while True:
+            result = await self._try(wiki, parameters)
+            if isinstance(result, dict):
+                following = result.get("continue")
+                if following and following.items() <= parameters.items():
+                    raise WikiError(f"{wiki.wiki_id}: the MediaWiki API never completes its answer")
+                return result
+            pause = RETRIES.pause_s(retry, retry_after_s=None, longest_s=0)
+            pause = max(min(pause, LONGEST_OWN_PAUSE_S), result.asked_s or 0.0)
+            if result.is_final or retry == RETRIES.limit or pause > LONGEST_PAUSE_S:
+                raise WikiError(f"{wiki.wiki_id}: the MediaWiki API {result.reason}")
+            retry += 1
+            log.info("%s: the MediaWiki API %s: pausing for %.0f s", wiki.wiki_id, result.reason, pause)
+            self._limiter.pause(pause)
+
+    async def _try(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any] | _Obstacle:
+        form = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}
+        headers = dict(_HEADERS) if self._wiki_url is None else {**_HEADERS, "Host": wiki.domain}
+        async with self._limiter.place():
+            self.requests += 1
+            try:
+                async with self._session.post(
+                    (self._wiki_url or f"https://{wiki.domain}") + _PATH,
+                    data={**form, **parameters},
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                    allow_redirects=False,  # not to a host that we did not choose
+                ) as response:
+                    asked_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+                    return _read(response.status, asked_s, await response.read())
+            except TimeoutError:
+                return _Obstacle("did not answer in time")
+            except aiohttp.ClientSSLError:
+                return _Obstacle("has a certificate that cannot be trusted", is_final=True)
+            except aiohttp.ClientError:
+                return _Obstacle("could not be reached")
+
+
+def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Obstacle:
+    if status != HTTPStatus.OK:
+        may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return _Obstacle(f"answered with status {status}", asked_s, is_final=not may_pass)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    match document:
+        case {"error": {"code": str(code)}}:
+            may_pass = code.startswith(TRANSIENT_CODES)
+            name = code if code.isascii() and code.replace("_", "").replace("-", "").isalnum() else "an error"
+            return _Obstacle(f"answered with {name[:64]}", asked_s, is_final=not may_pass)
+        case dict() if _is_well_formed(document):
+            return document
+        case dict():
+            return _Obstacle("gave an answer of another shape", is_final=True)
+        case _:
+            return _Obstacle("did not answer with JSON", asked_s)
+
+
+def _is_well_formed(document: Mapping[str, Any]) -> bool:
+    """Tell whether lists are lists of objects and ``continue`` holds parameters: who reads them relies on that."""
+    query, following = document.get("query", {}), document.get("continue", {})
+    if not isinstance(query, dict) or not isinstance(following, dict):
+        return False
+    lists = [query.get(name, []) for name in _LISTS]
+    return all(
+        isinstance(listed, list) and all(isinstance(each, dict) and _is_page(each) for each in listed)
+        for listed in lists
+    ) and all(
+        name.isascii() and name.isalnum() and isinstance(value, str | int)
+        for name, value in following.items()
+    )
+
+
+def _is_page(page: Mapping[str, Any]) -> bool:
+    return isinstance(page.get("pageid"), int | None) and isinstance(page.get("revisions", []), list)

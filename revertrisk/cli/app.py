@@ -1,0 +1,193 @@
+"""The ``revertrisk`` command. Each subcommand imports its program when it runs: torch and KServe are not for all."""
+
+# ruff: noqa: PLC0415 - see above
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+from revertrisk.cli import models
+from revertrisk.cli.backfill import backfill
+from revertrisk.cli.dispatch import dispatch
+from revertrisk.cli.dispatcher_flags import refuse
+from revertrisk.cli.redrive import reconcile, redrive
+
+app = typer.Typer(
+    name="revertrisk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+app.add_typer(models.app)
+app.command()(dispatch)
+app.command()(redrive)
+app.command()(reconcile)
+app.command()(backfill)
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Dump = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="A MediaWiki XML export, plain or compressed; default: samples."
+    ),
+]
+
+
+@app.callback()
+def revertrisk() -> None:
+    """Score wiki edits for revert risk, and publish each prediction through EventGate."""
+
+
+@app.command()
+def serve(
+    http_host: Annotated[str | None, typer.Option(help="Address to listen on (env: HTTP_HOST).")] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="HTTP port, 0 for a free one (env: HTTP_PORT).")
+    ] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(help="gRPC port, 0 for a free one (env: GRPC_PORT).")
+    ] = None,
+) -> None:
+    """Run the KServe model server; every other setting comes from the environment."""
+    from model_server.__main__ import main as run_server
+
+    flags = {"http_host": http_host, "http_port": http_port, "grpc_port": grpc_port}
+    raise typer.Exit(run_server(**{name: value for name, value in flags.items() if value is not None}))
+
+
+@app.command()
+def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8192,
+    stream_config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Streams as YAML or JSON; default: ours.")
+    ] = None,
+    max_body: Annotated[int, typer.Option(help="The largest request it reads, in bytes.")] = 100 * 1024,
+    event_ids: Annotated[
+        Literal["offset", "timestamp"], typer.Option(help="What a reader of /v2/stream resumes by.")
+    ] = "offset",
+    max_stream_seconds: Annotated[
+        float | None, typer.Option(help="End each /v2/stream response after so long.")
+    ] = None,
+    diff_base: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A mock MediaWiki whose diff pages the live page links to."),
+    ] = None,
+    explain_by: Annotated[
+        list[str],
+        typer.Option(
+            metavar="MODEL=URL", help="A model's server that the live page asks for reasons; repeatable."
+        ),
+    ] = [],  # noqa: B006 - Typer reads it
+) -> None:
+    """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
+    from mock_eventgate.__main__ import run
+    from mock_eventgate.app import Options
+    from mock_eventgate.reasons import read_explain_by
+
+    try:
+        options = Options(
+            stream_config=stream_config,
+            max_body=max_body,
+            event_ids=event_ids,
+            max_stream_seconds=max_stream_seconds,
+            diff_base=diff_base,
+            explain_by=read_explain_by(explain_by),
+        )
+        run(host, port, options)
+    except (ValueError, OSError) as exc:
+        _refuse_to_listen(exc, host, port)
+
+
+@app.command()
+def mock_mediawiki(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8193,
+    dump: Dump = None,
+) -> None:
+    """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
+    from mock_mediawiki.__main__ import run
+
+    try:
+        run(host, port, dump)
+    except (ValueError, OSError) as exc:
+        _refuse_to_listen(exc, host, port)
+
+
+@app.command()
+def page_changes(
+    dump: Dump = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+) -> None:
+    """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
+    from mock_mediawiki.__main__ import open_history
+    from mock_mediawiki.export import ExportError
+    from mock_mediawiki.page_changes import write_page_changes
+    from revertrisk.event_platform.wikis import WikiTable
+
+    wikis = WikiTable.load()
+    try:
+        write_page_changes(open_history(dump, wikis), wikis, sys.stdout.buffer, limit)
+    except (ExportError, OSError) as exc:
+        refuse(exc)
+
+
+@app.command()
+def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Let both upstreams fail on purpose: see retries and recovery.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="With --chaos: the same seed, the same faults.")] = 7,
+    live: Annotated[
+        bool, typer.Option("--live", help="Take edits that are being made on Wikipedia now.")
+    ] = False,
+    contact: Annotated[
+        str | None, typer.Option(metavar="MAIL", help="With --live: who asks, for the User-Agent.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --live: end after so many edits.")] = None,
+    wiki_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --live: a MediaWiki instead of the wikis' own.")
+    ] = None,
+    stream_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --live: a page_change stream, not Wikimedia's.")
+    ] = None,
+) -> None:
+    """Run everything on this machine: edits through both models into a mock EventGate, live.
+
+    The edits are samples, unless --live. On a terminal it stays until Ctrl-C; otherwise it ends with a summary.
+    Exits 0 only if every prediction that is due is on the stream.
+    """
+    from revertrisk.cli.demo import run
+    from revertrisk.cli.demo_live import Live, LiveError
+
+    if chaos and live:
+        refuse(LiveError("--live: not with --chaos, whose faults are the mocks'"))
+    of_live = {"--contact": contact, "--limit": limit, "--wiki-url": wiki_url, "--stream-url": stream_url}
+    for flag, value in of_live.items():
+        if value is not None and not live:
+            refuse(LiveError(f"{flag}: only with --live"))
+    if not live:
+        raise typer.Exit(run(chaos_seed=seed if chaos else None))
+    try:
+        settings = Live(contact=contact or "", limit=limit, wiki_url=wiki_url, stream_url=stream_url)
+    except LiveError as exc:
+        refuse(exc)
+    raise typer.Exit(run(live=settings))
+
+
+def _refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
+    """Refuse; name an address that cannot be listened on, and what to do: the system's own words do neither."""
+    if isinstance(problem, OSError) and problem.filename is None:  # a file's error names the file
+        reason = str(problem.strerror or problem).rpartition(": ")[2]
+        problem = ValueError(
+            f"{host}:{port} cannot be listened on: {reason}; give another --port, 0 for a free one, or another --host"
+        )
+    refuse(problem)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""``revertrisk backfill``: fill in the past, to a stream of its own or to a file."""
+
+# ruff: noqa: PLC0415 - the command imports its program when it runs
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Author(StrEnum):
+    """What kind of user made a revision, as the flag has it."""
+
+    REGISTERED = "registered"
+    TEMPORARY = "temporary"
+    IP = "ip"
+    UNKNOWN = "unknown"
+
+
+def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    wiki: Annotated[
+        list[str],
+        typer.Option(metavar="WIKI", help="The wiki, such as enwiki; repeatable for times and categories."),
+    ],
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Revisions made from this time on, such as 2026-11-01T00:00:00Z.", metavar="TIME"
+        ),
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Revisions made up to this time.", metavar="TIME")] = None,
+    revisions: Annotated[
+        str | None,
+        typer.Option(help="A file of revision ids, one a line; - for standard input.", metavar="FILE"),
+    ] = None,
+    titles: Annotated[
+        str | None,
+        typer.Option(help="A file of page titles, one a line; - for standard input.", metavar="FILE"),
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(help="The pages of this category, without its subcategories.", metavar="NAME"),
+    ] = None,
+    all_revisions: Annotated[
+        bool, typer.Option("--all-revisions", help="Every revision of each page, not the latest only.")
+    ] = False,
+    namespace: Annotated[
+        list[int],
+        typer.Option(metavar="N", help="Only pages of this namespace; repeatable. The server scores 0 only."),
+    ] = [0],  # noqa: B006 - Typer reads it
+    user_kind: Annotated[
+        list[Author],
+        typer.Option(
+            metavar="KIND",
+            help="Only revisions of such authors: registered, temporary, ip or unknown; repeatable. Default: all.",
+        ),
+    ] = [],  # noqa: B006 - Typer reads it
+    page_age_from: Annotated[
+        float | None, typer.Option(help="Only where the page was at least so old then.", metavar="DAYS")
+    ] = None,
+    page_age_to: Annotated[
+        float | None, typer.Option(help="Only where the page was at most so old then.", metavar="DAYS")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="A server whose stream ends in .backfill, http://host:port.", metavar="URL"),
+    ] = None,
+    local: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Score in this process and write predictions here, as JSON lines.",
+        ),
+    ] = None,
+    rule: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="The dispatcher's rule; default: the model's shipped one."
+        ),
+    ] = None,
+    wiki_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WIKI_URL", help="A MediaWiki of yours, http://host:port; default: the wiki's public host."
+        ),
+    ] = None,
+    wikis_file: Annotated[
+        Path | None, typer.Option(envvar="WIKIS_FILE", help="A wiki table of yours, as the server's.")
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option(help="Your e-mail address or URL, for the User-Agent; public hosts need it.")
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(help="At most so many MediaWiki requests a second, the server's included.")
+    ] = 5.0,
+    concurrency: Annotated[
+        int, typer.Option(help="Revisions under way at once; at most 3 on public hosts.")
+    ] = 3,
+    checkpoint: Annotated[
+        Path, typer.Option(dir_okay=False, help="Where the plan and its progress are kept.")
+    ] = Path("backfill.sqlite"),
+    dead_letters: Annotated[
+        Path, typer.Option(dir_okay=False, help="Where given-up events are kept, for redrive.")
+    ] = Path("backfill-dead-letters.jsonl"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan, and say what would be sent; send nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
+) -> None:
+    """Score revisions of the past, politely, and never to a live stream; the same command goes on after a stop.
+
+    Exits 0 only if everything that was planned is scored or skipped.
+    """
+    from revertrisk.backfill import BackfillSettings, SettingsError, run
+    from revertrisk.backfill.facts import UserKind
+    from revertrisk.cli.dispatcher_flags import parse_time, refuse
+
+    try:
+        settings = BackfillSettings(
+            wikis=tuple(wiki),
+            since=None if from_ is None else parse_time("from", from_),
+            until=None if to is None else parse_time("to", to),
+            revisions=revisions,
+            titles=titles,
+            category=category,
+            all_revisions=all_revisions,
+            namespaces=tuple(namespace),
+            user_kinds=tuple(UserKind(kind) for kind in user_kind),
+            page_age_from_days=page_age_from,
+            page_age_to_days=page_age_to,
+            target=target,
+            local=local,
+            rule_file=rule,
+            wiki_url=wiki_url or None,
+            wikis_file=wikis_file,
+            contact=contact,
+            rate=rate,
+            concurrency=concurrency,
+            checkpoint=checkpoint,
+            dead_letters=dead_letters,
+            dry_run=dry_run,
+            yes=yes,
+        )
+    except SettingsError as exc:
+        refuse(exc)
+    raise typer.Exit(run(settings, lambda question: typer.confirm(question, err=True)))

@@ -1,0 +1,106 @@
+"""The flags that ``dispatch``, ``redrive`` and ``reconcile`` share, and how they say what is wrong with one."""
+
+# ruff: noqa: PLC0415 - the dispatcher is imported when a command of it runs
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+EXIT_UNUSABLE = 2
+"""A flag, a file or an address cannot be used; nothing was done."""
+
+RuleFile = Annotated[
+    Path,
+    typer.Option(
+        "--rule",
+        exists=True,
+        dir_okay=False,
+        help="YAML file that says which events are sent, and how. Lift Wing's production rules are in "
+        "revertrisk/dispatcher/rules.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Base address of the model server, such as http://localhost:8080: {{globals.target}} in the rules.",
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, help="Requests under way at once, for each rule. Default: what the rule says."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after reading so many events.")]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        help="Kafka: the consumer group, which remembers how far it has read. Default: named after the rules."
+    ),
+]
+KafkaSettings = Annotated[
+    list[str],
+    typer.Option(
+        "--kafka-setting",
+        metavar="KEY=VALUE",
+        help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE takes the "
+        "value from a file. KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and others may stand in the environment.",
+    ),
+]
+Datacentres = Annotated[
+    list[str],
+    typer.Option(
+        metavar="PREFIX",
+        help="Kafka: read PREFIX.TOPIC instead of TOPIC, such as eqiad; repeat it to read several.",
+    ),
+]
+SkipsToWrite = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        help="Add a line to this file for each revision that the server skips, so that reconcile does not take it "
+        "for missing.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Send nothing and remember nothing: say which rule takes each event, or why none."
+    ),
+]
+
+
+def parse_time(name: str, written: str) -> datetime:
+    """Return the time that a flag names; raises SettingsError."""
+    from revertrisk.dispatcher import SettingsError
+
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise SettingsError(f"{name}: expected a time with its zone, such as 2026-11-21T08:00:00Z")
+    return moment
+
+
+def parse_optional_time(name: str, written: str | None) -> datetime | None:
+    """Return the time that a flag names, None where it is not given; raises SettingsError."""
+    return None if written is None else parse_time(name, written)
+
+
+def log_as_the_environment_says(default_level: str) -> None:
+    """Set up logging by ``LOG_FORMAT`` and ``LOG_LEVEL``; raises SettingsError."""
+    from revertrisk.dispatcher.logs import configure_logging
+
+    configure_logging(os.environ.get("LOG_FORMAT") or "auto", os.environ.get("LOG_LEVEL") or default_level)
+
+
+def refuse(problem: Exception) -> NoReturn:
+    """Say on standard error why nothing was done, and exit."""
+    text = str(problem)
+    if isinstance(problem, OSError) and problem.filename is not None:  # its own text begins with [Errno 2]
+        text = f"{problem.filename}: {problem.strerror}"
+    typer.echo(f"revertrisk: {text}", err=True)
+    raise typer.Exit(EXIT_UNUSABLE) from problem

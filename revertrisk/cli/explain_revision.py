@@ -1,0 +1,55 @@
+"""``revertrisk explain`` for a revision of a wiki: what ``:explain`` answers, without a server."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry
+
+from model_server.admission import Admission
+from model_server.errors import ServiceError
+from model_server.explaining import ExplanationDesk
+from model_server.metrics import Metrics
+from model_server.pipeline import Pipeline
+from model_server.service import open_service
+from model_server.settings import Settings, SettingsError, read_settings
+from revertrisk.cli.explain import UnexplainedError
+from revertrisk.event_platform.wikis import WikiTable, WikiTableError
+from revertrisk.scoring.classifier import TorchClassifier
+
+
+def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) -> dict[str, Any]:
+    """Fetch a revision as a server would, and return what ``:explain`` answers for it.
+
+    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too. Raise `UnexplainedError` and
+    `ArtifactError`.
+    """
+    overrides = {} if wiki_url is None else {"wiki_url": wiki_url}
+    try:
+        settings = read_settings(**overrides)
+        return asyncio.run(
+            _explained(settings, TorchClassifier.load(model), {"lang": lang, "rev_id": rev_id})
+        )
+    except (SettingsError, WikiTableError, ServiceError) as exc:
+        raise UnexplainedError(str(exc)) from exc
+
+
+async def _explained(
+    settings: Settings, classifier: TorchClassifier, call: Mapping[str, Any]
+) -> dict[str, Any]:
+    wikis, metrics = WikiTable.load(settings.wikis_file), Metrics(CollectorRegistry())
+    desk = ExplanationDesk(classifier.name, classifier)
+    deadline = asyncio.get_running_loop().time() + settings.request_deadline
+    async with open_service(settings, classifier, wikis, metrics) as service:
+        pipeline = Pipeline(
+            service,
+            Admission(1),
+            verify_strictly=settings.verifies_strictly,
+            max_revision_bytes=settings.max_revision_bytes,
+        )
+        with desk.opened(service, pipeline):
+            answer = await desk.answer(orjson.dumps(call), deadline)
+    explained: dict[str, Any] = orjson.loads(answer.body)
+    return explained

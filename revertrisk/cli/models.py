@@ -1,0 +1,239 @@
+"""Train, label, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
+
+# ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are not for all
+
+import gzip
+import json
+import time
+import zlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from revertrisk.cli.dispatcher_flags import refuse
+
+app = typer.Typer(no_args_is_help=True)
+
+_GZIP = b"\x1f\x8b"
+
+Model = Annotated[
+    str, typer.Option(help="The name of a model that comes with this package, or an artefact folder.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The folder of labelled files.")],
+    model: Annotated[str, typer.Option(help="Which model to train.")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="The artefact folder to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Divides the data and starts the networks.")] = 0,
+    splits: Annotated[int, typer.Option(min=1, help="Also measure on further divisions of the data.")] = 1,
+) -> None:
+    """Train a model, evaluate it beside its baselines, and write its artefact folder with a model card.
+
+    The same files and seed give the same artefact.
+    """
+    from revertrisk.scoring.classifier import limit_threads
+    from revertrisk.scoring.training.examples import TrainingError
+    from revertrisk.scoring.training.train import train as train_model
+
+    started = time.monotonic()
+
+    def show(line: str) -> None:
+        typer.echo(f"{time.monotonic() - started:7.1f} s  {line}", err=True)
+
+    limit_threads(1)  # sums in another order would give other weights
+    try:
+        report = train_model(data, model, out, seed=seed, splits=splits, progress=show)
+    except TrainingError as exc:
+        refuse(exc)
+    typer.echo(report.summary())
+
+
+@app.command()
+def label(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="page_change events as JSON lines, or an XML export."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="The labelled edits, JSON lines, .gz packs them.")
+    ],
+    wiki: Annotated[str, typer.Option(help="The wiki that an export is of.")] = "enwiki",
+    hours: Annotated[float, typer.Option(min=0, help="A later revert does not count.")] = 48.0,
+) -> None:
+    """Label edits by whether somebody else reverted them soon, for training and evaluation.
+
+    Null edits, self-reverts and edits whose revert was itself reverted are left out; edits too young to tell
+    are marked. An export gives the changed lines as well, events do not hold them.
+    """
+    from revertrisk.scoring.training.examples import TrainingError
+    from revertrisk.scoring.training.own_labels import label_events, label_export, write_labels
+
+    horizon = timedelta(hours=hours)
+    try:
+        if ".xml" in source.suffixes:
+            number = write_labels(label_export(source, wiki, horizon), out)
+        else:
+            number = write_labels(label_events(_unpacked(source).split(b"\n"), horizon), out)
+    except (TrainingError, OSError) as exc:
+        refuse(exc)
+    typer.echo(f"{number} edits labelled")
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    model: Model,
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A labelled file.")],
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="Its format; by default told from its fields.")
+    ] = None,
+    base_rate: Annotated[
+        float | None, typer.Option(min=0.0001, max=0.9999, help="Weigh calibration to this share of reverts.")
+    ] = None,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write a report with plots.")] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Also write each score with its label, for thresholds."),
+    ] = None,
+) -> None:
+    """Compare a model's scores with labels: every figure with a 95 % interval, by author and by wiki."""
+    from revertrisk.scoring.artifact import ArtifactError
+    from revertrisk.scoring.training.evaluate_file import evaluate_file
+    from revertrisk.scoring.training.examples import TrainingError
+    from revertrisk.scoring.training.limits import write_scores
+    from revertrisk.scoring.training.model_card import figures_report
+    from revertrisk.scoring.training.report import html_report
+
+    try:
+        result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
+        if html is not None:
+            html.write_text(html_report(result), encoding="utf-8")
+        if scores is not None:
+            write_scores(scores, result.predictions, result.dataset.examples)
+    except (ArtifactError, TrainingError, OSError) as exc:
+        refuse(exc)
+    if as_json:
+        about = {
+            "model_name": result.model_name,
+            "model_version": result.model_version,
+            "data": {"file": result.dataset.file_name, "sha256": result.dataset.sha256},
+        }
+        typer.echo(json.dumps({**about, **result.evaluation.to_json()}, indent=1))
+    else:
+        typer.echo(figures_report({result.dataset.name: result.evaluation}, {}))
+
+
+@app.command()
+def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    scores: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, help="Scores with labels, from `evaluate --scores` or CSV."
+        ),
+    ],
+    target_fpr: Annotated[
+        float, typer.Option(min=0.0001, max=0.9999, help="The false positive rate to keep.")
+    ],
+    model: Annotated[str | None, typer.Option(help="The model whose scores these must be.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Its version; `production` for production's own scores.")
+    ] = None,
+    smallest: Annotated[
+        int, typer.Option(min=1, help="So many edits that were not reverted are needed.")
+    ] = 200,
+    as_json: Json = False,
+) -> None:
+    """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""
+    from revertrisk.scoring.training.examples import TrainingError
+    from revertrisk.scoring.training.limits import find_limits, limits_json, limits_table, read_scores
+
+    try:
+        models = read_scores(scores, model_name=model, model_version=version)
+    except TrainingError as exc:
+        refuse(exc)
+    found = {key: find_limits(edits, target_fpr, smallest=smallest) for key, edits in models.items()}
+    if as_json:
+        content = [
+            {"model_name": name, "model_version": of_version, "limits": limits_json(limits)}
+            for (name, of_version), limits in found.items()
+        ]
+        typer.echo(json.dumps(content, indent=1))
+        return
+    for (name, of_version), limits in found.items():
+        typer.echo(f"{name} {of_version}, at most {target_fpr:.1%} of the edits that were not reverted\n")
+        typer.echo(limits_table(limits))
+
+
+@app.command()
+def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    model: Model,
+    lang: Annotated[
+        str | None, typer.Option(help="A language code, a subdomain or a wiki id; with --rev-id.")
+    ] = None,
+    rev_id: Annotated[int | None, typer.Option(help="A revision, fetched from the wiki.")] = None,
+    wiki_url: Annotated[
+        str | None,
+        typer.Option(help="An internal MediaWiki; default: the wiki's public host (env: WIKI_URL)."),
+    ] = None,
+    old: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The text before an edit of your own.")
+    ] = None,
+    new: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The text after it.")] = None,
+    user: Annotated[
+        Literal["registered", "temporary", "ip", "unknown"], typer.Option(help="Who made it.")
+    ] = "unknown",
+    comment: Annotated[str | None, typer.Option(help="Its comment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score one edit and say what each fact added to the score, and which changed places weighed most.
+
+    The edit is a revision of a wiki (--lang and --rev-id), or two files (--old and --new).
+    """
+    from revertrisk.cli.explain import UnexplainedError, explain_files, show
+    from revertrisk.scoring.artifact import ArtifactError
+    from revertrisk.scoring.revision import UserKind
+
+    try:
+        if old is not None and new is not None and lang is None and rev_id is None:
+            answer = explain_files(_folder(model), old, new, UserKind(user), comment)
+        elif lang is not None and rev_id is not None and old is None and new is None:
+            from revertrisk.cli.explain_revision import explain_revision
+
+            answer = explain_revision(_folder(model), lang, rev_id, wiki_url)
+        else:
+            refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
+    except (ArtifactError, UnexplainedError) as exc:
+        refuse(exc)
+    typer.echo(json.dumps(answer, ensure_ascii=False, indent=1) if as_json else show(answer))
+
+
+def _folder(model: str) -> Path:
+    """Return an artefact folder, given as such or as the name of a shipped one."""
+    from revertrisk.scoring.artifact import METADATA, ArtifactError, shipped
+
+    if (Path(model) / METADATA).is_file():
+        return Path(model)
+    try:
+        return shipped(model)
+    except ArtifactError as exc:
+        refuse(ValueError(f"--model: {exc.problem}, or an artefact folder, not {model!r}"))
+
+
+def _unpacked(path: Path) -> bytes:
+    """Return what a file holds, gzipped or not; raises OSError and TrainingError."""
+    from revertrisk.scoring.training.examples import TrainingError
+
+    packed = path.read_bytes()
+    if not packed.startswith(_GZIP):
+        return packed
+    try:
+        return gzip.decompress(packed)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
+        raise TrainingError(f"{path.name}: the packed file is damaged or cut off") from exc

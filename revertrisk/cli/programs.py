@@ -1,0 +1,101 @@
+"""Programs of this distribution as child processes: started, waited for until they listen, and stopped."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+START_TIMEOUT = 60.0
+"""Seconds until a program that does not listen counts as failed; importing torch and KServe takes a few."""
+STOP_TIMEOUT = 15.0
+_ADDRESS = re.compile(r"(?:on http://127\.0\.0\.1:|\"server\":\{[^{}]*\"port\":)(\d+)")
+_LOG_TAIL = 2000
+
+
+class ProgramError(Exception):
+    """A program did not start; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A running program and where it listens."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port if nothing listens on it, else a free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError:
+            probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(
+    arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Program]:
+    """Run ``revertrisk ARGUMENTS`` while the context lasts; its output goes to the log file.
+
+    ``environment`` is added to this process's own. Raises :class:`ProgramError`.
+    """
+    command = [sys.executable, "-m", "revertrisk.cli.app", *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+        )
+    try:
+        yield Program(process, f"http://{LOOPBACK}:{_port(process, log)}", log)
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """End a program in the way that Kubernetes does, and return its exit status."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def stop_children() -> None:
+    """End every child that this process still has: a signal may have come while one was being started."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        child.terminate()
+    _, alive = psutil.wait_procs(children, timeout=STOP_TIMEOUT)
+    for child in alive:
+        child.kill()
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    give_up_at = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < give_up_at:
+        text = log.read_text(errors="replace")
+        found = _ADDRESS.search(text)
+        if found is not None:
+            return int(found[1])
+        if process.poll() is not None:
+            raise ProgramError(f"ended with status {process.returncode}:\n{text[-_LOG_TAIL:]}")
+        time.sleep(0.05)
+    raise ProgramError(
+        f"did not listen within {START_TIMEOUT:.0f} s:\n{log.read_text(errors='replace')[-_LOG_TAIL:]}"
+    )

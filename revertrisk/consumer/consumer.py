@@ -1,0 +1,124 @@
+"""A consumer: deliveries in, new predictions and the state of each page out, through any number of restarts."""
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from typing import Final, Self
+
+from revertrisk.consumer.checkpoint import Checkpoint
+from revertrisk.consumer.delivery import Delivery
+from revertrisk.consumer.page_table import PageTable
+from revertrisk.consumer.prediction import PageKey, Prediction
+from revertrisk.consumer.reader import Drop, PredictionReader
+
+NEW: Final = "new"
+"""What a delivery counts as in the tally that is not dropped."""
+DEFAULT_REMEMBERED: Final = 200_000
+"""Natural keys kept for telling duplicates: an hour at 50 events a second, in about 30 MB of the file."""
+DEFAULT_COMMIT_EVERY: Final = 100
+
+
+class Consumer:
+    """Reads one or more prediction streams into a checkpoint.
+
+    ``checkpoint`` is a file, made if it is not there; None keeps everything in memory. ``remembered``
+    bounds the memory for duplicates: one that comes after so many other predictions counts as new. It
+    does no harm to the pages' rows, which are maxima. ``commit_every`` counts deliveries.
+
+    :raises CheckpointError: if the checkpoint cannot be used.
+    :raises ValueError: if a number is not positive.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path | None = None,
+        *,
+        remembered: int = DEFAULT_REMEMBERED,
+        commit_every: int = DEFAULT_COMMIT_EVERY,
+    ) -> None:
+        for name, value in (("remembered", remembered), ("commit_every", commit_every)):
+            if value < 1:
+                raise ValueError(f"{name}: expected a positive number, not {value}")
+        self._reader = PredictionReader()
+        self._checkpoint = Checkpoint(checkpoint, remembered=remembered)
+        self._pages = PageTable(self._checkpoint.connection)
+        self._resume_at = self._checkpoint.resume_at
+        self._commit_every = commit_every
+        self._taken = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def resume_at(self) -> str | None:
+        """What to resume the source with; None at the very beginning."""
+        return self._resume_at
+
+    def take(self, delivery: Delivery) -> Prediction | Drop:
+        """Take in one delivery; return the prediction if it is new, or why it was dropped.
+
+        Nothing of it outlasts the process before `commit`.
+        """
+        read = self._reader.read(delivery.event)
+        if isinstance(read, Prediction):
+            # A duplicate as well: it may have been received later, and the row must not depend on the order.
+            self._pages.merge(read)
+            if not self._checkpoint.remember(json.dumps(read.natural_key)):
+                read = Drop.DUPLICATE
+        self._checkpoint.count(read if isinstance(read, Drop) else NEW)
+        if delivery.resume_at is not None:
+            self._resume_at = delivery.resume_at
+        self._taken += 1
+        return read
+
+    def commit(self) -> None:
+        """Make everything taken so far outlast the process, the place to resume from included."""
+        if self._resume_at is not None:
+            self._checkpoint.resume_at = self._resume_at
+        self._checkpoint.commit()
+        self._taken = 0
+
+    def new_predictions(self, deliveries: Iterable[Delivery]) -> Iterator[Prediction]:
+        """Yield each new prediction, once.
+
+        A commit comes only when the next prediction is asked for, so what was yielded last has been dealt
+        with. After a crash, what came since the last commit is yielded again.
+        """
+        for delivery in deliveries:
+            taken = self.take(delivery)
+            if isinstance(taken, Prediction):
+                yield taken
+            self._commit_if_due()
+        self.commit()
+
+    async def follow(self, deliveries: AsyncIterable[Delivery]) -> AsyncIterator[Prediction]:
+        """Do the same as `new_predictions` for deliveries that come over time."""
+        async for delivery in deliveries:
+            taken = self.take(delivery)
+            if isinstance(taken, Prediction):
+                yield taken
+            self._commit_if_due()
+        self.commit()
+
+    def page(self, model_name: str, wiki_id: str, page_id: int) -> Prediction | None:
+        """Return the row of a page; None if no revision of it was scored, which is no low score."""
+        return self._pages.get(PageKey(model_name, wiki_id, page_id))
+
+    def pages(self) -> Iterator[Prediction]:
+        """Yield all rows, sorted by model, wiki and page."""
+        return iter(self._pages)
+
+    def tally(self) -> dict[str, int]:
+        """Return how many deliveries were ``new``, and how many were dropped for each reason."""
+        return dict.fromkeys((NEW, *Drop), 0) | dict(self._checkpoint.tally())
+
+    def close(self) -> None:
+        """Let go of the checkpoint; what was not committed is undone."""
+        self._checkpoint.close()
+
+    def _commit_if_due(self) -> None:
+        if self._taken >= self._commit_every:
+            self.commit()

@@ -1,0 +1,73 @@
+"""From an event to a prediction, or to the reason why it is none."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any, Final
+
+from revertrisk.consumer.prediction import Prediction
+from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.event_platform.page_change import is_canary
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+
+PREDICTION_SCHEMA: Final = re.compile(
+    r"/mediawiki/page/prediction_classification_change/1(?:\.[0-9]+\.[0-9]+)?"
+)
+"""Any schema of major version 1: minor versions only add (STREAM.md). Another major has a stream of its own."""
+
+
+class Drop(StrEnum):
+    """Why a delivery is not a new prediction: a closed set, and each is counted."""
+
+    CANARY = "canary"
+    """A synthetic event that shows that the stream is alive."""
+    OTHER_SCHEMA = "other_schema"
+    """Another kind of event, or a major version that is not understood here."""
+    INVALID = "invalid"
+    """Not a prediction event, whatever its schema says."""
+    DUPLICATE = "duplicate"
+    """A prediction that came before."""
+
+
+class PredictionReader:
+    """Reads prediction events of any schema version 1.x; holds nothing between two of them."""
+
+    def __init__(self) -> None:
+        self._contract = EventValidator(
+            SchemaRepository(files("revertrisk.consumer")).load("/reading_contract")
+        )
+
+    def read(self, event: Any) -> Prediction | Drop:
+        """Return the prediction that an event holds, or why it holds none; never raises for what came in.
+
+        A duplicate cannot be told from one event alone: that is the consumer's to say.
+        """
+        if not isinstance(event, Mapping):
+            return Drop.INVALID
+        if is_canary(event):
+            return Drop.CANARY
+        schema = event.get("$schema")
+        if not isinstance(schema, str) or PREDICTION_SCHEMA.fullmatch(schema) is None:
+            return Drop.OTHER_SCHEMA
+        if not self._contract.is_valid(event):
+            return Drop.INVALID
+        return _prediction(event)
+
+
+def _prediction(event: Mapping[str, Any]) -> Prediction:
+    meta, predicted = event["meta"], event["predicted_classification"]
+    return Prediction(
+        stream=meta["stream"],
+        event_id=meta["id"],
+        request_id=meta.get("request_id"),
+        wiki_id=event["wiki_id"],
+        page_id=int(event["page"]["page_id"]),  # 1.0 is an integer in JSON
+        rev_id=int(event["revision"]["rev_id"]),
+        page_change_kind=event["page_change_kind"],
+        model_name=predicted["model_name"],
+        model_version=predicted["model_version"],
+        probability=float(predicted["probabilities"]["true"]),
+        changed_at=parse_date_time(event["dt"]),
+        received_at=parse_date_time(meta["dt"]),
+    )

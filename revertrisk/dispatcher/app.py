@@ -1,0 +1,190 @@
+"""Put a dispatcher together from its settings and run it."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import uvloop
+from prometheus_client import CollectorRegistry, start_http_server
+
+from revertrisk.dispatcher.client import HttpClient, new_session
+from revertrisk.dispatcher.deadletters import DeadLetterError
+from revertrisk.dispatcher.dry_run import explain
+from revertrisk.dispatcher.executor import Executor
+from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.opening import NOWHERE, Opening, target_of
+from revertrisk.dispatcher.outcome import Outcome
+from revertrisk.dispatcher.pipeline import Pipeline
+from revertrisk.dispatcher.problems import RuleFileError
+from revertrisk.dispatcher.recent import RecentIds
+from revertrisk.dispatcher.refusals import RefusalLimit
+from revertrisk.dispatcher.retries import QUICK_RETRIES
+from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.rules import Rule
+from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
+from revertrisk.dispatcher.skips import SkipFile
+from revertrisk.dispatcher.sources.base import EventSource, SourceError
+from revertrisk.dispatcher.summary import Summary
+
+__all__ = [
+    "DEFAULT_USER_AGENT",
+    "EXIT_INCOMPLETE",
+    "EXIT_OK",
+    "EXIT_UNUSABLE",
+    "DispatchSettings",
+    "SettingsError",
+    "dispatch",
+    "run",
+]
+
+log = logging.getLogger(__name__)
+
+EXIT_OK = 0
+EXIT_INCOMPLETE = 1
+"""Something was given up or interrupted, or the source or the dead letters broke."""
+EXIT_UNUSABLE = 2
+"""A setting or a rule cannot work; nothing was read."""
+
+MOST_WAITING = 5000
+"""Postponed events in memory; the others wait in their topic."""
+
+Wrap = Callable[[EventSource, tuple[Rule, ...]], EventSource]
+
+
+async def dispatch(
+    settings: DispatchSettings,
+    on_outcome: Callable[[Outcome], None] | None = None,
+    stop: asyncio.Event | None = None,
+    *,
+    wrap: Wrap = lambda source, _: source,
+) -> Summary:
+    """Run until the source ends, the limit is reached or ``stop`` is set; returns the counts.
+
+    ``on_outcome`` is called once for each outcome, in the order in which they come. ``wrap`` may put something
+    between the source and the rules. ``stop`` is set when this returns.
+
+    Raises:
+        SettingsError: a setting cannot work.
+        RuleFileError: a rule cannot work.
+        DeadLetterError: the dead letters, or the retry topic, cannot be written.
+        SourceError: a checkpoint cannot be written.
+
+    """
+    rules = load_rules(settings.rule_file, target=target_of(settings.target))
+    stop = stop or asyncio.Event()
+    summary = Summary(resumes=settings.resumes)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, settings.source.partition(":")[0])
+    limit = RefusalLimit(settings.refusal_limit, stop, summary)
+    listeners = [metrics.note_outcome, limit.note_outcome, *([on_outcome] if on_outcome else [])]
+
+    def tell(outcome: Outcome) -> None:
+        for listener in listeners:
+            listener(outcome)
+
+    async with AsyncExitStack() as stack:
+        opening = Opening(settings, rules, metrics, stack)
+        source = wrap(opening.source(), rules)
+        if settings.skips is not None:
+            listeners.append(stack.enter_context(SkipFile(settings.skips)).note_outcome)
+        later, postponed = await opening.retry_topic()
+        executor = Executor(
+            rules,
+            HttpClient(await stack.enter_async_context(new_session(settings.user_agent))),
+            await opening.dead_letters(),
+            concurrency=settings.concurrency,
+            retries=settings.retries or (QUICK_RETRIES if later is None else None),
+            later=later,
+        )
+        pipeline = partial(
+            Pipeline,
+            rules=rules,
+            executor=executor,
+            grace_s=settings.grace_s,
+            on_outcome=tell,
+            summary=summary,
+        )
+        stack.enter_context(_serving(registry, settings.metrics_port))
+        runs = [pipeline(source, recent=RecentIds()).run(stop, limit=settings.limit)]
+        if postponed is not None:
+            runs.append(pipeline(postponed, most_held=MOST_WAITING).run(stop))
+        await _until_one_ends(runs, stop)
+    return summary
+
+
+def run(settings: DispatchSettings, *, dry_run: bool = False, wrap: Wrap = lambda source, _: source) -> int:
+    """Dispatch as a program does: stop on SIGTERM and SIGINT, show the summary, return the exit status.
+
+    A dry run sends nothing and says for each event which rule takes it, or why none does.
+    """
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            if dry_run:
+                return runner.run(_explain(settings, wrap))
+            summary = runner.run(_dispatch_until_signalled(settings, wrap))
+    except (SettingsError, RuleFileError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return EXIT_UNUSABLE
+    except (SourceError, DeadLetterError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return EXIT_INCOMPLETE
+    summary.show()
+    if summary.source_error is not None:
+        sys.stderr.write(f"{summary.source_error}\n")
+    return EXIT_OK if summary.is_clean else EXIT_INCOMPLETE
+
+
+async def _dispatch_until_signalled(settings: DispatchSettings, wrap: Wrap) -> Summary:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return await dispatch(settings, stop=stop, wrap=wrap)
+
+
+async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: asyncio.Event) -> None:
+    """Run all of them; the end of one is the end of all. Raises what the first of them raised."""
+    tasks = [asyncio.ensure_future(run) for run in runs]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
+    rules = load_rules(settings.rule_file, target=target_of(settings.target) or NOWHERE)
+    async with AsyncExitStack() as stack:
+        opening = Opening(settings, rules, Metrics(CollectorRegistry(), ""), stack)
+        source = wrap(opening.source(peek=True), rules)
+        try:
+            unreadable = await explain(source, rules, sys.stdout, limit=settings.limit)
+        finally:
+            await source.close()
+    return EXIT_INCOMPLETE if unreadable else EXIT_OK
+
+
+@contextmanager
+def _serving(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
+    """Serve the metrics while the context lasts; raises SettingsError where the port is taken."""
+    if port is None:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, registry=registry)
+    except OSError as exc:
+        raise SettingsError(f"metrics_port: {port} cannot be listened on: {exc.strerror}") from exc
+    except OverflowError as exc:
+        raise SettingsError(f"metrics_port: expected a number from 0 to 65535, not {port}") from exc
+    log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,199 @@
+"""Open what a run reads from and writes to, as its settings name it."""
+
+import importlib.util
+import os
+import re
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from revertrisk.dispatcher.checkpoints import Checkpoint, CheckpointError, CheckpointFile
+from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters, DeadLetterTopic
+from revertrisk.dispatcher.kafka_settings import KafkaSettings, KafkaSettingsError
+from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
+from revertrisk.dispatcher.rules import Rule
+from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
+from revertrisk.dispatcher.sources.base import EventSource
+from revertrisk.dispatcher.sources.eventstreams import EventStreamsSource
+from revertrisk.dispatcher.sources.jsonl import JsonlSource
+
+if TYPE_CHECKING:
+    from revertrisk.dispatcher.kafka_writer import KafkaWriter
+
+PUBLIC_EVENTSTREAMS = "https://stream.wikimedia.org/v2/stream/"
+NOWHERE = "http://localhost"
+"""The target of a run that sends nothing: rules name one all the same."""
+_STREAM = re.compile(r"[A-Za-z0-9._,-]+")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_KINDS = "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,TOPIC], eventstreams:URL or eventstreams:STREAM"
+
+
+class Opening:
+    """Opens the parts of one run; what has to be closed after it goes on the stack."""
+
+    def __init__(
+        self, settings: DispatchSettings, rules: Sequence[Rule], metrics: Metrics, stack: AsyncExitStack
+    ) -> None:
+        """Check the names; raises SettingsError."""
+        self._settings = settings
+        self._metrics = metrics
+        self._stack = stack
+        self._kind, _, self._where = settings.source.partition(":")
+        if self._kind not in {"jsonl", "kafka", "eventstreams"} or not self._where:
+            raise SettingsError(f"source: expected {_KINDS}, not {settings.source!r}")
+        if self._kind == "kafka" and settings.checkpoint is not None:
+            raise SettingsError("checkpoint: Kafka keeps the offsets of the group itself")
+        names = "-".join(_NOT_IN_A_NAME.sub("_", rule.name) for rule in rules)
+        self._group = settings.group or f"dispatcher-{names}"
+        self._writer: KafkaWriter | None = None
+
+    def source(self, *, peek: bool = False) -> EventSource:
+        """Return the source of events; to ``peek`` is to leave no trace in it. Raises SettingsError."""
+        settings = self._settings
+        if self._kind == "jsonl":
+            return JsonlSource.from_path(self._where, None if peek else self._checkpoint(settings.source))
+        if self._kind == "eventstreams":
+            url = _stream_url(self._where)
+            return EventStreamsSource(
+                url,
+                user_agent=settings.user_agent,
+                since=settings.since,
+                checkpoint=None if peek else self._checkpoint(f"eventstreams:{url}"),
+                on_reconnect=self._metrics.note_reconnect,
+            )
+        group = f"{self._group}.peek.{uuid.uuid4()}" if peek else self._group
+        return self._kafka(self._topics(), group, from_start=settings.from_start, keeps_offsets=not peek)
+
+    async def retry_topic(self) -> tuple[RetryTopic, EventSource] | tuple[None, None]:
+        """Return both ends of the topic in which retries wait, or None twice where they wait in the process.
+
+        Raises:
+            SettingsError: Kafka cannot be used.
+            DeadLetterError: the topic is not there and cannot be made.
+
+        """
+        settings = self._settings
+        if self._kind != "kafka" or settings.to_end or settings.retry_topic == IN_PROCESS:
+            return None, None
+        prefix = f"{settings.datacentres[0]}." if settings.datacentres else ""
+        topic = settings.retry_topic or f"{prefix}{self._group}.retry"
+        writer = self._open_writer()
+        await writer.find(topic)
+        # What waits there is ours: nothing of it may be passed over by a group that begins at the newest.
+        source = self._kafka([topic], f"{self._group}.retry", from_start=True)
+        return RetryTopic(writer, topic), RetryTopicSource(source)
+
+    async def dead_letters(self) -> DeadLetters:
+        """Open the place of dead letters; raises SettingsError and DeadLetterError."""
+        written = self._settings.dead_letters
+        topic = _topic_of(str(written))
+        if topic is None:
+            return self._stack.enter_context(DeadLetterFile(Path(written)))
+        writer = self._open_writer()
+        await writer.find(topic)
+        return DeadLetterTopic(writer, topic)
+
+    def _checkpoint(self, source: str) -> Checkpoint | None:
+        path = self._settings.checkpoint
+        if path is None:
+            return None
+        try:
+            checkpoints = CheckpointFile(path)
+            self._stack.callback(checkpoints.close)
+            return checkpoints.of(source)
+        except CheckpointError as exc:
+            raise SettingsError(f"checkpoint: {exc}") from exc
+
+    def _topics(self) -> list[str]:
+        topics = self._where.split(",")
+        for topic in topics:
+            if not _TOPIC.fullmatch(topic):
+                raise SettingsError(f"source: {topic!r} is not the name of a topic")
+        return [f"{dc}.{topic}" for dc in self._settings.datacentres for topic in topics] or topics
+
+    def _kafka(
+        self, topics: Sequence[str], group: str, *, from_start: bool, keeps_offsets: bool = True
+    ) -> EventSource:
+        settings = self._kafka_settings()
+        # The extra is not for everybody.
+        from revertrisk.dispatcher.sources.kafka import KafkaSource  # noqa: PLC0415
+        from revertrisk.dispatcher.sources.kafka_beginnings import Start  # noqa: PLC0415
+
+        try:
+            return KafkaSource(
+                settings,
+                topics,
+                group,
+                start=Start.EARLIEST if from_start else self._settings.since or Start.NEWEST,
+                to_end=self._settings.to_end,
+                keeps_offsets=keeps_offsets,
+                on_offset_reset=self._metrics.note_offset_reset,
+            )
+        except KafkaSettingsError as exc:
+            raise SettingsError(str(exc)) from None
+
+    def _open_writer(self) -> "KafkaWriter":
+        if self._writer is None:
+            settings = self._kafka_settings()
+            from revertrisk.dispatcher.kafka_writer import KafkaWriter  # noqa: PLC0415 - likewise
+
+            try:
+                self._writer = KafkaWriter(settings)
+            except KafkaSettingsError as exc:
+                raise SettingsError(str(exc)) from None
+            self._stack.push_async_callback(self._writer.close)
+        return self._writer
+
+    def _kafka_settings(self) -> KafkaSettings:
+        if importlib.util.find_spec("confluent_kafka") is None:
+            raise SettingsError("Kafka needs the extra: pip install 'revertrisk-events[kafka]'")
+        try:
+            return KafkaSettings.parse(self._settings.kafka, os.environ)
+        except KafkaSettingsError as exc:
+            raise SettingsError(str(exc)) from exc
+
+
+def target_of(target: str | None) -> str | None:
+    """Return the base address without a slash at its end; raises SettingsError."""
+    if target is None:
+        return None
+    if not _is_address(target) or urlsplit(target).query or urlsplit(target).fragment:
+        # Without repeating it: what is wrong with it may be the password inside.
+        raise SettingsError("target: expected http://host:port or https://host, with at most a path")
+    return target.rstrip("/")
+
+
+def _stream_url(where: str) -> str:
+    if _STREAM.fullmatch(where):
+        return PUBLIC_EVENTSTREAMS + where
+    if not _is_address(where) or urlsplit(where).query:
+        raise SettingsError(
+            "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
+        )
+    return where
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a text is an http or https address without a user's name in it."""
+    try:
+        url = urlsplit(text)
+        return (
+            url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and url.username is None
+        )
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
+
+
+def _topic_of(dead_letters: str) -> str | None:
+    """Return the topic of ``kafka:TOPIC``, None for a file; raises SettingsError."""
+    kind, colon, topic = dead_letters.partition(":")
+    if kind != "kafka" or not colon:
+        return None
+    if not _TOPIC.fullmatch(topic):
+        raise SettingsError(f"dead_letters: {topic!r} is not the name of a topic")
+    return topic

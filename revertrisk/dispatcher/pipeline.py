@@ -1,0 +1,273 @@
+"""Move events from a source through the rules to the executor, and commit what is done."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, time
+
+from revertrisk.dispatcher.executor import Executor
+from revertrisk.dispatcher.offsets import OffsetTracker
+from revertrisk.dispatcher.ordering import Ordering
+from revertrisk.dispatcher.outcome import UNKNOWN_RULE, Ending, Outcome
+from revertrisk.dispatcher.recent import RecentIds
+from revertrisk.dispatcher.rules import Canary, Case, NotMatched, Rule, SampledOut, Taken, Verdict
+from revertrisk.dispatcher.sources.base import (
+    EventSource,
+    Position,
+    RetryTicket,
+    SourcedEvent,
+    SourceError,
+    UnreadableRecord,
+)
+from revertrisk.dispatcher.summary import Summary
+
+log = logging.getLogger(__name__)
+
+COMMIT_INTERVAL_S = 0.5
+"""As change-propagation does."""
+MOST_HELD = 10_000
+"""Records read and not committable; behind one that takes minutes, reading stops here and memory stays bounded."""
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    """An event that rules have taken."""
+
+    rules: int
+    """How many of them are not done with it."""
+    event_id: str | None
+
+
+class Pipeline:
+    """One run over one source."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
+        self,
+        source: EventSource,
+        rules: tuple[Rule, ...],
+        executor: Executor,
+        *,
+        grace_s: float,
+        on_outcome: Callable[[Outcome], None] | None = None,
+        recent: RecentIds | None = None,
+        summary: Summary | None = None,
+        most_held: int = MOST_HELD,
+    ) -> None:
+        """Take the parts, the seconds that bound a shutdown, and who hears of each outcome.
+
+        ``recent`` are the ids of events that are not taken again; ``summary`` may be shared between pipelines.
+        """
+        self._source = source
+        self._rules = rules
+        self._executor = executor
+        self._grace_s = grace_s
+        self._on_outcome = on_outcome
+        self._recent = recent
+        self._summary = summary if summary is not None else Summary()
+        self._most_held = most_held
+        self._room = asyncio.Event()
+        self._tracker = OffsetTracker()
+        self._ordering = Ordering()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._unfinished: dict[Position, _Unfinished] = {}
+        self._repeats: dict[str, list[Position]] = {}
+        """By the id of each event that is being taken care of: where it came again meanwhile."""
+
+    async def run(self, stop: asyncio.Event, *, limit: int | None = None) -> Summary:
+        """Read to the end, to ``limit`` records or until ``stop``, finish what is in flight, and return the counts.
+
+        After ``stop`` nothing more is read, and what takes longer than the grace period is abandoned
+        without being committed. The source is closed at the end.
+
+        A source that cannot be read further is an end like any other; the summary says so.
+
+        Raises:
+            DeadLetterError: something given up could not be kept; it is not committed.
+            SourceError: what is done could not be committed.
+
+        """
+        started = monotonic()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                committing = tasks.create_task(self._commit_regularly())
+                reading = tasks.create_task(self._read(tasks, limit))
+                stopping = tasks.create_task(stop.wait())
+                await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                reading.cancel()
+                await asyncio.wait({reading})
+                await self._drain(stopping)
+                stopping.cancel()
+                committing.cancel()
+        except ExceptionGroup as group:
+            # One cause is enough to stop for, and callers can name it; the group stays its cause.
+            raise group.exceptions[0] from group
+        finally:
+            try:
+                await self._commit()
+            finally:
+                await self._source.close()
+                self._summary.seconds = monotonic() - started
+        return self._summary
+
+    async def _drain(self, stopping: asyncio.Task[bool]) -> None:
+        """Wait for the requests in flight: without limit while nobody stops us, then for the grace period."""
+        while self._in_flight and not stopping.done():
+            await asyncio.wait({stopping, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
+        if self._in_flight:
+            log.info("stopping: %d requests in flight", len(self._in_flight))
+            _, late = await asyncio.wait(self._in_flight, timeout=self._grace_s)
+            for task in late:
+                task.cancel()
+
+    async def _read(self, tasks: asyncio.TaskGroup, limit: int | None) -> None:
+        read = 0
+        try:
+            async with aclosing(self._source.events()) as records:
+                async for record in records:
+                    await self._take(record, tasks)
+                    read += 1
+                    if read == limit:
+                        return
+                    await self._wait_for_room()
+        except SourceError as exc:
+            self._summary.source_error = str(exc)
+
+    async def _wait_for_room(self) -> None:
+        """Wait while so much is done behind something slow that more would be too much to remember."""
+        while self._tracker.held >= self._most_held:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _take(self, record: SourcedEvent | UnreadableRecord, tasks: asyncio.TaskGroup) -> None:
+        """Start what a record needs; waits while the rules that take it are at their bounds."""
+        self._tracker.start(record.position)
+        self._summary.read += 1
+        if isinstance(record, UnreadableRecord):
+            self._summary.owed += 1
+            self._settle(await self._executor.keep_unreadable(record))
+            self._finish(record.position)
+            return
+        rules = self._rules
+        if record.ticket is not None:
+            rules = tuple(rule for rule in rules if rule.name == record.ticket.rule)
+            if not rules:
+                self._summary.owed += 1
+                self._settle(await self._executor.give_up(record.ticket.rule, record, UNKNOWN_RULE))
+                self._finish(record.position)
+                return
+        verdicts = [(rule, rule.judge(record.event)) for rule in rules]
+        taken = [(rule, verdict.case) for rule, verdict in verdicts if isinstance(verdict, Taken)]
+        self._summary.owed += max(1, len(taken))
+        if not taken:
+            self._settle(_left_alone(record, [verdict for _, verdict in verdicts]))
+            self._finish(record.position)
+            return
+        event_id = self._event_id(record)
+        if event_id is not None and self._is_duplicate(event_id):
+            self._drop(record, event_id, [rule for rule, _ in taken])
+            return
+        if event_id is not None:
+            self._repeats[event_id] = []
+        now = datetime.now(UTC)
+        self._unfinished[record.position] = _Unfinished(len(taken), event_id)
+        for rule, case in taken:
+            if rule.has_expired(record.event, now):
+                self._settle(Outcome(Ending.EXPIRED, record.position, rule=rule.name, event=record.event))
+                self._finish_one(record.position)
+                continue
+            if record.ticket is None:
+                await self._executor.wait_for_slot(rule)
+                delivery = self._deliver(rule, case, record)
+            else:  # it waits for its time, and only then for its slot: others need not wait for it
+                delivery = self._deliver_later(rule, case, record, record.ticket)
+            task = tasks.create_task(delivery)
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+
+    async def _deliver_later(
+        self, rule: Rule, case: Case, sourced: SourcedEvent, ticket: RetryTicket
+    ) -> None:
+        await asyncio.sleep(max(0.0, ticket.not_before - time()))
+        await self._executor.wait_for_slot(rule)
+        await self._deliver(rule, case, sourced)
+
+    async def _deliver(self, rule: Rule, case: Case, sourced: SourcedEvent) -> None:
+        try:
+            async with self._ordering.turn(rule.name, rule.order_key(case, sourced.event)):
+                outcome = await self._executor.execute(rule, case, sourced)
+        finally:
+            self._executor.free_slot(rule)
+        self._settle(outcome)
+        self._finish_one(sourced.position)
+
+    def _event_id(self, sourced: SourcedEvent) -> str | None:
+        """Return the id by which an event is known again; None where that is not wanted, or it has none."""
+        if self._recent is None or sourced.ticket is not None:
+            return None
+        meta = sourced.event.get("meta")
+        event_id = meta.get("id") if isinstance(meta, dict) else None
+        return event_id if isinstance(event_id, str) else None
+
+    def _is_duplicate(self, event_id: str) -> bool:
+        return event_id in self._repeats or (self._recent is not None and event_id in self._recent)
+
+    def _drop(self, record: SourcedEvent, event_id: str, rules: list[Rule]) -> None:
+        """Send an event no second time; it is done when the first one is, and not before."""
+        for rule in rules:
+            self._settle(Outcome(Ending.DUPLICATE, record.position, rule=rule.name, event=record.event))
+        if event_id in self._repeats:
+            # The first one may be of a partition that was taken away and given back: only this one
+            # keeps the commit from passing it.
+            self._repeats[event_id].append(record.position)
+        else:
+            self._finish(record.position)
+
+    def _finish_one(self, position: Position) -> None:
+        """Note that one of the rules that took an event is done with it."""
+        unfinished = self._unfinished[position]
+        unfinished.rules -= 1
+        if unfinished.rules:
+            return
+        del self._unfinished[position]
+        self._finish(position)
+        if unfinished.event_id is not None and self._recent is not None:
+            self._recent.add(unfinished.event_id)
+            for repeated in self._repeats.pop(unfinished.event_id):
+                self._finish(repeated)
+
+    def _finish(self, position: Position) -> None:
+        self._tracker.finish(position)
+        self._room.set()
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._summary.add(outcome)
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_INTERVAL_S)
+            await self._commit()
+
+    async def _commit(self) -> None:
+        positions = self._tracker.take_committable()
+        for position in positions:
+            await self._source.commit(position)
+        self._summary.note_committed(positions)
+
+
+def _left_alone(record: SourcedEvent, verdicts: list[Verdict]) -> Outcome:
+    """Name the outcome of an event that no rule takes, by what comes closest to taking it."""
+    kinds = {type(verdict) for verdict in verdicts}
+    detail = None
+    if Canary in kinds:
+        ending = Ending.CANARY
+    elif SampledOut in kinds:
+        ending = Ending.SAMPLED_OUT
+    else:
+        ending = Ending.UNMATCHED
+        detail = next((verdict.field for verdict in verdicts if isinstance(verdict, NotMatched)), None)
+    return Outcome(ending, record.position, detail, event=record.event)

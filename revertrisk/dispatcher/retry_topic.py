@@ -1,0 +1,87 @@
+"""Let an event wait for its next try in a topic of Kafka, for minutes and across restarts.
+
+A message has the fields of change-propagation's own (``/change-prop/retry/1.0.0``), and two more: how often the event
+was tried, and when to try again.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from time import time
+
+import orjson
+
+from revertrisk.dispatcher.deadletters import TopicWriter
+from revertrisk.dispatcher.rules import Rule
+from revertrisk.dispatcher.sources.base import (
+    EventSource,
+    Position,
+    RetryTicket,
+    SourcedEvent,
+    UnreadableReason,
+    UnreadableRecord,
+)
+
+
+class RetryTopic:
+    """Puts events into the topic."""
+
+    def __init__(self, writer: TopicWriter, topic: str) -> None:
+        self._writer = writer
+        self._topic = topic
+
+    async def put(
+        self, rule: Rule, sourced: SourcedEvent, *, tried: int, pause_s: float, reason: str
+    ) -> None:
+        """Return when the event is in the topic; raises DeadLetterError where it cannot be."""
+        now = time()
+        meta = sourced.event.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        message = {
+            "meta": {
+                "stream": self._topic,
+                "dt": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+                **{name: meta[name] for name in ("uri", "request_id", "domain") if name in meta},
+            },
+            "emitter_id": f"dispatcher#{rule.name}",
+            "rule": rule.name,
+            "tried": tried,
+            "retries_left": max(0, rule.retries.limit - tried + 1),
+            "not_before": now + pause_s,
+            "reason": reason,
+            "original_event": sourced.event,
+        }
+        await self._writer.write(self._topic, orjson.dumps(message))
+
+
+class RetryTopicSource:
+    """Takes events out of the topic again, each with its ticket."""
+
+    def __init__(self, inner: EventSource) -> None:
+        self._inner = inner
+
+    async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield the events that wait, and what is none of our messages as unreadable; raises SourceError."""
+        async with aclosing(self._inner.events()) as records:
+            async for record in records:
+                yield _unwrapped(record) if isinstance(record, SourcedEvent) else record
+
+    async def commit(self, position: Position) -> None:
+        """Commit the message."""
+        await self._inner.commit(position)
+
+    async def close(self) -> None:
+        """Close the topic."""
+        await self._inner.close()
+
+
+def _unwrapped(message: SourcedEvent) -> SourcedEvent | UnreadableRecord:
+    match message.event:
+        case {
+            "original_event": dict() as event,
+            "rule": str(rule),
+            "tried": int(tried),
+            "not_before": int() | float() as not_before,
+        }:
+            return SourcedEvent(event, message.position, RetryTicket(rule, tried, float(not_before)))
+    return UnreadableRecord(orjson.dumps(message.event), UnreadableReason.NOT_A_RETRY, message.position)

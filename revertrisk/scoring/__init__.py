@@ -1,0 +1,27 @@
+"""Revert risk as a library: what an edit is, which features it has, and how likely it will be reverted.
+
+No HTTP, no events, no KServe. torch is imported by `revertrisk.scoring.classifier` and `revertrisk.scoring.training`
+only.
+"""
+
+from revertrisk.scoring.artifact import ArtifactError, Metadata, load_metadata, shipped
+from revertrisk.scoring.features import Features, extract
+from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+
+__all__ = [
+    "ArtifactError",
+    "BadScoreError",
+    "Classifier",
+    "Features",
+    "Metadata",
+    "Page",
+    "ParentRevision",
+    "Prediction",
+    "Revision",
+    "User",
+    "UserKind",
+    "extract",
+    "load_metadata",
+    "shipped",
+]

@@ -1,0 +1,186 @@
+"""The classifier that serves a trained network from an artefact folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+
+from revertrisk.scoring.artifact import WEIGHTS, ArtifactError, Metadata, load_metadata
+from revertrisk.scoring.explanation import SPANS, Contribution, Explanation, WeighedSpan
+from revertrisk.scoring.features import Features, extract
+from revertrisk.scoring.network import Bags, RevertRiskNetwork
+from revertrisk.scoring.prediction import Prediction
+from revertrisk.scoring.revision import Revision
+from revertrisk.scoring.spans import changed_spans, without
+from revertrisk.scoring.vocabulary import SIDES, Vocabulary
+
+_VOCABULARY = "vocabulary."
+"""Begins the names of the tensors that hold the known n-grams' hashes, one for each side."""
+
+
+class TorchClassifier:
+    """A trained network with its preprocessing and calibration: a `Classifier`.
+
+    Safe to call from several threads. How many threads torch itself uses is the caller's to set.
+    """
+
+    def __init__(
+        self,
+        network: RevertRiskNetwork,
+        metadata: Metadata,
+        vocabulary: Vocabulary | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._device = torch.device(device)
+        self._network = network.to(self._device).eval()
+        self._metadata = metadata
+        self._vocabulary = vocabulary
+        calibration = metadata.calibration
+        self._calibrated = self._network.folded(calibration.slope, calibration.offset)
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> Self:
+        """Load an artefact folder onto a torch device; raise `ArtifactError` naming what is wrong with it."""
+        metadata = load_metadata(path)
+        encoder = metadata.encoder
+        network = RevertRiskNetwork(encoder.width, 2 * len(encoder.core), metadata.network)
+        tensors = load_file(path / WEIGHTS)
+        vocabulary = _vocabulary(tensors) if metadata.network.known_ngrams is not None else None
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as exc:  # torch's answer to missing, surplus and misshapen tensors
+            raise ArtifactError(
+                path / WEIGHTS, "tensors", "do not fit the network that metadata.json describes"
+            ) from exc
+        if vocabulary is not None and len(vocabulary) != metadata.network.known_ngrams:
+            raise ArtifactError(
+                path / WEIGHTS, "vocabulary", "does not fit text.known_ngrams of metadata.json"
+            )
+        return cls(network, metadata, vocabulary, device)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._metadata.name
+
+    @property
+    def version(self) -> str:
+        """The model's version."""
+        return self._metadata.version
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the artefact says about itself."""
+        return self._metadata
+
+    def supports(self, wiki_id: str) -> bool:
+        """Tell whether the model was made for a wiki."""
+        wikis = self._metadata.supported_wikis
+        return wikis is None or wiki_id in wikis
+
+    def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
+        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""
+        return self.score_features([extract(revision) for revision in revisions])
+
+    def score_features(self, features: Sequence[Features]) -> list[Prediction]:
+        """Score edits whose features were taken before, elsewhere or from a data set."""
+        if not features:
+            return []
+        with torch.inference_mode():
+            probabilities: list[float] = torch.sigmoid(self._logits(features)).tolist()
+        return [
+            Prediction.of(probability, model_name=self.name, model_version=self.version)
+            for probability in probabilities
+        ]
+
+    def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
+        """Take the score of an edit apart, with the `spans` changed places that weighed most.
+
+        The contributions and the base sum to the logit but for rounding. Each place is weighed by scoring the
+        edit without it; so this takes as long as scoring up to `spans.MOST_SPANS` edits.
+        """
+        features = extract(revision)
+        changed = changed_spans(revision.parent.text, revision.text)
+        variants = [extract(without(revision, span)) for span in changed]
+        with torch.inference_mode():
+            logit, *others = self._logits([features, *variants]).tolist()
+        weighed = [WeighedSpan(span, logit - other) for span, other in zip(changed, others, strict=True)]
+        base, contributions = self._contributions(features)
+        return Explanation(
+            prediction=self.score_features([features])[0],
+            logit=logit,
+            base=base,
+            contributions=tuple(sorted(contributions, key=lambda each: -abs(each.amount))),
+            spans=tuple(sorted(weighed, key=lambda each: -each.weight)[:spans]),
+        )
+
+    def _contributions(self, features: Features) -> tuple[float, list[Contribution]]:
+        encoder, vocabulary = self._metadata.encoder, self._vocabulary
+        cores = len(encoder.core)
+        average = np.zeros(encoder.width)
+        average[cores : 2 * cores] = 1.0
+        text = None if vocabulary is None else vocabulary.find(features.text)
+        parts = self._network.parts(
+            torch.from_numpy(encoder.encode([features])[0]).to(self._device),
+            torch.from_numpy(average).to(self._device),
+            text,
+        )
+        slope, offset = self._metadata.calibration.slope, self._metadata.calibration.offset
+        # A core feature has two inputs: its value, and whether that is known.
+        amounts = np.concatenate(
+            [parts.inputs[:cores] + parts.inputs[cores : 2 * cores], parts.inputs[2 * cores :]]
+        )
+        found = [
+            Contribution(scale.name, features.values[scale.name], slope * float(amount))
+            for scale, amount in zip((*encoder.core, *encoder.additive), amounts, strict=True)
+        ]
+        if vocabulary is not None and text is not None:
+            sides = np.searchsorted(vocabulary.starts, text.rows, side="right") - 1
+            found += [
+                Contribution(f"{side}_text", None, slope * float(parts.ngrams[sides == index].sum()))
+                for index, side in enumerate(SIDES)
+            ]
+        return slope * parts.base + offset, found
+
+    def _logits(self, features: Sequence[Features]) -> torch.Tensor:
+        """Return calibrated logits."""
+        inputs = torch.from_numpy(self._metadata.encoder.encode(features)).to(self._device)
+        if self._vocabulary is None:
+            return self._calibrated(inputs)
+        bags = Bags.of([self._vocabulary.find(each.text) for each in features], self._device)
+        return self._calibrated(inputs, bags)
+
+
+def packed(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:
+    """Return the bytes of a weights file that `TorchClassifier.load` reads."""
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    if vocabulary is not None:
+        for side, known in zip(SIDES, vocabulary.hashes, strict=True):
+            tensors[_VOCABULARY + side] = torch.from_numpy(known.astype(np.int64))
+    content: bytes = save(tensors)
+    return content
+
+
+def _vocabulary(tensors: dict[str, torch.Tensor]) -> Vocabulary:
+    """Take the known n-grams out of an artefact's tensors; a side that is missing has none."""
+    empty = torch.empty(0, dtype=torch.int64)
+    return Vocabulary(
+        tuple(tensors.pop(_VOCABULARY + side, empty).numpy().astype(np.uint32) for side in SIDES)
+    )
+
+
+def choose_device(wish: str) -> str:
+    """Return the torch device for ``auto``, ``cpu`` or ``cuda``; raise ValueError if CUDA is asked for and absent."""
+    if wish == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise ValueError("cuda is not available here: use auto or cpu")
+    return wish
+
+
+def limit_threads(count: int) -> None:
+    """Let torch use so many threads in this process."""
+    torch.set_num_threads(count)

@@ -1,0 +1,84 @@
+"""Features as the numbers that a network takes in: transformed, brought to one scale, unknown marked as such."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from revertrisk.scoring.feature_table import FEATURES, Transform
+from revertrisk.scoring.features import Features
+
+CLIP = 5.0
+"""Scaled values are cut off here, so that nothing unlike the training data can drive the score by itself."""
+
+_TRANSFORMS = {feature.name: feature.transform for feature in FEATURES}
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureScale:
+    """How one feature is scaled: transformed, less `mean`, divided by `deviation`."""
+
+    name: str
+    transform: Transform
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)  # no slots: the arrays below are kept once made
+class Encoder:
+    """The features that a model uses, in the order of its inputs.
+
+    A row has three parts: the scaled `core` features, a 0 or 1 for each of them telling whether it is known,
+    and the scaled `additive` features. Unknown is 0, the mean, in the first and third parts.
+    """
+
+    core: tuple[FeatureScale, ...]
+    """Known for most of the main training data; the network may combine these freely."""
+    additive: tuple[FeatureScale, ...]
+    """Known in narrow training data only; each adds to the logit by itself."""
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return 2 * len(self.core) + len(self.additive)
+
+    def encode(self, features: Sequence[Features]) -> NDArray[np.float64]:
+        """Return the inputs, shape (edits, `width`)."""
+        names, means, deviations = self._columns
+        scaled = ((raw_values(names, features) - means) / deviations).clip(-CLIP, CLIP)
+        known = np.isfinite(scaled)
+        scaled[~known] = 0.0
+        cores = len(self.core)
+        return np.concatenate([scaled[:, :cores], known[:, :cores], scaled[:, cores:]], axis=1)
+
+    @cached_property
+    def _columns(self) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+        scales = (*self.core, *self.additive)
+        means = np.array([scale.mean for scale in scales])
+        return [scale.name for scale in scales], means, np.array([scale.deviation for scale in scales])
+
+
+def fit_encoder(core: Sequence[str], additive: Sequence[str], features: Sequence[Features]) -> Encoder:
+    """Scale every feature by its mean and standard deviation over the edits for which it is known."""
+
+    def scales(names: Sequence[str]) -> tuple[FeatureScale, ...]:
+        raw = raw_values(names, features)
+        return tuple(
+            FeatureScale(
+                name, _TRANSFORMS[name], float(np.nanmean(column)), max(float(np.nanstd(column)), 1e-3)
+            )
+            for name, column in zip(names, raw.T, strict=True)
+        )
+
+    return Encoder(scales(core), scales(additive))
+
+
+def raw_values(names: Sequence[str], features: Sequence[Features]) -> NDArray[np.float64]:
+    """Return transformed values, shape (edits, names), NaN where unknown."""
+    raw = np.array([[each.values[name] for name in names] for each in features], dtype=np.float64)
+    raw = raw.reshape(len(features), len(names))
+    logarithmic = [index for index, name in enumerate(names) if _TRANSFORMS[name] is Transform.LOG1P]
+    raw[:, logarithmic] = np.log1p(raw[:, logarithmic])
+    return raw

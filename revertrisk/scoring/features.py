@@ -1,0 +1,265 @@
+"""The facts about an edit that a model may use: their names, units and sources, and how to take them.
+
+`extract` serves a `Revision`; `describe` is the same for a data set that holds only the changed lines and
+some facts. Training and serving share every line below. Nothing here reads a clock, knows a word of any
+language, or keeps who made an edit. A fact that is not known is None. The features themselves are listed
+in `feature_table`; the words of the change go along for models that read them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from revertrisk.scoring import changes, characters, markup
+from revertrisk.scoring.changes import Change, WordChange
+from revertrisk.scoring.feature_table import FEATURES, MARKUP_MEANINGS, Group
+from revertrisk.scoring.revision import Revision, UserKind
+
+PRIVILEGED_GROUPS = frozenset(
+    {
+        "abusefilter", "bureaucrat", "checkuser", "editor", "eliminator", "interface-admin", "oversight", "patroller",
+        "reviewer", "rollbacker", "steward", "suppress", "sysop", "templateeditor",
+    }
+)  # fmt: skip
+"""Groups that somebody must grant; the autopromoted ones are told by edit count and age."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedText:
+    """The text of an edit that a model with words reads; empty where there is none or it is unknown."""
+
+    inserted: str = field(default="", repr=False)
+    """Inserted words, joined by spaces."""
+    removed: str = field(default="", repr=False)
+    comment: str = field(default="", repr=False)
+    """The comment without a section's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What was found out about one edit: numbers by name, None where unknown, and the words of the change."""
+
+    values: Mapping[str, float | None]
+    changed_bytes: int
+    """UTF-8 size of all changed lines of both sides: what a caller goes by to limit work."""
+    text: ChangedText = ChangedText()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditFacts:
+    """What is known about an edit besides its changed lines; None is unknown throughout."""
+
+    user_kind: UserKind = UserKind.UNKNOWN
+    user_edit_count: int | None = None
+    user_age_seconds: float | None = None
+    user_is_bot: bool | None = None
+    user_groups: frozenset[str] | None = None
+    comment: str | None = None
+    is_minor: bool | None = None
+    tags: frozenset[str] | None = None
+    seconds_since_parent: float | None = None
+    parent_user_kind: UserKind = UserKind.UNKNOWN
+    namespace_id: int | None = None
+
+    @classmethod
+    def of(cls, revision: Revision) -> "EditFacts":
+        """Take the facts from a revision."""
+        user, parent = revision.user, revision.parent
+        return cls(
+            user_kind=user.kind,
+            user_edit_count=user.edit_count,
+            user_age_seconds=_seconds(user.registered_at, revision.timestamp),
+            user_is_bot=user.is_bot,
+            user_groups=user.groups,
+            comment=revision.comment,
+            is_minor=revision.is_minor,
+            tags=revision.tags,
+            seconds_since_parent=_seconds(parent.timestamp, revision.timestamp),
+            parent_user_kind=parent.user_kind,
+            namespace_id=revision.page.namespace_id,
+        )
+
+
+def extract(revision: Revision) -> Features:
+    """Take the features of a revision: pure, deterministic, without knowing a word of any language.
+
+    Linear in the size of the texts; of changed lines at most `changes.CHANGED_CHARACTERS_READ` characters a
+    side are looked at, so the time is bounded for any input.
+    """
+    return describe(changes.between(revision.parent.text, revision.text), EditFacts.of(revision))
+
+
+def describe(
+    change: Change,
+    facts: EditFacts,
+    *,
+    lacking: frozenset[Group] = frozenset(),
+    known: Mapping[str, float | None] | None = None,
+) -> Features:
+    """Take the features of a change and its circumstances.
+
+    A reader of a data set names in `lacking` the groups that its file cannot give: their features are
+    unknown, whatever the text seems to say. `known` holds features that the file states by itself, or None for
+    one that it alone cannot give.
+    """
+    difference = changes.words(change)
+    own_comment = without_section_names(facts.comment or "").strip()
+    values: dict[str, float | None] = dict.fromkeys(_NAMES)
+    values |= _word_features(difference)
+    values |= _markup_features(change)
+    values |= _comment_features(facts.comment, own_comment)
+    values |= _user_features(facts)
+    values |= _circumstances(facts)
+    values["old_length"] = change.old_length
+    if change.old_length is not None:
+        removed = values["characters_removed"] or 0.0
+        values["removed_share_of_page"] = min(1.0, removed / max(1, change.old_length))
+    if lacking:
+        values |= {name: None for name in values if _GROUPS[name] in lacking}
+    values |= known or {}
+    return Features(
+        MappingProxyType(values),
+        change.changed_bytes,
+        ChangedText(
+            inserted="" if Group.WORDS in lacking else " ".join(difference.inserted),
+            removed="" if Group.WORDS in lacking else " ".join(difference.removed),
+            comment="" if Group.COMMENT in lacking else own_comment,
+        ),
+    )
+
+
+def without_section_names(comment: str) -> str:
+    """Return a comment without the names of sections, ``/* … */``, that a wiki puts into it."""
+    # Not a regular expression: that would read on to the end again from every "/*" that is not closed.
+    kept, at = [], 0
+    while (start := comment.find("/*", at)) >= 0 and (end := comment.find("*/", start + 2)) >= 0:
+        kept.append(comment[at:start])
+        at = end + 2
+    return "".join([*kept, comment[at:]])
+
+
+_MARKS = frozenset("!?\u00a1\u00bf\u061f\uff01\uff1f")
+_NAMES = tuple(feature.name for feature in FEATURES)
+_GROUPS = {feature.name: feature.group for feature in FEATURES}
+
+
+def _word_features(difference: WordChange) -> dict[str, float | None]:
+    inserted, removed = difference.inserted, difference.removed
+    inserted_text, removed_text = " ".join(inserted), " ".join(removed)
+    after, before = characters.describe(inserted_text), characters.describe(removed_text)
+    cased = [word for word in inserted if word.upper() != word.lower()]
+    return {
+        "words_inserted": len(inserted),
+        "words_removed": len(removed),
+        "words_kept": difference.kept,
+        "characters_inserted": len(inserted_text),
+        "characters_removed": len(removed_text),
+        "only_inserts": float(bool(inserted) and not removed),
+        "only_removes": float(bool(removed) and not inserted),
+        "no_words_changed": float(not inserted and not removed),
+        "inserted_share": _ratio(len(inserted), len(inserted) + len(removed)),
+        "replacement_overlap": characters.overlap(inserted_text, removed_text),
+        "inserted_in_context": characters.containment(inserted_text, difference.context),
+        "inserted_upper_share": after.upper_share,
+        "inserted_shouted_share": _ratio(sum(len(word) > 1 and word.isupper() for word in cased), len(cased)),
+        "inserted_capitalised_share": _ratio(sum(word[0].isupper() for word in cased), len(cased)),
+        "inserted_digit_share": after.digit_share,
+        "inserted_distinct_share": _ratio(len(set(inserted)), len(inserted)),
+        "inserted_word_length": _mean_word_length(inserted),
+        "inserted_longest_word": max(map(len, inserted), default=0),
+        "inserted_longest_run": characters.longest_run(inserted_text),
+        "inserted_diversity": after.diversity,
+        "inserted_most_frequent_share": after.most_frequent_share,
+        "inserted_compressibility": characters.compressibility(inserted_text),
+        "inserted_minority_script_share": after.minority_script_share,
+        "inserted_foreign_script_share": _differ(
+            after.main_script, characters.main_script(difference.context)
+        ),
+        "inserted_exclamations": sum(len(word) for word in inserted if word[0] in _MARKS),
+        "inserted_emoji": after.emoji,
+        "removed_upper_share": before.upper_share,
+        "removed_digit_share": before.digit_share,
+        "removed_word_length": _mean_word_length(removed),
+        "removed_exclamations": sum(len(word) for word in removed if word[0] in _MARKS),
+    }
+
+
+def _markup_features(change: Change) -> dict[str, float | None]:
+    old, new = markup.count(change.old_lines), markup.count(change.new_lines)
+    values: dict[str, float | None] = {}
+    for name in MARKUP_MEANINGS:
+        gain = getattr(new, name) - getattr(old, name)
+        values[f"{name}_gained"], values[f"{name}_lost"] = max(0, gain), max(0, -gain)
+    gain = _lines(change.new_lines) - _lines(change.old_lines)
+    values["lines_gained"], values["lines_lost"] = max(0, gain), max(0, -gain)
+    return values
+
+
+def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
+    if comment is None:
+        return {}
+    return {
+        "comment_present": float(bool(own)),
+        "comment_length": len(own),
+        "comment_names_section": float(len(without_section_names(comment)) < len(comment)),
+        "comment_links": own.count("[["),
+        "comment_upper_share": characters.describe(own).upper_share,
+        "comment_longest_run": characters.longest_run(own),
+    }
+
+
+def _user_features(facts: EditFacts) -> dict[str, float | None]:
+    kind = facts.user_kind
+    # An IP address has neither age nor edits of its own: whoever used it before may be somebody else.
+    counted = kind is not UserKind.IP
+    return {
+        "user_is_anonymous": _flag(kind.is_anonymous),
+        "user_is_temporary": _flag(None if kind is UserKind.UNKNOWN else kind is UserKind.TEMPORARY),
+        "user_edit_count": facts.user_edit_count if counted else None,
+        "user_age": facts.user_age_seconds / 86_400
+        if counted and facts.user_age_seconds is not None
+        else None,
+        "user_is_bot": _flag(facts.user_is_bot),
+        "user_is_privileged": _flag(
+            None if facts.user_groups is None else not PRIVILEGED_GROUPS.isdisjoint(facts.user_groups)
+        ),
+    }
+
+
+def _circumstances(facts: EditFacts) -> dict[str, float | None]:
+    tags = facts.tags
+    return {
+        "is_minor": _flag(facts.is_minor),
+        "seconds_since_parent": facts.seconds_since_parent,
+        "parent_user_is_anonymous": _flag(facts.parent_user_kind.is_anonymous),
+        "namespace_is_main": None if facts.namespace_id is None else float(facts.namespace_id == 0),
+        "is_mobile": None if tags is None else float("mobile edit" in tags),
+        "is_visual": None if tags is None else float("visualeditor" in tags),
+    }
+
+
+def _seconds(earlier: datetime | None, later: datetime) -> float | None:
+    """Return the time between two moments; 0 where clocks or imported revisions have them the other way round."""
+    return None if earlier is None else max(0.0, (later - earlier).total_seconds())
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
+
+
+def _flag(value: bool | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _differ(script: str | None, other: str | None) -> float | None:
+    return None if script is None or other is None else float(script != other)
+
+
+def _mean_word_length(words: tuple[str, ...]) -> float | None:
+    lengths = [len(word) for word in words if len(word) > 1 and word[0] not in _MARKS]
+    return sum(lengths) / len(lengths) if lengths else None

@@ -1,0 +1,66 @@
+"""What a model says about an edit, and what anything that scores edits must offer."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from revertrisk.scoring.revision import Revision
+
+DECIMALS = 6
+"""Probabilities are rounded to so many decimals before anything uses them: a repeated score is identical."""
+
+
+class BadScoreError(Exception):
+    """A model gave something that is not a probability; it must not be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The probability that an edit will be reverted, with the model that says so."""
+
+    probability: float
+    """Between 0 and 1, rounded to `DECIMALS`."""
+    model_name: str
+    model_version: str
+    decision: bool | None = None
+    """The outcome that the model itself names; None for one that leaves it to the probability."""
+
+    @classmethod
+    def of(
+        cls, probability: float, *, model_name: str, model_version: str, decision: bool | None = None
+    ) -> "Prediction":
+        """Round a probability into a prediction; raise `BadScoreError` unless it lies between 0 and 1."""
+        if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
+            raise BadScoreError(f"{model_name} {model_version}: expected a probability, got {probability!r}")
+        return cls(round(probability, DECIMALS), model_name, model_version, decision)
+
+    @property
+    def prediction(self) -> bool:
+        """Whether a revert is predicted: what the model says, else the likelier outcome."""
+        if self.decision is not None:
+            return self.decision
+        return self.probability > 0.5  # noqa: PLR2004 - the larger of two probabilities that sum to 1
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Both outcomes' probabilities, which sum to 1, by the names that published events use."""
+        return {"true": self.probability, "false": round(1.0 - self.probability, DECIMALS)}
+
+
+class Classifier(Protocol):
+    """A model that scores edits; production class and stand-ins alike."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, ``revertrisk-language-agnostic``."""
+
+    @property
+    def version(self) -> str:
+        """The model's version, which changes whenever a score could."""
+
+    def supports(self, wiki_id: str) -> bool:
+        """Tell whether the model was made for a wiki."""
+
+    def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
+        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""

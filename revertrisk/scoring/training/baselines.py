@@ -1,0 +1,92 @@
+"""What a model has to beat besides the anonymous flag: two ordinary classifiers, trained on the same edits.
+
+Needs the ``training`` extra. Neither is ever served.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse  # type: ignore[import-untyped]  # scipy, sklearn ship no types
+from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from xgboost import XGBClassifier
+
+from revertrisk.scoring.encoding import Encoder, raw_values
+from revertrisk.scoring.feature_table import FEATURES
+from revertrisk.scoring.ngrams import SIZES
+from revertrisk.scoring.training.examples import Example
+from revertrisk.scoring.vocabulary import SIDES
+
+Scores = NDArray[np.float64]
+
+_LEAST_EDITS = 3
+_INVERSE_REGULARISATION = 1.0
+_TREES = 300
+_DEPTH = 4
+_STEP = 0.05
+_NAMES = tuple(feature.name for feature in FEATURES)
+
+
+class NgramRegression:
+    """Logistic regression on character n-grams of what was inserted, removed and said, and on the metadata."""
+
+    name = "logistic_regression_on_ngrams"
+
+    def __init__(self, examples: Sequence[Example], encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._vectorizers = [
+            TfidfVectorizer(
+                analyzer="char", ngram_range=(min(SIZES), max(SIZES)), min_df=_LEAST_EDITS, sublinear_tf=True
+            )
+            for _ in SIDES
+        ]
+        for vectorizer, side in zip(self._vectorizers, SIDES, strict=True):
+            vectorizer.fit([getattr(each.features.text, side) for each in examples])
+        self._model = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=1_000)
+        self._model.fit(self._inputs(examples), [example.label for example in examples])
+
+    def score(self, examples: Sequence[Example]) -> Scores:
+        """Return probabilities of a revert on a balanced sample."""
+        scores: Scores = self._model.predict_proba(self._inputs(examples))[:, 1]
+        return scores
+
+    def _inputs(self, examples: Sequence[Example]) -> sparse.csr_matrix:
+        words = [
+            vectorizer.transform([getattr(each.features.text, side) for each in examples])
+            for vectorizer, side in zip(self._vectorizers, SIDES, strict=True)
+        ]
+        metadata = (
+            self._encoder.encode([example.features for example in examples]) / len(self._encoder.core) ** 0.5
+        )
+        return sparse.csr_matrix(sparse.hstack([*words, sparse.csr_matrix(metadata)]))
+
+
+class BoostedTrees:
+    """Gradient-boosted trees on the features themselves, unknown ones missing."""
+
+    name = "gradient_boosted_trees"
+
+    def __init__(self, examples: Sequence[Example], seed: int) -> None:
+        # One thread, so that sums are always taken in the same order.
+        self._model = XGBClassifier(
+            n_estimators=_TREES,
+            max_depth=_DEPTH,
+            learning_rate=_STEP,
+            subsample=0.8,
+            colsample_bytree=0.8,
+            n_jobs=1,
+            random_state=seed,
+        )
+        self._model.fit(
+            self._inputs(examples), np.array([example.label for example in examples], dtype=np.int64)
+        )
+
+    def score(self, examples: Sequence[Example]) -> Scores:
+        """Return probabilities of a revert on a balanced sample."""
+        scores: Scores = self._model.predict_proba(self._inputs(examples))[:, 1].astype(np.float64)
+        return scores
+
+    @staticmethod
+    def _inputs(examples: Sequence[Example]) -> NDArray[np.float64]:
+        return raw_values(_NAMES, [example.features for example in examples])

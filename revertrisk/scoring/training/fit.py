@@ -1,0 +1,252 @@
+"""Fit the network: what it learns from, how long, and how its logits become calibrated probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from revertrisk.scoring.artifact import Calibration, NetworkShape
+from revertrisk.scoring.encoding import Encoder
+from revertrisk.scoring.feature_table import FEATURES, Group
+from revertrisk.scoring.network import Bags, RevertRiskNetwork
+from revertrisk.scoring.training.examples import Example, TrainingError
+from revertrisk.scoring.vocabulary import TextRows, Vocabulary
+
+HIDDEN = 32
+_DROPOUT = 0.3
+_LEARNING_RATE = 2e-3
+_WEIGHT_DECAY = 0.05
+_BATCH = 256
+_EPOCHS = 60
+_PATIENCE = 10
+_CONVERGED = 1e-10
+_NGRAM_DROPOUT = 0.1
+_TEXT_HIDDEN = 0.2
+"""How often all words are hidden, so that the rest is learnt as if they were in a language that nobody knows."""
+_TEXT_GROUPS = (Group.WORDS, Group.WORDS, Group.COMMENT)
+"""The group of facts that each of `vocabulary.SIDES` is hidden with."""
+_MASKING = {
+    Group.WORDS: 0.05,
+    Group.REFERENCES: 0.2,
+    Group.MARKUP: 0.2,
+    Group.COMMENT: 0.2,
+    Group.EDIT: 0.2,
+    Group.USER: 0.2,
+    Group.PAGE: 0.3,
+}
+"""How often a group of facts is hidden during training, so that the model also does well without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Encoded edits with labels and weights, aligned."""
+
+    inputs: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    texts: tuple[TextRows, ...] | None
+    """The known n-grams of each edit; None for a model that reads no words."""
+
+    @classmethod
+    def of(
+        cls, encoder: Encoder, vocabulary: Vocabulary | None, examples: Sequence[Example], weight: float
+    ) -> "TrainingRows":
+        """Encode examples, which together weigh `weight`, half of it in each class."""
+        labels = np.array([example.label for example in examples], dtype=np.bool_)
+        features = [example.features for example in examples]
+        texts = None if vocabulary is None else tuple(vocabulary.find(each.text) for each in features)
+        return cls(encoder.encode(features), labels, balanced_weights(labels, weight), texts)
+
+    def __add__(self, other: "TrainingRows") -> "TrainingRows":
+        """Put the rows of another set behind these."""
+        texts = None if self.texts is None or other.texts is None else (*self.texts, *other.texts)
+        return TrainingRows(
+            np.concatenate([self.inputs, other.inputs]),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.weights, other.weights]),
+            texts,
+        )
+
+
+def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.float64]:
+    """Weigh edits so that both classes weigh `total` / 2: which file an edit is from then tells nothing.
+
+    Raise `TrainingError` if one of the classes is empty.
+    """
+    if labels.all() or not labels.any():
+        raise TrainingError("labels: expected edits of both classes in every part of the training data")
+    positive = labels.mean()
+    weights: NDArray[np.float64] = np.where(labels, 0.5 / positive, 0.5 / (1 - positive))
+    return weights * (total / len(labels))
+
+
+def fit_member(
+    encoder: Encoder,
+    vocabulary: Vocabulary | None,
+    training: TrainingRows,
+    validation: TrainingRows,
+    seed: int,
+) -> RevertRiskNetwork:
+    """Train one member, keeping the weights of the epoch with the least loss on the validation rows."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _fit(encoder, vocabulary, training, validation, torch.Generator().manual_seed(seed))
+
+
+def _fit(
+    encoder: Encoder,
+    vocabulary: Vocabulary | None,
+    training: TrainingRows,
+    validation: TrainingRows,
+    generator: torch.Generator,
+) -> RevertRiskNetwork:
+    network = _network(encoder, vocabulary, members=1, dropout=_DROPOUT)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    columns, rates = _masking(encoder)
+    inputs, labels, weights = _tensors(training)
+    texts = None if vocabulary is None or training.texts is None else _Texts(training.texts, vocabulary)
+    unseen = None if validation.texts is None else Bags.of(validation.texts)
+    best, best_loss, waited = _state(network), float("inf"), 0
+    for _ in range(_EPOCHS):
+        network.train()
+        for batch in torch.split(torch.randperm(len(inputs), generator=generator), _BATCH):
+            hidden = torch.rand(len(batch), len(rates), generator=generator, dtype=torch.float64) < rates
+            visible = 1.0 - (hidden.to(torch.float64) @ columns).clamp(max=1.0)
+            bags = None if texts is None else texts.batch(batch, hidden, generator)
+            loss = _loss(network(inputs[batch] * visible, bags), labels[batch], weights[batch])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            held_out, labels_held_out, weights_held_out = _tensors(validation)
+            loss_value = float(_loss(network(held_out, unseen), labels_held_out, weights_held_out))
+        if loss_value < best_loss - 1e-5:
+            best, best_loss, waited = _state(network), loss_value, 0
+        else:
+            waited += 1
+            if waited >= _PATIENCE:
+                break
+    network.load_state_dict(best)
+    return network.eval()
+
+
+class _Texts:
+    """The n-grams of all training edits in one array, from which batches are cut."""
+
+    def __init__(self, texts: Sequence[TextRows], vocabulary: Vocabulary) -> None:
+        self._all = Bags.of(texts)
+        self._lengths = torch.tensor([len(text.rows) for text in texts])
+        groups = list(_MASKING)
+        self._groups = torch.tensor([groups.index(group) for group in _TEXT_GROUPS])
+        self._starts = torch.tensor(vocabulary.starts)
+
+    def batch(self, edits: torch.Tensor, hidden: torch.Tensor, generator: torch.Generator) -> Bags:
+        """Return the n-grams of some edits, without those of hidden groups and some others."""
+        lengths = self._lengths[edits]
+        offsets = torch.cumsum(lengths, 0) - lengths
+        owner = torch.repeat_interleave(torch.arange(len(edits)), lengths)
+        places = torch.arange(len(owner)) - offsets[owner] + self._all.offsets[edits][owner]
+        rows, weights = self._all.rows[places], self._all.weights[places]
+        sides = torch.searchsorted(self._starts, rows, right=True) - 1
+        shown = ~hidden[:, self._groups]  # (edits, sides)
+        shown &= (torch.rand(len(edits), generator=generator) >= _TEXT_HIDDEN).unsqueeze(1)
+        kept = torch.rand(len(rows), generator=generator) >= _NGRAM_DROPOUT
+        visible = (shown[owner, sides] & kept).to(weights.dtype) / (1 - _NGRAM_DROPOUT)
+        return Bags(rows, weights * visible, offsets)
+
+
+def join(
+    members: Sequence[RevertRiskNetwork], encoder: Encoder, vocabulary: Vocabulary | None
+) -> RevertRiskNetwork:
+    """Put members side by side into the one network that is served."""
+    network = _network(encoder, vocabulary, members=len(members))
+    states = [member.state_dict() for member in members]
+    network.load_state_dict(
+        {
+            # The table of n-grams has a column for each member; all other tensors a first axis.
+            name: torch.cat([state[name] for state in states], dim=int(name.startswith("words.")))
+            for name in states[0]
+        }
+    )
+    return network.eval()
+
+
+def logits_of(
+    network: RevertRiskNetwork, inputs: NDArray[np.float64], texts: Sequence[TextRows] | None
+) -> NDArray[np.float64]:
+    """Return the logits of encoded edits, before calibration."""
+    with torch.inference_mode():
+        bags = None if texts is None else Bags.of(texts)
+        logits: NDArray[np.float64] = network(torch.from_numpy(inputs), bags).numpy()
+    return logits
+
+
+def _network(
+    encoder: Encoder, vocabulary: Vocabulary | None, *, members: int, dropout: float = 0.0
+) -> RevertRiskNetwork:
+    known = None if vocabulary is None else len(vocabulary)
+    shape = NetworkShape(hidden=HIDDEN, members=members, known_ngrams=known)
+    return RevertRiskNetwork(encoder.width, 2 * len(encoder.core), shape, dropout=dropout)
+
+
+def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate: float) -> Calibration:
+    """Fit a slope and an offset (Platt) to held-out logits, as if `base_rate` of the edits were positive.
+
+    Each class is weighed to its share at the base rate. That corrects the share of positives, which a
+    balanced sample has by construction, and takes how edits of each class look as the sample has it.
+    """
+    positive = labels.mean()
+    weights = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
+    design = np.stack([logits, np.ones_like(logits)], axis=1)
+
+    def loss(line: NDArray[np.float64]) -> float:
+        values = design @ line
+        return float((weights * np.logaddexp(0.0, np.where(labels, -values, values))).sum())
+
+    line = np.zeros(2)
+    for _ in range(100):  # Newton's method on a convex function, the step halved where it would overshoot
+        probabilities = sigmoid(design @ line)
+        gradient = design.T @ (weights * (probabilities - labels))
+        curvature = weights * probabilities * (1 - probabilities)
+        step = np.linalg.solve((design.T * curvature) @ design + 1e-9 * np.eye(2), gradient)
+        while loss(line - step) > loss(line) and np.abs(step).max() > _CONVERGED:
+            step /= 2
+        line -= step
+        if np.abs(step).max() <= _CONVERGED:
+            break
+    return Calibration(slope=float(line[0]), offset=float(line[1]), base_rate=base_rate)
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of logits, without overflow at either end."""
+    probabilities: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return probabilities
+
+
+def _masking(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which inputs each group hides, shape (groups, inputs), and how often, shape (groups,)."""
+    groups = {feature.name: feature.group for feature in FEATURES}
+    core = [groups[scale.name] for scale in encoder.core]
+    inputs = [*core, *core, *(groups[scale.name] for scale in encoder.additive)]
+    columns = torch.tensor([[group is each for each in inputs] for group in _MASKING], dtype=torch.float64)
+    return columns, torch.tensor(list(_MASKING.values()), dtype=torch.float64)
+
+
+def _tensors(rows: TrainingRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return (
+        torch.from_numpy(rows.inputs),
+        torch.from_numpy(rows.labels.astype(np.float64)),
+        torch.from_numpy(rows.weights / rows.weights.mean()),
+    )
+
+
+def _loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
+
+
+def _state(network: RevertRiskNetwork) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}

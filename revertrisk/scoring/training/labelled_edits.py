@@ -1,0 +1,254 @@
+"""Readers of labelled edits: JSON lines or CSV, gzipped or not, that hold changed lines or no text at all.
+
+Each reader says which groups of features its file cannot give. They read named fields only, and none of
+those that `examples.is_leak` tells of.
+"""
+
+import csv
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from revertrisk.scoring import changes
+from revertrisk.scoring.feature_table import Group
+from revertrisk.scoring.features import EditFacts, Features, describe
+from revertrisk.scoring.revision import UserKind
+from revertrisk.scoring.training import own_labels
+from revertrisk.scoring.training.examples import Dataset, Example, KnownAtTheEdit, TrainingError
+
+Row = Mapping[str, Any]
+
+_GZIP = b"\x1f\x8b"
+
+
+def read_normalised_vandalism(path: Path) -> Dataset:
+    """Read English edits of 2009, whose label is the vote of annotators and whose text lost its markup.
+
+    Links, brackets, equals signs and full stops are gone from the text, so structure is unknown here. The
+    size of the parent is given in bytes, which for English is nearly characters.
+    """
+    return _read(path, _normalised_features)
+
+
+def read_raw_vandalism(path: Path) -> Dataset:
+    """Read English edits of 2010 close to the natural rate of vandalism, with the raw changed lines."""
+    return _read(path, _raw_features)
+
+
+def read_multilingual_reverts(path: Path) -> Dataset:
+    """Read edits of many wikis in July 2022, labelled by identity revert, with sentences and action counts.
+
+    The sentences are plain text, so structure comes from the counts of inserted and removed nodes. An edit
+    that has actions but no sentence changed something that the file does not show: its words are unknown.
+    """
+    return _read(path, _multilingual_features)
+
+
+def read_page_history(path: Path) -> Dataset:
+    """Read the edits of one page with the changed parts of lines, labelled by identity revert.
+
+    Null edits and self-reverts are left out. What stayed of a changed line is not in the file.
+    """
+    return _read(path, _history_features, keep=lambda row: not row["self_reverted"] and not row["nochange"])
+
+
+def read_scored_edits(path: Path) -> Dataset:
+    """Read edits of many wikis of which only the label and the anonymous flag are known, as CSV."""
+    return _read(path, _flag_features)
+
+
+def read_own_labels(path: Path) -> Dataset:
+    """Read edits that `own_labels` labelled; those that are too young to tell are left out."""
+    return _read(path, own_labels.features_of, keep=lambda row: row["mature"])
+
+
+def read_labelled(path: Path, file_format: str | None = None) -> Dataset:
+    """Read a labelled file of any of `FORMATS`, told by the fields of its first edit unless it is named.
+
+    Raise `TrainingError` naming the file if it has none of the formats.
+    """
+    if file_format is not None:
+        if file_format not in FORMATS:
+            raise TrainingError(f"format: expected one of {', '.join(FORMATS)}")
+        return FORMATS[file_format].read(path)
+    first = next(_rows(path, _bytes(path)), {})
+    for known in FORMATS.values():
+        if known.fields <= first.keys():
+            return known.read(path)
+    expected = "; ".join(f"{name} has {', '.join(sorted(each.fields))}" for name, each in FORMATS.items())
+    raise TrainingError(f"{path.name}: expected labelled edits of one of these formats: {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format of labelled files."""
+
+    fields: frozenset[str]
+    """An edit that has all of these is of this format."""
+    read: Callable[[Path], Dataset]
+
+
+FORMATS: Mapping[str, FileFormat] = {
+    "normalised-vandalism": FileFormat(
+        frozenset({"new_lines_words", "old_lines_words"}), read_normalised_vandalism
+    ),
+    "raw-vandalism": FileFormat(frozenset({"added_lines", "deleted_lines"}), read_raw_vandalism),
+    "multilingual-reverts": FileFormat(frozenset({"changed_text", "actions"}), read_multilingual_reverts),
+    "page-history": FileFormat(frozenset({"inserted_lines", "changed_added"}), read_page_history),
+    "scored-edits": FileFormat(
+        frozenset({"label_identity_reverted", "user_is_anonymous"}), read_scored_edits
+    ),
+    "own-labels": FileFormat(frozenset({"format", "reverted_after_seconds"}), read_own_labels),
+}
+"""By the name that a command line gives it."""
+
+
+def _read(
+    path: Path, features: Callable[[Row], Features], keep: Callable[[Row], bool] | None = None
+) -> Dataset:
+    packed = _bytes(path)
+    examples = []
+    for number, row in enumerate(_rows(path, packed), start=1):
+        try:
+            if keep is None or keep(row):
+                examples.append(_example(row, features(KnownAtTheEdit(row))))
+        except KeyError as exc:
+            raise TrainingError(f"{path.name}, edit {number}: field {exc} is missing") from None
+        except (TypeError, ValueError, AttributeError):
+            # The value itself may be somebody's text, so it is not repeated.
+            raise TrainingError(
+                f"{path.name}, edit {number}: a field has a value of the wrong type"
+            ) from None
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".csv")
+    return Dataset(name, path.name, hashlib.sha256(packed).hexdigest(), tuple(examples))
+
+
+def _example(row: Row, features: Features) -> Example:
+    if "format" in row:
+        page, user, wiki_id = row["page"], row["author"], row["wiki_id"]
+    elif "wiki_db" in row:
+        # No page is given, so that each edit is its own.
+        page, user, wiki_id = row["rev_id"], None, row["wiki_db"]
+    else:
+        page, user, wiki_id = row["title"], row["user"], row["wiki"]
+    flag = features.values["user_is_anonymous"]
+    label = row["label_identity_reverted"] == "1" if "wiki_db" in row else bool(row["label"])
+    return Example(
+        features=features,
+        label=label,
+        page=page,
+        user=user,
+        wiki_id=wiki_id,
+        is_anonymous=None if flag is None else bool(flag),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise TrainingError(f"{path.name}: cannot be read ({exc.strerror})") from None
+
+
+def _rows(path: Path, packed: bytes) -> Iterator[Row]:
+    """Yield the edits of JSON lines or of a CSV file with a header, gzipped or not."""
+    try:
+        text = (gzip.decompress(packed) if packed.startswith(_GZIP) else packed).decode("utf-8")
+        # Not splitlines: that would also cut inside a text, at characters that Unicode calls line ends.
+        lines = (line for line in text.split("\n") if line.strip())
+        if not text.lstrip().startswith("{"):
+            yield from csv.DictReader(lines)
+            return
+        # An array or a number has no fields: updating with it raises one of the errors below.
+        yield from (dict(**json.loads(line)) for line in lines)
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, csv.Error):
+        raise TrainingError(f"{path.name}: expected JSON lines or CSV, gzipped or not") from None
+
+
+def _normalised_features(row: Row) -> Features:
+    change = changes.of_lines(row["old_lines_words"], row["new_lines_words"], old_length=row["parent_size"])
+    # A spreadsheet put this in the place of comments that begin with a sign.
+    comment = None if row["comment"] == "#NAME?" else row["comment"]
+    facts = EditFacts(user_kind=_user_kind(row), comment=comment)
+    return describe(change, facts, lacking=frozenset({Group.MARKUP}))
+
+
+def _raw_features(row: Row) -> Features:
+    change = changes.of_lines(row["deleted_lines"], row["added_lines"])
+    kind = _user_kind(row)
+    age = None
+    if kind is UserKind.REGISTERED and row["user_reg_time"]:
+        age = max(0.0, datetime.fromisoformat(row["timestamp"]).timestamp() - float(row["user_reg_time"]))
+    facts = EditFacts(
+        user_kind=kind,
+        user_edit_count=row["user_edit_count"],
+        user_age_seconds=age,
+        comment=row["comment"],
+        is_minor=row["minor"],
+        namespace_id=0 if row["namespace"] == "main" else None,
+    )
+    return describe(change, facts)
+
+
+_CUT = "\u241e"
+"""Stands in the changed parts of a line for what stayed."""
+
+
+def _history_features(row: Row) -> Features:
+    old = "\n".join([*row["removed_lines"], *row["changed_removed"]]).replace(_CUT, " ")
+    new = "\n".join([*row["inserted_lines"], *row["changed_added"]]).replace(_CUT, " ")
+    facts = EditFacts(user_kind=_user_kind(row), comment=row["comment"], is_minor=row["minor"])
+    # The file has the parent's size in bytes, which for English is nearly characters.
+    change = changes.of_lines(old, new, old_length=row["parent_size"])
+    return describe(change, facts, known={"words_kept": None})
+
+
+def _flag_features(row: Row) -> Features:
+    kind = {"0": UserKind.REGISTERED, "1": UserKind.IP}.get(row["user_is_anonymous"], UserKind.UNKNOWN)
+    everything_else = frozenset(Group) - {Group.USER}
+    return describe(changes.of_lines("", ""), EditFacts(user_kind=kind), lacking=everything_else)
+
+
+_NODES = {
+    "references": "Reference",
+    "external_links": "ExternalLink",
+    "wikilinks": "Wikilink",
+    "templates": "Template",
+    "categories": "Category",
+    "media": "Media",
+    "headings": "Heading",
+}
+
+
+def _multilingual_features(row: Row) -> Features:
+    changed, actions = row["changed_text"], row["actions"]
+    change = changes.of_lines(
+        "\n".join([*row["removed_text"], *(old for old, _ in changed)]),
+        "\n".join([*row["added_text"], *(new for _, new in changed)]),
+    )
+    facts = EditFacts(
+        user_kind=_user_kind(row),
+        comment=row["comment"],
+        tags=frozenset(tag.replace("_", " ") for tag in row["edit_tags"]),
+    )
+    lacking = {Group.MARKUP, Group.REFERENCES}
+    if actions and not change.changed_bytes:
+        lacking.add(Group.WORDS)
+    known: dict[str, float | None] = {}
+    for name, node in _NODES.items():
+        gain = actions.get(f"insert_{node}", 0) - actions.get(f"remove_{node}", 0)
+        known[f"{name}_gained"], known[f"{name}_lost"] = float(max(0, gain)), float(max(0, -gain))
+    return describe(change, facts, lacking=frozenset(lacking), known=known)
+
+
+def _user_kind(row: Row) -> UserKind:
+    # Temporary accounts came years after these files: whoever was not logged in edited under an address.
+    if row["anon"] is None:
+        return UserKind.UNKNOWN
+    return UserKind.IP if row["anon"] else UserKind.REGISTERED

@@ -1,0 +1,245 @@
+import hashlib
+import json
+import random
+import shutil
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
+
+from revertrisk.scoring.artifact import ArtifactError, load_metadata, save, shipped
+from revertrisk.scoring.classifier import TorchClassifier
+from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+
+NAME = "revertrisk-language-agnostic"
+WITH_WORDS = "revertrisk-multilingual"
+SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ARTICLE = (
+    "'''Lauterbach''' is a town in the hills above the river Lauter.\n\n"
+    "== History ==\nThe town was first mentioned in 812. Its market dates from 1266.\n"
+    "The railway came in 1870 and brought the first textile mills.\n\n"
+    "== Economy ==\nWood and furniture are the main trades; tourism has grown since 1990.\n"
+) * 3
+EXPERIENCED = User(
+    kind=UserKind.REGISTERED,
+    edit_count=52_000,
+    registered_at=SAVED - timedelta(days=4000),
+    groups=frozenset({"editor", "autoconfirmed"}),
+    is_bot=False,
+)
+NEW_TEMPORARY = User(
+    kind=UserKind.TEMPORARY, edit_count=0, registered_at=SAVED, groups=frozenset({"temp"}), is_bot=False
+)
+
+
+@pytest.fixture(scope="module", params=[NAME, WITH_WORDS])
+def classifier(request: pytest.FixtureRequest) -> TorchClassifier:
+    """Load each shipped model."""
+    return TorchClassifier.load(shipped(request.param))
+
+
+def edit(new: str, *, old: str = ARTICLE, user: User = EXPERIENCED, comment: str | None = "") -> Revision:
+    """Return an edit of the article."""
+    return Revision(
+        wiki_id="enwiki",
+        language="en",
+        rev_id=2,
+        timestamp=SAVED,
+        text=new,
+        parent=ParentRevision(rev_id=1, timestamp=SAVED - timedelta(days=9), text=old),
+        page=Page(page_id=1, title="Lauterbach", namespace_id=0),
+        user=user,
+        comment=comment,
+        is_minor=False,
+    )
+
+
+def added_reference() -> Revision:
+    """Return a careful edit: a reference, explained."""
+    return edit(
+        ARTICLE.replace(
+            "Its market dates from 1266.",
+            "Its market dates from 1266.<ref>{{cite book |title=Hill towns |year=1998 |page=41}}</ref>",
+            1,
+        ),
+        comment="/* History */ added a source for the market's charter",
+    )
+
+
+def varied_edits(number: int) -> list[Revision]:
+    """Return edits that differ in text, size, author and comment, the same ones every time."""
+    chance = random.Random(7)  # noqa: S311 - test data
+    words = ARTICLE.split()
+    users = [EXPERIENCED, NEW_TEMPORARY, User(kind=UserKind.IP), User()]
+    edits = []
+    for _ in range(number):
+        place = chance.randrange(len(ARTICLE))
+        inserted = " ".join(chance.choices(words, k=chance.randrange(60)))
+        removed = chance.randrange(200)
+        edits.append(
+            edit(
+                ARTICLE[:place] + inserted + ARTICLE[place + removed :],
+                user=chance.choice(users),
+                comment=chance.choice(["", None, "typo", "/* History */ more about the mills"]),
+            )
+        )
+    return edits
+
+
+def test_it_is_a_classifier(classifier: TorchClassifier) -> None:
+    """The torch model offers what anything that scores must offer."""
+    general: Classifier = classifier
+    assert general.name in {NAME, WITH_WORDS}
+    assert general.version == "revertrisk-events-1"
+    assert general.score([]) == []
+
+
+def test_each_model_knows_the_wikis_that_it_was_made_for() -> None:
+    """The language-agnostic model takes every wiki, the multilingual one those of production's rule and test."""
+    everywhere, some = (TorchClassifier.load(shipped(name)) for name in (NAME, WITH_WORDS))
+    assert everywhere.supports("be_x_oldwiki")
+    assert [some.supports(wiki_id) for wiki_id in ("dewiki", "testwiki", "be_x_oldwiki")] == [
+        True,
+        True,
+        False,
+    ]
+    assert len(some.metadata.supported_wikis or ()) == 48
+
+
+def test_words_matter_to_the_model_that_reads_them_only() -> None:
+    """Of two insertions of as many letters the rude one adds far more, and only where words are read."""
+    polite, rude = (
+        edit(ARTICLE.replace("812.", f"812. {words}.", 1)) for words in ("good lake", "fuck suck")
+    )
+    without, with_words = (TorchClassifier.load(shipped(name)) for name in (NAME, WITH_WORDS))
+    first, second = (
+        {each.name: each.amount for each in with_words.explain(revision).contributions}
+        for revision in (polite, rude)
+    )
+    assert second["inserted_text"] > first["inserted_text"] + 0.5
+    assert "inserted_text" not in {each.name for each in without.explain(rude).contributions}
+
+
+def test_words_of_an_unknown_script_add_nothing() -> None:
+    """A text without any n-gram of the training data has no words in its explanation."""
+    found = TorchClassifier.load(shipped(WITH_WORDS)).explain(edit("ⴰⵎⵓⵔ ⵜⵉⴼⵉⵏⴰⵖ", old="ⵜⴰⵎⴰⵣⵉⵖⵜ"))
+    amounts = {each.name: each.amount for each in found.contributions}
+    assert (amounts["inserted_text"], amounts["removed_text"]) == (0, 0)
+
+
+def test_scores_do_not_depend_on_the_batch(classifier: TorchClassifier) -> None:
+    """An edit has the same score alone, among 7 or 64, in any order."""
+    edits = varied_edits(64)
+    together = classifier.score(edits)
+    assert [classifier.score([each])[0] for each in edits] == together
+    in_sevens = [score for start in range(0, 64, 7) for score in classifier.score(edits[start : start + 7])]
+    assert in_sevens == together
+    order = random.Random(1).sample(range(64), 64)  # noqa: S311 - test data
+    permuted = classifier.score([edits[index] for index in order])
+    assert [permuted[order.index(index)] for index in range(64)] == together
+    assert len({score.probability for score in together}) > 32
+
+
+def test_scores_do_not_depend_on_the_thread(classifier: TorchClassifier) -> None:
+    """Threads that score at once get what one gets alone."""
+    edits = varied_edits(16)
+    alone = classifier.score(edits)
+    found: list[list[Prediction]] = []
+    threads = [threading.Thread(target=lambda: found.append(classifier.score(edits))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [alone] * 4
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(edit("", user=NEW_TEMPORARY), id="blanking"),
+        pytest.param(
+            edit(ARTICLE.replace("812.", "812. asdf lol!!!!", 1), user=NEW_TEMPORARY), id="nonsense"
+        ),
+        pytest.param(
+            edit(ARTICLE.replace("Wood and furniture", "HAHAHAHAHA YOU ALL SUCK", 1), user=NEW_TEMPORARY),
+            id="shouting",
+        ),
+        pytest.param(
+            edit(ARTICLE.replace("The railway", "kkkkkkkkkkkkkkkkkkkkkkkk", 1), user=User(kind=UserKind.IP)),
+            id="mashing",
+        ),
+    ],
+)
+def test_damage_by_a_new_account_scores_far_above_a_sourced_addition(
+    classifier: TorchClassifier, bad: Revision
+) -> None:
+    """Obvious damage is at least five times as likely to be reverted as a reference by an experienced editor."""
+    damage, reference = classifier.score([bad, added_reference()])
+    assert damage.probability > 5 * reference.probability
+
+
+def test_what_was_done_matters_besides_who_did_it(classifier: TorchClassifier) -> None:
+    """Of two edits by the same author, nonsense scores above a sourced addition."""
+    for user in (EXPERIENCED, NEW_TEMPORARY, User()):
+        nonsense = edit(ARTICLE.replace("812.", "812. asdf lol!!!!", 1), user=user)
+        careful = replace(added_reference(), user=user)
+        scores = classifier.score([nonsense, careful])
+        assert scores[0].probability > scores[1].probability
+
+
+def test_an_unknown_author_scores_between_the_known_ones(classifier: TorchClassifier) -> None:
+    """A hidden author is neither treated as anonymous nor as registered."""
+    text = ARTICLE.replace("since 1990", "since 1985", 1)
+    registered, hidden, address = (
+        score.probability
+        for score in classifier.score(
+            [
+                edit(text, user=User(kind=kind))
+                for kind in (UserKind.REGISTERED, UserKind.UNKNOWN, UserKind.IP)
+            ]
+        )
+    )
+    assert registered < hidden < address
+
+
+any_text = st.text(alphabet=st.characters(), max_size=300)
+
+
+@settings(deadline=None)
+@given(any_text, any_text, st.none() | any_text, st.sampled_from(UserKind))
+def test_any_edit_has_a_score(
+    classifier: TorchClassifier, old: str, new: str, comment: str | None, kind: UserKind
+) -> None:
+    """No text, comment or author keeps the model from giving a probability."""
+    (score,) = classifier.score([edit(new, old=old, comment=comment, user=User(kind=kind))])
+    assert 0 <= score.probability <= 1
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    """Metadata that describes another network than the weights belong to stops the load."""
+    folder = Path(shutil.copytree(shipped(NAME), tmp_path / "model"))
+    file = folder / "metadata.json"
+    content = json.loads(file.read_text())
+    content["network"]["hidden"] += 1
+    file.write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match=r"model\.safetensors: tensors: do not fit"):
+        TorchClassifier.load(folder)
+
+
+def test_a_score_that_is_not_finite_is_never_returned(tmp_path: Path) -> None:
+    """Weights that a training run ruined fail closed instead of publishing nonsense."""
+    folder = tmp_path / "model"
+    metadata = load_metadata(shipped(NAME))
+    tensors = load_file(shipped(NAME) / "model.safetensors")
+    weights = to_safetensors({**tensors, "bias": torch.full_like(tensors["bias"], torch.nan)})
+    save(folder, replace(metadata, weights_sha256=hashlib.sha256(weights).hexdigest()), weights, "# card")
+    with pytest.raises(BadScoreError):
+        TorchClassifier.load(folder).score([added_reference()])

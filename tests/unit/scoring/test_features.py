@@ -1,0 +1,190 @@
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revertrisk.scoring import changes
+from revertrisk.scoring.feature_table import FEATURES, Group
+from revertrisk.scoring.features import EditFacts, describe, extract
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+
+SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def edit(old: str, new: str, *, user: User | None = None, comment: str | None = None) -> Revision:
+    """Return an edit of an article, an hour after its parent."""
+    return Revision(
+        wiki_id="frwiki",
+        language="fr",
+        rev_id=2,
+        timestamp=SAVED,
+        text=new,
+        parent=ParentRevision(rev_id=1, timestamp=SAVED - timedelta(hours=1), text=old),
+        page=Page(page_id=1, title="Ville", namespace_id=0),
+        user=user or User(),
+        comment=comment,
+    )
+
+
+def feature(revision: Revision, name: str) -> float | None:
+    """Return one feature of a revision."""
+    return extract(revision).values[name]
+
+
+def test_every_feature_of_the_table_is_taken_and_no_other() -> None:
+    """The table of features and what is extracted name the same things in the same order."""
+    assert list(extract(edit("a", "b")).values) == [each.name for each in FEATURES]
+
+
+@pytest.mark.parametrize(
+    ("kind", "anonymous", "temporary"),
+    [
+        (UserKind.REGISTERED, 0.0, 0.0),
+        (UserKind.TEMPORARY, 1.0, 1.0),
+        (UserKind.IP, 1.0, 0.0),
+        (UserKind.UNKNOWN, None, None),
+    ],
+)
+def test_the_kinds_of_users(kind: UserKind, anonymous: float | None, temporary: float | None) -> None:
+    """A temporary account counts as anonymous, and a hidden author as neither."""
+    revision = edit("a", "b", user=User(kind=kind))
+    assert feature(revision, "user_is_anonymous") == anonymous
+    assert feature(revision, "user_is_temporary") == temporary
+
+
+def test_an_address_has_no_edit_count_even_if_a_source_gives_one() -> None:
+    """Edits from an IP address may be anybody's."""
+    assert feature(edit("a", "b", user=User(kind=UserKind.IP, edit_count=102)), "user_edit_count") is None
+
+
+def test_the_age_of_an_account_is_taken_at_the_edit() -> None:
+    """Age is counted from registration to the edit, in days."""
+    user = User(kind=UserKind.REGISTERED, registered_at=SAVED - timedelta(days=36))
+    assert feature(edit("a", "b", user=user), "user_age") == 36
+
+
+def test_groups_that_somebody_granted_are_privileges() -> None:
+    """A patroller is privileged, an autoconfirmed user is not, and unknown groups are unknown."""
+    for groups, expected in (
+        (frozenset({"patroller"}), 1.0),
+        (frozenset({"autoconfirmed"}), 0.0),
+        (None, None),
+    ):
+        assert feature(edit("a", "b", user=User(groups=groups)), "user_is_privileged") == expected
+
+
+@pytest.mark.parametrize(
+    ("comment", "present", "length", "section"),
+    [
+        ("/* Histoire */ source", 1.0, 6, 1.0),
+        ("/* Histoire */", 0.0, 0, 1.0),
+        ("", 0.0, 0, 0.0),
+        (None, None, None, None),
+    ],
+)
+def test_a_comment_is_told_from_the_name_of_its_section(
+    comment: str | None, present: float | None, length: float | None, section: float | None
+) -> None:
+    """The section's name, which the wiki writes, is not the author's comment; a hidden comment is unknown."""
+    revision = edit("a", "b", comment=comment)
+    assert feature(revision, "comment_present") == present
+    assert feature(revision, "comment_length") == length
+    assert feature(revision, "comment_names_section") == section
+
+
+def test_tags_tell_how_an_edit_was_made_if_they_are_known() -> None:
+    """Mobile and visual edits are told by their change tags; without tags they are unknown."""
+    revision = replace(edit("a", "b"), tags=frozenset({"mobile edit", "mobile web edit"}))
+    assert (feature(revision, "is_mobile"), feature(revision, "is_visual")) == (1.0, 0.0)
+    assert feature(edit("a", "b"), "is_mobile") is None
+
+
+def test_a_new_reference_is_gained_and_none_is_lost() -> None:
+    """Markup is counted net, with a feature for each direction."""
+    revision = edit("La ville est grande.", "La ville est grande.<ref>[https://example.org Atlas]</ref>")
+    assert (feature(revision, "references_gained"), feature(revision, "references_lost")) == (1, 0)
+    assert feature(revision, "external_links_gained") == 1
+
+
+def test_blanking_removes_the_whole_page() -> None:
+    """An emptied page has lost nearly all of its characters, and gained nothing to describe."""
+    revision = edit("word " * 200, "")
+    removed = feature(revision, "removed_share_of_page")
+    assert removed is not None
+    assert removed > 0.9
+    assert feature(revision, "inserted_upper_share") is None
+    assert feature(revision, "only_removes") == 1
+
+
+def test_changing_markup_only_changes_no_word() -> None:
+    """Bold type adds apostrophes and no words."""
+    assert feature(edit("a great city", "a '''great''' city"), "no_words_changed") == 1
+
+
+def test_a_data_set_says_what_it_lacks() -> None:
+    """Features of a group that a file cannot give are unknown, whatever its text seems to say."""
+    change = changes.of_lines("", "no markup left")
+    features = describe(change, EditFacts(), lacking=frozenset({Group.MARKUP}))
+    assert features.values["templates_gained"] is None
+    assert features.values["words_inserted"] == 3
+    assert features.values["old_length"] is None
+
+
+def test_the_same_edit_has_the_same_features_from_lines_as_from_texts() -> None:
+    """A file with the changed lines alone gives the very features that whole texts give."""
+    old, new = "intro\nan old line\nend", "intro\na new line here\nend"
+    whole = extract(edit(old, new)).values
+    lines = describe(changes.of_lines("an old line", "a new line here"), EditFacts()).values
+    for each in FEATURES:
+        if each.group in {Group.WORDS, Group.REFERENCES, Group.MARKUP}:
+            assert whole[each.name] == lines[each.name], each.name
+
+
+def test_nothing_personal_is_kept() -> None:
+    """Features hold numbers only: no text, no comment, no name can be read from them."""
+    revision = edit("a", "secret words", comment="secret")
+    features = extract(revision)
+    assert all(value is None or isinstance(value, int | float) for value in features.values.values())
+    assert "secret" not in repr(features)
+
+
+any_text = st.text(alphabet=st.characters(), max_size=500)
+
+
+@given(any_text, any_text, st.none() | any_text)
+def test_any_two_texts_have_finite_features(old: str, new: str, comment: str | None) -> None:
+    """Whatever the texts hold, every known feature is a finite number of at least 0, twice the same."""
+    features = extract(edit(old, new, comment=comment))
+    for name, value in features.values.items():
+        assert value is None or (math.isfinite(value) and value >= 0), name
+    for each in FEATURES:
+        if each.unit in {"share", "0 or 1"}:
+            value = features.values[each.name]
+            assert value is None or value <= 1, each.name
+    assert extract(edit(old, new, comment=comment)) == features
+
+
+PATHOLOGICAL = [
+    "[[" * 500_000,
+    "<ref " * 200_000,
+    "x" * 1_000_000,
+    "\n" * 1_000_000,
+    "a\n" * 500_000,
+    "a/" * 500_000,
+    "= " * 300_000,
+    "[[a:b]]" + " " * 500_000,
+    "\ud800\x00" * 300_000,
+    " ".join(str(number) for number in range(150_000)),
+]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", PATHOLOGICAL, ids=lambda text: repr(text[:5]))
+def test_pathological_texts_are_read_in_bounded_time(text: str) -> None:
+    """Text made to be slow is not: what is read is bounded, and each step is linear."""
+    features = extract(edit("", text))
+    assert features.changed_bytes >= len(text) // 2
+    assert extract(edit(text, "")).changed_bytes == features.changed_bytes

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from revertrisk.scoring.artifact import MODEL_CARD, load_metadata, shipped
+from revertrisk.scoring.feature_table import FEATURES
+from revertrisk.scoring.training.labelled_edits import FORMATS
+from revertrisk.scoring.training.recipes import RECIPES
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "models.md"
+
+
+def rows() -> list[str]:
+    """Return the table rows of docs/models.md that begin with a name."""
+    return [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+
+
+def test_every_feature_is_documented_as_the_code_has_it() -> None:
+    """The table in docs/models.md lists all features in order, with group, unit and meaning."""
+    expected = [f"| `{each.name}` | {each.group} | {each.unit} | {each.meaning} |" for each in FEATURES]
+    assert [row for row in rows() if row.count("|") == 5] == expected
+
+
+def test_every_format_is_documented_with_the_fields_that_tell_it() -> None:
+    """Each format of labelled files has a row with its name and fields."""
+    for name, known in FORMATS.items():
+        (row,) = (each for each in rows() if each.startswith(f"| `{name}` |"))
+        assert {f"`{field}`" for field in known.fields} == set(row.split("|")[2].strip().split(", "))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_documented_figures_are_those_of_the_shipped_models(name: str) -> None:
+    """The AUC of every split stands in docs/models.md as it stands in the metadata."""
+    values = list(load_metadata(shipped(name)).metrics["auc_by_split"].values())
+    cells = [f"{value:.3f}" for value in (*values, sum(values) / len(values))]
+    assert f"| `{name}` | {' | '.join(cells)} |" in rows()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_card_begins_with_its_most_important_limit(name: str) -> None:
+    """The first sentence of a shipped card says that English figures say little elsewhere."""
+    card = (shipped(name) / MODEL_CARD).read_text(encoding="utf-8")
+    assert card.split("\n\n")[1].startswith(
+        "**A model trained on English edits says little about other languages"
+    )
