@@ -23,7 +23,7 @@ from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.programs import LOOPBACK, free_port, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chromium, prefer_colours
 from tests.integration.live_page.live_page import LivePage
 

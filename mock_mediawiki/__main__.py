@@ -16,7 +16,7 @@ from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.history import History
 from mock_mediawiki.index import cache_folder, indexed_export
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8193

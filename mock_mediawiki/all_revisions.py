@@ -8,7 +8,7 @@ from mock_mediawiki.revision_query import MAX_LIMIT_WITH_CONTENT
 from mock_mediawiki.revision_range import RevisionRange, mark_of
 from mock_mediawiki.revision_shape import RevisionShape
 from mock_mediawiki.value_size import value_size, warn_of_limit
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 _MODULE = "allrevisions"
 

@@ -16,7 +16,7 @@ from mock_mediawiki.page_set import PageSet, read_page_set
 from mock_mediawiki.parameters import Parameters
 from mock_mediawiki.revision_query import RevisionQuery
 from mock_mediawiki.site_info import site_info
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 RESULT_LIMIT: Final = 12_582_912
 """Bytes of values in one answer on Wikimedia's wikis (``$wgAPIMaxResultSize``)."""

@@ -11,8 +11,8 @@ from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
-from revertrisk.event_platform.header_text import header_text
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.runtime.header_text import header_text
+from revertrisk.wiki.table import Wiki
 
 _NO_WIKI: Final = (
     "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>No wiki found</title>"

@@ -13,13 +13,13 @@ from aiohttp import web
 from mock_mediawiki.answers import API_PATH
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.api_route import ApiRoute
-from mock_mediawiki.diff_page import DiffRoutes
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.fault_routes import FaultRoutes
 from mock_mediawiki.hosts import Hosts
+from mock_mediawiki.pages.diff_page import DiffRoutes
 from mock_mediawiki.readback import Readback
 from mock_mediawiki.request_log import RequestLog
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 _LAST_PORT: Final = 65_535
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mock_mediawiki.history import History, Page
 from mock_mediawiki.namespaces import category_prefixes
 from mock_mediawiki.titles import normalised_title
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from aiohttp import web
 from mock_mediawiki.answers import json_answer
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.faults import FaultError, RequestFault, RevisionFault, read_faults
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 _MAX_BODY: Final = 100 * 1024
 

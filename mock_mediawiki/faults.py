@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from mock_mediawiki.history import Part
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 MAX_FAULTS: Final = 100
 _MAX_COUNT: Final = 1_000_000_000

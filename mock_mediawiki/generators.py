@@ -13,7 +13,7 @@ from mock_mediawiki.history import Page
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes
 from mock_mediawiki.parameters import ApiError, Parameters, whole_number
 from mock_mediawiki.titles import normalised_title
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 _FILE: Final = 6
 _TYPES: Final = ("page", "subcat", "file")

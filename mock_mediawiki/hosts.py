@@ -4,8 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
-from revertrisk.event_platform.header_text import header_text
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.runtime.header_text import header_text
+from revertrisk.wiki.table import Wiki, WikiTable
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 

@@ -15,7 +15,7 @@ import orjson
 
 from mock_mediawiki.history import ChangeKind, History, Part, Revision, User, UserKind
 from mock_mediawiki.reverts import SEARCH_RADIUS, Revert, find_revert
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 
 SCHEMA: Final = "/mediawiki/page/change/1.12.0"
 STREAM: Final = "mediawiki.page_change.v1"

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from mock_mediawiki.answers import json_answer
 from mock_mediawiki.fault_board import FaultBoard
-from mock_mediawiki.html_page import html_page
-from mock_mediawiki.log_page import log_page
+from mock_mediawiki.pages.html_page import html_page
+from mock_mediawiki.pages.log_page import log_page
 from mock_mediawiki.request_log import RequestLog
 
 

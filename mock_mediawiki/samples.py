@@ -27,7 +27,7 @@ from mock_mediawiki.sample_format import (
     SampleUser,
     read_sample_file,
 )
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 _AUTOCONFIRM_EDITS: Final = 10  # as on most of Wikimedia's wikis
 _AUTOCONFIRM_AGE: Final = timedelta(days=4)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from mock_mediawiki.languages import is_rtl
 from mock_mediawiki.namespaces import namespace_names, namespaces
 from mock_mediawiki.parameters import Parameters
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 _PROJECT: Final = 4
 _LARGEST_PAGE: Final = 2_097_152

@@ -14,16 +14,16 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from model_server.logs import configure_logging
+from model_server.kserve_shell.workers import Workers, shared_listener
 from model_server.metrics import Metrics
 from model_server.official_model import check_pickle, load_pickle
 from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings, removed_settings
 from model_server.startup import ModelSource, check_ports, check_stream, check_tls, find_model
-from model_server.workers import Workers, shared_listener
-from revertrisk.event_platform.wikis import WikiTable, WikiTableError
+from revertrisk.runtime.logs import configure_logging
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at
 from revertrisk.scoring.prediction import Classifier
+from revertrisk.wiki.table import WikiTable, WikiTableError
 
 logger = logging.getLogger("model_server")
 EXIT_CONFIGURATION = 78
@@ -107,8 +107,8 @@ def serve(settings: Settings, source: ModelSource) -> None:
 
     sys.argv = sys.argv[:1]
     from model_server.deployment import Deployment  # noqa: PLC0415
-    from model_server.model import RevertRiskModel  # noqa: PLC0415
-    from model_server.serving import run_server  # noqa: PLC0415
+    from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
+    from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
 
     metrics = Metrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, source.source).set(1)

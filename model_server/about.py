@@ -8,7 +8,7 @@ from typing import Any
 
 from model_server.settings import Settings
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 
 def about(

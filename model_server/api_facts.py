@@ -5,8 +5,8 @@ from datetime import datetime
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from revertrisk.event_platform.action_api import flag, typed
 from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.wiki.action_api import flag, typed
 
 OUTCOME_TAGS = frozenset({"mw-reverted"})
 """Change tags that are put on a revision after the fact: reading them would be looking at the answer."""

@@ -8,11 +8,11 @@ from model_server.admission import Admission
 from model_server.lifecycle import Lifecycle
 from model_server.metrics import Metrics
 from model_server.pipeline import Pipeline
-from model_server.service import Service, open_service
+from model_server.resources import Service, open_service
 from model_server.settings import Settings
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.explanation import Explainer
 from revertrisk.scoring.prediction import Classifier
+from revertrisk.wiki.table import WikiTable
 
 
 class Deployment:

@@ -20,11 +20,11 @@ from model_server.errors import (
     RouteNotFoundError,
     ServiceError,
 )
-from model_server.logs import label, timed
 from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
+from model_server.resources import Service
 from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
-from model_server.service import Service
 from revertrisk.event_platform.page_change import Skip
+from revertrisk.runtime.logs import label, timed
 from revertrisk.scoring.explanation import Explainer, Explanation
 from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
 

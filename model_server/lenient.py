@@ -9,7 +9,7 @@ from typing import Any
 
 from model_server.api_facts import RevisionFacts
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
 

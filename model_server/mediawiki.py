@@ -27,11 +27,11 @@ from model_server.errors import MediaWikiUnavailableError
 from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
 from model_server.mwapi_session import MwapiSession
-from revertrisk.event_platform.http_client import HttpClient
-from revertrisk.event_platform.joined_call import Again
-from revertrisk.event_platform.joining import Joiner
 from revertrisk.event_platform.page_change import RevisionRef
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.runtime.coalescing import Joiner
+from revertrisk.runtime.http_client import HttpClient
+from revertrisk.runtime.joined_call import Again
+from revertrisk.wiki.table import Wiki
 
 API_PATH = "/w/api.php"
 REVISIONS = {

@@ -12,8 +12,8 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
-from revertrisk.event_platform.action_api import BUSY_CODES
-from revertrisk.event_platform.http_client import HttpClient, Origin, Response, header_lines
+from revertrisk.runtime.http_client import HttpClient, Origin, Response, header_lines
+from revertrisk.wiki.action_api import BUSY_CODES
 
 MAX_RETRY_AFTER = 3600
 API_ERRORS_STATUS = 200

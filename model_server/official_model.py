@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from model_server.settings import Settings, SettingsError
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring import official
 from revertrisk.scoring.official import OfficialClassifier, OfficialModelError
+from revertrisk.wiki.table import WikiTable
 
 
 def check_pickle(settings: Settings, path: Path) -> None:

@@ -7,9 +7,9 @@ from model_server.batching import BatchScorer
 from model_server.errors import InvalidRequestError, MediaWikiUnavailableError
 from model_server.mediawiki import MediaWikiClient
 from model_server.scoring_request import UNSAVED_REV_ID
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.revision import Revision
+from revertrisk.wiki.table import WikiTable
 
 
 class PageHistoryScorer:

@@ -1,6 +1,6 @@
 """The path of one request, step by step: fetch, score, build and emit.
 
-Receiving and resolving have happened (`requests.py`); KServe's hooks call these steps (`model.py`).
+Receiving and resolving have happened (`request_reader.py`); KServe's hooks call these steps (`model.py`).
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from model_server.errors import (
     UnscorableError,
 )
 from model_server.evidence import Evidence
-from model_server.logs import label, timed
 from model_server.mediawiki import FetchedRevision
 from model_server.metrics import by_label
+from model_server.resources import Producer, Service
 from model_server.scoring_request import (
     DirectRequest,
     EventRequest,
@@ -27,10 +27,10 @@ from model_server.scoring_request import (
     RevisionDataRequest,
     ScoringRequest,
 )
-from model_server.service import Producer, Service
 from revertrisk.event_platform import eventgate, page_change
 from revertrisk.event_platform.page_change import Skip, SkipReason
 from revertrisk.event_platform.prediction_change import PredictedClassification, UnbuildableEventError
+from revertrisk.runtime.logs import label, timed
 from revertrisk.scoring.prediction import Prediction
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from typing import Any
 
 from model_server.errors import ServiceError
 from revertrisk.event_platform.page_change import PageChange, RevisionRef
-from revertrisk.event_platform.wikis import Wiki
 from revertrisk.scoring.revision import Revision
+from revertrisk.wiki.table import Wiki
 
 UNSAVED_REV_ID = -1
 """The revision id in the answer for an edit that no wiki has."""

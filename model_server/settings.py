@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, FilePath, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from revertrisk.event_platform.action_api import PUBLIC_CONNECTIONS
-from revertrisk.event_platform.user_agent import user_agent
+from revertrisk.runtime.headers import user_agent
+from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-events")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -15,12 +15,12 @@ from revertrisk.backfill.prediction_file import OutputError
 from revertrisk.backfill.progress import configure_logging
 from revertrisk.backfill.report import show_plan, show_report
 from revertrisk.backfill.settings import BackfillSettings, SettingsError
-from revertrisk.backfill.signals import on_signals
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
 from revertrisk.dispatcher.app import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.deadletters import DeadLetterError
-from revertrisk.dispatcher.problems import RuleFileError
+from revertrisk.dispatcher.rule_language.problems import RuleFileError
+from revertrisk.runtime.signals import on_signals
 
 Ask = Callable[[str], bool]
 Done = TypeVar("Done")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from revertrisk.backfill.facts import RevisionFacts
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 SCHEMA: Final = "/mediawiki/page/change/1.2.0"
 """The first version in which an event may do without a performer."""

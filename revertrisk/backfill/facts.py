@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from revertrisk.event_platform.action_api import flag, optional, typed
 from revertrisk.event_platform.formats import is_instant
+from revertrisk.wiki.action_api import flag, optional, typed
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any
 from revertrisk.backfill.events import page_change
 from revertrisk.backfill.facts import RevisionFacts, UserKind
 from revertrisk.backfill.lookup import Found
-from revertrisk.dispatcher.rules import NotMatched, Rule, Taken
+from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, Taken
 from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.page_change import (
     READING_CONTRACT,
@@ -24,7 +24,7 @@ from revertrisk.event_platform.page_change import (
     SkipReason,
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 
 INVALID_EVENT = "invalid_event"
 """The reason where what the wiki tells of a revision makes no event that keeps the reading contract."""

@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 from revertrisk.backfill.lookup import RevisionRef
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
-from revertrisk.event_platform.action_api import LARGEST_ID, optional
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.action_api import LARGEST_ID, optional
+from revertrisk.wiki.table import Wiki
 
 _PAGES: Final = 50
 """Pages asked for at a time."""

@@ -18,8 +18,8 @@ from model_server.admission import Admission
 from model_server.errors import EventRejectedError, ServiceError, failure_answer
 from model_server.metrics import Metrics
 from model_server.pipeline import Pipeline, ScoredJob
+from model_server.resources import Service, open_service
 from model_server.scoring_request import EventRequest
-from model_server.service import Service, open_service
 from model_server.settings import Settings, read_settings
 from model_server.settings import SettingsError as ServerSettingsError
 from model_server.startup import find_model
@@ -27,7 +27,7 @@ from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.settings import SettingsError
 from revertrisk.backfill.target import Scorer, is_backfill
 from revertrisk.dispatcher.client import Answer
-from revertrisk.dispatcher.requests import Request
+from revertrisk.dispatcher.rule_language.request import Request
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.event_platform.prediction_change import (
     PredictedClassification,
@@ -36,9 +36,9 @@ from revertrisk.event_platform.prediction_change import (
 )
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, PREDICTION_STREAMS
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.classifier import TorchClassifier, choose_device
+from revertrisk.wiki.table import WikiTable
 
 _OK: Final = 200
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from revertrisk.backfill.facts import PROPERTIES, RevisionFacts, read_revisions
 from revertrisk.backfill.wiki_api import WikiApi
 from revertrisk.event_platform.formats import is_instant
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.wiki.table import Wiki
 
 CHUNK: Final = 25
 """Revisions looked up together: with their parents, as many ids as one parameter of the API takes."""

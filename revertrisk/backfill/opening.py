@@ -20,9 +20,9 @@ from revertrisk.backfill.target import Scorer, ask_target
 from revertrisk.dispatcher.client import new_session
 from revertrisk.dispatcher.opening import NOWHERE, target_of
 from revertrisk.dispatcher.outcome import Ending
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.rules import Case, Rule
-from revertrisk.event_platform.wikis import Wiki, WikiTable, WikiTableError
+from revertrisk.dispatcher.rule_language.rule import Case, Rule
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.wiki.table import Wiki, WikiTable, WikiTableError
 
 if TYPE_CHECKING:
     from revertrisk.backfill.local import LocalModel

@@ -22,7 +22,6 @@ from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.progress import Display, showing
 from revertrisk.backfill.sending import RETRIES, LimitedSender, NoLetters, OutcomeNotes, PlannedRevisions
 from revertrisk.backfill.settings import BackfillSettings, ListedItems
-from revertrisk.backfill.signals import on_signals
 from revertrisk.backfill.target import Scorer, TargetAwayError, TargetError, ask_target
 from revertrisk.backfill.wiki_api import WikiApi
 from revertrisk.dispatcher.client import HttpClient, Sender, new_session
@@ -31,10 +30,11 @@ from revertrisk.dispatcher.executor import Executor
 from revertrisk.dispatcher.outcome import Ending, Outcome
 from revertrisk.dispatcher.pipeline import Pipeline
 from revertrisk.dispatcher.refusals import RefusalLimit
-from revertrisk.dispatcher.rules import Rule
+from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.summary import Summary
-from revertrisk.event_platform.action_api import PUBLIC_CONNECTIONS
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.runtime.signals import on_signals
+from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS
+from revertrisk.wiki.table import Wiki
 
 if TYPE_CHECKING:
     from revertrisk.backfill.local import LocalModel

@@ -15,10 +15,10 @@ from revertrisk.backfill.wiki_api import WikiError
 from revertrisk.dispatcher.client import Answer, Failure, Sender
 from revertrisk.dispatcher.deadletters import DeadLetter
 from revertrisk.dispatcher.outcome import Outcome
-from revertrisk.dispatcher.requests import Request
 from revertrisk.dispatcher.retries import RetrySchedule
-from revertrisk.dispatcher.sources.base import Position, SourcedEvent, SourceError
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.dispatcher.rule_language.request import Request
+from revertrisk.streams.base import Position, SourcedEvent, SourceError
+from revertrisk.wiki.table import Wiki
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from revertrisk.backfill.facts import UserKind
 from revertrisk.dispatcher.settings import SettingsError
-from revertrisk.event_platform.action_api import LARGEST_ID, PUBLIC_CONNECTIONS
-from revertrisk.event_platform.user_agent import USER_AGENT_POLICY, is_contact, user_agent
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.runtime.headers import USER_AGENT_POLICY, is_contact, user_agent
+from revertrisk.wiki.action_api import LARGEST_ID, PUBLIC_CONNECTIONS
+from revertrisk.wiki.table import WikiTable
 
 __all__ = ["BackfillSettings", "SettingsError"]
 

@@ -15,9 +15,9 @@ import orjson
 
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.retries import RetrySchedule
-from revertrisk.event_platform.action_api import TRANSIENT_CODES
-from revertrisk.event_platform.retry_after import retry_after_s
-from revertrisk.event_platform.wikis import Wiki
+from revertrisk.runtime.retry_after import retry_after_s
+from revertrisk.wiki.action_api import TRANSIENT_CODES
+from revertrisk.wiki.table import Wiki
 
 log = logging.getLogger(__name__)
 

@@ -120,9 +120,9 @@ def page_changes(
 ) -> None:
     """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
     from mock_mediawiki.__main__ import open_history
-    from mock_mediawiki.export import ExportError
     from mock_mediawiki.page_changes import write_page_changes
-    from revertrisk.event_platform.wikis import WikiTable
+    from revertrisk.wiki.exports.reader import ExportError
+    from revertrisk.wiki.table import WikiTable
 
     wikis = WikiTable.load()
     try:
@@ -156,8 +156,8 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     The edits are samples, unless --live. On a terminal it stays until Ctrl-C; otherwise it ends with a summary.
     Exits 0 only if every prediction that is due is on the stream.
     """
-    from revertrisk.cli.demo import run
-    from revertrisk.cli.demo_live import Live, LiveError
+    from revertrisk.cli.demo.live import Live, LiveError
+    from revertrisk.cli.demo.play import run
 
     if chaos and live:
         refuse(LiveError("--live: not with --chaos, whose faults are the mocks'"))

@@ -13,11 +13,11 @@ from model_server.errors import ServiceError
 from model_server.explaining import ExplanationDesk
 from model_server.metrics import Metrics
 from model_server.pipeline import Pipeline
-from model_server.service import open_service
+from model_server.resources import open_service
 from model_server.settings import Settings, SettingsError, read_settings
 from revertrisk.cli.explain import UnexplainedError
-from revertrisk.event_platform.wikis import WikiTable, WikiTableError
 from revertrisk.scoring.classifier import TorchClassifier
+from revertrisk.wiki.table import WikiTable, WikiTableError
 
 
 def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) -> dict[str, Any]:

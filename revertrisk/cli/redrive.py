@@ -63,7 +63,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     --rule rule.yaml --target http://localhost:8080
     """
     from revertrisk.dispatcher import DispatchSettings, SettingsError, run
-    from revertrisk.dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
+    from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings
 
     try:
         flags.log_as_the_environment_says("INFO")
@@ -146,7 +146,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     --since 2026-11-20T00:00:00Z --until 2026-11-21T00:00:00Z
     """
     from revertrisk.dispatcher import SettingsError
-    from revertrisk.dispatcher.reconcile_run import ReconcileSettings, run_reconciliation
+    from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, run_reconciliation
 
     try:
         flags.log_as_the_environment_says("ERROR")

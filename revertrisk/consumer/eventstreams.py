@@ -11,8 +11,8 @@ import aiohttp
 import orjson
 
 from revertrisk.consumer.delivery import Delivery
-from revertrisk.event_platform.resuming_stream import FIRST_PAUSE_S, Question, StreamRefusedError, follow
-from revertrisk.event_platform.sse import EventTooLargeError, ServerSentEvent
+from revertrisk.streams.resuming_stream import FIRST_PAUSE_S, Question, StreamRefusedError, follow
+from revertrisk.streams.sse import EventTooLargeError, ServerSentEvent
 
 __all__ = ["EventTooLargeError", "StreamRefusedError", "read_eventstreams", "rewound"]
 

@@ -20,16 +20,16 @@ from revertrisk.dispatcher.metrics import Metrics
 from revertrisk.dispatcher.opening import NOWHERE, Opening, target_of
 from revertrisk.dispatcher.outcome import Outcome
 from revertrisk.dispatcher.pipeline import Pipeline
-from revertrisk.dispatcher.problems import RuleFileError
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.refusals import RefusalLimit
 from revertrisk.dispatcher.retries import QUICK_RETRIES
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.rules import Rule
+from revertrisk.dispatcher.rule_language.problems import RuleFileError
+from revertrisk.dispatcher.rule_language.rule import Rule
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from revertrisk.dispatcher.skips import SkipFile
-from revertrisk.dispatcher.sources.base import EventSource, SourceError
 from revertrisk.dispatcher.summary import Summary
+from revertrisk.streams.base import EventSource, SourceError
 
 __all__ = [
     "DEFAULT_USER_AGENT",

@@ -11,8 +11,8 @@ from typing import Protocol
 import aiohttp
 import orjson
 
-from revertrisk.dispatcher.requests import Request
-from revertrisk.event_platform.retry_after import retry_after_s
+from revertrisk.dispatcher.rule_language.request import Request
+from revertrisk.runtime.retry_after import retry_after_s
 
 OUTCOME_HEADER = "x-revertrisk-outcome"
 MAX_ANSWER_BYTES = 1024 * 1024

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import orjson
 
-from revertrisk.dispatcher.sources.base import Position
+from revertrisk.streams.base import Position
 
 _NEWLINE = b"\n"
 

@@ -3,8 +3,8 @@
 from contextlib import aclosing
 from typing import TextIO
 
-from revertrisk.dispatcher.rules import Rule, Taken, Verdict
-from revertrisk.dispatcher.sources.base import EventSource, UnreadableRecord
+from revertrisk.dispatcher.rule_language.rule import Rule, Taken, Verdict
+from revertrisk.streams.base import EventSource, UnreadableRecord
 
 
 async def explain(source: EventSource, rules: tuple[Rule, ...], out: TextIO, *, limit: int | None) -> int:

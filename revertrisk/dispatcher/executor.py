@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from revertrisk.dispatcher.client import OUTCOME_HEADER, Answer, Failure, Sender
 from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters
 from revertrisk.dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
-from revertrisk.dispatcher.requests import REQUEST_ID, Request
 from revertrisk.dispatcher.retries import RetrySchedule
-from revertrisk.dispatcher.rules import Case, Rule
-from revertrisk.dispatcher.sources.base import SourcedEvent, UnreadableRecord
-from revertrisk.dispatcher.templates import UnexpandableError
+from revertrisk.dispatcher.rule_language.request import REQUEST_ID, Request
+from revertrisk.dispatcher.rule_language.rule import Case, Rule
+from revertrisk.dispatcher.rule_language.templates import UnexpandableError
+from revertrisk.streams.base import SourcedEvent, UnreadableRecord
 
 log = logging.getLogger(__name__)
 

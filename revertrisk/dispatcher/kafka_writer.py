@@ -9,7 +9,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from revertrisk.dispatcher.deadletters import DeadLetterError
-from revertrisk.dispatcher.kafka_settings import KafkaSettings
+from revertrisk.streams.kafka_settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 librdkafka_log = logging.getLogger("librdkafka")

@@ -6,7 +6,7 @@ from time import monotonic
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.rules import produced_at
+from revertrisk.dispatcher.rule_language.rule import produced_at
 
 _LAG_EVERY_S = 0.5
 NO_RULE = "none"

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from revertrisk.dispatcher.sources.base import Position
+from revertrisk.streams.base import Position
 
 
 @dataclass(slots=True)

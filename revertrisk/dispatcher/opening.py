@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from revertrisk.dispatcher.checkpoints import Checkpoint, CheckpointError, CheckpointFile
 from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters, DeadLetterTopic
-from revertrisk.dispatcher.kafka_settings import KafkaSettings, KafkaSettingsError
 from revertrisk.dispatcher.metrics import Metrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
-from revertrisk.dispatcher.rules import Rule
+from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
-from revertrisk.dispatcher.sources.base import EventSource
-from revertrisk.dispatcher.sources.eventstreams import EventStreamsSource
-from revertrisk.dispatcher.sources.jsonl import JsonlSource
+from revertrisk.streams.base import EventSource
+from revertrisk.streams.checkpoints import Checkpoint, CheckpointError, CheckpointFile
+from revertrisk.streams.eventstreams import EventStreamsSource
+from revertrisk.streams.jsonl import JsonlSource
+from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
 
 if TYPE_CHECKING:
     from revertrisk.dispatcher.kafka_writer import KafkaWriter
@@ -121,8 +121,8 @@ class Opening:
     ) -> EventSource:
         settings = self._kafka_settings()
         # The extra is not for everybody.
-        from revertrisk.dispatcher.sources.kafka import KafkaSource  # noqa: PLC0415
-        from revertrisk.dispatcher.sources.kafka_beginnings import Start  # noqa: PLC0415
+        from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
+        from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
 
         try:
             return KafkaSource(

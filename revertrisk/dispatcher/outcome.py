@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from revertrisk.dispatcher.sources.base import Position
+from revertrisk.streams.base import Position
 
 
 class Ending(StrEnum):

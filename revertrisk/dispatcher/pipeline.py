@@ -13,8 +13,17 @@ from revertrisk.dispatcher.offsets import OffsetTracker
 from revertrisk.dispatcher.ordering import Ordering
 from revertrisk.dispatcher.outcome import UNKNOWN_RULE, Ending, Outcome
 from revertrisk.dispatcher.recent import RecentIds
-from revertrisk.dispatcher.rules import Canary, Case, NotMatched, Rule, SampledOut, Taken, Verdict
-from revertrisk.dispatcher.sources.base import (
+from revertrisk.dispatcher.rule_language.rule import (
+    Canary,
+    Case,
+    NotMatched,
+    Rule,
+    SampledOut,
+    Taken,
+    Verdict,
+)
+from revertrisk.dispatcher.summary import Summary
+from revertrisk.streams.base import (
     EventSource,
     Position,
     RetryTicket,
@@ -22,7 +31,6 @@ from revertrisk.dispatcher.sources.base import (
     SourceError,
     UnreadableRecord,
 )
-from revertrisk.dispatcher.summary import Summary
 
 log = logging.getLogger(__name__)
 

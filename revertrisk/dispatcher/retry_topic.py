@@ -12,8 +12,8 @@ from time import time
 import orjson
 
 from revertrisk.dispatcher.deadletters import TopicWriter
-from revertrisk.dispatcher.rules import Rule
-from revertrisk.dispatcher.sources.base import (
+from revertrisk.dispatcher.rule_language.rule import Rule
+from revertrisk.streams.base import (
     EventSource,
     Position,
     RetryTicket,

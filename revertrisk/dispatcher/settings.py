@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from revertrisk.dispatcher.retries import RetrySchedule
-from revertrisk.event_platform.user_agent import user_agent
+from revertrisk.runtime.headers import user_agent
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-dispatcher")
 DEFAULT_REFUSAL_LIMIT = 1000

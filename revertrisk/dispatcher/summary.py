@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.sources.base import Position
+from revertrisk.streams.base import Position
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from revertrisk.event_platform.http_client import (
+from revertrisk.runtime.http_client import (
     ConnectError,
     ConnectionBrokenError,
     HttpClient,

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.schemas import EventValidator, Violation
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 
 READING_CONTRACT = "/reading/mediawiki/page/change/1"
 """The schema of the fields that we use."""

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mock_mediawiki.__main__ import open_history
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import MODELS, supported
 from tests.bench.figures import Figures, Rounds, Scenario, ratio
 from tests.bench.measuring import bench

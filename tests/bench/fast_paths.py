@@ -20,10 +20,10 @@ import ecs_logging
 import orjson
 import uvloop
 
-from model_server.logs import EcsFormatter, Fields, start_request
-from revertrisk.event_platform.http_client import HttpClient, Origin, request_head
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.runtime.http_client import HttpClient, Origin, request_head
+from revertrisk.runtime.logs import EcsFormatter, Fields, start_request
 from tests.bench.upstreams import upstreams
 
 POSTS = 5000

@@ -18,8 +18,8 @@ import mwapi
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import classifier
 
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"

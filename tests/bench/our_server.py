@@ -14,10 +14,10 @@ from prometheus_client import REGISTRY
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from model_server.logs import configure_logging
 from model_server.metrics import Metrics
 from model_server.settings import read_settings
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.runtime.logs import configure_logging
+from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import classifier
 from tests.bench.loop_lag import LoopLag
 
@@ -37,8 +37,8 @@ def main() -> None:
 
     from model_server.answers import Answer  # noqa: PLC0415
     from model_server.deployment import Deployment  # noqa: PLC0415
-    from model_server.model import RevertRiskModel  # noqa: PLC0415
-    from model_server.serving import run_server  # noqa: PLC0415
+    from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
+    from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
 
     class EchoModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         """What our REST layer asks of a model, and nothing behind it."""

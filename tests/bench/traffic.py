@@ -14,7 +14,7 @@ import orjson
 
 from mock_mediawiki.history import History
 from mock_mediawiki.page_changes import page_changes
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 
 FIRST_ID = 100_000_000_000
 """All ids have twelve digits, so that no length depends on them."""

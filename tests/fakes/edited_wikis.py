@@ -16,7 +16,7 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.loopback import serving
 
 Event = dict[str, Any]

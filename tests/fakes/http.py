@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 
-from revertrisk.event_platform.http_client import HttpClient
+from revertrisk.runtime.http_client import HttpClient
 
 MAX_BODY_BYTES = 2**20
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from revertrisk.event_platform.http_client import HttpClient, Origin, Response, request_head
+from revertrisk.runtime.http_client import HttpClient, Origin, Response, request_head
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 LONG = b"x" * 300_000

@@ -10,7 +10,7 @@ import yaml
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.loopback import serving
 
 BEFORE = "== History ==\nThe village was first named in 1321.\n"

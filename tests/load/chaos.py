@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.dump.is_file():
         sys.stderr.write(f"--dump: {options.dump} is not there: expected a MediaWiki XML export\n")
         return 2
-    logging.getLogger("revertrisk.dispatcher").setLevel(logging.ERROR)
+    logging.getLogger("revertrisk").setLevel(logging.ERROR)
     started = time.monotonic()
     expected = real_history(options.dump, options.revisions)
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ import orjson
 from mock_mediawiki.__main__ import open_history
 from mock_mediawiki.history import History
 from mock_mediawiki.page_changes import page_changes
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 Event = dict[str, Any]
 

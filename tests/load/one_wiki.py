@@ -30,7 +30,7 @@ import orjson
 from mock_mediawiki.__main__ import open_history
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import MODELS, supported
 from tests.bench.delivered import UndeliveredError, check_delivered
 from tests.bench.load import BadAnswerError, Shot, quantile, shoot

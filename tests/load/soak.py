@@ -23,7 +23,7 @@ import orjson
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import supported
 from tests.bench.load import quantile
 from tests.bench.loop_lag import LAG_METRIC

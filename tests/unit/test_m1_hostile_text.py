@@ -29,21 +29,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_mediawiki import line_diff
 from mock_mediawiki.catalogue import _category_link, _only_wikitext
+from mock_mediawiki.pages import line_diff
 from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.redirects import redirect_target
 from mock_mediawiki.titles import normalised_title
 from revertrisk.consumer.prediction import version_order
-from revertrisk.dispatcher.patterns import compile_pattern, is_pattern
-from revertrisk.dispatcher.sources.jsonl import _Lines
-from revertrisk.dispatcher.templates import Context, Template
+from revertrisk.dispatcher.rule_language.js_patterns import compile_pattern, is_pattern
+from revertrisk.dispatcher.rule_language.templates import Context, Template
 from revertrisk.event_platform.formats import is_instant
-from revertrisk.event_platform.retry_after import retry_after_s
-from revertrisk.event_platform.sse import ServerSentEventParser
+from revertrisk.runtime.retry_after import retry_after_s
 from revertrisk.scoring import changes, characters, markup, ngrams, spans
 from revertrisk.scoring.features import extract, without_section_names
 from revertrisk.scoring.revision import Page, ParentRevision, Revision
+from revertrisk.streams.jsonl import _Lines
+from revertrisk.streams.sse import ServerSentEventParser
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
 
@@ -64,8 +64,14 @@ class Held(NamedTuple):
 
 
 MADE_AT_RUN_TIME: dict[str, tuple[Callable[[], list[re.Pattern[Any]]], str]] = {
-    "revertrisk.dispatcher.patterns.compile_pattern": (lambda: shipped_rule_patterns(), "finditer"),  # noqa: PLW0108 - below
-    "revertrisk.dispatcher.rule_file._Reader._statuses": (lambda: [re.compile("5[0-9][0-9]")], "fullmatch"),
+    "revertrisk.dispatcher.rule_language.js_patterns.compile_pattern": (
+        lambda: shipped_rule_patterns(),  # noqa: PLW0108 - it is defined below
+        "finditer",
+    ),
+    "revertrisk.dispatcher.rule_language.rule_file._Reader._statuses": (
+        lambda: [re.compile("5[0-9][0-9]")],
+        "fullmatch",
+    ),
     "mock_eventgate.ajv._is_additional": (lambda: schema_patterns(), "finditer"),  # noqa: PLW0108 - likewise
     "mock_mediawiki.catalogue._category_link": (
         lambda: [_category_link(["Category", "Image talk"])],
@@ -456,7 +462,7 @@ def test_m1_sections_are_cut_out_as_before(comment: str) -> None:
 
 REWRITTEN = [
     (
-        "revertrisk.dispatcher.requests._ADDRESS",
+        "revertrisk.dispatcher.rule_language.request._ADDRESS",
         r"https?://[^/?#\s]+[\x21-\x7e]*",
         "fullmatch",
         "http://",
@@ -470,7 +476,7 @@ REWRITTEN = [
         " \n:[a]",
     ),
     (
-        "revertrisk.event_platform.user_agent._CONTACT",
+        "revertrisk.runtime.headers._CONTACT",
         r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+",
         "fullmatch",
         "",

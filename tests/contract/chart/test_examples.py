@@ -8,8 +8,8 @@ import typer.main
 import yaml
 
 from revertrisk.cli.app import app
-from revertrisk.dispatcher.kafka_settings import ENVIRONMENT
-from revertrisk.dispatcher.rule_file import load_rules
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.streams.kafka_settings import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "charts" / "revertrisk" / "examples"

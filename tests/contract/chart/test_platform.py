@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from mock_eventgate.streams import StreamConfigs
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.rules import Rule, Taken
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.dispatcher.rule_language.rule import Rule, Taken
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.wiki.table import WikiTable
 
 ROOT = Path(__file__).resolve().parents[3]
 RENDER = ROOT / "charts" / "tools" / "render_platform.py"

@@ -6,7 +6,7 @@ from typing import Any
 import typer.main
 
 from revertrisk.cli.app import app
-from revertrisk.dispatcher.rule_file import load_rules, parse_rules
+from revertrisk.dispatcher.rule_language.rule_file import load_rules, parse_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES_IN_THE_IMAGE = "/srv/revertrisk/rules/"

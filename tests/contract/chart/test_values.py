@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from model_server.settings import REMOVED_SETTINGS, Settings
-from revertrisk.dispatcher.kafka_settings import ENVIRONMENT
+from revertrisk.streams.kafka_settings import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "revertrisk"

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from revertrisk.dispatcher.checkpoints import CheckpointFile
-from revertrisk.dispatcher.kafka_settings import KafkaSettings
-from revertrisk.dispatcher.sources import EventSource, JsonlSource
-from revertrisk.dispatcher.sources.eventstreams import EventStreamsSource
-from revertrisk.dispatcher.sources.kafka import KafkaSource
-from revertrisk.dispatcher.sources.kafka_beginnings import Start
+from revertrisk.streams import EventSource, JsonlSource
+from revertrisk.streams.checkpoints import CheckpointFile
+from revertrisk.streams.eventstreams import EventStreamsSource
+from revertrisk.streams.kafka import KafkaSource
+from revertrisk.streams.kafka_beginnings import Start
+from revertrisk.streams.kafka_settings import KafkaSettings
 from tests.fakes.event_stream import EventStream
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster, kafka_cluster
 from tests.fakes.loopback import serving

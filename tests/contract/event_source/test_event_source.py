@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from revertrisk.dispatcher.sources import (
+from revertrisk.streams import (
     EventSource,
     JsonlSource,
     SourcedEvent,

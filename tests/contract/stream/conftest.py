@@ -13,7 +13,7 @@ import pytest
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.programs import Program, running
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import MODEL, STREAM
 
 Event = dict[str, Any]

@@ -9,7 +9,7 @@ import pytest
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.listing import Batch, Place, Selection, selection_of
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 
 SINCE = datetime(2005, 12, 1, tzinfo=UTC)
 UNTIL = datetime(2006, 3, 1, tzinfo=UTC)

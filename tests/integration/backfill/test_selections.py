@@ -8,7 +8,7 @@ import orjson
 
 from mock_mediawiki.history import Part
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.backfills import BACKFILL_STREAM, Command
 from tests.fakes.clients import Client, StartServer
 

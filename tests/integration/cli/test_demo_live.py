@@ -17,7 +17,7 @@ from aiohttp import web
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.programs import running
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.loopback import serving
 
 CONTACT = "reader@example.org"

@@ -12,9 +12,9 @@ from revertrisk.dispatcher.deadletters import DeadLetterFile
 from revertrisk.dispatcher.executor import Executor
 from revertrisk.dispatcher.pipeline import Pipeline
 from revertrisk.dispatcher.recent import RecentIds
-from revertrisk.dispatcher.requests import Request
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.sources import JsonlSource, Position, SourcedEvent
+from revertrisk.dispatcher.rule_language.request import Request
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.streams import JsonlSource, Position, SourcedEvent
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
 from tests.integration.dispatcher.workplace import RULE, STREAM, Workplace, event
 

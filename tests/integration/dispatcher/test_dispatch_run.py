@@ -13,8 +13,8 @@ from revertrisk.dispatcher.client import HttpClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterFile
 from revertrisk.dispatcher.executor import Executor
 from revertrisk.dispatcher.pipeline import Pipeline
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.sources import Position, SourcedEvent, SourceError
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.streams import Position, SourcedEvent, SourceError
 from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedServer, bound_socket
 from tests.integration.dispatcher.workplace import RULE, Workplace, event, hearing
 

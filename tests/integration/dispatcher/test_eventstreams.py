@@ -13,9 +13,9 @@ import pytest
 
 from mock_eventgate import Options, listening
 from revertrisk.dispatcher import DispatchSettings, dispatch
-from revertrisk.dispatcher.checkpoints import CheckpointFile
-from revertrisk.dispatcher.sources import EventSource, SourcedEvent, SourceError
-from revertrisk.dispatcher.sources.eventstreams import EventStreamsSource
+from revertrisk.streams import EventSource, SourcedEvent, SourceError
+from revertrisk.streams.checkpoints import CheckpointFile
+from revertrisk.streams.eventstreams import EventStreamsSource
 from tests.fakes.cutting_proxy import cutting
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.event_stream import EventStream

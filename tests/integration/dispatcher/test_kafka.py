@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from revertrisk.dispatcher import DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
-from revertrisk.dispatcher.sources.kafka_beginnings import Beginnings, Start
+from revertrisk.streams.kafka_beginnings import Beginnings, Start
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, STEADY_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
@@ -110,7 +110,7 @@ async def test_a_new_group_whose_first_commits_are_refused_loses_nothing(
     cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """From the first member's beginning on every event is handled, though a rebalance comes before any commit."""
-    caplog.set_level(logging.INFO, "revertrisk.dispatcher.sources.kafka")
+    caplog.set_level(logging.INFO, "revertrisk.streams.kafka")
     setting = Setting(cluster, tmp_path, partitions=2)
     setting.produce(*range(10))
     # Members that are not missed soon: one that the group has given up takes its beginnings with it.
@@ -322,7 +322,7 @@ async def test_brokers_that_go_away_for_a_while_cost_nothing(
     setting.produce(1)
     running = asyncio.create_task(dispatch(setting.settings(model_server.url), None, stop))
     await model_server.arrived(1)
-    with hearing("revertrisk.dispatcher.sources.kafka", "brokers are down") as noticed:
+    with hearing("revertrisk.streams.kafka", "brokers are down") as noticed:
         setting.cluster.stop_brokers()
         await noticed.wait()
     setting.cluster.start_brokers()

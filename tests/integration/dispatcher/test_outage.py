@@ -15,9 +15,9 @@ import pytest
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.programs import free_port
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.rules import Taken
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.dispatcher.rule_language.rule import Taken
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 

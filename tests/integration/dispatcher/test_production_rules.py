@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.dispatcher.rules import Rule, Taken
+from revertrisk.dispatcher.rule_language.rule import Rule, Taken
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
 
 AGNOSTIC, MULTILINGUAL = "revertrisk-language-agnostic", "revertrisk-multilingual"
 TAKES = "takes it"

@@ -17,8 +17,8 @@ from revertrisk.dispatcher import (
     Summary,
     dispatch,
 )
-from revertrisk.dispatcher.reconcile_run import ReconcileSettings, reconcile
-from revertrisk.dispatcher.redrive import Choice, GivenUpEvents, redrive_settings
+from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile
+from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
 

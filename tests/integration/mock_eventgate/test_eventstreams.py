@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from mock_eventgate import Options, listening
-from revertrisk.event_platform.sse import ServerSentEvent, ServerSentEventParser
+from revertrisk.streams.sse import ServerSentEvent, ServerSentEventParser
 from tests.integration.mock_eventgate.gate_client import ONE, OTHER, Gate, prediction
 
 EQIAD_ONE, CODFW_ONE, EQIAD_OTHER = f"eqiad.{ONE}", f"codfw.{ONE}", f"eqiad.{OTHER}"

@@ -12,7 +12,7 @@ import aiohttp
 import requests_sse
 
 from mock_eventgate import Options, listening
-from revertrisk.event_platform.sse import ServerSentEventParser
+from revertrisk.streams.sse import ServerSentEventParser
 from tests.integration.mock_eventgate.gate_client import ONE, OTHER, Gate, prediction
 
 NAMES = [f"w{number}" for number in range(300)]

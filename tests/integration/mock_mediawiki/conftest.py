@@ -11,7 +11,7 @@ import pytest
 from mock_mediawiki.api import RESULT_LIMIT, ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 GERMAN = """\
 wiki_id: dewiki

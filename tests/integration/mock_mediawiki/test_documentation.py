@@ -13,7 +13,7 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app
 from mock_mediawiki.faults import KINDS, BaseFault, RequestFault, RevisionFault
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.loopback import serving
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs/mock-mediawiki.md").read_text("utf-8")

@@ -11,7 +11,7 @@ import pytest
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 ALL = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
 QUERY = {"action": "query", "format": "json", "formatversion": "2", "prop": "revisions", "rvslots": "main"}

@@ -13,7 +13,7 @@ import yaml
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

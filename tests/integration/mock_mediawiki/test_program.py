@@ -15,7 +15,7 @@ import pytest
 
 WRITE = """
 import sys
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
 wikis = WikiTable.load()

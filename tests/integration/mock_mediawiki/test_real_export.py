@@ -14,7 +14,7 @@ import pytest
 
 from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.page_changes import page_changes
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 EDITS = Path(__file__).resolve().parents[3].parent / "shared/data/edits"
 EXPORT = EDITS / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
@@ -23,7 +23,7 @@ MEGABYTE = 1024  # VmHWM is in kilobytes
 OPEN = """
 import sys
 from pathlib import Path
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from mock_mediawiki.__main__ import open_history
 open_history(Path(sys.argv[1]), WikiTable.load())
 # Not ru_maxrss: that remembers what the parent was before the exec.

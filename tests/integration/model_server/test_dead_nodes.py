@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.dying_node import dying_node
 from tests.fakes.wikis import page, serving_wikis

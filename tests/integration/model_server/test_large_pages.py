@@ -12,7 +12,7 @@ from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.index import indexed_export
 from mock_mediawiki.page_changes import page_changes
 from revertrisk.cli.programs import running
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 
 MODELS = ["revertrisk-language-agnostic", "revertrisk-multilingual"]

@@ -15,11 +15,11 @@ from prometheus_client import CollectorRegistry
 
 from model_server.errors import MediaWikiUnavailableError
 from model_server.metrics import Metrics
-from model_server.service import open_service
+from model_server.resources import open_service
 from model_server.settings import read_settings
 from revertrisk.cli.programs import Program
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.official import OfficialClassifier
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.loopback import serving
 from tests.fakes.refused_start import refused_start

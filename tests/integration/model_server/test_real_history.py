@@ -16,7 +16,7 @@ from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Outcome
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
 
 EXPORT = "data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"

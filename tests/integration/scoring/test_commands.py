@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.models import app
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.wikis import page, serving_wikis
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"

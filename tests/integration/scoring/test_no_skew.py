@@ -12,15 +12,15 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from model_server.evidence import Evidence, weigh
 from model_server.metrics import Metrics
-from model_server.service import open_service
+from model_server.resources import open_service
 from model_server.settings import read_settings
 from revertrisk.event_platform.page_change import RevisionRef
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.features import extract
 from revertrisk.scoring.training.history import scorable_revisions
+from revertrisk.wiki.table import WikiTable
 
 EXPORT = (
     Path(__file__).resolve().parents[4] / "shared/data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"

@@ -10,10 +10,10 @@ from mock_mediawiki.history import ChangeKind, Label
 from mock_mediawiki.history import Revision as StoredRevision
 from mock_mediawiki.history import UserKind as StoredKind
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.wiki.table import WikiTable
 
 VANDALISM = {
     "arwiki": "ههههههههههههه انتم اغبياء كلكم!!!!!",

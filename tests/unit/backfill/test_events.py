@@ -11,7 +11,7 @@ from revertrisk.backfill.events import page_change
 from revertrisk.backfill.facts import RevisionFacts, read_revisions
 from revertrisk.event_platform.page_change import PageChangeReader, RevisionRef
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT
 
 UPSTREAM = Path(__file__).resolve().parents[4] / "shared/schemas_upstream/mediawiki/page/change/1.2.0.yaml"

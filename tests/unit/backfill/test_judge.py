@@ -11,8 +11,8 @@ from revertrisk import dispatcher
 from revertrisk.backfill.facts import RevisionFacts, UserKind
 from revertrisk.backfill.judge import Filters, Judge
 from revertrisk.backfill.lookup import Found
-from revertrisk.dispatcher.rule_file import load_rules
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT
 
 RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"

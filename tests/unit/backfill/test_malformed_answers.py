@@ -17,7 +17,7 @@ from revertrisk.backfill.listing import (
 )
 from revertrisk.backfill.lookup import Lookup, RevisionRef
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 from tests.fakes.scripted_http import Reply, scripted_server
 
 PAGE = {"pageid": 1, "ns": 0, "title": "Foo"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from revertrisk.backfill.settings import BackfillSettings, ListedItems, SettingsError, read_list
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 USABLE: dict[str, Any] = {

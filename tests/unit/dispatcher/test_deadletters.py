@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetterError, DeadLetterFile
-from revertrisk.dispatcher.sources import Position
+from revertrisk.streams import Position
 
 AT = Position("jsonl:x", 3)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from revertrisk.dispatcher.kafka_settings import ENVIRONMENT
 from revertrisk.dispatcher.metrics import Metrics
 from revertrisk.dispatcher.outcome import Ending
-from revertrisk.dispatcher.rule_file import _RULE_KEYS
+from revertrisk.dispatcher.rule_language.rule_file import _RULE_KEYS
+from revertrisk.streams.kafka_settings import ENVIRONMENT
 
 PAGE = (Path(__file__).parents[3] / "docs" / "dispatcher.md").read_text()
 

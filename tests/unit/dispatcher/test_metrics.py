@@ -2,7 +2,7 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.dispatcher import Ending, Outcome
 from revertrisk.dispatcher.metrics import Metrics
-from revertrisk.dispatcher.sources import Position
+from revertrisk.streams import Position
 
 AT = Position("p", 1)
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revertrisk.dispatcher.offsets import OffsetTracker
-from revertrisk.dispatcher.sources import Position
+from revertrisk.streams import Position
 
 
 def test_nothing_is_committable_past_an_unfinished_record() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
 from revertrisk.dispatcher.refusals import RefusalLimit
-from revertrisk.dispatcher.sources import Position
 from revertrisk.dispatcher.summary import Summary
+from revertrisk.streams import Position
 
 
 def stops(*endings: Ending, limit: int = 2) -> bool:

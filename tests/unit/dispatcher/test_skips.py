@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from revertrisk.dispatcher import Ending, Outcome, SettingsError
-from revertrisk.dispatcher.reconcile import read_skips
+from revertrisk.dispatcher.recovery.reconcile import read_skips
 from revertrisk.dispatcher.skips import SkipFile
-from revertrisk.dispatcher.sources import Position
+from revertrisk.streams import Position
 
 TORN = b'{"wiki_id":"enwiki","rev_'
 

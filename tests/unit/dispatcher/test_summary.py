@@ -3,7 +3,7 @@ import io
 import orjson
 
 from revertrisk.dispatcher import Ending, Outcome, Summary
-from revertrisk.dispatcher.sources import Position
+from revertrisk.streams import Position
 
 AT = Position("jsonl:x", 1)
 

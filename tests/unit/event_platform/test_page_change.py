@@ -19,7 +19,7 @@ from revertrisk.event_platform.page_change import (
     is_canary,
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 MAX_BYTES = 10_000
 Event = dict[str, Any]

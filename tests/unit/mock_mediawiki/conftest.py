@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 SAMPLE = """\
 wiki_id: dewiki

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_mediawiki.export import (
+from revertrisk.wiki.exports.reader import (
     ExportedPage,
     ExportedRevision,
     ExportedSite,

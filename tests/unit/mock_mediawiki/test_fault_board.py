@@ -8,7 +8,7 @@ from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.faults import read_faults
 from mock_mediawiki.history import History, Part
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 
 class Clock:

@@ -9,7 +9,7 @@ from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.history import ChangeKind, EarlierText, History, UserKind, sha1_base36
 from mock_mediawiki.index import indexed_export
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 FIRST = ("", 0)
 LAST = ("~", 0)

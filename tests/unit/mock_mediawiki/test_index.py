@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mock_mediawiki.export import ExportError
 from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.index import cache_folder, indexed_export
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.exports.reader import ExportError
+from revertrisk.wiki.table import WikiTable
 
 
 def test_an_index_is_built_once_and_used_again(export: Path, tmp_path: Path, wikis: WikiTable) -> None:

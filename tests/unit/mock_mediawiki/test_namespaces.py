@@ -5,7 +5,7 @@ import pytest
 from mock_mediawiki.languages import direction, html_language
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes, namespace_names
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import Wiki, WikiTable
+from revertrisk.wiki.table import Wiki, WikiTable
 
 
 def wiki(wikis: WikiTable, wiki_id: str) -> Wiki:

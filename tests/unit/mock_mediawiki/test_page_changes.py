@@ -14,7 +14,7 @@ from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.index import indexed_export
 from mock_mediawiki.page_changes import page_changes, write_page_changes
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 PUBLISHED = SHARED / "schemas_upstream/mediawiki/page/change/1.2.0.yaml"

@@ -5,7 +5,7 @@ import pytest
 from mock_mediawiki.history import ChangeKind, Label, Part, RevertMethod, Revision, UserKind
 from mock_mediawiki.sample_format import SampleError
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 EVERYTHING = """\
 wiki_id: dewiki

@@ -9,7 +9,7 @@ import pytest
 
 from mock_mediawiki.history import ChangeKind, Label, Page, Part, Revision, UserKind
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.event_platform.wikis import WikiTable
+from revertrisk.wiki.table import WikiTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

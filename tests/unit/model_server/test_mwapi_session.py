@@ -8,7 +8,7 @@ import pytest
 
 from model_server.mediawiki import REVISIONS
 from model_server.mwapi_session import MwapiSession
-from revertrisk.event_platform.http_client import HttpClient
+from revertrisk.runtime.http_client import HttpClient
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Everything that imports KServe or uvicorn; nothing below it imports any of it."""

@@ -1,0 +1,252 @@
+"""The KServe model: preprocess fetches, predict scores, postprocess builds, emits and answers.
+
+Receiving and resolving come before, in :meth:`RevertRiskModel.answer` (docs/decisions/0002).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import kserve
+from grpc_interceptor.exceptions import GrpcException
+from kserve.metrics import POST_HIST_TIME, PRE_HIST_TIME, PREDICT_HIST_TIME, get_labels
+
+from model_server.accounting import RequestAccount
+from model_server.answers import (
+    Answer,
+    ItemOutcome,
+    batch_answer,
+    outcome_of_item,
+    scored_answer,
+    skip_answer,
+)
+from model_server.deployment import Deployment
+from model_server.errors import NotReadyError, ServiceError
+from model_server.kserve_shell import tensors
+from model_server.ledger import Ledger
+from model_server.pipeline import PRODUCED, FetchedJob, Pipeline, ScoredJob
+from model_server.resources import Service
+from model_server.scoring_request import (
+    BatchItem,
+    BatchRequest,
+    EventRequest,
+    PartialEventRequest,
+    ScoringRequest,
+)
+from revertrisk.event_platform.page_change import Skip
+from revertrisk.runtime.logs import label
+
+LEDGER_CAPACITY = 50_000
+LEDGER_SECONDS = 15 * 60.0
+"""How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
+REEMIT_HEADER = "x-revertrisk-reemit"
+"""Set to 1, it asks for another emission of an event that was accepted before."""
+Headers = Mapping[str, str] | None
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictCall:
+    """One V1 predict request, read; to be answered before ``deadline`` (event loop time, seconds)."""
+
+    request: ScoringRequest | BatchRequest
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several direct calls in one request, and what has become of each so far."""
+
+    items: tuple[BatchItem, ...]
+    outcomes: tuple[ItemOutcome, ...]
+    infer_request: kserve.InferRequest | None = None
+    """The V2 request that they came in, if it was one."""
+
+
+class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
+    """Scores revisions; its service is there once the server's event loop runs."""
+
+    def __init__(self, name: str, deployment: Deployment) -> None:
+        super().__init__(name)
+        self.deployment = deployment
+        histograms = (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)
+        self._clocks = tuple(each.labels(**get_labels(name)) for each in histograms)
+        self._service: Service
+        self._pipeline: Pipeline
+        self._ledger: Ledger[Answer]
+        self._is_open = False
+
+    def use(self, service: Service) -> None:
+        """Take the collaborators of the running event loop."""
+        self._service = service
+        self._pipeline = self.deployment.pipeline(service)
+        self._ledger = Ledger(
+            capacity=LEDGER_CAPACITY,
+            seconds=LEDGER_SECONDS,
+            keep=lambda answer: answer.outcome == PRODUCED,
+        )
+        self._is_open = True
+
+    async def healthy(self) -> bool:
+        """Tell whether the model is loaded and its service is there; while it drains it still predicts."""
+        return self.ready and self._is_open
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """Describe the V2 input, for the model's metadata."""
+        return tensors.INPUTS
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """Describe the V2 outputs, for the model's metadata."""
+        return tensors.OUTPUTS
+
+    async def answer(self, body: bytes, deadline: float, headers: Headers = None) -> Answer:
+        """Answer one V1 predict request before the deadline (event loop time, seconds).
+
+        An event whose prediction was accepted before is answered from the record, and duplicates that come
+        together share their work, unless the caller asks for another emission.
+        """
+        request = self._service.requests.read(body)
+        if isinstance(request, Skip):
+            return skip_answer(request.reason)
+        call = PredictCall(request, deadline)
+        if isinstance(request, BatchRequest):
+            label(form=type(request).__name__)
+        else:
+            label(form=type(request).__name__, wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
+        is_ours = False
+
+        async def run() -> Answer:
+            nonlocal is_ours
+            is_ours = True
+            return await self._run_hooks(call, headers)
+
+        if self._service.producer is None or not isinstance(request, EventRequest):
+            return await run()
+        # Two events of one revision that differ in its parent cannot both be right: neither answers for the other.
+        # Model and stream are this worker's, so the rest is what the event's id is made of.
+        key = f"{request.change.identity}|{request.ref.parent_id}"
+        answer = await self._ledger.once(key, run, again=_asks_again(headers))
+        if not is_ours:
+            label(repeated=1)
+            self._service.metrics.repeated.inc()
+        return answer
+
+    async def __call__(
+        self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT
+    ) -> Any:
+        """Run the hooks for a V2 request, which is accounted for here; V1 requests come to `answer`."""
+        if not isinstance(body, kserve.InferRequest):
+            return await super().__call__(body, headers, verb)
+        account = RequestAccount.of_headers(self.deployment.metrics, headers or {})
+        with account:
+            try:
+                with self.deployment.admission.request():
+                    answer = await self._infer(body, headers, verb)
+                account.outcome = "batch"
+            except ServiceError as error:
+                if body.from_grpc is True:
+                    raise GrpcException(str(error), tensors.grpc_status(error)) from account.failed(error)
+                raise account.failed(error) from error.__cause__
+        return answer
+
+    async def _run_hooks(self, call: PredictCall, headers: Headers) -> Answer:
+        """Run them as KServe's ``__call__`` does, under its clocks, without its looking up what never changes."""
+        preprocessing, predicting, postprocessing = self._clocks
+        with preprocessing.time():
+            fetched = await self.preprocess(call, headers)
+        with predicting.time():
+            scored = await self.predict(fetched, headers)
+        with postprocessing.time():
+            answer = await self.postprocess(scored, headers)
+        assert isinstance(answer, Answer)  # noqa: S101 - only a V2 request is answered otherwise
+        return answer
+
+    async def _infer(self, request: kserve.InferRequest, headers: Headers, verb: Any) -> Any:
+        if not self._is_open:
+            raise NotReadyError("the server is starting")
+        return await super().__call__(request, headers, verb)
+
+    async def preprocess(
+        self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
+    ) -> FetchedJob | Skip | Batch:
+        """Fetch what was received and resolved."""
+        if isinstance(payload, kserve.InferRequest):
+            deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
+            batch = self._service.requests.read_batch(tensors.instances(payload))
+            return await self._fetch_all(batch, deadline, infer_request=payload)
+        request = payload.request
+        if isinstance(request, BatchRequest):
+            return await self._fetch_all(request, payload.deadline)
+        if isinstance(request, EventRequest | PartialEventRequest):
+            unknown = self._service.unknown_fields.count(request.event)
+            if unknown:
+                self._service.metrics.unknown_fields.inc(unknown)
+        return await self._pipeline.fetch(request, payload.deadline)
+
+    async def predict(
+        self, payload: FetchedJob | Skip | Batch, headers: Headers = None
+    ) -> ScoredJob | Skip | Batch:
+        """Score."""
+        if isinstance(payload, Skip):
+            return payload
+        if isinstance(payload, FetchedJob):
+            return await self._pipeline.score(payload)
+        outcomes = await _each(payload.outcomes, FetchedJob, self._pipeline.score)
+        return Batch(payload.items, outcomes, payload.infer_request)
+
+    async def postprocess(
+        self, result: ScoredJob | Skip | Batch, headers: Headers = None
+    ) -> Answer | kserve.InferResponse:
+        """Build and emit, and say what happened."""
+        if isinstance(result, Skip):
+            return skip_answer(result.reason)
+        if isinstance(result, ScoredJob):
+            outcome = await self._pipeline.emit(result)
+            self._pipeline.note_answered(result)
+            return scored_answer(result, outcome)
+        for item_outcome in result.outcomes:
+            self._service.metrics.batch_items.labels(outcome_of_item(item_outcome)).inc()
+            if isinstance(item_outcome, ScoredJob):
+                self._pipeline.note_answered(item_outcome)
+        answer = batch_answer(result.items, result.outcomes)
+        if result.infer_request is not None:
+            return tensors.response(result.infer_request, result.items, result.outcomes)
+        return answer
+
+    async def _fetch_all(
+        self,
+        batch: BatchRequest,
+        deadline: float,
+        infer_request: kserve.InferRequest | None = None,
+    ) -> Batch:
+        async def fetch(item: BatchItem) -> ItemOutcome:
+            if isinstance(item.request, ServiceError):
+                return item.request
+            fetched = await self._pipeline.fetch(item.request, deadline)
+            assert isinstance(fetched, FetchedJob)  # noqa: S101 - only an event is skipped, and a batch holds none
+            return fetched
+
+        outcomes = await _each(batch.items, BatchItem, fetch)
+        return Batch(batch.items, outcomes, infer_request)
+
+
+def _asks_again(headers: Headers) -> bool:
+    return headers is not None and headers.get(REEMIT_HEADER) == "1"
+
+
+async def _each(
+    items: Iterable[Any], kind: type[Done], step: Callable[[Done], Awaitable[ItemOutcome]]
+) -> tuple[ItemOutcome, ...]:
+    """Take every item of one kind a step further, all at once; one that fails does not disturb the others."""
+
+    async def attempt(item: Any) -> ItemOutcome:
+        if not isinstance(item, kind):
+            outcome: ItemOutcome = item
+            return outcome
+        try:
+            return await step(item)
+        except ServiceError as error:
+            return error
+
+    return tuple(await asyncio.gather(*(attempt(item) for item in items)))

@@ -1,0 +1,145 @@
+"""The raw ``:predict`` route: ASGI in, the KServe model, ASGI out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import orjson
+
+from model_server.accounting import RequestAccount, accept_request_id
+from model_server.admission import HeldBody
+from model_server.answers import Answer, Answerer
+from model_server.deployment import Deployment
+from model_server.errors import (
+    BodyTooLargeError,
+    MethodNotAllowedError,
+    ModelNotFoundError,
+    NotReadyError,
+    OverloadedError,
+    ServiceError,
+)
+from model_server.kserve_shell.connections import REFUSAL
+from model_server.kserve_shell.model import REEMIT_HEADER
+from model_server.kserve_shell.single_write import BODY_IS_HERE
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+REEMIT = REEMIT_HEADER.encode()
+
+
+class ClientGoneError(Exception):
+    """The caller closed the connection before its request was complete."""
+
+
+class PredictRoute:
+    """Answers ``POST /v1/models/<name>:predict``, or ``:explain`` with another one behind it."""
+
+    def __init__(self, model: Answerer, deployment: Deployment) -> None:
+        self._model = model
+        self._deployment = deployment
+
+    async def __call__(self, model_name: str, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request, from its first byte to its account."""
+        account = RequestAccount(self._deployment.metrics, request_id_of(scope))
+        headers = {"x-request-id": account.request_id}
+        with account:
+            try:
+                answer = await self._predict(model_name, scope, receive, account.request_id)
+            except ClientGoneError:
+                account.client_gone()
+                return
+            except asyncio.CancelledError:  # uvicorn's, when the grace period of a shutdown is over
+                failure = account.answer_of(NotReadyError("the server is shutting down"))
+            except ServiceError as error:
+                failure = account.answer_of(error)
+            except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500 that tells nothing
+                failure = account.answer_of_bug(error)
+            else:
+                account.outcome = answer.outcome
+                if answer.for_event:
+                    headers["x-revertrisk-outcome"] = answer.outcome
+                await send_bytes(send, account.status, answer.body, headers)
+                return
+            await send_json(send, failure.status, failure.body, headers | failure.headers)
+
+    async def _predict(self, model_name: str, scope: Message, receive: Receive, request_id: str) -> Answer:
+        if scope["method"] != "POST":
+            raise MethodNotAllowedError("this route takes POST")
+        if model_name != self._model.name:
+            raise ModelNotFoundError("this server serves another model")
+        deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
+        admission = self._deployment.admission
+        with admission.request(), admission.body() as held:
+            body = await read_body(scope, receive, held, self._deployment.max_body_bytes, deadline)
+            headers = {"x-request-id": request_id} | _own_headers(scope)
+            return await self._model.answer(body, deadline, headers)
+
+
+async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int, deadline: float) -> bytes:
+    """Read a request's body, of at most ``limit`` bytes, before the deadline (event loop time, seconds).
+
+    Raises :class:`ClientGoneError`, and :class:`BodyTooLargeError` or :class:`OverloadedError` with the rest unread.
+    """
+    _check_length(scope, limit)
+    if scope.get(BODY_IS_HERE):
+        return await _read_all(scope, receive, held, limit)
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await _read_all(scope, receive, held, limit)
+    except TimeoutError:
+        raise OverloadedError("the body did not arrive in time") from None
+
+
+async def _read_all(scope: Message, receive: Receive, held: HeldBody, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if REFUSAL in scope:  # what came after the head is not HTTP, or is too much
+            raise scope[REFUSAL]
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk = message.get("body", b"")
+        held.grow(len(chunk), limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _check_length(scope: Mapping[str, Any], limit: int) -> None:
+    """Refuse a body that says it is too large, before any of it is read."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > limit:
+            raise BodyTooLargeError(f"the body must be at most {limit} bytes")
+
+
+def request_id_of(scope: Mapping[str, Any]) -> str:
+    """Return the caller's ``X-Request-Id`` if it is one, else a new id."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return accept_request_id(value.decode("latin-1"))
+    return accept_request_id(None)
+
+
+def _own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Return the request header that changes what the model does."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == REEMIT]
+    return {REEMIT_HEADER: values[-1]} if values else {}
+
+
+async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Send a whole JSON answer."""
+    await send_bytes(send, status, orjson.dumps(body), headers)
+
+
+async def send_bytes(send: Send, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+    """Send a whole answer that is JSON already."""
+    raw_headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": raw_headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,286 @@
+"""Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure (DESIGN 18).
+
+This is the only patch of KServe: :func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and
+multi-process servers look it up. (`kserve_server.py` and `signals.py` subclass what KServe lets be subclassed.) The
+raw route saves four fifths of the framework's CPU time per request and still runs the KServe model, so
+KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+import fastapi
+import kserve.model_server
+import kserve.protocol.rest.multiprocess.server
+import kserve.protocol.rest.server
+import yaml
+from fastapi.responses import JSONResponse
+from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from model_server.accounting import RequestAccount
+from model_server.deployment import Deployment
+from model_server.errors import (
+    InvalidJsonError,
+    MethodNotAllowedError,
+    ModelNotFoundError,
+    NotReadyError,
+    RouteNotFoundError,
+    ServiceError,
+    failure_answer,
+)
+from model_server.explaining import ExplanationDesk
+from model_server.kserve_shell.connections import (
+    REFUSAL,
+    BoundedProtocol,
+    ConnectionLimits,
+    FullServer,
+    most_connections,
+)
+from model_server.kserve_shell.kserve_server import DrainingServer
+from model_server.kserve_shell.merged_metrics import merged_metrics
+from model_server.kserve_shell.predict_route import (
+    ClientGoneError,
+    PredictRoute,
+    read_body,
+    request_id_of,
+    send_json,
+)
+from revertrisk.event_platform.streams import ABOUT_PATH
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+VERB_PATH = re.compile(r"/v1/models/([^/]+):(predict|explain)")
+READINESS_PATH = re.compile(r"/v2/health/ready|/v1/models/[^/:]+|/v2/models/[^/]+/ready")
+OPENAPI_PATH = "/openapi.json"
+CLOSED_PATH = re.compile(r"/v2/repository/.*|/v2/models/[^/]+/versions/.*")
+"""Loading and unloading models (an unload would turn every later event into a final 404), and versions."""
+
+
+class RevertRiskApp:
+    """The ASGI application: predict and explain go straight to the model, the rest to KServe's FastAPI app."""
+
+    def __init__(
+        self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], deployment: Deployment
+    ) -> None:
+        self._app = app
+        self._verbs = verbs
+        self._lifecycle = deployment.lifecycle
+        self._deployment = deployment
+        self._about = deployment.about()
+        self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the application's lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._lifecycle.draining:
+            send = _closing(send)
+        if REFUSAL in scope:
+            await self._refuse(scope[REFUSAL], scope, send)
+            return
+        path = scope["path"]
+        call = VERB_PATH.fullmatch(path)
+        if call is not None:
+            await self._verbs[call[2]](call[1], scope, receive, send)
+            return
+        scope["headers"] = _with_request_id(scope)
+        if self._lifecycle.draining and READINESS_PATH.fullmatch(path):
+            await _fail(NotReadyError("the server is shutting down"), scope, send)
+        elif path == OPENAPI_PATH:
+            await send_json(send, 200, self._openapi, {})
+        elif path == ABOUT_PATH:
+            await self._tell_about(scope, send)
+        elif CLOSED_PATH.fullmatch(path):
+            await _fail(RouteNotFoundError("this server does not offer that"), scope, send)
+        else:
+            await self._pass_on(scope, receive, send)
+
+    async def _tell_about(self, scope: Scope, send: Send) -> None:
+        if scope["method"] == "GET":
+            await send_json(send, 200, self._about, {})
+        else:
+            await _fail(MethodNotAllowedError("what the server says of itself takes GET"), scope, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let KServe's application answer: our limits hold for its routes too.
+
+        A body is read only where a route takes one, while it holds a place like that of a prediction.
+        """
+        if scope["method"] != "POST" or not self._takes(scope):
+            await self._app(scope, _again(b"", receive), send)
+            return
+        deployment = self._deployment
+        deadline = asyncio.get_running_loop().time() + deployment.request_deadline
+        with deployment.admission.body() as held:
+            try:
+                with deployment.admission.request():  # KServe's model takes one of its own afterwards
+                    body = await read_body(scope, receive, held, deployment.max_body_bytes, deadline)
+            except ClientGoneError:
+                return
+            except ServiceError as error:
+                await self._refuse(error, scope, send)
+                return
+            await self._app(scope, _again(body, receive), send)
+
+    def _takes(self, scope: Scope) -> bool:
+        """Whether one of KServe's routes takes a request of this method."""
+        return any(route.matches(scope)[0] is Match.FULL for route in self._app.router.routes)
+
+    async def _refuse(self, error: ServiceError, scope: Scope, send: Send) -> None:
+        """Answer with a failure, counted and logged like one of a prediction."""
+        with RequestAccount(self._deployment.metrics, request_id_of(scope)) as account:
+            answer = account.answer_of(error)
+        await send_json(
+            send, answer.status, answer.body, {"x-request-id": account.request_id} | answer.headers
+        )
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that has been read, and then what else comes."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
+
+
+def _with_request_id(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers with exactly one request id, ours where the caller's is none: all who ask see the same."""
+    others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
+    return [*others, (b"x-request-id", request_id_of(scope).encode())]
+
+
+def _closing(send: Send) -> Send:
+    """Tell clients to come back on a new connection: soon there is no listener for this one."""
+
+    async def closing_send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return closing_send
+
+
+async def _fail(error: ServiceError, scope: Scope, send: Send) -> None:
+    answer = failure_answer(error, request_id_of(scope))
+    await send_json(send, answer.status, answer.body, answer.headers)
+
+
+class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ignore[misc]  # kserve ships no types
+    """KServe's REST server with our application around its own."""
+
+    def create_application(self) -> None:
+        """Build KServe's application, then wrap it."""
+        super().create_application()
+        app: fastapi.FastAPI = kserve.model_server.app
+        (model,) = self.dataplane.model_registry.get_models().values()
+        deployment = model.deployment
+        self._server = DrainingServer(self.config, deployment.lifecycle, shares_port=deployment.has_siblings)
+        self.config.host = deployment.http_host
+        limits = ConnectionLimits(
+            head_bytes=deployment.max_head_bytes,
+            head_seconds=deployment.request_deadline,
+            connections=most_connections(),
+        )
+        self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(deployment.metrics))
+        self.config.ws = (
+            "none"  # a WebSocket that nothing serves is never answered, and cuts the shutdown short
+        )
+        self.config.server_header = False  # it tells nobody anything, and uvicorn checks it letter by letter
+        self.config.proxy_headers = False  # nothing here asks who the client is
+        _silence_access_log()
+        app.router.redirect_slashes = False
+        desk = ExplanationDesk(model.name, deployment.explainer)
+        app.router.lifespan_context = _lifespan(model, desk)
+        verbs = {"predict": PredictRoute(model, deployment), "explain": PredictRoute(desk, deployment)}
+        self.config.app = RevertRiskApp(app, verbs, deployment)
+
+    def _register_endpoints(self, app: fastapi.FastAPI) -> None:
+        """Register KServe's routes; its ``/metrics`` tells of one process, so where there are more, ours wins."""
+        (model,) = self.dataplane.model_registry.get_models().values()
+        if model.deployment.has_siblings:
+            app.add_api_route("/metrics", merged_metrics)
+        super()._register_endpoints(app)
+
+    def _add_middlewares(self, app: fastapi.FastAPI) -> None:
+        """Add none: KServe's times every request a second time and logs it to its trace logger."""
+
+    def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
+        """Give every failure of KServe's own routes the one body."""
+        app.add_exception_handler(ModelNotFound, _on_model_not_found)
+        app.add_exception_handler(ModelNotReady, _on_model_not_ready)
+        app.add_exception_handler(InvalidInput, _on_invalid_request)
+        app.add_exception_handler(HTTPException, _on_http_exception)
+        app.add_exception_handler(fastapi.exceptions.RequestValidationError, _on_invalid_request)
+        app.add_exception_handler(ServiceError, _on_service_error)
+        app.add_exception_handler(Exception, _on_bug)
+
+
+def _silence_access_log() -> None:
+    """Leave uvicorn's access log without a reader: it words every line that anybody could hear, whatever the level."""
+    access = logging.getLogger("uvicorn.access")
+    access.handlers.clear()
+    access.propagate = False
+
+
+def _lifespan(model: Any, desk: ExplanationDesk) -> Callable[[fastapi.FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
+        async with model.deployment.open_service() as service:
+            model.use(service)
+            with desk.opened(service, model.deployment.pipeline(service)):
+                yield
+
+    return lifespan
+
+
+def _answer(error: ServiceError, request: fastapi.Request) -> JSONResponse:
+    answer = failure_answer(error, request_id_of(request.scope))
+    return JSONResponse(answer.body, answer.status, answer.headers)
+
+
+async def _on_model_not_found(request: fastapi.Request, _: Exception) -> JSONResponse:
+    return _answer(ModelNotFoundError("this server serves another model"), request)
+
+
+async def _on_model_not_ready(request: fastapi.Request, _: Exception) -> JSONResponse:
+    return _answer(NotReadyError("the model is not loaded"), request)
+
+
+async def _on_http_exception(request: fastapi.Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    kinds: dict[int, ServiceError] = {
+        404: RouteNotFoundError("there is nothing at this path"),
+        405: MethodNotAllowedError("this route does not take that method"),
+    }
+    return _answer(kinds.get(error.status_code, InvalidJsonError("the body could not be read")), request)
+
+
+async def _on_invalid_request(request: fastapi.Request, _: Exception) -> JSONResponse:
+    return _answer(InvalidJsonError("the body is not what this route takes"), request)
+
+
+async def _on_service_error(request: fastapi.Request, error: Exception) -> JSONResponse:
+    return _answer(error if isinstance(error, ServiceError) else ServiceError("internal error"), request)
+
+
+async def _on_bug(request: fastapi.Request, _: Exception) -> JSONResponse:
+    return _answer(ServiceError("internal error"), request)
+
+
+def install() -> None:
+    """Put our REST server where KServe's model server and its multi-process server look it up."""
+    kserve.model_server.RESTServer = RevertRiskRESTServer
+    kserve.protocol.rest.multiprocess.server.RESTServer = RevertRiskRESTServer

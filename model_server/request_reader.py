@@ -1,0 +1,239 @@
+"""Receive: an HTTP body becomes a scoring request, or a clear refusal.
+
+The forms are ``{"event": {…}}`` as change-propagation sends it, a bare page_change event,
+``{"lang": …, "rev_id": …}`` for a direct call, ``{"instances": […]}`` for several of them, and
+``{"revision_data": {…}}`` for an edit that is not saved yet.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from model_server.errors import (
+    AmbiguousRequestError,
+    BatchTooLargeError,
+    InvalidEventError,
+    InvalidJsonError,
+    InvalidRequestError,
+    InvalidRevisionDataError,
+    ServiceError,
+    UnknownWikiError,
+    UnscorableError,
+    UnsupportedSchemaError,
+)
+from model_server.scoring_request import (
+    UNSAVED_REV_ID,
+    BatchItem,
+    BatchRequest,
+    DirectRequest,
+    EventRequest,
+    PartialEventRequest,
+    RevisionDataRequest,
+    ScoringRequest,
+)
+from revertrisk.event_platform import page_change
+from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.event_platform.page_change import (
+    MAIN_NAMESPACE,
+    PageChangeReader,
+    RevisionRef,
+    Skip,
+    SkipReason,
+)
+from revertrisk.event_platform.schemas import EventValidator
+from revertrisk.runtime.logs import label
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.wiki.action_api import LARGEST_ID
+from revertrisk.wiki.table import Wiki, WikiTable
+
+MAX_INSTANCES = 20
+FORMS = frozenset({"event", "instances", "revision_data"})
+
+
+class RequestReader:
+    """Reads predict bodies, whatever their Content-Type says."""
+
+    def __init__(
+        self,
+        changes: PageChangeReader,
+        wikis: WikiTable,
+        revision_data: EventValidator,
+        *,
+        lenient: bool,
+        allow_revision_data: bool,
+    ) -> None:
+        self._changes = changes
+        self._wikis = wikis
+        self._revision_data = revision_data
+        self._lenient = lenient
+        self._allow_revision_data = allow_revision_data
+
+    def read(self, body: bytes) -> ScoringRequest | BatchRequest | Skip:
+        """Turn a body into a request, or the reason why its event is not scored.
+
+        Raises :class:`InvalidRequestError` with the field and what was expected, and
+        :class:`UnscorableError` for a direct call to a wiki that is not a Wikipedia.
+        """
+        payload = parse_object(body)
+        if len(payload.keys() & FORMS) > 1:
+            raise AmbiguousRequestError("send either event, instances or revision_data")
+        if "instances" in payload:
+            return self.read_batch(payload["instances"])
+        if "revision_data" in payload:
+            return self._read_revision_data(payload["revision_data"])
+        if "event" in payload:
+            event = payload["event"]
+            if not isinstance(event, dict):
+                raise InvalidRequestError("event must be an object")
+            return self._read_event(event)
+        if "$schema" in payload or "meta" in payload:
+            return self._read_event(payload)
+        return self._read_direct(payload)
+
+    def _read_event(self, event: Mapping[str, Any]) -> ScoringRequest | Skip:
+        if page_change.is_canary(event):
+            return Skip(SkipReason.CANARY)
+        try:
+            change = self._changes.read(event)
+            ref = self._changes.resolve(change)
+        except page_change.UnsupportedSchemaError as exc:
+            raise UnsupportedSchemaError(str(exc)) from exc
+        except page_change.InvalidEventError as exc:
+            partial = self._partial(event, exc) if self._lenient else None
+            if partial is None:
+                raise InvalidEventError(exc.violations) from exc
+            return partial
+        if isinstance(ref, Skip):
+            if ref.reason is not SkipReason.UNKNOWN_WIKI:
+                label(wiki_id=change.wiki_id, rev_id=change.rev_id)
+            return ref
+        if self._lenient:
+            return PartialEventRequest(RevisionRef(ref.wiki, ref.rev_id), event)
+        return EventRequest(ref, change)
+
+    def _partial(
+        self, event: Mapping[str, Any], error: page_change.InvalidEventError
+    ) -> PartialEventRequest | Skip | None:
+        """Take an event that only lacks facts, if it says which revision of which wiki it is about."""
+        if any(found.keyword != "required" for found in error.violations):
+            return None
+        missing = {found.pointer for found in error.violations}
+        if missing & {"/wiki_id", "/revision", "/revision/rev_id"}:
+            return None
+        wiki = self._wikis.by_id(event["wiki_id"])
+        if wiki is None:
+            return Skip(SkipReason.UNKNOWN_WIKI)
+        if not wiki.is_scorable:
+            return Skip(SkipReason.NOT_WIKIPEDIA)
+        return PartialEventRequest(RevisionRef(wiki, int(event["revision"]["rev_id"])), event)
+
+    def _read_direct(self, payload: Mapping[str, Any]) -> DirectRequest:
+        if not payload.keys() & {"lang", "rev_id"}:
+            raise InvalidRequestError(
+                "expected event, a page_change event, instances, revision_data, or lang and rev_id"
+            )
+        lang, rev_id = _read_call(payload, "")
+        return DirectRequest(RevisionRef(self._scorable_wiki(lang), rev_id))
+
+    def read_batch(self, instances: Any) -> BatchRequest:
+        """Read several direct calls: 1 to 20, none twice, of any wikis.
+
+        A wiki that cannot be scored fails its own item only. Raises :class:`InvalidRequestError`.
+        """
+        if not isinstance(instances, list) or not instances:
+            raise InvalidRequestError("instances must be a list with at least one object")
+        if len(instances) > MAX_INSTANCES:
+            raise BatchTooLargeError(f"instances must have at most {MAX_INSTANCES} objects")
+        items: dict[tuple[str, int], BatchItem] = {}
+        for index, instance in enumerate(instances):
+            if not isinstance(instance, dict):
+                raise InvalidRequestError(f"instances[{index}] must be an object with lang and rev_id")
+            lang, rev_id = _read_call(instance, f"instances[{index}].")
+            request: DirectRequest | ServiceError
+            try:
+                request = DirectRequest(RevisionRef(self._scorable_wiki(lang), rev_id))
+                key = (request.wiki.wiki_id, rev_id)
+            except ServiceError as error:
+                request, key = error, (lang, rev_id)
+            if key in items:
+                raise InvalidRequestError(f"instances[{index}] asks for the same revision as one before it")
+            items[key] = BatchItem(lang, rev_id, request)
+        return BatchRequest(tuple(items.values()))
+
+    def _read_revision_data(self, data: Any) -> RevisionDataRequest:
+        if not self._allow_revision_data:
+            raise InvalidRequestError(
+                "revision_data is not accepted here: ALLOW_REVISION_JSON_INPUT allows it"
+            )
+        violations = self._revision_data.violations(data)
+        if violations:
+            raise InvalidRevisionDataError(tuple(violations))
+        wiki = self._scorable_wiki(data["lang"])
+        page, parent = data["page"], data["parent"]
+        revision = Revision(
+            wiki_id=wiki.wiki_id,
+            language=wiki.language,
+            rev_id=UNSAVED_REV_ID,
+            timestamp=parse_date_time(data["timestamp"]),
+            text=data["text"],
+            parent=ParentRevision(
+                rev_id=parent.get("id", 0),
+                timestamp=parse_date_time(parent["timestamp"]),
+                text=parent["text"],
+            ),
+            page=Page(
+                page_id=page.get("id", 0),
+                title=page["title"],
+                namespace_id=MAIN_NAMESPACE,
+                first_edited_at=_optional_instant(page.get("first_edit_timestamp")),
+            ),
+            user=User(kind=_kind_of_id(data.get("user", {}).get("id"))),
+            comment=data.get("comment"),
+        )
+        return RevisionDataRequest(wiki, revision)
+
+    def _scorable_wiki(self, lang: str) -> Wiki:
+        wiki = self._wikis.by_name(lang)
+        if wiki is None:
+            raise UnknownWikiError(
+                "lang is not a wiki known here: give a language code, a subdomain or a wiki id"
+            )
+        if not wiki.is_scorable:
+            raise UnscorableError(SkipReason.NOT_WIKIPEDIA)
+        return wiki
+
+
+def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
+    rev_id = call.get("rev_id")
+    # bool is an int in Python, and true is not a revision.
+    if type(rev_id) is not int or not 1 <= rev_id <= LARGEST_ID:
+        raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {LARGEST_ID}")
+    lang = call.get("lang")
+    if not isinstance(lang, str) or not lang:
+        raise InvalidRequestError(f"{where}lang must be a string: a language code, a subdomain or a wiki id")
+    return lang, rev_id
+
+
+def _optional_instant(value: str | None) -> datetime | None:
+    return None if value is None else parse_date_time(value)
+
+
+def _kind_of_id(user_id: int | None) -> UserKind:
+    if user_id is None:
+        return UserKind.UNKNOWN
+    return UserKind.REGISTERED if user_id else UserKind.IP
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object; raises :class:`InvalidJsonError` without echoing any of it."""
+    if not body:
+        raise InvalidJsonError("the body is empty: expected a JSON object")
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidJsonError(f"the body is not JSON: see line {exc.lineno}, column {exc.colno}") from None
+    if not isinstance(payload, dict):
+        raise InvalidJsonError("the body must be a JSON object")
+    return payload

@@ -1,0 +1,1 @@
+"""`revertrisk demo`: everything on loopback, with a live table."""

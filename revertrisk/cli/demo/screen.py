@@ -1,0 +1,158 @@
+"""What the demo shows: a line for each revision once every model has spoken, and a closing summary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from revertrisk.cli.demo.tally import Tally
+
+BAR_WIDTH = 10
+COLUMN_WIDTH = BAR_WIDTH + 7
+TITLE_WIDTH = 30
+RISK_COLOURS = ((0.5, "red"), (0.2, "yellow"), (0.0, "green"))
+
+FAULT: Final = "⚡"
+RETRIED: Final = "↻"
+REPEATED: Final = "≡"
+_STYLES: Final = {FAULT: "yellow", RETRIED: "cyan", REPEATED: "magenta"}
+_INDENT: Final = "      "
+
+RevisionKey = tuple[str, int]
+
+
+class Screen:
+    """Writes to one console, a line at a time, so that a log of it reads as well as a terminal."""
+
+    def __init__(self, console: Console, models: Sequence[str]) -> None:
+        self._console = console
+        self._models = models
+        self._verdicts: dict[RevisionKey, dict[str, float | None]] = {}
+        self._titles: dict[RevisionKey, str] = {}
+        self._shown = 0
+
+    def say(self, text: str) -> None:
+        """Write one line of prose."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def explain_chaos(self) -> None:
+        """Say what there will be to see."""
+        self.say("Chaos: MediaWiki and EventGate fail on purpose while the sample edits go through.")
+        self._mark(FAULT, "a fault strikes")
+        self._mark(RETRIED, "a prediction that needed more than one try, and arrived")
+        self._mark(REPEATED, "a prediction that arrived twice, the same byte for byte: its readers keep one")
+        self.say("")
+
+    def say_fault(self, text: str) -> None:
+        """Write a line about what goes wrong, or right again."""
+        self._mark(FAULT, text)
+
+    def show_retried(self, event: Mapping[str, Any], model_name: str, tries: int) -> None:
+        """Write that an event's prediction is on the stream, and how many tries of the dispatcher it took."""
+        self._mark(RETRIED, f"{_named(event, model_name)} arrived at try {tries}")
+
+    def show_repeated(self, event: Mapping[str, Any], *, is_same: bool) -> None:
+        """Write that a prediction is on the stream once more."""
+        again = "arrived twice, the same byte for byte" if is_same else "arrived twice, AND DIFFERS"
+        self._mark(REPEATED, f"{_named(event, event['predicted_classification']['model_name'])} {again}")
+
+    def _mark(self, mark: str, text: str) -> None:
+        self._console.print(Text(f"{_INDENT}{mark} {text}", style=_STYLES[mark]), soft_wrap=True)
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """Take an accepted prediction event; its revision is shown once no model is awaited any more."""
+        classification = event["predicted_classification"]
+        key = _key(event)
+        self._titles[key] = event["page"]["page_title"].replace("_", " ")
+        self._note(key, classification["model_name"], classification["probabilities"]["true"])
+
+    def expect_nothing(self, event: Mapping[str, Any], model_name: str) -> None:
+        """Take notice that a model will give no prediction for an event's revision."""
+        self._note(_key(event), model_name, None)
+
+    def _note(self, key: RevisionKey, model_name: str, probability: float | None) -> None:
+        verdicts = self._verdicts.setdefault(key, {})
+        verdicts[model_name] = probability
+        if len(verdicts) == len(self._models):
+            del self._verdicts[key]
+            title = self._titles.pop(key, None)  # there is none where no model has spoken
+            if title is not None:
+                self._write(key, title, verdicts)
+
+    def _write(self, key: RevisionKey, page_title: str, verdicts: Mapping[str, float | None]) -> None:
+        if self._shown == 0:
+            columns = " ".join(f"{name.removeprefix('revertrisk-'):<{COLUMN_WIDTH}}" for name in self._models)
+            self.say(f"{columns} {'wiki':<14} {'page':<{TITLE_WIDTH}} revision")
+        self._shown += 1
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for name in self._models:
+            line.append_text(_risk(verdicts[name]))
+            line.append(" ")
+        wiki_id, rev_id = key
+        line.append(f"{wiki_id:<14} ")
+        title = Text(page_title)
+        title.truncate(TITLE_WIDTH, overflow="ellipsis", pad=True)
+        line.append_text(title)
+        line.append(f" {rev_id}")
+        self._console.print(line, soft_wrap=True)
+
+    def summarise(self, model_name: str, counts: Mapping[str, Any]) -> None:
+        """Write what became of one model's events."""
+        table = Table(title=f"{model_name}\n{counts['read']} events read in {counts['seconds']} s")
+        table.add_column("outcome")
+        table.add_column("events", justify="right")
+        for outcome, count in counts["outcomes"].items():
+            table.add_row(outcome, str(count), style="red" if outcome.startswith("given_up") else None)
+        self._console.print(table)
+
+    def close(self, *, accepted: int, failed: int) -> None:
+        """Write the verdict."""
+        self._console.print(
+            Text(
+                f"EventGate accepted {accepted} predictions; {failed} failed.",
+                style="red" if failed else "green",
+            )
+        )
+
+    def close_chaos(self, tally: Tally, struck: Mapping[str, int], *, refused: int, unfinished: int) -> None:
+        """Write the verdict on a run with faults, in plain words."""
+        where = ", ".join(f"{count} at {name}" for name, count in struck.items())
+        self.say(f"{sum(struck.values())} faults struck: {where}.")
+        self.say(
+            f"{tally.retried} predictions needed more than one try, {tally.retries} more in all; "
+            "shorter faults the servers got over by themselves."
+        )
+        self.say(f"{tally.repeated} arrived twice, each the same byte for byte: its readers keep one.")
+        wrong = [
+            f"{len(tally.lost)} lost" if tally.lost else "",
+            f"{tally.differing} arrived twice and differ" if tally.differing else "",
+            f"{refused} refused" if refused else "",
+            f"{unfinished} not finished" if unfinished else "",
+        ]
+        found = ", ".join(each for each in wrong if each)
+        verdict = (
+            f"{tally.due} predictions expected, {tally.arrived} on the stream: {found or 'nothing lost'}."
+        )
+        self._console.print(Text(verdict, style="red" if found else "green"))
+        for model_name, wiki_id, rev_id, kind in tally.lost:
+            self.say(f"  lost: {wiki_id} {rev_id} ({kind}, {model_name})")
+
+
+def _named(event: Mapping[str, Any], model_name: str) -> str:
+    return f"{event['wiki_id']} {event['revision']['rev_id']} ({model_name.removeprefix('revertrisk-')})"
+
+
+def _key(event: Mapping[str, Any]) -> RevisionKey:
+    return event["wiki_id"], event["revision"]["rev_id"]
+
+
+def _risk(probability: float | None) -> Text:
+    """Draw a probability as a bar and a number; a dash stands for none."""
+    if probability is None:
+        return Text(f"{'-':<{COLUMN_WIDTH}}", style="dim")
+    filled = round(probability * BAR_WIDTH)
+    bar = "█" * filled + "·" * (BAR_WIDTH - filled)
+    colour = next(colour for threshold, colour in RISK_COLOURS if probability >= threshold)
+    return Text(f"{bar} {probability:5.3f} ", style=colour)

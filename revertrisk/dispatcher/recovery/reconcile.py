@@ -1,0 +1,253 @@
+"""Find what is missing: page_change events of a window for which no prediction is on the stream, and none is due.
+
+Read the predictions only when the window is old enough for every retry to be over: what comes later counts as missing.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, BinaryIO
+
+import orjson
+
+from revertrisk.dispatcher.rule_language.rule import Rule, Taken, produced_at
+from revertrisk.dispatcher.settings import SettingsError
+from revertrisk.event_platform.page_change import (
+    InvalidEventError,
+    PageChangeReader,
+    Skip,
+    UnsupportedSchemaError,
+)
+from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
+
+MISSING = "missing"
+"""The reason in the list: its lines are dead letters, which a redrive can read."""
+_SKIP = b'{"wiki_id":'
+"""How each line of a file of skips begins."""
+LATE_S = 30.0
+"""For how long a stream without an end must bring nothing of the window, to have passed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time, by ``meta.dt``: from ``since`` on and before ``until``."""
+
+    since: datetime
+    until: datetime
+
+    def __post_init__(self) -> None:
+        if self.since.tzinfo is None or self.until.tzinfo is None or self.since >= self.until:
+            raise SettingsError("since and until: expected two times with their zones, the earlier one first")
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.since <= moment < self.until
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the page_change events of the window."""
+
+    read: int = 0
+    """Events of the window."""
+    outside: int = 0
+    """Events of other times, or without one."""
+    unreadable: int = 0
+    unmatched: int = 0
+    """No rule takes them; canary events are among these."""
+    repeated: int = 0
+    """Events of a revision that was already counted."""
+    predicted: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Provably nothing to predict, by reason; those that only the server could know come from its skips."""
+    missing: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON has them."""
+        return {
+            "read": self.read,
+            "outside": self.outside,
+            "unreadable": self.unreadable,
+            "unmatched": self.unmatched,
+            "repeated": self.repeated,
+            "predicted": self.predicted,
+            "skipped": dict(sorted(self.skipped.items())),
+            "missing": self.missing,
+        }
+
+
+class Revisions:
+    """A set of revisions, each by its wiki and its id."""
+
+    def __init__(self) -> None:
+        self._of_wiki: defaultdict[str, set[int]] = defaultdict(set)
+
+    def add(self, event: Mapping[str, Any]) -> bool:
+        """Add an event's revision; returns whether it was new. An event without one is passed over."""
+        match event:
+            case {"wiki_id": str(wiki_id), "revision": {"rev_id": int(rev_id)}}:
+                of_wiki = self._of_wiki[wiki_id]
+                is_new = rev_id not in of_wiki
+                of_wiki.add(rev_id)
+                return is_new
+        return False
+
+    def __contains__(self, event: Mapping[str, Any]) -> bool:
+        match event:
+            case {"wiki_id": str(wiki_id), "revision": {"rev_id": int(rev_id)}}:
+                return rev_id in self._of_wiki.get(wiki_id, ())
+        return False
+
+
+class Reconciliation:
+    """Compares page_change events with what is known of their revisions."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        reader: PageChangeReader,
+        predicted: Revisions,
+        skipped: Mapping[tuple[str, int], str],
+        window: Window,
+    ) -> None:
+        """Take the rules that say what is due, what was predicted, and what the server skipped, with its reasons."""
+        self._rules = rules
+        self._reader = reader
+        self._predicted = predicted
+        self._skipped = skipped
+        self._window = window
+        self._seen = Revisions()
+        self.report = Report()
+
+    def judge(self, event: dict[str, Any]) -> bool:
+        """Count an event; returns whether its prediction is missing."""
+        report = self.report
+        moment = produced_at(event)
+        if moment is None or moment not in self._window:
+            report.outside += 1
+            return False
+        report.read += 1
+        verdicts = [rule.judge(event) for rule in self._rules]
+        if not any(isinstance(verdict, Taken) for verdict in verdicts):
+            report.unmatched += 1
+            return False
+        if not self._seen.add(event):
+            report.repeated += 1
+            return False
+        if event in self._predicted:
+            report.predicted += 1
+            return False
+        reason = self._skip_reason(event)
+        if reason is not None:
+            report.skipped[reason] += 1
+            return False
+        report.missing += 1
+        return True
+
+    def _skip_reason(self, event: dict[str, Any]) -> str | None:
+        try:
+            found = self._reader.resolve(self._reader.read(event))
+        except (InvalidEventError, UnsupportedSchemaError):
+            return None  # the server refuses it: a dead letter, and a prediction that is missing
+        if isinstance(found, Skip):
+            return str(found.reason)
+        return self._skipped.get((found.wiki.wiki_id, found.rev_id))
+
+
+async def read_predictions(source: EventSource, *, late_s: float | None) -> Revisions:
+    """Return the revisions that a prediction stream has an event for; raises SourceError.
+
+    ``late_s`` says of a source without an end when it has passed the present: nothing older came for so long.
+    """
+    found = Revisions()
+    async for record in _until(source, datetime.now(UTC), late_s):
+        if isinstance(record, SourcedEvent):
+            found.add(record.event)
+    return found
+
+
+async def find_missing(
+    reconciliation: Reconciliation,
+    source: EventSource,
+    window: Window,
+    out: BinaryIO,
+    *,
+    late_s: float | None,
+) -> Report:
+    """Write a line for every event whose prediction is missing, and return the counts; raises SourceError."""
+    async for record in _until(source, window.until, late_s):
+        if isinstance(record, UnreadableRecord):
+            reconciliation.report.unreadable += 1
+        elif reconciliation.judge(record.event):
+            out.write(_line(record))
+    out.flush()
+    return reconciliation.report
+
+
+def read_skips(path: Path) -> dict[tuple[str, int], str]:
+    """Return the reasons of the revisions in a file of skips, as a dispatcher writes it; raises SettingsError."""
+    found = {}
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                match _json(line):
+                    case {"wiki_id": str(wiki_id), "rev_id": int(rev_id), "reason": str(reason)}:
+                        found[wiki_id, rev_id] = reason
+                    case _ if not _is_torn(line):
+                        raise SettingsError(f"skips: {path}: line {number} is no skip")
+    except OSError as exc:
+        raise SettingsError(f"skips: {path}: cannot be read: {exc.strerror}") from exc
+    return found
+
+
+def _is_torn(line: bytes) -> bool:
+    """Tell whether a skip was left half written; the next dispatcher ends its line."""
+    begun = line.removesuffix(b"\n")
+    return begun == line or (_json(line) is None and (begun.startswith(_SKIP) or _SKIP.startswith(begun)))
+
+
+def _json(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _line(record: SourcedEvent) -> bytes:
+    """Return a dead letter that begins with the key."""
+    event, position = record.event, record.position
+    revision, page = event.get("revision"), event.get("page")
+    key = {
+        "wiki_id": event.get("wiki_id"),
+        "page_id": page.get("page_id") if isinstance(page, dict) else None,
+        "rev_id": revision.get("rev_id") if isinstance(revision, dict) else None,
+    }
+    where = {"partition": position.partition, "offset": position.offset}
+    return orjson.dumps(
+        key | {"reason": MISSING} | where | {"event": event}, option=orjson.OPT_APPEND_NEWLINE
+    )
+
+
+async def _until(
+    source: EventSource, until: datetime, late_s: float | None
+) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+    """Yield records to the end of a source, or until nothing from before ``until`` came for ``late_s`` seconds."""
+    last = monotonic()
+    try:
+        async with aclosing(source.events()) as records:
+            while True:
+                left = None if late_s is None else max(0.0, last + late_s - monotonic())
+                try:
+                    record = await asyncio.wait_for(anext(records), left)
+                except (StopAsyncIteration, TimeoutError):
+                    return
+                moment = produced_at(record.event) if isinstance(record, SourcedEvent) else None
+                if moment is None or moment < until:
+                    last = monotonic()
+                yield record
+    finally:
+        await source.close()

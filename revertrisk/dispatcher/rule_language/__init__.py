@@ -1,0 +1,1 @@
+"""The rules that a dispatcher follows, in change-propagation's vocabulary."""

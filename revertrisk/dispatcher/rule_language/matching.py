@@ -1,0 +1,185 @@
+"""Match a message against the conditions of a rule, exactly as change-propagation does.
+
+Plain strings, numbers and booleans: strict equality. ``/…/flags``: a regular expression, and the field must
+then be a string. ``undefined``: the field is absent. Objects: every field of theirs. Lists: each item is found
+somewhere in the message's list.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from revertrisk.dispatcher.rule_language.js_patterns import PatternError, compile_pattern, is_pattern
+from revertrisk.dispatcher.rule_language.problems import Problems
+
+_SHOWN = 80
+"""Characters of a condition that a message to a reader repeats."""
+
+ABSENT = object()
+"""Stands for a field that the message does not have; not the same as null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first condition that a message did not meet."""
+
+    path: str
+    """The field, dotted; empty for the message itself."""
+    wanted: str
+    """The condition in the rule's own words. The message's value is left out: it may be personal."""
+
+    def __str__(self) -> str:
+        wanted = self.wanted if len(self.wanted) <= _SHOWN else self.wanted[:_SHOWN] + "…"
+        return f"{self.path or 'the event'} is not {wanted}"
+
+
+class Condition(Protocol):
+    """One node of a compiled ``match``."""
+
+    def mismatch(self, value: Any) -> Mismatch | None:
+        """Return what the value does not meet, or None where it matches."""
+        ...
+
+    def captures(self, value: Any) -> dict[str, Any]:
+        """Return what the named groups found in a matching value, nested as the match is."""
+        ...
+
+    def group_names(self) -> dict[str, Any]:
+        """Return the same shape without a value: which captures a match will have."""
+        ...
+
+
+class _WithoutGroups:
+    """What conditions have in common that capture nothing."""
+
+    __slots__ = ()
+
+    def captures(self, value: Any) -> dict[str, Any]:
+        return {}
+
+    def group_names(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Equal(_WithoutGroups):
+    path: str
+    expected: str | float | bool
+
+    def mismatch(self, value: Any) -> Mismatch | None:
+        # In Python True == 1; in a message they are different values. 1 and 1.0 are the same number in both.
+        if value == self.expected and isinstance(value, bool) == isinstance(self.expected, bool):
+            return None
+        wanted = str(self.expected).lower() if isinstance(self.expected, bool) else repr(self.expected)
+        return Mismatch(self.path, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent(_WithoutGroups):
+    path: str
+
+    def mismatch(self, value: Any) -> Mismatch | None:
+        return None if value is ABSENT else Mismatch(self.path, "absent")
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    path: str
+    written: str
+    pattern: re.Pattern[str]
+
+    def mismatch(self, value: Any) -> Mismatch | None:
+        if isinstance(value, str) and self.pattern.search(value):
+            return None
+        return Mismatch(self.path, f"a string like {self.written}")
+
+    def captures(self, value: Any) -> dict[str, Any]:
+        found = self.pattern.search(value)
+        return {name: text for name, text in found.groupdict().items() if text is not None} if found else {}
+
+    def group_names(self) -> dict[str, Any]:
+        return dict.fromkeys(self.pattern.groupindex)
+
+
+@dataclass(frozen=True, slots=True)
+class _AllFields:
+    path: str
+    fields: tuple[tuple[str, Condition], ...]
+
+    def mismatch(self, value: Any) -> Mismatch | None:
+        if not isinstance(value, dict):
+            return Mismatch(self.path, "an object")
+        for name, condition in self.fields:
+            mismatch = condition.mismatch(value.get(name, ABSENT))
+            if mismatch is not None:
+                return mismatch
+        return None
+
+    def captures(self, value: Any) -> dict[str, Any]:
+        found = ((name, condition.captures(value.get(name, ABSENT))) for name, condition in self.fields)
+        return {name: groups for name, groups in found if groups}
+
+    def group_names(self) -> dict[str, Any]:
+        found = ((name, condition.group_names()) for name, condition in self.fields)
+        return {name: groups for name, groups in found if groups}
+
+
+@dataclass(frozen=True, slots=True)
+class _EachFound(_WithoutGroups):
+    path: str
+    items: tuple[Condition, ...]
+
+    def mismatch(self, value: Any) -> Mismatch | None:
+        if not isinstance(value, list):
+            return Mismatch(self.path, "a list")
+        for item in self.items:
+            reasons = [item.mismatch(candidate) for candidate in value]
+            if all(reasons):
+                wanted = next((reason.wanted for reason in reasons if reason), "the item that the rule names")
+                return Mismatch(self.path, f"a list with {wanted}")
+        return None
+
+
+def compile_condition(spec: Any, problems: Problems, *, field: str = "") -> Condition | None:
+    """Compile a ``match`` (or one of its parts) into a condition.
+
+    Everything wrong with it is added to ``problems``, and None is returned where nothing usable is left.
+    """
+    match spec:
+        case dict():
+            return _compile_object(spec, problems, field)
+        case list():
+            items = [compile_condition(item, problems.at(i), field=field) for i, item in enumerate(spec)]
+            return _EachFound(field, tuple(item for item in items if item is not None))
+        case "undefined":
+            return _Absent(field)
+        case str() if is_pattern(spec):
+            return _compile_pattern(spec, problems, field)
+        case str() | bool() | int() | float():
+            return _Equal(field, spec)
+    problems.add("expected a string, a number, true, false, an object or a list ('undefined': no such field)")
+    return None
+
+
+def _compile_pattern(spec: str, problems: Problems, field: str) -> Condition | None:
+    try:
+        return _Matches(field, spec, compile_pattern(spec))
+    except PatternError as exc:
+        problems.add(str(exc))
+        return None
+
+
+def _compile_object(spec: dict[Any, Any], problems: Problems, field: str) -> Condition | None:
+    if not spec:
+        problems.add("is empty: name at least one field")
+        return None
+    fields = []
+    for name, part in spec.items():
+        inner = problems.at(str(name))
+        if not isinstance(name, str):
+            inner.add("the name of a field must be a string: put it in quotes")
+            continue
+        condition = compile_condition(part, inner, field=f"{field}.{name}" if field else name)
+        if condition is not None:
+            fields.append((name, condition))
+    return _AllFields(field, tuple(fields)) if fields else None

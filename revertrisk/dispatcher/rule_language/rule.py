@@ -1,0 +1,179 @@
+"""What a rule says: which events it takes, and the request it makes of each."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.dispatcher.rule_language.matching import Condition
+from revertrisk.dispatcher.rule_language.request import Request, RequestTemplate
+from revertrisk.dispatcher.rule_language.templates import Context, Template, UnexpandableError
+from revertrisk.event_platform.formats import parse_date_time
+
+CANARY_DOMAIN = "canary"
+_HASH_BYTES = 8
+_HASH_RANGE = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A share of the events, always the same ones: the hash of a text made of the event decides."""
+
+    rate: float
+    hash_template: Template
+
+    def takes(self, context: Context) -> bool:
+        """Tell whether the event is in the sample; one that lacks a field of the template is not."""
+        try:
+            text = self.hash_template.text(context)
+        except UnexpandableError:
+            return False
+        digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=_HASH_BYTES).digest()
+        return int.from_bytes(digest) < self.rate * _HASH_RANGE
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way for a rule to take an event; a rule without ``cases`` has exactly one."""
+
+    path: str
+    """Empty, or ``cases[1]``."""
+    match: Condition | None
+    match_not: tuple[Condition, ...]
+    sample: Sample | None
+    request: RequestTemplate
+
+    def refusal(self, event: Mapping[str, Any]) -> "NotMatched | None":
+        """Return the first condition that the event does not meet, or None where the case matches."""
+        prefix = f"{self.path}." if self.path else ""
+        if self.match is not None:
+            mismatch = self.match.mismatch(event)
+            if mismatch is not None:
+                return NotMatched(f"{prefix}match: {mismatch}", mismatch.path)
+        for index, condition in enumerate(self.match_not):
+            if condition.mismatch(event) is None:
+                place = f"{prefix}match_not[{index}]"
+                return NotMatched(f"{place}: the event matches it", place)
+        return None
+
+    def captures(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``{{match.…}}`` refers to: nested as the match is, and each group by its bare name."""
+        return _with_bare_names(self.match.captures(event)) if self.match is not None else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A rule takes an event, by this case."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The event only proves that its stream is alive."""
+
+    why: str = "meta.domain is 'canary'"
+
+
+@dataclass(frozen=True, slots=True)
+class SampledOut:
+    """The rule matches, and the event is not in its sample."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotMatched:
+    """A condition failed; with several cases, one of each."""
+
+    why: str
+    field: str
+    """The field of the first condition that failed, or the ``match_not`` that excludes the event."""
+
+
+Verdict = Taken | Canary | SampledOut | NotMatched
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, checked and compiled."""
+
+    name: str
+    topic: str
+    """The stream that the rule is for, without a datacentre's prefix."""
+    cases: tuple[Case, ...]
+    concurrency: int
+    retry_on: frozenset[int]
+    """The statuses that are worth another try."""
+    ignore: frozenset[int]
+    """Error statuses that are the end of it, without a dead letter."""
+    retries: RetrySchedule
+    timeout_s: float
+    """For one try, from connecting to the last byte."""
+    claim_ttl_s: float | None = None
+    """Events older than this by ``meta.dt`` are let go; None keeps them all."""
+    order_by: Template | None = None
+    """What events have in common that go out one after the other, such as the page's id; None for no order."""
+
+    def judge(self, event: Mapping[str, Any]) -> Verdict:
+        """Decide whether the rule takes an event; the first case that matches wins, and then samples."""
+        meta = event.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        if meta.get("domain") == CANARY_DOMAIN:
+            return Canary()
+        # An event that names no stream is what its source says it is.
+        if meta.get("stream", self.topic) != self.topic:
+            return NotMatched(f"topic: meta.stream is not {self.topic!r}", "meta.stream")
+        refusals: list[NotMatched] = []
+        for case in self.cases:
+            refusal = case.refusal(event)
+            if refusal is None:
+                if case.sample is None or case.sample.takes(Context(event, case.captures(event))):
+                    return Taken(case)
+                return SampledOut(f"{case.path}.sample" if case.path else "sample")
+            refusals.append(refusal)
+        return NotMatched("; ".join(refusal.why for refusal in refusals), refusals[0].field)
+
+    def has_expired(self, event: Mapping[str, Any], now: datetime) -> bool:
+        """Tell whether an event is too old to be worth a request; one without a time is not."""
+        if self.claim_ttl_s is None:
+            return False
+        produced = produced_at(event)
+        return produced is not None and (now - produced).total_seconds() > self.claim_ttl_s
+
+    def order_key(self, case: Case, event: Mapping[str, Any]) -> str | None:
+        """Return what must go out in order; None where the rule asks for none, or the event lacks the field."""
+        if self.order_by is None:
+            return None
+        try:
+            return self.order_by.text(Context(event, case.captures(event)))
+        except UnexpandableError:
+            return None
+
+    def request(self, case: Case, event: Mapping[str, Any]) -> Request:
+        """Build the request for an event that the rule takes; raises UnexpandableError."""
+        return case.request.build(Context(event, case.captures(event)), topic=self.topic)
+
+
+def produced_at(event: Mapping[str, Any]) -> datetime | None:
+    """Return when EventGate took the event (``meta.dt``); None where it does not say."""
+    meta = event.get("meta")
+    written = meta.get("dt") if isinstance(meta, dict) else None
+    try:
+        return parse_date_time(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+
+
+def _with_bare_names(nested: dict[str, Any]) -> dict[str, Any]:
+    return {**_leaves(nested), **nested}
+
+
+def _leaves(nested: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, part in nested.items():
+        for leaf, value in (_leaves(part) if isinstance(part, dict) else {name: part}).items():
+            found.setdefault(leaf, value)
+    return found

@@ -1,0 +1,21 @@
+"""Where events come from: one protocol, one module for each kind of source."""
+
+from revertrisk.streams.base import (
+    EventSource,
+    Position,
+    SourcedEvent,
+    SourceError,
+    UnreadableReason,
+    UnreadableRecord,
+)
+from revertrisk.streams.jsonl import JsonlSource
+
+__all__ = [
+    "EventSource",
+    "JsonlSource",
+    "Position",
+    "SourceError",
+    "SourcedEvent",
+    "UnreadableReason",
+    "UnreadableRecord",
+]

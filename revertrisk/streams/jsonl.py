@@ -1,0 +1,222 @@
+"""Read events from a file or standard input, one JSON object a line, plain or compressed.
+
+Memory is bounded by one chunk and one line, whatever the size of the input.
+"""
+
+import asyncio
+import hashlib
+import io
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import orjson
+
+from revertrisk.streams.base import (
+    Position,
+    SourcedEvent,
+    SourceError,
+    UnreadableReason,
+    UnreadableRecord,
+    read_record,
+)
+from revertrisk.streams.checkpoints import Checkpoint, CheckpointError
+from revertrisk.streams.compression import (
+    CHUNK_BYTES,
+    ByteStream,
+    DamagedInputError,
+    open_by_content,
+)
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""Far above any event that EventGate accepts; what is longer is not an event."""
+KEPT_OF_A_LONG_LINE = 64 * 1024
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_STDIN = 0
+
+T = TypeVar("T")
+
+
+class JsonlSource:
+    """The lines of one file or pipe; blank ones are passed over, unreadable ones are reported."""
+
+    def __init__(
+        self, name: str, open_raw: Callable[[], io.FileIO], checkpoint: Checkpoint | None = None
+    ) -> None:
+        """Take the name that positions and errors carry, and how to open the unbuffered input."""
+        self._name = name
+        self._open_raw = open_raw
+        self._checkpoint = checkpoint
+        self._fingerprint = ""
+        """Of the first line: whether a checkpoint is of this input or of another one with its name."""
+
+    @classmethod
+    def from_path(cls, path: str, checkpoint: Checkpoint | None = None) -> "JsonlSource":
+        """Read a file, or standard input where the path is ``-``; a checkpoint makes it go on where it was."""
+        if path == "-":
+            # The descriptor and not sys.stdin: a thread still waiting in sys.stdin's buffer when the
+            # interpreter ends is a fatal error.
+            return cls("jsonl:-", partial(io.FileIO, _STDIN, closefd=False), checkpoint)
+        return cls(f"jsonl:{path}", partial(io.FileIO, path), checkpoint)
+
+    async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield the lines in order.
+
+        Raises:
+            SourceError: the input cannot be opened or read, or its compressed content is damaged or cut off, or the
+                checkpoint is of another input.
+
+        """
+        done = await self._read_checkpoint()
+        stream = await _in_daemon_thread(self._open)
+        lines = _Lines()
+        idle = False
+        try:
+            while True:
+                idle = False
+                chunk = await _in_daemon_thread(partial(self._read, stream))
+                idle = True
+                for number, line in lines.feed(chunk):
+                    if number == 1:
+                        self._check_fingerprint(line, done)
+                    if number <= done.line:
+                        continue
+                    record = self._record(number, line)
+                    if record is not None:
+                        yield record
+                if not chunk:
+                    return
+        finally:
+            if idle:
+                stream.close()
+            else:  # a thread is inside the stream, a pipe can keep it for ever, and closing waits for it
+                threading.Thread(target=stream.close, name="jsonl-closer", daemon=True).start()
+
+    async def commit(self, position: Position) -> None:
+        """Remember the line in the checkpoint, if there is one; raises SourceError."""
+        if self._checkpoint is not None:
+            done = {"line": position.offset, "first_line": self._fingerprint}
+            try:
+                await self._checkpoint.write(orjson.dumps(done).decode())
+            except CheckpointError as exc:
+                raise SourceError(str(exc)) from exc
+
+    async def close(self) -> None:
+        """Do nothing: the reading closes the file."""
+
+    async def _read_checkpoint(self) -> "_Done":
+        try:
+            kept = await self._checkpoint.read() if self._checkpoint is not None else None
+        except CheckpointError as exc:
+            raise SourceError(str(exc)) from exc
+        if kept is None:
+            return _Done(0, None)
+        done = orjson.loads(kept)
+        return _Done(done["line"], done["first_line"])
+
+    def _check_fingerprint(self, first_line: bytes, done: "_Done") -> None:
+        self._fingerprint = hashlib.sha256(first_line).hexdigest()
+        if done.first_line not in {None, self._fingerprint}:
+            raise SourceError(
+                f"{self._name}: the checkpoint is of another input: its first line was a different one; "
+                "use another checkpoint file"
+            )
+
+    def _open(self) -> ByteStream:
+        try:
+            raw = self._open_raw()
+            try:
+                return open_by_content(raw)
+            except OSError:
+                raw.close()
+                raise
+        except OSError as exc:
+            raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
+
+    def _read(self, stream: ByteStream) -> bytes:
+        try:
+            return stream.read1(CHUNK_BYTES)
+        except DamagedInputError as exc:
+            stream.close()
+            raise SourceError(f"{self._name}: the compressed content is damaged or cut off") from exc
+        except OSError as exc:
+            stream.close()
+            raise SourceError(f"{self._name}: cannot be read: {exc.strerror}") from exc
+
+    def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
+        position = Position(self._name, number)
+        if len(line) > MAX_LINE_BYTES:
+            return UnreadableRecord(line[:KEPT_OF_A_LONG_LINE], UnreadableReason.TOO_LONG, position)
+        text = line.strip()
+        return read_record(text, position) if text else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a checkpoint says of an input."""
+
+    line: int
+    """The last line that is done; 0 for none."""
+    first_line: str | None
+    """The fingerprint of the input's first line; None where nothing is known."""
+
+
+class _Lines:
+    """Cuts chunks into numbered lines; of a line over the limit only its beginning is kept."""
+
+    def __init__(self) -> None:
+        self._number = 1
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that the chunk completes; an empty chunk is the end and completes the last one."""
+        *complete, rest = chunk.split(b"\n")
+        for end_of_line in complete:
+            self._append(end_of_line)
+            yield self._take()
+        self._append(rest)
+        if not chunk and self._rest:
+            yield self._take()
+
+    def _append(self, part: bytes) -> None:
+        # One byte over the limit is enough to know that the line is too long.
+        self._rest += part[: MAX_LINE_BYTES + 1 - len(self._rest)]
+
+    def _take(self) -> tuple[int, bytes]:
+        number, line = self._number, bytes(self._rest)
+        self._number += 1
+        self._rest.clear()
+        return number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+
+
+async def _in_daemon_thread(call: Callable[[], T]) -> T:
+    """Run a blocking call in a thread that holds up neither the event loop nor the end of the process.
+
+    A thread of asyncio's own pool is joined at exit, and reading an idle pipe may never return.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if future.done():  # cancelled
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]  # T may be Optional itself
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except Exception as exc:  # noqa: BLE001 (handed to the awaiting side, whatever it is)
+            error = exc
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="jsonl-reader", daemon=True).start()
+    return await future

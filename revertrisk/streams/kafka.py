@@ -1,0 +1,370 @@
+"""Read topics of Kafka as a member of a consumer group.
+
+librdkafka is asked in a thread of its own, so neither its waiting nor a rebalance blocks the event loop. What it brings
+waits in a bounded buffer. Only what :meth:`KafkaSource.commit` was told is done is ever committed; a partition that is
+taken away gets a few seconds to finish what is in flight, is committed, and then forgotten.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from time import monotonic, sleep
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from revertrisk.streams.base import (
+    Position,
+    SourcedEvent,
+    SourceError,
+    UnreadableRecord,
+    read_record,
+)
+from revertrisk.streams.kafka_beginnings import (
+    CALL_TIMEOUT_S,
+    Beginnings,
+    Start,
+    name_of,
+    place_of,
+)
+from revertrisk.streams.kafka_partitions import BATCH, HeldPartitions, RawRecord
+from revertrisk.streams.kafka_settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+librdkafka_log = logging.getLogger("librdkafka")
+
+POLL_S = 0.1
+COMMIT_PAUSE_S = 0.2
+"""Between two commits; the pipeline tells every half second how far it is."""
+REVOKE_GRACE_S = 5.0
+"""How long a rebalance waits for requests in flight; what takes longer is sent again by the next owner."""
+LEAVING_COMMIT_S, CLOSING_COMMIT_S = 20.0, 2.0
+"""How long a commit is tried again before a partition is given back, and at the end of the process."""
+CLOSE_TIMEOUT_S = 20.0
+ASK_AGAIN_S = 3.0
+"""While no broker answers at the start: a refused password is known sooner than the last of them is given up."""
+STALL_S = 1.0
+"""While the buffer is full, librdkafka is asked this often, which keeps the membership and serves rebalances."""
+BOUNDS = {
+    # Fetched ahead; the default is 64 MiB.
+    "queued.max.messages.kbytes": 4 * 1024,
+    # In one answer of a broker, which may be on its way beside that; the default is 50 MiB.
+    "fetch.max.bytes": 4 * 1024 * 1024,
+}
+"""What librdkafka may hold: a record that is larger is brought all the same."""
+
+# librdkafka's own errors have underscored names.
+_END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001
+_OFFSET_LOST = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
+_HOPELESS = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)
+_REBALANCING = frozenset(
+    {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
+)
+"""Why the brokers refuse commits while a group shares its partitions anew."""
+_BUSY = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+"""What passes while one is still a member."""
+
+
+class KafkaSource:
+    """Some topics, read by one member of a group; a partition is called ``topic[number]``."""
+
+    def __init__(  # noqa: PLR0913 - what a member of a group has to know
+        self,
+        settings: KafkaSettings,
+        topics: Sequence[str],
+        group: str,
+        *,
+        start: Start | datetime = Start.NEWEST,
+        to_end: bool = False,
+        keeps_offsets: bool = True,
+        on_offset_reset: Callable[[str], None] | None = None,
+        revoke_grace_s: float = REVOKE_GRACE_S,
+    ) -> None:
+        """Take the topics and the group.
+
+        ``to_end`` ends the events where every partition has been read to its end. Without ``keeps_offsets`` nothing is
+        committed. ``on_offset_reset`` hears, in another thread, of each topic of which a committed offset is gone.
+
+        Raises:
+            KafkaSettingsError: librdkafka does not take a setting.
+
+        """
+        self._settings = settings
+        self._topics = list(topics)
+        self._group = group
+        self._start = start
+        self._to_end = to_end
+        self._keeps_offsets = keeps_offsets
+        self._on_offset_reset = on_offset_reset
+        self._revoke_grace_s = revoke_grace_s
+        self._name = f"kafka:{','.join(topics)}"
+        self._held = HeldPartitions()
+        self._failure: SourceError | None = None
+        self._thread: threading.Thread | None = None
+        self._wake: Callable[[], None] = lambda: None
+        self._committed_at = 0.0
+        self._trouble = ""
+        """What librdkafka complained about last."""
+        try:
+            # It connects and asks for nothing of the group yet, but it knows whether the settings can work.
+            self._consumer = Consumer(self._configuration(), logger=librdkafka_log)
+        except KafkaException as exc:
+            raise settings.refusal(exc.args[0].str()) from None  # the cause quotes values
+
+    async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield what the group gives to this member, in order within each partition.
+
+        Raises:
+            SourceError: no broker answers at the start, a topic does not exist, or access is refused.
+
+        """
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody reads any more
+                loop.call_soon_threadsafe(arrived.set)
+
+        self._wake = wake
+        self._thread = threading.Thread(target=self._run, name="kafka-consumer", daemon=True)
+        self._thread.start()
+        try:
+            while True:
+                arrived.clear()
+                while (record := self._held.next_record()) is not None:
+                    yield read_record(record.value, record.position)
+                if self._failure is not None:
+                    raise self._failure
+                if self._to_end and self._held.all_read:
+                    return
+                await arrived.wait()
+        finally:
+            self._held.stop_reading()
+
+    async def commit(self, position: Position) -> None:
+        """Have the thread commit this position; one of a partition that is no longer ours is passed over."""
+        self._held.note_done(position)
+
+    async def close(self) -> None:
+        """Commit, leave the group, and wait for both."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._held.stop()
+        await asyncio.to_thread(thread.join, CLOSE_TIMEOUT_S)
+        if thread.is_alive():
+            log.warning("%s: leaving the group takes too long; it is left to its session timeout", self._name)
+
+    # Everything from here on runs in the thread.
+
+    def _run(self) -> None:
+        consumer = self._consumer
+        try:
+            beginnings = Beginnings(
+                consumer,
+                self._find_partitions(consumer),
+                self._start,
+                group=self._group,
+                keeps_offsets=self._keeps_offsets,
+            )
+            consumer.subscribe(
+                self._topics,
+                on_assign=partial(self._assign, beginnings),
+                on_revoke=self._revoke,
+                on_lost=self._lose,
+            )
+            while not self._held.closing:
+                has_room = self._held.wait_for_room(STALL_S)
+                self._receive(
+                    consumer.consume(BATCH, POLL_S) if has_room else consumer.consume(1, 0), consumer
+                )
+                self._commit_done(consumer)
+        except KafkaException as exc:
+            self._fail(exc.args[0].str())
+        except Exception as exc:  # whatever ends this thread must end the reading too
+            log.exception("%s: the consumer failed", self._name)
+            self._fail(f"the consumer failed ({type(exc).__name__})")
+        finally:
+            with suppress(KafkaException):
+                self._commit_done(consumer, now=True)
+            with suppress(KafkaException, RuntimeError):
+                consumer.close()
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            "session.timeout.ms": 30_000,
+            **BOUNDS,
+            **self._settings.values,
+            "group.id": self._group,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "enable.partition.eof": self._to_end,
+            "on_commit": self._note_commit,
+            "error_cb": self._note_error,
+        }
+
+    def _find_partitions(self, consumer: Consumer) -> list[TopicPartition]:
+        """Return all partitions of the topics; raises KafkaException where one does not exist."""
+        found = []
+        for topic in self._topics:
+            metadata = self._ask_for(topic, consumer)
+            if metadata.error is not None:
+                self._fail(f"{topic}: {metadata.error.str()}")
+                raise KafkaException(metadata.error)
+            found += [TopicPartition(topic, number) for number in metadata.partitions]
+        return found
+
+    def _ask_for(self, topic: str, consumer: Consumer) -> Any:
+        """Return what the brokers say of a topic; raises KafkaException where none answers."""
+        give_up_at = monotonic() + CALL_TIMEOUT_S
+        while True:
+            try:
+                return consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
+            except KafkaException as exc:
+                consumer.poll(0)  # hears of errors that came meanwhile: what they say is the reason
+                if self._failure is None and not self._held.closing and monotonic() < give_up_at:
+                    continue
+                self._fail(
+                    f"no broker of {self._settings.brokers} answers: {self._trouble or exc.args[0].str()}"
+                )
+                raise
+
+    def _receive(self, messages: Sequence[Message], consumer: Consumer) -> None:
+        for message in messages:
+            error, value, offset = message.error(), message.value(), message.offset()
+            name = f"{message.topic()}[{message.partition()}]"
+            if error is not None:
+                self._receive_error(error, name, consumer)
+                continue
+            epoch = self._held.epoch(name)
+            # A tombstone has nothing to dispatch.
+            if epoch is not None and value is not None and offset is not None:
+                self._held.put(RawRecord(value, Position(name, offset, epoch)))
+        if messages:
+            self._wake()
+
+    def _receive_error(self, error: KafkaError, name: str, consumer: Consumer) -> None:
+        if error.code() == _END_OF_PARTITION:
+            self._held.note_end(name)
+        elif error.code() == _OFFSET_LOST:
+            log.error(
+                "ALERT: %s: the committed offset no longer exists, so events are lost; reading goes on at the oldest "
+                "that is left: %s",
+                name,
+                error.str(),
+            )
+            place = place_of(name, OFFSET_BEGINNING)
+            if self._on_offset_reset is not None:
+                self._on_offset_reset(place.topic)
+            # Offsets may go down: this is another holding of it, and its beginning is not known yet.
+            self._held.take_over({name: None})
+            # A seek is refused in this state.
+            consumer.incremental_unassign([place])
+            consumer.incremental_assign([place])
+        else:
+            self._note_error(error)
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - says nothing of the reason
+            self._trouble = error.str()
+        if error.fatal() or error.code() in _HOPELESS:
+            self._fail(error.str())
+        else:
+            log.debug("%s: %s", self._name, error.str())  # librdkafka logs it, and gets over it
+
+    def _assign(self, beginnings: Beginnings, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        starts = beginnings.of(partitions)
+        names = [name_of(start) for start in starts]
+        self._held.take_over({name_of(start): start.offset for start in starts})
+        consumer.incremental_assign(starts)
+        log.info("%s: took over %s", self._name, ", ".join(names))
+
+    def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        names = [name_of(partition) for partition in partitions]
+        if not self._held.wait_until_idle(names, self._revoke_grace_s):
+            log.info("%s: requests in flight are left to the next owner", ", ".join(names))
+        self._commit_before_leaving(consumer)
+        self._held.give_back(names)
+        consumer.incremental_unassign(partitions)
+        log.info("%s: gave back %s", self._name, ", ".join(names))
+
+    def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        names = [name_of(partition) for partition in partitions]
+        log.warning("%s: lost %s", self._name, ", ".join(names))
+        self._held.give_back(names)
+        consumer.incremental_unassign(partitions)
+
+    def _commit_done(self, consumer: Consumer, *, now: bool = False) -> None:
+        """Have the brokers keep what is done: every now and then without waiting for it, or now and for sure."""
+        if not self._keeps_offsets or (not now and monotonic() - self._committed_at < COMMIT_PAUSE_S):
+            return
+        offsets = [place_of(name, offset) for name, offset in self._held.take_uncommitted().items()]
+        if not offsets:
+            return
+        self._committed_at = monotonic()
+        if not now:
+            consumer.commit(offsets=offsets, asynchronous=True)
+            return
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException:
+            self._held.put_back_uncommitted({name_of(place): place.offset for place in offsets})
+            raise
+
+    def _commit_before_leaving(self, consumer: Consumer) -> None:
+        """Commit for sure what is done, the beginnings too: the next owner knows nothing else of them.
+
+        The group waits meanwhile. What the brokers cannot do right now is asked for again for a while.
+        """
+        give_up_at = monotonic() + (CLOSING_COMMIT_S if self._held.closing else LEAVING_COMMIT_S)
+        while True:
+            try:
+                self._commit_done(consumer, now=True)
+            except KafkaException as exc:
+                error = exc.args[0]
+                if error.code() in _BUSY and monotonic() < give_up_at:
+                    log.info("%s: a commit failed and is tried again: %s", self._name, error.str())
+                    sleep(COMMIT_PAUSE_S)
+                    continue
+                log.warning("%s: what is done could not be committed: %s", self._name, error.str())
+            return
+
+    def _note_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Hear what became of a commit; one that failed is asked for again, with what is done by then."""
+        failed = {name_of(place): place.offset for place in partitions if error or place.error}
+        if failed:
+            reason = error or next(place.error for place in partitions if place.error)
+            level = logging.INFO if reason is not None and reason.code() in _REBALANCING else logging.WARNING
+            log.log(level, "%s: a commit failed and is tried again: %s", self._name, reason)
+            self._held.put_back_uncommitted(failed)
+
+    def _fail(self, reason: str) -> None:
+        """Have the reader hear of it; the first reason counts."""
+        self._failure = self._failure or SourceError(f"{self._name}: {reason}")
+        self._wake()

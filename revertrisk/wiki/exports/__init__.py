@@ -1,0 +1,1 @@
+"""XML exports of wikis."""

@@ -1,0 +1,141 @@
+"""The wiki table: what a wiki is called, where it lives and whether its edits are scored.
+
+A wiki is its ``wiki_id``. Its domain and its language are looked up here, and nowhere cut out of a name:
+``zh_yuewiki`` lives at zh-yue.wikipedia.org and is written in ``yue``.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Self
+
+SCORABLE_FAMILIES: Final = frozenset({"wikipedia", "test", "test2"})
+"""The families whose open and public wikis are scored, and found by language code and subdomain."""
+
+ALIASES: Final = {"be-x-old": "be_x_oldwiki", "nb": "nowiki"}
+"""Names in use that are neither the language code nor the subdomain of their wiki."""
+
+
+class WikiTableError(ValueError):
+    """A wiki table cannot be used; the message names the file and the entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiki:
+    """One wiki. ``family`` is its group in Wikimedia's canonical data, ``wikipedia`` for a Wikipedia."""
+
+    wiki_id: str
+    domain: str
+    language: str
+    family: str
+    is_open: bool
+    is_public: bool
+
+    @property
+    def is_scorable(self) -> bool:
+        """True for an open and public Wikipedia, and for testwiki and test2wiki."""
+        return self.is_open and self.is_public and self.family in SCORABLE_FAMILIES
+
+
+class WikiTable:
+    """Every wiki, by what it may be called.
+
+    :raises WikiTableError: if two wikis have the same id or domain.
+    """
+
+    def __init__(self, wikis: Iterable[Wiki]) -> None:
+        self._by_id: dict[str, Wiki] = {}
+        self._by_domain: dict[str, Wiki] = {}
+        for wiki in wikis:
+            if wiki.wiki_id in self._by_id:
+                raise WikiTableError(f"{wiki.wiki_id} is there twice")
+            if (other := self._by_domain.get(wiki.domain)) is not None:
+                raise WikiTableError(f"{wiki.wiki_id} and {other.wiki_id} have the same domain")
+            self._by_id[wiki.wiki_id] = wiki
+            self._by_domain[wiki.domain] = wiki
+        self._by_name = self._names()
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read a table from a file, or the shipped one.
+
+        The file is a JSON object of wiki ids, each with ``domain``, ``language`` and ``family``, and with
+        ``"closed": true`` or ``"private": true`` where they apply.
+
+        :raises WikiTableError: if the file cannot be read or an entry is not as described.
+        """
+        file = path if path is not None else files("revertrisk.wiki").joinpath("wikis.json")
+        try:
+            entries = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as exc:
+            raise WikiTableError(f"{file}: cannot be read: {exc.strerror}") from exc
+        except ValueError as exc:
+            raise WikiTableError(f"{file}: is not JSON in UTF-8") from exc
+        if not isinstance(entries, dict) or not entries:
+            raise WikiTableError(f"{file}: must be a JSON object with an entry for each wiki")
+        try:
+            return cls(_wiki(wiki_id, entry) for wiki_id, entry in entries.items())
+        except WikiTableError as exc:
+            raise WikiTableError(f"{file}: {exc}") from exc
+
+    def __iter__(self) -> Iterator[Wiki]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def by_id(self, wiki_id: str) -> Wiki | None:
+        """Return the wiki with an id, exactly as written, or None."""
+        return self._by_id.get(wiki_id)
+
+    def by_domain(self, domain: str) -> Wiki | None:
+        """Return the wiki at a domain, in any letter case, or None."""
+        return self._by_domain.get(domain.lower())
+
+    def by_name(self, name: str) -> Wiki | None:
+        """Return the wiki that somebody means by a ``lang``, in any letter case, or None.
+
+        A wiki id finds any wiki. A language code, a subdomain (with ``-`` or ``_``) or an alias finds a
+        Wikipedia, open or closed, or a test wiki. Where two share a language code, the one whose subdomain
+        it is gets it: ``en`` is enwiki, not testwiki.
+        """
+        wanted = name.lower()
+        return self._by_id.get(wanted) or self._by_name.get(wanted.replace("_", "-"))
+
+    def _names(self) -> dict[str, Wiki]:
+        named = [wiki for wiki in self._by_id.values() if wiki.family in SCORABLE_FAMILIES]
+        names = {name: self._by_id[wiki_id] for name, wiki_id in ALIASES.items() if wiki_id in self._by_id}
+        names.update((wiki.language.lower(), wiki) for wiki in named)
+        # Last, because a subdomain beats a language code.
+        names.update((wiki.domain.partition(".")[0], wiki) for wiki in named)
+        return names
+
+
+def _wiki(wiki_id: str, entry: Any) -> Wiki:
+    if not isinstance(entry, dict):
+        raise WikiTableError(f"{wiki_id} must be an object")
+    if unknown := entry.keys() - {"domain", "language", "family", "closed", "private"}:
+        raise WikiTableError(f"{wiki_id} must not have unknown fields: {', '.join(sorted(unknown))}")
+
+    def text(field: str) -> str:
+        value = entry.get(field)
+        if not isinstance(value, str) or not value:
+            raise WikiTableError(f"{wiki_id}: {field} must be a string that is not empty")
+        return value
+
+    def flag(field: str) -> bool:
+        value = entry.get(field, False)
+        if not isinstance(value, bool):
+            raise WikiTableError(f"{wiki_id}: {field} must be true or false")
+        return value
+
+    return Wiki(
+        wiki_id=wiki_id,
+        domain=text("domain"),
+        language=text("language"),
+        family=text("family"),
+        is_open=not flag("closed"),
+        is_public=not flag("private"),
+    )

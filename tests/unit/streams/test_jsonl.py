@@ -1,0 +1,98 @@
+import gzip
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from revertrisk.streams import (
+    JsonlSource,
+    SourcedEvent,
+    SourceError,
+    UnreadableReason,
+    UnreadableRecord,
+)
+from revertrisk.streams import jsonl as jsonl_module
+
+
+async def read(path: Path) -> list[SourcedEvent | UnreadableRecord]:
+    async with aclosing(JsonlSource.from_path(str(path)).events()) as records:
+        return [record async for record in records]
+
+
+async def numbers(path: Path) -> list[int]:
+    return [record.position.offset for record in await read(path)]
+
+
+@pytest.mark.parametrize(
+    ("content", "offsets"),
+    [
+        (b'{}\n\n  \n{"a":1}\r\n\t\n{}', [1, 4, 6]),
+        (b"{}", [1]),
+        (b"\n\n", []),
+        (b"", []),
+        (b"\xef\xbb\xbf{}\n{}\n", [1, 2]),
+    ],
+)
+async def test_blank_lines_are_passed_over_and_counted(
+    tmp_path: Path, content: bytes, offsets: list[int]
+) -> None:
+    """An offset is the line's number in the file, as an editor shows it."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(content)
+    assert await numbers(path) == offsets
+    assert all(isinstance(record, SourcedEvent) for record in await read(path))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(st.lists(st.binary(max_size=40)), st.sampled_from([bytes, gzip.compress, zstandard.compress]))
+async def test_no_line_is_ever_lost(tmp_path: Path, lines: list[bytes], encode: type[bytes]) -> None:
+    """Any bytes whatever: each line that is not blank comes out as an event or as an unreadable record."""
+    path = tmp_path / "any"
+    path.write_bytes(encode(b"x\n" + b"\n".join(lines)))
+    expected = [number for number, line in enumerate(b"\n".join(lines).split(b"\n"), start=2) if line.strip()]
+    assert await numbers(path) == [1, *expected]
+
+
+async def test_a_line_that_is_too_long_is_reported_with_its_beginning(
+    tmp_path: Path,
+) -> None:
+    """Memory is bounded: what cannot be an event any more is skipped to its end."""
+    path = tmp_path / "long.jsonl"
+    too_long = jsonl_module.MAX_LINE_BYTES + 10
+    path.write_bytes(gzip.compress(b'{"a":1}\n' + b'"' + b"x" * too_long + b'"\n{"b":2}\n', 1))
+    first, second, third = await read(path)
+    assert isinstance(first, SourcedEvent)
+    assert isinstance(second, UnreadableRecord)
+    assert second.reason is UnreadableReason.TOO_LONG
+    assert len(second.raw) == jsonl_module.KEPT_OF_A_LONG_LINE
+    assert isinstance(third, SourcedEvent)
+    assert third.position.offset == 3
+
+
+@pytest.mark.parametrize("encode", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("damage", ["cut", "changed", "junk"])
+async def test_a_damaged_file_is_an_error_and_not_an_end(
+    tmp_path: Path, encode: type[bytes], damage: str
+) -> None:
+    """A compressed file that is cut off or damaged is never taken for a shorter one."""
+    whole = encode(b"".join(b'{"n":%d}\n' % (n * n * 7919) for n in range(5000)))
+    damaged = {
+        "cut": whole[:-5],
+        "changed": whole[: len(whole) // 2] + b"\0\0\0\0\0\0" + whole[len(whole) // 2 + 6 :],
+        "junk": whole + b"junk",
+    }[damage]
+    path = tmp_path / "events"
+    path.write_bytes(damaged)
+    with pytest.raises(SourceError, match="damaged or cut off"):
+        await read(path)
+
+
+async def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """A missing file and a folder are errors with the path and the cause."""
+    with pytest.raises(SourceError, match=r"none\.jsonl: cannot be opened: No such file"):
+        await read(tmp_path / "none.jsonl")
+    with pytest.raises(SourceError, match="Is a directory"):
+        await read(tmp_path)

@@ -1,0 +1,191 @@
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revertrisk.streams.sse import EventTooLargeError, ServerSentEvent, ServerSentEventParser
+
+PIECES = [
+    *(
+        b"data",
+        b"event",
+        b"id",
+        b"retry",
+        b"other",
+        b":",
+        b" ",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"\0",
+        b"\xef\xbb\xbf",
+    ),
+    *(
+        b"data: x\n",
+        b"\n\n",
+        b"id: 7\n",
+        b"event: tick\n",
+        b"12",
+        b"\xc3\xa9",
+        b"\xc3",
+        b"\xff",
+        b"\x0b",
+        b"a",
+    ),
+    *("\u2028".encode(), "\N{PILE OF POO}".encode()),
+]
+STREAMS = st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join) | st.binary(max_size=60)
+
+
+def parsed(stream: bytes) -> list[ServerSentEvent]:
+    """Return the events of a stream that arrives at once."""
+    return ServerSentEventParser().feed(stream)
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    """Return a stream in chunks, cut at places taken modulo its length; some chunks may be empty."""
+    ends = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[start:end] for start, end in pairwise(ends)]
+
+
+def by_the_standard(stream: bytes) -> tuple[list[ServerSentEvent], str, int | None]:
+    """Interpret a whole stream in the standard's own steps, over characters instead of bytes."""
+    text = stream.decode(errors="replace").removeprefix("\ufeff")
+    *lines, _ = re.split("\r\n|\r|\n", text)
+    events, data, event_type, last_id, used_id, retry = [], "", "", "", "", None
+    for line in lines:
+        if line == "":
+            used_id = last_id
+            if data != "":
+                events.append(ServerSentEvent(data[:-1], event_type or "message", used_id))
+            data, event_type = "", ""
+            continue
+        field, colon, value = line.partition(":")
+        if colon and field == "":
+            continue
+        value = value[1:] if value[:1] == " " else value
+        if field == "event":
+            event_type = value
+        elif field == "data":
+            data += value + "\n"
+        elif field == "id" and "\0" not in value:
+            last_id = value
+        elif field == "retry" and value != "" and all(digit in "0123456789" for digit in value):
+            retry = int(value)
+    return events, used_id, retry
+
+
+@given(STREAMS)
+def test_follows_the_standard(stream: bytes) -> None:
+    """Events, last event id and retry are those of the standard's own algorithm, whatever the bytes."""
+    parser = ServerSentEventParser()
+    events = parser.feed(stream)
+    assert (events, parser.last_event_id, parser.retry) == by_the_standard(stream)
+
+
+@given(STREAMS, st.lists(st.integers(min_value=0), max_size=12))
+def test_any_chunking_gives_the_same_events(stream: bytes, places: list[int]) -> None:
+    """Where the network cuts the stream does not matter, in the middle of a CRLF or a character included."""
+    whole, pieces = ServerSentEventParser(), ServerSentEventParser()
+    expected = whole.feed(stream)
+    assert [event for chunk in cut(stream, places) for event in pieces.feed(chunk)] == expected
+    assert (pieces.last_event_id, pieces.retry) == (whole.last_event_id, whole.retry)
+
+
+TEXT = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]))
+
+
+@given(
+    st.lists(st.tuples(st.lists(TEXT, min_size=1), TEXT, TEXT.filter(lambda text: "\0" not in text))),
+    st.sampled_from(["\n", "\r", "\r\n"]),
+)
+def test_reads_back_what_was_written(events: list[tuple[list[str], str, str]], end: str) -> None:
+    """Written events come back with the same text, whichever line end their writer used."""
+    written = "".join(
+        end.join([f"event: {kind}", f"id: {event_id}", *(f"data: {line}" for line in lines), "", ""])
+        for lines, kind, event_id in events
+    )
+    assert parsed(written.encode()) == [
+        ServerSentEvent("\n".join(lines), kind or "message", event_id) for lines, kind, event_id in events
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        (b"data: a\n\n", [ServerSentEvent("a")]),
+        (b"data:a\r\rdata:  b\r\r", [ServerSentEvent("a"), ServerSentEvent(" b")]),
+        (b"data: a\r\ndata: b\r\n\r\n", [ServerSentEvent("a\nb")]),
+        (b"data\n\n", [ServerSentEvent("")]),
+        (b"data\ndata\n\n", [ServerSentEvent("\n")]),
+        (b"\xef\xbb\xbfdata: a\n\n", [ServerSentEvent("a")]),
+        (b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", []),
+        (b":ok\n\n: data: a\n\n", []),
+        (b"event: tick\ndata: a\n\ndata: b\n\n", [ServerSentEvent("a", "tick"), ServerSentEvent("b")]),
+        (b"event: tick\n\ndata: b\n\n", [ServerSentEvent("b")]),
+        (b"data: a", []),
+        (b"data: a\n", []),
+        (b"Data: a\n\n", []),
+    ],
+)
+def test_format(stream: bytes, expected: list[ServerSentEvent]) -> None:
+    """Line ends, blank lines, comments, the byte order mark and the single space are read as the standard says."""
+    assert parsed(stream) == expected
+
+
+def test_an_id_stays_until_the_next() -> None:
+    """An event without an id has the last one; an empty id forgets it; one with a NUL is ignored."""
+    stream = b"id: 1\ndata: a\n\ndata: b\n\nid: 2\0\ndata: c\n\nid\ndata: d\n\n"
+    assert [event.last_event_id for event in parsed(stream)] == ["1", "1", "1", ""]
+
+
+def test_an_id_counts_once_its_event_is_complete() -> None:
+    """The id of an event that was cut off is not what the client resumes with."""
+    parser = ServerSentEventParser()
+    parser.feed(b"id: 1\ndata: a\n\nid: 2\ndata: b\n")
+    assert parser.last_event_id == "1"
+
+
+def test_a_new_response_goes_on_with_the_id() -> None:
+    """An event without an id, after a reconnection, has the id that the client resumed with."""
+    parser = ServerSentEventParser(last_event_id="1")
+    assert parser.feed(b":ok\n\ndata: a\n\n") == [ServerSentEvent("a", last_event_id="1")]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(b"250", 250), (b"0", 0), (b"-1", None), (b"2.5", None), (b"", None), (b"9" * 5000, None)],
+)
+def test_retry(value: bytes, expected: int | None) -> None:
+    """Only digits are a reconnection time."""
+    parser = ServerSentEventParser()
+    assert parser.feed(b"retry: " + value + b"\n") == []
+    assert parser.retry == expected
+
+
+def test_a_cr_completes_its_line_at_once() -> None:
+    """An event that ends with CR is there without waiting for what follows, and a later LF adds nothing."""
+    parser = ServerSentEventParser()
+    assert parser.feed(b"data: a\r\r") == [ServerSentEvent("a")]
+    assert parser.feed(b"\n") == []
+    assert parser.feed(b"\ndata: b\n\n") == [ServerSentEvent("b")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize(
+    "stream", [b"data: " + b"x" * 200, b"data: xxxxxxxxxx\n" * 20, b"data\n" * 200, b":" + b"x" * 200]
+)
+def test_an_event_is_bounded(stream: bytes, size: int) -> None:
+    """A line that never ends, or data that never completes, is refused at the bound."""
+    parser = ServerSentEventParser(max_event_bytes=100)
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+    with pytest.raises(EventTooLargeError, match="more than 100 bytes"):
+        list(map(parser.feed, chunks))
+
+
+def test_the_bound_is_for_one_event() -> None:
+    """Any number of events pass that are each within the bound, and comments between them."""
+    parser = ServerSentEventParser(max_event_bytes=100)
+    assert len(parser.feed((b": " + b"c" * 90 + b"\ndata: " + b"x" * 80 + b"\n\n") * 50)) == 50
