@@ -16,8 +16,8 @@ import orjson
 
 from mock_eventgate.ajv import AjvWording, errors_text
 from mock_eventgate.streams import Stream, StreamConfigs
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.schemas import EventValidator, SchemaNotFoundError, SchemaRepository
+from revertrisk.runtime.instants import parse_date_time
 
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ADDED_FIELDS: Final = ("id", "dt", "request_id")

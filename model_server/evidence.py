@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
-from model_server.api_facts import RevisionFacts
 from model_server.errors import EventMismatchError, MediaWikiUnavailableError
 from model_server.mediawiki import FetchedRevision
 from model_server.scoring_request import EventRequest
@@ -23,6 +22,7 @@ from revertrisk.event_platform.page_change import (
 )
 from revertrisk.event_platform.prediction_change import Redactions
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.wiki.revision_facts import RevisionFacts
 
 REPLICA_LAG = timedelta(seconds=60)
 """A revision that the API lacks may still be on its way to the replicas for this long after its event."""

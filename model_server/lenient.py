@@ -7,8 +7,8 @@ from the API wherever they differ. The performer is never invented.
 from collections.abc import Mapping
 from typing import Any
 
-from model_server.api_facts import RevisionFacts
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
+from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
 
 NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"

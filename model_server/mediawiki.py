@@ -16,13 +16,6 @@ import mwapi
 import mwapi.errors
 from prometheus_client import Histogram
 
-from model_server.api_facts import (
-    Documents,
-    MissingRevision,
-    RevisionFacts,
-    read_first_edit,
-    read_revisions,
-)
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
@@ -31,6 +24,13 @@ from revertrisk.event_platform.page_change import RevisionRef
 from revertrisk.runtime.coalescing import Joiner
 from revertrisk.runtime.http_client import HttpClient
 from revertrisk.runtime.joined_call import Again
+from revertrisk.wiki.revision_facts import (
+    Documents,
+    MissingRevision,
+    RevisionFacts,
+    read_first_edit,
+    read_revisions,
+)
 from revertrisk.wiki.table import Wiki
 
 API_PATH = "/w/api.php"

@@ -34,7 +34,6 @@ from model_server.scoring_request import (
     ScoringRequest,
 )
 from revertrisk.event_platform import page_change
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.page_change import (
     MAIN_NAMESPACE,
     PageChangeReader,
@@ -43,6 +42,7 @@ from revertrisk.event_platform.page_change import (
     SkipReason,
 )
 from revertrisk.event_platform.schemas import EventValidator
+from revertrisk.runtime.instants import parse_date_time
 from revertrisk.runtime.logs import label
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
 from revertrisk.wiki.action_api import LARGEST_ID

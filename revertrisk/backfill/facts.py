@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from revertrisk.event_platform.formats import is_instant
+from revertrisk.runtime.instants import is_instant
 from revertrisk.wiki.action_api import flag, optional, typed
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ from revertrisk.backfill.events import page_change
 from revertrisk.backfill.facts import RevisionFacts, UserKind
 from revertrisk.backfill.lookup import Found
 from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, Taken
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.page_change import (
     READING_CONTRACT,
     WIKITEXT,
@@ -24,6 +23,7 @@ from revertrisk.event_platform.page_change import (
     SkipReason,
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki, WikiTable
 
 INVALID_EVENT = "invalid_event"

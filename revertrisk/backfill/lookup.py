@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from revertrisk.backfill.facts import PROPERTIES, RevisionFacts, read_revisions
 from revertrisk.backfill.wiki_api import WikiApi
-from revertrisk.event_platform.formats import is_instant
+from revertrisk.runtime.instants import is_instant
 from revertrisk.wiki.table import Wiki
 
 CHUNK: Final = 25

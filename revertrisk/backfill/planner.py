@@ -8,7 +8,7 @@ from revertrisk.backfill.checkpoint import Checkpoint, PlannedRevision
 from revertrisk.backfill.judge import Judge, LeftOut
 from revertrisk.backfill.listing import Selection
 from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
-from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki
 
 _REMEMBERED_PAGES = 10_000

@@ -7,9 +7,9 @@ from importlib.resources import files
 from typing import Any, Final
 
 from revertrisk.consumer.prediction import Prediction
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.page_change import is_canary
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.runtime.instants import parse_date_time
 
 PREDICTION_SCHEMA: Final = re.compile(
     r"/mediawiki/page/prediction_classification_change/1(?:\.[0-9]+\.[0-9]+)?"

@@ -10,31 +10,16 @@ beforehand, so these patterns follow it to the letter, JavaScript's idea of whit
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from jsonschema import FormatChecker
 
-# What \s means in JavaScript; Python's own \s knows other characters.
-_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-
-DATE_TIME: Final = (
-    rf"[0-9]{{4}}-[01][0-9]-[0-3][0-9][tT{_SPACE}]"
-    r"(?:[0-2][0-9]:[0-5][0-9]:[0-5][0-9]|23:59:60)(?:\.[0-9]+)?"
-    r"(?:[zZ]|[+-][0-9][0-9](?::?[0-9][0-9])?)"
-)
+from revertrisk.runtime.instants import DATE_TIME, JS_SPACE
 
 # No white space; no backslash at the start or in the fragment. Everything else passes.
-URI_REFERENCE: Final = rf"(?:[^\\#{_SPACE}][^#{_SPACE}]*)?(?:#[^\\{_SPACE}]*)?"
+URI_REFERENCE: Final = rf"(?:[^\\#{JS_SPACE}][^#{JS_SPACE}]*)?(?:#[^\\{JS_SPACE}]*)?"
 
-USUAL_INSTANT: Final = (
-    r"[12][0-9]{3}-"
-    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?Z"
-)
-"""Instants as events have them. There are others, which only `is_instant` tells: those with an offset, say."""
 
-_USUAL_INSTANT: Final = re.compile(USUAL_INSTANT)
 _DATE_TIME: Final = re.compile(DATE_TIME)
 _URI_REFERENCE: Final = re.compile(URI_REFERENCE)
 
@@ -50,35 +35,6 @@ def is_date_time(text: str) -> bool:
 def is_uri_reference(text: str) -> bool:
     """Tell whether EventGate accepts a string as ``format: uri-reference``."""
     return _URI_REFERENCE.fullmatch(text) is not None
-
-
-def parse_date_time(text: str) -> datetime:
-    """Return the moment that a date-time names, in UTC.
-
-    Digits after the sixth of a fraction are dropped; a leap second counts as the second before it.
-
-    :raises ValueError: if EventGate would not accept the string, or no calendar has the moment. The
-        message does not repeat the string.
-    """
-    if _USUAL_INSTANT.fullmatch(text) is not None:
-        return datetime.fromisoformat(text)
-    if _DATE_TIME.fullmatch(text) is None:
-        raise ValueError("not a date-time with a time zone")
-    plain = text.upper().replace("23:59:60", "23:59:59")
-    try:
-        return datetime.fromisoformat(plain).astimezone(UTC)
-    except (ValueError, OverflowError):
-        # Without its cause, which repeats the string.
-        raise ValueError("a date-time that does not exist") from None
-
-
-def is_instant(text: str) -> bool:
-    """Tell whether a string is a date-time that exists: whether `parse_date_time` accepts it."""
-    try:
-        parse_date_time(text)
-    except ValueError:
-        return False
-    return True
 
 
 EVENTGATE_FORMAT_FUNCTIONS: Final[dict[str, Callable[[str], bool]]] = {

@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.schemas import EventValidator, Violation
+from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki, WikiTable
 
 READING_CONTRACT = "/reading/mediawiki/page/change/1"

@@ -20,11 +20,8 @@ import jsonschema_rs
 import yaml
 from jsonschema.exceptions import ValidationError
 
-from revertrisk.event_platform.formats import (
-    EVENTGATE_FORMAT_FUNCTIONS,
-    format_checker,
-    is_instant,
-)
+from revertrisk.event_platform.formats import EVENTGATE_FORMAT_FUNCTIONS, format_checker
+from revertrisk.runtime.instants import is_instant
 
 # Every segment starts with a letter or digit: so neither "..", nor "__init__.py", nor "//host".
 _SCHEMA_URI: Final = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)+")

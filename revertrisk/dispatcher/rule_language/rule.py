@@ -10,7 +10,7 @@ from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.matching import Condition
 from revertrisk.dispatcher.rule_language.request import Request, RequestTemplate
 from revertrisk.dispatcher.rule_language.templates import Context, Template, UnexpandableError
-from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.runtime.instants import parse_date_time
 
 CANARY_DOMAIN = "canary"
 _HASH_BYTES = 8

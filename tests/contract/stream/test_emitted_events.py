@@ -18,10 +18,10 @@ import pytest
 
 from revertrisk.cli.programs import Program
 from revertrisk.consumer import Consumer, Delivery, Prediction
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.page_change import SkipReason
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import SchemaRepository
+from revertrisk.runtime.instants import parse_date_time
 from tests.contract.stream.conftest import OTHER_MODEL, OTHER_STREAM, Event, Samples
 from tests.fakes.clients import MODEL, STREAM, Client, Reply
 

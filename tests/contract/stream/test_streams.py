@@ -11,11 +11,11 @@ import pytest
 from mock_eventgate import listening
 from revertrisk.consumer import Consumer, Delivery, Drop, Prediction
 from revertrisk.event_platform.eventgate import EventGateClient
-from revertrisk.event_platform.formats import parse_date_time
 from revertrisk.event_platform.page_change import PageChange
 from revertrisk.event_platform.prediction_change import PredictedClassification, PredictionEventBuilder
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.runtime.http_client import HttpClient
+from revertrisk.runtime.instants import parse_date_time
 from tests.contract.stream.conftest import Event, Samples
 from tests.fakes.clients import MODEL, STREAM, Client
 from tests.fakes.http import in_a_minute, open_http

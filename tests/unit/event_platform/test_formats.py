@@ -4,14 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revertrisk.event_platform.formats import (
-    EVENTGATE_FORMATS,
-    USUAL_INSTANT,
-    is_date_time,
-    is_instant,
-    is_uri_reference,
-    parse_date_time,
-)
+from revertrisk.event_platform.formats import EVENTGATE_FORMATS, is_date_time, is_uri_reference
+from revertrisk.runtime.instants import USUAL_INSTANT, is_instant, parse_date_time
 
 # The verdicts of AJV 6.12, mode "fast".
 DATE_TIMES = [

@@ -6,8 +6,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from revertrisk.event_platform.formats import is_date_time, is_instant, is_uri_reference
+from revertrisk.event_platform.formats import is_date_time, is_uri_reference
 from revertrisk.event_platform.schemas import EventValidator
+from revertrisk.runtime.instants import is_instant
 
 DATE_TIME_TEXTS = st.from_regex(
     r"\A[0-2][0-9]{3}-[01][0-9]-[0-3][0-9][Tt _\u00a0][0-2][0-9]:[0-5][0-9]:[0-6][0-9]"

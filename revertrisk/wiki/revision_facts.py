@@ -5,7 +5,7 @@ from datetime import datetime
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from revertrisk.event_platform.formats import parse_date_time
+from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.action_api import flag, typed
 
 OUTCOME_TAGS = frozenset({"mw-reverted"})
