@@ -11,11 +11,10 @@ from typing import Final, get_args
 
 from aiohttp import web
 
-from mock_eventgate.bell import Bell
 from mock_eventgate.control import CanaryRoutes, FaultRoutes
 from mock_eventgate.eventstreams import EventStreams
 from mock_eventgate.faults import Faults
-from mock_eventgate.gate import Gate
+from mock_eventgate.gate import Bell, Gate
 from mock_eventgate.intake import Intake
 from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback

@@ -8,10 +8,9 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from mock_eventgate.answers import bad_request, json_answer
-from mock_eventgate.bell import Bell
 from mock_eventgate.faults import FaultError, Faults, read_fault, read_faults
-from mock_eventgate.gate import Gate
+from mock_eventgate.gate import Bell, Gate
+from mock_eventgate.readback import bad_request, json_answer
 from revertrisk.event_platform.schemas import SchemaNotFoundError, SchemaRepository
 from revertrisk.runtime.header_text import header_text
 

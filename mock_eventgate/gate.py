@@ -1,15 +1,16 @@
-"""The gate behind the HTTP routes: judge each event, produce the good ones, report the bad ones."""
+"""The gate behind the HTTP routes: judge each event, produce the good ones, report the bad ones, count all."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
+from weakref import WeakSet
 
 import orjson
 
-from mock_eventgate.bell import Bell
-from mock_eventgate.stats import UNCONFIGURED, Stats
 from mock_eventgate.store import EventStore, stream_name
 from mock_eventgate.streams import ERROR_STREAM, StreamConfigs
 from mock_eventgate.verdicts import Accepted, Judge, Refused
@@ -19,6 +20,11 @@ EMITTER_ID: Final = "mock-eventgate"
 BROKER_FAILURE: Final = "Local: Broker transport failure"
 """What librdkafka says, and EventGate in an error entry, when Kafka cannot be reached."""
 _MAX_URI_LENGTH: Final = 8192
+_MAX_USER_AGENTS: Final = 100
+_OTHER: Final = "(other)"
+_NO_USER_AGENT: Final = "(none)"
+UNCONFIGURED: Final = "(unconfigured)"
+"""Counted under one name: streams that are not configured are the sender's free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,65 @@ class Outcome:
     def accepted(self) -> int:
         """Return how many events were produced."""
         return self.total - len(self.invalid) - len(self.errors)
+
+
+class Bell:
+    """`wait` returns when `ring` is next called; an earlier ring is not remembered."""
+
+    def __init__(self) -> None:
+        self._next_ring = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who are waiting now."""
+        self._next_ring.set()
+        self._next_ring = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the next ring. What a caller checked just before, without awaiting, cannot be missed."""
+        await self._next_ring.wait()
+
+
+class Stats:
+    """Counters since the start or the last reset, of EventGate's own routes only."""
+
+    def __init__(self) -> None:
+        self._requests = 0
+        self._transports: WeakSet[asyncio.BaseTransport] = WeakSet()
+        self._connections = 0
+        self._user_agents: Counter[str] = Counter()
+        self._answers: Counter[int] = Counter()
+        self.accepted: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.hasty: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+
+    def count_request(self, transport: asyncio.BaseTransport | None, user_agent: str | None) -> None:
+        """Count a request, its User-Agent, and its TCP connection if no earlier request came by it."""
+        self._requests += 1
+        name = user_agent or _NO_USER_AGENT
+        if name not in self._user_agents and len(self._user_agents) >= _MAX_USER_AGENTS:
+            name = _OTHER
+        self._user_agents[name] += 1
+        if transport is not None and transport not in self._transports:
+            self._transports.add(transport)
+            self._connections += 1
+
+    def count_answer(self, status: int) -> None:
+        """Count the answer to a POST of events."""
+        self._answers[status] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counters as ``GET /_mock/stats`` shows them."""
+        return {
+            "requests": self._requests,
+            "connections": self._connections,
+            "user_agents": dict(self._user_agents),
+            "answers": {str(status): count for status, count in sorted(self._answers.items())},
+            "accepted": dict(self.accepted),
+            "refused": dict(self.refused),
+            "hasty": dict(self.hasty),
+            "faults": dict(self.faults),
+        }
 
 
 class Gate:

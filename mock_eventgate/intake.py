@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from mock_eventgate.answers import json_answer
-from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
 from mock_eventgate.faults import Fault, Faults, Kind
-from mock_eventgate.gate import Gate, Outcome
+from mock_eventgate.gate import Bell, Gate, Outcome
+from mock_eventgate.readback import json_answer
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 from revertrisk.runtime.header_text import header_text

@@ -1,11 +1,12 @@
 """The ``/_mock/`` routes that read back, which no real EventGate has: what it accepted and refused, counts, a reset."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from aiohttp import web
 
-from mock_eventgate.answers import bad_request, json_answer
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import BoundedLog, Item
 
@@ -13,6 +14,29 @@ DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
 _LARGEST: Final = 2**53
 _DIGITS: Final = re.compile(r"[0-9]{1,16}")
+
+
+def json_answer(
+    document: Any,
+    *,
+    status: int = 200,
+    reason: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Return a document as JSON; ``reason`` is the HTTP reason phrase, by default the status' own."""
+    return web.Response(
+        body=orjson.dumps(document),
+        status=status,
+        reason=reason,
+        headers=headers,
+        content_type="application/json",
+        charset="utf-8",
+    )
+
+
+def bad_request(message: str) -> web.HTTPBadRequest:
+    """Return the error to raise for a request to ``/_mock/`` that cannot be used; the message names the field."""
+    return web.HTTPBadRequest(text=orjson.dumps({"error": message}).decode(), content_type="application/json")
 
 
 class Readback:

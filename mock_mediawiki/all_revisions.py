@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from mock_mediawiki.continuation import value_size, warn_of_limit
 from mock_mediawiki.history import History, Revision
 from mock_mediawiki.parameters import MAX_LIMIT, Parameters
 from mock_mediawiki.revision_query import MAX_LIMIT_WITH_CONTENT
 from mock_mediawiki.revision_range import RevisionRange, mark_of
 from mock_mediawiki.revision_shape import RevisionShape
-from mock_mediawiki.value_size import value_size, warn_of_limit
 from revertrisk.wiki.table import Wiki
 
 _MODULE = "allrevisions"

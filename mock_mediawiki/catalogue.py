@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from mock_mediawiki.history import History, Page
 from mock_mediawiki.namespaces import category_prefixes
-from mock_mediawiki.titles import normalised_title
 from revertrisk.wiki.table import Wiki
+from revertrisk.wiki.titles import normalised_title
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from mock_mediawiki.continuation import bad_continue
 from mock_mediawiki.history import Page
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes
 from mock_mediawiki.parameters import ApiError, Parameters, whole_number
-from mock_mediawiki.titles import normalised_title
 from revertrisk.wiki.table import Wiki
+from revertrisk.wiki.titles import normalised_title
 
 _FILE: Final = 6
 _TYPES: Final = ("page", "subcat", "file")

@@ -16,9 +16,9 @@ from typing import Final
 
 from mock_mediawiki.history import Part, UserKind, content_format, sha1_base36
 from mock_mediawiki.keyframes import TextWriter
-from mock_mediawiki.redirects import is_redirect
 from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportedSite, ExportReader
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.titles import is_redirect
 
 INDEX_VERSION: Final = 1
 """Raised whenever the tables or their meaning change; an index of another version is built anew."""

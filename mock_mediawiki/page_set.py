@@ -6,8 +6,7 @@ from typing import Any
 
 from mock_mediawiki.history import History, Page, Revision
 from mock_mediawiki.parameters import ApiError, Parameters
-from mock_mediawiki.redirects import redirect_target
-from mock_mediawiki.titles import normalised_title
+from revertrisk.wiki.titles import normalised_title, redirect_target
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstart``, ``rvstartid``, ``r
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mock_mediawiki.continuation import bad_continue
+from mock_mediawiki.continuation import bad_continue, value_size, warn_of_limit
 from mock_mediawiki.history import History, Page, Revision
 from mock_mediawiki.page_set import PageSet
 from mock_mediawiki.parameters import MAX_LIMIT, ApiError, Parameters, whole_number
 from mock_mediawiki.revision_range import RevisionRange, mark_of
 from mock_mediawiki.revision_shape import RevisionShape
-from mock_mediawiki.value_size import value_size, warn_of_limit
 
 MAX_LIMIT_WITH_CONTENT: Final = 50
 

@@ -18,7 +18,6 @@ from mock_mediawiki.history import (
     content_format,
     sha1_base36,
 )
-from mock_mediawiki.redirects import is_redirect
 from mock_mediawiki.sample_format import (
     SampleError,
     SampleFile,
@@ -28,6 +27,7 @@ from mock_mediawiki.sample_format import (
     read_sample_file,
 )
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.titles import is_redirect
 
 _AUTOCONFIRM_EDITS: Final = 10  # as on most of Wikimedia's wikis
 _AUTOCONFIRM_AGE: Final = timedelta(days=4)

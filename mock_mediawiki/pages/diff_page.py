@@ -10,8 +10,7 @@ from aiohttp import web
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.history import History, Part, Revision
 from mock_mediawiki.hosts import Hosts, asked_host
-from mock_mediawiki.languages import direction, html_language
-from mock_mediawiki.pages.html_page import html_page
+from mock_mediawiki.pages.html_page import direction, html_language, html_page
 from mock_mediawiki.pages.line_diff import DiffLine, LineKind, Piece, line_diff
 from mock_mediawiki.parameters import whole_number
 from revertrisk.wiki.table import Wiki

@@ -3,8 +3,8 @@
 import pytest
 
 from mock_mediawiki.history import ChangeKind, EarlierText, Part, RevertMethod, Revision
-from mock_mediawiki.redirects import is_redirect
 from mock_mediawiki.reverts import find_revert
+from revertrisk.wiki.titles import is_redirect
 
 
 def edit(
