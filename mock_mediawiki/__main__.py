@@ -12,10 +12,10 @@ import uvloop
 
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
-from mock_mediawiki.export_history import ExportHistory
-from mock_mediawiki.history import History
-from mock_mediawiki.index import cache_folder, indexed_export
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import cache_folder, indexed_export
+from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable
 
 DEFAULT_HOST: Final = "127.0.0.1"

@@ -16,8 +16,8 @@ from mock_mediawiki.faults import (
     RequestFault,
     RevisionFault,
 )
-from mock_mediawiki.history import History, Part
 from mock_mediawiki.veil import VeiledHistory
+from revertrisk.wiki.history import History, Part
 
 AnyFault = TypeVar("AnyFault", bound=RequestFault | RevisionFault)
 

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from mock_mediawiki.history import Part
+from revertrisk.wiki.history import Part
 from revertrisk.wiki.table import WikiTable
 
 MAX_FAULTS: Final = 100

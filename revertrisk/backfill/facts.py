@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from revertrisk.runtime.instants import is_instant
 from revertrisk.wiki.action_api import flag, optional, typed
+from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 log = logging.getLogger(__name__)
 
@@ -17,16 +17,6 @@ REDIRECT_TAGS: Final = frozenset({"mw-new-redirect", "mw-changed-redirect-target
 """Change tags that MediaWiki gives a revision which is a redirect (Help:Tags)."""
 _BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS: Final = 31
-
-
-class UserKind(StrEnum):
-    """What kind of author a revision has; an account by its id, the others by what the API says."""
-
-    REGISTERED = "registered"
-    TEMPORARY = "temporary"
-    IP = "ip"
-    UNKNOWN = "unknown"
-    """Hidden, or not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +58,7 @@ class RevisionFacts:
     @property
     def user_kind(self) -> UserKind:
         """What kind of author it has."""
-        if self.user_text is None:
-            return UserKind.UNKNOWN
-        if self.is_temp:
-            return UserKind.TEMPORARY
-        return UserKind.REGISTERED if self.user_id else UserKind.IP
+        return user_kind(self.user_text, self.user_id, is_temp=self.is_temp or None)
 
     @property
     def is_redirect(self) -> bool:

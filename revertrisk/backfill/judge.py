@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from revertrisk.backfill.events import page_change
-from revertrisk.backfill.facts import RevisionFacts, UserKind
+from revertrisk.backfill.facts import RevisionFacts
 from revertrisk.backfill.lookup import Found
 from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, Taken
 from revertrisk.event_platform.page_change import (
@@ -25,6 +25,7 @@ from revertrisk.event_platform.page_change import (
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki, WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 INVALID_EVENT = "invalid_event"
 """The reason where what the wiki tells of a revision makes no event that keeps the reading contract."""

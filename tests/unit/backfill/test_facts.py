@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from mock_mediawiki.history import sha1_base36
-from revertrisk.backfill.facts import RevisionFacts, UserKind, read_revisions
+from revertrisk.backfill.facts import RevisionFacts, read_revisions
+from revertrisk.wiki.history import sha1_base36
+from revertrisk.wiki.user_kinds import UserKind
 
 
 def page(*revisions: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from revertrisk import dispatcher
-from revertrisk.backfill.facts import RevisionFacts, UserKind
+from revertrisk.backfill.facts import RevisionFacts
 from revertrisk.backfill.judge import Filters, Judge
 from revertrisk.backfill.lookup import Found
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.revision_facts import ORDINARY_EDIT
 
 RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"

@@ -6,8 +6,8 @@ import pytest
 
 from mock_mediawiki.fault_board import FaultBoard
 from mock_mediawiki.faults import read_faults
-from mock_mediawiki.history import History, Part
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.history import History, Part
 from revertrisk.wiki.table import WikiTable
 
 
