@@ -21,7 +21,7 @@ from revertrisk.event_platform.page_change import (
 from revertrisk.event_platform.prediction_change import Redactions
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.wiki.revision_facts import RevisionFacts
-from revertrisk.wiki.user_kinds import UserKind, user_kind
+from revertrisk.wiki.user_kinds import user_kind
 
 REPLICA_LAG = timedelta(seconds=60)
 """A revision that the API lacks may still be on its way to the replicas for this long after its event."""
@@ -66,7 +66,7 @@ def weigh(
             rev_id=parent.rev_id,
             timestamp=parent.saved_at,
             text=parent.text or "",
-            user_kind=_author_kind(parent),
+            user_kind=parent.user_kind,
         ),
         page=Page(page_id=revision.page_id, title=revision.title, namespace_id=revision.namespace_id),
         user=_user(revision, editor),
@@ -183,7 +183,7 @@ def _user(revision: RevisionFacts, editor: Editor | None) -> User:
     if revision.hidden_user:
         return User()
     if editor is None:
-        return User(kind=_author_kind(revision))
+        return User(kind=revision.user_kind)
     return User(
         kind=user_kind(editor.user_text, editor.user_id, is_temp=editor.is_temp),
         edit_count=editor.edit_count,
@@ -191,10 +191,6 @@ def _user(revision: RevisionFacts, editor: Editor | None) -> User:
         groups=None if editor.groups is None else frozenset(editor.groups),
         is_bot=editor.is_bot,
     )
-
-
-def _author_kind(revision: RevisionFacts) -> UserKind:
-    return user_kind(revision.user_text, revision.user_id, is_temp=revision.is_temp or None)
 
 
 def utc_now() -> datetime:

@@ -45,7 +45,7 @@ from revertrisk.event_platform.schemas import EventValidator
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.runtime.logs import label
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
-from revertrisk.wiki.action_api import LARGEST_ID
+from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.table import Wiki, WikiTable
 from revertrisk.wiki.user_kinds import user_kind
 

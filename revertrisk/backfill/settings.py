@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from revertrisk.dispatcher.settings import SettingsError
 from revertrisk.runtime.headers import USER_AGENT_POLICY, is_contact, user_agent
-from revertrisk.wiki.action_api import LARGEST_ID, PUBLIC_CONNECTIONS
+from revertrisk.wiki.revision_facts import LARGEST_ID, PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 

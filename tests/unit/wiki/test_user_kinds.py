@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from revertrisk.backfill.facts import read_revisions
 from revertrisk.scoring.training.own_labels import label_events
 from revertrisk.wiki.exports.reader import exported_revisions
+from revertrisk.wiki.revision_facts import read_pages
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 
@@ -61,7 +61,7 @@ def test_h7_every_source_gives_the_same_kind(tmp_path: Path, name: str, kind: Us
         "user": name,
         "userid": 0,
     }
-    answer = {"pages": [{"pageid": 1, "ns": 0, "title": "T", "revisions": [revision]}]}
+    page = {"pageid": 1, "ns": 0, "title": "T", "revisions": [revision]}
     export = tmp_path / "export.xml"
     export.write_text(
         "<mediawiki><siteinfo /><page><title>T</title><id>1</id><revision><id>5</id>"
@@ -71,8 +71,9 @@ def test_h7_every_source_gives_the_same_kind(tmp_path: Path, name: str, kind: Us
     )
 
     (_, exported), *_ = exported_revisions(export)
+    (facts,) = read_pages([page])
     (labelled,) = label_events([event(5, name)])
 
-    assert read_revisions(answer)[5].user_kind is kind
+    assert facts.user_kind is kind
     assert exported.user_kind is kind
     assert labelled["user"]["kind"] is kind
