@@ -69,7 +69,6 @@ class Stats:
         self.accepted: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.hasty: Counter[str] = Counter()
-        self.faults: Counter[str] = Counter()
 
     def count_request(self, transport: asyncio.BaseTransport | None, user_agent: str | None) -> None:
         """Count a request, its User-Agent, and its TCP connection if no earlier request came by it."""
@@ -96,7 +95,6 @@ class Stats:
             "accepted": dict(self.accepted),
             "refused": dict(self.refused),
             "hasty": dict(self.hasty),
-            "faults": dict(self.faults),
         }
 
 

@@ -1,14 +1,15 @@
 """The ``/_mock/`` routes that read back, which no real EventGate has: what it accepted and refused, counts, a reset."""
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
+from mock_eventgate.faults import GateFault
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import BoundedLog, Item
+from revertrisk.mock_server.faults import FaultBoard
+from revertrisk.mock_server.http import bad_request, json_answer
 
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
@@ -16,34 +17,12 @@ _LARGEST: Final = 2**53
 _DIGITS: Final = re.compile(r"[0-9]{1,16}")
 
 
-def json_answer(
-    document: Any,
-    *,
-    status: int = 200,
-    reason: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> web.Response:
-    """Return a document as JSON; ``reason`` is the HTTP reason phrase, by default the status' own."""
-    return web.Response(
-        body=orjson.dumps(document),
-        status=status,
-        reason=reason,
-        headers=headers,
-        content_type="application/json",
-        charset="utf-8",
-    )
-
-
-def bad_request(message: str) -> web.HTTPBadRequest:
-    """Return the error to raise for a request to ``/_mock/`` that cannot be used; the message names the field."""
-    return web.HTTPBadRequest(text=orjson.dumps({"error": message}).decode(), content_type="application/json")
-
-
 class Readback:
     """Handlers of ``/_mock/events``, ``refused`` and ``stats``; every answer is JSON."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, board: FaultBoard[GateFault]) -> None:
         self._gate = gate
+        self._board = board
 
     async def index(self, _request: web.Request) -> web.Response:
         """List what can be read here, for programs; a browser gets the live page."""
@@ -57,7 +36,7 @@ class Readback:
                 "/_mock/live": "what the live page polls: counts, and refused events ?after= in an ?epoch=",
                 "/_mock/reasons": "why ?model= gave ?wiki_id= ?rev_id= its risk, asked of its server",
                 "PUT /_mock/explainers": "the servers to ask: an object with an address for each model",
-                "/_mock/faults": "faults in force; PUT an array of them, POST one more, DELETE them all",
+                "/_mock/faults": "faults in force; PUT one or an array, POST more, DELETE them all",
                 "POST /_mock/canaries": "produce a canary event to each stream, or to ?streams=a,b",
                 "/v2/stream/<streams>": "accepted events as EventStreams serves them: ?since=, Last-Event-ID",
             }
@@ -83,11 +62,12 @@ class Readback:
             "events": {"stored": len(store.produced), "dropped": store.produced.dropped},
             "refused_events": {"stored": len(store.refused), "dropped": store.refused.dropped},
         }
-        return json_answer(self._gate.stats.as_json() | held)
+        return json_answer(self._gate.stats.as_json() | {"faults": self._board.counts()} | held)
 
     async def reset(self, _request: web.Request) -> web.Response:
         """Forget all events and counts."""
         self._gate.reset()
+        self._board.forget()
         return web.Response(status=204)
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from mock_eventgate.gate import Gate
-from mock_eventgate.readback import json_answer
+from revertrisk.mock_server.http import json_answer
 from revertrisk.runtime.header_text import header_text
 
 MOCK_PREFIX: Final = "/_mock"

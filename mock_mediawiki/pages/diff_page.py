@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.pages.html_page import direction, html_language, html_page
 from mock_mediawiki.pages.line_diff import DiffLine, LineKind, Piece, line_diff
@@ -27,7 +27,7 @@ _ELEMENTS: Final = {LineKind.SAME: "span", LineKind.REMOVED: "del", LineKind.ADD
 class DiffRoutes:
     """Handlers of the addresses under which a wiki shows a diff, and of ``/_mock/diff/<wiki_id>/<rev_id>``."""
 
-    def __init__(self, history: History, hosts: Hosts, board: FaultBoard) -> None:
+    def __init__(self, history: History, hosts: Hosts, board: WikiFaultBoard) -> None:
         self._history = history
         self._hosts = hosts
         self._board = board
