@@ -18,10 +18,10 @@ from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
 from mock_eventgate.reasons import Reasons
-from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, Service, gate_middleware
+from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, GateService, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
-from mock_eventgate.verdicts import Judge
+from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.mock_server.faults import FaultBoard, FaultRoutes
 from revertrisk.mock_server.http import serve_until_signal, serving_app
@@ -82,7 +82,7 @@ def create_app(options: Options | None = None) -> web.Application:
     options = options or Options()
     streams = StreamConfigs.load(options.stream_config) if options.stream_config else StreamConfigs.default()
     schemas = SchemaRepository()
-    judge = Judge(schemas, streams, max_message_bytes=options.max_message_bytes, now=_now)
+    judge = GateJudge(schemas, streams, max_message_bytes=options.max_message_bytes, now=_now)
 
     def new_store() -> EventStore:
         return EventStore(
@@ -101,7 +101,7 @@ def create_app(options: Options | None = None) -> web.Application:
 def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, options: Options) -> None:
     board = FaultBoard[GateFault]()
     intake = Intake(gate, board, max_body=options.max_body)
-    service, readback = Service(gate), Readback(gate, board)
+    service, readback = GateService(gate), Readback(gate, board)
     reasons = Reasons(options.explain_by)
     app.cleanup_ctx.append(reasons.open)
     page = LivePage(

@@ -13,7 +13,7 @@ import orjson
 
 from mock_eventgate.store import EventStore, stream_name
 from mock_eventgate.streams import ERROR_STREAM, StreamConfigs
-from mock_eventgate.verdicts import Accepted, Judge, Refused
+from mock_eventgate.verdicts import Accepted, GateJudge, Refused
 from revertrisk.event_platform.formats import is_uri_reference
 
 EMITTER_ID: Final = "mock-eventgate"
@@ -28,7 +28,7 @@ UNCONFIGURED: Final = "(unconfigured)"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GateOutcome:
     """What became of the events of one request."""
 
     total: int
@@ -106,7 +106,7 @@ class Gate:
 
     def __init__(
         self,
-        judge: Judge,
+        judge: GateJudge,
         streams: StreamConfigs,
         new_store: Callable[[], EventStore],
         now: Callable[[], datetime],
@@ -126,7 +126,7 @@ class Gate:
         request_id: str | None,
         hasty: bool = False,
         kafka_refuses: Callable[[int], bool] | None = None,
-    ) -> Outcome:
+    ) -> GateOutcome:
         """Judge the events of one request in turn, and produce those that are accepted.
 
         ``kafka_refuses`` tells whether Kafka fails to take the n-th valid event, counted from 0.
@@ -151,7 +151,7 @@ class Gate:
             if hasty:
                 self.stats.hasty[stream] += 1
         self.arrivals.ring()
-        return Outcome(len(events), tuple(invalid), tuple(errors))
+        return GateOutcome(len(events), tuple(invalid), tuple(errors))
 
     def reset(self) -> None:
         """Forget all events and counts, as if just started."""

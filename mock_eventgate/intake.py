@@ -13,7 +13,7 @@ from aiohttp import web
 
 from mock_eventgate.body import BodyError, read_json
 from mock_eventgate.faults import GateFault, Kind
-from mock_eventgate.gate import Gate, Outcome
+from mock_eventgate.gate import Gate, GateOutcome
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 from revertrisk.mock_server.faults import FaultBoard
@@ -108,7 +108,7 @@ def _hastily_received(events: list[Any]) -> web.Response:
     return web.Response(status=202, reason=f"{len(events)} events hastily received.")
 
 
-def _answer(outcome: Outcome) -> web.Response:
+def _answer(outcome: GateOutcome) -> web.Response:
     total, invalid, errors = outcome.total, len(outcome.invalid), len(outcome.errors)
     failed = invalid + errors
     if not failed:

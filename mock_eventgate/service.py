@@ -19,7 +19,7 @@ _DESCRIPTION: Final = "EventGate's HTTP contract for development and tests; noth
 _NAME_SEPARATORS: Final = re.compile(r"[,|]")
 
 
-class Service:
+class GateService:
     """Handlers of the routes that tell about the service."""
 
     def __init__(self, gate: Gate) -> None:
