@@ -1,33 +1,30 @@
 """The mock EventGate as an aiohttp application: what it is made of, and how it is served."""
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, get_args
+from typing import get_args
 
 from aiohttp import web
 
-from mock_eventgate.bell import Bell
-from mock_eventgate.control import CanaryRoutes, FaultRoutes
+from mock_eventgate.canaries import CanaryRoutes
 from mock_eventgate.eventstreams import EventStreams
-from mock_eventgate.faults import Faults
+from mock_eventgate.faults import GateFault, fault_reader
 from mock_eventgate.gate import Gate
 from mock_eventgate.intake import Intake
 from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
 from mock_eventgate.reasons import Reasons
-from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, Service, gate_middleware
+from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, GateService, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
-from mock_eventgate.verdicts import Judge
+from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
-
-_LAST_PORT: Final = 65535
+from revertrisk.mock_server.faults import FaultBoard, FaultRoutes
+from revertrisk.mock_server.http import serve_until_signal, serving_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def create_app(options: Options | None = None) -> web.Application:
     options = options or Options()
     streams = StreamConfigs.load(options.stream_config) if options.stream_config else StreamConfigs.default()
     schemas = SchemaRepository()
-    judge = Judge(schemas, streams, max_message_bytes=options.max_message_bytes, now=_now)
+    judge = GateJudge(schemas, streams, max_message_bytes=options.max_message_bytes, now=_now)
 
     def new_store() -> EventStore:
         return EventStore(
@@ -102,9 +99,9 @@ def create_app(options: Options | None = None) -> web.Application:
 
 
 def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, options: Options) -> None:
-    faults, released = Faults(), Bell()
-    intake = Intake(gate, faults, released, max_body=options.max_body)
-    service, readback = Service(gate), Readback(gate)
+    board = FaultBoard[GateFault]()
+    intake = Intake(gate, board, max_body=options.max_body)
+    service, readback = GateService(gate), Readback(gate, board)
     reasons = Reasons(options.explain_by)
     app.cleanup_ctx.append(reasons.open)
     page = LivePage(
@@ -113,7 +110,8 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         reasons=reasons,
         index_for_programs=readback.index,
     )
-    fault_routes, canaries = FaultRoutes(gate, faults, released), CanaryRoutes(gate, schemas)
+    fault_routes = FaultRoutes(board, fault_reader(gate.streams.published()))
+    canaries = CanaryRoutes(gate, schemas)
     eventstreams = EventStreams(
         gate,
         event_ids=options.event_ids,
@@ -122,7 +120,7 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
     )
 
     async def end_what_would_not_end(_app: web.Application) -> None:
-        released.ring()
+        board.replace([])
         eventstreams.close()
 
     app.on_shutdown.append(end_what_would_not_end)
@@ -157,10 +155,9 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
             app.router.add_route(method, spelling, handler)
 
 
-@asynccontextmanager
-async def listening(
+def listening(
     host: str = "127.0.0.1", port: int = 0, options: Options | None = None
-) -> AsyncIterator[str]:
+) -> AbstractAsyncContextManager[str]:
     """Serve a new mock EventGate while the context lasts, and yield its base URL.
 
     Port 0 takes a free one.
@@ -168,40 +165,12 @@ async def listening(
     :raises OSError: if the address cannot be listened on.
     :raises ValueError: if the port is not a port's number.
     """
-    if not 0 <= port <= _LAST_PORT:
-        raise ValueError(
-            f"port: expected a number from 0 to {_LAST_PORT}, not {port}"
-        )  # uvloop would wrap it
-    runner = web.AppRunner(
-        create_app(options),
-        access_log=None,
-        auto_decompress=False,
-        handler_cancellation=True,  # a request that hangs ends when its client goes
-        shutdown_timeout=1.0,
-    )
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        bound_host, bound_port = runner.addresses[0][:2]
-        yield (
-            f"http://[{bound_host}]:{bound_port}"
-            if ":" in bound_host
-            else f"http://{bound_host}:{bound_port}"
-        )
-    finally:
-        await runner.cleanup()
+    return serving_app(create_app(options), host, port, auto_decompress=False)
 
 
 async def serve(host: str, port: int, options: Options | None = None) -> None:
     """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with listening(host, port, options) as url:
-        print(f"mock EventGate listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
-        await stop.wait()
+    await serve_until_signal("mock EventGate", listening(host, port, options))
 
 
 def _now() -> datetime:

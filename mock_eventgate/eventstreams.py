@@ -16,8 +16,8 @@ from aiohttp import web
 from mock_eventgate.gate import Gate
 from mock_eventgate.positions import (
     END,
-    Position,
     PositionError,
+    StreamPosition,
     read_last_event_id,
     read_since,
     resolve,
@@ -132,7 +132,7 @@ class EventStreams:
         datacentres = dict.fromkeys((*DATACENTRES, self._gate.store.datacentre))
         return [f"{datacentre}.{name}" for name in dict.fromkeys(names) for datacentre in datacentres]
 
-    def _positions(self, request: web.Request, topics: list[str]) -> list[Position]:
+    def _positions(self, request: web.Request, topics: list[str]) -> list[StreamPosition]:
         last_event_id = request.headers.get("Last-Event-ID")
         since = request.query.get("since")
         timestamp = None
@@ -151,7 +151,7 @@ class EventStreams:
                 raise _assignment_refused(error, topics) from None
         offset = END if timestamp is None else None
         return resolve(
-            [Position(topic, PARTITION, offset=offset, timestamp=timestamp) for topic in topics],
+            [StreamPosition(topic, PARTITION, offset=offset, timestamp=timestamp) for topic in topics],
             self._gate.store,
         )
 

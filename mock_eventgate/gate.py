@@ -1,28 +1,34 @@
-"""The gate behind the HTTP routes: judge each event, produce the good ones, report the bad ones."""
+"""The gate behind the HTTP routes: judge each event, produce the good ones, report the bad ones, count all."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
+from weakref import WeakSet
 
 import orjson
 
-from mock_eventgate.bell import Bell
-from mock_eventgate.stats import UNCONFIGURED, Stats
 from mock_eventgate.store import EventStore, stream_name
 from mock_eventgate.streams import ERROR_STREAM, StreamConfigs
-from mock_eventgate.verdicts import Accepted, Judge, Refused
+from mock_eventgate.verdicts import Accepted, GateJudge, Refused
 from revertrisk.event_platform.formats import is_uri_reference
 
 EMITTER_ID: Final = "mock-eventgate"
 BROKER_FAILURE: Final = "Local: Broker transport failure"
 """What librdkafka says, and EventGate in an error entry, when Kafka cannot be reached."""
 _MAX_URI_LENGTH: Final = 8192
+_MAX_USER_AGENTS: Final = 100
+_OTHER: Final = "(other)"
+_NO_USER_AGENT: Final = "(none)"
+UNCONFIGURED: Final = "(unconfigured)"
+"""Counted under one name: streams that are not configured are the sender's free text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GateOutcome:
     """What became of the events of one request."""
 
     total: int
@@ -35,6 +41,63 @@ class Outcome:
         return self.total - len(self.invalid) - len(self.errors)
 
 
+class Bell:
+    """`wait` returns when `ring` is next called; an earlier ring is not remembered."""
+
+    def __init__(self) -> None:
+        self._next_ring = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who are waiting now."""
+        self._next_ring.set()
+        self._next_ring = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the next ring. What a caller checked just before, without awaiting, cannot be missed."""
+        await self._next_ring.wait()
+
+
+class Stats:
+    """Counters since the start or the last reset, of EventGate's own routes only."""
+
+    def __init__(self) -> None:
+        self._requests = 0
+        self._transports: WeakSet[asyncio.BaseTransport] = WeakSet()
+        self._connections = 0
+        self._user_agents: Counter[str] = Counter()
+        self._answers: Counter[int] = Counter()
+        self.accepted: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.hasty: Counter[str] = Counter()
+
+    def count_request(self, transport: asyncio.BaseTransport | None, user_agent: str | None) -> None:
+        """Count a request, its User-Agent, and its TCP connection if no earlier request came by it."""
+        self._requests += 1
+        name = user_agent or _NO_USER_AGENT
+        if name not in self._user_agents and len(self._user_agents) >= _MAX_USER_AGENTS:
+            name = _OTHER
+        self._user_agents[name] += 1
+        if transport is not None and transport not in self._transports:
+            self._transports.add(transport)
+            self._connections += 1
+
+    def count_answer(self, status: int) -> None:
+        """Count the answer to a POST of events."""
+        self._answers[status] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counters as ``GET /_mock/stats`` shows them."""
+        return {
+            "requests": self._requests,
+            "connections": self._connections,
+            "user_agents": dict(self._user_agents),
+            "answers": {str(status): count for status, count in sorted(self._answers.items())},
+            "accepted": dict(self.accepted),
+            "refused": dict(self.refused),
+            "hasty": dict(self.hasty),
+        }
+
+
 class Gate:
     """Takes events in; keeps what it produced, what it refused, and counts, for reading back.
 
@@ -43,7 +106,7 @@ class Gate:
 
     def __init__(
         self,
-        judge: Judge,
+        judge: GateJudge,
         streams: StreamConfigs,
         new_store: Callable[[], EventStore],
         now: Callable[[], datetime],
@@ -63,7 +126,7 @@ class Gate:
         request_id: str | None,
         hasty: bool = False,
         kafka_refuses: Callable[[int], bool] | None = None,
-    ) -> Outcome:
+    ) -> GateOutcome:
         """Judge the events of one request in turn, and produce those that are accepted.
 
         ``kafka_refuses`` tells whether Kafka fails to take the n-th valid event, counted from 0.
@@ -88,7 +151,7 @@ class Gate:
             if hasty:
                 self.stats.hasty[stream] += 1
         self.arrivals.ring()
-        return Outcome(len(events), tuple(invalid), tuple(errors))
+        return GateOutcome(len(events), tuple(invalid), tuple(errors))
 
     def reset(self) -> None:
         """Forget all events and counts, as if just started."""

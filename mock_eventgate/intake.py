@@ -6,20 +6,18 @@ were asked for strike here.
 
 import asyncio
 import copy
-import socket
-import struct
 from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
 
-from mock_eventgate.answers import json_answer
-from mock_eventgate.bell import Bell
 from mock_eventgate.body import BodyError, read_json
-from mock_eventgate.faults import Fault, Faults, Kind
-from mock_eventgate.gate import Gate, Outcome
+from mock_eventgate.faults import GateFault, Kind
+from mock_eventgate.gate import Gate, GateOutcome
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
+from revertrisk.mock_server.faults import FaultBoard
+from revertrisk.mock_server.http import json_answer, reset_connection
 from revertrisk.runtime.header_text import header_text
 
 _TEST_EVENTS: Final = [
@@ -29,20 +27,14 @@ _TEST_EVENTS: Final = [
         "test": "the gate can produce events",
     }
 ]
-# SO_LINGER on, for 0 seconds: closing sends RST instead of FIN.
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Intake:
-    """Handlers of ``/v1/events`` and ``/v1/_test/events``. ``max_body`` is in bytes, decompressed.
+    """Handlers of ``/v1/events`` and ``/v1/_test/events``. ``max_body`` is in bytes, decompressed."""
 
-    ``released`` rings when requests that hang or wait are to end.
-    """
-
-    def __init__(self, gate: Gate, faults: Faults, released: Bell, *, max_body: int) -> None:
+    def __init__(self, gate: Gate, board: FaultBoard[GateFault], *, max_body: int) -> None:
         self._gate = gate
-        self._faults = faults
-        self._released = released
+        self._board = board
         self._max_body = max_body
 
     async def post_events(self, request: web.Request) -> web.Response:
@@ -70,13 +62,15 @@ class Intake:
             return web.Response(
                 status=400, reason="Request body was empty. Must provide JSON encoded events."
             )
-        fault = self._faults.strike([stream_name(event) for event in events])
+        streams = [stream_name(event) for event in events]
+        fault = self._board.strike(lambda fault: fault.concerns(streams))
         if fault is None:
             return self._produce(request, events)
-        self._gate.stats.faults[fault.kind.value] += 1
         return await self._misbehave(request, events, fault)
 
-    def _produce(self, request: web.Request, events: list[Any], fault: Fault | None = None) -> web.Response:
+    def _produce(
+        self, request: web.Request, events: list[Any], fault: GateFault | None = None
+    ) -> web.Response:
         hasty = _is_hasty(request)
         outcome = self._gate.process(
             events,
@@ -86,23 +80,23 @@ class Intake:
         )
         return _hastily_received(events) if hasty else _answer(outcome)
 
-    async def _misbehave(self, request: web.Request, events: list[Any], fault: Fault) -> web.Response:
+    async def _misbehave(self, request: web.Request, events: list[Any], fault: GateFault) -> web.Response:
         """Do what a fault says. What it returns goes nowhere once the connection is reset."""
-        if fault.kind is Kind.STATUS and not fault.produces:
+        if fault.status is not None and not fault.produces:
             return web.Response(status=fault.status, text="upstream request failed\n")
         answer = self._produce(request, events, fault) if fault.produces else _hastily_received(events)
         match fault.kind:
             case Kind.HANG | Kind.ACCEPT_THEN_HANG if _is_hasty(request):
                 pass  # it is answered before Kafka is
             case Kind.HANG | Kind.ACCEPT_THEN_HANG:
-                await self._released.wait()
-                _reset_connection(request)
+                await self._board.released()
+                reset_connection(request)
             case Kind.RESET | Kind.ACCEPT_THEN_RESET:
-                _reset_connection(request)
+                reset_connection(request)
             case Kind.DELAY:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(fault.seconds):
-                        await self._released.wait()
+                        await self._board.released()
         return answer
 
 
@@ -114,14 +108,7 @@ def _hastily_received(events: list[Any]) -> web.Response:
     return web.Response(status=202, reason=f"{len(events)} events hastily received.")
 
 
-def _reset_connection(request: web.Request) -> None:
-    if request.transport is not None:
-        connection = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        request.transport.abort()
-
-
-def _answer(outcome: Outcome) -> web.Response:
+def _answer(outcome: GateOutcome) -> web.Response:
     total, invalid, errors = outcome.total, len(outcome.invalid), len(outcome.errors)
     failed = invalid + errors
     if not failed:

@@ -30,7 +30,7 @@ class PositionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class StreamPosition:
     """A place in a topic: an offset, or else the first event at or after a time, in ms since 1970."""
 
     topic: str
@@ -44,7 +44,7 @@ class Position:
         return {"topic": self.topic, "partition": self.partition, **place}
 
 
-def read_last_event_id(text: str, topics: Collection[str]) -> list[Position]:
+def read_last_event_id(text: str, topics: Collection[str]) -> list[StreamPosition]:
     """Return the positions in a ``Last-Event-ID`` header; ``topics`` are those that may be read.
 
     :raises PositionError: if it is not what an event's ``id`` was, or names other topics.
@@ -76,7 +76,7 @@ def read_since(text: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def resolve(positions: Iterable[Position], store: EventStore) -> list[Position]:
+def resolve(positions: Iterable[StreamPosition], store: EventStore) -> list[StreamPosition]:
     """Return the positions with times replaced by offsets, as Kafka does: without a later event, the end."""
     positions = list(positions)
     times = {
@@ -88,7 +88,7 @@ def resolve(positions: Iterable[Position], store: EventStore) -> list[Position]:
     return [
         found
         if found.offset is not None
-        else Position(found.topic, found.partition, offsets.get(found.topic, END))
+        else StreamPosition(found.topic, found.partition, offsets.get(found.topic, END))
         for found in positions
     ]
 
@@ -98,7 +98,7 @@ _EXPECTED: Final = (
 )
 
 
-def _position(entry: Any) -> Position:
+def _position(entry: Any) -> StreamPosition:
     if not isinstance(entry, dict):
         raise PositionError(_EXPECTED)
     topic, partition = entry.get("topic"), entry.get("partition")
@@ -106,7 +106,7 @@ def _position(entry: Any) -> Position:
     if not isinstance(topic, str) or type(partition) is not int:
         raise PositionError(_EXPECTED)
     if type(offset) is int and offset >= BEGINNING:
-        return Position(topic, partition, offset=offset)
+        return StreamPosition(topic, partition, offset=offset)
     if offset is None and type(timestamp) is int and timestamp >= 0:
-        return Position(topic, partition, timestamp=timestamp)
+        return StreamPosition(topic, partition, timestamp=timestamp)
     raise PositionError(_EXPECTED)

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from mock_eventgate.answers import bad_request, json_answer
+from mock_eventgate.faults import GateFault
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import BoundedLog, Item
+from revertrisk.mock_server.faults import FaultBoard
+from revertrisk.mock_server.http import bad_request, json_answer
 
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
@@ -18,8 +20,9 @@ _DIGITS: Final = re.compile(r"[0-9]{1,16}")
 class Readback:
     """Handlers of ``/_mock/events``, ``refused`` and ``stats``; every answer is JSON."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, board: FaultBoard[GateFault]) -> None:
         self._gate = gate
+        self._board = board
 
     async def index(self, _request: web.Request) -> web.Response:
         """List what can be read here, for programs; a browser gets the live page."""
@@ -33,7 +36,7 @@ class Readback:
                 "/_mock/live": "what the live page polls: counts, and refused events ?after= in an ?epoch=",
                 "/_mock/reasons": "why ?model= gave ?wiki_id= ?rev_id= its risk, asked of its server",
                 "PUT /_mock/explainers": "the servers to ask: an object with an address for each model",
-                "/_mock/faults": "faults in force; PUT an array of them, POST one more, DELETE them all",
+                "/_mock/faults": "faults in force; PUT one or an array, POST more, DELETE them all",
                 "POST /_mock/canaries": "produce a canary event to each stream, or to ?streams=a,b",
                 "/v2/stream/<streams>": "accepted events as EventStreams serves them: ?since=, Last-Event-ID",
             }
@@ -59,11 +62,12 @@ class Readback:
             "events": {"stored": len(store.produced), "dropped": store.produced.dropped},
             "refused_events": {"stored": len(store.refused), "dropped": store.refused.dropped},
         }
-        return json_answer(self._gate.stats.as_json() | held)
+        return json_answer(self._gate.stats.as_json() | {"faults": self._board.counts()} | held)
 
     async def reset(self, _request: web.Request) -> web.Response:
         """Forget all events and counts."""
         self._gate.reset()
+        self._board.forget()
         return web.Response(status=204)
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 from mock_eventgate.gate import Gate
-from mock_eventgate.positions import END, Position
+from mock_eventgate.positions import END, StreamPosition
 from mock_eventgate.store import PARTITION, ProducedEvent
 
 EventIds = Literal["offset", "timestamp"]
@@ -24,7 +24,7 @@ class TopicReader:
     millisecond. With ``"offset"`` nothing is missed.
     """
 
-    def __init__(self, gate: Gate, positions: Iterable[Position], event_ids: EventIds) -> None:
+    def __init__(self, gate: Gate, positions: Iterable[StreamPosition], event_ids: EventIds) -> None:
         self._gate = gate
         self._store = gate.store
         self._event_ids = event_ids
@@ -50,7 +50,7 @@ class TopicReader:
             if event.offset >= self._first_offsets.get(event.topic, event.offset + 1):
                 yield event, self._event_id(event)
 
-    def _begin(self, position: Position) -> None:
+    def _begin(self, position: StreamPosition) -> None:
         topic, partition, offset = position.topic, position.partition, position.offset or 0
         end = self._store.end_offset(topic)
         # An offset that the topic does not have yet is out of range, which in Kafka leads to the end.
@@ -58,7 +58,7 @@ class TopicReader:
         if partition == PARTITION:
             self._first_offsets[topic] = first
         shown = offset if self._event_ids == "timestamp" else first
-        self._places[topic, partition] = Position(topic, partition, offset=shown).as_json()
+        self._places[topic, partition] = StreamPosition(topic, partition, offset=shown).as_json()
 
     def _begin_again(self) -> None:
         """Go on with a store that was emptied and counts its offsets anew."""
@@ -68,9 +68,9 @@ class TopicReader:
 
     def _event_id(self, event: ProducedEvent) -> list[dict[str, Any]]:
         place = (
-            Position(event.topic, PARTITION, timestamp=event.timestamp + 1)
+            StreamPosition(event.topic, PARTITION, timestamp=event.timestamp + 1)
             if self._event_ids == "timestamp"
-            else Position(event.topic, PARTITION, offset=event.offset + 1)
+            else StreamPosition(event.topic, PARTITION, offset=event.offset + 1)
         )
         self._places[event.topic, PARTITION] = place.as_json()
         return list(self._places.values())

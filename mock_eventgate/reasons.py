@@ -13,8 +13,8 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from mock_eventgate.answers import json_answer
 from mock_eventgate.readback import integer_parameter
+from revertrisk.mock_server.http import json_answer
 
 TIMEOUT: Final = 25.0
 """Seconds; a little more than a server takes at most."""

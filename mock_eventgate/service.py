@@ -8,8 +8,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from mock_eventgate.answers import json_answer
 from mock_eventgate.gate import Gate
+from revertrisk.mock_server.http import json_answer
 from revertrisk.runtime.header_text import header_text
 
 MOCK_PREFIX: Final = "/_mock"
@@ -19,7 +19,7 @@ _DESCRIPTION: Final = "EventGate's HTTP contract for development and tests; noth
 _NAME_SEPARATORS: Final = re.compile(r"[,|]")
 
 
-class Service:
+class GateService:
     """Handlers of the routes that tell about the service."""
 
     def __init__(self, gate: Gate) -> None:

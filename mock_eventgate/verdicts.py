@@ -60,7 +60,7 @@ class _Schema:
     added_fields: frozenset[str]
 
 
-class Judge:
+class GateJudge:
     """Judges events by a schema repository and a stream configuration.
 
     ``max_message_bytes`` is the size of a serialised event over which Kafka's broker refuses it.

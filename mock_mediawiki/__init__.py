@@ -6,10 +6,10 @@ as a program, and `page_changes` tells the same history as events.
 
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
-from mock_mediawiki.history import History
 from mock_mediawiki.page_changes import page_changes, write_page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.exports.reader import ExportError
+from revertrisk.wiki.history import History
 
 __all__ = [
     "ActionApi",

@@ -1,9 +1,7 @@
 """Run the mock MediaWiki: ``python -m mock_mediawiki --port 8193 --dump FILE``."""
 
 import argparse
-import asyncio
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,10 +10,11 @@ import uvloop
 
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
-from mock_mediawiki.export_history import ExportHistory
-from mock_mediawiki.history import History
-from mock_mediawiki.index import cache_folder, indexed_export
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.mock_server.http import serve_until_signal
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import cache_folder, indexed_export
+from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -44,14 +43,8 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = 
 
 
 async def _serve(history: History, wikis: WikiTable, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     app = create_app(ActionApi(history), wikis, history.default_wiki_id)
-    async with listening(app, host, port) as url:
-        print(f"mock MediaWiki listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
-        await stop.wait()
+    await serve_until_signal("mock MediaWiki", listening(app, host, port))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

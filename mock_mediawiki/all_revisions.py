@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mock_mediawiki.history import History, Revision
+from mock_mediawiki.continuation import value_size, warn_of_limit
 from mock_mediawiki.parameters import MAX_LIMIT, Parameters
 from mock_mediawiki.revision_query import MAX_LIMIT_WITH_CONTENT
 from mock_mediawiki.revision_range import RevisionRange, mark_of
 from mock_mediawiki.revision_shape import RevisionShape
-from mock_mediawiki.value_size import value_size, warn_of_limit
+from revertrisk.wiki.history import History, StoredRevision
 from revertrisk.wiki.table import Wiki
 
 _MODULE = "allrevisions"
@@ -53,7 +53,7 @@ class AllRevisions:
                 entries[revision.page_id] = self._entry(revision, shown)
         return list(entries.values()), None
 
-    def _find(self) -> list[Revision]:
+    def _find(self) -> list[StoredRevision]:
         if self._range.is_empty:
             return []
         found = self._history.wiki_revisions(
@@ -65,7 +65,7 @@ class AllRevisions:
         )
         return list(found)
 
-    def _entry(self, revision: Revision, shown: dict[str, Any]) -> dict[str, Any]:
+    def _entry(self, revision: StoredRevision, shown: dict[str, Any]) -> dict[str, Any]:
         page = self._history.page(self._wiki.wiki_id, revision.page_id)
         title = revision.page_title if page is None else page.title
         return {

@@ -11,11 +11,11 @@ from mock_mediawiki.all_revisions import AllRevisions
 from mock_mediawiki.catalogue import Catalogue
 from mock_mediawiki.continuation import Continuation
 from mock_mediawiki.generators import generated_pages
-from mock_mediawiki.history import History, Page
 from mock_mediawiki.page_set import PageSet, read_page_set
 from mock_mediawiki.parameters import Parameters
 from mock_mediawiki.revision_query import RevisionQuery
 from mock_mediawiki.site_info import site_info
+from revertrisk.wiki.history import History, StoredPage
 from revertrisk.wiki.table import Wiki
 
 RESULT_LIMIT: Final = 12_582_912
@@ -99,7 +99,7 @@ class _Query:
                 entries[page.page_id] |= self._info(page)
         return _body(page_set, entries)
 
-    def _info(self, page: Page) -> dict[str, Any]:
+    def _info(self, page: StoredPage) -> dict[str, Any]:
         latest = self._history.revision(page.wiki_id, page.latest_rev_id)
         if latest is None:  # a page of an export that has no revision
             return {"pagelanguage": self._wiki.language}
@@ -145,5 +145,5 @@ def _body(page_set: PageSet, entries: dict[int, dict[str, Any]]) -> dict[str, An
     return body
 
 
-def _entry(page: Page) -> dict[str, Any]:
+def _entry(page: StoredPage) -> dict[str, Any]:
     return {"pageid": page.page_id, "ns": page.namespace_id, "title": page.title}

@@ -4,13 +4,13 @@ from typing import Final
 
 from aiohttp import web
 
-from mock_mediawiki.answers import error_answer, json_answer
 from mock_mediawiki.api import ActionApi
-from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
-from mock_mediawiki.parameters import ApiError, Parameters
+from mock_mediawiki.parameters import ApiError, Parameters, error_answer
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
+from revertrisk.mock_server.http import json_answer
 from revertrisk.runtime.header_text import header_text
 from revertrisk.wiki.table import Wiki
 
@@ -23,7 +23,7 @@ _NO_WIKI: Final = (
 class ApiRoute:
     """The handler of ``/w/api.php``."""
 
-    def __init__(self, api: ActionApi, hosts: Hosts, board: FaultBoard, log: RequestLog) -> None:
+    def __init__(self, api: ActionApi, hosts: Hosts, board: WikiFaultBoard, log: RequestLog) -> None:
         self._api = api
         self._hosts = hosts
         self._board = board
@@ -44,7 +44,7 @@ class ApiRoute:
 
     async def _answer(self, request: web.Request, logged: LoggedRequest) -> web.StreamResponse | None:
         wiki = self._hosts.wiki(logged.host)
-        fault = self._board.strike(None if wiki is None else wiki.wiki_id)
+        fault = self._board.strike_request(None if wiki is None else wiki.wiki_id)
         if fault is None:
             return self._right_answer(wiki, logged)
         logged.fault = fault.kind

@@ -4,24 +4,22 @@ The wiki is chosen by the ``Host`` header, whatever its port, as behind Wikimedi
 host means the wiki that the history names as its default.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
-from mock_mediawiki.answers import API_PATH
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.api_route import ApiRoute
-from mock_mediawiki.fault_board import FaultBoard
-from mock_mediawiki.fault_routes import FaultRoutes
+from mock_mediawiki.fault_board import WikiFaultBoard
+from mock_mediawiki.faults import fault_reader
 from mock_mediawiki.hosts import Hosts
 from mock_mediawiki.pages.diff_page import DiffRoutes
-from mock_mediawiki.readback import Readback
+from mock_mediawiki.pages.log_page import LogRoutes
+from mock_mediawiki.parameters import API_PATH
 from mock_mediawiki.request_log import RequestLog
+from revertrisk.mock_server.faults import FaultRoutes
+from revertrisk.mock_server.http import serving_app
 from revertrisk.wiki.table import WikiTable
-
-_LAST_PORT: Final = 65_535
 
 
 def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Application:
@@ -30,11 +28,11 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     Requests that hang end with their client only where the server has ``handler_cancellation=True``, as
     `listening` has.
     """
-    hosts, board, log = Hosts(wikis, default_wiki_id), FaultBoard(), RequestLog()
+    hosts, board, log = Hosts(wikis, default_wiki_id), WikiFaultBoard(), RequestLog()
     route, faults, readback = (
         ApiRoute(api, hosts, board, log),
-        FaultRoutes(board, wikis),
-        Readback(log, board),
+        FaultRoutes(board, fault_reader(wikis)),
+        LogRoutes(log, board),
     )
     diffs = DiffRoutes(api.history, hosts, board)
     app = web.Application()
@@ -64,25 +62,12 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     return app
 
 
-@asynccontextmanager
-async def listening(app: web.Application, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+def listening(
+    app: web.Application, host: str = "127.0.0.1", port: int = 0
+) -> AbstractAsyncContextManager[str]:
     """Serve an application while the context lasts, and yield its base URL. Port 0 takes a free one.
 
     :raises OSError: if the address cannot be listened on.
     :raises ValueError: if the port is not a port's number.
     """
-    if not 0 <= port <= _LAST_PORT:  # uvloop would wrap it
-        raise ValueError(f"port: expected a number from 0 to {_LAST_PORT}, not {port}")
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=1.0,
-        handler_cancellation=True,  # a request that hangs ends when its client goes
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        address, bound = runner.addresses[0][:2]
-        yield f"http://[{address}]:{bound}" if ":" in address else f"http://{address}:{bound}"
-    finally:
-        await runner.cleanup()
+    return serving_app(app, host, port)

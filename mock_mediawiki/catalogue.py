@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mock_mediawiki.history import History, Page
 from mock_mediawiki.namespaces import category_prefixes
-from mock_mediawiki.titles import normalised_title
+from revertrisk.wiki.history import History, StoredPage
 from revertrisk.wiki.table import Wiki
+from revertrisk.wiki.titles import normalised_title
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A page, the title under which lists sort it (with underscores, without its namespace), and one more fact."""
 
-    page: Page
+    page: StoredPage
     key: str
     is_redirect: bool
 
@@ -26,7 +26,7 @@ class Member(NamedTuple):
 
     sort_key: bytes
     page_id: int
-    page: Page
+    page: StoredPage
 
 
 class Catalogue:
@@ -53,7 +53,7 @@ class Catalogue:
             self._members[wiki.wiki_id] = self._read_categories(wiki)
         return self._members[wiki.wiki_id].get(category, [])
 
-    def _describe(self, page: Page) -> Listed:
+    def _describe(self, page: StoredPage) -> Listed:
         latest = self._history.revision(page.wiki_id, page.latest_rev_id)
         title = page.title if page.namespace_id == 0 else page.title.partition(":")[2]
         return Listed(page, title.replace(" ", "_"), is_redirect=latest is not None and latest.is_redirect)
@@ -72,7 +72,7 @@ class Catalogue:
                 members[category][page.page_id] = Member(sort_key.upper().encode(), page.page_id, page)
         return {category: sorted(of.values()) for category, of in members.items()}
 
-    def _categories(self, page: Page, link: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    def _categories(self, page: StoredPage, link: re.Pattern[str]) -> Iterator[tuple[str, str]]:
         latest = self._history.revision(page.wiki_id, page.latest_rev_id)
         if latest is None or latest.content_model != "wikitext":
             return

@@ -86,3 +86,20 @@ class Continuation:
 
 def _joined(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for part in parts for name, value in part.items()}
+
+
+def value_size(value: Any) -> int:
+    """Return what MediaWiki counts of a value: the bytes of what it holds, not of the names."""
+    if isinstance(value, dict):
+        return sum(map(value_size, value.values()))
+    if isinstance(value, list):
+        return sum(map(value_size, value))
+    return len(value.encode()) if isinstance(value, str) else len(str(value))
+
+
+def warn_of_limit(parameters: Parameters, limit: int) -> None:
+    """Warn that an answer ends early because it would hold more than ``limit`` bytes."""
+    parameters.warn(
+        "result",
+        f"This result was truncated because it would otherwise be larger than the limit of {limit:,} bytes.",
+    )

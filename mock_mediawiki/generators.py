@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from mock_mediawiki.catalogue import Catalogue, Member
 from mock_mediawiki.continuation import bad_continue
-from mock_mediawiki.history import Page
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes
 from mock_mediawiki.parameters import ApiError, Parameters, whole_number
-from mock_mediawiki.titles import normalised_title
+from revertrisk.wiki.history import StoredPage
 from revertrisk.wiki.table import Wiki
+from revertrisk.wiki.titles import normalised_title
 
 _FILE: Final = 6
 _TYPES: Final = ("page", "subcat", "file")
@@ -22,7 +22,7 @@ _TYPES: Final = ("page", "subcat", "file")
 class Generated(NamedTuple):
     """The pages of one batch, and the parameter with which the next one begins, if there is one."""
 
-    pages: Sequence[Page]
+    pages: Sequence[StoredPage]
     rest: tuple[str, str] | None
 
 
@@ -122,7 +122,7 @@ def _mark(member: Member) -> str:
     return f"{_type(member.page)}|{member.sort_key.hex()}|{member.page_id}"
 
 
-def _type(page: Page) -> str:
+def _type(page: StoredPage) -> str:
     return {CATEGORY: "subcat", _FILE: "file"}.get(page.namespace_id, "page")
 
 

@@ -1,8 +1,6 @@
 """What a request gets that a fault strikes, instead of, or around, the right answer."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from html import escape
@@ -11,8 +9,7 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from mock_mediawiki.answers import error_answer
-from mock_mediawiki.fault_board import FaultBoard
+from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.faults import (
     ApiErrorFault,
     CutFault,
@@ -27,11 +24,10 @@ from mock_mediawiki.faults import (
     ResetFault,
     StatusFault,
 )
-from mock_mediawiki.parameters import ApiError
+from mock_mediawiki.parameters import ApiError, error_answer
+from revertrisk.mock_server.http import reset_connection
 
 _NOT_JSON: Final = "Warning: this claims to be JSON and is none"
-# SO_LINGER on, for 0 seconds: closing sends RST instead of FIN.
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _PAGE: Final = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
     "<body><h1>{title}</h1><p>This page was made by a proxy, not by the wiki.</p></body></html>\n"
@@ -44,7 +40,7 @@ _Instead: TypeAlias = _Page | ApiErrorFault | MaxlagFault | NotJsonFault
 async def misbehave(
     fault: RequestFault,
     request: web.Request,
-    board: FaultBoard,
+    board: WikiFaultBoard,
     domain: str,
     answer: Callable[[], web.Response],
 ) -> web.StreamResponse | None:
@@ -60,9 +56,9 @@ async def misbehave(
             return answer()
         case HangFault():
             await board.released()
-            _reset(request)
+            reset_connection(request)
         case ResetFault():
-            _reset(request)
+            reset_connection(request)
         case CutFault():
             await _cut(request, answer())
         case _:
@@ -110,13 +106,6 @@ async def _cut(request: web.Request, answer: web.Response) -> None:
     await half.write(body[: len(body) // 2])
     if request.transport is not None:
         request.transport.close()  # what is written goes out first
-
-
-def _reset(request: web.Request) -> None:
-    if request.transport is not None:
-        connection = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        request.transport.abort()
 
 
 def _phrase(status: int) -> str:

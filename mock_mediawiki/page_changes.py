@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import orjson
 
-from mock_mediawiki.history import ChangeKind, History, Part, Revision, User, UserKind
 from mock_mediawiki.reverts import SEARCH_RADIUS, Revert, find_revert
+from revertrisk.wiki.history import ChangeKind, History, Part, StoredRevision, StoredUser
 from revertrisk.wiki.table import Wiki, WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 SCHEMA: Final = "/mediawiki/page/change/1.12.0"
 STREAM: Final = "mediawiki.page_change.v1"
@@ -57,7 +58,7 @@ def write_page_changes(history: History, wikis: WikiTable, out: BinaryIO, limit:
         os.close(nowhere)
 
 
-def _page_change(history: History, wiki: Wiki, revision: Revision) -> dict[str, Any]:
+def _page_change(history: History, wiki: Wiki, revision: StoredRevision) -> dict[str, Any]:
     kind = revision.kind
     parent = history.revision(revision.wiki_id, revision.parent_id) if revision.parent_id else None
     event: dict[str, Any] = {
@@ -90,7 +91,7 @@ def _page_change(history: History, wiki: Wiki, revision: Revision) -> dict[str, 
     return event
 
 
-def _meta(wiki: Wiki, revision: Revision) -> dict[str, Any]:
+def _meta(wiki: Wiki, revision: StoredRevision) -> dict[str, Any]:
     name = f"{revision.wiki_id}|{revision.page_id}|{revision.rev_id}|{revision.kind}"
     path = quote(_underscored(revision.page_title), safe=_UNQUOTED)
     return {
@@ -104,7 +105,7 @@ def _meta(wiki: Wiki, revision: Revision) -> dict[str, Any]:
     }
 
 
-def _page(revision: Revision) -> dict[str, Any]:
+def _page(revision: StoredRevision) -> dict[str, Any]:
     return {
         "page_id": revision.page_id,
         "page_title": _underscored(revision.page_title),
@@ -114,14 +115,14 @@ def _page(revision: Revision) -> dict[str, Any]:
     }
 
 
-def _redirect_left_behind(history: History, move: Revision) -> dict[str, Any] | None:
+def _redirect_left_behind(history: History, move: StoredRevision) -> dict[str, Any] | None:
     """Return the page entity of the redirect at the old title, where the history has one."""
     page = history.page_titled(move.wiki_id, move.moved_from or "")
     latest = history.revision(page.wiki_id, page.latest_rev_id) if page is not None else None
     return _page(latest) if latest is not None and latest.is_redirect else None
 
 
-def _revision(history: History, revision: Revision) -> dict[str, Any]:
+def _revision(history: History, revision: StoredRevision) -> dict[str, Any]:
     entity: dict[str, Any] = {
         "rev_id": revision.rev_id,
         "rev_dt": revision.timestamp,
@@ -142,7 +143,7 @@ def _revision(history: History, revision: Revision) -> dict[str, Any]:
     return entity
 
 
-def _main_slot(history: History, revision: Revision) -> dict[str, Any]:
+def _main_slot(history: History, revision: StoredRevision) -> dict[str, Any]:
     origin = revision
     while origin.kind is ChangeKind.MOVE:  # a move's revision keeps its parent's content
         parent = history.revision(origin.wiki_id, origin.parent_id)
@@ -171,14 +172,13 @@ def _revert(revert: Revert) -> dict[str, Any]:
     }
 
 
-def _user(user: User, wiki_id: str) -> dict[str, Any]:
-    is_account = user.kind is not UserKind.ANONYMOUS
+def _user(user: StoredUser, wiki_id: str) -> dict[str, Any]:
     facts = {
         "user_text": user.name,
         "groups": None if user.groups is None else list(user.groups),
         "is_temp": user.kind is UserKind.TEMPORARY,
         "wiki_id": wiki_id,
-        "user_id": user.user_id if is_account else None,
+        "user_id": user.user_id or None,
         "edit_count": user.edit_count,
         "registration_dt": user.registered,
         "is_bot": None if user.groups is None else "bot" in user.groups,
@@ -187,11 +187,11 @@ def _user(user: User, wiki_id: str) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _visible_user(revision: Revision) -> User | None:
+def _visible_user(revision: StoredRevision) -> StoredUser | None:
     return None if Part.USER in revision.hidden else revision.user
 
 
-def _visible_comment(revision: Revision) -> str | None:
+def _visible_comment(revision: StoredRevision) -> str | None:
     return None if Part.COMMENT in revision.hidden else revision.comment
 
 

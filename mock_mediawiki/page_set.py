@@ -4,19 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mock_mediawiki.history import History, Page, Revision
 from mock_mediawiki.parameters import ApiError, Parameters
-from mock_mediawiki.redirects import redirect_target
-from mock_mediawiki.titles import normalised_title
+from revertrisk.wiki.history import History, StoredPage, StoredRevision
+from revertrisk.wiki.titles import normalised_title, redirect_target
 
 
 @dataclass(frozen=True, slots=True)
 class PageSet:
     """What was found of what was asked for, and the rest as the answer shows it."""
 
-    pages: dict[int, Page] = field(default_factory=dict)
+    pages: dict[int, StoredPage] = field(default_factory=dict)
     """By page id, in their order."""
-    revisions: list[Revision] = field(default_factory=list)
+    revisions: list[StoredRevision] = field(default_factory=list)
     """Those asked for by id."""
     bad_rev_ids: list[int] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
@@ -25,7 +24,7 @@ class PageSet:
 
 
 def read_page_set(
-    history: History, wiki_id: str, parameters: Parameters, generated: Sequence[Page] | None = None
+    history: History, wiki_id: str, parameters: Parameters, generated: Sequence[StoredPage] | None = None
 ) -> PageSet:
     """Look up what a request asks for; ``generated`` are the pages of its generator, if it has one.
 
@@ -59,7 +58,7 @@ def read_page_set(
 
 def _with_revisions(
     history: History, wiki_id: str, parameters: Parameters, page_set: PageSet
-) -> Iterable[Page]:
+) -> Iterable[StoredPage]:
     for rev_id in parameters.integers("revids"):
         revision = history.revision(wiki_id, rev_id)
         page = None if revision is None else history.page(wiki_id, revision.page_id)
@@ -70,7 +69,9 @@ def _with_revisions(
             yield page
 
 
-def _with_ids(history: History, wiki_id: str, parameters: Parameters, page_set: PageSet) -> Iterable[Page]:
+def _with_ids(
+    history: History, wiki_id: str, parameters: Parameters, page_set: PageSet
+) -> Iterable[StoredPage]:
     for page_id in parameters.integers("pageids"):
         page = history.page(wiki_id, page_id)
         if page is None:
@@ -79,7 +80,9 @@ def _with_ids(history: History, wiki_id: str, parameters: Parameters, page_set: 
             yield page
 
 
-def _with_titles(history: History, wiki_id: str, parameters: Parameters, page_set: PageSet) -> Iterable[Page]:
+def _with_titles(
+    history: History, wiki_id: str, parameters: Parameters, page_set: PageSet
+) -> Iterable[StoredPage]:
     for asked in parameters.values("titles"):
         title = normalised_title(asked)
         if title != asked:
@@ -91,10 +94,10 @@ def _with_titles(history: History, wiki_id: str, parameters: Parameters, page_se
             yield page
 
 
-def _resolved(history: History, pages: Iterable[Page], page_set: PageSet) -> Iterable[Page]:
+def _resolved(history: History, pages: Iterable[StoredPage], page_set: PageSet) -> Iterable[StoredPage]:
     """Yield pages that are no redirects, and for the others where they lead in the end."""
     for page in pages:
-        target: Page | None = page
+        target: StoredPage | None = page
         seen: set[int] = set()
         while target is not None and (title := _redirects_to(history, target)) is not None:
             if target.page_id in seen:  # a circle leads nowhere
@@ -111,7 +114,7 @@ def _resolved(history: History, pages: Iterable[Page], page_set: PageSet) -> Ite
             yield target
 
 
-def _redirects_to(history: History, page: Page) -> str | None:
+def _redirects_to(history: History, page: StoredPage) -> str | None:
     latest = history.revision(page.wiki_id, page.latest_rev_id)
     if latest is None or not latest.is_redirect:
         return None

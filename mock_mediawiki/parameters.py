@@ -9,8 +9,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from mock_mediawiki.timestamps import read_timestamp
+from aiohttp import web
 
+from mock_mediawiki.timestamps import read_timestamp
+from revertrisk.mock_server.http import json_answer
+
+API_PATH: Final = "/w/api.php"
+_DOCREF: Final = "See https://{domain}" + API_PATH + " for API usage."
 MAX_LIMIT: Final = 500
 _DEFAULT_LIMIT: Final = 10
 MAX_VALUES: Final = 50
@@ -31,6 +36,15 @@ class ApiError(Exception):
         self.code = code
         self.info = info
         self.more = more
+
+
+def error_answer(error: ApiError, domain: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return an error of a wiki's API: as in MediaWiki it is an answer with status 200, named in a header."""
+    shown = {"code": error.code, "info": error.info, **error.more, "docref": _DOCREF.format(domain=domain)}
+    return json_answer(
+        {"error": shown, "servedby": "mock-mediawiki"},
+        headers={"MediaWiki-API-Error": error.code, **(headers or {})},
+    )
 
 
 class Parameters:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from mock_mediawiki.history import ChangeKind, EarlierText, Part, RevertMethod, Revision
+from revertrisk.wiki.history import ChangeKind, EarlierText, Part, RevertMethod, StoredRevision
 
 SEARCH_RADIUS: Final = 15
 """How many earlier revisions MediaWiki looks at (``$wgManualRevertSearchRadius``)."""
@@ -28,7 +28,7 @@ class Revert:
     newest_reverted: EarlierText
 
 
-def find_revert(revision: Revision, preceding: Sequence[EarlierText]) -> Revert | None:
+def find_revert(revision: StoredRevision, preceding: Sequence[EarlierText]) -> Revert | None:
     """Return what an edit reverts, given up to ``SEARCH_RADIUS`` revisions before it, newest first.
 
     An edit that changes nothing reverts nothing. A hidden text takes no part: equal hashes would tell it.
@@ -48,7 +48,7 @@ def find_revert(revision: Revision, preceding: Sequence[EarlierText]) -> Revert 
     return None
 
 
-def _method(revision: Revision) -> RevertMethod:
+def _method(revision: StoredRevision) -> RevertMethod:
     if revision.revert_method is not None:
         return revision.revert_method
     for tag in revision.tags:

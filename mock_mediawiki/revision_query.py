@@ -7,13 +7,12 @@ of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstart``, ``rvstartid``, ``r
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mock_mediawiki.continuation import bad_continue
-from mock_mediawiki.history import History, Page, Revision
+from mock_mediawiki.continuation import bad_continue, value_size, warn_of_limit
 from mock_mediawiki.page_set import PageSet
 from mock_mediawiki.parameters import MAX_LIMIT, ApiError, Parameters, whole_number
 from mock_mediawiki.revision_range import RevisionRange, mark_of
 from mock_mediawiki.revision_shape import RevisionShape
-from mock_mediawiki.value_size import value_size, warn_of_limit
+from revertrisk.wiki.history import History, StoredPage, StoredRevision
 
 MAX_LIMIT_WITH_CONTENT: Final = 50
 
@@ -63,7 +62,7 @@ class RevisionQuery:
             entries[revision.page_id].setdefault("revisions", []).append(shown)
         return None
 
-    def _find(self, page_set: PageSet) -> Iterator[tuple[str, Revision]]:
+    def _find(self, page_set: PageSet) -> Iterator[tuple[str, StoredRevision]]:
         """Yield the revisions asked for, each with the ``rvcontinue`` that begins with it."""
         if not self._enumerates:
             return self._by_id(page_set.revisions) if page_set.revisions else self._latest(page_set.pages)
@@ -81,20 +80,20 @@ class RevisionQuery:
             )
         return self._history_of(next(iter(page_set.pages.values()), None))
 
-    def _by_id(self, revisions: list[Revision]) -> Iterator[tuple[str, Revision]]:
+    def _by_id(self, revisions: list[StoredRevision]) -> Iterator[tuple[str, StoredRevision]]:
         (first,) = self._continuation(1)
         for revision in sorted(revisions, key=lambda revision: revision.rev_id):
             if revision.rev_id >= first:
                 yield str(revision.rev_id), revision
 
-    def _latest(self, pages: Mapping[int, Page]) -> Iterator[tuple[str, Revision]]:
+    def _latest(self, pages: Mapping[int, StoredPage]) -> Iterator[tuple[str, StoredRevision]]:
         first = self._continuation(2)
         for page in pages.values():
             revision = self._history.revision(page.wiki_id, page.latest_rev_id)
             if revision is not None and (page.page_id, revision.rev_id) >= first:
                 yield f"{page.page_id}|{revision.rev_id}", revision
 
-    def _history_of(self, page: Page | None) -> Iterator[tuple[str, Revision]]:
+    def _history_of(self, page: StoredPage | None) -> Iterator[tuple[str, StoredRevision]]:
         if page is None:
             return
         bounds = self._range
@@ -112,7 +111,7 @@ class RevisionQuery:
         for revision in found:
             yield mark_of(revision), revision
 
-    def _place(self, page: Page, name: str, rev_id: int) -> tuple[str, int]:
+    def _place(self, page: StoredPage, name: str, rev_id: int) -> tuple[str, int]:
         revision = self._history.revision(page.wiki_id, rev_id)
         if revision is None:
             raise ApiError(f"badid_{name}", f'No revision was found for parameter "{name}".')

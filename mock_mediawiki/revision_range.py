@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mock_mediawiki.continuation import bad_continue
-from mock_mediawiki.history import Revision
 from mock_mediawiki.parameters import Parameters, whole_number
 from mock_mediawiki.timestamps import digits, read_timestamp
+from revertrisk.wiki.history import StoredRevision
 
 _FIRST_ID: Final = 0
 _LAST_ID: Final = 2**63 - 1
@@ -67,6 +67,6 @@ class RevisionRange:
             raise bad_continue() from None
 
 
-def mark_of(revision: Revision) -> str:
+def mark_of(revision: StoredRevision) -> str:
     """Return the ``continue`` value of a list that goes on with a revision."""
     return f"{digits(revision.timestamp)}|{revision.rev_id}"

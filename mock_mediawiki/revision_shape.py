@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from mock_mediawiki.history import History, Part, Revision, User, UserKind
 from mock_mediawiki.parameters import ApiError, Parameters
+from revertrisk.wiki.history import History, Part, StoredRevision, StoredUser
+from revertrisk.wiki.user_kinds import UserKind
 
 _PROPS: Final = (
     "comment", "content", "contentmodel", "flags", "ids", "sha1", "size", "tags", "timestamp", "user", "userid",
@@ -35,7 +36,7 @@ class RevisionShape:
                 "is deprecated, and in the future the new format will always be used.",
             )
 
-    def entry(self, revision: Revision) -> dict[str, Any]:
+    def entry(self, revision: StoredRevision) -> dict[str, Any]:
         """Return a revision as an answer shows it, with its text if that was asked for."""
         slot = self._main_slot(revision) if self._needs_slot else {}
         facts: dict[str, dict[str, Any]] = {
@@ -64,19 +65,19 @@ class RevisionShape:
             entry["suppressed"] = True
         return entry
 
-    def _author(self, user: User | None) -> dict[str, Any]:
+    def _author(self, user: StoredUser | None) -> dict[str, Any]:
         if user is None:  # a wiki always knows; an export may not
             return {}
         author: dict[str, Any] = {"user": user.name} if "user" in self._props else {}
         if user.kind is UserKind.TEMPORARY:
             author["temp"] = True
-        if user.kind is UserKind.ANONYMOUS:
+        if user.user_id == 0:
             author["anon"] = True
         if "userid" in self._props:
             author["userid"] = user.user_id
         return author
 
-    def _main_slot(self, revision: Revision) -> dict[str, Any]:
+    def _main_slot(self, revision: StoredRevision) -> dict[str, Any]:
         slot: dict[str, Any] = {}
         if "contentmodel" in self._props:
             slot["contentmodel"] = revision.content_model

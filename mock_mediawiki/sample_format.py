@@ -7,13 +7,13 @@ here say is an error that names the file, the page, the revision and the field.
 
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mock_mediawiki.history import ChangeKind, Label, RevertMethod, UserKind
+from revertrisk.wiki.history import ChangeKind, RevertMethod, SampleLabel
+from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -29,8 +29,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _with_account(kind: UserKind) -> UserKind:
-    if kind is UserKind.ANONYMOUS:
-        raise ValueError("an anonymous user is an IP address and stands in no list")
+    if kind not in {UserKind.REGISTERED, UserKind.TEMPORARY}:
+        raise ValueError("must be registered or temporary: a user without an account stands in no list")
     return kind
 
 
@@ -61,7 +61,7 @@ class SampleReplacement(BaseModel):
 
 
 class SampleRevision(BaseModel):
-    """One revision. Without ``user``, nobody knows who made it; a name that is no user's is an IP address."""
+    """One revision. Without ``user`` its author is unknown; a name that is no user's is an IP address."""
 
     model_config = _STRICT
 
@@ -86,7 +86,7 @@ class SampleRevision(BaseModel):
     parent: Annotated[int, Field(ge=0)] | None = None
     """By default the revision before it; it need not exist, as if it had been deleted."""
     revert_method: Annotated[RevertMethod, _WORD] | None = None
-    label: Annotated[Label, _WORD] | None = None
+    label: Annotated[SampleLabel, _WORD] | None = None
     """Required for every edit that an event tells of."""
 
     @model_validator(mode="after")
@@ -136,20 +136,15 @@ class SampleFile(BaseModel):
     def _knows_its_users(self) -> Self:
         for page in self.pages:
             for revision in page.revisions:
-                if revision.user is not None and revision.user not in self.users and not is_ip(revision.user):
+                if (
+                    revision.user is not None
+                    and revision.user not in self.users
+                    and user_kind(revision.user) is not UserKind.IP
+                ):
                     raise ValueError(
                         f"page {page.page_id}, revision {revision.rev_id}, user: is neither in users nor an IP address"
                     )
         return self
-
-
-def is_ip(name: str) -> bool:
-    """Return whether a user name is an IP address."""
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def read_sample_file(name: str, content: str) -> SampleFile:

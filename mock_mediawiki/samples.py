@@ -7,18 +7,6 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Final, Self
 
-from mock_mediawiki.history import (
-    ChangeKind,
-    EarlierText,
-    Page,
-    Part,
-    Revision,
-    User,
-    UserKind,
-    content_format,
-    sha1_base36,
-)
-from mock_mediawiki.redirects import is_redirect
 from mock_mediawiki.sample_format import (
     SampleError,
     SampleFile,
@@ -27,7 +15,19 @@ from mock_mediawiki.sample_format import (
     SampleUser,
     read_sample_file,
 )
+from revertrisk.wiki.history import (
+    ChangeKind,
+    EarlierText,
+    Part,
+    StoredPage,
+    StoredRevision,
+    StoredUser,
+    content_format,
+    sha1_base36,
+)
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.titles import is_redirect
+from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 _AUTOCONFIRM_EDITS: Final = 10  # as on most of Wikimedia's wikis
 _AUTOCONFIRM_AGE: Final = timedelta(days=4)
@@ -35,18 +35,18 @@ _IMPLICIT_GROUPS: Final = frozenset({"*", "user", "temp", "autoconfirmed"})
 
 
 class SampleHistory:
-    """A :class:`~mock_mediawiki.history.History` in memory, of the wikis that sample files describe."""
+    """A :class:`~revertrisk.wiki.history.History` in memory, of the wikis that sample files describe."""
 
     default_wiki_id: Final = "enwiki"
 
     def __init__(self) -> None:
-        self._revisions: dict[tuple[str, int], Revision] = {}
+        self._revisions: dict[tuple[str, int], StoredRevision] = {}
         self._texts: dict[tuple[str, int], str] = {}
-        self._pages: dict[tuple[str, int], Page] = {}
-        self._titles: dict[tuple[str, str], Page] = {}
-        self._users: dict[tuple[str, str], User] = {}
-        self._by_page: defaultdict[tuple[str, int], list[Revision]] = defaultdict(list)
-        self._changes: list[Revision] = []
+        self._pages: dict[tuple[str, int], StoredPage] = {}
+        self._titles: dict[tuple[str, str], StoredPage] = {}
+        self._users: dict[tuple[str, str], StoredUser] = {}
+        self._by_page: defaultdict[tuple[str, int], list[StoredRevision]] = defaultdict(list)
+        self._changes: list[StoredRevision] = []
 
     @classmethod
     def shipped(cls, wikis: WikiTable) -> Self:
@@ -82,45 +82,51 @@ class SampleHistory:
                 raise SampleError(f"{name}: {exc}") from exc
         return history
 
-    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+    def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
         """Return a revision, or None where the wiki has none with this id."""
         return self._revisions.get((wiki_id, rev_id))
 
-    def text(self, revision: Revision) -> str | None:
+    def text(self, revision: StoredRevision) -> str | None:
         """Return a revision's text, hidden or not."""
         return self._texts.get((revision.wiki_id, revision.rev_id))
 
-    def page(self, wiki_id: str, page_id: int) -> Page | None:
+    def page(self, wiki_id: str, page_id: int) -> StoredPage | None:
         """Return a page, or None."""
         return self._pages.get((wiki_id, page_id))
 
-    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+    def page_titled(self, wiki_id: str, title: str) -> StoredPage | None:
         """Return the page that has this title now, or None."""
         return self._titles.get((wiki_id, title))
 
-    def pages(self, wiki_id: str) -> Iterator[Page]:
+    def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki, in the order of the files."""
         return (page for page in self._pages.values() if page.wiki_id == wiki_id)
 
-    def user(self, wiki_id: str, name: str) -> User | None:
+    def user(self, wiki_id: str, name: str) -> StoredUser | None:
         """Return somebody with an account, or None."""
         return self._users.get((wiki_id, name))
 
     def page_revisions(
-        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+        self,
+        page: StoredPage,
+        *,
+        newest_first: bool,
+        start: tuple[str, int],
+        end: tuple[str, int],
+        limit: int,
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
         revisions = self._by_page[page.wiki_id, page.page_id]
         return _between(revisions, newest_first=newest_first, start=start, end=end)[:limit]
 
     def wiki_revisions(
         self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, both included."""
         revisions = (revision for revision in self._revisions.values() if revision.wiki_id == wiki_id)
         return _between(revisions, newest_first=newest_first, start=start, end=end)[:limit]
 
-    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+    def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in its file, newest first."""
         page = self._by_page[revision.wiki_id, revision.page_id]
         earlier = [other for other in reversed(page) if other.position < revision.position][:count]
@@ -129,7 +135,7 @@ class SampleHistory:
             for other in earlier
         ]
 
-    def changes(self) -> Iterator[Revision]:
+    def changes(self) -> Iterator[StoredRevision]:
         """Yield every revision but the background ones, oldest first, then in the order of the files."""
         yield from sorted(self._changes, key=lambda revision: (revision.timestamp, revision.position))
 
@@ -141,7 +147,7 @@ class SampleHistory:
             self._add_page(file, page)
 
     def _add_page(self, file: SampleFile, sample: SamplePage) -> None:
-        page = Page(
+        page = StoredPage(
             wiki_id=file.wiki_id,
             page_id=sample.page_id,
             namespace_id=sample.namespace_id,
@@ -168,7 +174,7 @@ class SampleHistory:
         text = _text(sample, self._texts.get((file.wiki_id, parent_id)))
         # A move later in the list tells what the page was called until then.
         moves = (later.moved_from for later in page.revisions[number + 1 :] if later.kind is ChangeKind.MOVE)
-        revision = Revision(
+        revision = StoredRevision(
             wiki_id=file.wiki_id,
             page_id=page.page_id,
             page_title=next(moves, None) or page.title,
@@ -201,8 +207,8 @@ class SampleHistory:
 
 
 def _between(
-    revisions: Iterable[Revision], *, newest_first: bool, start: tuple[str, int], end: tuple[str, int]
-) -> list[Revision]:
+    revisions: Iterable[StoredRevision], *, newest_first: bool, start: tuple[str, int], end: tuple[str, int]
+) -> list[StoredRevision]:
     found = [
         revision
         for revision in revisions
@@ -225,23 +231,23 @@ def _text(sample: SampleRevision, parent_text: str | None) -> str:
     return text
 
 
-def _author(file: SampleFile, sample: SampleRevision) -> User | None:
+def _author(file: SampleFile, sample: SampleRevision) -> StoredUser | None:
     if sample.user is None:
         return None
     account = file.users.get(sample.user)
     if account is None:
-        return User(name=sample.user, kind=UserKind.ANONYMOUS, groups=("*",))
+        return StoredUser(name=sample.user, kind=user_kind(sample.user, 0), groups=("*",))
     return _user(sample.user, account, sample.timestamp, sample.edit_count)
 
 
-def _user(name: str, account: SampleUser, moment: datetime, edit_count: int | None = None) -> User:
+def _user(name: str, account: SampleUser, moment: datetime, edit_count: int | None = None) -> StoredUser:
     """Return a user at a moment, with the groups that MediaWiki adds by itself."""
     count = account.edit_count if edit_count is None else edit_count
     is_old = account.registered is not None and moment - account.registered >= _AUTOCONFIRM_AGE
     implicit = ["*", "temp"] if account.kind is UserKind.TEMPORARY else ["*", "user"]
     if account.kind is UserKind.REGISTERED and is_old and count is not None and count >= _AUTOCONFIRM_EDITS:
         implicit.append("autoconfirmed")
-    return User(
+    return StoredUser(
         name=name,
         kind=account.kind,
         user_id=account.user_id,

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mock_mediawiki.languages import is_rtl
 from mock_mediawiki.namespaces import namespace_names, namespaces
+from mock_mediawiki.pages.html_page import is_rtl
 from mock_mediawiki.parameters import Parameters
 from revertrisk.wiki.table import Wiki
 

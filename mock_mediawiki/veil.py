@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
-from mock_mediawiki.history import EarlierText, History, Page, Part, Revision, User
+from revertrisk.wiki.history import EarlierText, History, Part, StoredPage, StoredRevision, StoredUser
 
 HiddenParts = Callable[[str, int], frozenset[Part]]
 """Returns what is hidden of a revision, given its wiki_id and rev_id, beyond what its history hides."""
 
 
 class VeiledHistory:
-    """A :class:`~mock_mediawiki.history.History` in which revisions are ``invisible`` by id, or partly hidden.
+    """A :class:`~revertrisk.wiki.history.History` in which revisions are ``invisible`` by id, or partly hidden.
 
     What is invisible is not found by its id, as on a replica that has the page's newest revision not yet;
     lists show it.
@@ -26,36 +26,42 @@ class VeiledHistory:
         """The wiki that answers where nobody names one."""
         return self._history.default_wiki_id
 
-    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+    def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
         """Return a revision as it is seen, or None."""
         if rev_id in self._invisible:
             return None
         revision = self._history.revision(wiki_id, rev_id)
         return None if revision is None else self._veiled(revision)
 
-    def text(self, revision: Revision) -> str | None:
+    def text(self, revision: StoredRevision) -> str | None:
         """Return a revision's text, hidden or not, or None where the source lacks it."""
         return self._history.text(revision)
 
-    def page(self, wiki_id: str, page_id: int) -> Page | None:
+    def page(self, wiki_id: str, page_id: int) -> StoredPage | None:
         """Return a page, or None."""
         return self._history.page(wiki_id, page_id)
 
-    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+    def page_titled(self, wiki_id: str, title: str) -> StoredPage | None:
         """Return the page that has this title now, or None."""
         return self._history.page_titled(wiki_id, title)
 
-    def pages(self, wiki_id: str) -> Iterator[Page]:
+    def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki."""
         return self._history.pages(wiki_id)
 
-    def user(self, wiki_id: str, name: str) -> User | None:
+    def user(self, wiki_id: str, name: str) -> StoredUser | None:
         """Return somebody with an account, or None."""
         return self._history.user(wiki_id, name)
 
     def page_revisions(
-        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+        self,
+        page: StoredPage,
+        *,
+        newest_first: bool,
+        start: tuple[str, int],
+        end: tuple[str, int],
+        limit: int,
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, as they are seen."""
         found = self._history.page_revisions(
             page, newest_first=newest_first, start=start, end=end, limit=limit
@@ -64,21 +70,21 @@ class VeiledHistory:
 
     def wiki_revisions(
         self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, as they are seen."""
         found = self._history.wiki_revisions(
             wiki_id, newest_first=newest_first, start=start, end=end, limit=limit
         )
         return [self._veiled(revision) for revision in found]
 
-    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+    def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` earlier revisions of the same page, newest first, as the history tells them."""
         return self._history.preceding(revision, count)
 
-    def changes(self) -> Iterator[Revision]:
+    def changes(self) -> Iterator[StoredRevision]:
         """Yield every revision that was news when it was made, as the history tells it."""
         return self._history.changes()
 
-    def _veiled(self, revision: Revision) -> Revision:
+    def _veiled(self, revision: StoredRevision) -> StoredRevision:
         hidden = self._hidden(revision.wiki_id, revision.rev_id)
         return replace(revision, hidden=revision.hidden | hidden) if hidden else revision

@@ -3,8 +3,6 @@
 The API wins (DESIGN 10): text, user or comment that it hides by now is not scored and not emitted.
 """
 
-import ipaddress
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
@@ -21,13 +19,12 @@ from revertrisk.event_platform.page_change import (
     SkipReason,
 )
 from revertrisk.event_platform.prediction_change import Redactions
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.wiki.revision_facts import RevisionFacts
+from revertrisk.wiki.user_kinds import user_kind
 
 REPLICA_LAG = timedelta(seconds=60)
 """A revision that the API lacks may still be on its way to the replicas for this long after its event."""
-TEMPORARY_NAME = re.compile(r"^~\d{4}-")
-"""How temporary accounts are named on Wikimedia wikis (T352839)."""
 
 NOTHING_HIDDEN = Redactions()
 
@@ -69,7 +66,7 @@ def weigh(
             rev_id=parent.rev_id,
             timestamp=parent.saved_at,
             text=parent.text or "",
-            user_kind=_author_kind(parent),
+            user_kind=parent.user_kind,
         ),
         page=Page(page_id=revision.page_id, title=revision.title, namespace_id=revision.namespace_id),
         user=_user(revision, editor),
@@ -186,37 +183,14 @@ def _user(revision: RevisionFacts, editor: Editor | None) -> User:
     if revision.hidden_user:
         return User()
     if editor is None:
-        return User(kind=_author_kind(revision))
+        return User(kind=revision.user_kind)
     return User(
-        kind=_kind(editor.user_text, editor.user_id, is_temp=editor.is_temp),
+        kind=user_kind(editor.user_text, editor.user_id, is_temp=editor.is_temp),
         edit_count=editor.edit_count,
         registered_at=editor.registration_dt,
         groups=None if editor.groups is None else frozenset(editor.groups),
         is_bot=editor.is_bot,
     )
-
-
-def _author_kind(revision: RevisionFacts) -> UserKind:
-    return _kind(revision.user_text, revision.user_id, is_temp=revision.is_temp or None)
-
-
-def _kind(name: str | None, user_id: int | None, *, is_temp: bool | None) -> UserKind:
-    """Tell what kind of user this is, by id and flags where known, by the form of the name otherwise."""
-    if is_temp is True or (name is not None and is_temp is None and TEMPORARY_NAME.match(name)):
-        return UserKind.TEMPORARY
-    if user_id:
-        return UserKind.REGISTERED
-    if name is None:
-        return UserKind.UNKNOWN
-    return UserKind.IP if _is_ip(name) else UserKind.REGISTERED
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def utc_now() -> datetime:

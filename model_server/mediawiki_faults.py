@@ -8,7 +8,7 @@ from model_server.errors import MediaWikiUnavailableError
 from model_server.mwapi_session import UpstreamError
 from revertrisk.runtime.http_client import ConnectError, ConnectionBrokenError
 from revertrisk.runtime.joined_call import Again, Verdict
-from revertrisk.wiki.action_api import BUSY_CODES
+from revertrisk.wiki.revision_facts import BUSY_CODES
 
 RETRY_WAIT = (0.1, 0.2)
 """Seconds before the second and last try, from and to, where MediaWiki does not say how long."""

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from revertrisk.runtime.http_client import HttpClient, Origin, Response, header_lines
-from revertrisk.wiki.action_api import BUSY_CODES
+from revertrisk.wiki.revision_facts import BUSY_CODES
 
 MAX_RETRY_AFTER = 3600
 API_ERRORS_STATUS = 200

@@ -44,9 +44,10 @@ from revertrisk.event_platform.page_change import (
 from revertrisk.event_platform.schemas import EventValidator
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.runtime.logs import label
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
-from revertrisk.wiki.action_api import LARGEST_ID
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.table import Wiki, WikiTable
+from revertrisk.wiki.user_kinds import user_kind
 
 MAX_INSTANCES = 20
 FORMS = frozenset({"event", "instances", "revision_data"})
@@ -189,7 +190,7 @@ class RequestReader:
                 namespace_id=MAIN_NAMESPACE,
                 first_edited_at=_optional_instant(page.get("first_edit_timestamp")),
             ),
-            user=User(kind=_kind_of_id(data.get("user", {}).get("id"))),
+            user=User(kind=user_kind(None, data.get("user", {}).get("id"))),
             comment=data.get("comment"),
         )
         return RevisionDataRequest(wiki, revision)
@@ -218,12 +219,6 @@ def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
 
 def _optional_instant(value: str | None) -> datetime | None:
     return None if value is None else parse_date_time(value)
-
-
-def _kind_of_id(user_id: int | None) -> UserKind:
-    if user_id is None:
-        return UserKind.UNKNOWN
-    return UserKind.REGISTERED if user_id else UserKind.IP
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from revertrisk.event_platform.unknown_fields import UnknownFields
 from revertrisk.runtime.http_client import HttpClient
 from revertrisk.scoring.official import needs_page_history
 from revertrisk.scoring.prediction import Classifier
-from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS
+from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import WikiTable
 
 REVISION_DATA = "/reading/revision_data/1"

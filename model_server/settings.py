@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, FilePath, HttpUrl, TypeAdapter, Val
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from revertrisk.runtime.headers import user_agent
-from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS
+from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-events")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

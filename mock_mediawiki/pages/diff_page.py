@@ -7,13 +7,12 @@ from typing import Final
 
 from aiohttp import web
 
-from mock_mediawiki.fault_board import FaultBoard
-from mock_mediawiki.history import History, Part, Revision
+from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.hosts import Hosts, asked_host
-from mock_mediawiki.languages import direction, html_language
-from mock_mediawiki.pages.html_page import html_page
+from mock_mediawiki.pages.html_page import direction, html_language, html_page
 from mock_mediawiki.pages.line_diff import DiffLine, LineKind, Piece, line_diff
 from mock_mediawiki.parameters import whole_number
+from revertrisk.wiki.history import History, Part, StoredRevision
 from revertrisk.wiki.table import Wiki
 
 _MOST_ROWS: Final = 2_000
@@ -28,7 +27,7 @@ _ELEMENTS: Final = {LineKind.SAME: "span", LineKind.REMOVED: "del", LineKind.ADD
 class DiffRoutes:
     """Handlers of the addresses under which a wiki shows a diff, and of ``/_mock/diff/<wiki_id>/<rev_id>``."""
 
-    def __init__(self, history: History, hosts: Hosts, board: FaultBoard) -> None:
+    def __init__(self, history: History, hosts: Hosts, board: WikiFaultBoard) -> None:
         self._history = history
         self._hosts = hosts
         self._board = board
@@ -77,14 +76,14 @@ class DiffRoutes:
         return html_page(title, _body(wiki, revision, earlier, changes))
 
 
-def _revision(view: History, wiki: Wiki, rev_id: str | None) -> Revision | None:
+def _revision(view: History, wiki: Wiki, rev_id: str | None) -> StoredRevision | None:
     try:
         return view.revision(wiki.wiki_id, whole_number(rev_id or ""))
     except ValueError:
         return None
 
 
-def _problem(view: History, revision: Revision, earlier: Revision | None) -> str | None:
+def _problem(view: History, revision: StoredRevision, earlier: StoredRevision | None) -> str | None:
     """Return why there is no diff, if so."""
     if Part.TEXT in revision.hidden:
         return "The text of this revision is hidden."
@@ -101,7 +100,7 @@ def _problem(view: History, revision: Revision, earlier: Revision | None) -> str
     return None if view.text(earlier) is not None else "The text of the earlier revision is lost."
 
 
-def _body(wiki: Wiki, revision: Revision, earlier: Revision | None, changes: str) -> str:
+def _body(wiki: Wiki, revision: StoredRevision, earlier: StoredRevision | None, changes: str) -> str:
     title = _foreign(wiki, revision.page_title)
     created = "" if revision.parent_id else "<p>This revision created the page.</p>\n"
     return (
@@ -113,7 +112,7 @@ def _body(wiki: Wiki, revision: Revision, earlier: Revision | None, changes: str
     )
 
 
-def _described(wiki: Wiki, name: str, revision: Revision | None) -> str:
+def _described(wiki: Wiki, name: str, revision: StoredRevision | None) -> str:
     if revision is None:
         return f"<dt>{name}</dt><dd>nothing</dd>\n"
     user: str | None = None if revision.user is None else revision.user.name

@@ -1,7 +1,7 @@
 """What the mock's pages for people have in common: one small style sheet, light and dark, and nothing from outside."""
 
 from html import escape
-from typing import Final
+from typing import Final, Literal
 
 from aiohttp import web
 
@@ -30,6 +30,11 @@ del { background: var(--del-strong); } ins { background: var(--ins-strong); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .note { border-inline-start: 4px solid var(--line); padding-inline-start: .75rem; }
 """
+_RTL: Final = frozenset(
+    {"ar", "arc", "ary", "arz", "azb", "ckb", "dv", "fa", "glk", "he", "ks", "lrc", "mzn", "nqo", "pnb", "ps", "sd",
+     "skr", "ug", "ur", "yi"}
+)  # fmt: skip
+_SIMPLE: Final = {"simple": "en"}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
@@ -45,3 +50,18 @@ def html_page(title: str, body: str, *, status: int = 200) -> web.Response:
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
     return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
+
+
+def is_rtl(language: str) -> bool:
+    """Return whether a wiki's language is written from right to left."""
+    return language in _RTL
+
+
+def direction(language: str) -> Literal["ltr", "rtl"]:
+    """Return the ``dir`` of a text in a wiki's language."""
+    return "rtl" if is_rtl(language) else "ltr"
+
+
+def html_language(language: str) -> str:
+    """Return the ``lang`` of a text in a wiki's language: Simple English is English."""
+    return _SIMPLE.get(language, language)

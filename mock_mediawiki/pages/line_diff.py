@@ -4,14 +4,14 @@ What would take long is compared more coarsely: the diff stays right and becomes
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import Match, SequenceMatcher
 from enum import StrEnum
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Final, NamedTuple
+
+from revertrisk.runtime.bounded_matcher import BoundedMatcher, StepBudget
 
 CONTEXT: Final = 2
 """Unchanged lines that are shown before and after a change."""
@@ -61,45 +61,17 @@ class _Block(NamedTuple):
     new_stop: int
 
 
-class _Aligner:
-    """Aligns lists, all of one diff in at most ``_MOST_STEPS``; what is not aligned by then counts as changed."""
-
-    def __init__(self) -> None:
-        self.left = _MOST_STEPS
-
-    def align(self, old: Sequence[str], new: Sequence[str], *, autojunk: bool) -> SequenceMatcher[str]:
-        """Return a matcher that takes its steps from those that are left."""
-        return _BoundedMatcher(self, old, new, autojunk=autojunk)
-
-
-class _BoundedMatcher(SequenceMatcher[str]):
-    def __init__(self, aligner: _Aligner, old: Sequence[str], new: Sequence[str], *, autojunk: bool) -> None:
-        super().__init__(None, old, new, autojunk=autojunk)
-        self._old = old
-        self._places = Counter(new)
-        self._aligner = aligner
-
-    def find_longest_match(
-        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
-    ) -> Match:
-        # What the search below does: one step for each place that each item has in the other list.
-        self._aligner.left -= sum(1 + self._places[item] for item in self._old[alo:ahi])
-        return (
-            super().find_longest_match(alo, ahi, blo, bhi) if self._aligner.left >= 0 else Match(alo, blo, 0)
-        )
-
-
 def line_diff(before: str, after: str) -> list[list[DiffLine]]:
     """Return the stretches of two texts that differ, each with ``CONTEXT`` lines around it, top to bottom."""
     old, new = before.splitlines(), after.splitlines()
     stretches: list[list[DiffLine]] = []
-    aligner = _Aligner()
-    blocks = list(_blocks(old, new, aligner))
+    budget = StepBudget(_MOST_STEPS)
+    blocks = list(_blocks(old, new, budget))
     for number, block in enumerate(blocks):
         if not block.is_equal:
             if not stretches:
                 stretches.append([])
-            stretches[-1].extend(_changed(old, new, block, aligner))
+            stretches[-1].extend(_changed(old, new, block, budget))
             continue
         head = min(CONTEXT, block.stop - block.start) if number > 0 else 0
         tail = min(CONTEXT, block.stop - block.start) if number < len(blocks) - 1 else 0
@@ -115,7 +87,7 @@ def line_diff(before: str, after: str) -> list[list[DiffLine]]:
     return stretches
 
 
-def _blocks(old: Sequence[str], new: Sequence[str], aligner: _Aligner) -> Iterator[_Block]:
+def _blocks(old: Sequence[str], new: Sequence[str], budget: StepBudget) -> Iterator[_Block]:
     head, tail = _common_ends(old, new)
     if head:
         yield _Block(True, 0, head, 0, head)
@@ -123,7 +95,7 @@ def _blocks(old: Sequence[str], new: Sequence[str], aligner: _Aligner) -> Iterat
     if max(stop, new_stop) - head > _MOST_LINES:
         yield _Block(False, head, stop, head, new_stop)
     else:
-        matcher = aligner.align(old[head:stop], new[head:new_stop], autojunk=True)
+        matcher = BoundedMatcher(old[head:stop], new[head:new_stop], budget, autojunk=True)
         for tag, a, b, c, d in matcher.get_opcodes():
             yield _Block(tag == "equal", head + a, head + b, head + c, head + d)
     if tail:
@@ -145,12 +117,12 @@ def _same(old: Sequence[str], block: _Block, first: int, last: int) -> Iterator[
         yield DiffLine(LineKind.SAME, block.start + offset + 1, block.new_start + offset + 1, pieces)
 
 
-def _changed(old: Sequence[str], new: Sequence[str], block: _Block, aligner: _Aligner) -> Iterator[DiffLine]:
+def _changed(old: Sequence[str], new: Sequence[str], block: _Block, budget: StepBudget) -> Iterator[DiffLine]:
     """Yield the removed lines of a block, then the added ones; the n-th of both are compared by words."""
     removed = [(Piece(line, is_changed=True),) for line in old[block.start : block.stop]]
     added = [(Piece(line, is_changed=True),) for line in new[block.new_start : block.new_stop]]
     pairs = zip(old[block.start : block.stop], new[block.new_start : block.new_stop], strict=False)
-    compared = [_by_words(one, other, aligner) for one, other in islice(pairs, _MOST_PAIRS)]
+    compared = [_by_words(one, other, budget) for one, other in islice(pairs, _MOST_PAIRS)]
     removed_pieces = [one for one, _ in compared] + removed[len(compared) :]
     added_pieces = [other for _, other in compared] + added[len(compared) :]
     for offset, pieces in enumerate(removed_pieces):
@@ -159,7 +131,7 @@ def _changed(old: Sequence[str], new: Sequence[str], block: _Block, aligner: _Al
         yield DiffLine(LineKind.ADDED, None, block.new_start + offset + 1, pieces)
 
 
-def _by_words(one: str, other: str, aligner: _Aligner) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def _by_words(one: str, other: str, budget: StepBudget) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     whole = (Piece(one, is_changed=True),), (Piece(other, is_changed=True),)
     old, new = _WORD.findall(one), _WORD.findall(other)
     head, tail = _common_ends(old, new)
@@ -171,7 +143,7 @@ def _by_words(one: str, other: str, aligner: _Aligner) -> tuple[tuple[Piece, ...
             _joined([same_start, ("".join(old_rest), True), same_end]),
             _joined([same_start, ("".join(new_rest), True), same_end]),
         )
-    matcher = aligner.align(old, new, autojunk=False)
+    matcher = BoundedMatcher(old, new, budget, autojunk=False)
     if matcher.ratio() < _LEAST_LIKENESS:
         return whole
     codes = matcher.get_opcodes()

@@ -1,16 +1,48 @@
-"""The mock's front page: what it was asked last, and what goes wrong on request."""
+"""``/_mock/``: what clients asked, as JSON and as the mock's front page, and what goes wrong on request."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
 import orjson
+from aiohttp import web
 
-from mock_mediawiki.request_log import LoggedRequest
+from mock_mediawiki.fault_board import WikiFaultBoard
+from mock_mediawiki.pages.html_page import html_page
+from mock_mediawiki.request_log import LoggedRequest, RequestLog
+from revertrisk.mock_server.http import json_answer
 
 _SHOWN: Final = 100
 _LONGEST: Final = 100
 _USUAL: Final = {"action": "query", "format": "json", "formatversion": "2"}
+
+
+class LogRoutes:
+    """Handlers of ``/_mock/``, ``/_mock/stats`` and ``/_mock/requests``."""
+
+    def __init__(self, log: RequestLog, board: WikiFaultBoard) -> None:
+        self._log = log
+        self._board = board
+
+    async def page(self, _request: web.Request) -> web.Response:
+        """Return the request log as a page."""
+        return html_page(
+            "Mock MediaWiki", log_page(self._log.stats(), self._log.last(), self._board.as_json())
+        )
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """Return the counts, those of struck requests by the fault's kind included."""
+        return json_answer(self._log.stats() | {"faults": self._board.counts()})
+
+    async def requests(self, _request: web.Request) -> web.Response:
+        """Return the last requests, oldest first."""
+        return json_answer([request.as_json() for request in self._log.last()])
+
+    async def forget(self, _request: web.Request) -> web.Response:
+        """Forget all requests and counts; faults stay in force."""
+        self._log.clear()
+        self._board.forget()
+        return web.Response(status=204)
 
 
 def log_page(stats: Mapping[str, Any], requests: Sequence[LoggedRequest], faults: Sequence[Any]) -> str:

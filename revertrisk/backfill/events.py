@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from revertrisk.backfill.facts import RevisionFacts
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
+from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
 
 SCHEMA: Final = "/mediawiki/page/change/1.2.0"
@@ -25,7 +25,7 @@ def page_change(
     The first revision of a page is its ``create``, any other one an ``edit``: a list of revisions does not tell
     moves and restorations from edits. Title and namespace of the page are those of today.
     """
-    title = revision.page.title.replace(" ", "_")
+    title = revision.title.replace(" ", "_")
     event: dict[str, Any] = {
         "$schema": SCHEMA,
         "meta": {
@@ -40,10 +40,10 @@ def page_change(
         "dt": revision.timestamp,
         "wiki_id": wiki.wiki_id,
         "page": {
-            "page_id": revision.page.page_id,
+            "page_id": revision.page_id,
             "page_title": title,
-            "namespace_id": revision.page.namespace_id,
-            "is_redirect": revision.is_redirect,
+            "namespace_id": revision.namespace_id,
+            "is_redirect": revision.is_or_was_redirect,
         },
         "revision": _revision(revision),
     }
@@ -66,18 +66,18 @@ def _revision(facts: RevisionFacts) -> dict[str, Any]:
     }
     told = {
         "rev_sha1": facts.sha1,
-        "rev_size": facts.size,
+        "rev_size": None if facts.hidden_text else facts.size,
         "comment": facts.comment,
         "editor": _author(facts),
     }
     entity |= {name: value for name, value in told.items() if value is not None}
-    if facts.content_model is not None and not facts.hidden_text:
+    if not facts.hidden_text:
         entity["content_slots"] = {"main": {"slot_role": "main", "content_model": facts.content_model}}
     return entity
 
 
 def _author(facts: RevisionFacts) -> dict[str, Any] | None:
-    if facts.user_text is None:
+    if not facts.user_text:
         return None
     author: dict[str, Any] = {"user_text": facts.user_text, "is_temp": facts.is_temp}
-    return author if facts.user_id is None else author | {"user_id": facts.user_id}
+    return author | {"user_id": facts.user_id} if facts.user_id else author

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 
 from revertrisk.backfill.events import page_change
-from revertrisk.backfill.facts import RevisionFacts, UserKind
 from revertrisk.backfill.lookup import Found
 from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, Taken
 from revertrisk.event_platform.page_change import (
@@ -23,8 +22,9 @@ from revertrisk.event_platform.page_change import (
     SkipReason,
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.runtime.instants import parse_date_time
+from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki, WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 INVALID_EVENT = "invalid_event"
 """The reason where what the wiki tells of a revision makes no event that keeps the reading contract."""
@@ -66,12 +66,11 @@ class Filters:
 
     def left_out(self, revision: RevisionFacts) -> LeftOut | None:
         """Say which filter leaves a revision out, but for the one by page age."""
-        changed_at = parse_date_time(revision.timestamp)
-        if (self.since is not None and changed_at < self.since) or (
-            self.until is not None and changed_at > self.until
+        if (self.since is not None and revision.saved_at < self.since) or (
+            self.until is not None and revision.saved_at > self.until
         ):
             return LeftOut.TIME
-        if revision.page.namespace_id not in self.namespaces:
+        if revision.namespace_id not in self.namespaces:
             return LeftOut.NAMESPACE
         if self.user_kinds and revision.user_kind not in self.user_kinds:
             return LeftOut.USER_KIND
@@ -119,9 +118,9 @@ class Judge:
             return Verdict(INVALID_EVENT)
         if isinstance(ref, Skip):
             return _skip(ref.reason)
-        if found.parent is None or found.parent.page.page_id != revision.page.page_id:
+        if found.parent is None or found.parent.page_id != revision.page_id:
             return _skip(SkipReason.PARENT_MISSING)
-        if found.parent.content_model not in (WIKITEXT, None):
+        if found.parent.content_model != WIKITEXT:
             return _skip(SkipReason.CONTENT_MODEL)
         verdict = self._rule.judge(event)
         if isinstance(verdict, Taken):

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from revertrisk.backfill.lookup import RevisionRef
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
-from revertrisk.wiki.action_api import LARGEST_ID, optional
+from revertrisk.wiki.revision_facts import LARGEST_ID, optional
 from revertrisk.wiki.table import Wiki
 
 _PAGES: Final = 50

@@ -1,16 +1,22 @@
 """Look up revisions and their parents: what the wiki says of them now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from revertrisk.backfill.facts import PROPERTIES, RevisionFacts, read_revisions
 from revertrisk.backfill.wiki_api import WikiApi
 from revertrisk.runtime.instants import is_instant
+from revertrisk.wiki.revision_facts import RevisionFacts, read_pages
 from revertrisk.wiki.table import Wiki
 
+PROPERTIES: Final = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags"
+"""``rvprop``: everything but the text. A hidden text shows in ``sha1hidden``."""
 CHUNK: Final = 25
 """Revisions looked up together: with their parents, as many ids as one parameter of the API takes."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +100,13 @@ class Lookup:
                 known.update((name, value) for name, value in page.items() if name != "revisions")
             continuation = answer.get("continue", {})
             if not continuation:
-                return read_revisions({"pages": list(pages.values())})
+                return _read(pages.values())
+
+
+def _read(pages: Collection[Mapping[str, Any]]) -> dict[int, RevisionFacts]:
+    facts = {facts.rev_id: facts for facts in read_pages(pages)}
+    if unreadable := sum(len(page["revisions"]) for page in pages) - len(facts):
+        log.warning(
+            "the MediaWiki API described %d revisions in another shape; they count as missing", unreadable
+        )
+    return facts

@@ -33,7 +33,7 @@ from revertrisk.dispatcher.refusals import RefusalLimit
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.summary import Summary
 from revertrisk.runtime.signals import on_signals
-from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS
+from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import Wiki
 
 if TYPE_CHECKING:

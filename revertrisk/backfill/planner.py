@@ -95,14 +95,14 @@ class Planner:
             wiki_id=wiki.wiki_id,
             rev_id=ref.rev_id,
             parent_id=facts.parent_id if facts else ref.parent_id,
-            page_id=facts.page.page_id if facts else ref.page_id,
-            namespace_id=facts.page.namespace_id if facts else ref.namespace_id,
+            page_id=facts.page_id if facts else ref.page_id,
+            namespace_id=facts.namespace_id if facts else ref.namespace_id,
             changed_at=facts.timestamp if facts else ref.timestamp,
             reason=self._judge.judge(wiki, found, asked_at).reason,
         )
         if planned.reason is None and facts is not None and self._judge.filters.needs_page_age:
-            created_at = await self._page_created_at(wiki, facts.page.page_id)
-            changed_at = parse_date_time(facts.timestamp)
+            created_at = await self._page_created_at(wiki, facts.page_id)
+            changed_at = facts.saved_at
             if created_at is None or not self._judge.filters.takes_age(
                 changed_at, parse_date_time(created_at)
             ):

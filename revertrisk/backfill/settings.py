@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from revertrisk.backfill.facts import UserKind
 from revertrisk.dispatcher.settings import SettingsError
 from revertrisk.runtime.headers import USER_AGENT_POLICY, is_contact, user_agent
-from revertrisk.wiki.action_api import LARGEST_ID, PUBLIC_CONNECTIONS
+from revertrisk.wiki.revision_facts import LARGEST_ID, PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 __all__ = ["BackfillSettings", "SettingsError"]
 

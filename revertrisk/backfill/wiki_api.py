@@ -16,7 +16,7 @@ import orjson
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.runtime.retry_after import retry_after_s
-from revertrisk.wiki.action_api import TRANSIENT_CODES
+from revertrisk.wiki.revision_facts import TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 
 log = logging.getLogger(__name__)

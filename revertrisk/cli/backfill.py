@@ -114,8 +114,8 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     Exits 0 only if everything that was planned is scored or skipped.
     """
     from revertrisk.backfill import BackfillSettings, SettingsError, run
-    from revertrisk.backfill.facts import UserKind
     from revertrisk.cli.dispatcher_flags import parse_time, refuse
+    from revertrisk.wiki.user_kinds import UserKind
 
     try:
         settings = BackfillSettings(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.user_kinds import UserKind
 
 
 class UnexplainedError(Exception):

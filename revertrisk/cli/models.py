@@ -198,7 +198,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     """
     from revertrisk.cli.explain import UnexplainedError, explain_files, show
     from revertrisk.scoring.artifact import ArtifactError
-    from revertrisk.scoring.revision import UserKind
+    from revertrisk.wiki.user_kinds import UserKind
 
     try:
         if old is not None and new is not None and lang is None and rev_id is None:

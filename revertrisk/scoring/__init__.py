@@ -7,7 +7,8 @@ only.
 from revertrisk.scoring.artifact import ArtifactError, Metadata, load_metadata, shipped
 from revertrisk.scoring.features import Features, extract
 from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.user_kinds import UserKind
 
 __all__ = [
     "ArtifactError",

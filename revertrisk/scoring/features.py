@@ -14,7 +14,8 @@ from types import MappingProxyType
 from revertrisk.scoring import changes, characters, markup
 from revertrisk.scoring.changes import Change, WordChange
 from revertrisk.scoring.feature_table import FEATURES, MARKUP_MEANINGS, Group
-from revertrisk.scoring.revision import Revision, UserKind
+from revertrisk.scoring.revision import Revision
+from revertrisk.wiki.user_kinds import UserKind
 
 PRIVILEGED_GROUPS = frozenset(
     {

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from revertrisk.scoring.prediction import Classifier, Prediction
-from revertrisk.scoring.revision import Page, Revision, UserKind
+from revertrisk.scoring.revision import Page, Revision
+from revertrisk.wiki.user_kinds import UserKind
 
 PACKAGE = "knowledge_integrity"
 PICKLE = "model.pkl"

@@ -6,23 +6,8 @@ Every fact that a source may be unable to give is optional, and ``None`` means *
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
-
-class UserKind(StrEnum):
-    """Who made the edit, in the classes that wikis themselves distinguish."""
-
-    REGISTERED = "registered"
-    TEMPORARY = "temporary"
-    """An autocreated account for somebody not logged in (``is_temp``); a wiki treats it as unregistered."""
-    IP = "ip"
-    UNKNOWN = "unknown"
-    """The author is hidden or suppressed, or the source does not tell."""
-
-    @property
-    def is_anonymous(self) -> bool | None:
-        """True for IP and temporary users, None where the kind is unknown."""
-        return None if self is UserKind.UNKNOWN else self is not UserKind.REGISTERED
+from revertrisk.wiki.user_kinds import UserKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,9 @@
 """The changed places of an edit, and the same edit without one of them."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
-from difflib import Match, SequenceMatcher
 
+from revertrisk.runtime.bounded_matcher import BoundedMatcher, StepBudget
 from revertrisk.scoring.changes import common_affixes
 from revertrisk.scoring.revision import Revision
 
@@ -68,7 +67,9 @@ def _differences(old: list[str], new: list[str], start: int) -> list[Span]:
     for token in new:
         places.append(places[-1] + len(token))
     spans = []
-    for kind, old_from, old_to, new_from, new_to in _BoundedMatcher(old, new).get_opcodes():
+    for kind, old_from, old_to, new_from, new_to in BoundedMatcher(
+        old, new, StepBudget(_STEPS)
+    ).get_opcodes():
         if kind == "equal":
             continue
         removed = "".join(old[old_from:old_to])
@@ -77,20 +78,3 @@ def _differences(old: list[str], new: list[str], start: int) -> list[Span]:
             # What was there before goes with the first piece of what came in its place.
             spans.append(Span(removed if piece == new_from else "", inserted, places[piece]))
     return spans
-
-
-class _BoundedMatcher(SequenceMatcher[str]):
-    """Aligns two lists in at most `_STEPS`; what is not aligned by then counts as changed."""
-
-    def __init__(self, old: list[str], new: list[str]) -> None:
-        super().__init__(None, old, new, autojunk=False)
-        self._old = old
-        self._places = Counter(new)
-        self._left = _STEPS
-
-    def find_longest_match(
-        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
-    ) -> Match:
-        # What the search below does: one step for each place that each token has in the other list.
-        self._left -= sum(1 + self._places[token] for token in self._old[alo:ahi])
-        return super().find_longest_match(alo, ahi, blo, bhi) if self._left >= 0 else Match(alo, blo, 0)

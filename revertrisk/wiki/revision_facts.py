@@ -1,20 +1,34 @@
-"""What the Action API tells of revisions, read out of its answers (``formatversion=2``)."""
+"""What the Action API says of revisions (``formatversion=2``), and the limits and errors that its clients go by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import UnionType
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from revertrisk.runtime.instants import parse_date_time
-from revertrisk.wiki.action_api import flag, typed
+from revertrisk.wiki.history import base36_sha1
+from revertrisk.wiki.user_kinds import UserKind, user_kind
 
+PUBLIC_CONNECTIONS: Final = 3
+"""Requests that a public host allows one client at a time (API:Etiquette, T400119)."""
+BUSY_CODES: Final = ("maxlag", "ratelimited", "readonly")
+"""API errors, as prefixes, by which a wiki says that it takes no such request now, whatever is asked for."""
+TRANSIENT_CODES: Final = (*BUSY_CODES, "internal_api_error")
+"""API errors, as prefixes, that a later try may not meet (Manual:Maxlag parameter, API:Etiquette)."""
+LARGEST_ID: Final = 2**53 - 1
+"""The largest id that JSON carries exactly everywhere, and the schemas' maximum."""
 OUTCOME_TAGS = frozenset({"mw-reverted"})
 """Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
 
-HIDING_FLAGS = frozenset({"texthidden", "userhidden", "commenthidden", "suppressed"})
+REDIRECT_TAGS: Final = frozenset({"mw-new-redirect", "mw-changed-redirect-target"})
+"""Change tags that MediaWiki gives a revision which is a redirect (Help:Tags)."""
+
+HIDING_FLAGS = frozenset({"texthidden", "sha1hidden", "userhidden", "commenthidden", "suppressed"})
 
 Documents = list[Mapping[str, Any]]
 """The ``query`` parts of one continued answer."""
+
+Fact = TypeVar("Fact", str, int, bool)
 
 
 class RevisionFacts(NamedTuple):
@@ -35,6 +49,8 @@ class RevisionFacts(NamedTuple):
     """The same, read."""
     is_minor: bool
     size: int
+    sha1: str | None
+    """Base 36, 31 digits, as events have it; None where it was not asked for."""
     content_model: str
     text: str | None
     comment: str | None
@@ -45,6 +61,16 @@ class RevisionFacts(NamedTuple):
     hidden_text: bool
     hidden_user: bool
     hidden_comment: bool
+
+    @property
+    def user_kind(self) -> UserKind:
+        """What kind of user its author is."""
+        return user_kind(self.user_text, self.user_id, is_temp=self.is_temp or None)
+
+    @property
+    def is_or_was_redirect(self) -> bool:
+        """Whether the page is a redirect today, or this revision was marked as one when it was made."""
+        return self.is_redirect or not self.tags.isdisjoint(REDIRECT_TAGS)
 
     @property
     def hides_anything(self) -> bool:
@@ -77,20 +103,24 @@ def read_revisions(documents: Documents) -> dict[int, RevisionFacts | MissingRev
     others. Raises AttributeError, TypeError or ValueError on an answer that is no answer at all.
     """
     found: dict[int, RevisionFacts | MissingRevision] = {}
-    pages = [page for query in documents for page in query.get("pages", ()) if isinstance(page, dict)]
-    # A continued answer tells of a page itself only once.
-    redirects = {page.get("pageid") for page in pages if page.get("redirect") is True}
     for query in documents:
         for missing in query.get("badrevids", {}):
             found[int(missing)] = MISSING
+    pages = [page for query in documents for page in query.get("pages", ()) if isinstance(page, dict)]
+    found.update((facts.rev_id, facts) for facts in read_pages(pages))
+    return found
+
+
+def read_pages(pages: Collection[Mapping[str, Any]]) -> Iterator[RevisionFacts]:
+    """Yield the revisions of an answer's pages that can be read."""
+    # A continued answer describes a page itself only once.
+    redirects = {page.get("pageid") for page in pages if page.get("redirect") is True}
     for page in pages:
         for revision in page.get("revisions", ()):
             try:
-                facts = _revision_facts(page, revision, is_redirect=page.get("pageid") in redirects)
+                yield _revision_facts(page, revision, is_redirect=page.get("pageid") in redirects)
             except (AttributeError, KeyError, TypeError, ValueError):
                 continue
-            found[facts.rev_id] = facts
-    return found
 
 
 def read_first_edit(documents: Documents) -> datetime:
@@ -108,7 +138,7 @@ def _revision_facts(
 ) -> RevisionFacts:
     slot = revision.get("slots", {}).get("main", {})
     hidden_text = hidden_user = hidden_comment = False
-    if not HIDING_FLAGS.isdisjoint(revision) or "texthidden" in slot:
+    if not (HIDING_FLAGS.isdisjoint(revision) and HIDING_FLAGS.isdisjoint(slot)):
         hidden_text, hidden_user, hidden_comment = _hidden(revision, slot)
     facts = RevisionFacts(
         rev_id=revision["revid"],
@@ -121,6 +151,7 @@ def _revision_facts(
         saved_at=parse_date_time(revision["timestamp"]),
         is_minor=revision.get("minor", False),
         size=revision.get("size", 0),
+        sha1=None if hidden_text or not revision.get("sha1") else base36_sha1(revision["sha1"]),
         content_model=slot.get("contentmodel", "wikitext"),
         text=None if hidden_text else slot.get("content"),
         comment=None if hidden_comment else revision.get("comment"),
@@ -139,7 +170,7 @@ def _revision_facts(
 
 def _hidden(revision: Mapping[str, Any], slot: Mapping[str, Any]) -> tuple[bool, bool, bool]:
     """Tell whether text, user and comment are hidden."""
-    text = flag(slot, "texthidden") or flag(revision, "texthidden")
+    text = any(flag(part, name) for part in (revision, slot) for name in ("texthidden", "sha1hidden"))
     user = flag(revision, "userhidden")
     comment = flag(revision, "commenthidden")
     if flag(revision, "suppressed") and not (text or user or comment):
@@ -150,3 +181,21 @@ def _hidden(revision: Mapping[str, Any], slot: Mapping[str, Any]) -> tuple[bool,
 def _tags(tags: Iterable[Any]) -> frozenset[str]:
     told = frozenset(tags)
     return frozenset([typed(tag, str) for tag in told]) - OUTCOME_TAGS if told else told
+
+
+def typed(value: Any, kind: type[Fact]) -> Fact:
+    """Return a value of the kind that it has to be; raises TypeError where it is of another."""
+    if not isinstance(value, kind):
+        raise TypeError(kind)
+    return value
+
+
+def optional(facts: Mapping[str, Any], name: str, kind: type[Fact]) -> Fact | None:
+    """Return a field, None where it is absent or null; raises TypeError where it is of another kind."""
+    value = facts.get(name)
+    return None if value is None else typed(value, kind)
+
+
+def flag(facts: Mapping[str, Any], name: str) -> bool:
+    """Return a flag, which is absent where it is not set; raises TypeError where it is of another kind."""
+    return typed(facts.get(name, False), bool)

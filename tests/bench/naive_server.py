@@ -18,8 +18,9 @@ import mwapi
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 from tests.bench.compute import classifier
 
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"

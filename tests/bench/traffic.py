@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from mock_mediawiki.history import History
 from mock_mediawiki.page_changes import page_changes
+from revertrisk.wiki.history import History
 from revertrisk.wiki.table import Wiki, WikiTable
 
 FIRST_ID = 100_000_000_000

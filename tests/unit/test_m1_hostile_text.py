@@ -32,8 +32,6 @@ from hypothesis import strategies as st
 from mock_mediawiki.catalogue import _category_link, _only_wikitext
 from mock_mediawiki.pages import line_diff
 from mock_mediawiki.parameters import ApiError, Parameters
-from mock_mediawiki.redirects import redirect_target
-from mock_mediawiki.titles import normalised_title
 from revertrisk.consumer.prediction import version_order
 from revertrisk.dispatcher.rule_language.js_patterns import compile_pattern, is_pattern
 from revertrisk.dispatcher.rule_language.templates import Context, Template
@@ -44,6 +42,7 @@ from revertrisk.scoring.features import extract, without_section_names
 from revertrisk.scoring.revision import Page, ParentRevision, Revision
 from revertrisk.streams.jsonl import _Lines
 from revertrisk.streams.sse import ServerSentEventParser
+from revertrisk.wiki.titles import normalised_title, redirect_target
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
 
@@ -469,7 +468,7 @@ REWRITTEN = [
         "as/?#: ä",
     ),
     (
-        "mock_mediawiki.redirects._REDIRECT",
+        "revertrisk.wiki.titles._REDIRECT",
         r"\s*#REDIRECT\s*:?\s*\[\[([^\[\]|#\n]*)",
         "match",
         "#REDIRECT",

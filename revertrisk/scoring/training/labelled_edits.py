@@ -18,9 +18,9 @@ from typing import Any
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import Group
 from revertrisk.scoring.features import EditFacts, Features, describe
-from revertrisk.scoring.revision import UserKind
 from revertrisk.scoring.training import own_labels
 from revertrisk.scoring.training.examples import Dataset, Example, KnownAtTheEdit, TrainingError
+from revertrisk.wiki.user_kinds import UserKind
 
 Row = Mapping[str, Any]
 

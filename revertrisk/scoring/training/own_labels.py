@@ -10,16 +10,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import Group
 from revertrisk.scoring.features import EditFacts, Features, describe
-from revertrisk.scoring.revision import UserKind
 from revertrisk.scoring.training.examples import TrainingError
-from revertrisk.scoring.training.history import ExportedRevision, exported_revisions
 from revertrisk.scoring.training.labelling import HORIZON, Label, PageEdit, label_edits
+from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, exported_revisions
+from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 FORMAT = "revertrisk-labelled-edits/1"
 """Stands in every line's field ``format``."""
@@ -54,28 +55,27 @@ def label_events(lines: Iterable[bytes], horizon: timedelta = HORIZON) -> Iterat
 
 def label_export(export: Path, wiki_id: str, horizon: timedelta = HORIZON) -> Iterator[dict[str, Any]]:
     """Label the edits of a MediaWiki XML export by identity reverts, with their changed lines."""
-    page_ids: dict[str, int] = {}
 
-    def page_edit(revision: ExportedRevision) -> PageEdit:
+    def page_edit(page: ExportedPage, revision: ExportedRevision) -> PageEdit:
         return PageEdit(
             wiki_id=wiki_id,
-            page_id=page_ids.setdefault(revision.title, len(page_ids) + 1),
+            page_id=page.page_id,
             rev_id=revision.rev_id,
-            timestamp=revision.timestamp,
+            timestamp=revision.saved_at,
             author=revision.user_name,
             # An empty text may be one that the archive lost.
             sha1=_digest(revision.text) if revision.text else None,
         )
 
-    labels = label_edits(map(page_edit, exported_revisions(export)), horizon)
-    parent: ExportedRevision | None = None
-    for current in exported_revisions(export):
+    labels = label_edits(starmap(page_edit, exported_revisions(export)), horizon)
+    before: tuple[ExportedPage, ExportedRevision] | None = None
+    for page, current in exported_revisions(export):
         label = labels.get((wiki_id, current.rev_id))
-        if parent is not None and parent.title == current.title and label is not None:
-            change = changes.between(parent.text, current.text)
+        if before is not None and before[0] is page and label is not None:
+            change = changes.between(before[1].text or "", current.text or "")
             if change.old_lines or change.new_lines:
-                yield {**_export_facts(current, parent, change, wiki_id), **_label_fields(label)}
-        parent = current
+                yield {**_export_facts(page, current, before[1], change, wiki_id), **_label_fields(label)}
+        before = page, current
 
 
 def write_labels(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
@@ -165,16 +165,20 @@ def _event_facts(edit: PageEdit, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _export_facts(
-    current: ExportedRevision, parent: ExportedRevision, change: changes.Change, wiki_id: str
+    page: ExportedPage,
+    current: ExportedRevision,
+    parent: ExportedRevision,
+    change: changes.Change,
+    wiki_id: str,
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "wiki_id": wiki_id,
         "rev_id": current.rev_id,
-        "page": _digest(f"{wiki_id}|{current.title}"),
+        "page": _digest(f"{wiki_id}|{page.title}"),
         "author": None if current.user_name is None else _digest(f"{wiki_id}|{current.user_name}"),
-        "timestamp": current.timestamp.isoformat(),
-        "parent_timestamp": parent.timestamp.isoformat(),
+        "timestamp": current.saved_at.isoformat(),
+        "parent_timestamp": parent.saved_at.isoformat(),
         "namespace_id": None,
         "user": {
             "kind": current.user_kind,
@@ -184,7 +188,7 @@ def _export_facts(
             "is_bot": None,
         },
         "parent_user_kind": parent.user_kind,
-        "comment": current.comment,
+        "comment": current.visible_comment,
         "minor": current.is_minor,
         "old_lines": change.old_lines,
         "new_lines": change.new_lines,
@@ -203,11 +207,7 @@ def _label_fields(label: Label) -> dict[str, Any]:
 
 
 def _kind(editor: Mapping[str, Any]) -> UserKind:
-    if editor.get("is_temp"):
-        return UserKind.TEMPORARY
-    if editor.get("user_id"):
-        return UserKind.REGISTERED
-    return UserKind.IP if editor.get("user_text") else UserKind.UNKNOWN
+    return user_kind(editor.get("user_text"), editor.get("user_id"), is_temp=editor.get("is_temp"))
 
 
 def _author(edit: PageEdit) -> str | None:

@@ -12,11 +12,14 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from xml.parsers import expat
+
+from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 _CHUNK: Final = 1 << 18
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -76,6 +79,21 @@ class ExportedRevision:
     sha1: str | None
     content_model: str | None
     content_format: str | None
+
+    @property
+    def saved_at(self) -> datetime:
+        """The timestamp, read."""
+        return datetime.fromisoformat(self.timestamp)
+
+    @property
+    def visible_comment(self) -> str | None:
+        """The comment, None where it is hidden."""
+        return None if self.comment_hidden else self.comment
+
+    @property
+    def user_kind(self) -> UserKind:
+        """What kind of user its author is."""
+        return UserKind.UNKNOWN if self.user_name is None else user_kind(self.user_name, self.user_id)
 
 
 ExportedItem = ExportedSite | ExportedPage | ExportedRevision
@@ -236,6 +254,21 @@ class ExportReader:
             return int(text or "")
         except ValueError:
             raise self.error(f"{what} must be a whole number") from None
+
+
+def exported_revisions(path: Path) -> Iterator[tuple[ExportedPage, ExportedRevision]]:
+    """Yield the revisions of an export in file order, each with its page, which is one object for all of them.
+
+    Raises:
+        ExportError: the file is not a complete export.
+
+    """
+    page: ExportedPage | None = None
+    for item in ExportReader(path):
+        if isinstance(item, ExportedPage):
+            page = item
+        elif isinstance(item, ExportedRevision) and page is not None:
+            yield page, item
 
 
 def _open_unpacked(path: Path) -> BufferedIOBase:

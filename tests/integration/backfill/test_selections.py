@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from mock_mediawiki.history import Part
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.history import Part
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.backfills import BACKFILL_STREAM, Command
 from tests.fakes.clients import Client, StartServer

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.page_changes import page_changes
+from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.table import WikiTable
 
 EDITS = Path(__file__).resolve().parents[3].parent / "shared/data/edits"

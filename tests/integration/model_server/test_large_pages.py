@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from mock_mediawiki.export_history import ExportHistory
-from mock_mediawiki.index import indexed_export
 from mock_mediawiki.page_changes import page_changes
 from revertrisk.cli.programs import running
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import indexed_export
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 

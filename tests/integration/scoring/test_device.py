@@ -8,7 +8,8 @@ import torch
 
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.user_kinds import UserKind
 
 SAVED = datetime(2026, 3, 1, tzinfo=UTC)
 WORDS = "the town was first mentioned in 812 lol stupid market charter Kirche город"

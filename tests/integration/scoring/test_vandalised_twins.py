@@ -6,13 +6,11 @@ from datetime import datetime
 
 import pytest
 
-from mock_mediawiki.history import ChangeKind, Label
-from mock_mediawiki.history import Revision as StoredRevision
-from mock_mediawiki.history import UserKind as StoredKind
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.history import ChangeKind, SampleLabel, StoredRevision
 from revertrisk.wiki.table import WikiTable
 
 VANDALISM = {
@@ -34,12 +32,6 @@ VANDALISM = {
 }
 """What a vandal might write, by wiki; written for this test."""
 
-KINDS = {
-    StoredKind.REGISTERED: UserKind.REGISTERED,
-    StoredKind.TEMPORARY: UserKind.TEMPORARY,
-    StoredKind.ANONYMOUS: UserKind.IP,
-}
-
 
 @pytest.fixture(scope="module")
 def history() -> SampleHistory:
@@ -57,7 +49,7 @@ def good_edits(history: SampleHistory, wiki_id: str) -> list[Revision]:
     """Return the good edits of a wiki's sample pages that add text and undo nothing."""
     found = []
     for stored in history.changes():
-        if (stored.wiki_id, stored.label, stored.kind) != (wiki_id, Label.GOOD, ChangeKind.EDIT):
+        if (stored.wiki_id, stored.label, stored.kind) != (wiki_id, SampleLabel.GOOD, ChangeKind.EDIT):
             continue
         parent = history.revision(wiki_id, stored.parent_id)
         if parent is not None and not stored.hidden and (stored.size or 0) > (parent.size or 0):
@@ -84,7 +76,7 @@ def revision(history: SampleHistory, stored: StoredRevision, parent: StoredRevis
         user=User()
         if user is None
         else User(
-            kind=KINDS[user.kind],
+            kind=user.kind,
             edit_count=user.edit_count,
             registered_at=registered,
             groups=None if user.groups is None else frozenset(user.groups),

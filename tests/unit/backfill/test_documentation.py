@@ -6,10 +6,10 @@ from pathlib import Path
 import typer
 
 from revertrisk.backfill.counts import PAGE_MISSING
-from revertrisk.backfill.facts import UserKind
 from revertrisk.backfill.judge import INVALID_EVENT, LeftOut
 from revertrisk.backfill.lookup import CHUNK
 from revertrisk.cli.app import app
+from revertrisk.wiki.user_kinds import UserKind
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/backfill.md").read_text()
 

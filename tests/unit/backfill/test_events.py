@@ -1,6 +1,5 @@
 """The page_change event that a revision would have had."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import pytest
 import yaml
 
 from revertrisk.backfill.events import page_change
-from revertrisk.backfill.facts import RevisionFacts, read_revisions
 from revertrisk.event_platform.page_change import PageChangeReader, RevisionRef
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.wiki.revision_facts import RevisionFacts, read_pages
 from revertrisk.wiki.table import Wiki, WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT
 
@@ -32,9 +31,8 @@ def enwiki(wikis: WikiTable) -> Wiki:
 
 @pytest.fixture
 def parent() -> RevisionFacts:
-    return replace(
-        ORDINARY_EDIT,
-        page=replace(ORDINARY_EDIT.page, title="An archism?"),
+    return ORDINARY_EDIT._replace(
+        title="An archism?",
         parent_id=0,
         is_minor=True,
         comment="begun",
@@ -45,8 +43,8 @@ def parent() -> RevisionFacts:
 
 @pytest.fixture
 def revision(parent: RevisionFacts) -> RevisionFacts:
-    return replace(
-        parent, rev_id=101, parent_id=100, sha1="1" * 31, user_text="Example", user_id=7, comment="went on"
+    return parent._replace(
+        rev_id=101, parent_id=100, sha1="1" * 31, user_text="Example", user_id=7, comment="went on"
     )
 
 
@@ -72,7 +70,7 @@ def test_it_is_a_page_change_event_by_the_published_schema(
     for event in (
         page_change(enwiki, revision, parent, ASKED_AT),
         page_change(enwiki, parent, None, ASKED_AT),
-        page_change(enwiki, replace(revision, user_text=None, hidden_user=True), parent, ASKED_AT),
+        page_change(enwiki, revision._replace(user_text=None, hidden_user=True), parent, ASKED_AT),
     ):
         assert UPSTREAM.stem in event["$schema"]
         assert validator.violations(event) == []
@@ -118,16 +116,14 @@ def test_a_first_revision_creates_and_any_other_edits(
 
 def test_what_is_hidden_is_absent(enwiki: Wiki, parent: RevisionFacts) -> None:
     """Name, comment, hash and size, whatever else the answer says."""
-    (facts,) = read_revisions({
-        "pages": [{
-            "pageid": 12, "ns": 0, "title": "Foo",
-            "revisions": [{
-                "revid": 101, "parentid": 100, "timestamp": "2006-01-01T00:00:00Z", "size": 5,
-                "sha1hidden": True, "userhidden": True, "commenthidden": True,
-                "slots": {"main": {"contentmodel": "wikitext"}},
-            }],
+    (facts,) = read_pages([{
+        "pageid": 12, "ns": 0, "title": "Foo",
+        "revisions": [{
+            "revid": 101, "parentid": 100, "timestamp": "2006-01-01T00:00:00Z", "size": 5,
+            "sha1hidden": True, "userhidden": True, "commenthidden": True,
+            "slots": {"main": {"contentmodel": "wikitext"}},
         }],
-    }).values()  # fmt: skip
+    }])  # fmt: skip
     event = page_change(enwiki, facts, parent, ASKED_AT)
     assert "performer" not in event
     assert event["revision"].keys() & {"editor", "comment", "rev_sha1", "rev_size", "content_slots"} == set()

@@ -1,6 +1,5 @@
 """Which revisions are sent, and why the others are not."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,18 +7,18 @@ from typing import Any
 import pytest
 
 from revertrisk import dispatcher
-from revertrisk.backfill.facts import RevisionFacts, UserKind
 from revertrisk.backfill.judge import Filters, Judge
 from revertrisk.backfill.lookup import Found
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.revision_facts import ORDINARY_EDIT
 
 RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"
 WIKIS = WikiTable.load()
 PARENT = ORDINARY_EDIT
-PAGE = PARENT.page
-REVISION = replace(PARENT, rev_id=101, parent_id=100, sha1="1" * 31)
+REVISION = PARENT._replace(rev_id=101, parent_id=100, sha1="1" * 31)
 
 
 def judged(
@@ -42,17 +41,17 @@ def judged(
     [
         (REVISION, PARENT, None),
         (None, None, "skipped:revision_missing"),
-        (replace(REVISION, page=replace(PAGE, is_redirect=True)), PARENT, "skipped:redirect"),
-        (replace(REVISION, hidden_text=True), PARENT, "skipped:revision_hidden"),
-        (replace(REVISION, parent_id=0), None, "skipped:no_parent"),
+        (REVISION._replace(is_redirect=True), PARENT, "skipped:redirect"),
+        (REVISION._replace(hidden_text=True), PARENT, "skipped:revision_hidden"),
+        (REVISION._replace(parent_id=0), None, "skipped:no_parent"),
         (REVISION, None, "skipped:parent_missing"),
-        (REVISION, replace(PARENT, page=replace(PAGE, page_id=13)), "skipped:parent_missing"),
-        (REVISION, replace(PARENT, hidden_text=True), "skipped:parent_hidden"),
-        (REVISION, replace(PARENT, sha1=REVISION.sha1), "skipped:null_edit"),
-        (replace(REVISION, content_model="json"), PARENT, "skipped:content_model"),
-        (REVISION, replace(PARENT, content_model="json"), "skipped:content_model"),
-        (replace(REVISION, size=1001), PARENT, "skipped:too_large"),
-        (REVISION, replace(PARENT, size=1001), "skipped:too_large"),
+        (REVISION, PARENT._replace(page_id=13), "skipped:parent_missing"),
+        (REVISION, PARENT._replace(hidden_text=True), "skipped:parent_hidden"),
+        (REVISION, PARENT._replace(sha1=REVISION.sha1), "skipped:null_edit"),
+        (REVISION._replace(content_model="json"), PARENT, "skipped:content_model"),
+        (REVISION, PARENT._replace(content_model="json"), "skipped:content_model"),
+        (REVISION._replace(size=1001), PARENT, "skipped:too_large"),
+        (REVISION, PARENT._replace(size=1001), "skipped:too_large"),
     ],
 )
 def test_what_cannot_be_scored_is_not_sent(
@@ -80,7 +79,7 @@ def test_what_the_command_leaves_out_is_not_sent(filters: dict[str, Any], reason
 
 def test_what_makes_no_event_is_not_sent() -> None:
     """One odd revision does not stop the others, and is not lost among them either."""
-    assert judged(replace(REVISION, page=replace(PAGE, title=""))) == "invalid_event"
+    assert judged(REVISION._replace(title="")) == "invalid_event"
 
 
 def test_what_no_rule_takes_is_not_sent() -> None:

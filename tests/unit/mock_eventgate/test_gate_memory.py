@@ -6,7 +6,7 @@ from typing import Any
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
-from mock_eventgate.verdicts import Judge
+from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ def test_memory_does_not_grow() -> None:
     """Whatever is posted, accepted, invalid or unheard of, the gate stays within its bounds."""
     streams = StreamConfigs.default()
     gate = Gate(
-        Judge(SchemaRepository(), streams, max_message_bytes=10_000, now=lambda: NOW),
+        GateJudge(SchemaRepository(), streams, max_message_bytes=10_000, now=lambda: NOW),
         streams,
         lambda: EventStore(datacentre="eqiad", max_events=50, max_bytes=1 << 20),
         lambda: NOW,

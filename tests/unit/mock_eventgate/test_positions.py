@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_eventgate.positions import Position, PositionError, read_last_event_id, read_since
+from mock_eventgate.positions import PositionError, StreamPosition, read_last_event_id, read_since
 
 OFFSETS = st.integers(-2, 2**53)
 TIMES = st.integers(0, 2**53)
 POSITIONS = st.builds(
-    Position, st.sampled_from(["eqiad.a", "codfw.a"]), st.integers(0, 9), OFFSETS
-) | st.builds(Position, st.sampled_from(["eqiad.a", "codfw.a"]), st.integers(0, 9), st.none(), TIMES)
+    StreamPosition, st.sampled_from(["eqiad.a", "codfw.a"]), st.integers(0, 9), OFFSETS
+) | st.builds(StreamPosition, st.sampled_from(["eqiad.a", "codfw.a"]), st.integers(0, 9), st.none(), TIMES)
 ZONES = st.integers(-12 * 60, 12 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
 @given(st.lists(POSITIONS, min_size=1))
-def test_ids_are_read_back(positions: list[Position]) -> None:
+def test_ids_are_read_back(positions: list[StreamPosition]) -> None:
     """What is written as an event's id is read from a Last-Event-ID as the same places."""
     text = orjson.dumps([position.as_json() for position in positions]).decode()
     assert read_last_event_id(text, {"eqiad.a", "codfw.a"}) == positions
@@ -34,7 +34,7 @@ def test_any_text_is_refused_or_read(text: str) -> None:
 
 def test_foreign_topics_are_named_once() -> None:
     """Topics that may not be read are all named."""
-    places = [Position(topic, 0, 0).as_json() for topic in ("b", "a", "c", "b")]
+    places = [StreamPosition(topic, 0, 0).as_json() for topic in ("b", "a", "c", "b")]
     with pytest.raises(PositionError, match="Topics b, c are not available") as caught:
         read_last_event_id(orjson.dumps(places).decode(), {"a"})
     assert caught.value.topics == ("b", "c")

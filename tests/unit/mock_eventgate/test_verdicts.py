@@ -7,16 +7,16 @@ import orjson
 import pytest
 
 from mock_eventgate.streams import StreamConfigs
-from mock_eventgate.verdicts import Accepted, Judge, Refused
+from mock_eventgate.verdicts import Accepted, GateJudge, Refused
 from revertrisk.event_platform.schemas import SchemaRepository
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
 EVENT = {"$schema": "/test/event/1.0.0", "meta": {"stream": "eventgate.test.event"}, "test": "hello"}
 
 
-def judge(streams: StreamConfigs | None = None, *, max_message_bytes: int = 10_000) -> Judge:
+def judge(streams: StreamConfigs | None = None, *, max_message_bytes: int = 10_000) -> GateJudge:
     """Return a judge whose clock stands still."""
-    return Judge(
+    return GateJudge(
         SchemaRepository(),
         streams or StreamConfigs.default(),
         max_message_bytes=max_message_bytes,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from mock_mediawiki.fault_board import FaultBoard
-from mock_mediawiki.faults import read_faults
-from mock_mediawiki.history import History, Part
+from mock_mediawiki.fault_board import WikiFaultBoard
+from mock_mediawiki.faults import fault_reader
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.history import History, Part
 from revertrisk.wiki.table import WikiTable
 
 
@@ -28,9 +28,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def board(clock: Clock) -> FaultBoard:
+def board(clock: Clock) -> WikiFaultBoard:
     """Return a board without faults."""
-    return FaultBoard(clock)
+    return WikiFaultBoard(clock)
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def history(sample: str, wikis: WikiTable) -> History:
 
 
 def test_seconds_of_invisibility_begin_with_the_first_request(
-    board: FaultBoard, clock: Clock, history: History, wikis: WikiTable
+    board: WikiFaultBoard, clock: Clock, history: History, wikis: WikiTable
 ) -> None:
     """Each revision has its own beginning, and the end is exact."""
-    board.replace(read_faults({"kind": "invisible", "seconds": 3}, wikis))
+    board.replace(fault_reader(wikis).read({"kind": "invisible", "seconds": 3}))
     moments: list[tuple[float, int, bool]] = []
     for moment, rev_id in ((0.0, 100), (2.9, 100), (2.9, 101), (3.0, 100), (5.8, 101), (5.9, 101)):
         clock.now = 100.0 + moment
@@ -54,10 +54,10 @@ def test_seconds_of_invisibility_begin_with_the_first_request(
 
 
 def test_a_request_counts_once_however_often_it_names_a_revision(
-    board: FaultBoard, history: History, wikis: WikiTable
+    board: WikiFaultBoard, history: History, wikis: WikiTable
 ) -> None:
     """A revision that stands twice in revids has been asked for once."""
-    board.replace(read_faults({"kind": "hide", "parts": ["text"], "after": 1}, wikis))
+    board.replace(fault_reader(wikis).read({"kind": "hide", "parts": ["text"], "after": 1}))
 
     first = board.view(history, "dewiki", [100, 100]).revision("dewiki", 100)
     second = board.view(history, "dewiki", [100]).revision("dewiki", 100)
@@ -68,14 +68,14 @@ def test_a_request_counts_once_however_often_it_names_a_revision(
 
 
 def test_lists_see_what_is_hidden_and_all_revisions(
-    board: FaultBoard, history: History, wikis: WikiTable
+    board: WikiFaultBoard, history: History, wikis: WikiTable
 ) -> None:
     """What is invisible by id is in its page's history, and what is hidden is hidden everywhere."""
     faults: list[Any] = [
         {"kind": "invisible", "requests": 9, "rev_id": 101},
         {"kind": "hide", "parts": ["user", "comment"], "after": 0, "rev_id": 102},
     ]
-    board.replace(read_faults(faults, wikis))
+    board.replace(fault_reader(wikis).read(faults))
     view = board.view(history, "dewiki", [100, 101, 102])
     page = view.page("dewiki", 10)
     assert page is not None
@@ -96,9 +96,11 @@ def test_lists_see_what_is_hidden_and_all_revisions(
     assert view.preceding(by_page[2], 5) == history.preceding(by_page[2], 5)
 
 
-def test_what_does_not_exist_is_not_remembered(board: FaultBoard, history: History, wikis: WikiTable) -> None:
+def test_what_does_not_exist_is_not_remembered(
+    board: WikiFaultBoard, history: History, wikis: WikiTable
+) -> None:
     """Asking for revisions that no wiki has uses up neither next nor memory."""
-    board.replace(read_faults({"kind": "invisible", "requests": 1, "next": 1}, wikis))
+    board.replace(fault_reader(wikis).read({"kind": "invisible", "requests": 1, "next": 1}))
 
     board.view(history, "dewiki", range(5000, 6000))
 

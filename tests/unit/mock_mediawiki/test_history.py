@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mock_mediawiki.export_history import ExportHistory
-from mock_mediawiki.history import ChangeKind, EarlierText, History, UserKind, sha1_base36
-from mock_mediawiki.index import indexed_export
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import indexed_export
+from revertrisk.wiki.history import ChangeKind, EarlierText, History, sha1_base36
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 FIRST = ("", 0)
 LAST = ("~", 0)
@@ -37,7 +38,7 @@ def test_a_revision_is_found_by_wiki_and_id(history: History) -> None:
     assert (revision.parent_id, revision.timestamp) == (100, "2026-08-01T11:00:00Z")
     assert revision.user is not None
     assert (revision.user.kind, revision.user.user_id, revision.user.groups) == (
-        UserKind.ANONYMOUS,
+        UserKind.IP,
         0,
         ("*",),
     )

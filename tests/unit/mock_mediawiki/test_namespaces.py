@@ -2,8 +2,8 @@
 
 import pytest
 
-from mock_mediawiki.languages import direction, html_language
 from mock_mediawiki.namespaces import CATEGORY, category_prefixes, namespace_names
+from mock_mediawiki.pages.html_page import direction, html_language
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.table import Wiki, WikiTable
 

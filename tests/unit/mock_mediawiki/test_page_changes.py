@@ -10,10 +10,10 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, FormatChecker
 
-from mock_mediawiki.export_history import ExportHistory
-from mock_mediawiki.index import indexed_export
 from mock_mediawiki.page_changes import page_changes, write_page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import indexed_export
 from revertrisk.wiki.table import WikiTable
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mock_mediawiki.history import ChangeKind, EarlierText, Part, RevertMethod, Revision
-from mock_mediawiki.redirects import is_redirect
 from mock_mediawiki.reverts import find_revert
+from revertrisk.wiki.history import ChangeKind, EarlierText, Part, RevertMethod, StoredRevision
+from revertrisk.wiki.titles import is_redirect
 
 
 def edit(
@@ -15,9 +15,9 @@ def edit(
     hint: RevertMethod | None = None,
     kind: ChangeKind = ChangeKind.EDIT,
     hidden: frozenset[Part] = frozenset(),
-) -> Revision:
+) -> StoredRevision:
     """Return an edit that leaves a text with this hash."""
-    return Revision(
+    return StoredRevision(
         wiki_id="enwiki",
         page_id=1,
         page_title="A",
@@ -68,7 +68,7 @@ def test_a_revert_spans_everything_after_what_it_restores() -> None:
     ],
     ids=["new text", "null edit", "no past", "lost text", "hidden text", "hidden original", "move"],
 )
-def test_what_restores_nothing_is_no_revert(revision: Revision, earlier: list[EarlierText]) -> None:
+def test_what_restores_nothing_is_no_revert(revision: StoredRevision, earlier: list[EarlierText]) -> None:
     """Null edits, hidden texts and anything but edits revert nothing."""
     assert find_revert(revision, earlier) is None
 
@@ -87,7 +87,7 @@ def test_what_restores_nothing_is_no_revert(revision: Revision, earlier: list[Ea
         (edit("good", tags=("mw-rollback",), hint=RevertMethod.MANUAL), RevertMethod.MANUAL),
     ],
 )
-def test_the_method_is_what_hint_tag_or_comment_say(revision: Revision, method: RevertMethod) -> None:
+def test_the_method_is_what_hint_tag_or_comment_say(revision: StoredRevision, method: RevertMethod) -> None:
     """A sample's hint comes first, then MediaWiki's tags, then its standard comments."""
     revert = find_revert(revision, past("bad", "good"))
 

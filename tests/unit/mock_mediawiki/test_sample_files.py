@@ -2,10 +2,11 @@
 
 import pytest
 
-from mock_mediawiki.history import ChangeKind, Label, Part, RevertMethod, Revision, UserKind
 from mock_mediawiki.sample_format import SampleError
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.history import ChangeKind, Part, RevertMethod, SampleLabel, StoredRevision
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 EVERYTHING = """\
 wiki_id: dewiki
@@ -42,7 +43,7 @@ def read(content: str) -> SampleHistory:
     return SampleHistory.read([("de.yaml", content)], WikiTable.load())
 
 
-def revision(history: SampleHistory, rev_id: int) -> Revision:
+def revision(history: SampleHistory, rev_id: int) -> StoredRevision:
     """Return a revision of dewiki."""
     found = history.revision("dewiki", rev_id)
     assert found is not None
@@ -60,12 +61,12 @@ def test_every_field_of_the_format_is_understood() -> None:
     assert hidden.hidden == {Part.TEXT}
     assert hidden.is_suppressed
     assert (hidden.label, hidden.revert_method, hidden.tags) == (
-        Label.BORDERLINE,
+        SampleLabel.BORDERLINE,
         RevertMethod.ROLLBACK,
         ("mw-undo",),
     )
     assert hidden.user is not None
-    assert (hidden.user.kind, hidden.user.groups) == (UserKind.ANONYMOUS, ("*",))
+    assert (hidden.user.kind, hidden.user.groups) == (UserKind.IP, ("*",))
     assert hidden.sha1 == first.sha1
     assert history.text(hidden) == "[1]"
     assert (move.kind, move.moved_from, history.text(move)) == (
@@ -109,7 +110,7 @@ def test_groups_are_those_of_the_moment(sample: str) -> None:
         ("wiki_id: dewiki\n", "", "wiki_id: Field required"),
         ("pages:", "pagess:", "pages: Field required; pagess: Extra inputs"),
         ("user: Neu", "user: Jemand", "page 10, revision 102, user: is neither in users nor an IP address"),
-        ("kind: registered", "kind: anonymous", "users, Ada, kind: an anonymous user"),
+        ("kind: registered", "kind: ip", "users, Ada, kind: must be registered or temporary"),
         ("user_id: 7", "user_id: 0", "users, Ada, user_id: Input should be greater"),
         ("label: bad", "label: awful", "page 10, revision 101, label: Input should be 'good', 'bad' or"),
         ("        label: bad\n", "", "page 10: revision 101, label: is missing"),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mock_mediawiki.history import ChangeKind, Label, Page, Part, Revision, UserKind
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.wiki.history import ChangeKind, Part, SampleLabel, StoredPage, StoredRevision
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.user_kinds import UserKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,38 +52,38 @@ def history(wikis: WikiTable) -> SampleHistory:
 
 
 @pytest.fixture(scope="module")
-def edits(history: SampleHistory) -> list[Revision]:
+def edits(history: SampleHistory) -> list[StoredRevision]:
     """Return every revision that becomes an event."""
     return list(history.changes())
 
 
 @pytest.fixture(scope="module")
-def pages(history: SampleHistory, edits: list[Revision]) -> list[Page]:
+def pages(history: SampleHistory, edits: list[StoredRevision]) -> list[StoredPage]:
     """Return every page that an event is about."""
     keys = dict.fromkeys((edit.wiki_id, edit.page_id) for edit in edits)
     return [page for key in keys if (page := history.page(*key))]
 
 
-def past(history: SampleHistory, page: Page) -> list[Revision]:
+def past(history: SampleHistory, page: StoredPage) -> list[StoredRevision]:
     """Return every revision of a page, background included, oldest first."""
     return list(history.page_revisions(page, newest_first=False, start=BEGINNING, end=END, limit=1000))
 
 
-def special(history: SampleHistory, name: str) -> Revision:
+def special(history: SampleHistory, name: str) -> StoredRevision:
     """Return one of the special cases."""
     revision = history.revision(*SPECIALS[name])
     assert revision is not None
     return revision
 
 
-def parent(history: SampleHistory, revision: Revision) -> Revision:
+def parent(history: SampleHistory, revision: StoredRevision) -> StoredRevision:
     """Return the revision that another one was made on."""
     found = history.revision(revision.wiki_id, revision.parent_id)
     assert found is not None
     return found
 
 
-def is_unregistered(edit: Revision) -> bool:
+def is_unregistered(edit: StoredRevision) -> bool:
     """Return whether the author is an IP address or a temporary account."""
     return edit.user is not None and edit.user.kind is not UserKind.REGISTERED
 
@@ -92,7 +93,7 @@ def auc(good: list[float], bad: list[float]) -> float:
     return sum((b > g) + (b == g) / 2 for g in good for b in bad) / (len(good) * len(bad))
 
 
-def test_many_wikis_and_languages(edits: list[Revision], wikis: WikiTable) -> None:
+def test_many_wikis_and_languages(edits: list[StoredRevision], wikis: WikiTable) -> None:
     """There are at least 14 open wikis in 13 languages, those with unusual names among them."""
     present = {edit.wiki_id for edit in edits}
     found = [wiki for wiki_id in present if (wiki := wikis.by_id(wiki_id))]
@@ -102,17 +103,17 @@ def test_many_wikis_and_languages(edits: list[Revision], wikis: WikiTable) -> No
     assert present >= {"enwiki", "be_x_oldwiki", "zh_yuewiki", "simplewiki", "testwiki", "arwiki", "jawiki"}
 
 
-def test_enough_labelled_edits(edits: list[Revision]) -> None:
+def test_enough_labelled_edits(edits: list[StoredRevision]) -> None:
     """There are at least 70 edits, all labelled: good, bad, and at least 12 borderline."""
     labels = Counter(edit.label for edit in edits)
     assert sum(labels.values()) >= 70
     assert None not in labels
-    assert labels[Label.BORDERLINE] >= 12
-    assert min(labels[Label.GOOD], labels[Label.BAD]) >= 25
+    assert labels[SampleLabel.BORDERLINE] >= 12
+    assert min(labels[SampleLabel.GOOD], labels[SampleLabel.BAD]) >= 25
 
 
 def test_pages_have_a_past_and_a_realistic_length(
-    history: SampleHistory, edits: list[Revision], pages: list[Page]
+    history: SampleHistory, edits: list[StoredRevision], pages: list[StoredPage]
 ) -> None:
     """Every page begins before its first event unless its creation is one; two are longer than 12 kB."""
     emitted = {(edit.wiki_id, edit.rev_id) for edit in edits}
@@ -126,7 +127,7 @@ def test_pages_have_a_past_and_a_realistic_length(
     assert sum(any((r.size or 0) >= 12_000 for r in past(history, page)) for page in pages) >= 2
 
 
-def test_rev_ids_grow_with_time(history: SampleHistory, pages: list[Page]) -> None:
+def test_rev_ids_grow_with_time(history: SampleHistory, pages: list[StoredPage]) -> None:
     """Within a wiki, a later revision has a greater rev_id, and a page's revisions follow one another."""
     by_wiki: dict[str, list[tuple[str, int]]] = {}
     for page in pages:
@@ -139,7 +140,7 @@ def test_rev_ids_grow_with_time(history: SampleHistory, pages: list[Page]) -> No
         assert max(in_time) < 2**31
 
 
-def test_edits_are_of_one_season(edits: list[Revision]) -> None:
+def test_edits_are_of_one_season(edits: list[StoredRevision]) -> None:
     """Edits are of August to October 2026, except those of the walk-through."""
     walkthrough = {("enwiki", 456789), ("enwiki", 123456789)}
     dates = [edit.timestamp for edit in edits if (edit.wiki_id, edit.rev_id) not in walkthrough]
@@ -147,12 +148,12 @@ def test_edits_are_of_one_season(edits: list[Revision]) -> None:
     assert all("2026-08-01" <= date < "2026-11-01" for date in dates)
 
 
-def test_authors_belong_to_nobody(edits: list[Revision]) -> None:
+def test_authors_belong_to_nobody(edits: list[StoredRevision]) -> None:
     """IP addresses, in comments too, are from the documentation ranges; temporary names are of 2026."""
     addresses = [a for edit in edits for a in ADDRESS.findall(edit.comment or "")]
     for edit in edits:
         assert edit.user is not None
-        if edit.user.kind is UserKind.ANONYMOUS:
+        if edit.user.kind is UserKind.IP:
             addresses.append(edit.user.name)
         elif edit.user.kind is UserKind.TEMPORARY:
             assert TEMPORARY.fullmatch(edit.user.name)
@@ -162,14 +163,14 @@ def test_authors_belong_to_nobody(edits: list[Revision]) -> None:
         assert any(ip_address(address) in block for block in DOCUMENTATION)
 
 
-def test_accounts_are_plausible(history: SampleHistory, pages: list[Page]) -> None:
+def test_accounts_are_plausible(history: SampleHistory, pages: list[StoredPage]) -> None:
     """Nobody edits before registering, and edit counts grow with time, up to today's."""
     counts: dict[tuple[str, str], int] = {}
     revisions = [revision for page in pages for revision in past(history, page)]
     for revision in sorted(revisions, key=lambda revision: revision.timestamp):
         user = revision.user
         assert user is not None
-        if user.kind is not UserKind.ANONYMOUS:
+        if user.kind is not UserKind.IP:
             today = history.user(revision.wiki_id, user.name)
             assert today is not None
             assert user.registered is not None
@@ -200,7 +201,7 @@ def test_the_walk_through_has_its_pages(
     assert parent(history, edit).rev_id == parent_id
 
 
-def test_each_part_is_hidden_by_itself_once(history: SampleHistory, edits: list[Revision]) -> None:
+def test_each_part_is_hidden_by_itself_once(history: SampleHistory, edits: list[StoredRevision]) -> None:
     """One revision hides its text, one its user, one its comment."""
     hidden = [edit.hidden for edit in edits if edit.hidden]
     assert sorted(hidden, key=sorted) == sorted([frozenset({part}) for part in Part], key=sorted)
@@ -232,7 +233,7 @@ def test_pages_that_are_not_plain_articles(history: SampleHistory) -> None:
     assert after.sha1 == parent(history, parent(history, after)).sha1
 
 
-def test_only_the_special_edits_change_nothing(history: SampleHistory, edits: list[Revision]) -> None:
+def test_only_the_special_edits_change_nothing(history: SampleHistory, edits: list[StoredRevision]) -> None:
     """An edit has another text than its parent, unless it is the move or the protection."""
     null_edits = {
         (edit.wiki_id, edit.rev_id)
@@ -243,7 +244,7 @@ def test_only_the_special_edits_change_nothing(history: SampleHistory, edits: li
 
 
 def test_reverts_restore_a_text_exactly(
-    history: SampleHistory, edits: list[Revision], pages: list[Page]
+    history: SampleHistory, edits: list[StoredRevision], pages: list[StoredPage]
 ) -> None:
     """Every revert has the very text of a revision before its parent; IPs, bots and users make them."""
     by_page = {(page.wiki_id, page.page_id): past(history, page) for page in pages}
@@ -253,43 +254,45 @@ def test_reverts_restore_a_text_exactly(
         earlier = {r.sha1 for r in siblings if r.rev_id < revert.parent_id}
         assert revert.sha1 in earlier
     assert len(reverts) >= 15
-    assert {r.user.kind for r in reverts if r.user} >= {UserKind.ANONYMOUS, UserKind.REGISTERED}
+    assert {r.user.kind for r in reverts if r.user} >= {UserKind.IP, UserKind.REGISTERED}
     assert any("bot" in (r.user.groups or ()) for r in reverts if r.user)
     assert any("bot" in (e.user.groups or ()) and e.revert_method is None for e in edits if e.user)
 
 
-def test_labels_do_not_follow_registration(edits: list[Revision]) -> None:
+def test_labels_do_not_follow_registration(edits: list[StoredRevision]) -> None:
     """A quarter of the bad edits is by registered users, a quarter of the good ones by others."""
-    bad = [is_unregistered(edit) for edit in edits if edit.label is Label.BAD]
-    good = [is_unregistered(edit) for edit in edits if edit.label is Label.GOOD]
+    bad = [is_unregistered(edit) for edit in edits if edit.label is SampleLabel.BAD]
+    good = [is_unregistered(edit) for edit in edits if edit.label is SampleLabel.GOOD]
     assert bad.count(False) >= len(bad) / 4
     assert good.count(True) >= len(good) / 4
 
 
-def test_labels_do_not_follow_the_kind_of_unregistered_author(edits: list[Revision]) -> None:
+def test_labels_do_not_follow_the_kind_of_unregistered_author(edits: list[StoredRevision]) -> None:
     """IP addresses and temporary accounts both make good edits and bad ones; most are temporary accounts."""
     kinds = Counter((e.user.kind, e.label) for e in edits if e.user)
-    for kind in (UserKind.ANONYMOUS, UserKind.TEMPORARY):
-        assert min(kinds[kind, Label.GOOD], kinds[kind, Label.BAD]) >= 5
+    for kind in (UserKind.IP, UserKind.TEMPORARY):
+        assert min(kinds[kind, SampleLabel.GOOD], kinds[kind, SampleLabel.BAD]) >= 5
     by_kind = Counter(e.user.kind for e in edits if e.user)
-    assert by_kind[UserKind.TEMPORARY] > 2 * by_kind[UserKind.ANONYMOUS]
+    assert by_kind[UserKind.TEMPORARY] > 2 * by_kind[UserKind.IP]
 
 
-def test_labels_do_not_follow_experience_alone(edits: list[Revision]) -> None:
+def test_labels_do_not_follow_experience_alone(edits: list[StoredRevision]) -> None:
     """Some bad edits are by users with hundreds of edits, some good ones by newcomers."""
     counts = [(e.label, e.user.edit_count or 0) for e in edits if e.user and not is_unregistered(e)]
-    assert sum(label is Label.BAD and count >= 200 for label, count in counts) >= 8
-    assert sum(label is Label.GOOD and count < 20 for label, count in counts) >= 5
+    assert sum(label is SampleLabel.BAD and count >= 200 for label, count in counts) >= 8
+    assert sum(label is SampleLabel.GOOD and count < 20 for label, count in counts) >= 5
 
 
 @pytest.mark.parametrize("glance", ["growth", "size of change", "empty comment", "mobile", "length of page"])
-def test_no_glance_tells_good_from_bad(history: SampleHistory, edits: list[Revision], glance: str) -> None:
+def test_no_glance_tells_good_from_bad(
+    history: SampleHistory, edits: list[StoredRevision], glance: str
+) -> None:
     """No simple measure of an edit ranks the bad ones well: its AUC stays below 0.8 either way."""
 
-    def growth(edit: Revision) -> int:
+    def growth(edit: StoredRevision) -> int:
         return (edit.size or 0) - ((parent(history, edit).size or 0) if edit.parent_id else 0)
 
-    measures: dict[str, Callable[[Revision], float]] = {
+    measures: dict[str, Callable[[StoredRevision], float]] = {
         "growth": growth,
         "size of change": lambda edit: abs(growth(edit)),
         "empty comment": lambda edit: not edit.comment,
@@ -298,6 +301,6 @@ def test_no_glance_tells_good_from_bad(history: SampleHistory, edits: list[Revis
     }
     values = {
         label: [float(measures[glance](edit)) for edit in edits if edit.label is label]
-        for label in (Label.GOOD, Label.BAD)
+        for label in (SampleLabel.GOOD, SampleLabel.BAD)
     }
-    assert 0.2 < auc(values[Label.GOOD], values[Label.BAD]) < 0.8
+    assert 0.2 < auc(values[SampleLabel.GOOD], values[SampleLabel.BAD]) < 0.8

@@ -17,7 +17,8 @@ from safetensors.torch import save as to_safetensors
 from revertrisk.scoring.artifact import ArtifactError, load_metadata, save, shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.user_kinds import UserKind
 
 NAME = "revertrisk-language-agnostic"
 WITH_WORDS = "revertrisk-multilingual"

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.scoring.spans import MOST_SPANS, changed_spans, without
+from revertrisk.wiki.user_kinds import UserKind
 
 SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENTENCE = "The town was first mentioned in 812 and its market dates from 1266, when a charter was granted."

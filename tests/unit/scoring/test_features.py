@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.features import EditFacts, describe, extract
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
+from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.user_kinds import UserKind
 
 SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

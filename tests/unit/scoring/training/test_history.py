@@ -4,8 +4,8 @@ import lzma
 from pathlib import Path
 
 from revertrisk.scoring.features import extract
-from revertrisk.scoring.revision import UserKind
 from revertrisk.scoring.training.history import read_history, scorable_revisions
+from revertrisk.wiki.user_kinds import UserKind
 
 TEXTS = ["one", "one two", "", "one two", "", "", "", "one two three", "one two three", "four"]
 
@@ -29,7 +29,10 @@ def export(folder: Path) -> Path:
     path = folder / "page.xml.lzma"
     path.write_bytes(
         lzma.compress(
-            f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.4/"><page><title>T</title>{revisions}</page></mediawiki>'.encode(),
+            (
+                '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.4/"><siteinfo></siteinfo>'
+                f"<page><title>T</title><id>1</id>{revisions}</page></mediawiki>"
+            ).encode(),
             format=lzma.FORMAT_ALONE,
         )
     )

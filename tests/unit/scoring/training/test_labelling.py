@@ -158,7 +158,8 @@ def test_an_export_gives_the_changed_lines_as_well(tmp_path: Path) -> None:
         for number, text in enumerate(texts)
     )
     export = tmp_path / "page.xml"
-    export.write_text(f"<mediawiki><page><title>T</title>{revisions}</page></mediawiki>", encoding="utf-8")
+    page = f"<page><title>T</title><id>1</id>{revisions}</page>"
+    export.write_text(f"<mediawiki><siteinfo></siteinfo>{page}</mediawiki>", encoding="utf-8")
     path = tmp_path / "labels.jsonl"
     assert write_labels(label_export(export, "enwiki"), path) == 3
     examples = read_labelled(path).examples

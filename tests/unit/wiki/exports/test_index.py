@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mock_mediawiki.export_history import ExportHistory
-from mock_mediawiki.index import cache_folder, indexed_export
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import cache_folder, indexed_export
 from revertrisk.wiki.exports.reader import ExportError
 from revertrisk.wiki.table import WikiTable
 

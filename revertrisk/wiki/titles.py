@@ -1,4 +1,4 @@
-"""Which texts make a page a redirect, and where to."""
+"""Titles in the one spelling that a wiki stores, and the redirects that lead to them."""
 
 import re
 from typing import Final
@@ -27,3 +27,9 @@ def redirect_target(text: str) -> str | None:
     """Return the title that a wikitext redirects to, as it is written there without a section, or None."""
     found = _REDIRECT.match(text)
     return (found[1].strip().removeprefix(":") or None) if found else None
+
+
+def normalised_title(text: str) -> str:
+    """Return the title that a text means: spaces for underscores, one at a time, and a capital at the start."""
+    spaced = " ".join(text.replace("_", " ").split())
+    return spaced[:1].upper() + spaced[1:]

@@ -1,12 +1,13 @@
-"""Revisions without their texts, as the Action API tells of them."""
+"""Revisions without their texts, as the Action API describes them."""
 
 import hashlib
 from typing import Any
 
 import pytest
 
-from mock_mediawiki.history import sha1_base36
-from revertrisk.backfill.facts import RevisionFacts, UserKind, read_revisions
+from revertrisk.wiki.history import sha1_base36
+from revertrisk.wiki.revision_facts import RevisionFacts, read_pages
+from revertrisk.wiki.user_kinds import UserKind
 
 
 def page(*revisions: dict[str, Any], **facts: Any) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def revision(rev_id: int = 101, **facts: Any) -> dict[str, Any]:
 
 
 def read(**facts: Any) -> RevisionFacts:
-    return read_revisions({"pages": [page(revision(**facts))]})[101]
+    (found,) = read_pages([page(revision(**facts))])
+    return found
 
 
 def test_a_hash_is_written_as_events_write_it() -> None:
@@ -60,9 +62,11 @@ def test_suppressed_without_more_hides_everything() -> None:
 
 def test_a_redirect_is_one_today_or_was_made_one() -> None:
     """A list of revisions does not tell what an old text was, but MediaWiki tags what makes a redirect."""
-    assert read_revisions({"pages": [page(revision(), redirect=True)]})[101].is_redirect
-    assert read(tags=["mw-new-redirect"]).is_redirect
-    assert not read(tags=["mw-rollback"]).is_redirect
+    (today,) = read_pages([page(revision(), redirect=True)])
+    assert (today.is_redirect, today.is_or_was_redirect) == (True, True)
+    then = read(tags=["mw-new-redirect"])
+    assert (then.is_redirect, then.is_or_was_redirect) == (False, True)
+    assert not read(tags=["mw-rollback"]).is_or_was_redirect
 
 
 @pytest.mark.parametrize(
@@ -70,5 +74,4 @@ def test_a_redirect_is_one_today_or_was_made_one() -> None:
 )
 def test_one_that_cannot_be_read_does_not_spoil_the_others(broken: dict[str, Any]) -> None:
     """It is left out, and so counts as missing."""
-    answer = {"pages": [page(revision(**broken), revision(102))]}
-    assert list(read_revisions(answer)) == [102]
+    assert [facts.rev_id for facts in read_pages([page(revision(**broken), revision(102))])] == [102]

@@ -2,30 +2,33 @@
 
 The index of a file is kept as ``<sha256 of the file>.sqlite`` and used again. It is written under another name
 and renamed when it is complete, so what carries the name is whole.
+
+Two revisions of a page differ by a sentence, so zstd with an earlier text as its dictionary stores little more than
+that sentence. The earlier text is a *keyframe*: about every 64th text of a page, itself stored whole, so that reading
+any text costs at most two decompressions.
 """
 
 import hashlib
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from mock_mediawiki.history import Part, UserKind, content_format, sha1_base36
-from mock_mediawiki.keyframes import TextWriter
-from mock_mediawiki.redirects import is_redirect
+import zstandard
+
 from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportedSite, ExportReader
+from revertrisk.wiki.history import Part, content_format, sha1_base36
 from revertrisk.wiki.table import WikiTable
+from revertrisk.wiki.titles import is_redirect
 
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 """Raised whenever the tables or their meaning change; an index of another version is built anew."""
 
 HIDDEN_BITS: Final = {Part.TEXT: 1, Part.COMMENT: 2, Part.USER: 4}
-
-_TEMPORARY_NAME: Final = re.compile(r"~2\d{3}-")  # reserved for temporary accounts on Wikimedia's wikis
 
 _TABLES: Final = """
 CREATE TABLE site (wiki_id TEXT NOT NULL);
@@ -51,6 +54,10 @@ CREATE UNIQUE INDEX page_title ON page (title);
 CREATE INDEX revision_time ON revision (timestamp, position);
 CREATE INDEX revision_page_time ON revision (page_id, timestamp, rev_id);
 """
+
+_INTERVAL: Final = 64
+"""Texts of a page from one keyframe to the next."""
+_LEVEL: Final = 3
 
 logger = logging.getLogger(__name__)
 
@@ -190,15 +197,67 @@ class _Builder:
         if revision.user_hidden or revision.user_name is None:
             return None
         name, user_id = revision.user_name, revision.user_id
-        kind = UserKind.REGISTERED
-        if user_id == 0:
-            kind = UserKind.ANONYMOUS
-        elif _TEMPORARY_NAME.match(name):
-            kind = UserKind.TEMPORARY
         self._database.execute(
-            "INSERT OR IGNORE INTO author (name, user_id, kind) VALUES (?, ?, ?)", (name, user_id, kind)
+            "INSERT OR IGNORE INTO author (name, user_id, kind) VALUES (?, ?, ?)",
+            (name, user_id, revision.user_kind),
         )
         row = self._database.execute(
             "SELECT author_id FROM author WHERE name = ? AND user_id = ?", (name, user_id)
         ).fetchone()
         return int(row[0])
+
+
+class TextWriter:
+    """Compresses the texts of pages in the order they come."""
+
+    def __init__(self) -> None:
+        self._whole = zstandard.ZstdCompressor(level=_LEVEL)
+        self._keyframe = 0
+        self._against: zstandard.ZstdCompressor | None = None
+        self._left = 0
+
+    def start_page(self) -> None:
+        """Forget the last keyframe: the next text is another page's."""
+        self._against = None
+
+    def add(self, position: int, text: str) -> tuple[int | None, bytes]:
+        """Return the position of the keyframe used (None for a keyframe) and the compressed text."""
+        data = text.encode()
+        if self._against is not None and self._left > 0:
+            self._left -= 1
+            return self._keyframe, self._against.compress(data)
+        if data:  # an empty text would help none of the following
+            prefix = zstandard.ZstdCompressionDict(data, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+            self._against = zstandard.ZstdCompressor(level=_LEVEL, dict_data=prefix)
+            self._keyframe = position
+            self._left = _INTERVAL - 1
+        return None, self._whole.compress(data)
+
+
+class TextTable(Protocol):
+    """Where compressed texts are kept."""
+
+    def __call__(self, position: int) -> tuple[int | None, bytes]:
+        """Return what :meth:`TextWriter.add` returned for a position."""
+
+
+class TextReader:
+    """Decompresses what :class:`TextWriter` made; remembers the keyframes used last."""
+
+    def __init__(self, table: TextTable) -> None:
+        self._table = table
+        self._whole = zstandard.ZstdDecompressor()
+        self._against = lru_cache(maxsize=32)(self._decompressor)
+
+    def text(self, position: int) -> str:
+        """Return the text at a position."""
+        keyframe, data = self._table(position)
+        reader = self._whole if keyframe is None else self._against(keyframe)
+        return reader.decompress(data).decode()
+
+    def _decompressor(self, keyframe: int) -> zstandard.ZstdDecompressor:
+        _, data = self._table(keyframe)
+        prefix = zstandard.ZstdCompressionDict(
+            self._whole.decompress(data), dict_type=zstandard.DICT_TYPE_RAWCONTENT
+        )
+        return zstandard.ZstdDecompressor(dict_data=prefix)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mock_mediawiki.history import ChangeKind, EarlierText, Page, Part, Revision, User, UserKind
-from mock_mediawiki.index import HIDDEN_BITS
-from mock_mediawiki.keyframes import TextReader
+from revertrisk.wiki.exports.index import HIDDEN_BITS, TextReader
+from revertrisk.wiki.history import ChangeKind, EarlierText, Part, StoredPage, StoredRevision, StoredUser
+from revertrisk.wiki.user_kinds import UserKind
 
 _REVISIONS: Final = """
 SELECT revision.*, page.title, page.namespace_id, author.name, author.user_id, author.kind
@@ -21,7 +21,7 @@ _HIDDEN: Final = [
 
 
 class ExportHistory:
-    """A :class:`~mock_mediawiki.history.History` of one wiki. It lives in the thread that made it.
+    """A :class:`~revertrisk.wiki.history.History` of one wiki. It lives in the thread that made it.
 
     What an export never tells stays unknown: edit counts, groups and registration of users, tags, moves.
     """
@@ -41,35 +41,35 @@ class ExportHistory:
         """Close the index."""
         self._database.close()
 
-    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+    def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
         """Return a revision, or None where the wiki has none with this id."""
         if wiki_id != self._wiki_id:
             return None
         row = self._one(f"{_REVISIONS} WHERE rev_id = ?", rev_id)
         return None if row is None else self._revision(row)
 
-    def text(self, revision: Revision) -> str | None:
+    def text(self, revision: StoredRevision) -> str | None:
         """Return a revision's text, or None where the export lacks it, as for a hidden one."""
         try:
             return self._texts.text(revision.position)
         except LookupError:
             return None
 
-    def page(self, wiki_id: str, page_id: int) -> Page | None:
+    def page(self, wiki_id: str, page_id: int) -> StoredPage | None:
         """Return a page, or None."""
         return self._page(wiki_id, "SELECT * FROM page WHERE page_id = ?", page_id)
 
-    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+    def page_titled(self, wiki_id: str, title: str) -> StoredPage | None:
         """Return the page with a title, or None."""
         return self._page(wiki_id, "SELECT * FROM page WHERE title = ?", title)
 
-    def pages(self, wiki_id: str) -> Iterator[Page]:
+    def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page, by page id."""
         if wiki_id == self._wiki_id:
             for row in self._database.execute("SELECT * FROM page ORDER BY page_id"):
                 yield self._page_of(row)
 
-    def user(self, wiki_id: str, name: str) -> User | None:
+    def user(self, wiki_id: str, name: str) -> StoredUser | None:
         """Return somebody who edited with an account, or None."""
         if wiki_id != self._wiki_id:
             return None
@@ -77,8 +77,14 @@ class ExportHistory:
         return None if row is None else _user(row)
 
     def page_revisions(
-        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+        self,
+        page: StoredPage,
+        *,
+        newest_first: bool,
+        start: tuple[str, int],
+        end: tuple[str, int],
+        limit: int,
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
         order = "DESC" if newest_first else "ASC"
         rows = self._database.execute(
@@ -90,7 +96,7 @@ class ExportHistory:
 
     def wiki_revisions(
         self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+    ) -> Sequence[StoredRevision]:
         """Return revisions by (timestamp, rev_id) from ``start`` to ``end``, both included."""
         if wiki_id != self._wiki_id:
             return []
@@ -104,7 +110,7 @@ class ExportHistory:
         )
         return [self._revision(row) for row in rows]
 
-    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+    def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in the file, newest first."""
         # The revisions of a page stand together in an export, so the positions alone lead to them; the plus
         # keeps SQLite from walking through the index of the whole page.
@@ -120,7 +126,7 @@ class ExportHistory:
         )
         return [EarlierText(*row) for row in rows]
 
-    def changes(self) -> Iterator[Revision]:
+    def changes(self) -> Iterator[StoredRevision]:
         """Yield every revision, oldest first, then in file order."""
         for row in self._database.execute(f"{_REVISIONS} ORDER BY timestamp, position"):
             yield self._revision(row)
@@ -134,12 +140,12 @@ class ExportHistory:
             raise LookupError(position)
         return row["keyframe"], row["data"]
 
-    def _page(self, wiki_id: str, query: str, value: str | int) -> Page | None:
+    def _page(self, wiki_id: str, query: str, value: str | int) -> StoredPage | None:
         row = self._one(query, value) if wiki_id == self._wiki_id else None
         return None if row is None else self._page_of(row)
 
-    def _page_of(self, row: sqlite3.Row) -> Page:
-        return Page(
+    def _page_of(self, row: sqlite3.Row) -> StoredPage:
+        return StoredPage(
             wiki_id=self._wiki_id,
             page_id=row["page_id"],
             namespace_id=row["namespace_id"],
@@ -147,8 +153,8 @@ class ExportHistory:
             latest_rev_id=row["latest_rev_id"],
         )
 
-    def _revision(self, row: sqlite3.Row) -> Revision:
-        return Revision(
+    def _revision(self, row: sqlite3.Row) -> StoredRevision:
+        return StoredRevision(
             wiki_id=self._wiki_id,
             page_id=row["page_id"],
             page_title=row["title"],
@@ -170,11 +176,10 @@ class ExportHistory:
         )
 
 
-def _user(row: sqlite3.Row) -> User:
-    kind = UserKind(row["kind"])
-    return User(
+def _user(row: sqlite3.Row) -> StoredUser:
+    return StoredUser(
         name=row["name"],
-        kind=kind,
+        kind=UserKind(row["kind"]),
         user_id=row["user_id"],
-        groups=("*",) if kind is UserKind.ANONYMOUS else None,
+        groups=None if row["user_id"] else ("*",),
     )

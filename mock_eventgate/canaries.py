@@ -1,56 +1,16 @@
-"""The ``/_mock/`` routes that make things happen: faults, and canary events."""
+"""``/_mock/canaries``: canary events, as Wikimedia produces them to each stream."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
-from mock_eventgate.answers import bad_request, json_answer
-from mock_eventgate.bell import Bell
-from mock_eventgate.faults import FaultError, Faults, read_fault, read_faults
 from mock_eventgate.gate import Gate
 from revertrisk.event_platform.schemas import SchemaNotFoundError, SchemaRepository
+from revertrisk.mock_server.http import bad_request, json_answer
 from revertrisk.runtime.header_text import header_text
 
 CANARY_DOMAIN: Final = "canary"
-_MAX_BODY: Final = 100 * 1024
-
-
-class FaultRoutes:
-    """Handlers of ``/_mock/faults``. ``released`` rings when requests that hang are to end."""
-
-    def __init__(self, gate: Gate, faults: Faults, released: Bell) -> None:
-        self._gate = gate
-        self._faults = faults
-        self._released = released
-
-    async def show(self, _request: web.Request) -> web.Response:
-        """Return the faults in force, each with how often it has fired."""
-        return json_answer(self._faults.as_json())
-
-    async def replace(self, request: web.Request) -> web.Response:
-        """Put an array of faults in force instead of all earlier ones; requests that hang are ended."""
-        document = await _document(request)
-        with _faults_answered_400():
-            self._faults.replace(read_faults(document, self._gate.streams.published()))
-        self._released.ring()
-        return json_answer(self._faults.as_json())
-
-    async def add(self, request: web.Request) -> web.Response:
-        """Put one more fault in force."""
-        document = await _document(request)
-        with _faults_answered_400():
-            self._faults.add(read_fault(document, self._gate.streams.published()))
-        return json_answer(self._faults.as_json(), status=201)
-
-    async def clear(self, _request: web.Request) -> web.Response:
-        """Lift all faults; requests that hang are ended."""
-        self._faults.replace([])
-        self._released.ring()
-        return web.Response(status=204)
 
 
 class CanaryRoutes:
@@ -101,23 +61,3 @@ class CanaryRoutes:
         for field in ("id", "dt"):
             meta.pop(field, None)
         return event
-
-
-async def _document(request: web.Request) -> Any:
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise bad_request(f"body: expected at most {_MAX_BODY} bytes")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise bad_request("body: expected JSON") from None
-
-
-@contextmanager
-def _faults_answered_400() -> Iterator[None]:
-    try:
-        yield
-    except FaultError as error:
-        raise bad_request(str(error)) from None

@@ -1,4 +1,4 @@
-"""What a wiki remembers: pages, revisions and users, as the mock serves them and the event generator tells them.
+"""What a wiki has stored: pages, revisions and users, from sample pages or from an export.
 
 A history is read-only. It knows three kinds of "not there": a fact that its source does not give is ``None``;
 a part that the wiki hides is named in ``Revision.hidden``; and what does not exist is not found.
@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
+
+from revertrisk.wiki.user_kinds import UserKind
 
 _BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS: Final = 31
@@ -24,15 +26,6 @@ _FORMATS: Final = {
     "wikibase-item": "application/json",
     "wikibase-property": "application/json",
 }
-
-
-class UserKind(StrEnum):
-    """What a wiki knows an author as."""
-
-    REGISTERED = "registered"
-    TEMPORARY = "temporary"
-    ANONYMOUS = "anonymous"
-    """An IP address, or the name of somebody on another wiki whose edit was imported."""
 
 
 class Part(StrEnum):
@@ -60,7 +53,7 @@ class RevertMethod(StrEnum):
     MANUAL = "manual"
 
 
-class Label(StrEnum):
+class SampleLabel(StrEnum):
     """What an experienced patroller would say of a sample edit."""
 
     GOOD = "good"
@@ -69,7 +62,7 @@ class Label(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class StoredUser:
     """An author, with the facts of one moment. ``user_id`` is 0 for somebody without an account."""
 
     name: str
@@ -82,7 +75,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class StoredPage:
     """A page as it is now. The title has its namespace prefix, and spaces."""
 
     wiki_id: str
@@ -93,7 +86,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class StoredRevision:
     """One stored revision, without its text."""
 
     wiki_id: str
@@ -107,7 +100,7 @@ class Revision:
     position: int
     """The place in the source, which orders revisions of the same second."""
     timestamp: str
-    user: User | None
+    user: StoredUser | None
     comment: str | None
     is_minor: bool
     size: int | None
@@ -124,7 +117,7 @@ class Revision:
     kind: ChangeKind = ChangeKind.EDIT
     moved_from: str | None = None
     revert_method: RevertMethod | None = None
-    label: Label | None = None
+    label: SampleLabel | None = None
 
 
 class EarlierText(NamedTuple):
@@ -142,44 +135,60 @@ class History(Protocol):
     def default_wiki_id(self) -> str:
         """The wiki that answers where nobody names one."""
 
-    def revision(self, wiki_id: str, rev_id: int) -> Revision | None:
+    def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
         """Return a revision, or None where the wiki has none with this id."""
 
-    def text(self, revision: Revision) -> str | None:
+    def text(self, revision: StoredRevision) -> str | None:
         """Return a revision's text, hidden or not, or None where the source lacks it."""
 
-    def page(self, wiki_id: str, page_id: int) -> Page | None:
+    def page(self, wiki_id: str, page_id: int) -> StoredPage | None:
         """Return a page, or None."""
 
-    def page_titled(self, wiki_id: str, title: str) -> Page | None:
+    def page_titled(self, wiki_id: str, title: str) -> StoredPage | None:
         """Return the page that has this title now (with spaces), or None."""
 
-    def pages(self, wiki_id: str) -> Iterator[Page]:
+    def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki."""
 
-    def user(self, wiki_id: str, name: str) -> User | None:
+    def user(self, wiki_id: str, name: str) -> StoredUser | None:
         """Return somebody with an account, with today's facts, or None."""
 
     def page_revisions(
-        self, page: Page, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+        self,
+        page: StoredPage,
+        *,
+        newest_first: bool,
+        start: tuple[str, int],
+        end: tuple[str, int],
+        limit: int,
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
 
     def wiki_revisions(
         self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[Revision]:
+    ) -> Sequence[StoredRevision]:
         """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, both included."""
 
-    def preceding(self, revision: Revision, count: int) -> Sequence[EarlierText]:
+    def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in the source, newest first."""
 
-    def changes(self) -> Iterator[Revision]:
+    def changes(self) -> Iterator[StoredRevision]:
         """Yield every revision that was news when it was made, oldest first, then in the source's order."""
 
 
 def sha1_base36(text: str) -> str:
     """Return a text's SHA-1 as MediaWiki's tables and events write it: base 36, 31 digits."""
-    number = int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest())
+    return base36_sha1(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def base36_sha1(hexadecimal: str) -> str:
+    """Return a SHA-1 as MediaWiki's tables and events write it, given as the API writes it.
+
+    Raises:
+        ValueError: it is not hexadecimal.
+
+    """
+    number = int(hexadecimal, 16)
     digits = []
     for _ in range(_SHA1_DIGITS):
         number, digit = divmod(number, 36)

@@ -1,0 +1,1 @@
+"""What both mocks are made of: answers over HTTP, and faults on demand. For development and tests only."""

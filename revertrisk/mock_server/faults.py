@@ -1,0 +1,230 @@
+"""Faults on demand: reading them from documents, which one strikes a request, and the routes ``/_mock/faults``.
+
+A fault says what goes wrong (``kind``) and when: for a share of the requests (``rate``, from a generator with a
+``seed``, so that a run repeats), for the ``next`` so many, or always. Each mock adds its kinds and their fields.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from revertrisk.mock_server.http import bad_request, json_answer, read_document
+
+MAX_FAULTS: Final = 100
+MAX_COUNT: Final = 1_000_000_000
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class FaultError(ValueError):
+    """A fault document that cannot be used; the message begins with the field."""
+
+
+class BaseFault(BaseModel):
+    """What every fault has. Without ``rate`` and ``next`` it strikes always."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    kind: str
+    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    next: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
+    seed: Count = 0
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.next is not None and {"rate", "seed"} & self.model_fields_set:
+            raise ValueError("next: expected either next, or rate and seed")
+        return self
+
+
+AnyFault = TypeVar("AnyFault", bound=BaseFault)
+
+
+class ActiveFault(Generic[AnyFault]):
+    """A fault in force, with what it has done so far."""
+
+    def __init__(self, fault: AnyFault) -> None:
+        self.fault = fault
+        self._fired = 0
+        self._random = random.Random(fault.seed)  # noqa: S311 - chance that repeats is what is wanted
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has struck the ``next`` so many."""
+        return self.fault.next is not None and self._fired >= self.fault.next
+
+    def fires(self) -> bool:
+        """Return whether it strikes now, and count it."""
+        if self.is_spent or (self.fault.next is None and self._random.random() >= self.fault.rate):
+            return False
+        self._fired += 1
+        return True
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as ``GET /_mock/faults`` shows it, with what is left of ``next``."""
+        shown = self.fault.model_dump(
+            mode="json", exclude_none=True, exclude={"kind", "rate", "seed", "next"}
+        )
+        if self.fault.next is None:
+            shown |= {"rate": self.fault.rate, "seed": self.fault.seed}
+        else:
+            shown["next"] = self.fault.next - self._fired
+        return {"kind": str(self.fault.kind), **shown, "fired": self._fired}
+
+
+class FaultBoard(Generic[AnyFault]):
+    """The faults in force, in the order in which they were set, and how often each kind has struck."""
+
+    def __init__(self) -> None:
+        self._active: list[ActiveFault[AnyFault]] = []
+        self._released = asyncio.Event()
+        self._counts: Counter[str] = Counter()
+
+    def replace(self, faults: Collection[AnyFault]) -> None:
+        """Put faults in force instead of all earlier ones; what hangs is released."""
+        self._active.clear()
+        self.add(faults)
+        self._released.set()
+        self._released = asyncio.Event()
+
+    def add(self, faults: Collection[AnyFault]) -> None:
+        """Put faults in force behind those that are.
+
+        Raises:
+            FaultError: they become too many.
+
+        """
+        if len(self._active) + len(faults) > MAX_FAULTS:
+            raise FaultError(f"body: expected at most {MAX_FAULTS} faults in all")
+        self._active.extend(map(self._activate, faults))
+
+    def strike(self, concerns: Callable[[AnyFault], bool]) -> AnyFault | None:
+        """Return the first fault that strikes a request, of those that concern it, and count it."""
+        for active in self._active:
+            if concerns(active.fault) and active.fires():
+                self._count(active.fault.kind)
+                if active.is_spent:
+                    self._active.remove(active)
+                return active.fault
+        return None
+
+    async def released(self) -> None:
+        """Wait until the faults that are in force now are replaced or lifted."""
+        await self._released.wait()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the faults in force, with what is left of ``next``, and how often each has fired."""
+        return [active.as_json() for active in self._active]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests each kind has struck since the start or the last :meth:`forget`."""
+        return dict(self._counts)
+
+    def forget(self) -> None:
+        """Set the counts back; the faults stay in force."""
+        self._counts.clear()
+
+    def _activate(self, fault: AnyFault) -> ActiveFault[AnyFault]:
+        return ActiveFault(fault)
+
+    def _count(self, kind: str) -> None:
+        self._counts[str(kind)] += 1
+
+
+class FaultReader(Generic[AnyFault]):
+    """Reads faults from JSON.
+
+    ``adapter`` knows their fields, of one class for all ``kinds`` or (``is_union``) of one class for each; ``check``
+    returns what else is wrong with a fault, beginning with the field.
+    """
+
+    def __init__(
+        self,
+        adapter: TypeAdapter[AnyFault],
+        kinds: Sequence[str],
+        check: Callable[[AnyFault], str | None],
+        *,
+        is_union: bool = False,
+    ) -> None:
+        self._adapter = adapter
+        self._kinds = kinds
+        self._check = check
+        self._is_union = is_union
+
+    def read(self, document: Any) -> list[AnyFault]:
+        """Return the faults that an object describes, or an array of objects.
+
+        Raises:
+            FaultError: one of them cannot be used.
+
+        """
+        if not isinstance(document, list):
+            return [self._read(document, "")]
+        if len(document) > MAX_FAULTS:
+            raise FaultError(f"body: expected at most {MAX_FAULTS} faults in all")
+        return [self._read(entry, f"[{index}]") for index, entry in enumerate(document)]
+
+    def _read(self, document: Any, where: str) -> AnyFault:
+        prefix = f"{where}." if where else ""
+        if not isinstance(document, dict):
+            raise FaultError(f'{where or "body"}: expected an object, such as {{"kind": "hang"}}')
+        if document.get("kind") not in self._kinds:
+            raise FaultError(f"{prefix}kind: expected one of {', '.join(self._kinds)}")
+        try:
+            fault = self._adapter.validate_python(document)
+        except ValidationError as exc:
+            raise FaultError(f"{prefix}{_problem(exc, steps=1 if self._is_union else 0)}") from None
+        if problem := self._check(fault):
+            raise FaultError(f"{prefix}{problem}")
+        return fault
+
+
+def _problem(error: ValidationError, steps: int) -> str:
+    """Return the first problem, beginning with its field: a person mends one at a time. No input is quoted.
+
+    ``steps`` are those of its path that come before the field: in a union, the kind.
+    """
+    first = error.errors(include_url=False, include_input=False)[0]
+    text = first["msg"].removeprefix("Value error, ")
+    path = first["loc"][steps:]
+    return f"{path[0]}: {text[:1].lower()}{text[1:]}" if path else text
+
+
+class FaultRoutes(Generic[AnyFault]):
+    """Handlers of ``/_mock/faults``."""
+
+    def __init__(self, board: FaultBoard[AnyFault], reader: FaultReader[AnyFault]) -> None:
+        self._board = board
+        self._reader = reader
+
+    async def show(self, _request: web.Request) -> web.Response:
+        """Return the faults in force, each with how often it has fired."""
+        return json_answer(self._board.as_json())
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """Put a fault, or an array of faults, in force instead of all earlier ones; what hangs is released."""
+        return await self._set(request, self._board.replace, status=200)
+
+    async def add(self, request: web.Request) -> web.Response:
+        """Put a fault, or an array of faults, in force behind the earlier ones."""
+        return await self._set(request, self._board.add, status=201)
+
+    async def clear(self, _request: web.Request) -> web.Response:
+        """Lift all faults; what hangs is released."""
+        self._board.replace([])
+        return web.Response(status=204)
+
+    async def _set(
+        self, request: web.Request, put: Callable[[Collection[AnyFault]], None], *, status: int
+    ) -> web.Response:
+        document = await read_document(request)
+        try:
+            put(self._reader.read(document))
+        except FaultError as exc:
+            raise bad_request(str(exc)) from None
+        return json_answer(self._board.as_json(), status=status)
