@@ -27,11 +27,9 @@ from revertrisk.backfill.wiki_api import WikiApi
 from revertrisk.dispatcher.client import HttpClient, Sender, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters
 from revertrisk.dispatcher.executor import Executor
-from revertrisk.dispatcher.outcome import Ending, Outcome
+from revertrisk.dispatcher.outcome import Ending, Outcome, RefusalLimit, Summary
 from revertrisk.dispatcher.pipeline import Pipeline
-from revertrisk.dispatcher.refusals import RefusalLimit
 from revertrisk.dispatcher.rule_language.rule import Rule
-from revertrisk.dispatcher.summary import Summary
 from revertrisk.runtime.signals import on_signals
 from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import Wiki

@@ -15,8 +15,8 @@ from revertrisk.backfill.wiki_api import WikiError
 from revertrisk.dispatcher.client import Answer, Failure, Sender
 from revertrisk.dispatcher.deadletters import DeadLetter
 from revertrisk.dispatcher.outcome import Outcome
-from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.request import Request
+from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.streams.base import Position, SourcedEvent, SourceError
 from revertrisk.wiki.table import Wiki
 

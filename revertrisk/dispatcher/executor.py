@@ -1,9 +1,10 @@
-"""Carry out a rule's request: bounded concurrency, retries, and a dead letter at the end of hope."""
+"""Carry out a rule's requests: in order and at bounded concurrency, with retries, then a dead letter."""
 
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Protocol
@@ -11,9 +12,8 @@ from typing import Any, Protocol
 from revertrisk.dispatcher.client import OUTCOME_HEADER, Answer, Failure, Sender
 from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters
 from revertrisk.dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
-from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.request import REQUEST_ID, Request
-from revertrisk.dispatcher.rule_language.rule import Case, Rule
+from revertrisk.dispatcher.rule_language.rule import Case, RetrySchedule, Rule
 from revertrisk.dispatcher.rule_language.templates import UnexpandableError
 from revertrisk.streams.base import SourcedEvent, UnreadableRecord
 
@@ -49,6 +49,31 @@ class _Tries:
         if isinstance(self.last, Answer):
             return self.last.status in rule.retry_on - rule.ignore and not self.last.done
         return self.last is not None and self.last.retryable
+
+
+class Ordering:
+    """Lets requests of one rule and key go out one after the other; what has no key does not wait."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def turn(self, rule_name: str, key: str | None) -> AsyncIterator[None]:
+        """Wait for all earlier turns of the key to end; enter in the order that is to be kept."""
+        if key is None:
+            yield
+            return
+        queue = (rule_name, key)
+        earlier, mine = self._last.get(queue), asyncio.Event()
+        self._last[queue] = mine
+        try:
+            if earlier is not None:
+                await earlier.wait()
+            yield
+        finally:
+            mine.set()
+            if self._last[queue] is mine:
+                del self._last[queue]
 
 
 class RetryLater(Protocol):

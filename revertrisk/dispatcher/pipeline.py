@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, time
 
-from revertrisk.dispatcher.executor import Executor
+from revertrisk.dispatcher.executor import Executor, Ordering
 from revertrisk.dispatcher.offsets import OffsetTracker
-from revertrisk.dispatcher.ordering import Ordering
-from revertrisk.dispatcher.outcome import UNKNOWN_RULE, Ending, Outcome
+from revertrisk.dispatcher.outcome import UNKNOWN_RULE, Ending, Outcome, Summary
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.rule_language.rule import (
     Canary,
@@ -22,7 +21,6 @@ from revertrisk.dispatcher.rule_language.rule import (
     Taken,
     Verdict,
 )
-from revertrisk.dispatcher.summary import Summary
 from revertrisk.streams.base import (
     EventSource,
     Position,

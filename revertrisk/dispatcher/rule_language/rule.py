@@ -1,4 +1,4 @@
-"""What a rule says: which events it takes, and the request it makes of each."""
+"""What a rule says: which events it takes, the request it makes of each, and when that is tried again."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.matching import Condition
 from revertrisk.dispatcher.rule_language.request import Request, RequestTemplate
 from revertrisk.dispatcher.rule_language.templates import Context, Template, UnexpandableError
@@ -92,6 +91,25 @@ class NotMatched:
     field: str
     """The field of the first condition that failed, or the ``match_not`` that excludes the event."""
 
+
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """``limit`` retries after the first try; the n-th (from 0) waits ``delay_s * factor**n`` seconds."""
+
+    limit: int
+    delay_s: float
+    factor: float
+
+    def pause_s(self, retry: int, *, retry_after_s: float | None, longest_s: float) -> float:
+        """Return the seconds before the n-th retry: what the server asked for, up to a bound, if that is more."""
+        own = self.delay_s * self.factor**retry
+        return own if retry_after_s is None else max(own, min(retry_after_s, longest_s))
+
+
+PRODUCTION_RETRIES = RetrySchedule(limit=2, delay_s=60.0, factor=6.0)
+"""change-propagation's defaults: after one minute and after six more."""
+QUICK_RETRIES = RetrySchedule(limit=3, delay_s=0.5, factor=2.0)
+"""0.5, 1 and 2 seconds: a file is read by somebody who waits for it, and a retry holds its slot meanwhile."""
 
 Verdict = Taken | Canary | SampledOut | NotMatched
 

@@ -4,9 +4,7 @@ import asyncio
 
 import pytest
 
-from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.refusals import RefusalLimit
-from revertrisk.dispatcher.summary import Summary
+from revertrisk.dispatcher.outcome import Ending, Outcome, RefusalLimit, Summary
 from revertrisk.streams import Position
 
 

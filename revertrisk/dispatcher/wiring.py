@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters, DeadLetterTopic
+from revertrisk.dispatcher.deadletters import (
+    DeadLetterError,
+    DeadLetterFile,
+    DeadLetters,
+    DeadLetterTopic,
+    SkipFile,
+)
 from revertrisk.dispatcher.metrics import Metrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
@@ -97,6 +103,15 @@ class Opening:
         writer = self._open_writer()
         await writer.find(topic)
         return DeadLetterTopic(writer, topic)
+
+    def skips(self) -> SkipFile | None:
+        """Open the file of skips, if there is one; raises SettingsError."""
+        if self._settings.skips is None:
+            return None
+        try:
+            return self._stack.enter_context(SkipFile(self._settings.skips))
+        except DeadLetterError as exc:
+            raise SettingsError(str(exc)) from exc
 
     def _checkpoint(self, source: str) -> Checkpoint | None:
         path = self._settings.checkpoint
