@@ -306,6 +306,8 @@ class KafkaSource:
         log.info("%s: took over %s", self._name, ", ".join(names))
 
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # librdkafka calls this in our thread, and the group waits until it returns. The next owner begins at what is
+        # committed here, so finishing first, then committing, and only then giving back is what avoids repeats.
         names = [name_of(partition) for partition in partitions]
         if not self._held.wait_until_idle(names, self._revoke_grace_s):
             log.info("%s: requests in flight are left to the next owner", ", ".join(names))
