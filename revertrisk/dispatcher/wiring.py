@@ -22,7 +22,7 @@ from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
 from revertrisk.streams.base import EventSource
-from revertrisk.streams.checkpoints import Checkpoint, CheckpointError, CheckpointFile
+from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.eventstreams import EventStreamsSource
 from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
@@ -113,7 +113,7 @@ class Opening:
         except DeadLetterError as exc:
             raise SettingsError(str(exc)) from exc
 
-    def _checkpoint(self, source: str) -> Checkpoint | None:
+    def _checkpoint(self, source: str) -> SourceCheckpoint | None:
         path = self._settings.checkpoint
         if path is None:
             return None
@@ -121,7 +121,7 @@ class Opening:
             checkpoints = CheckpointFile(path)
             self._stack.callback(checkpoints.close)
             return checkpoints.of(source)
-        except CheckpointError as exc:
+        except SourceCheckpointError as exc:
             raise SettingsError(f"checkpoint: {exc}") from exc
 
     def _topics(self) -> list[str]:

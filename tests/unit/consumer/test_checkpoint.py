@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.consumer import CheckpointError, Consumer, Delivery
+from revertrisk.consumer import Consumer, ConsumerCheckpointError, Delivery
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
 
@@ -38,7 +38,10 @@ def test_others_may_read_while_the_consumer_writes(tmp_path: Path) -> None:
 def test_a_second_consumer_is_refused(tmp_path: Path) -> None:
     """Two consumers with one checkpoint would take turns at overwriting each other's place."""
     file = tmp_path / "predictions.sqlite"
-    with Consumer(file), pytest.raises(CheckpointError, match=r"predictions\.sqlite: database is locked"):
+    with (
+        Consumer(file),
+        pytest.raises(ConsumerCheckpointError, match=r"predictions\.sqlite: database is locked"),
+    ):
         Consumer(file)
 
 
@@ -51,7 +54,7 @@ def test_a_file_that_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
     text.write_text("not a database, and long enough to be looked at as one " * 20)
     before = [path.read_bytes() for path in (database, text)]
     for path in (database, text):
-        with pytest.raises(CheckpointError, match=path.name):
+        with pytest.raises(ConsumerCheckpointError, match=path.name):
             Consumer(path)
     assert text.read_bytes() == before[1]
     other = sqlite3.connect(database)
@@ -61,7 +64,7 @@ def test_a_file_that_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The error says which file cannot be opened."""
-    with pytest.raises(CheckpointError, match=r"nowhere/predictions\.sqlite"):
+    with pytest.raises(ConsumerCheckpointError, match=r"nowhere/predictions\.sqlite"):
         Consumer(tmp_path / "nowhere" / "predictions.sqlite")
 
 
