@@ -16,7 +16,7 @@ from mock_eventgate.answers import json_answer
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
 from mock_eventgate.reasons import Reasons, is_address
-from mock_eventgate.streams import PREDICTION_SCHEMA_TITLE
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 
 INDEX: Final = "index.html"
 EARLIER_PREDICTIONS: Final = 1000

@@ -36,6 +36,7 @@ from revertrisk.event_platform.prediction_change import (
 )
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, PREDICTION_STREAMS
+from revertrisk.runtime.instants import iso_z
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.classifier import TorchClassifier, choose_device
 from revertrisk.wiki.table import WikiTable
@@ -115,7 +116,7 @@ class LocalSender:
         except UnbuildableEventError as exc:
             raise EventRejectedError("the prediction event is not valid by its own schema") from exc
         # What EventGate would do.
-        event["meta"]["dt"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        event["meta"]["dt"] = iso_z(datetime.now(UTC))
         return event
 
 

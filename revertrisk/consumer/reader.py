@@ -7,13 +7,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 from revertrisk.consumer.prediction import PredictionRecord
-from revertrisk.event_platform.page_change import is_canary
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE, is_canary
 from revertrisk.runtime.instants import parse_date_time
 
-PREDICTION_SCHEMA: Final = re.compile(
-    r"/mediawiki/page/prediction_classification_change/1(?:\.[0-9]+\.[0-9]+)?"
-)
+PREDICTION_SCHEMA: Final = re.compile(rf"/{PREDICTION_SCHEMA_TITLE}/1(?:\.[0-9]+\.[0-9]+)?")
 """Any schema of major version 1: minor versions only add (STREAM.md). Another major has a stream of its own."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 import orjson
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
+from revertrisk.runtime.instants import iso_z
 from revertrisk.streams.base import Position
 
 _NEWLINE = b"\n"
@@ -39,7 +40,7 @@ class DeadLetter:
     def as_json(self, at: datetime) -> bytes:
         """Return the line for the file; a record that is not UTF-8 is kept in base64."""
         line: dict[str, Any] = {
-            "dt": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "dt": iso_z(at),
             "reason": self.reason,
             "rule": self.rule,
             "attempts": self.attempts,

@@ -21,6 +21,7 @@ from revertrisk.dispatcher.rule_language.rule import (
     Taken,
     Verdict,
 )
+from revertrisk.event_platform.streams import event_meta
 from revertrisk.streams.base import (
     EventSource,
     Position,
@@ -233,8 +234,7 @@ class Pipeline:
         """Return the id by which an event is known again; None where that is not wanted, or it has none."""
         if self._recent is None or sourced.ticket is not None:
             return None
-        meta = sourced.event.get("meta")
-        event_id = meta.get("id") if isinstance(meta, dict) else None
+        event_id = event_meta(sourced.event).get("id")
         return event_id if isinstance(event_id, str) else None
 
     def _is_duplicate(self, event_id: str) -> bool:
