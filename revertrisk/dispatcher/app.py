@@ -12,10 +12,10 @@ from typing import Any, TextIO
 import uvloop
 from prometheus_client import CollectorRegistry, start_http_server
 
-from revertrisk.dispatcher.client import HttpClient, new_session
+from revertrisk.dispatcher.client import ServiceClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterError
 from revertrisk.dispatcher.executor import Executor
-from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.outcome import (
     EXIT_INCOMPLETE,
     EXIT_OK,
@@ -24,7 +24,7 @@ from revertrisk.dispatcher.outcome import (
     RefusalLimit,
     Summary,
 )
-from revertrisk.dispatcher.pipeline import Pipeline
+from revertrisk.dispatcher.pipeline import DispatchPipeline
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
 from revertrisk.dispatcher.rule_language.rule import QUICK_RETRIES, Rule, Taken, Verdict
@@ -72,7 +72,7 @@ async def dispatch(
     stop = stop or asyncio.Event()
     summary = Summary(resumes=settings.resumes)
     registry = CollectorRegistry()
-    metrics = Metrics(registry, settings.source.partition(":")[0])
+    metrics = DispatcherMetrics(registry, settings.source.partition(":")[0])
     limit = RefusalLimit(settings.refusal_limit, stop, summary)
     listeners = [metrics.note_outcome, limit.note_outcome, *([on_outcome] if on_outcome else [])]
 
@@ -89,14 +89,14 @@ async def dispatch(
         later, postponed = await opening.retry_topic()
         executor = Executor(
             rules,
-            HttpClient(await stack.enter_async_context(new_session(settings.user_agent))),
+            ServiceClient(await stack.enter_async_context(new_session(settings.user_agent))),
             await opening.dead_letters(),
             concurrency=settings.concurrency,
             retries=settings.retries or (QUICK_RETRIES if later is None else None),
             later=later,
         )
         pipeline = partial(
-            Pipeline,
+            DispatchPipeline,
             rules=rules,
             executor=executor,
             grace_s=settings.grace_s,
@@ -183,7 +183,7 @@ def _said(verdict: Verdict) -> str:
 async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
     rules = load_rules(settings.rule_file, target=target_of(settings.target) or NOWHERE)
     async with AsyncExitStack() as stack:
-        opening = Opening(settings, rules, Metrics(CollectorRegistry(), ""), stack)
+        opening = Opening(settings, rules, DispatcherMetrics(CollectorRegistry(), ""), stack)
         source = wrap(opening.source(peek=True), rules)
         try:
             unreadable = await explain(source, rules, sys.stdout, limit=settings.limit)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Protocol
 
-from revertrisk.dispatcher.client import OUTCOME_HEADER, Answer, Failure, Sender
+from revertrisk.dispatcher.client import OUTCOME_HEADER, Failure, Sender, ServiceAnswer
 from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters
 from revertrisk.dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
 from revertrisk.dispatcher.rule_language.request import REQUEST_ID, Request
@@ -31,22 +31,22 @@ class _Tries:
     """How the tries of one request ended."""
 
     attempts: int = 0
-    last: Answer | Failure | None = None
+    last: ServiceAnswer | Failure | None = None
     seconds: float = 0.0
     postponed_s: float | None = None
     """The pause until the next try, where it is not to be spent here."""
 
     @property
-    def answer(self) -> Answer | None:
-        return self.last if isinstance(self.last, Answer) else None
+    def answer(self) -> ServiceAnswer | None:
+        return self.last if isinstance(self.last, ServiceAnswer) else None
 
     @property
     def reason(self) -> str:
         """Why it is given up, if it is."""
-        return f"status_{self.last.status}" if isinstance(self.last, Answer) else str(self.last)
+        return f"status_{self.last.status}" if isinstance(self.last, ServiceAnswer) else str(self.last)
 
     def retryable(self, rule: Rule) -> bool:
-        if isinstance(self.last, Answer):
+        if isinstance(self.last, ServiceAnswer):
             return self.last.status in rule.retry_on - rule.ignore and not self.last.done
         return self.last is not None and self.last.retryable
 
@@ -228,7 +228,7 @@ def _labels(rule_name: str, event: dict[str, Any], reason: str) -> dict[str, Any
     return labels
 
 
-def _ending(answer: Answer) -> tuple[Ending, str | None]:
+def _ending(answer: ServiceAnswer) -> tuple[Ending, str | None]:
     """Read how a finished event ended, in the server's own words where it has some."""
     if not answer.done:
         return Ending.IGNORED, f"status_{answer.status}"

@@ -13,7 +13,7 @@ NO_RULE = "none"
 """The label of events that no rule takes."""
 
 
-class Metrics:
+class DispatcherMetrics:
     """Counts outcomes, and what goes wrong with sources."""
 
     def __init__(self, registry: CollectorRegistry, source: str) -> None:

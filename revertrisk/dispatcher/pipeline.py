@@ -48,7 +48,7 @@ class _Unfinished:
     event_id: str | None
 
 
-class Pipeline:
+class DispatchPipeline:
     """One run over one source."""
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place

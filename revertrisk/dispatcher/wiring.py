@@ -17,7 +17,7 @@ from revertrisk.dispatcher.deadletters import (
     DeadLetterTopic,
     SkipFile,
 )
-from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
@@ -43,7 +43,11 @@ class Opening:
     """Opens the parts of one run; what has to be closed after it goes on the stack."""
 
     def __init__(
-        self, settings: DispatchSettings, rules: Sequence[Rule], metrics: Metrics, stack: AsyncExitStack
+        self,
+        settings: DispatchSettings,
+        rules: Sequence[Rule],
+        metrics: DispatcherMetrics,
+        stack: AsyncExitStack,
     ) -> None:
         """Check the names; raises SettingsError."""
         self._settings = settings

@@ -14,7 +14,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from revertrisk.dispatcher.deadletters import DeadLetterError
-from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.outcome import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.recovery.reconcile import (
     LATE_S,
@@ -119,7 +119,7 @@ def _open(
         datacentres=settings.datacentres,
         user_agent=settings.user_agent,
     )
-    return Opening(reading, rules, Metrics(CollectorRegistry(), ""), stack).source(peek=True)
+    return Opening(reading, rules, DispatcherMetrics(CollectorRegistry(), ""), stack).source(peek=True)
 
 
 @contextmanager

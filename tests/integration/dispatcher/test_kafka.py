@@ -160,7 +160,7 @@ def test_a_partition_that_appears_later_is_read_from_its_beginning(
     setting.produce(*range(10))
     with cluster.observer(setting.name) as group:
         there, later = (TopicPartition(setting.topic, number) for number in (0, 1))
-        beginnings = Beginnings(group, [there], Start.NEWEST, group=setting.name, keeps_offsets=True)
+        beginnings = Beginnings(group, [there], Start.NEWEST, group=setting.name, places=None)
         setting.produce(*range(10, 20))
         assert [(place.partition, place.offset) for place in beginnings.of([there, later])] == [
             (0, 5),
