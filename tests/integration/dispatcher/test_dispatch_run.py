@@ -157,15 +157,6 @@ async def test_what_does_not_finish_in_the_grace_period_is_not_committed(
     assert not summary.is_clean
 
 
-async def test_a_source_that_cannot_be_read_is_in_the_summary(
-    model_server: ScriptedServer, workplace: Workplace, tmp_path: Path
-) -> None:
-    """A missing file is no clean run of nothing."""
-    summary = await workplace.run(model_server.url, [], source=f"jsonl:{tmp_path / 'none'}")
-    assert "cannot be opened: No such file" in str(summary.source_error)
-    assert not summary.is_clean
-
-
 async def test_a_callback_that_fails_stops_the_run(
     model_server: ScriptedServer, workplace: Workplace
 ) -> None:

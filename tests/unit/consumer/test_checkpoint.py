@@ -9,19 +9,6 @@ from revertrisk.consumer import Consumer, ConsumerCheckpointError, Delivery
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
 
-def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
-    """Rows, counts, keys and the place come back together; what was not committed is gone together."""
-    file = tmp_path / "predictions.sqlite"
-    with Consumer(file) as consumer:
-        consumer.take(Delivery(make_event(), "1"))
-        consumer.commit()
-        consumer.take(Delivery(make_event(revision__rev_id=999), "2"))
-    with Consumer(file) as consumer:
-        assert consumer.resume_at == "1"
-        assert [row.rev_id for row in consumer.pages()] == [345]
-        assert consumer.tally()["new"] == 1
-
-
 def test_others_may_read_while_the_consumer_writes(tmp_path: Path) -> None:
     """A dashboard asks the file by SQL and sees the last commit."""
     file = tmp_path / "predictions.sqlite"

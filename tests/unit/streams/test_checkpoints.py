@@ -56,17 +56,13 @@ def test_a_source_is_one_process_s_until_that_ends(tmp_path: Path) -> None:
         checkpoints.of("one")
 
 
-def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
     """A wrong path does not overwrite what is there."""
     path = tmp_path / "notes.txt"
     path.write_text("my notes, which are longer than the header of a database " * 10)
     with pytest.raises(SourceCheckpointError, match=r"notes\.txt: cannot be used for checkpoints"):
         CheckpointFile(path)
     assert path.read_text().startswith("my notes")
-
-
-def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    """A checkpoint that cannot be kept is known at the start."""
     with pytest.raises(SourceCheckpointError, match="none/x"):
         CheckpointFile(tmp_path / "none" / "x")
 
