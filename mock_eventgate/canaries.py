@@ -1,16 +1,15 @@
 """``/_mock/canaries``: canary events, as Wikimedia produces them to each stream."""
 
 import copy
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
 from mock_eventgate.gate import Gate
 from revertrisk.event_platform.schemas import SchemaNotFoundError, SchemaRepository
+from revertrisk.event_platform.streams import CANARY_DOMAIN
 from revertrisk.mock_server.http import bad_request, json_answer
 from revertrisk.runtime.header_text import header_text
-
-CANARY_DOMAIN: Final = "canary"
 
 
 class CanaryRoutes:

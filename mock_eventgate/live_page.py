@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
 from mock_eventgate.reasons import Reasons, is_address
-from mock_eventgate.streams import PREDICTION_SCHEMA_TITLE
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 from revertrisk.mock_server.http import json_answer
 
 INDEX: Final = "index.html"

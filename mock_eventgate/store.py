@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import orjson
 
-from mock_eventgate.verdicts import Accepted, Refused, iso_milliseconds
+from mock_eventgate.verdicts import Accepted, Refused
+from revertrisk.runtime.instants import iso_z
 
 PARTITION: Final = 0
 
@@ -137,7 +138,7 @@ class EventStore:
         self._offsets[topic] += 1
         event = ProducedEvent(
             sequence=self.produced.next_sequence,
-            received=iso_milliseconds(received),
+            received=iso_z(received),
             stream=stream,
             wiki_id=_wiki_id(accepted.event),
             topic=topic,
@@ -152,7 +153,7 @@ class EventStore:
         """Keep a refused event with the gate's reasons."""
         event = RefusedEvent(
             sequence=self.refused.next_sequence,
-            received=iso_milliseconds(received),
+            received=iso_z(received),
             stream=stream_name(refused.event),
             wiki_id=_wiki_id(refused.event),
             entry=orjson.dumps(refused.entry),

@@ -11,14 +11,13 @@ from typing import Any, Final, Self
 
 import yaml
 
-PREDICTION_SCHEMA_TITLE: Final = "mediawiki/page/prediction_classification_change"
-PREDICTION_STREAMS: Final = (
-    "mediawiki.page_revert_risk_prediction_change.v1",
-    "mediawiki.page_revert_risk_multilingual_prediction_change.v1",
+from revertrisk.event_platform.streams import BACKFILL_SUFFIX, PREDICTION_SCHEMA_TITLE, PREDICTION_STREAMS
+
+CONFIGURED_PREDICTION_STREAMS: Final = (
+    *PREDICTION_STREAMS.values(),
     "mediawiki.page_revert_risk_wikidata_prediction_change.v1",
 )
 STAGING_STREAM: Final = "mediawiki.page_prediction_change.rc0"
-BACKFILL_SUFFIX: Final = ".backfill"
 TEST_STREAM: Final = "eventgate.test.event"
 ERROR_STREAM: Final = "eventgate.error.validation"
 
@@ -49,7 +48,10 @@ class StreamConfigs:
     @classmethod
     def default(cls) -> Self:
         """Return the prediction streams, their backfill and staging siblings, and EventGate's own two."""
-        predictions = (*PREDICTION_STREAMS, *(f"{name}{BACKFILL_SUFFIX}" for name in PREDICTION_STREAMS))
+        predictions = (
+            *CONFIGURED_PREDICTION_STREAMS,
+            *(f"{name}{BACKFILL_SUFFIX}" for name in CONFIGURED_PREDICTION_STREAMS),
+        )
         titles = {
             **dict.fromkeys((*predictions, STAGING_STREAM), PREDICTION_SCHEMA_TITLE),
             TEST_STREAM: "test/event",

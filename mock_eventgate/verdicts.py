@@ -8,7 +8,7 @@ event with what was added, and an event for a wrong stream is an error even wher
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal, NoReturn
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ import orjson
 from mock_eventgate.ajv import AjvWording, errors_text
 from mock_eventgate.streams import Stream, StreamConfigs
 from revertrisk.event_platform.schemas import EventValidator, SchemaNotFoundError, SchemaRepository
-from revertrisk.runtime.instants import parse_date_time
+from revertrisk.runtime.instants import iso_z, parse_date_time
 
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ADDED_FIELDS: Final = ("id", "dt", "request_id")
@@ -117,7 +117,7 @@ class GateJudge:
         if "id" in schema.added_fields and "id" not in meta:
             meta["id"] = str(uuid4())
         if "dt" in schema.added_fields and "dt" not in meta:
-            meta["dt"] = iso_milliseconds(self._now())
+            meta["dt"] = iso_z(self._now())
         if request_id and "request_id" in schema.added_fields and "request_id" not in meta:
             meta["request_id"] = request_id
 
@@ -151,11 +151,6 @@ class GateJudge:
             # No meta.dt in the schema, or one that passes EventGate's check and is in no calendar.
             moment = self._now()
         return int(moment.timestamp() * 1000)
-
-
-def iso_milliseconds(moment: datetime) -> str:
-    """Return a moment as JavaScript's ``toISOString`` writes it: ``2026-01-31T12:00:00.000Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _compile(schema: dict[str, Any]) -> _Schema:

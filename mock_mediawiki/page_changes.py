@@ -14,14 +14,14 @@ from urllib.parse import quote
 import orjson
 
 from mock_mediawiki.reverts import SEARCH_RADIUS, Revert, find_revert
+from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
 from revertrisk.wiki.history import ChangeKind, History, Part, StoredRevision, StoredUser
 from revertrisk.wiki.table import Wiki, WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 
 SCHEMA: Final = "/mediawiki/page/change/1.12.0"
-STREAM: Final = "mediawiki.page_change.v1"
 
-_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, STREAM)
+_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, PAGE_CHANGE_STREAM)
 _UNQUOTED: Final = ";@$!*(),/~:"  # what MediaWiki leaves as it is in the path of a page
 _CHANGELOG_KINDS: Final = {
     ChangeKind.CREATE: "insert",
@@ -95,7 +95,7 @@ def _meta(wiki: Wiki, revision: StoredRevision) -> dict[str, Any]:
     name = f"{revision.wiki_id}|{revision.page_id}|{revision.rev_id}|{revision.kind}"
     path = quote(_underscored(revision.page_title), safe=_UNQUOTED)
     return {
-        "stream": STREAM,
+        "stream": PAGE_CHANGE_STREAM,
         "uri": f"https://{wiki.domain}/wiki/{path}",
         "id": str(uuid.uuid5(_NAMESPACE, f"event|{name}")),
         "request_id": str(uuid.uuid5(_NAMESPACE, f"request|{name}")),

@@ -27,7 +27,7 @@ from model_server.scoring_request import (
     RevisionDataRequest,
     ScoringRequest,
 )
-from revertrisk.event_platform import eventgate, page_change
+from revertrisk.event_platform import eventgate, page_change, streams
 from revertrisk.event_platform.page_change import Skip, SkipReason
 from revertrisk.event_platform.prediction_change import PredictedClassification, UnbuildableEventError
 from revertrisk.runtime.logs import label, timed
@@ -130,7 +130,7 @@ class Pipeline:
         fetched = await self._service.mediawiki.fetch(request.ref, deadline)
         if evidence.is_complete(fetched) or isinstance(request, DirectRequest):
             return fetched
-        received_at = page_change.received_at(request.event)
+        received_at = streams.received_at(request.event)
         if not evidence.may_still_appear(received_at, now=evidence.utc_now()):
             return fetched
         await asyncio.sleep(LAG_RETRY_SECONDS)

@@ -42,6 +42,7 @@ from revertrisk.event_platform.page_change import (
     SkipReason,
 )
 from revertrisk.event_platform.schemas import EventValidator
+from revertrisk.event_platform.streams import is_canary
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.runtime.logs import label
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
@@ -94,7 +95,7 @@ class RequestReader:
         return self._read_direct(payload)
 
     def _read_event(self, event: Mapping[str, Any]) -> ScoringRequest | Skip:
-        if page_change.is_canary(event):
+        if is_canary(event):
             return Skip(SkipReason.CANARY)
         try:
             change = self._changes.read(event)

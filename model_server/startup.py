@@ -14,7 +14,7 @@ import orjson
 from model_server.resources import open_http
 from model_server.settings import MODEL_MOUNT, Settings, SettingsError
 from revertrisk.event_platform.eventgate import intake_url
-from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 from revertrisk.runtime.http_client import HttpError, Origin, request_head
 from revertrisk.scoring import artifact
 from revertrisk.scoring.official import pickle_at

@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "revertrisk" / "dispatcher" / "rules"

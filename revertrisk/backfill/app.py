@@ -17,8 +17,8 @@ from revertrisk.backfill.report import show_plan, show_report
 from revertrisk.backfill.settings import BackfillSettings, SettingsError
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
-from revertrisk.dispatcher.app import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.deadletters import DeadLetterError
+from revertrisk.dispatcher.outcome import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
 from revertrisk.runtime.signals import on_signals
 

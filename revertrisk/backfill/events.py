@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
+from revertrisk.runtime.instants import iso_z
 from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
 
@@ -33,7 +34,7 @@ def page_change(
             "stream": PAGE_CHANGE_STREAM,
             "domain": wiki.domain,
             "uri": f"https://{wiki.domain}/wiki/{quote(title, safe=_UNQUOTED)}",
-            "dt": asked_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "dt": iso_z(asked_at),
         },
         "changelog_kind": "update" if revision.parent_id else "insert",
         "page_change_kind": "edit" if revision.parent_id else "create",

@@ -26,7 +26,7 @@ from model_server.startup import find_model
 from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.settings import SettingsError
 from revertrisk.backfill.target import Scorer, is_backfill
-from revertrisk.dispatcher.client import Answer
+from revertrisk.dispatcher.client import ServiceAnswer
 from revertrisk.dispatcher.rule_language.request import Request
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.event_platform.prediction_change import (
@@ -36,6 +36,7 @@ from revertrisk.event_platform.prediction_change import (
 )
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, PREDICTION_STREAMS
+from revertrisk.runtime.instants import iso_z
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.classifier import TorchClassifier, choose_device
 from revertrisk.wiki.table import WikiTable
@@ -78,19 +79,19 @@ class LocalSender:
         self._builder = builder
         self._out = out
 
-    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer:
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer:
         """Score the event of a request, and write its prediction; raises OutputError where that cannot be."""
         try:
             outcome = await self._answer(request.body or b"")
         except ServiceError as error:
             failure = failure_answer(error, request.request_id)
             retry_after = failure.headers.get("retry-after")
-            return Answer(
+            return ServiceAnswer(
                 failure.status,
                 code=failure.code,
                 retry_after_s=None if retry_after is None else float(retry_after),
             )
-        return Answer(_OK, outcome=outcome)
+        return ServiceAnswer(_OK, outcome=outcome)
 
     async def _answer(self, body: bytes) -> str:
         request = self._requests.read(body)
@@ -115,7 +116,7 @@ class LocalSender:
         except UnbuildableEventError as exc:
             raise EventRejectedError("the prediction event is not valid by its own schema") from exc
         # What EventGate would do.
-        event["meta"]["dt"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        event["meta"]["dt"] = iso_z(datetime.now(UTC))
         return event
 
 

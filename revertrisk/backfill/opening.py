@@ -18,10 +18,10 @@ from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.settings import BackfillSettings, ListedItems, SettingsError, read_list
 from revertrisk.backfill.target import Scorer, ask_target
 from revertrisk.dispatcher.client import new_session
-from revertrisk.dispatcher.opening import NOWHERE, target_of
 from revertrisk.dispatcher.outcome import Ending
 from revertrisk.dispatcher.rule_language.rule import Case, Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
+from revertrisk.dispatcher.wiring import NOWHERE, target_of
 from revertrisk.wiki.table import Wiki, WikiTable, WikiTableError
 
 if TYPE_CHECKING:

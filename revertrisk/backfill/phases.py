@@ -24,14 +24,12 @@ from revertrisk.backfill.sending import RETRIES, LimitedSender, NoLetters, Outco
 from revertrisk.backfill.settings import BackfillSettings, ListedItems
 from revertrisk.backfill.target import Scorer, TargetAwayError, TargetError, ask_target
 from revertrisk.backfill.wiki_api import WikiApi
-from revertrisk.dispatcher.client import HttpClient, Sender, new_session
+from revertrisk.dispatcher.client import Sender, ServiceClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters
 from revertrisk.dispatcher.executor import Executor
-from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.pipeline import Pipeline
-from revertrisk.dispatcher.refusals import RefusalLimit
+from revertrisk.dispatcher.outcome import Ending, Outcome, RefusalLimit, Summary
+from revertrisk.dispatcher.pipeline import DispatchPipeline
 from revertrisk.dispatcher.rule_language.rule import Rule
-from revertrisk.dispatcher.summary import Summary
 from revertrisk.runtime.signals import on_signals
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import Wiki
@@ -136,7 +134,7 @@ class Backfill:
                 concurrency=self.settings.concurrency,
                 retries=RETRIES,
             )
-            pipeline = Pipeline(
+            pipeline = DispatchPipeline(
                 source,
                 (self.rule,),
                 executor,
@@ -153,7 +151,7 @@ class Backfill:
         """Open where events go, and where what is given up stays."""
         if self.local is None:
             session = await stack.enter_async_context(new_session(self.settings.user_agent))
-            return HttpClient(session), stack.enter_context(DeadLetterFile(self.settings.dead_letters))
+            return ServiceClient(session), stack.enter_context(DeadLetterFile(self.settings.dead_letters))
         assert self.settings.local is not None  # noqa: S101 - the settings have seen to it
         self.checkpoint.note_fact(OUTPUT_BEGUN, "yes")
         out = stack.enter_context(PredictionFile(self.settings.local))

@@ -12,11 +12,11 @@ from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
-from revertrisk.dispatcher.client import Answer, Failure, Sender
+from revertrisk.dispatcher.client import Failure, Sender, ServiceAnswer
 from revertrisk.dispatcher.deadletters import DeadLetter
 from revertrisk.dispatcher.outcome import Outcome
-from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.request import Request
+from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.streams.base import Position, SourcedEvent, SourceError
 from revertrisk.wiki.table import Wiki
 
@@ -97,11 +97,11 @@ class LimitedSender:
         self._inner = inner
         self._limiter = limiter
 
-    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer | Failure:
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer | Failure:
         """Send a request once."""
         async with self._limiter.place():
             result = await self._inner.send(request, retry=retry, timeout_s=timeout_s)
-        if isinstance(result, Answer) and not result.done and result.retry_after_s is not None:
+        if isinstance(result, ServiceAnswer) and not result.done and result.retry_after_s is not None:
             log.info("%s: pausing for %.0f s", result.code or result.status, result.retry_after_s)
             self._limiter.pause(result.retry_after_s)
         return result

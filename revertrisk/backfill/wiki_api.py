@@ -14,7 +14,7 @@ import aiohttp
 import orjson
 
 from revertrisk.backfill.limiter import RateLimiter
-from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.runtime.retry_after import retry_after_s
 from revertrisk.wiki.revision_facts import TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki

@@ -1,32 +1,30 @@
 """The prediction stream, read as ``docs/STREAM.md`` says: canaries and duplicates dropped, one row for each page.
 
-`read_eventstreams` brings deliveries over HTTP, `revertrisk.consumer.kafka.read_kafka` from Kafka (it needs the extra
-``kafka``), and any other iterator of `Delivery` does as well; a `Consumer` takes them in and survives restarts.
+`read_eventstreams` brings deliveries over HTTP, `read_kafka` from Kafka (it needs the extra ``kafka``), and any other
+iterator of `Delivery` does as well; a `Consumer` takes them in and survives restarts.
 """
 
-from revertrisk.consumer.checkpoint import CheckpointError
+from revertrisk.consumer.checkpoint import ConsumerCheckpointError
 from revertrisk.consumer.consumer import Consumer
-from revertrisk.consumer.delivery import Delivery
-from revertrisk.consumer.eventstreams import (
-    EventTooLargeError,
-    StreamRefusedError,
-    read_eventstreams,
-    rewound,
-)
-from revertrisk.consumer.prediction import NaturalKey, Prediction, version_order
+from revertrisk.consumer.prediction import NaturalKey, PredictionRecord, version_order
 from revertrisk.consumer.reader import Drop, PredictionReader
+from revertrisk.consumer.sources import Delivery, read_eventstreams, read_kafka
+from revertrisk.streams.base import SourceError
+from revertrisk.streams.resuming_stream import StreamRefusedError
+from revertrisk.streams.sse import EventTooLargeError
 
 __all__ = [
-    "CheckpointError",
     "Consumer",
+    "ConsumerCheckpointError",
     "Delivery",
     "Drop",
     "EventTooLargeError",
     "NaturalKey",
-    "Prediction",
     "PredictionReader",
+    "PredictionRecord",
+    "SourceError",
     "StreamRefusedError",
     "read_eventstreams",
-    "rewound",
+    "read_kafka",
     "version_order",
 ]

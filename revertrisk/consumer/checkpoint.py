@@ -39,16 +39,16 @@ CREATE TABLE place (only INTEGER PRIMARY KEY CHECK (only = 1), resume_at TEXT NO
 """
 
 
-class CheckpointError(Exception):
+class ConsumerCheckpointError(Exception):
     """A checkpoint cannot be used; the message names the file and the reason."""
 
 
-class Checkpoint:
+class ConsumerCheckpoint:
     """An open checkpoint with a transaction under way; `commit` ends it and begins the next.
 
     ``remembered`` bounds how many natural keys are kept: the oldest are forgotten first.
 
-    :raises CheckpointError: if the file is not a checkpoint, cannot be opened, or is in use by another consumer.
+    :raises ConsumerCheckpointError: if the file is no checkpoint, cannot be opened, or is in use by another consumer.
     """
 
     def __init__(self, path: Path | None, *, remembered: int) -> None:
@@ -58,13 +58,13 @@ class Checkpoint:
             # No waiting for a lock: who else writes here is a second consumer, which is a mistake.
             self.connection = sqlite3.connect(self._name, isolation_level=None, timeout=0)
         except sqlite3.Error as exc:
-            raise CheckpointError(f"{self._name}: {exc}") from exc
+            raise ConsumerCheckpointError(f"{self._name}: {exc}") from exc
         try:
             self._prepare()
         except sqlite3.Error as exc:
             self.connection.close()
-            raise CheckpointError(f"{self._name}: {exc}") from exc
-        except CheckpointError:
+            raise ConsumerCheckpointError(f"{self._name}: {exc}") from exc
+        except ConsumerCheckpointError:
             self.connection.close()
             raise
 
@@ -125,7 +125,7 @@ class Checkpoint:
         if (application_id, version) == (_APPLICATION_ID, _FORMAT):
             return
         if self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
-            raise CheckpointError(
+            raise ConsumerCheckpointError(
                 f"{self._name}: expected a checkpoint of this consumer, format {_FORMAT}, or no file"
             )
         for statement in _TABLES.split(";"):

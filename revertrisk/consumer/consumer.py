@@ -3,19 +3,21 @@
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Final, Self
 
-from revertrisk.consumer.checkpoint import Checkpoint
-from revertrisk.consumer.delivery import Delivery
+from revertrisk.consumer.checkpoint import ConsumerCheckpoint
 from revertrisk.consumer.page_table import PageTable
-from revertrisk.consumer.prediction import PageKey, Prediction
+from revertrisk.consumer.prediction import PageKey, PredictionRecord
 from revertrisk.consumer.reader import Drop, PredictionReader
+from revertrisk.consumer.sources import Delivery
 
 NEW: Final = "new"
 """What a delivery counts as in the tally that is not dropped."""
 DEFAULT_REMEMBERED: Final = 200_000
 """Natural keys kept for telling duplicates: an hour at 50 events a second, in about 30 MB of the file."""
 DEFAULT_COMMIT_EVERY: Final = 100
+DEFAULT_COMMIT_AFTER_S: Final = 2.0
 
 
 class Consumer:
@@ -23,9 +25,10 @@ class Consumer:
 
     ``checkpoint`` is a file, made if it is not there; None keeps everything in memory. ``remembered``
     bounds the memory for duplicates: one that comes after so many other predictions counts as new. It
-    does no harm to the pages' rows, which are maxima. ``commit_every`` counts deliveries.
+    does no harm to the pages' rows, which are maxima. A commit is due with the first place, with ``commit_every``
+    deliveries, and with the first one that ends ``commit_after_s`` seconds or more after the last commit.
 
-    :raises CheckpointError: if the checkpoint cannot be used.
+    :raises ConsumerCheckpointError: if the checkpoint cannot be used.
     :raises ValueError: if a number is not positive.
     """
 
@@ -35,15 +38,23 @@ class Consumer:
         *,
         remembered: int = DEFAULT_REMEMBERED,
         commit_every: int = DEFAULT_COMMIT_EVERY,
+        commit_after_s: float = DEFAULT_COMMIT_AFTER_S,
     ) -> None:
-        for name, value in (("remembered", remembered), ("commit_every", commit_every)):
-            if value < 1:
+        for name, value in (
+            ("remembered", remembered),
+            ("commit_every", commit_every),
+            ("commit_after_s", commit_after_s),
+        ):
+            if value <= 0:
                 raise ValueError(f"{name}: expected a positive number, not {value}")
         self._reader = PredictionReader()
-        self._checkpoint = Checkpoint(checkpoint, remembered=remembered)
+        self._checkpoint = ConsumerCheckpoint(checkpoint, remembered=remembered)
         self._pages = PageTable(self._checkpoint.connection)
         self._resume_at = self._checkpoint.resume_at
+        self._has_place = self._resume_at is not None
         self._commit_every = commit_every
+        self._commit_after_s = commit_after_s
+        self._committed_at = monotonic()
         self._taken = 0
 
     def __enter__(self) -> Self:
@@ -57,13 +68,13 @@ class Consumer:
         """What to resume the source with; None at the very beginning."""
         return self._resume_at
 
-    def take(self, delivery: Delivery) -> Prediction | Drop:
+    def take(self, delivery: Delivery) -> PredictionRecord | Drop:
         """Take in one delivery; return the prediction if it is new, or why it was dropped.
 
         Nothing of it outlasts the process before `commit`.
         """
         read = self._reader.read(delivery.event)
-        if isinstance(read, Prediction):
+        if isinstance(read, PredictionRecord):
             # A duplicate as well: it may have been received later, and the row must not depend on the order.
             self._pages.merge(read)
             if not self._checkpoint.remember(json.dumps(read.natural_key)):
@@ -79,35 +90,50 @@ class Consumer:
         if self._resume_at is not None:
             self._checkpoint.resume_at = self._resume_at
         self._checkpoint.commit()
+        self._has_place = self._resume_at is not None
+        self._committed_at = monotonic()
         self._taken = 0
 
-    def new_predictions(self, deliveries: Iterable[Delivery]) -> Iterator[Prediction]:
+    def new_predictions(self, deliveries: Iterable[Delivery]) -> Iterator[PredictionRecord]:
         """Yield each new prediction, once.
 
-        A commit comes only when the next prediction is asked for, so what was yielded last has been dealt
-        with. After a crash, what came since the last commit is yielded again.
+        A commit comes only when the next prediction is asked for, so what was yielded last has been dealt with. After
+        a crash, what came since the last commit is yielded again. The end of the deliveries is committed, however they
+        end.
         """
-        for delivery in deliveries:
-            taken = self.take(delivery)
-            if isinstance(taken, Prediction):
-                yield taken
-            self._commit_if_due()
-        self.commit()
+        is_dealt_with = True
+        try:
+            for delivery in deliveries:
+                taken = self.take(delivery)
+                if isinstance(taken, PredictionRecord):
+                    is_dealt_with = False
+                    yield taken
+                    is_dealt_with = True
+                self._commit_if_due()
+        finally:
+            if is_dealt_with:
+                self.commit()
 
-    async def follow(self, deliveries: AsyncIterable[Delivery]) -> AsyncIterator[Prediction]:
+    async def follow(self, deliveries: AsyncIterable[Delivery]) -> AsyncIterator[PredictionRecord]:
         """Do the same as `new_predictions` for deliveries that come over time."""
-        async for delivery in deliveries:
-            taken = self.take(delivery)
-            if isinstance(taken, Prediction):
-                yield taken
-            self._commit_if_due()
-        self.commit()
+        is_dealt_with = True
+        try:
+            async for delivery in deliveries:
+                taken = self.take(delivery)
+                if isinstance(taken, PredictionRecord):
+                    is_dealt_with = False
+                    yield taken
+                    is_dealt_with = True
+                self._commit_if_due()
+        finally:
+            if is_dealt_with:
+                self.commit()
 
-    def page(self, model_name: str, wiki_id: str, page_id: int) -> Prediction | None:
+    def page(self, model_name: str, wiki_id: str, page_id: int) -> PredictionRecord | None:
         """Return the row of a page; None if no revision of it was scored, which is no low score."""
         return self._pages.get(PageKey(model_name, wiki_id, page_id))
 
-    def pages(self) -> Iterator[Prediction]:
+    def pages(self) -> Iterator[PredictionRecord]:
         """Yield all rows, sorted by model, wiki and page."""
         return iter(self._pages)
 
@@ -120,5 +146,7 @@ class Consumer:
         self._checkpoint.close()
 
     def _commit_if_due(self) -> None:
-        if self._taken >= self._commit_every:
+        is_first_place = self._resume_at is not None and not self._has_place
+        is_late = monotonic() - self._committed_at >= self._commit_after_s
+        if is_first_place or is_late or self._taken >= self._commit_every:
             self.commit()

@@ -9,9 +9,9 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-from revertrisk.consumer.prediction import PageKey, Prediction
+from revertrisk.consumer.prediction import PageKey, PredictionRecord
 
-_COLUMNS: Final = tuple(each.name for each in fields(Prediction))
+_COLUMNS: Final = tuple(each.name for each in fields(PredictionRecord))
 _MOMENTS: Final = frozenset({"changed_at", "received_at"})
 _NAMES: Final = ", ".join(_COLUMNS)
 _SELECT: Final = f"SELECT {_NAMES} FROM page"  # noqa: S608 - the names are our own
@@ -26,23 +26,23 @@ class PageTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def merge(self, prediction: Prediction) -> None:
+    def merge(self, prediction: PredictionRecord) -> None:
         """Make a prediction its page's row, unless the row that is there outranks it."""
         current = self.get(prediction.page_key)
         if current is None or prediction.rank > current.rank:
             self._connection.execute(_REPLACE, _as_row(prediction))
 
-    def get(self, key: PageKey) -> Prediction | None:
+    def get(self, key: PageKey) -> PredictionRecord | None:
         """Return the row of a page; None if no revision of it was scored, which is no low score."""
         row = self._connection.execute(_SELECT_ONE, key).fetchone()
         return None if row is None else _as_prediction(row)
 
-    def __iter__(self) -> Iterator[Prediction]:
+    def __iter__(self) -> Iterator[PredictionRecord]:
         for row in self._connection.execute(f"{_SELECT} ORDER BY model_name, wiki_id, page_id"):
             yield _as_prediction(row)
 
 
-def _as_row(prediction: Prediction) -> tuple[Any, ...]:
+def _as_row(prediction: PredictionRecord) -> tuple[Any, ...]:
     values = ((name, getattr(prediction, name)) for name in _COLUMNS)
     # Microseconds always, so that the column sorts as time does.
     return tuple(
@@ -50,8 +50,8 @@ def _as_row(prediction: Prediction) -> tuple[Any, ...]:
     )
 
 
-def _as_prediction(row: tuple[Any, ...]) -> Prediction:
+def _as_prediction(row: tuple[Any, ...]) -> PredictionRecord:
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in _MOMENTS:
         values[name] = datetime.fromisoformat(values[name])
-    return Prediction(**values)
+    return PredictionRecord(**values)

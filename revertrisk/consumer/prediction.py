@@ -29,7 +29,7 @@ class PageKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class PredictionRecord:
     """What a model version said about one revision.
 
     There is no title, comment or user in here on purpose: a title changes without a prediction, and

@@ -6,14 +6,12 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
 
-from revertrisk.consumer.prediction import Prediction
-from revertrisk.event_platform.page_change import is_canary
+from revertrisk.consumer.prediction import PredictionRecord
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE, is_canary
 from revertrisk.runtime.instants import parse_date_time
 
-PREDICTION_SCHEMA: Final = re.compile(
-    r"/mediawiki/page/prediction_classification_change/1(?:\.[0-9]+\.[0-9]+)?"
-)
+PREDICTION_SCHEMA: Final = re.compile(rf"/{PREDICTION_SCHEMA_TITLE}/1(?:\.[0-9]+\.[0-9]+)?")
 """Any schema of major version 1: minor versions only add (STREAM.md). Another major has a stream of its own."""
 
 
@@ -38,7 +36,7 @@ class PredictionReader:
             SchemaRepository(files("revertrisk.consumer")).load("/reading_contract")
         )
 
-    def read(self, event: Any) -> Prediction | Drop:
+    def read(self, event: Any) -> PredictionRecord | Drop:
         """Return the prediction that an event holds, or why it holds none; never raises for what came in.
 
         A duplicate cannot be told from one event alone: that is the consumer's to say.
@@ -55,9 +53,9 @@ class PredictionReader:
         return _prediction(event)
 
 
-def _prediction(event: Mapping[str, Any]) -> Prediction:
+def _prediction(event: Mapping[str, Any]) -> PredictionRecord:
     meta, predicted = event["meta"], event["predicted_classification"]
-    return Prediction(
+    return PredictionRecord(
         stream=meta["stream"],
         event_id=meta["id"],
         request_id=meta.get("request_id"),

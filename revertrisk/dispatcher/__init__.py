@@ -2,10 +2,9 @@
 
 from revertrisk.dispatcher.app import DispatchSettings, SettingsError, dispatch, run
 from revertrisk.dispatcher.deadletters import DeadLetterError
-from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.retries import PRODUCTION_RETRIES, QUICK_RETRIES, RetrySchedule
+from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
-from revertrisk.dispatcher.summary import Summary
+from revertrisk.dispatcher.rule_language.rule import PRODUCTION_RETRIES, QUICK_RETRIES, RetrySchedule
 
 __all__ = [
     "PRODUCTION_RETRIES",

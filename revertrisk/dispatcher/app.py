@@ -5,37 +5,36 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 import uvloop
 from prometheus_client import CollectorRegistry, start_http_server
 
-from revertrisk.dispatcher.client import HttpClient, new_session
+from revertrisk.dispatcher.client import ServiceClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterError
-from revertrisk.dispatcher.dry_run import explain
 from revertrisk.dispatcher.executor import Executor
-from revertrisk.dispatcher.metrics import Metrics
-from revertrisk.dispatcher.opening import NOWHERE, Opening, target_of
-from revertrisk.dispatcher.outcome import Outcome
-from revertrisk.dispatcher.pipeline import Pipeline
+from revertrisk.dispatcher.metrics import DispatcherMetrics
+from revertrisk.dispatcher.outcome import (
+    EXIT_INCOMPLETE,
+    EXIT_OK,
+    EXIT_UNUSABLE,
+    Outcome,
+    RefusalLimit,
+    Summary,
+)
+from revertrisk.dispatcher.pipeline import DispatchPipeline
 from revertrisk.dispatcher.recent import RecentIds
-from revertrisk.dispatcher.refusals import RefusalLimit
-from revertrisk.dispatcher.retries import QUICK_RETRIES
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
-from revertrisk.dispatcher.rule_language.rule import Rule
+from revertrisk.dispatcher.rule_language.rule import QUICK_RETRIES, Rule, Taken, Verdict
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
-from revertrisk.dispatcher.skips import SkipFile
-from revertrisk.dispatcher.summary import Summary
-from revertrisk.streams.base import EventSource, SourceError
+from revertrisk.dispatcher.wiring import NOWHERE, Opening, target_of
+from revertrisk.streams.base import EventSource, SourceError, UnreadableRecord
 
 __all__ = [
     "DEFAULT_USER_AGENT",
-    "EXIT_INCOMPLETE",
-    "EXIT_OK",
-    "EXIT_UNUSABLE",
     "DispatchSettings",
     "SettingsError",
     "dispatch",
@@ -43,12 +42,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-EXIT_OK = 0
-EXIT_INCOMPLETE = 1
-"""Something was given up or interrupted, or the source or the dead letters broke."""
-EXIT_UNUSABLE = 2
-"""A setting or a rule cannot work; nothing was read."""
 
 MOST_WAITING = 5000
 """Postponed events in memory; the others wait in their topic."""
@@ -79,7 +72,7 @@ async def dispatch(
     stop = stop or asyncio.Event()
     summary = Summary(resumes=settings.resumes)
     registry = CollectorRegistry()
-    metrics = Metrics(registry, settings.source.partition(":")[0])
+    metrics = DispatcherMetrics(registry, settings.source.partition(":")[0])
     limit = RefusalLimit(settings.refusal_limit, stop, summary)
     listeners = [metrics.note_outcome, limit.note_outcome, *([on_outcome] if on_outcome else [])]
 
@@ -90,19 +83,20 @@ async def dispatch(
     async with AsyncExitStack() as stack:
         opening = Opening(settings, rules, metrics, stack)
         source = wrap(opening.source(), rules)
-        if settings.skips is not None:
-            listeners.append(stack.enter_context(SkipFile(settings.skips)).note_outcome)
+        skips = opening.skips()
+        if skips is not None:
+            listeners.append(skips.note_outcome)
         later, postponed = await opening.retry_topic()
         executor = Executor(
             rules,
-            HttpClient(await stack.enter_async_context(new_session(settings.user_agent))),
+            ServiceClient(await stack.enter_async_context(new_session(settings.user_agent))),
             await opening.dead_letters(),
             concurrency=settings.concurrency,
             retries=settings.retries or (QUICK_RETRIES if later is None else None),
             later=later,
         )
         pipeline = partial(
-            Pipeline,
+            DispatchPipeline,
             rules=rules,
             executor=executor,
             grace_s=settings.grace_s,
@@ -157,10 +151,39 @@ async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: as
             raise result
 
 
+async def explain(source: EventSource, rules: tuple[Rule, ...], out: TextIO, *, limit: int | None) -> int:
+    """Say for each event which rule takes it, or why none does; returns how many records were no events.
+
+    Raises:
+        SourceError: the source cannot be read.
+
+    """
+    read = unreadable = 0
+    async with aclosing(source.events()) as records:
+        async for record in records:
+            if isinstance(record, UnreadableRecord):
+                unreadable += 1
+                out.write(f"{record.position}: not an event: {record.reason}\n")
+            else:
+                out.writelines(
+                    f"{record.position}: {rule.name} {_said(rule.judge(record.event))}\n" for rule in rules
+                )
+            read += 1
+            if read == limit:
+                break
+    return unreadable
+
+
+def _said(verdict: Verdict) -> str:
+    if not isinstance(verdict, Taken):
+        return f"does not take it: {verdict.why}"
+    return f"takes it by {verdict.case.path}" if verdict.case.path else "takes it"
+
+
 async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
     rules = load_rules(settings.rule_file, target=target_of(settings.target) or NOWHERE)
     async with AsyncExitStack() as stack:
-        opening = Opening(settings, rules, Metrics(CollectorRegistry(), ""), stack)
+        opening = Opening(settings, rules, DispatcherMetrics(CollectorRegistry(), ""), stack)
         source = wrap(opening.source(peek=True), rules)
         try:
             unreadable = await explain(source, rules, sys.stdout, limit=settings.limit)

@@ -42,7 +42,7 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """What a server said."""
 
     status: int
@@ -61,18 +61,18 @@ class Answer:
 class Sender(Protocol):
     """Whoever makes the tries of a request."""
 
-    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer | Failure:
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer | Failure:
         """Make one try, the first one (0) or the n-th retry, and say what came of it."""
         ...
 
 
-class HttpClient:
+class ServiceClient:
     """Sends requests over one shared session."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def send(self, request: Request, *, retry: int, timeout_s: float) -> Answer | Failure:
+    async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer | Failure:
         """Send a request once, as the first try (0) or the n-th retry, and read the whole answer."""
         try:
             async with self._session.request(
@@ -84,7 +84,7 @@ class HttpClient:
                 allow_redirects=False,  # an address that moved is a rule to correct; it is final, as upstream
             ) as response:
                 body = await _read(response)
-                return Answer(
+                return ServiceAnswer(
                     status=response.status,
                     outcome=_outcome(response.headers.get(OUTCOME_HEADER)),
                     code=None if response.ok else _code(body),

@@ -1,4 +1,4 @@
-"""Keep what was given up, with the original event and the reason: as JSON, in a file or a topic."""
+"""Keep what was given up, with the original event and the reason, and note what was skipped: as JSON lines."""
 
 import asyncio
 import base64
@@ -11,6 +11,8 @@ from typing import Any, Protocol, Self
 
 import orjson
 
+from revertrisk.dispatcher.outcome import Ending, Outcome
+from revertrisk.runtime.instants import iso_z
 from revertrisk.streams.base import Position
 
 _NEWLINE = b"\n"
@@ -38,7 +40,7 @@ class DeadLetter:
     def as_json(self, at: datetime) -> bytes:
         """Return the line for the file; a record that is not UTF-8 is kept in base64."""
         line: dict[str, Any] = {
-            "dt": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "dt": iso_z(at),
             "reason": self.reason,
             "rule": self.rule,
             "attempts": self.attempts,
@@ -135,3 +137,42 @@ class DeadLetterTopic:
     async def write(self, letter: DeadLetter) -> None:
         """Write a letter and wait until the brokers have it; raises DeadLetterError."""
         await self._writer.write(self._topic, letter.as_json(datetime.now(UTC)).rstrip())
+
+
+class SkipFile:
+    """Appends a line for each revision that the server skipped: a reconciliation must not take it for missing.
+
+    A line that a crash loses is found missing, and skipped again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file for appending; raises DeadLetterError."""
+        self._path = path
+        try:
+            self._file = path.open("a+b", buffering=0)
+            end_a_torn_line(self._file)
+        except OSError as exc:
+            raise DeadLetterError(f"skips: {path}: cannot be written: {exc.strerror}") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def note_outcome(self, outcome: Outcome) -> None:
+        """Append an outcome if it is a skip of a revision; raises DeadLetterError where it cannot be kept."""
+        if outcome.ending is not Ending.SKIPPED:
+            return
+        match outcome.event:
+            case {"wiki_id": str(wiki_id), "revision": {"rev_id": int(rev_id)}}:
+                skip = {
+                    "wiki_id": wiki_id,
+                    "rev_id": rev_id,
+                    "reason": outcome.detail or "",
+                    "rule": outcome.rule,
+                }
+                try:
+                    write_whole(self._file, orjson.dumps(skip, option=orjson.OPT_APPEND_NEWLINE))
+                except OSError as exc:
+                    raise DeadLetterError(f"skips: {self._path}: cannot be written: {exc.strerror}") from exc

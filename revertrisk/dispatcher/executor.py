@@ -1,19 +1,19 @@
-"""Carry out a rule's request: bounded concurrency, retries, and a dead letter at the end of hope."""
+"""Carry out a rule's requests: in order and at bounded concurrency, with retries, then a dead letter."""
 
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Protocol
 
-from revertrisk.dispatcher.client import OUTCOME_HEADER, Answer, Failure, Sender
+from revertrisk.dispatcher.client import OUTCOME_HEADER, Failure, Sender, ServiceAnswer
 from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters
 from revertrisk.dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
-from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.request import REQUEST_ID, Request
-from revertrisk.dispatcher.rule_language.rule import Case, Rule
+from revertrisk.dispatcher.rule_language.rule import Case, RetrySchedule, Rule
 from revertrisk.dispatcher.rule_language.templates import UnexpandableError
 from revertrisk.streams.base import SourcedEvent, UnreadableRecord
 
@@ -31,24 +31,49 @@ class _Tries:
     """How the tries of one request ended."""
 
     attempts: int = 0
-    last: Answer | Failure | None = None
+    last: ServiceAnswer | Failure | None = None
     seconds: float = 0.0
     postponed_s: float | None = None
     """The pause until the next try, where it is not to be spent here."""
 
     @property
-    def answer(self) -> Answer | None:
-        return self.last if isinstance(self.last, Answer) else None
+    def answer(self) -> ServiceAnswer | None:
+        return self.last if isinstance(self.last, ServiceAnswer) else None
 
     @property
     def reason(self) -> str:
         """Why it is given up, if it is."""
-        return f"status_{self.last.status}" if isinstance(self.last, Answer) else str(self.last)
+        return f"status_{self.last.status}" if isinstance(self.last, ServiceAnswer) else str(self.last)
 
     def retryable(self, rule: Rule) -> bool:
-        if isinstance(self.last, Answer):
+        if isinstance(self.last, ServiceAnswer):
             return self.last.status in rule.retry_on - rule.ignore and not self.last.done
         return self.last is not None and self.last.retryable
+
+
+class Ordering:
+    """Lets requests of one rule and key go out one after the other; what has no key does not wait."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def turn(self, rule_name: str, key: str | None) -> AsyncIterator[None]:
+        """Wait for all earlier turns of the key to end; enter in the order that is to be kept."""
+        if key is None:
+            yield
+            return
+        queue = (rule_name, key)
+        earlier, mine = self._last.get(queue), asyncio.Event()
+        self._last[queue] = mine
+        try:
+            if earlier is not None:
+                await earlier.wait()
+            yield
+        finally:
+            mine.set()
+            if self._last[queue] is mine:
+                del self._last[queue]
 
 
 class RetryLater(Protocol):
@@ -203,7 +228,7 @@ def _labels(rule_name: str, event: dict[str, Any], reason: str) -> dict[str, Any
     return labels
 
 
-def _ending(answer: Answer) -> tuple[Ending, str | None]:
+def _ending(answer: ServiceAnswer) -> tuple[Ending, str | None]:
     """Read how a finished event ended, in the server's own words where it has some."""
     if not answer.done:
         return Ending.IGNORED, f"status_{answer.status}"

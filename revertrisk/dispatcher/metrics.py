@@ -6,14 +6,14 @@ from time import monotonic
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.rule_language.rule import produced_at
+from revertrisk.event_platform.streams import received_at
 
 _LAG_EVERY_S = 0.5
 NO_RULE = "none"
 """The label of events that no rule takes."""
 
 
-class Metrics:
+class DispatcherMetrics:
     """Counts outcomes, and what goes wrong with sources."""
 
     def __init__(self, registry: CollectorRegistry, source: str) -> None:
@@ -60,10 +60,10 @@ class Metrics:
             self._retries.labels(rule).inc(outcome.attempts - 1)
         now = monotonic()
         if outcome.event is not None and now - self._lag_known_at > _LAG_EVERY_S:
-            produced = produced_at(outcome.event)
-            if produced is not None:
+            received = received_at(outcome.event)
+            if received is not None:
                 self._lag_known_at = now
-                self._lag.set((datetime.now(UTC) - produced).total_seconds())
+                self._lag.set((datetime.now(UTC) - received).total_seconds())
 
     def note_offset_reset(self, topic: str) -> None:
         """Count a committed offset that no longer existed."""

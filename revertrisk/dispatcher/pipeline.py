@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, time
 
-from revertrisk.dispatcher.executor import Executor
+from revertrisk.dispatcher.executor import Executor, Ordering
 from revertrisk.dispatcher.offsets import OffsetTracker
-from revertrisk.dispatcher.ordering import Ordering
-from revertrisk.dispatcher.outcome import UNKNOWN_RULE, Ending, Outcome
+from revertrisk.dispatcher.outcome import UNKNOWN_RULE, Ending, Outcome, Summary
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.rule_language.rule import (
     Canary,
@@ -22,7 +21,7 @@ from revertrisk.dispatcher.rule_language.rule import (
     Taken,
     Verdict,
 )
-from revertrisk.dispatcher.summary import Summary
+from revertrisk.event_platform.streams import event_meta
 from revertrisk.streams.base import (
     EventSource,
     Position,
@@ -49,7 +48,7 @@ class _Unfinished:
     event_id: str | None
 
 
-class Pipeline:
+class DispatchPipeline:
     """One run over one source."""
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
@@ -151,36 +150,56 @@ class Pipeline:
 
     async def _take(self, record: SourcedEvent | UnreadableRecord, tasks: asyncio.TaskGroup) -> None:
         """Start what a record needs; waits while the rules that take it are at their bounds."""
+        # From here on the record holds back the commit of its partition, so every way out of this method must lead
+        # to _finish: at once for what is settled here, and for the rest when the last of its rules is done.
         self._tracker.start(record.position)
         self._summary.read += 1
+        self._summary.owed += 1
         if isinstance(record, UnreadableRecord):
-            self._summary.owed += 1
-            self._settle(await self._executor.keep_unreadable(record))
-            self._finish(record.position)
+            self._settle_alone(await self._executor.keep_unreadable(record))
             return
+        taken = await self._judge(record)
+        if taken and self._is_first(record, taken):
+            await self._start(record, taken, tasks)
+
+    async def _judge(self, record: SourcedEvent) -> list[tuple[Rule, Case]]:
+        """Return the rules that take an event; one that no rule takes is settled."""
         rules = self._rules
         if record.ticket is not None:
             rules = tuple(rule for rule in rules if rule.name == record.ticket.rule)
             if not rules:
-                self._summary.owed += 1
-                self._settle(await self._executor.give_up(record.ticket.rule, record, UNKNOWN_RULE))
-                self._finish(record.position)
-                return
+                self._settle_alone(await self._executor.give_up(record.ticket.rule, record, UNKNOWN_RULE))
+                return []
         verdicts = [(rule, rule.judge(record.event)) for rule in rules]
         taken = [(rule, verdict.case) for rule, verdict in verdicts if isinstance(verdict, Taken)]
-        self._summary.owed += max(1, len(taken))
         if not taken:
-            self._settle(_left_alone(record, [verdict for _, verdict in verdicts]))
-            self._finish(record.position)
-            return
+            self._settle_alone(_left_alone(record, [verdict for _, verdict in verdicts]))
+        return taken
+
+    def _is_first(self, record: SourcedEvent, taken: list[tuple[Rule, Case]]) -> bool:
+        """Return whether an event is to be sent; one that came before is done when the first one is, not earlier."""
+        self._summary.owed += len(taken) - 1
         event_id = self._event_id(record)
-        if event_id is not None and self._is_duplicate(event_id):
-            self._drop(record, event_id, [rule for rule, _ in taken])
-            return
-        if event_id is not None:
-            self._repeats[event_id] = []
+        if event_id is None or not self._is_duplicate(event_id):
+            self._unfinished[record.position] = _Unfinished(len(taken), event_id)
+            if event_id is not None:
+                self._repeats[event_id] = []
+            return True
+        for rule, _ in taken:
+            self._settle(Outcome(Ending.DUPLICATE, record.position, rule=rule.name, event=record.event))
+        if event_id in self._repeats:
+            # The first one may be of a partition that was taken away and given back: only this one
+            # keeps the commit from passing it.
+            self._repeats[event_id].append(record.position)
+        else:
+            self._finish(record.position)
+        return False
+
+    async def _start(
+        self, record: SourcedEvent, taken: list[tuple[Rule, Case]], tasks: asyncio.TaskGroup
+    ) -> None:
+        """Start a delivery for each rule."""
         now = datetime.now(UTC)
-        self._unfinished[record.position] = _Unfinished(len(taken), event_id)
         for rule, case in taken:
             if rule.has_expired(record.event, now):
                 self._settle(Outcome(Ending.EXPIRED, record.position, rule=rule.name, event=record.event))
@@ -215,23 +234,11 @@ class Pipeline:
         """Return the id by which an event is known again; None where that is not wanted, or it has none."""
         if self._recent is None or sourced.ticket is not None:
             return None
-        meta = sourced.event.get("meta")
-        event_id = meta.get("id") if isinstance(meta, dict) else None
+        event_id = event_meta(sourced.event).get("id")
         return event_id if isinstance(event_id, str) else None
 
     def _is_duplicate(self, event_id: str) -> bool:
         return event_id in self._repeats or (self._recent is not None and event_id in self._recent)
-
-    def _drop(self, record: SourcedEvent, event_id: str, rules: list[Rule]) -> None:
-        """Send an event no second time; it is done when the first one is, and not before."""
-        for rule in rules:
-            self._settle(Outcome(Ending.DUPLICATE, record.position, rule=rule.name, event=record.event))
-        if event_id in self._repeats:
-            # The first one may be of a partition that was taken away and given back: only this one
-            # keeps the commit from passing it.
-            self._repeats[event_id].append(record.position)
-        else:
-            self._finish(record.position)
 
     def _finish_one(self, position: Position) -> None:
         """Note that one of the rules that took an event is done with it."""
@@ -254,6 +261,11 @@ class Pipeline:
         self._summary.add(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
+
+    def _settle_alone(self, outcome: Outcome) -> None:
+        """Settle a record that needs no request."""
+        self._settle(outcome)
+        self._finish(outcome.position)
 
     async def _commit_regularly(self) -> None:
         while True:

@@ -13,6 +13,7 @@ import orjson
 
 from revertrisk.dispatcher.deadletters import TopicWriter
 from revertrisk.dispatcher.rule_language.rule import Rule
+from revertrisk.event_platform.streams import event_meta
 from revertrisk.streams.base import (
     EventSource,
     Position,
@@ -35,8 +36,7 @@ class RetryTopic:
     ) -> None:
         """Return when the event is in the topic; raises DeadLetterError where it cannot be."""
         now = time()
-        meta = sourced.event.get("meta")
-        meta = meta if isinstance(meta, dict) else {}
+        meta = event_meta(sourced.event)
         message = {
             "meta": {
                 "stream": self._topic,

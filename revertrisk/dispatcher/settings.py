@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.runtime.headers import user_agent
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-dispatcher")

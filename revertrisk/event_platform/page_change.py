@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from revertrisk.event_platform.schemas import EventValidator, Violation
+from revertrisk.event_platform.streams import received_at
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki, WikiTable
 
@@ -22,7 +23,6 @@ READING_CONTRACT = "/reading/mediawiki/page/change/1"
 PAGE_CHANGE_SCHEMA = re.compile(r"/mediawiki/page/change/1(?:\.\d+\.\d+)?")
 """Any schema of major version 1, which may be written without its minor version."""
 
-CANARY_DOMAIN = "canary"
 MAIN_NAMESPACE = 0
 SCORABLE_KINDS = frozenset({"create", "edit", "move", "undelete"})
 WIKITEXT = "wikitext"
@@ -221,24 +221,6 @@ class PageChangeReader:
         return RevisionRef(
             wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id, text_bytes
         )
-
-
-def received_at(event: Mapping[str, Any]) -> datetime | None:
-    """Return an event's ``meta.dt``, or None where it has none that can be read."""
-    meta = event.get("meta")
-    received = meta.get("dt") if isinstance(meta, dict) else None
-    if not isinstance(received, str):
-        return None
-    try:
-        return parse_date_time(received)
-    except ValueError:
-        return None
-
-
-def is_canary(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event is one of the synthetic ones that keep each stream alive (T251609)."""
-    meta = event.get("meta")
-    return isinstance(meta, dict) and meta.get("domain") == CANARY_DOMAIN
 
 
 def unscorable_change(change: PageChange) -> SkipReason | None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from revertrisk.event_platform.page_change import PageChange
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository, Violation
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 
-PREDICTION_SCHEMA_TITLE = "mediawiki/page/prediction_classification_change"
 PREDICTION_SCHEMA = f"/{PREDICTION_SCHEMA_TITLE}/1.3.0"
 
 EVENT_NAMESPACE = uuid.UUID("45e2b590-54d0-4387-8fc2-90681a7cfce2")

@@ -52,3 +52,8 @@ def is_instant(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def iso_z(moment: datetime) -> str:
+    """Return a moment as events have it: in UTC, with milliseconds and a Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

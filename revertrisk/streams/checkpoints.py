@@ -13,7 +13,7 @@ _WRITE = "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (source) DO UPDATE SE
 BUSY_S = 10.0
 
 
-class CheckpointError(Exception):
+class SourceCheckpointError(Exception):
     """The file cannot be read or written, or is another process's; the text names it and the cause."""
 
 
@@ -21,13 +21,13 @@ class CheckpointFile:
     """Places by the name of their source; several processes may share a file, each with sources of its own."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and make it if it is missing; raises CheckpointError."""
+        """Open the file and make it if it is missing; raises SourceCheckpointError."""
         self._path = path
         self._lock = threading.Lock()
         try:
             self._owners = Path(f"{path}.lock").open("ab")  # noqa: SIM115 - held as long as the database
         except OSError as exc:
-            raise CheckpointError(f"{path}.lock: cannot be written: {exc.strerror}") from exc
+            raise SourceCheckpointError(f"{path}.lock: cannot be written: {exc.strerror}") from exc
         try:
             # One lock instead of one thread; autocommit, so that every write is a transaction by itself.
             self._database = sqlite3.connect(
@@ -41,10 +41,10 @@ class CheckpointFile:
                 raise
         except sqlite3.Error as exc:
             self._owners.close()
-            raise CheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
+            raise SourceCheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
 
     def close(self) -> None:
-        """Close the file, after what is being written to it; whoever writes later gets a CheckpointError."""
+        """Close the file, after what is being written to it; whoever writes later gets a SourceCheckpointError."""
         with (
             self._lock,
             suppress(sqlite3.Error),
@@ -53,8 +53,8 @@ class CheckpointFile:
         with suppress(OSError):
             self._owners.close()
 
-    def of(self, source: str) -> "Checkpoint":
-        """Return the checkpoint of one source, which is this process's until it ends; raises CheckpointError.
+    def of(self, source: str) -> "SourceCheckpoint":
+        """Return the checkpoint of one source, which is this process's until it ends; raises SourceCheckpointError.
 
         Two that share one would each pass over what the other has not finished.
         """
@@ -62,20 +62,20 @@ class CheckpointFile:
             # One byte of the file stands for the source; the kernel gives it back however the process ends.
             fcntl.lockf(self._owners, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place_of_lock(source))
         except BlockingIOError as exc:
-            raise CheckpointError(
+            raise SourceCheckpointError(
                 f"{self._path}: another process reads {source} with this checkpoint; give each its own"
             ) from exc
         except OSError as exc:
-            raise CheckpointError(f"{self._path}.lock: cannot be locked: {exc.strerror}") from exc
-        return Checkpoint(self, source)
+            raise SourceCheckpointError(f"{self._path}.lock: cannot be locked: {exc.strerror}") from exc
+        return SourceCheckpoint(self, source)
 
     def read(self, source: str) -> str | None:
-        """Return the place of a source, None where it has none; raises CheckpointError."""
+        """Return the place of a source, None where it has none; raises SourceCheckpointError."""
         row = self._execute("SELECT place FROM checkpoint WHERE source = ?", (source,))
         return None if row is None else str(row[0])
 
     def write(self, source: str, place: str) -> None:
-        """Replace the place of a source; on the disk when this returns. Raises CheckpointError."""
+        """Replace the place of a source; on the disk when this returns. Raises SourceCheckpointError."""
         self._execute(_WRITE, (source, place))
 
     def _execute(self, statement: str, values: tuple[str, ...]) -> tuple[str] | None:
@@ -83,7 +83,7 @@ class CheckpointFile:
             with self._lock:
                 row: tuple[str] | None = self._database.execute(statement, values).fetchone()
         except sqlite3.Error as exc:
-            raise CheckpointError(f"{self._path}: cannot be used for checkpoints: {exc}") from exc
+            raise SourceCheckpointError(f"{self._path}: cannot be used for checkpoints: {exc}") from exc
         return row
 
 
@@ -91,7 +91,7 @@ def _place_of_lock(source: str) -> int:
     return int.from_bytes(hashlib.sha256(source.encode()).digest()[:7])
 
 
-class Checkpoint:
+class SourceCheckpoint:
     """The place of one source."""
 
     def __init__(self, file: CheckpointFile, source: str) -> None:
@@ -99,9 +99,9 @@ class Checkpoint:
         self._source = source
 
     async def read(self) -> str | None:
-        """Return the place, None where there is none yet; raises CheckpointError."""
+        """Return the place, None where there is none yet; raises SourceCheckpointError."""
         return await asyncio.to_thread(self._file.read, self._source)
 
     async def write(self, place: str) -> None:
-        """Remember a place; it is on the disk when this returns. Raises CheckpointError."""
+        """Remember a place; it is on the disk when this returns. Raises SourceCheckpointError."""
         await asyncio.to_thread(self._file.write, self._source, place)

@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import orjson
 
+from revertrisk.runtime.instants import iso_z
 from revertrisk.streams.base import (
     Position,
     SourcedEvent,
@@ -21,7 +23,7 @@ from revertrisk.streams.base import (
     UnreadableRecord,
     read_record,
 )
-from revertrisk.streams.checkpoints import Checkpoint, CheckpointError
+from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.resuming_stream import (
     FIRST_PAUSE_S,
     IDLE_TIMEOUT_S,
@@ -31,31 +33,83 @@ from revertrisk.streams.resuming_stream import (
 )
 from revertrisk.streams.sse import EventTooLargeError, ServerSentEvent
 
+REWIND_MS: Final = 1
+"""The millisecond that EventStreams adds to the time of the last event."""
 
-def resume_id(last_event_id: str, since: datetime) -> str:
-    """Return the ``Last-Event-ID`` to resume with, which begins no later than the last event.
 
-    A place with a time means the millisecond after the last event, and would pass over others of the same one, or
-    that stand behind it with an earlier time. The end (offset -1) of a topic that has brought nothing yet means its end
-    when the connection is made, and would pass over what came since we began.
+def resume_id(last_event_id: str, *, since: datetime, rewind_ms: int) -> str:
+    """Return the ``Last-Event-ID`` to resume with: its times lie ``rewind_ms`` earlier, places by offset stay.
+
+    A time means the millisecond after the last event, and would pass over others of the same one, or that stand behind
+    it with an earlier time. The end (offset -1) of a topic that has brought nothing yet means its end when the
+    connection is made, and would pass over what comes until then: it becomes the time since when it has been empty.
     """
     try:
         places = orjson.loads(last_event_id)
     except orjson.JSONDecodeError:
-        return last_event_id
+        return last_event_id  # the server says what is wrong with it
     if not isinstance(places, list):
         return last_event_id
-    return orjson.dumps([_earlier(place, since) for place in places]).decode()
+    return orjson.dumps([_earlier(place, since, rewind_ms) for place in places]).decode()
 
 
-def _earlier(place: Any, since: datetime) -> Any:
+def _earlier(place: Any, since: datetime, rewind_ms: int) -> Any:
     match place:
         case {"timestamp": int(timestamp)}:
-            return place | {"timestamp": timestamp - 1}
+            return place | {"timestamp": max(0, timestamp - rewind_ms)}
         case {"offset": -1}:
             rest = {name: value for name, value in place.items() if name != "offset"}
             return rest | {"timestamp": int(since.timestamp() * 1000)}
     return place
+
+
+def earliest_time(last_event_id: str) -> datetime | None:
+    """Return the earliest time in a ``Last-Event-ID``, None where it has none."""
+    try:
+        places = orjson.loads(last_event_id)
+    except orjson.JSONDecodeError:
+        return None
+    times = [
+        place["timestamp"]
+        for place in (places if isinstance(places, list) else [])
+        if isinstance(place, dict) and type(place.get("timestamp")) is int
+    ]
+    return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
+
+
+def read_stream(  # noqa: PLR0913 - what a client of EventStreams has to know
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    since: datetime,
+    last_event_id: str = "",
+    rewind_ms: int = REWIND_MS,
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+    first_pause_s: float = FIRST_PAUSE_S,
+    on_reconnect: Callable[[], None] | None = None,
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield the messages behind ``last_event_id`` for ever, or those from ``since`` on; an address may have its own.
+
+    Raises what :func:`revertrisk.streams.resuming_stream.follow` raises.
+    """
+
+    def ask(last_event_id: str) -> Question:
+        if last_event_id:
+            return Question(resume_id(last_event_id, since=since, rewind_ms=rewind_ms))
+        if "since" in parse_qs(urlsplit(url).query):
+            return Question()
+        # Without it, what comes between two connections would be lost until the first event has come.
+        return Question(query={"since": iso_z(since)})
+
+    return follow(
+        session,
+        url,
+        ask,
+        last_event_id=last_event_id,
+        idle_timeout_s=idle_timeout_s,
+        first_pause_s=first_pause_s,
+        on_reconnect=on_reconnect,
+    )
 
 
 class EventStreamsSource:
@@ -67,7 +121,7 @@ class EventStreamsSource:
         *,
         user_agent: str,
         since: datetime | None = None,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: SourceCheckpoint | None = None,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
         first_pause_s: float = FIRST_PAUSE_S,
         on_reconnect: Callable[[], None] | None = None,
@@ -98,10 +152,10 @@ class EventStreamsSource:
         async with aiohttp.ClientSession(
             headers={"user-agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
-            following = follow(
+            following = read_stream(
                 session,
                 self._url,
-                self._question,
+                since=self._since,
                 last_event_id=self._last_id,
                 idle_timeout_s=self._idle_timeout_s,
                 first_pause_s=self.first_pause_s,
@@ -131,7 +185,7 @@ class EventStreamsSource:
             return
         try:
             kept = await self._checkpoint.read()
-        except CheckpointError as exc:
+        except SourceCheckpointError as exc:
             raise SourceError(str(exc)) from exc
         if kept is None:
             await self._remember({"since": self._since.isoformat()})
@@ -145,15 +199,8 @@ class EventStreamsSource:
         assert self._checkpoint is not None  # noqa: S101 (asked before)
         try:
             await self._checkpoint.write(orjson.dumps(place).decode())
-        except CheckpointError as exc:
+        except SourceCheckpointError as exc:
             raise SourceError(str(exc)) from exc
-
-    def _question(self, last_event_id: str) -> Question:
-        if last_event_id:
-            return Question(resume_id(last_event_id, self._since))
-        # Without it, what comes between two connections would be lost until the first event has come.
-        since = self._since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return Question(query={"since": since})
 
     def _record(self, event: ServerSentEvent) -> SourcedEvent | UnreadableRecord:
         self._yielded += 1

@@ -23,7 +23,7 @@ from revertrisk.streams.base import (
     UnreadableRecord,
     read_record,
 )
-from revertrisk.streams.checkpoints import Checkpoint, CheckpointError
+from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.compression import (
     CHUNK_BYTES,
     ByteStream,
@@ -45,7 +45,7 @@ class JsonlSource:
     """The lines of one file or pipe; blank ones are passed over, unreadable ones are reported."""
 
     def __init__(
-        self, name: str, open_raw: Callable[[], io.FileIO], checkpoint: Checkpoint | None = None
+        self, name: str, open_raw: Callable[[], io.FileIO], checkpoint: SourceCheckpoint | None = None
     ) -> None:
         """Take the name that positions and errors carry, and how to open the unbuffered input."""
         self._name = name
@@ -55,7 +55,7 @@ class JsonlSource:
         """Of the first line: whether a checkpoint is of this input or of another one with its name."""
 
     @classmethod
-    def from_path(cls, path: str, checkpoint: Checkpoint | None = None) -> "JsonlSource":
+    def from_path(cls, path: str, checkpoint: SourceCheckpoint | None = None) -> "JsonlSource":
         """Read a file, or standard input where the path is ``-``; a checkpoint makes it go on where it was."""
         if path == "-":
             # The descriptor and not sys.stdin: a thread still waiting in sys.stdin's buffer when the
@@ -102,7 +102,7 @@ class JsonlSource:
             done = {"line": position.offset, "first_line": self._fingerprint}
             try:
                 await self._checkpoint.write(orjson.dumps(done).decode())
-            except CheckpointError as exc:
+            except SourceCheckpointError as exc:
                 raise SourceError(str(exc)) from exc
 
     async def close(self) -> None:
@@ -111,7 +111,7 @@ class JsonlSource:
     async def _read_checkpoint(self) -> "_Done":
         try:
             kept = await self._checkpoint.read() if self._checkpoint is not None else None
-        except CheckpointError as exc:
+        except SourceCheckpointError as exc:
             raise SourceError(str(exc)) from exc
         if kept is None:
             return _Done(0, None)

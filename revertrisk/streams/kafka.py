@@ -1,4 +1,4 @@
-"""Read topics of Kafka as a member of a consumer group.
+"""Read topics of Kafka as a member of a consumer group, or all their partitions without one.
 
 librdkafka is asked in a thread of its own, so neither its waiting nor a rebalance blocks the event loop. What it brings
 waits in a bounded buffer. Only what :meth:`KafkaSource.commit` was told is done is ever committed; a partition that is
@@ -8,7 +8,7 @@ taken away gets a few seconds to finish what is in flight, is committed, and the
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -46,9 +46,13 @@ LEAVING_COMMIT_S, CLOSING_COMMIT_S = 20.0, 2.0
 """How long a commit is tried again before a partition is given back, and at the end of the process."""
 CLOSE_TIMEOUT_S = 20.0
 ASK_AGAIN_S = 3.0
-"""While no broker answers at the start: a refused password is known sooner than the last of them is given up."""
+"""While no broker answers: a refused password is known sooner than the last of them is given up."""
 STALL_S = 1.0
 """While the buffer is full, librdkafka is asked this often, which keeps the membership and serves rebalances."""
+REFRESH_S = 60.0
+"""How often a reader without a group looks for new partitions; librdkafka does it for groups."""
+NO_GROUP = "revertrisk-reader"
+"""librdkafka wants a name, and it is joined by no one."""
 BOUNDS = {
     # Fetched ahead; the default is 64 MiB.
     "queued.max.messages.kbytes": 4 * 1024,
@@ -88,24 +92,27 @@ _BUSY = frozenset(
 
 
 class KafkaSource:
-    """Some topics, read by one member of a group; a partition is called ``topic[number]``."""
+    """Some topics, read by one member of a group, or by itself; a partition is called ``topic[number]``."""
 
     def __init__(  # noqa: PLR0913 - what a member of a group has to know
         self,
         settings: KafkaSettings,
         topics: Sequence[str],
-        group: str,
+        group: str | None,
         *,
         start: Start | datetime = Start.NEWEST,
         to_end: bool = False,
         keeps_offsets: bool = True,
         on_offset_reset: Callable[[str], None] | None = None,
         revoke_grace_s: float = REVOKE_GRACE_S,
+        places: Mapping[str, int] | None = None,
+        refresh_s: float = REFRESH_S,
     ) -> None:
-        """Take the topics and the group.
+        """Take the topics and the group, None for all partitions and no offsets kept by Kafka.
 
         ``to_end`` ends the events where every partition has been read to its end. Without ``keeps_offsets`` nothing is
         committed. ``on_offset_reset`` hears, in another thread, of each topic of which a committed offset is gone.
+        Without a group, ``places`` are the offsets to begin at, and new partitions are looked for each ``refresh_s``.
 
         Raises:
             KafkaSettingsError: librdkafka does not take a setting.
@@ -114,9 +121,13 @@ class KafkaSource:
         self._settings = settings
         self._topics = list(topics)
         self._group = group
+        self.begun: Mapping[str, int] = {}
+        """The offset at which each partition was begun."""
+        self._places = places or {}
+        self._refresh_s = refresh_s
         self._start = start
         self._to_end = to_end
-        self._keeps_offsets = keeps_offsets
+        self._keeps_offsets = keeps_offsets and group is not None
         self._on_offset_reset = on_offset_reset
         self._revoke_grace_s = revoke_grace_s
         self._name = f"kafka:{','.join(topics)}"
@@ -182,25 +193,33 @@ class KafkaSource:
     def _run(self) -> None:
         consumer = self._consumer
         try:
+            partitions = self._find_partitions(consumer)
             beginnings = Beginnings(
                 consumer,
-                self._find_partitions(consumer),
+                partitions,
                 self._start,
-                group=self._group,
-                keeps_offsets=self._keeps_offsets,
+                group=self._group or NO_GROUP,
+                places=None if self._keeps_offsets else self._places,
             )
-            consumer.subscribe(
-                self._topics,
-                on_assign=partial(self._assign, beginnings),
-                on_revoke=self._revoke,
-                on_lost=self._lose,
-            )
+            if self._group is None:
+                self._assign(beginnings, consumer, partitions)
+            else:
+                consumer.subscribe(
+                    self._topics,
+                    on_assign=partial(self._assign, beginnings),
+                    on_revoke=self._revoke,
+                    on_lost=self._lose,
+                )
+            looked_at = monotonic()
             while not self._held.closing:
                 has_room = self._held.wait_for_room(STALL_S)
                 self._receive(
                     consumer.consume(BATCH, POLL_S) if has_room else consumer.consume(1, 0), consumer
                 )
                 self._commit_done(consumer)
+                if self._group is None and monotonic() - looked_at >= self._refresh_s:
+                    self._assign_new(beginnings, consumer)
+                    looked_at = monotonic()
         except KafkaException as exc:
             self._fail(exc.args[0].str())
         except Exception as exc:  # whatever ends this thread must end the reading too
@@ -217,7 +236,7 @@ class KafkaSource:
             "session.timeout.ms": 30_000,
             **BOUNDS,
             **self._settings.values,
-            "group.id": self._group,
+            "group.id": self._group or NO_GROUP,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
@@ -301,11 +320,27 @@ class KafkaSource:
             return
         starts = beginnings.of(partitions)
         names = [name_of(start) for start in starts]
-        self._held.take_over({name_of(start): start.offset for start in starts})
+        offsets = {name_of(start): start.offset for start in starts}
+        self.begun = {**self.begun, **offsets}
+        self._held.take_over(offsets)
         consumer.incremental_assign(starts)
         log.info("%s: took over %s", self._name, ", ".join(names))
 
+    def _assign_new(self, beginnings: Beginnings, consumer: Consumer) -> None:
+        """Begin to read the partitions that are not read yet; a topic that cannot be asked for will be asked again."""
+        new = []
+        for topic in self._topics:
+            try:
+                found = consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
+                places = [TopicPartition(topic, number) for number in found.partitions]
+                new += [place for place in places if name_of(place) not in self.begun]
+            except KafkaException as exc:
+                log.warning("%s: %s", topic, exc.args[0].str())
+        self._assign(beginnings, consumer, new)
+
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # librdkafka calls this in our thread, and the group waits until it returns. The next owner begins at what is
+        # committed here, so finishing first, then committing, and only then giving back is what avoids repeats.
         names = [name_of(partition) for partition in partitions]
         if not self._held.wait_until_idle(names, self._revoke_grace_s):
             log.info("%s: requests in flight are left to the next owner", ", ".join(names))

@@ -1,7 +1,7 @@
-"""Where a member of a consumer group begins to read the partitions that it is given."""
+"""Where a reader of Kafka begins in each partition, be it given by a group or taken without one."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 
@@ -24,6 +24,8 @@ class Start(Enum):
 class Beginnings:
     """Knows where to begin in each partition: at the group's committed offset, or else where nothing can be missed.
 
+    Without a group, the places of its last run stand for what it committed.
+
     A group that has committed nothing of a topic is new: it begins at ``start``, and "newest" means when this process
     started, however late it is given the partition. Where the group has committed other partitions of the topic, or the
     partition was not there when this process started, the partition is new, and is read from its oldest record.
@@ -36,9 +38,11 @@ class Beginnings:
         start: Start | datetime,
         *,
         group: str,
-        keeps_offsets: bool,
+        places: Mapping[str, int] | None,
     ) -> None:
         """Ask how things stand now, before the group is joined, for all partitions that the topics have.
+
+        ``places`` stand for the offsets that the group has committed, where it keeps none.
 
         Raises:
             KafkaException: the brokers do not answer in time.
@@ -47,8 +51,8 @@ class Beginnings:
         self._consumer = consumer
         self._start = start
         self._group = group
-        self._keeps_offsets = keeps_offsets
-        committed = consumer.committed(list(partitions), CALL_TIMEOUT_S) if keeps_offsets else []
+        self._places = places
+        committed = consumer.committed(list(partitions), CALL_TIMEOUT_S) if places is None else []
         self._begun = {place.topic for place in committed if place.offset >= 0}
         """Topics of which the group has committed something."""
         self._newest = {
@@ -67,16 +71,16 @@ class Beginnings:
 
         """
         found = (
-            self._consumer.committed(list(partitions), CALL_TIMEOUT_S) if self._keeps_offsets else partitions
+            self._consumer.committed(list(partitions), CALL_TIMEOUT_S)
+            if self._places is None
+            else [place_of(name, self._places.get(name, -1)) for name in map(name_of, partitions)]
         )
         known = [place_of(name_of(place), place.offset) for place in found if place.offset >= 0]
         # librdkafka has negative markers for "none".
         first = [place_of(name_of(place), self._first_offset(place)) for place in found if place.offset < 0]
         for place in first:
-            log.info(
-                "%s: the group %s is new here and begins at %d", name_of(place), self._group, place.offset
-            )
-        if first and self._keeps_offsets:
+            log.info("%s: %s is new here and begins at %d", name_of(place), self._group, place.offset)
+        if first and self._places is None:
             try:
                 self._consumer.commit(offsets=first, asynchronous=False)
             except KafkaException as exc:  # another rebalance has begun: the next regular commit keeps them

@@ -13,6 +13,7 @@ from revertrisk.dispatcher import DispatchSettings, RetrySchedule, run
 
 given = json.loads(sys.argv[1])
 logging.basicConfig(level=given.pop("log", "WARNING"))
+given["target"] = given["target"] or None
 makers = {
     "rule_file": Path,
     "checkpoint": Path,
@@ -24,7 +25,8 @@ makers = {
 }
 for name in makers.keys() & given:
     given[name] = makers[name](given[name])
-sys.exit(run(DispatchSettings(**given)))
+dry_run = given.pop("dry_run", False)
+sys.exit(run(DispatchSettings(**given), dry_run=dry_run))
 """
 
 
@@ -43,9 +45,20 @@ class Dispatcher:
         self.process.send_signal(signal.SIGTERM)
         return await self.finished()
 
+    async def give(self, lines: bytes) -> None:
+        """Write to its standard input, which stays open."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(lines)
+        await self.process.stdin.drain()
+
     async def finished(self) -> tuple[int | None, dict[str, Any], str]:
-        out, err = await self.process.communicate()
-        return self.process.returncode, json.loads(out) if out else {}, err.decode()
+        status, out, err = await self.printed()
+        return status, json.loads(out) if out else {}, err
+
+    async def printed(self) -> tuple[int | None, str, str]:
+        """Close its standard input and wait for its end; returns its status and what it printed."""
+        out, err = await self.process.communicate(b"" if self.process.stdin else None)
+        return self.process.returncode, out.decode(), err.decode()
 
 
 class StartDispatcher(Protocol):

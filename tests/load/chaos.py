@@ -26,9 +26,8 @@ import orjson
 
 from revertrisk.cli.programs import running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
-from revertrisk.dispatcher.outcome import Outcome
-from revertrisk.dispatcher.retries import RetrySchedule
-from revertrisk.dispatcher.summary import Summary
+from revertrisk.dispatcher.outcome import Outcome, Summary
+from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from tests.fakes.clients import STREAM
 from tests.load.expectations import Expected, real_history, write_shuffled
 from tests.load.storm import GATE_FAULTS, WIKI_FAULTS, Server, hide, seeded, set_faults, storm

@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from revertrisk.dispatcher.retries import RetrySchedule
+from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 
 SHARE: Final = 0.03
 """Of the requests that each kind of fault strikes."""

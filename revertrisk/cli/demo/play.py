@@ -29,8 +29,7 @@ from revertrisk.cli.demo.screen import Screen
 from revertrisk.cli.demo.tally import Arrival, Tally
 from revertrisk.cli.programs import ProgramError, stop_children
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
-from revertrisk.dispatcher.outcome import Ending, Outcome
-from revertrisk.dispatcher.summary import Summary
+from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
 from revertrisk.wiki.table import WikiTable
 
 POLL_SECONDS = 0.2

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from revertrisk.dispatcher.rule_language.rule import Rule, Taken, produced_at
+from revertrisk.dispatcher.rule_language.rule import Rule, Taken
 from revertrisk.dispatcher.settings import SettingsError
 from revertrisk.event_platform.page_change import (
     InvalidEventError,
@@ -23,6 +23,7 @@ from revertrisk.event_platform.page_change import (
     Skip,
     UnsupportedSchemaError,
 )
+from revertrisk.event_platform.streams import received_at
 from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
 
 MISSING = "missing"
@@ -126,7 +127,7 @@ class Reconciliation:
     def judge(self, event: dict[str, Any]) -> bool:
         """Count an event; returns whether its prediction is missing."""
         report = self.report
-        moment = produced_at(event)
+        moment = received_at(event)
         if moment is None or moment not in self._window:
             report.outside += 1
             return False
@@ -245,7 +246,7 @@ async def _until(
                     record = await asyncio.wait_for(anext(records), left)
                 except (StopAsyncIteration, TimeoutError):
                     return
-                moment = produced_at(record.event) if isinstance(record, SourcedEvent) else None
+                moment = received_at(record.event) if isinstance(record, SourcedEvent) else None
                 if moment is None or moment < until:
                     last = monotonic()
                 yield record

@@ -13,10 +13,9 @@ import orjson
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from revertrisk.dispatcher.app import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.deadletters import DeadLetterError
-from revertrisk.dispatcher.metrics import Metrics
-from revertrisk.dispatcher.opening import NOWHERE, Opening
+from revertrisk.dispatcher.metrics import DispatcherMetrics
+from revertrisk.dispatcher.outcome import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.recovery.reconcile import (
     LATE_S,
     Reconciliation,
@@ -30,6 +29,7 @@ from revertrisk.dispatcher.rule_language.problems import RuleFileError
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
+from revertrisk.dispatcher.wiring import NOWHERE, Opening
 from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.streams.base import EventSource, SourceError
@@ -119,7 +119,7 @@ def _open(
         datacentres=settings.datacentres,
         user_agent=settings.user_agent,
     )
-    return Opening(reading, rules, Metrics(CollectorRegistry(), ""), stack).source(peek=True)
+    return Opening(reading, rules, DispatcherMetrics(CollectorRegistry(), ""), stack).source(peek=True)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from revertrisk.dispatcher.rule_language.templates import (
     body_references,
     expand_body,
 )
+from revertrisk.event_platform.streams import event_meta
 
 _HEADER_SAFE = "".join(map(chr, range(0x21, 0x7F)))
 """Every visible ASCII character; the rest of a URI is percent-encoded before it goes into a header."""
@@ -77,8 +78,7 @@ class RequestTemplate:
             if not value.isprintable():
                 raise UnexpandableError(f"exec.headers.{name} holds a control character")
             headers[name] = value
-        meta = context.message.get("meta")
-        meta = meta if isinstance(meta, dict) else {}
+        meta = event_meta(context.message)
         return Request(
             method=self.method,
             url=url,

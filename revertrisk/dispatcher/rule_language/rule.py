@@ -1,4 +1,4 @@
-"""What a rule says: which events it takes, and the request it makes of each."""
+"""What a rule says: which events it takes, the request it makes of each, and when that is tried again."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.dispatcher.rule_language.matching import Condition
 from revertrisk.dispatcher.rule_language.request import Request, RequestTemplate
 from revertrisk.dispatcher.rule_language.templates import Context, Template, UnexpandableError
-from revertrisk.runtime.instants import parse_date_time
+from revertrisk.event_platform.streams import CANARY_DOMAIN, event_meta, is_canary, received_at
 
-CANARY_DOMAIN = "canary"
 _HASH_BYTES = 8
 _HASH_RANGE = 1 << 64
 
@@ -74,7 +72,7 @@ class Taken:
 class Canary:
     """The event only proves that its stream is alive."""
 
-    why: str = "meta.domain is 'canary'"
+    why: str = f"meta.domain is {CANARY_DOMAIN!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,25 @@ class NotMatched:
     field: str
     """The field of the first condition that failed, or the ``match_not`` that excludes the event."""
 
+
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """``limit`` retries after the first try; the n-th (from 0) waits ``delay_s * factor**n`` seconds."""
+
+    limit: int
+    delay_s: float
+    factor: float
+
+    def pause_s(self, retry: int, *, retry_after_s: float | None, longest_s: float) -> float:
+        """Return the seconds before the n-th retry: what the server asked for, up to a bound, if that is more."""
+        own = self.delay_s * self.factor**retry
+        return own if retry_after_s is None else max(own, min(retry_after_s, longest_s))
+
+
+PRODUCTION_RETRIES = RetrySchedule(limit=2, delay_s=60.0, factor=6.0)
+"""change-propagation's defaults: after one minute and after six more."""
+QUICK_RETRIES = RetrySchedule(limit=3, delay_s=0.5, factor=2.0)
+"""0.5, 1 and 2 seconds: a file is read by somebody who waits for it, and a retry holds its slot meanwhile."""
 
 Verdict = Taken | Canary | SampledOut | NotMatched
 
@@ -119,12 +136,10 @@ class Rule:
 
     def judge(self, event: Mapping[str, Any]) -> Verdict:
         """Decide whether the rule takes an event; the first case that matches wins, and then samples."""
-        meta = event.get("meta")
-        meta = meta if isinstance(meta, dict) else {}
-        if meta.get("domain") == CANARY_DOMAIN:
+        if is_canary(event):
             return Canary()
         # An event that names no stream is what its source says it is.
-        if meta.get("stream", self.topic) != self.topic:
+        if event_meta(event).get("stream", self.topic) != self.topic:
             return NotMatched(f"topic: meta.stream is not {self.topic!r}", "meta.stream")
         refusals: list[NotMatched] = []
         for case in self.cases:
@@ -140,8 +155,8 @@ class Rule:
         """Tell whether an event is too old to be worth a request; one without a time is not."""
         if self.claim_ttl_s is None:
             return False
-        produced = produced_at(event)
-        return produced is not None and (now - produced).total_seconds() > self.claim_ttl_s
+        received = received_at(event)
+        return received is not None and (now - received).total_seconds() > self.claim_ttl_s
 
     def order_key(self, case: Case, event: Mapping[str, Any]) -> str | None:
         """Return what must go out in order; None where the rule asks for none, or the event lacks the field."""
@@ -155,16 +170,6 @@ class Rule:
     def request(self, case: Case, event: Mapping[str, Any]) -> Request:
         """Build the request for an event that the rule takes; raises UnexpandableError."""
         return case.request.build(Context(event, case.captures(event)), topic=self.topic)
-
-
-def produced_at(event: Mapping[str, Any]) -> datetime | None:
-    """Return when EventGate took the event (``meta.dt``); None where it does not say."""
-    meta = event.get("meta")
-    written = meta.get("dt") if isinstance(meta, dict) else None
-    try:
-        return parse_date_time(written) if isinstance(written, str) else None
-    except ValueError:
-        return None
 
 
 def _with_bare_names(nested: dict[str, Any]) -> dict[str, Any]:

@@ -10,14 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from revertrisk.dispatcher.retries import PRODUCTION_RETRIES, RetrySchedule
 from revertrisk.dispatcher.rule_language.matching import Condition, compile_condition
-from revertrisk.dispatcher.rule_language.problems import Problem, Problems, RuleFileError
-from revertrisk.dispatcher.rule_language.references import refuse_missing_groups
+from revertrisk.dispatcher.rule_language.problems import (
+    Problem,
+    Problems,
+    RuleFileError,
+    YamlError,
+    parse_yaml,
+)
 from revertrisk.dispatcher.rule_language.request import RequestTemplate
-from revertrisk.dispatcher.rule_language.rule import Case, Rule, Sample
-from revertrisk.dispatcher.rule_language.strict_yaml import YamlError, parse_yaml
-from revertrisk.dispatcher.rule_language.templates import Template, compile_body, compile_template
+from revertrisk.dispatcher.rule_language.rule import PRODUCTION_RETRIES, Case, RetrySchedule, Rule, Sample
+from revertrisk.dispatcher.rule_language.templates import (
+    Template,
+    compile_body,
+    compile_template,
+    refuse_missing_groups,
+)
 
 DEFAULT_CONCURRENCY = 30
 DEFAULT_TIMEOUT_MS = 7 * 60 * 1000
@@ -153,7 +161,7 @@ class _Reader:
             sample = self._sample(spec["sample"], problems.at("sample"))
         request = self._exec(spec.get("exec"), match, problems.at("exec"))
         if sample is not None:
-            refuse_missing_groups(sample.hash_template.references, [match], problems.at("sample"))
+            refuse_missing_groups(sample.hash_template.references, [_groups(match)], problems.at("sample"))
         match_not = tuple(self._match_not(spec, problems.at("match_not")))
         return Case(path, match, match_not, sample, request) if request is not None else None
 
@@ -193,7 +201,7 @@ class _Reader:
             return Template(())
         template = compile_template(spec, problems, target=self._target)
         if cases:
-            refuse_missing_groups(template.references, [case.match for case in cases], problems)
+            refuse_missing_groups(template.references, [_groups(case.match) for case in cases], problems)
         return template
 
     def _exec(self, spec: Any, match: Condition | None, problems: Problems) -> RequestTemplate | None:
@@ -211,7 +219,7 @@ class _Reader:
             headers=dict(self._headers(spec.get("headers", {}), problems.at("headers"))),
             body=compile_body(spec.get("body"), problems.at("body"), target=self._target),
         )
-        refuse_missing_groups(request.references, [match], problems)
+        refuse_missing_groups(request.references, [_groups(match)], problems)
         return request
 
     def _uri(self, spec: Any, problems: Problems) -> Template:
@@ -278,6 +286,10 @@ class _Reader:
             digits = re.compile(text.replace("x", "[0-9]"))
             statuses.update(status for status in _STATUSES if digits.fullmatch(str(status)))
         return frozenset(statuses)
+
+
+def _groups(match: Condition | None) -> dict[str, Any]:
+    return match.group_names() if match is not None else {}
 
 
 def _refuse_unknown(spec: Mapping[Any, Any], known: Sequence[str], problems: Problems) -> None:

@@ -7,7 +7,7 @@ other text a value becomes text, and in a URI it is percent-encoded.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -135,6 +135,19 @@ def body_references(body: Any) -> Iterator[Reference]:
             yield from body_references(part)
 
 
+def refuse_missing_groups(
+    references: Iterable[Reference], captures: Sequence[Mapping[str, Any]], problems: Problems
+) -> None:
+    """Note every ``{{match.…}}`` for which no match has a named group: no request would show the typing error.
+
+    ``captures`` are the names of each match's groups, nested as it is; empty where there is no match.
+    """
+    for reference in references:
+        path = reference[1:] if reference[0] == "globals" else reference
+        if path[:1] == ("match",) and not any(_captured(path[1:], groups) for groups in captures):
+            problems.add(f"{{{{{'.'.join(reference)}}}}}: the match has no such named group")
+
+
 def _check_root(reference: Reference, problems: Problems) -> None:
     if reference[0] == "globals":
         if len(reference) == 1 or reference[1] not in _GLOBALS:
@@ -161,3 +174,23 @@ def _as_plain(context: Context, reference: Reference) -> str:
     if isinstance(value, (dict, list)):
         raise UnexpandableError("{{" + ".".join(reference) + "}} is not a plain value")
     return _as_text(value)
+
+
+def _captured(steps: Sequence[str], groups: Mapping[str, Any]) -> bool:
+    """Tell whether ``match.<steps>`` is a captured group, by its whole path or by its bare name."""
+    if not steps:
+        return bool(groups)
+    if len(steps) == 1 and _has_group(steps[0], groups):
+        return True
+    found: Any = groups
+    for step in steps:
+        if not isinstance(found, dict) or step not in found:
+            return False
+        found = found[step]
+    return True
+
+
+def _has_group(name: str, groups: Mapping[str, Any]) -> bool:
+    return any(
+        _has_group(name, part) if isinstance(part, dict) else key == name for key, part in groups.items()
+    )

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from revertrisk.cli.programs import Program
-from revertrisk.consumer import Consumer, Delivery, Prediction
+from revertrisk.consumer import Consumer, Delivery, PredictionRecord
 from revertrisk.event_platform.page_change import SkipReason
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import SchemaRepository
@@ -268,7 +268,7 @@ def test_the_consumer_makes_one_row_of_each_page(emission: Emission) -> None:
             newest[page] = event
     with Consumer() as consumer:
         taken = [consumer.take(Delivery(event)) for event in emission.accepted + emission.again]
-        assert sum(isinstance(each, Prediction) for each in taken) == len(emission.accepted)
+        assert sum(isinstance(each, PredictionRecord) for each in taken) == len(emission.accepted)
         assert {(row.wiki_id, row.page_id): (row.rev_id, row.probability) for row in consumer.pages()} == {
             page: (
                 event["revision"]["rev_id"],

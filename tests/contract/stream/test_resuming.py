@@ -1,5 +1,6 @@
 """Reading the stream over HTTP, through cuts, refusals and restarts."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import orjson
 import pytest
 
 from mock_eventgate import Options, listening
-from revertrisk.consumer import Consumer, Delivery, StreamRefusedError, read_eventstreams, rewound
+from revertrisk.consumer import Consumer, Delivery, StreamRefusedError, read_eventstreams
 from tests.fakes.clients import STREAM
 from tests.fakes.scripted_http import Answer, Misbehaviour, Reply, ScriptedServer, Seen, scripted_server
 from tests.unit.consumer.prediction_events import Event, make_event
@@ -177,20 +178,42 @@ async def test_two_streams_are_read_at_once(session: aiohttp.ClientSession) -> N
                 }
 
 
-def test_times_are_taken_back_and_offsets_are_not() -> None:
-    """Each topic's own time moves; an offset is exact, and what is not understood is left to the server."""
-    places = [
-        {"topic": "eqiad.s", "partition": 0, "timestamp": 90_000},
-        {"topic": "codfw.s", "partition": 0, "timestamp": 1_000},
-        {"topic": "eqiad.t", "partition": 0, "offset": 90_000},
-        "?",
-    ]
-    assert orjson.loads(rewound(orjson.dumps(places).decode(), 60)) == [
-        places[0] | {"timestamp": 30_000},
-        places[1] | {"timestamp": 0},
-        *places[2:],
-    ]
-    assert [rewound(text, 60) for text in ("{", "7", "{}")] == ["{", "7", "{}"]
+async def test_d3_what_an_idle_topic_brings_while_stopped_comes(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """A topic that was empty before the consumer was stopped, and again after it came back, is read from its start."""
+    streams = [f"mediawiki.page_revert_risk_{name}prediction_change.v1" for name in ("", "multilingual_")]
+    found: list[int] = []
+    rev_ids = iter(range(1, 10))
+
+    async with listening(options=Options(event_ids="timestamp")) as url:
+
+        async def said(stream: str) -> None:
+            event = make_event(meta__stream=stream, revision__rev_id=next(rev_ids))
+            del event["meta"]["dt"]  # the gate's own time: the place of an empty topic is a time
+            await post(session, url, [event])
+
+        async def run(first: str) -> None:
+            with Consumer(tmp_path / "predictions.sqlite") as consumer:
+                reading = read_eventstreams(
+                    session, f"{url}/v2/stream/{','.join(streams)}", consumer.resume_at
+                )
+                async with aclosing(consumer.follow(reading)) as predictions:
+                    coming = asyncio.ensure_future(anext(predictions))
+                    await said(first)
+                    found.append((await coming).rev_id)
+                    consumer.commit()
+                # "The end" would be the end at the time of the next connection.
+                assert all("timestamp" in place for place in orjson.loads(consumer.resume_at or ""))
+
+        await run(streams[0])
+        await run(streams[0])  # the other topic is still empty
+        await said(streams[1])
+        with Consumer(tmp_path / "predictions.sqlite") as consumer:
+            reading = read_eventstreams(session, f"{url}/v2/stream/{','.join(streams)}", consumer.resume_at)
+            async with aclosing(consumer.follow(reading)) as predictions:
+                found.append((await anext(predictions)).rev_id)
+    assert found == [1, 2, 3]
 
 
 async def post(session: aiohttp.ClientSession, gate: str, events: list[Event]) -> None:

@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 
 from mock_eventgate import listening
-from mock_eventgate.streams import PREDICTION_SCHEMA_TITLE, PREDICTION_STREAMS
 from revertrisk.consumer import Consumer, Delivery
 from revertrisk.event_platform.page_change import SkipReason
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE, PREDICTION_STREAMS
 from tests.fakes.clients import MODEL, STREAM
 from tests.unit.consumer.prediction_events import Event, make_event
 
@@ -88,7 +88,7 @@ def test_every_reason_for_a_skip_is_explained() -> None:
 def test_the_streams_are_those_that_are_configured() -> None:
     """The table names streams that exist, and the schema that they carry."""
     named = re.findall(r"^\| `revertrisk-[\w-]+` \| `(mediawiki\.[\w.]+)` \|$", TEXT, flags=re.MULTILINE)
-    assert named == list(PREDICTION_STREAMS[:2])
+    assert named == list(PREDICTION_STREAMS.values())
     assert f"`{PREDICTION_SCHEMA_TITLE}`" in TEXT
 
 

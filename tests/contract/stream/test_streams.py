@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from mock_eventgate import listening
-from revertrisk.consumer import Consumer, Delivery, Drop, Prediction
+from revertrisk.consumer import Consumer, Delivery, Drop, PredictionRecord
 from revertrisk.event_platform.eventgate import EventGateClient
 from revertrisk.event_platform.page_change import PageChange
 from revertrisk.event_platform.prediction_change import PredictedClassification, PredictionEventBuilder
@@ -78,7 +78,7 @@ def rows(events: list[Event]) -> list[tuple[int, str]]:
     """Return revision and model version of each row that a consumer makes of events."""
     with Consumer() as consumer:
         for event in events:
-            assert isinstance(consumer.take(Delivery(event)), Prediction)
+            assert isinstance(consumer.take(Delivery(event)), PredictionRecord)
         return [(row.rev_id, row.model_version) for row in consumer.pages()]
 
 
@@ -93,7 +93,7 @@ async def test_a_backfill_is_told_by_its_stream(producer: Producer, edit: Event)
     assert backfilled["dt"] == edit["dt"]
     assert parse_date_time(backfilled["dt"]) < began <= parse_date_time(backfilled["meta"]["dt"])
     with Consumer() as consumer:
-        assert isinstance(consumer.take(Delivery(backfilled)), Prediction)
+        assert isinstance(consumer.take(Delivery(backfilled)), PredictionRecord)
         assert consumer.take(Delivery(live)) is Drop.DUPLICATE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from revertrisk.consumer.prediction import Prediction
+from revertrisk.consumer.prediction import PredictionRecord
 from revertrisk.consumer.reader import PredictionReader
 from tests.fakes.backfills import BACKFILL_STREAM, Command, ended
 from tests.fakes.clients import Client, StartServer
@@ -65,7 +65,7 @@ async def test_a_file_has_what_the_stream_would_have(
     written = predictions(tmp_path / "out.jsonl")
     assert len(written) == done.report["scored"] > 10
     reader = PredictionReader()
-    assert all(isinstance(reader.read(event), Prediction) for event in written)
+    assert all(isinstance(reader.read(event), PredictionRecord) for event in written)
     environment = {"WIKI_URL": sample_wiki, "EVENTGATE_URL": empty_gate, "EVENTGATE_STREAM": BACKFILL_STREAM}
     with start_server(**environment) as server:
         sent = await command(sample_wiki, server.url).having(*FLAGS, "--checkpoint", "sent.sqlite").run()

@@ -52,7 +52,7 @@ async def start_dispatcher(tmp_path: Path) -> AsyncIterator[StartDispatcher]:
             *("-W", "error", "-c", PROGRAM, json.dumps(given | settings)),
             cwd=Path(__file__).parents[3],
             env={**os.environ, "PYTHONFAULTHANDLER": "1"},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if source == "jsonl:-" else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from revertrisk.dispatcher import RetrySchedule
-from revertrisk.dispatcher.client import Answer, HttpClient, new_session
+from revertrisk.dispatcher.client import ServiceAnswer, ServiceClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterFile
 from revertrisk.dispatcher.executor import Executor
-from revertrisk.dispatcher.pipeline import Pipeline
+from revertrisk.dispatcher.pipeline import DispatchPipeline
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.rule_language.request import Request
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
@@ -138,10 +138,10 @@ async def test_a_second_coming_is_not_done_before_the_first(
     source = GivenBack()
     async with new_session("test") as session:
         with DeadLetterFile(Path(settings.dead_letters)) as dead_letters:
-            pipeline = Pipeline(
+            pipeline = DispatchPipeline(
                 source,
                 rules,
-                Executor(rules, HttpClient(session), dead_letters),
+                Executor(rules, ServiceClient(session), dead_letters),
                 grace_s=1,
                 on_outcome=workplace.note,
                 recent=RecentIds(),
@@ -168,14 +168,14 @@ async def test_reading_stops_behind_something_slow(
     class Slow:
         """Sends nothing; the first event takes until it is released."""
 
-        async def send(self, request: Request, **_: object) -> Answer:
+        async def send(self, request: Request, **_: object) -> ServiceAnswer:
             if request.request_id == "r-0":
                 await released.wait()
-            return Answer(200)
+            return ServiceAnswer(200)
 
     dead_letters = DeadLetterFile(Path(workplace.settings(model_server.url).dead_letters))
     executor = Executor(rules, Slow(), dead_letters)  # type: ignore[arg-type]  # the part of the client that is used
-    pipeline = Pipeline(source, rules, executor, grace_s=1, on_outcome=workplace.note, most_held=50)
+    pipeline = DispatchPipeline(source, rules, executor, grace_s=1, on_outcome=workplace.note, most_held=50)
     with dead_letters:
         running = asyncio.create_task(pipeline.run(asyncio.Event()))
         await workplace.settled(49)

@@ -1,35 +1,16 @@
 """The dispatcher as a process: standard input, signals, exit status, what it prints."""
 
-import asyncio
 import gzip
 import json
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes.dispatchers import StartDispatcher
-from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedServer, scripted_server
+from tests.fakes.scripted_http import PRODUCED, Misbehaviour, Reply, ScriptedServer
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from revertrisk.dispatcher import DispatchSettings, run
-
-source, target, folder, concurrency, grace, dry_run = sys.argv[1:]
-settings = DispatchSettings(
-    source=source,
-    rule_file=Path(folder, "rule.yaml"),
-    target=target or None,
-    dead_letters=Path(folder, "dead.jsonl"),
-    concurrency=int(concurrency),
-    grace_s=float(grace),
-)
-sys.exit(run(settings, dry_run=bool(dry_run)))
-"""
 RULE = """
 rules:
   - name: model
@@ -37,8 +18,6 @@ rules:
     match: {wiki_id: enwiki, page: {namespace_id: 0}}
     exec: {method: post, uri: '{{globals.target}}/predict', body: {event: '{{message}}'}}
 """
-
-Start = Callable[..., Coroutine[Any, Any, asyncio.subprocess.Process]]
 
 
 def line(number: int, **changes: Any) -> bytes:
@@ -52,118 +31,53 @@ def number_of(body: bytes) -> int:
     return number
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    """Return a running model server."""
-    async with scripted_server() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    """Return a function that starts a dispatcher; what still runs at the end is killed."""
+@pytest.fixture(autouse=True)
+def rule(tmp_path: Path) -> None:
     (tmp_path / "rule.yaml").write_text(RULE)
-    started: list[asyncio.subprocess.Process] = []
-
-    async def start_one(
-        target: str,
-        source: str = "jsonl:-",
-        *,
-        concurrency: int = 2,
-        grace: float = 20,
-        dry_run: bool = False,
-    ) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-W", "error", "-c", PROGRAM),
-            *(source, target, str(tmp_path), str(concurrency), str(grace), "yes" if dry_run else ""),
-            cwd=Path(__file__).parents[3],
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        started.append(process)
-        return process
-
-    yield start_one
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate(b"")
 
 
-async def finished(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
-    out, err = await process.communicate(b"")  # closes its standard input
-    return process.returncode, out.decode(), err.decode()
-
-
-async def given(process: asyncio.subprocess.Process, lines: bytes) -> None:
-    assert process.stdin is not None
-    process.stdin.write(lines)
-    await process.stdin.drain()
-
-
-async def test_standard_input_is_dispatched_as_it_comes(server: ScriptedServer, start: Start) -> None:
+async def test_standard_input_is_dispatched_as_it_comes(
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher
+) -> None:
     """An event goes out while the pipe is still open, and the end of the pipe is the end of the run."""
-    process = await start(server.url)
-    await given(process, line(1))
-    await server.arrived(1)
-    await given(process, line(2) + line(3, wiki_id="dewiki"))
-    await server.arrived(2)
-    status, out, err = await finished(process)
+    process = await start_dispatcher(model_server.url, "jsonl:-")
+    await process.give(line(1))
+    await model_server.arrived(1)
+    await process.give(line(2) + line(3, wiki_id="dewiki"))
+    await model_server.arrived(2)
+    status, out, err = await process.printed()
     assert (status, err) == (0, "")
     summary = json.loads(out)
     assert (summary["read"], summary["outcomes"]) == (3, {"produced": 2, "unmatched:wiki_id": 1})
     assert summary["committed"] == {"jsonl:-": 3}
 
 
-async def test_standard_input_may_be_compressed(server: ScriptedServer, start: Start) -> None:
-    """gzip on a pipe is recognised."""
-    process = await start(server.url)
-    await given(process, gzip.compress(line(1) + line(2)))
-    status, out, err = await finished(process)
-    assert (status, err, json.loads(out)["outcomes"]) == (0, "", {"produced": 2})
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_lets_requests_finish_and_reads_no_more(
-    server: ScriptedServer, start: Start, number: signal.Signals
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher, number: signal.Signals
 ) -> None:
     """What is under way gets its answer and is committed; the idle pipe does not hold the end up."""
-    server.gate.clear()
-    process = await start(server.url)
-    await given(process, line(1) + line(2))
-    await server.arrived(2)
-    process.send_signal(number)
-    server.gate.set()
-    assert process.stdout is not None
-    summary = json.loads(await process.stdout.readline())
+    model_server.gate.clear()
+    process = await start_dispatcher(model_server.url, "jsonl:-")
+    await process.give(line(1) + line(2))
+    await model_server.arrived(2)
+    process.process.send_signal(number)
+    model_server.gate.set()
+    assert process.process.stdout is not None
+    summary = json.loads(await process.process.stdout.readline())
     assert summary["outcomes"] == {"produced": 2}
     assert summary["committed"] == {"jsonl:-": 2}
-    assert await process.wait() == 0  # with its standard input still open
+    assert await process.process.wait() == 0  # with its standard input still open
 
 
-async def test_what_outlasts_the_grace_period_is_not_committed(server: ScriptedServer, start: Start) -> None:
-    """A run that was cut short says so by its status and its counts, and commits nothing past the gap."""
-    server.script = lambda seen: Misbehaviour.HANG if number_of(seen.body) == 2 else PRODUCED
-    process = await start(server.url, concurrency=3, grace=0.1)
-    await given(process, line(1) + line(2) + line(3))
-    await server.arrived(3)
-    process.send_signal(signal.SIGTERM)
-    status, out, err = await finished(process)
-    summary = json.loads(out)
-    assert (status, err) == (1, "")
-    assert summary["interrupted"] >= 1
-    assert summary["read"] == 3
-    assert summary["committed"].get("jsonl:-", 0) <= 1
-
-
-async def test_a_dead_letter_is_an_exit_status(server: ScriptedServer, start: Start, tmp_path: Path) -> None:
+async def test_a_dead_letter_is_an_exit_status(
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
+) -> None:
     """A caller sees that something was given up; the log names the place and not the event."""
-    server.script = lambda _: Reply(400, {"code": "invalid_event"})
-    process = await start(server.url)
-    await given(process, line(1, performer={"user_text": "Alice"}))
-    status, out, err = await finished(process)
+    model_server.script = lambda _: Reply(400, {"code": "invalid_event"})
+    process = await start_dispatcher(model_server.url, "jsonl:-")
+    await process.give(line(1, performer={"user_text": "Alice"}))
+    status, out, err = await process.printed()
     assert (status, json.loads(out)["given_up"]) == (1, 1)
     assert "gave up jsonl:-:1 after 1 tries: status_400" in err
     assert "Alice" not in err
@@ -171,73 +85,73 @@ async def test_a_dead_letter_is_an_exit_status(server: ScriptedServer, start: St
 
 
 async def test_a_full_disk_stops_the_run_and_commits_nothing(
-    server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
 ) -> None:
     """What cannot be kept is not given up: the reason names the file, and the next run reads the event again."""
-    (tmp_path / "rule.yaml").write_text(RULE)
     events = tmp_path / "events.jsonl"
     events.write_bytes(line(1, revision={"rev_id": 1}) + line(2, revision={"rev_id": 2}))
     settings = {"checkpoint": str(tmp_path / "checkpoint")}
-    server.script = lambda _: Reply(400)
-    dispatcher = await start_dispatcher(server.url, f"jsonl:{events}", dead_letters="/dev/full", **settings)
+    model_server.script = lambda _: Reply(400)
+    dispatcher = await start_dispatcher(
+        model_server.url, f"jsonl:{events}", dead_letters="/dev/full", **settings
+    )
     status, _, err = await dispatcher.finished()
     assert (status, err) == (1, "dead_letters: /dev/full: cannot be written: No space left on device\n")
 
-    server.script = lambda _: Reply.outcome("skipped:redirect")
-    dispatcher = await start_dispatcher(server.url, f"jsonl:{events}", skips="/dev/full", **settings)
+    model_server.script = lambda _: Reply.outcome("skipped:redirect")
+    dispatcher = await start_dispatcher(model_server.url, f"jsonl:{events}", skips="/dev/full", **settings)
     status, _, err = await dispatcher.finished()
     assert (status, err) == (1, "skips: /dev/full: cannot be written: No space left on device\n")
 
-    server.seen.clear()
-    server.script = lambda _: PRODUCED
-    dispatcher = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    model_server.seen.clear()
+    model_server.script = lambda _: PRODUCED
+    dispatcher = await start_dispatcher(model_server.url, f"jsonl:{events}", **settings)
     status, summary, _ = await dispatcher.finished()
     assert (status, summary["outcomes"]) == (0, {"produced": 2})
 
 
 async def test_two_dispatchers_do_not_share_a_checkpoint(
-    server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
 ) -> None:
     """The second one is refused; when the first one is killed, the next goes on where it was."""
-    (tmp_path / "rule.yaml").write_text(RULE)
     events = tmp_path / "events.jsonl"
     events.write_bytes(b"".join(line(number) for number in range(500)))
     settings = {"checkpoint": str(tmp_path / "checkpoint"), "concurrency": 2}
-    server.script = lambda seen: Misbehaviour.HANG if number_of(seen.body) == 300 else PRODUCED
-    first = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
-    await server.arrived(400)
-    second = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    model_server.script = lambda seen: Misbehaviour.HANG if number_of(seen.body) == 300 else PRODUCED
+    first = await start_dispatcher(model_server.url, f"jsonl:{events}", **settings)
+    await model_server.arrived(400)
+    second = await start_dispatcher(model_server.url, f"jsonl:{events}", **settings)
     status, _, err = await second.finished()
     assert status == 2
     assert "another process reads" in err
     await first.kill()
-    server.script = lambda _: PRODUCED
-    third = await start_dispatcher(server.url, f"jsonl:{events}", **settings)
+    model_server.script = lambda _: PRODUCED
+    third = await start_dispatcher(model_server.url, f"jsonl:{events}", **settings)
     status, _, _ = await third.finished()
     assert status == 0
-    assert {number_of(seen.body) for seen in server.seen} == set(range(500))
+    assert {number_of(seen.body) for seen in model_server.seen} == set(range(500))
 
 
 async def test_a_server_that_does_not_say_what_it_did_is_named_once(
-    server: ScriptedServer, start: Start
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher
 ) -> None:
     """An empty 200 may come from anything: it counts apart from what was produced, and a warning says so."""
-    server.script = lambda _: Reply(200, b"")
-    process = await start(server.url)
-    await given(process, line(1) + line(2))
-    status, out, err = await finished(process)
+    model_server.script = lambda _: Reply(200, b"")
+    process = await start_dispatcher(model_server.url, "jsonl:-")
+    await process.give(line(1) + line(2))
+    status, out, err = await process.printed()
     assert (status, json.loads(out)["outcomes"]) == (0, {"accepted": 2})
     assert err.count("answers 200 without x-revertrisk-outcome") == err.count("\n") == 1
 
 
 async def test_a_source_that_breaks_is_an_exit_status(
-    server: ScriptedServer, start: Start, tmp_path: Path
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
 ) -> None:
     """What could be read of a cut-off file is dispatched, and the run fails with the reason."""
     path = tmp_path / "cut.gz"
     whole = gzip.compress(b"".join(line(number) for number in range(5)))
     path.write_bytes(whole + b"\x1f\x8b\x08")
-    status, out, err = await finished(await start(server.url, f"jsonl:{path}"))
+    status, out, err = await (await start_dispatcher(model_server.url, f"jsonl:{path}")).printed()
     assert (status, err) == (1, f"jsonl:{path}: the compressed content is damaged or cut off\n")
     assert json.loads(out)["outcomes"] == {"produced": 5}
 
@@ -250,28 +164,29 @@ async def test_a_source_that_breaks_is_an_exit_status(
         ("http://127.0.0.1:1", "tape:-", "source: expected jsonl:FILE"),
     ],
 )
-async def test_what_cannot_work_stops_the_start(start: Start, target: str, source: str, reason: str) -> None:
+async def test_what_cannot_work_stops_the_start(
+    start_dispatcher: StartDispatcher, target: str, source: str, reason: str
+) -> None:
     """A wrong setting is one clear line and its own exit status."""
-    status, out, err = await finished(await start(target, source))
+    status, out, err = await (await start_dispatcher(target, source)).printed()
     assert (status, out) == (2, "")
     assert reason in err
     assert err.count("\n") == 1
 
 
 async def test_a_dry_run_says_who_takes_what_and_sends_nothing(
-    server: ScriptedServer, start: Start, tmp_path: Path
+    model_server: ScriptedServer, start_dispatcher: StartDispatcher, tmp_path: Path
 ) -> None:
     """Each event gets a line: the rule that takes it, or the first condition that failed."""
-    process = await start(server.url, dry_run=True)
-    await given(
-        process,
+    process = await start_dispatcher(model_server.url, "jsonl:-", dry_run=True)
+    await process.give(
         line(1)
         + line(2, wiki_id="dewiki")
         + line(3, page={"namespace_id": 1})
         + line(4, meta={"domain": "canary"})
         + b"broken\n",
     )
-    status, out, err = await finished(process)
+    status, out, err = await process.printed()
     assert (status, err) == (1, "")
     assert out.splitlines() == [
         "jsonl:-:1: model takes it",
@@ -280,5 +195,5 @@ async def test_a_dry_run_says_who_takes_what_and_sends_nothing(
         "jsonl:-:4: model does not take it: meta.domain is 'canary'",
         "jsonl:-:5: not an event: invalid_json",
     ]
-    assert server.seen == []
+    assert model_server.seen == []
     assert not (tmp_path / "dead.jsonl").exists()

@@ -1,8 +1,6 @@
 """What was given up comes back: redrive, and reconcile, which says whether anything is still missing."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from revertrisk.dispatcher import (
 from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile
 from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
-from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
+from tests.fakes.scripted_http import Reply, ScriptedServer
 
 STREAM = "mediawiki.page_change.v1"
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -115,48 +113,8 @@ def sent(server: ScriptedServer) -> list[int]:
     return [seen.json["event"]["revision"]["rev_id"] for seen in server.seen]
 
 
-@dataclass
-class Model:
-    """A model server whose predictions can be read back, and which can be down."""
-
-    predictions: list[dict[str, Any]] = field(default_factory=list)
-    is_down: Callable[[int], bool] = lambda _: False
-
-    def answer(self, seen: Seen) -> Reply:
-        change = seen.json["event"]
-        number = change["revision"]["rev_id"]
-        if self.is_down(number):
-            return Reply(503, {"code": "mediawiki_unavailable"})
-        if number % 10 == 0:
-            return Reply.outcome("skipped:revision_missing")
-        self.predictions.append({"wiki_id": change["wiki_id"], "revision": {"rev_id": number}})
-        return PRODUCED
-
-
-async def test_an_outage_longer_than_all_retries_loses_nothing(workplace: Workplace) -> None:
-    """Dispatch through an outage, reconcile, redrive, reconcile: first the outage is missing, then nothing is."""
-    model = Model()
-    workplace.server.script = model.answer
-    model.is_down = lambda number: 30 <= number < 60
-    events = workplace.write("events.jsonl", [event(number) for number in range(1, 101)])
-    skips = workplace.folder / "skips.jsonl"
-    summary = await dispatch(workplace.settings(f"jsonl:{events}", skips=skips))
-    assert summary.outcomes["given_up:status_503"] == 30
-    predictions = workplace.write("predictions.jsonl", model.predictions)
-    missing = await workplace.missing(events, predictions, skips=skips)
-    assert [line["rev_id"] for line in missing] == list(range(30, 60))
-
-    model.is_down = lambda _: False
-    summary = await workplace.redrive(f"dead-letters:{workplace.folder / 'dead.jsonl'}", skips=skips)
-    assert summary.outcomes == {"produced": 27, "skipped:revision_missing": 3}
-    predictions = workplace.write("predictions.jsonl", model.predictions)
-    assert await workplace.missing(events, predictions, skips=skips) == []
-
-
 async def test_what_is_missing_can_be_redriven(workplace: Workplace) -> None:
     """Events of which no dead letter exists are found by comparison, and the list is sent as it is."""
-    model = Model()
-    workplace.server.script = model.answer
     events = workplace.write("events.jsonl", [event(number) for number in (1, 2, 3)])
     predictions = workplace.write("predictions.jsonl", [{"wiki_id": "dewiki", "revision": {"rev_id": 2}}])
     await workplace.missing(events, predictions)

@@ -5,21 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.consumer import CheckpointError, Consumer, Delivery
+from revertrisk.consumer import Consumer, ConsumerCheckpointError, Delivery
 from tests.unit.consumer.prediction_events import MODEL, make_event
-
-
-def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
-    """Rows, counts, keys and the place come back together; what was not committed is gone together."""
-    file = tmp_path / "predictions.sqlite"
-    with Consumer(file) as consumer:
-        consumer.take(Delivery(make_event(), "1"))
-        consumer.commit()
-        consumer.take(Delivery(make_event(revision__rev_id=999), "2"))
-    with Consumer(file) as consumer:
-        assert consumer.resume_at == "1"
-        assert [row.rev_id for row in consumer.pages()] == [345]
-        assert consumer.tally()["new"] == 1
 
 
 def test_others_may_read_while_the_consumer_writes(tmp_path: Path) -> None:
@@ -38,7 +25,10 @@ def test_others_may_read_while_the_consumer_writes(tmp_path: Path) -> None:
 def test_a_second_consumer_is_refused(tmp_path: Path) -> None:
     """Two consumers with one checkpoint would take turns at overwriting each other's place."""
     file = tmp_path / "predictions.sqlite"
-    with Consumer(file), pytest.raises(CheckpointError, match=r"predictions\.sqlite: database is locked"):
+    with (
+        Consumer(file),
+        pytest.raises(ConsumerCheckpointError, match=r"predictions\.sqlite: database is locked"),
+    ):
         Consumer(file)
 
 
@@ -51,7 +41,7 @@ def test_a_file_that_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
     text.write_text("not a database, and long enough to be looked at as one " * 20)
     before = [path.read_bytes() for path in (database, text)]
     for path in (database, text):
-        with pytest.raises(CheckpointError, match=path.name):
+        with pytest.raises(ConsumerCheckpointError, match=path.name):
             Consumer(path)
     assert text.read_bytes() == before[1]
     other = sqlite3.connect(database)
@@ -61,7 +51,7 @@ def test_a_file_that_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The error says which file cannot be opened."""
-    with pytest.raises(CheckpointError, match=r"nowhere/predictions\.sqlite"):
+    with pytest.raises(ConsumerCheckpointError, match=r"nowhere/predictions\.sqlite"):
         Consumer(tmp_path / "nowhere" / "predictions.sqlite")
 
 

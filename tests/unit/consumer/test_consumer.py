@@ -1,5 +1,6 @@
 """The consumer against a brute-force oracle: any order, any duplicates, any restarts."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revertrisk.consumer import Consumer, Delivery, Drop, NaturalKey, Prediction, PredictionReader
+from revertrisk.consumer import Consumer, Delivery, Drop, NaturalKey, PredictionReader, PredictionRecord
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
 Event = dict[str, Any]
@@ -69,15 +70,15 @@ def deliveries(log: list[Any], start: int = 0) -> Iterator[Delivery]:
         yield Delivery(log[place], str(place + 1))
 
 
-def predictions_in(log: list[Any]) -> list[Prediction]:
+def predictions_in(log: list[Any]) -> list[PredictionRecord]:
     read = map(PredictionReader().read, log)
-    return [each for each in read if isinstance(each, Prediction)]
+    return [each for each in read if isinstance(each, PredictionRecord)]
 
 
-def expected_pages(log: list[Any]) -> list[Prediction]:
+def expected_pages(log: list[Any]) -> list[PredictionRecord]:
     """Work out the rows by brute force: compare every prediction with all others of its page."""
 
-    def beats(one: Prediction, other: Prediction) -> bool:
+    def beats(one: PredictionRecord, other: PredictionRecord) -> bool:
         if one.rev_id != other.rev_id:
             return one.rev_id > other.rev_id
         if one.model_version != other.model_version:
@@ -86,7 +87,7 @@ def expected_pages(log: list[Any]) -> list[Prediction]:
             return one.received_at > other.received_at
         return one.event_id > other.event_id
 
-    def same_page(one: Prediction, other: Prediction) -> bool:
+    def same_page(one: PredictionRecord, other: PredictionRecord) -> bool:
         return (one.model_name, one.wiki_id, one.page_id) == (other.model_name, other.wiki_id, other.page_id)
 
     found = predictions_in(log)
@@ -94,7 +95,7 @@ def expected_pages(log: list[Any]) -> list[Prediction]:
     return sorted(rows, key=lambda row: (row.model_name, row.wiki_id, row.page_id))
 
 
-def keys(predictions: Iterable[Prediction]) -> list[NaturalKey]:
+def keys(predictions: Iterable[PredictionRecord]) -> list[NaturalKey]:
     return [each.natural_key for each in predictions]
 
 
@@ -143,7 +144,7 @@ def test_restarts_lose_nothing_and_count_nothing_twice(
             with opened() as consumer:
                 coming = rest(consumer)
                 taken = map(consumer.take, islice(coming, crash["taken"]))
-                yielded += keys(each for each in taken if isinstance(each, Prediction))
+                yielded += keys(each for each in taken if isinstance(each, PredictionRecord))
                 if crash["commits"]:
                     consumer.commit()
                 for delivery in islice(coming, crash["lost"]):
@@ -170,7 +171,7 @@ def test_the_memory_for_duplicates_is_bounded() -> None:
     with Consumer(remembered=3) as consumer:
         assert len(list(consumer.new_predictions(deliveries(log)))) == 10
         assert [consumer.take(Delivery(event)) for event in log[7:]] == [Drop.DUPLICATE] * 3
-        assert isinstance(consumer.take(Delivery(log[0])), Prediction)
+        assert isinstance(consumer.take(Delivery(log[0])), PredictionRecord)
 
 
 def test_everything_that_is_dropped_is_counted() -> None:
@@ -194,7 +195,7 @@ def test_the_same_prediction_on_two_streams_is_one() -> None:
         meta__stream="mediawiki.page_revert_risk_prediction_change.v1.backfill", meta__id="another"
     )
     with Consumer() as consumer:
-        assert isinstance(consumer.take(Delivery(make_event())), Prediction)
+        assert isinstance(consumer.take(Delivery(make_event())), PredictionRecord)
         assert consumer.take(Delivery(backfilled)) is Drop.DUPLICATE
 
 
@@ -246,6 +247,40 @@ def test_what_was_yielded_last_is_not_committed_before_it_is_dealt_with(tmp_path
         assert [each.rev_id for each in consumer.new_predictions(rest)] == [2, 3]
 
 
+def test_d4_the_first_place_is_kept_at_once(tmp_path: Path) -> None:
+    """A new consumer that is killed early has a place; the next ones are kept by count or by time."""
+    for commit_after_s, kept in ((3600.0, "1"), (1e-9, "4")):
+        file = tmp_path / f"{kept}.sqlite"
+        with Consumer(file, commit_after_s=commit_after_s) as consumer:
+            log = [make_event(revision__rev_id=rev_id) for rev_id in range(1, 6)]
+            assert len(list(islice(consumer.new_predictions(deliveries(log)), 5))) == 5
+        with Consumer(file) as consumer:
+            assert consumer.resume_at == kept
+
+
+async def test_d4_a_stop_while_waiting_keeps_what_was_dealt_with(tmp_path: Path) -> None:
+    """A consumer that is cancelled between two predictions has kept all that it had."""
+    waits = asyncio.Event()
+
+    async def coming() -> AsyncIterator[Delivery]:
+        for delivery in deliveries([make_event(revision__rev_id=rev_id) for rev_id in (1, 2, 3)]):
+            yield delivery
+        waits.set()
+        await asyncio.Event().wait()
+
+    async def watch() -> None:
+        with Consumer(tmp_path / "one.sqlite") as consumer:
+            async for _ in consumer.follow(coming()):
+                pass
+
+    watching = asyncio.create_task(watch())
+    await waits.wait()
+    watching.cancel()
+    await asyncio.wait({watching})
+    with Consumer(tmp_path / "one.sqlite") as consumer:
+        assert consumer.resume_at == "3"
+
+
 async def test_deliveries_may_come_over_time(tmp_path: Path) -> None:
     """An asynchronous source is read in the same way."""
     log = [make_event(), *NOISE, make_event(), make_event(revision__rev_id=346)]
@@ -270,7 +305,7 @@ def test_a_source_that_cannot_resume_everywhere_keeps_the_token_before() -> None
         assert consumer.resume_at == "7"
 
 
-@pytest.mark.parametrize("name", ["remembered", "commit_every"])
+@pytest.mark.parametrize("name", ["remembered", "commit_every", "commit_after_s"])
 def test_a_number_that_cannot_work_is_named(name: str) -> None:
     """A bound of nothing is a mistake."""
     with pytest.raises(ValueError, match=name):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revertrisk.consumer import Drop, NaturalKey, Prediction, PredictionReader
+from revertrisk.consumer import Drop, NaturalKey, PredictionReader, PredictionRecord
 from revertrisk.event_platform.schemas import SchemaRepository
 from tests.unit.consumer.prediction_events import MODEL, make_event
 
@@ -22,7 +22,7 @@ JSON = st.recursive(
 def test_a_prediction_is_read() -> None:
     """Identity, score and both times, in UTC; the edit's time and the time of receipt are two things."""
     event = make_event(dt="2019-01-31T14:00:00+02:00")
-    assert READER.read(event) == Prediction(
+    assert READER.read(event) == PredictionRecord(
         stream="mediawiki.page_revert_risk_prediction_change.v1",
         event_id="5b2a7e0c-7d3f-5a57-8f0e-3b1f9a3c1d10",
         request_id="0f4d7c52-4e0c-4a7b-9a39-5a8f6a5b9a11",
@@ -41,7 +41,7 @@ def test_a_prediction_is_read() -> None:
 def test_the_natural_key_names_revision_kind_and_model_version() -> None:
     """The page is not part of it, nor is anything that the gate or a redelivery changes."""
     read = READER.read(make_event(meta__id="another", meta__dt="2027-01-01T00:00:00Z"))
-    assert isinstance(read, Prediction)
+    assert isinstance(read, PredictionRecord)
     assert read.natural_key == NaturalKey("nnwiki", 345, "edit", MODEL, "revertrisk-events-1")
 
 
@@ -61,7 +61,7 @@ def test_any_minor_version_is_read(version: str) -> None:
         revision__tomorrow=[],
         predicted_classification__tomorrow=None or {},
     )
-    assert isinstance(READER.read(event), Prediction)
+    assert isinstance(READER.read(event), PredictionRecord)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,9 @@ def test_the_examples_of_the_schema_are_read_if_they_hold_a_prediction() -> None
     """What the schema shows as an example is understood; one without a classification is no prediction."""
     examples = SchemaRepository().load("/mediawiki/page/prediction_classification_change/1.3.0")["examples"]
     kinds = [type(READER.read(example)) for example in examples]
-    assert kinds == [Prediction if "predicted_classification" in example else Drop for example in examples]
+    assert kinds == [
+        PredictionRecord if "predicted_classification" in example else Drop for example in examples
+    ]
 
 
 @given(JSON)
@@ -138,4 +140,4 @@ def test_nothing_that_json_can_hold_is_an_error(document: Any) -> None:
 @given(st.dictionaries(st.sampled_from(["meta", "page", "revision", "wiki_id", "dt", "x"]), JSON))
 def test_no_field_of_another_type_is_an_error(changes: dict[str, Any]) -> None:
     """Nor is a prediction with any part replaced by anything."""
-    assert isinstance(READER.read(make_event() | changes), Prediction | Drop)
+    assert isinstance(READER.read(make_event() | changes), PredictionRecord | Drop)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.outcome import Ending
 from revertrisk.dispatcher.rule_language.rule_file import _RULE_KEYS
 from revertrisk.streams.kafka_settings import ENVIRONMENT
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "dispatcher.md").read_text()
 
 def metric_names() -> list[str]:
     registry = CollectorRegistry()
-    Metrics(registry, "x")
+    DispatcherMetrics(registry, "x")
     return [
         f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry.collect()
     ]

@@ -1,7 +1,7 @@
 from prometheus_client import CollectorRegistry
 
 from revertrisk.dispatcher import Ending, Outcome
-from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.streams import Position
 
 AT = Position("p", 1)
@@ -10,7 +10,7 @@ AT = Position("p", 1)
 def test_every_outcome_counts_once_by_rule_and_outcome() -> None:
     """Dead letters and retries are counted beside it, and an event that no rule takes has the rule none."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, "kafka")
+    metrics = DispatcherMetrics(registry, "kafka")
     metrics.note_outcome(Outcome(Ending.PRODUCED, AT, rule="r", attempts=3))
     metrics.note_outcome(Outcome(Ending.GIVEN_UP, AT, "status_400", rule="r", attempts=1))
     metrics.note_outcome(Outcome(Ending.UNMATCHED, AT, "wiki_id"))
@@ -28,7 +28,7 @@ def test_every_outcome_counts_once_by_rule_and_outcome() -> None:
 def test_lag_is_the_age_of_the_event_finished_last() -> None:
     """By meta.dt; an event without one says nothing."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, "kafka")
+    metrics = DispatcherMetrics(registry, "kafka")
     metrics.note_outcome(Outcome(Ending.PRODUCED, AT, rule="r", event={"meta": {}}))
     assert registry.get_sample_value("dispatcher_lag_seconds", {"source": "kafka"}) == 0
     metrics.note_outcome(
@@ -42,7 +42,7 @@ def test_lag_is_the_age_of_the_event_finished_last() -> None:
 def test_trouble_with_sources_is_counted() -> None:
     """Resets by topic, and reconnects."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, "eventstreams")
+    metrics = DispatcherMetrics(registry, "eventstreams")
     metrics.note_offset_reset("t")
     metrics.note_reconnect()
     assert registry.get_sample_value("dispatcher_offset_resets_total", {"topic": "t"}) == 1

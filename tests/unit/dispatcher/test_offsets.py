@@ -5,30 +5,6 @@ from revertrisk.dispatcher.offsets import OffsetTracker
 from revertrisk.streams import Position
 
 
-def test_nothing_is_committable_past_an_unfinished_record() -> None:
-    """Work that finishes early waits for the slowest before it."""
-    tracker = OffsetTracker()
-    first, second, third = (Position("p", offset) for offset in (10, 12, 20))
-    for position in (first, second, third):
-        tracker.start(position)
-    tracker.finish(third)
-    tracker.finish(second)
-    assert tracker.take_committable() == []
-    tracker.finish(first)
-    assert tracker.take_committable() == [third]
-    assert tracker.take_committable() == []
-
-
-def test_partitions_do_not_wait_for_each_other() -> None:
-    """A slow record holds back its own partition only."""
-    tracker = OffsetTracker()
-    slow, quick = Position("a", 1), Position("b", 1)
-    tracker.start(slow)
-    tracker.start(quick)
-    tracker.finish(quick)
-    assert tracker.take_committable() == [quick]
-
-
 def test_a_partition_that_comes_back_is_another_one() -> None:
     """Records of its first time, finished or not, neither hold the second time back nor pass for it."""
     tracker = OffsetTracker()

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from revertrisk.dispatcher.ordering import Ordering
+from revertrisk.dispatcher.executor import Ordering
 
 
 async def test_turns_of_a_key_follow_each_other_and_others_do_not_wait() -> None:

@@ -36,11 +36,6 @@ def test_an_id_is_known_for_an_hour(others_every: int) -> None:
 def test_the_oldest_ids_make_room() -> None:
     """Memory is bounded, whatever comes."""
     recent = RecentIds(most_ids=2, clock=Clock())
-    for event_id in "abc":
+    for event_id in "a\ud800c":  # JSON can hold a lone surrogate
         recent.add(event_id)
-    assert [event_id in recent for event_id in "abc"] == [False, True, True]
-
-
-def test_an_id_may_be_any_text() -> None:
-    """A lone surrogate, which JSON can hold, is no trouble."""
-    assert "\ud800" not in RecentIds()
+    assert [event_id in recent for event_id in "a\ud800c"] == [False, True, True]

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from revertrisk.dispatcher import Ending, Outcome, SettingsError
+from revertrisk.dispatcher.deadletters import SkipFile
 from revertrisk.dispatcher.recovery.reconcile import read_skips
-from revertrisk.dispatcher.skips import SkipFile
 from revertrisk.streams import Position
 
 TORN = b'{"wiki_id":"enwiki","rev_'

@@ -16,9 +16,9 @@ from revertrisk.event_platform.page_change import (
     Skip,
     SkipReason,
     UnsupportedSchemaError,
-    is_canary,
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.event_platform.streams import is_canary
 from revertrisk.wiki.table import WikiTable
 
 MAX_BYTES = 10_000

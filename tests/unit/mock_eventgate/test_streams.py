@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from mock_eventgate.streams import (
+    CONFIGURED_PREDICTION_STREAMS,
     ERROR_STREAM,
-    PREDICTION_SCHEMA_TITLE,
-    PREDICTION_STREAMS,
     STAGING_STREAM,
     TEST_STREAM,
     StreamConfigError,
     StreamConfigs,
 )
+from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 
 
 def test_default_streams() -> None:
@@ -19,7 +19,11 @@ def test_default_streams() -> None:
     titles = {
         name: settings["schema_title"] for name, settings in StreamConfigs.default().published().items()
     }
-    predictions = [*PREDICTION_STREAMS, *(f"{name}.backfill" for name in PREDICTION_STREAMS), STAGING_STREAM]
+    predictions = [
+        *CONFIGURED_PREDICTION_STREAMS,
+        *(f"{name}.backfill" for name in CONFIGURED_PREDICTION_STREAMS),
+        STAGING_STREAM,
+    ]
     assert titles == {
         **dict.fromkeys(predictions, PREDICTION_SCHEMA_TITLE),
         TEST_STREAM: "test/event",
@@ -29,7 +33,7 @@ def test_default_streams() -> None:
 
 def test_published_settings() -> None:
     """A stream's settings are those of Wikimedia's stream configuration, one topic per datacentre."""
-    name = PREDICTION_STREAMS[0]
+    name = CONFIGURED_PREDICTION_STREAMS[0]
     assert StreamConfigs.default().published([name]) == {
         name: {
             "stream": name,

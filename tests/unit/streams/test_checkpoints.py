@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.streams.checkpoints import CheckpointError, CheckpointFile
+from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpointError
 
 
 async def test_each_source_has_a_place_of_its_own_that_outlives_the_process(tmp_path: Path) -> None:
@@ -49,25 +49,21 @@ def test_a_source_is_one_process_s_until_that_ends(tmp_path: Path) -> None:
         assert holder.stdout is not None
         holder.stdout.readline()
         checkpoints.of("another")
-        with pytest.raises(CheckpointError, match="another process reads one with this checkpoint"):
+        with pytest.raises(SourceCheckpointError, match="another process reads one with this checkpoint"):
             checkpoints.of("one")
         holder.kill()
         holder.wait()
         checkpoints.of("one")
 
 
-def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
     """A wrong path does not overwrite what is there."""
     path = tmp_path / "notes.txt"
     path.write_text("my notes, which are longer than the header of a database " * 10)
-    with pytest.raises(CheckpointError, match=r"notes\.txt: cannot be used for checkpoints"):
+    with pytest.raises(SourceCheckpointError, match=r"notes\.txt: cannot be used for checkpoints"):
         CheckpointFile(path)
     assert path.read_text().startswith("my notes")
-
-
-def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    """A checkpoint that cannot be kept is known at the start."""
-    with pytest.raises(CheckpointError, match="none/x"):
+    with pytest.raises(SourceCheckpointError, match="none/x"):
         CheckpointFile(tmp_path / "none" / "x")
 
 
@@ -77,21 +73,21 @@ async def test_a_file_that_cannot_be_written_any_more_is_an_error(tmp_path: Path
     with closing(CheckpointFile(path)) as checkpoints:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("DROP TABLE checkpoint")
-        with pytest.raises(CheckpointError):
+        with pytest.raises(SourceCheckpointError):
             await checkpoints.of("one").write("1")
 
 
 CLOSED_WHILE_WRITTEN = """
 import sys, threading
 from pathlib import Path
-from revertrisk.streams.checkpoints import CheckpointError, CheckpointFile
+from revertrisk.streams.checkpoints import SourceCheckpointError, CheckpointFile
 
 def write_until_closed(file, begun):
     try:
         while True:
             file.write("source", "place")
             begun.set()
-    except CheckpointError:
+    except SourceCheckpointError:
         pass
 
 for number in range(50):

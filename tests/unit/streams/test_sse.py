@@ -135,19 +135,6 @@ def test_format(stream: bytes, expected: list[ServerSentEvent]) -> None:
     assert parsed(stream) == expected
 
 
-def test_an_id_stays_until_the_next() -> None:
-    """An event without an id has the last one; an empty id forgets it; one with a NUL is ignored."""
-    stream = b"id: 1\ndata: a\n\ndata: b\n\nid: 2\0\ndata: c\n\nid\ndata: d\n\n"
-    assert [event.last_event_id for event in parsed(stream)] == ["1", "1", "1", ""]
-
-
-def test_an_id_counts_once_its_event_is_complete() -> None:
-    """The id of an event that was cut off is not what the client resumes with."""
-    parser = ServerSentEventParser()
-    parser.feed(b"id: 1\ndata: a\n\nid: 2\ndata: b\n")
-    assert parser.last_event_id == "1"
-
-
 def test_a_new_response_goes_on_with_the_id() -> None:
     """An event without an id, after a reconnection, has the id that the client resumed with."""
     parser = ServerSentEventParser(last_event_id="1")

@@ -1,7 +1,6 @@
 import uuid
 from typing import Any
 
-import orjson
 import pytest
 
 from revertrisk.dispatcher.rule_language.problems import Problems
@@ -32,28 +31,6 @@ def built(
 
 def event(**meta: Any) -> dict[str, Any]:
     return {"wiki_id": "enwiki", "meta": meta}
-
-
-def test_the_trail_grows_with_every_retry() -> None:
-    """x-triggered-by names the request, then the stream, then the retry stream once per retry."""
-    request = built(event(request_id="r-1", stream=TOPIC, uri="https://en.wikipedia.org/wiki/Foo"))
-    first = f"req:r-1,{TOPIC}:https://en.wikipedia.org/wiki/Foo"
-    retry = f",changeprop.retry.{TOPIC}:https://en.wikipedia.org/wiki/Foo"
-    assert request.headers_for(0) == {"x-request-id": "r-1", "x-triggered-by": first}
-    assert request.headers_for(1)["x-triggered-by"] == first + retry
-    assert request.headers_for(2)["x-triggered-by"] == first + retry + retry
-
-
-def test_the_address_keeps_its_percent_encoded_colon() -> None:
-    """The colon of :predict goes out as %3A, as change-propagation sends it."""
-    assert str(built(event()).url) == "http://host/v1/models/m%3Apredict"
-
-
-def test_the_body_is_the_whole_event() -> None:
-    """The event is sent under "event" with every field that it has."""
-    body = built(event(request_id="r", custom={"ä": [1, None]})).body
-    assert body is not None
-    assert orjson.loads(body) == {"event": event(request_id="r", custom={"ä": [1, None]})}
 
 
 @pytest.mark.parametrize("given", [None, 7, "", "two words", "line\r\nbreak", "ä", "x" * 300])

@@ -1,14 +1,13 @@
 import csv
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from revertrisk.dispatcher import RetrySchedule, RuleFileError
-from revertrisk.dispatcher.rule_language.rule import Canary, NotMatched, Rule, Taken
+from revertrisk.dispatcher.rule_language.rule import Rule, Taken
 from revertrisk.dispatcher.rule_language.rule_file import load_rules, parse_rules
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -34,11 +33,8 @@ def refused(*rules: Any, target: str | None = TARGET) -> list[tuple[str, str]]:
             "rules[0].match.page_change_kind",
             "not a valid regular expression",
         ),
-        ({"match": {"a": {"b": "/x/v"}}}, "rules[0].match.a.b", "unsupported flag 'v'"),
-        ({"match": {"a": None}}, "rules[0].match.a", "expected a string"),
         ({"match": []}, "rules[0].match", "expected an object"),
         ({"match": None}, "rules[0].match", "expected"),
-        ({"match": {}}, "rules[0].match", "is empty"),
         (
             {"match_not": [{"a": 1}, {"b": "/*/"}]},
             "rules[0].match_not[1].b",
@@ -90,7 +86,6 @@ def refused(*rules: Any, target: str | None = TARGET) -> list[tuple[str, str]]:
             "rules[0].exec.body.a[0]",
             "starts with none of",
         ),
-        ({"exec": {"uri": "http://h/", "body": "{{globals}}"}}, "rules[0].exec.body", "globals has only"),
         (
             {"sample": {"rate": 0.5, "hash_template": "{{match.a}}"}},
             "rules[0].sample",
@@ -98,8 +93,6 @@ def refused(*rules: Any, target: str | None = TARGET) -> list[tuple[str, str]]:
         ),
         ({"order_by": "{{globals.match.a}}"}, "rules[0].order_by", "no such named group"),
         ({"exec": {"uri": "http://h/", "body": {"a": [2**64]}}}, "rules[0].exec.body.a[0]", "a JSON value"),
-        ({"exec": {"uri": "http://h/", "body": "\ud800"}}, "rules[0].exec.body", "a JSON value"),
-        ({"order_by": "{{globals}}"}, "rules[0].order_by", "globals has only"),
         ({"cases": []}, "rules[0].exec", "inside its cases"),
     ],
 )
@@ -226,6 +219,7 @@ def page_change(**changes: Any) -> dict[str, Any]:
         (page_change(page={"is_redirect": True}), False, False),
         (page_change(page=dict.fromkeys(["is_redirect"])), False, False),
         (page_change(meta={"stream": "eqiad.mediawiki.page_change.v1"}), False, False),
+        (page_change(meta={"domain": "canary"}), False, False),
         (page_change(wiki_id="be_x_oldwiki", meta={"domain": "be-tarask.wikipedia.org"}), True, False),
         (page_change(wiki_id="zh_yuewiki", meta={"domain": "zh-yue.wikipedia.org"}), True, False),
         (page_change(wiki_id="testwiki", meta={"domain": "test.wikipedia.org"}), True, True),
@@ -250,13 +244,6 @@ def test_the_shipped_rules_take_what_production_takes(
     assert isinstance(shipped("revertrisk-multilingual").judge(event), Taken) is multilingual
 
 
-def test_the_shipped_rules_leave_canaries_alone() -> None:
-    """A canary event looks like any other but for its domain."""
-    canary = page_change(meta={"domain": "canary"})
-    assert isinstance(shipped("revertrisk-language-agnostic").judge(canary), Canary)
-    assert isinstance(shipped("revertrisk-multilingual").judge(canary), Canary)
-
-
 def test_the_multilingual_rule_takes_the_47_wikis_of_its_model_and_no_other() -> None:
     """The wikis that production scores with the multilingual model are those that the rule lists, and testwiki."""
     scores = SHARED / "edits" / "revertrisk_official_scores_10k.csv.gz"
@@ -275,40 +262,6 @@ def test_the_multilingual_rule_takes_the_47_wikis_of_its_model_and_no_other() ->
         if isinstance(rule.judge(page_change(wiki_id=wiki, meta={"domain": domain})), Taken)
     }
     assert taken == scored | {"testwiki"}
-
-
-def real_events() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted((SHARED / "events").glob("*page_change*.json*")):
-        text = path.read_text()
-        documents = text.splitlines() if path.suffix == ".jsonl" else [text]
-        for number, document in enumerate(documents, start=1):
-            event = json.loads(document)
-            yield f"{path.name}:{number}", event.get("event", event)
-
-
-def test_the_shipped_rules_select_exactly_these_of_the_real_events() -> None:
-    """Of the captured events, one edit of enwiki and whatever else is an edit of a Wikipedia article."""
-    events = dict(real_events())
-    if not events:
-        pytest.skip("needs the captured events beside the repository")
-    rules = {name: shipped(f"revertrisk-{name}") for name in ("language-agnostic", "multilingual")}
-    taken = {
-        name: {where for where, event in events.items() if isinstance(rule.judge(event), Taken)}
-        for name, rule in rules.items()
-    }
-    capture = "page_change_1.12.0_capture_2026-09-27.jsonl"
-    assert taken["language-agnostic"] == {
-        "liftwing_page_change_enwiki_2025-10-29.json:1",
-        f"{capture}:2",
-        f"{capture}:3",
-    }
-    assert taken["multilingual"] == {
-        "liftwing_page_change_enwiki_2025-10-29.json:1",
-        f"{capture}:3",
-    }
-    assert all(
-        isinstance(rules["multilingual"].judge(event), Taken | NotMatched) for event in events.values()
-    )
 
 
 @pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])

@@ -104,10 +104,3 @@ def test_a_reference_that_cannot_work_is_refused(text: str, reason: str) -> None
     compile_template(text, problems.at("uri"), target="http://h")
     assert [problem.path for problem in problems.found] == ["uri"]
     assert reason in problems.found[0].reason
-
-
-def test_the_target_must_be_given_where_it_is_used() -> None:
-    """A rule that names the target cannot work without one."""
-    problems = Problems()
-    compile_template("{{globals.target}}/x", problems, target=None)
-    assert "--target" in problems.found[0].reason

@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters, DeadLetterTopic
-from revertrisk.dispatcher.metrics import Metrics
+from revertrisk.dispatcher.deadletters import (
+    DeadLetterError,
+    DeadLetterFile,
+    DeadLetters,
+    DeadLetterTopic,
+    SkipFile,
+)
+from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
 from revertrisk.streams.base import EventSource
-from revertrisk.streams.checkpoints import Checkpoint, CheckpointError, CheckpointFile
+from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.eventstreams import EventStreamsSource
 from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
@@ -37,7 +43,11 @@ class Opening:
     """Opens the parts of one run; what has to be closed after it goes on the stack."""
 
     def __init__(
-        self, settings: DispatchSettings, rules: Sequence[Rule], metrics: Metrics, stack: AsyncExitStack
+        self,
+        settings: DispatchSettings,
+        rules: Sequence[Rule],
+        metrics: DispatcherMetrics,
+        stack: AsyncExitStack,
     ) -> None:
         """Check the names; raises SettingsError."""
         self._settings = settings
@@ -98,7 +108,16 @@ class Opening:
         await writer.find(topic)
         return DeadLetterTopic(writer, topic)
 
-    def _checkpoint(self, source: str) -> Checkpoint | None:
+    def skips(self) -> SkipFile | None:
+        """Open the file of skips, if there is one; raises SettingsError."""
+        if self._settings.skips is None:
+            return None
+        try:
+            return self._stack.enter_context(SkipFile(self._settings.skips))
+        except DeadLetterError as exc:
+            raise SettingsError(str(exc)) from exc
+
+    def _checkpoint(self, source: str) -> SourceCheckpoint | None:
         path = self._settings.checkpoint
         if path is None:
             return None
@@ -106,7 +125,7 @@ class Opening:
             checkpoints = CheckpointFile(path)
             self._stack.callback(checkpoints.close)
             return checkpoints.of(source)
-        except CheckpointError as exc:
+        except SourceCheckpointError as exc:
             raise SettingsError(f"checkpoint: {exc}") from exc
 
     def _topics(self) -> list[str]:

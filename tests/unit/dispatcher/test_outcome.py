@@ -1,8 +1,11 @@
+import asyncio
 import io
 
 import orjson
+import pytest
 
 from revertrisk.dispatcher import Ending, Outcome, Summary
+from revertrisk.dispatcher.outcome import RefusalLimit
 from revertrisk.streams import Position
 
 AT = Position("jsonl:x", 1)
@@ -65,3 +68,25 @@ def test_a_run_is_clean_only_if_nothing_was_given_up_or_interrupted() -> None:
 def test_an_outcome_does_not_show_its_event() -> None:
     """An event may hold names and comments; a logged outcome shows neither."""
     assert "Alice" not in repr(Outcome(Ending.PRODUCED, AT, event={"performer": "Alice"}))
+
+
+def stops(*endings: Ending, limit: int = 2) -> bool:
+    """Tell whether a run with these outcomes is stopped."""
+    stop = asyncio.Event()
+    refusals = RefusalLimit(limit, stop, Summary())
+    for number, ending in enumerate(endings):
+        refusals.note_outcome(Outcome(ending, Position("topic[0]", number), "status_503", attempts=1))
+    return stop.is_set()
+
+
+@pytest.mark.parametrize("between", [Ending.PRODUCED, Ending.SKIPPED, Ending.IGNORED])
+def test_a_request_that_succeeds_ends_the_row(between: Ending) -> None:
+    """The server is there, and takes some."""
+    assert stops(Ending.GIVEN_UP, Ending.GIVEN_UP)
+    assert not stops(Ending.GIVEN_UP, between, Ending.GIVEN_UP)
+
+
+def test_an_event_that_waits_for_another_try_does_not() -> None:
+    """With a retry topic new events are postponed while old ones are given up: they must not hide each other."""
+    assert stops(Ending.GIVEN_UP, Ending.POSTPONED, Ending.GIVEN_UP)
+    assert not stops(Ending.POSTPONED, Ending.POSTPONED)
