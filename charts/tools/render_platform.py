@@ -47,9 +47,13 @@ class Producer:
 
 
 def producers(values: dict[str, Any]) -> Iterator[Producer]:
-    """Yield the producers of a set of chart values; raises :class:`RenderError` for one that names no stream.
+    """Yield the producers of a set of chart values.
 
     Those of backfills are left out: they have no rule, and their stream comes with the live one.
+
+    Raises:
+        RenderError: one names no stream.
+
     """
     for name, service in values.get("inference_services", {}).items():
         if service["role"] != "producer":
@@ -67,7 +71,11 @@ def producers(values: dict[str, Any]) -> Iterator[Producer]:
 def change_propagation_rules(emitting: list[Producer], target: str) -> dict[str, Any]:
     """Return the rules of the producers, by name, as change-propagation writes them.
 
-    ``target`` is the base address of the servers. Raises :class:`RenderError` for a model without a rule file.
+    ``target`` is the base address of the servers.
+
+    Raises:
+        RenderError: a model has no rule file.
+
     """
     rules = {}
     for producer in emitting:
@@ -107,7 +115,7 @@ def as_php(streams: dict[str, dict[str, Any]]) -> str:
 
 
 def render(values: Path, target: str, event_service: str) -> dict[str, str]:
-    """Return the text of each file by its name; raises :class:`RenderError`."""
+    """Return the text of each file by its name; raises RenderError."""
     emitting = list(producers(yaml.safe_load(values.read_text())))
     rules = change_propagation_rules(emitting, target)
     streams = stream_configuration([producer.stream for producer in emitting], event_service)

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import uvloop
 
 from revertrisk.backfill.checkpoint import CheckpointError
-from revertrisk.backfill.opening import open_backfill
 from revertrisk.backfill.prediction_file import OutputError
 from revertrisk.backfill.progress import configure_logging
 from revertrisk.backfill.report import show_plan, show_report
 from revertrisk.backfill.settings import BackfillSettings, SettingsError
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
+from revertrisk.backfill.wiring import open_backfill
 from revertrisk.dispatcher.app import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.deadletters import DeadLetterError
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
@@ -30,7 +30,7 @@ class StoppedError(Exception):
     """A signal ended a phase; what is done is kept."""
 
 
-def run(settings: BackfillSettings, ask: Ask) -> int:
+def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
     """Plan, show the plan, ask unless told not to, send, report; return the exit status.
 
     ``ask`` puts a question to whoever is at the terminal, and tells whether the answer was yes.

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from revertrisk.backfill.checkpoint import Checkpoint, PlannedRevision
-from revertrisk.backfill.judge import Judge, LeftOut
 from revertrisk.backfill.listing import Selection
 from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
+from revertrisk.backfill.selection_verdict import Judge, LeftOut
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki
 

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Final
 
 from revertrisk.backfill.checkpoint import Checkpoint, PendingRevision
-from revertrisk.backfill.judge import Judge
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
+from revertrisk.backfill.selection_verdict import Judge
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
 from revertrisk.dispatcher.client import Answer, Failure, Sender

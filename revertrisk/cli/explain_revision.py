@@ -23,8 +23,12 @@ from revertrisk.wiki.table import WikiTable, WikiTableError
 def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) -> dict[str, Any]:
     """Fetch a revision as a server would, and return what ``:explain`` answers for it.
 
-    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too. Raise `UnexplainedError` and
-    `ArtifactError`.
+    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too.
+
+    Raises:
+        UnexplainedError: the settings, the wiki or the revision cannot be used.
+        ArtifactError: the model cannot.
+
     """
     overrides = {} if wiki_url is None else {"wiki_url": wiki_url}
     try:

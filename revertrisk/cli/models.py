@@ -145,9 +145,7 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     version: Annotated[
         str | None, typer.Option(help="Its version; `production` for production's own scores.")
     ] = None,
-    smallest: Annotated[
-        int, typer.Option(min=1, help="So many edits that were not reverted are needed.")
-    ] = 200,
+    smallest: Annotated[int, typer.Option(min=1, help="Fewest edits that were not reverted.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""

@@ -186,8 +186,10 @@ class PageChangeReader:
     def read(self, event: Mapping[str, Any]) -> PageChange:
         """Check an event against the reading contract.
 
-        Raises :class:`UnsupportedSchemaError` for another kind of event and :class:`InvalidEventError`,
-        with all violations, for one that lacks what we use.
+        Raises:
+            UnsupportedSchemaError: for another kind of event.
+            InvalidEventError: with all violations, for one that lacks what we use.
+
         """
         schema = event.get("$schema")
         if isinstance(schema, str) and not PAGE_CHANGE_SCHEMA.fullmatch(schema):
@@ -199,7 +201,9 @@ class PageChangeReader:
     def resolve(self, change: PageChange) -> RevisionRef | Skip:
         """Name the revision to fetch, or why there is none; the first reason in the order of DESIGN 3 wins.
 
-        Raises :class:`InvalidEventError` where the event's domain is not that of its wiki.
+        Raises:
+            InvalidEventError: the event's domain is not that of its wiki.
+
         """
         wiki = self._wikis.by_id(change.wiki_id)
         if wiki is None:

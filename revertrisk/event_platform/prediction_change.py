@@ -87,7 +87,11 @@ class PredictionEventBuilder:
     ) -> dict[str, Any]:
         """Build the prediction event of a page_change event, valid by EventGate's rules.
 
-        ``meta.dt`` is left to EventGate. Raises :class:`UnbuildableEventError`.
+        ``meta.dt`` is left to EventGate.
+
+        Raises:
+            UnbuildableEventError: the event does not keep its own schema.
+
         """
         event: dict[str, Any] = {
             "$schema": PREDICTION_SCHEMA,

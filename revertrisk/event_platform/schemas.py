@@ -40,7 +40,7 @@ _MAX_VIOLATIONS: Final = 200
 
 _MAX_NAMES: Final = 10
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,64}")
-"""Unknown fields are named if they look like names of fields, and only so many: the sender chose them."""
+"""Unknown fields are named if they look like names of fields, and at most `_MAX_NAMES`: the sender chose them."""
 
 
 def _is_number(_: object, value: object) -> bool:
@@ -110,7 +110,9 @@ class SchemaRepository:
     def load(self, uri: str) -> dict[str, Any]:
         """Return the schema at a URI, read once; the caller must not change it.
 
-        :raises SchemaNotFoundError: if there is none, or the URI is not a plain absolute path.
+        Raises:
+            SchemaNotFoundError: there is none, or the URI is not a plain absolute path.
+
         """
         schema = self._schemas.get(uri)
         if schema is None:
@@ -149,7 +151,8 @@ class EventValidator:
     As in JSON, a boolean is not a number and 1.0 is an integer. The event must be what a JSON parser
     returns, with strings for keys.
 
-    :raises ValueError: at construction, if the schema itself is not valid.
+    Raises:
+        ValueError: at construction, if the schema itself is not valid.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:

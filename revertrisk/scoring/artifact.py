@@ -82,7 +82,7 @@ class Metadata:
 
 
 def shipped(model_name: str) -> Path:
-    """Return the folder of the artefact that comes with this package; raise `ArtifactError` if none does."""
+    """Return the folder of the artefact that comes with this package; raises ArtifactError if none does."""
     folder = Path(str(files("revertrisk.scoring"))) / "artifacts"
     names = sorted(each.name for each in folder.iterdir() if (each / METADATA).is_file())
     if model_name not in names:
@@ -96,7 +96,9 @@ def shipped(model_name: str) -> Path:
 def load_metadata(path: Path) -> Metadata:
     """Read and check the metadata of an artefact folder, and that the weights are the ones it describes.
 
-    Raise `ArtifactError` naming the file and the field.
+    Raises:
+        ArtifactError: naming the file and the field.
+
     """
     file = path / METADATA
     try:

@@ -43,7 +43,7 @@ class TorchClassifier:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
-        """Load an artefact folder onto a torch device; raise `ArtifactError` naming what is wrong with it."""
+        """Load an artefact folder onto a torch device; raises ArtifactError naming what is wrong with it."""
         metadata = load_metadata(path)
         encoder = metadata.encoder
         network = RevertRiskNetwork(encoder.width, 2 * len(encoder.core), metadata.network)
@@ -82,7 +82,7 @@ class TorchClassifier:
         return wikis is None or wiki_id in wikis
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""
+        """Score edits, in their order; raises BadScoreError for a score that is no probability."""
         return self.score_features([extract(revision) for revision in revisions])
 
     def score_features(self, features: Sequence[Features]) -> list[Prediction]:
@@ -100,7 +100,7 @@ class TorchClassifier:
         """Take the score of an edit apart, with the `spans` changed places that weighed most.
 
         The contributions and the base sum to the logit but for rounding. Each place is weighed by scoring the
-        edit without it; so this takes as long as scoring up to `spans.MOST_SPANS` edits.
+        edit without it; so this takes as long as scoring up to `spans.MAX_SPANS` edits.
         """
         features = extract(revision)
         changed = changed_spans(revision.parent.text, revision.text)
@@ -182,5 +182,5 @@ def choose_device(wish: str) -> str:
 
 
 def limit_threads(count: int) -> None:
-    """Let torch use so many threads in this process."""
+    """Let torch use at most this many threads in this process."""
     torch.set_num_threads(count)

@@ -58,7 +58,9 @@ class OfficialClassifier:
     def load(cls, name: str, file: Path, language_of: Callable[[str], str | None]) -> Self:
         """Unpickle an artefact, which runs whatever code is in it: check its digest before.
 
-        Raise `OfficialModelError`.
+        Raises:
+            OfficialModelError: the name, the package or the pickle cannot be used.
+
         """
         if name not in MODULES:
             raise OfficialModelError(f"expected one of {', '.join(MODULES)}, the official models")
@@ -81,7 +83,7 @@ class OfficialClassifier:
         return supported is None or wiki_id in supported or self._language_of(wiki_id) in supported
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""
+        """Score edits, in their order; raises BadScoreError for a score that is no probability."""
         given = [self._read(json.dumps(_described(revision))) for revision in revisions]
         results = self._classify(self._model, given)
         return [

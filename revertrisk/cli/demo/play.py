@@ -33,7 +33,7 @@ from revertrisk.dispatcher.outcome import Ending, Outcome
 from revertrisk.dispatcher.summary import Summary
 from revertrisk.wiki.table import WikiTable
 
-POLL_SECONDS = 0.2
+POLL_S = 0.2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 EVENTS_PER_POLL = 100
@@ -221,7 +221,7 @@ async def _accepted(
         if last_look and not page["events"]:
             return
         if not page["events"]:
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_S)
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> Any:

@@ -33,7 +33,7 @@ class KnownAtTheEdit(dict[str, Any]):
         super().__init__({field: value for field, value in row.items() if not is_leak(field)})
 
     def __missing__(self, field: str) -> Any:
-        """Raise `TrainingError` for a field that is known only after the edit, `KeyError` for one that is not there."""
+        """Raise TrainingError for a field that is known only after the edit, KeyError for one that is not there."""
         if is_leak(field):
             raise TrainingError(f"field {field}: known only after the edit, so no feature may be made of it")
         raise KeyError(field)

@@ -74,7 +74,9 @@ class TrainingRows:
 def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.float64]:
     """Weigh edits so that both classes weigh `total` / 2: which file an edit is from then tells nothing.
 
-    Raise `TrainingError` if one of the classes is empty.
+    Raises:
+        TrainingError: one of the classes is empty.
+
     """
     if labels.all() or not labels.any():
         raise TrainingError("labels: expected edits of both classes in every part of the training data")

@@ -53,7 +53,7 @@ _HISTORY_SHARE = 0.5
 _LEAST_KNOWN = 0.3
 """A core feature is known for at least this share of the main set."""
 _LEAST_VARIATION = 50
-"""A feature has some other value than its most frequent one in at least so many edits."""
+"""A feature has some other value than its most frequent one in at least this many edits."""
 _LEAST_EDITS_WITH_NGRAM = 3
 _MAIN = "vandalism_en_2009"
 _HISTORY = "anarchism_enwiki_history"
@@ -135,8 +135,11 @@ def train(  # noqa: PLR0913 - each is an option of the command
 
     With more than one of `splits`, further divisions of the English edits (seeds `seed` + 1 and so on) are
     trained on for their held-out figures only. The same files and seed give the same artefact on the same
-    machine with the same number of torch threads. Raise `TrainingError` for a model that is not known or a
-    file that is missing.
+    machine with the same number of torch threads.
+
+    Raises:
+        TrainingError: for a model that is not known or a file that is missing.
+
     """
     if model_name not in RECIPES:
         raise TrainingError(f"model name: expected one of {', '.join(RECIPES)}")

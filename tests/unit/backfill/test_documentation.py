@@ -7,8 +7,8 @@ import typer
 
 from revertrisk.backfill.counts import PAGE_MISSING
 from revertrisk.backfill.facts import UserKind
-from revertrisk.backfill.judge import INVALID_EVENT, LeftOut
 from revertrisk.backfill.lookup import CHUNK
+from revertrisk.backfill.selection_verdict import INVALID_EVENT, LeftOut
 from revertrisk.cli.app import app
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/backfill.md").read_text()

@@ -198,7 +198,7 @@ def test_what_is_no_object_is_one_violation(reading: EventValidator, value: Any)
 
 
 def test_unknown_fields_are_named_up_to_a_limit(schemas: SchemaRepository) -> None:
-    """Fields that the schema does not know are named, but only names, and only so many."""
+    """Fields that the schema does not know are named, but only names, and at most ten."""
     validator = EventValidator(schemas.load("/test/event/1.0.0"))
     event = deepcopy(schemas.load("/test/event/1.0.0")["examples"][0])
     keyword = "additionalProperties"

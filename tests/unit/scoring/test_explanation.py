@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
-from revertrisk.scoring.spans import MOST_SPANS, changed_spans, without
+from revertrisk.scoring.spans import MAX_SPANS, changed_spans, without
 
 SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENTENCE = "The town was first mentioned in 812 and its market dates from 1266, when a charter was granted."
@@ -98,14 +98,14 @@ def test_taking_back_every_place_gives_the_old_text(old: str, new: str) -> None:
     assert bool(spans) == (old != new)
     for span in reversed(spans):
         revision = without(revision, span)
-    if len(spans) < MOST_SPANS:
+    if len(spans) < MAX_SPANS:
         assert revision.text == old
 
 
 def test_a_rewritten_page_is_looked_at_in_bounded_time() -> None:
-    """However much differs, at most so many places are looked at."""
+    """However much differs, at most `MAX_SPANS` places are looked at."""
     chance = random.Random(1)  # noqa: S311 - test data
     old = "\n".join(" ".join(chance.choices(WORDS, k=9)) for _ in range(3_000))
     new = "\n".join(" ".join(chance.choices(WORDS, k=9)) for _ in range(3_000))
-    assert 1 <= len(changed_spans(old, new)) <= MOST_SPANS
-    assert 1 <= len(changed_spans(old[:20_000], new[:20_000])) <= MOST_SPANS
+    assert 1 <= len(changed_spans(old, new)) <= MAX_SPANS
+    assert 1 <= len(changed_spans(old[:20_000], new[:20_000])) <= MAX_SPANS

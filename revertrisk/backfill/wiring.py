@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from revertrisk import dispatcher
 from revertrisk.backfill.checkpoint import Checkpoint
-from revertrisk.backfill.judge import Filters, Judge
 from revertrisk.backfill.limiter import RateLimiter
-from revertrisk.backfill.phases import OUTPUT_BEGUN, Backfill
 from revertrisk.backfill.prediction_file import PredictionFile
+from revertrisk.backfill.run import OUTPUT_BEGUN, Backfill
+from revertrisk.backfill.selection_verdict import Filters, Judge
 from revertrisk.backfill.settings import BackfillSettings, ListedItems, SettingsError, read_list
 from revertrisk.backfill.target import Scorer, ask_target
 from revertrisk.dispatcher.client import new_session

@@ -9,8 +9,8 @@ import pytest
 
 from revertrisk import dispatcher
 from revertrisk.backfill.facts import RevisionFacts, UserKind
-from revertrisk.backfill.judge import Filters, Judge
 from revertrisk.backfill.lookup import Found
+from revertrisk.backfill.selection_verdict import Filters, Judge
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT

@@ -13,13 +13,13 @@ import aiohttp
 
 from revertrisk.backfill.checkpoint import Checkpoint
 from revertrisk.backfill.counts import Counts
-from revertrisk.backfill.judge import Judge
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.listing import Selection, selection_of
 from revertrisk.backfill.lookup import Lookup
 from revertrisk.backfill.planner import Planner
 from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.progress import Display, showing
+from revertrisk.backfill.selection_verdict import Judge
 from revertrisk.backfill.sending import RETRIES, LimitedSender, NoLetters, OutcomeNotes, PlannedRevisions
 from revertrisk.backfill.settings import BackfillSettings, ListedItems
 from revertrisk.backfill.target import Scorer, TargetAwayError, TargetError, ask_target
