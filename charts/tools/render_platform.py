@@ -38,7 +38,7 @@ class RenderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Producer:
+class ProducerService:
     """A service that emits, its model and its stream."""
 
     service: str
@@ -46,7 +46,7 @@ class Producer:
     stream: str
 
 
-def producers(values: dict[str, Any]) -> Iterator[Producer]:
+def producers(values: dict[str, Any]) -> Iterator[ProducerService]:
     """Yield the producers of a set of chart values.
 
     Those of backfills are left out: they have no rule, and their stream comes with the live one.
@@ -65,10 +65,10 @@ def producers(values: dict[str, Any]) -> Iterator[Producer]:
                 f"inference_services.{name}: expected the values of MODEL_NAME and EVENTGATE_STREAM"
             )
         if not stream.endswith(BACKFILL_SUFFIX):
-            yield Producer(name, model, stream)
+            yield ProducerService(name, model, stream)
 
 
-def change_propagation_rules(emitting: list[Producer], target: str) -> dict[str, Any]:
+def change_propagation_rules(emitting: list[ProducerService], target: str) -> dict[str, Any]:
     """Return the rules of the producers, by name, as change-propagation writes them.
 
     ``target`` is the base address of the servers.
@@ -126,7 +126,7 @@ def render(values: Path, target: str, event_service: str) -> dict[str, str]:
     }
 
 
-def _addressed(part: Any, producer: Producer, target: str) -> Any:
+def _addressed(part: Any, producer: ProducerService, target: str) -> Any:
     """Put the target in its place, and into a ``host`` header the service's name in place of its model's."""
     match part:
         case str():

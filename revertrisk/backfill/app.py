@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from revertrisk.backfill.checkpoint import CheckpointError
+from revertrisk.backfill.checkpoint import BackfillCheckpointError
 from revertrisk.backfill.prediction_file import OutputError
 from revertrisk.backfill.progress import configure_logging
 from revertrisk.backfill.report import show_plan, show_report
@@ -40,7 +40,7 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
         with ExitStack() as stack:
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             return _run(settings, ask, stack, runner)
-    except (SettingsError, RuleFileError, CheckpointError, TargetError) as exc:
+    except (SettingsError, RuleFileError, BackfillCheckpointError, TargetError) as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return EXIT_UNUSABLE
     except sqlite3.Error as exc:

@@ -14,7 +14,7 @@ CHUNK: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionRef:
+class ListedRevision:
     """A revision that a list has named; what the list did not tell is None."""
 
     rev_id: int
@@ -39,7 +39,7 @@ class Lookup:
     def __init__(self, api: WikiApi) -> None:
         self._api = api
 
-    async def look_up(self, wiki: Wiki, refs: Sequence[RevisionRef]) -> list[Found]:
+    async def look_up(self, wiki: Wiki, refs: Sequence[ListedRevision]) -> list[Found]:
         """Return what the wiki has of at most `CHUNK` revisions, in their order.
 
         One request where all parents are known beforehand, else two.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from revertrisk.backfill.checkpoint import Checkpoint
+from revertrisk.backfill.checkpoint import BackfillCheckpoint
 from revertrisk.backfill.counts import Counts
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.listing import Selection, selection_of
@@ -19,7 +19,7 @@ from revertrisk.backfill.lookup import Lookup
 from revertrisk.backfill.planner import Planner
 from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.progress import Display, showing
-from revertrisk.backfill.selection_verdict import Judge
+from revertrisk.backfill.selection_verdict import SelectionJudge
 from revertrisk.backfill.sending import RETRIES, LimitedSender, NoLetters, OutcomeNotes, PlannedRevisions
 from revertrisk.backfill.settings import BackfillSettings, ListedItems
 from revertrisk.backfill.target import Scorer, TargetAwayError, TargetError, ask_target
@@ -60,8 +60,8 @@ class Backfill:
     scorer: Scorer
     rule: Rule
     rule_file: Path
-    checkpoint: Checkpoint
-    judge: Judge
+    checkpoint: BackfillCheckpoint
+    judge: SelectionJudge
     limiter: RateLimiter
     """One for planning and sending."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revertrisk import dispatcher
-from revertrisk.backfill.checkpoint import Checkpoint
+from revertrisk.backfill.checkpoint import BackfillCheckpoint
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.run import OUTPUT_BEGUN, Backfill
-from revertrisk.backfill.selection_verdict import Filters, Judge
+from revertrisk.backfill.selection_verdict import Filters, SelectionJudge
 from revertrisk.backfill.settings import BackfillSettings, ListedItems, SettingsError, read_list
 from revertrisk.backfill.target import Scorer, ask_target
 from revertrisk.dispatcher.client import new_session
@@ -34,7 +34,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     """Check everything that can be checked before a wiki is asked, and open the checkpoint.
 
     Raises:
-        SettingsError, TargetError, RuleFileError, CheckpointError, OutputError: something cannot be used.
+        SettingsError, TargetError, RuleFileError, BackfillCheckpointError, OutputError: something cannot be used.
 
     """
     settings.check_folders()
@@ -56,7 +56,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
             raise SettingsError(f"wiki: {wiki_id} is none of the wikis that {scorer.model_name} scores there")
     rule_file = settings.rule_file or _shipped_rule(scorer.model_name)
     rule = _rule(rule_file, target)
-    checkpoint = stack.enter_context(Checkpoint(settings.checkpoint))
+    checkpoint = stack.enter_context(BackfillCheckpoint(settings.checkpoint))
     is_new = checkpoint.begin(settings.selection(chosen, scorer.identity, _digest(rule_file), listed))
     limiter = RateLimiter(settings.rate)
     if not is_new:  # an earlier run may have been killed within this second, with its places full
@@ -73,7 +73,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
         page_age_from=settings.page_age_from,
         page_age_to=settings.page_age_to,
     )
-    judge = Judge(wikis, filters, rule, max_revision_bytes=scorer.max_revision_bytes)
+    judge = SelectionJudge(wikis, filters, rule, max_revision_bytes=scorer.max_revision_bytes)
     return Backfill(
         settings, chosen, listed, target, local, scorer, rule, rule_file, checkpoint, judge, limiter
     )
@@ -138,7 +138,7 @@ async def _ask(settings: BackfillSettings, target: str) -> Scorer:
         return await ask_target(session, target)
 
 
-def _take_up_output(path: Path, checkpoint: Checkpoint) -> None:
+def _take_up_output(path: Path, checkpoint: BackfillCheckpoint) -> None:
     """See which predictions are in the file already, and try again what failed: nothing else keeps it."""
     if checkpoint.fact(OUTPUT_BEGUN) is None:
         if path.exists() and path.stat().st_size:

@@ -82,7 +82,7 @@ class TorchClassifier:
         return wikis is None or wiki_id in wikis
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raises BadScoreError for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
         return self.score_features([extract(revision) for revision in revisions])
 
     def score_features(self, features: Sequence[Features]) -> list[Prediction]:

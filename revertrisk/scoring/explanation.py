@@ -73,7 +73,7 @@ class Explainer(Protocol):
     """A model that can take its scores apart."""
 
     def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
-        """Take the score of an edit apart; raises BadScoreError for a score that is no probability."""
+        """Take the score of an edit apart; raises NoProbabilityError for a score that is no probability."""
 
 
 def _shown(text: str) -> str:

@@ -83,7 +83,7 @@ class OfficialClassifier:
         return supported is None or wiki_id in supported or self._language_of(wiki_id) in supported
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raises BadScoreError for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
         given = [self._read(json.dumps(_described(revision))) for revision in revisions]
         results = self._classify(self._model, given)
         return [

@@ -15,7 +15,7 @@ from revertrisk.backfill.listing import (
     Selection,
     TimeRange,
 )
-from revertrisk.backfill.lookup import Lookup, RevisionRef
+from revertrisk.backfill.lookup import ListedRevision, Lookup
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
 from revertrisk.wiki.table import Wiki, WikiTable
 from tests.fakes.scripted_http import Reply, scripted_server
@@ -61,7 +61,7 @@ async def test_an_answer_of_another_shape_is_an_error_of_the_wiki(document: Any)
         api = WikiApi(session, RateLimiter(500), wiki_url=server.url)
         work = [select(selection, wiki) for selection in selections(api)]
         outcomes = await asyncio.gather(
-            *work, Lookup(api).look_up(wiki, [RevisionRef(1)]), return_exceptions=True
+            *work, Lookup(api).look_up(wiki, [ListedRevision(1)]), return_exceptions=True
         )
     assert [type(outcome) for outcome in outcomes] == [WikiError] * 6
     assert {str(outcome).partition(": ")[0] for outcome in outcomes} == {"enwiki"}

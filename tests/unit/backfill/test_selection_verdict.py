@@ -10,7 +10,7 @@ import pytest
 from revertrisk import dispatcher
 from revertrisk.backfill.facts import RevisionFacts, UserKind
 from revertrisk.backfill.lookup import Found
-from revertrisk.backfill.selection_verdict import Filters, Judge
+from revertrisk.backfill.selection_verdict import Filters, SelectionJudge
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT
@@ -29,7 +29,7 @@ def judged(
     **filters: Any,
 ) -> str | None:
     (rule,) = load_rules(RULE, target="http://localhost")
-    judge = Judge(WIKIS, Filters(**filters), rule, max_revision_bytes=1000)
+    judge = SelectionJudge(WIKIS, Filters(**filters), rule, max_revision_bytes=1000)
     wiki = WIKIS.by_id(wiki_id)
     assert wiki is not None
     verdict = judge.judge(wiki, Found(101, revision, parent), datetime.now(UTC))

@@ -16,7 +16,7 @@ from safetensors.torch import save as to_safetensors
 
 from revertrisk.scoring.artifact import ArtifactError, load_metadata, save, shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
+from revertrisk.scoring.prediction import Classifier, NoProbabilityError, Prediction
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User, UserKind
 
 NAME = "revertrisk-language-agnostic"
@@ -241,5 +241,5 @@ def test_a_score_that_is_not_finite_is_never_returned(tmp_path: Path) -> None:
     tensors = load_file(shipped(NAME) / "model.safetensors")
     weights = to_safetensors({**tensors, "bias": torch.full_like(tensors["bias"], torch.nan)})
     save(folder, replace(metadata, weights_sha256=hashlib.sha256(weights).hexdigest()), weights, "# card")
-    with pytest.raises(BadScoreError):
+    with pytest.raises(NoProbabilityError):
         TorchClassifier.load(folder).score([added_reference()])
