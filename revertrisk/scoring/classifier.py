@@ -45,17 +45,19 @@ class TorchClassifier:
     def load(cls, path: Path, device: str = "cpu") -> Self:
         """Load an artefact folder onto a torch device; raises ArtifactError naming what is wrong with it."""
         metadata = load_metadata(path)
-        encoder = metadata.encoder
-        network = RevertRiskNetwork(encoder.width, 2 * len(encoder.core), metadata.network)
+        encoder = metadata.preprocessing
+        network = RevertRiskNetwork(
+            encoder.width, 2 * len(encoder.core), metadata.network, known_ngrams=metadata.known_ngrams
+        )
         tensors = load_file(path / WEIGHTS)
-        vocabulary = _vocabulary(tensors) if metadata.network.known_ngrams is not None else None
+        vocabulary = _vocabulary(tensors) if metadata.known_ngrams is not None else None
         try:
             network.load_state_dict(tensors)
         except RuntimeError as exc:  # torch's answer to missing, surplus and misshapen tensors
             raise ArtifactError(
                 path / WEIGHTS, "tensors", "do not fit the network that metadata.json describes"
             ) from exc
-        if vocabulary is not None and len(vocabulary) != metadata.network.known_ngrams:
+        if vocabulary is not None and len(vocabulary) != metadata.known_ngrams:
             raise ArtifactError(
                 path / WEIGHTS, "vocabulary", "does not fit text.known_ngrams of metadata.json"
             )
@@ -118,7 +120,7 @@ class TorchClassifier:
         )
 
     def _contributions(self, features: Features) -> tuple[float, list[Contribution]]:
-        encoder, vocabulary = self._metadata.encoder, self._vocabulary
+        encoder, vocabulary = self._metadata.preprocessing, self._vocabulary
         cores = len(encoder.core)
         average = np.zeros(encoder.width)
         average[cores : 2 * cores] = 1.0
@@ -147,7 +149,7 @@ class TorchClassifier:
 
     def _logits(self, features: Sequence[Features]) -> torch.Tensor:
         """Return calibrated logits."""
-        inputs = torch.from_numpy(self._metadata.encoder.encode(features)).to(self._device)
+        inputs = torch.from_numpy(self._metadata.preprocessing.encode(features)).to(self._device)
         if self._vocabulary is None:
             return self._calibrated(inputs)
         bags = Bags.of([self._vocabulary.find(each.text) for each in features], self._device)

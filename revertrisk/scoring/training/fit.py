@@ -191,8 +191,9 @@ def _network(
     encoder: Encoder, vocabulary: Vocabulary | None, *, members: int, dropout: float = 0.0
 ) -> RevertRiskNetwork:
     known = None if vocabulary is None else len(vocabulary)
-    shape = NetworkShape(hidden=HIDDEN, members=members, known_ngrams=known)
-    return RevertRiskNetwork(encoder.width, 2 * len(encoder.core), shape, dropout=dropout)
+    shape = NetworkShape(hidden=HIDDEN, members=members)
+    cores = len(encoder.core)
+    return RevertRiskNetwork(encoder.width, 2 * cores, shape, known_ngrams=known, dropout=dropout)
 
 
 def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate: float) -> Calibration:

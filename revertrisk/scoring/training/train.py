@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from revertrisk.scoring.artifact import Calibration, Metadata, save
+from revertrisk.scoring.artifact import FORMAT, Calibration, Metadata, NgramTable, save
 from revertrisk.scoring.classifier import packed
 from revertrisk.scoring.encoding import Encoder, fit_encoder, raw_values
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.features import Features
 from revertrisk.scoring.network import RevertRiskNetwork
+from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES
 from revertrisk.scoring.prediction import DECIMALS
 from revertrisk.scoring.training.baselines import BoostedTrees, NgramRegression
 from revertrisk.scoring.training.evaluate import EVEN_ODDS, Evaluation, area_under_curve, evaluate, thresholds
@@ -223,9 +224,11 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
     }
     weights = packed(model.network, model.vocabulary)
     metadata = Metadata(
+        format=FORMAT,
         name=model_name,
         version=recipe.version,
-        encoder=model.encoder,
+        preprocessing=model.encoder,
+        text=None if model.vocabulary is None else NgramTable(SIZES, CHARACTERS_READ, len(model.vocabulary)),
         network=model.network.shape,
         calibration=model.calibration,
         supported_wikis=recipe.supported_wikis,

@@ -240,6 +240,7 @@ def test_a_score_that_is_not_finite_is_never_returned(tmp_path: Path) -> None:
     metadata = load_metadata(shipped(NAME))
     tensors = load_file(shipped(NAME) / "model.safetensors")
     weights = to_safetensors({**tensors, "bias": torch.full_like(tensors["bias"], torch.nan)})
-    save(folder, replace(metadata, weights_sha256=hashlib.sha256(weights).hexdigest()), weights, "# card")
+    changed = metadata.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    save(folder, changed, weights, "# card")
     with pytest.raises(NoProbabilityError):
         TorchClassifier.load(folder).score([added_reference()])
