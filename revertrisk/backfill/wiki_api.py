@@ -4,7 +4,8 @@ https://www.mediawiki.org/wiki/API:Etiquette and Manual:Maxlag_parameter.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,7 +17,7 @@ import orjson
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.retries import RetrySchedule
 from revertrisk.runtime.retry_after import retry_after_s
-from revertrisk.wiki.action_api import TRANSIENT_CODES
+from revertrisk.wiki.action_api import PUBLIC_CONNECTIONS, TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,18 @@ class WikiApi:
                 return _Obstacle("has a certificate that cannot be trusted", is_final=True)
             except aiohttp.ClientError:
                 return _Obstacle("could not be reached")
+
+
+@asynccontextmanager
+async def open_wiki_api(
+    limiter: RateLimiter, *, user_agent: str, wiki_url: str | None
+) -> AsyncIterator[WikiApi]:
+    """Open connections to wikis, at most as many to one host as public hosts allow, without cookies."""
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=PUBLIC_CONNECTIONS)
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": user_agent}
+    ) as session:
+        yield WikiApi(session, limiter, wiki_url=None if wiki_url is None else wiki_url.rstrip("/"))
 
 
 def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Obstacle:

@@ -1,10 +1,13 @@
-"""Open everything that a backfill needs, and refuse what cannot work."""
+"""Build a backfill out of its settings, which end here, and refuse what cannot work."""
 
 import asyncio
 import hashlib
-from contextlib import ExitStack
+import shlex
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +15,16 @@ from typing import TYPE_CHECKING
 from revertrisk import dispatcher
 from revertrisk.backfill.checkpoint import BackfillCheckpoint
 from revertrisk.backfill.limiter import RateLimiter
+from revertrisk.backfill.listing import selection_of
 from revertrisk.backfill.prediction_file import PredictionFile
-from revertrisk.backfill.run import OUTPUT_BEGUN, Backfill
+from revertrisk.backfill.run import Backfill
 from revertrisk.backfill.selection_verdict import Filters, SelectionJudge
+from revertrisk.backfill.sending import NoLetters
 from revertrisk.backfill.settings import BackfillSettings, ListedItems, SettingsError, read_list
 from revertrisk.backfill.target import Scorer, ask_target
-from revertrisk.dispatcher.client import new_session
+from revertrisk.backfill.wiki_api import open_wiki_api
+from revertrisk.dispatcher.client import HttpClient, Sender, new_session
+from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters
 from revertrisk.dispatcher.opening import NOWHERE, target_of
 from revertrisk.dispatcher.outcome import Ending
 from revertrisk.dispatcher.rule_language.rule import Case, Rule
@@ -27,6 +34,8 @@ from revertrisk.wiki.table import Wiki, WikiTable, WikiTableError
 if TYPE_CHECKING:
     from revertrisk.backfill.local import LocalModel
 
+OUTPUT_BEGUN = "output_begun"
+"""The fact of a checkpoint that the file of predictions is its own."""
 SHIPPED_RULES = Path(dispatcher.__file__).parent / "rules"
 
 
@@ -43,28 +52,24 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     except WikiTableError as exc:
         raise SettingsError(f"wikis-file: {exc}") from exc
     settings.check_hosts(wikis)
-    chosen = _wikis(settings, wikis)
-    listed = ListedItems()
-    for flag, name in (("revisions", settings.revisions), ("titles", settings.titles)):
-        if name is not None:
-            listed = read_list(flag, name)
+    chosen = _wikis(settings.wikis, wikis)
+    listed = _listed(settings.revisions, settings.titles)
+    rev_ids = listed.rev_ids() if settings.revisions is not None else []
     target = target_of(settings.target)
-    local = None if target is not None else _load_model(settings, wikis)
-    scorer = local.scorer if local is not None else runner.run(_ask(settings, str(target)))
-    for wiki_id in chosen:
-        if wiki_id not in scorer.wikis:
-            raise SettingsError(f"wiki: {wiki_id} is none of the wikis that {scorer.model_name} scores there")
+    local = None
+    if target is None:
+        local = _load_model(wikis, wiki_url=settings.wiki_url, user_agent=settings.user_agent)
+    scorer = local.scorer if local is not None else runner.run(_ask(str(target), settings.user_agent))
+    _check_scored(chosen, scorer)
     rule_file = settings.rule_file or _shipped_rule(scorer.model_name)
     rule = _rule(rule_file, target)
     checkpoint = stack.enter_context(BackfillCheckpoint(settings.checkpoint))
-    is_new = checkpoint.begin(settings.selection(chosen, scorer.identity, _digest(rule_file), listed))
     limiter = RateLimiter(settings.rate)
+    is_new = checkpoint.begin(settings.selection(chosen, scorer.identity, _digest(rule_file), listed))
     if not is_new:  # an earlier run may have been killed within this second, with its places full
         limiter.pause(limiter.held_s)
     if checkpoint.fact("planned_at") is None:
         checkpoint.note_fact("planned_at", datetime.now(UTC).isoformat(timespec="seconds"))
-    if settings.local is not None:
-        _take_up_output(settings.local, checkpoint)
     filters = Filters(
         since=settings.since,
         until=settings.until,
@@ -73,20 +78,64 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
         page_age_from=settings.page_age_from,
         page_age_to=settings.page_age_to,
     )
-    judge = SelectionJudge(wikis, filters, rule, max_revision_bytes=scorer.max_revision_bytes)
+    if local is not None and settings.local is not None:
+        _take_up_output(settings.local, checkpoint)
+        how_to_retry = "the same command"
+        open_sender = partial(_to_file, local, settings.local, checkpoint)
+    else:
+        words = ("revertrisk", "redrive", "--source", f"dead-letters:{settings.dead_letters}")
+        how_to_retry = shlex.join((*words, "--rule", str(rule_file), "--target", str(target)))
+        open_sender = partial(_to_target, settings.user_agent, settings.dead_letters)
     return Backfill(
-        settings, chosen, listed, target, local, scorer, rule, rule_file, checkpoint, judge, limiter
+        wikis=chosen,
+        target=target,
+        scorer=scorer,
+        rule=rule,
+        checkpoint=checkpoint,
+        judge=SelectionJudge(wikis, filters, rule, max_revision_bytes=scorer.max_revision_bytes),
+        limiter=limiter,
+        latest_only=not settings.all_revisions and settings.revisions is None,
+        concurrency=settings.concurrency,
+        how_to_retry=how_to_retry,
+        select=partial(
+            selection_of,
+            rev_ids=rev_ids,
+            titles=listed.items if settings.titles is not None else (),
+            category=settings.category,
+            namespaces=settings.namespaces,
+            since=settings.since,
+            until=settings.until,
+            all_revisions=settings.all_revisions,
+        ),
+        open_wiki_api=partial(
+            open_wiki_api, limiter, user_agent=settings.user_agent, wiki_url=settings.wiki_url
+        ),
+        open_sender=open_sender,
     )
 
 
-def _wikis(settings: BackfillSettings, table: WikiTable) -> dict[str, Wiki]:
+def _wikis(names: Sequence[str], table: WikiTable) -> dict[str, Wiki]:
     chosen = {}
-    for name in settings.wikis:
+    for name in names:
         wiki = table.by_name(name)
         if wiki is None:
             raise SettingsError(f"wiki: {name!r} is no wiki of the wiki table: give an id such as enwiki")
         chosen[wiki.wiki_id] = wiki
     return chosen
+
+
+def _listed(revisions: str | None, titles: str | None) -> ListedItems:
+    if revisions is not None:
+        return read_list("revisions", revisions)
+    return ListedItems() if titles is None else read_list("titles", titles)
+
+
+def _check_scored(wikis: Iterable[str], scorer: Scorer) -> None:
+    for wiki_id in wikis:
+        if wiki_id not in scorer.wikis:
+            raise SettingsError(
+                f"wiki: {wiki_id} is not one of the wikis that {scorer.model_name} scores there"
+            )
 
 
 def _shipped_rule(model_name: str) -> Path:
@@ -123,19 +172,36 @@ def _digest(path: Path) -> str:
     return f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})"
 
 
-def _load_model(settings: BackfillSettings, wikis: WikiTable) -> "LocalModel":
+def _load_model(wikis: WikiTable, *, wiki_url: str | None, user_agent: str) -> "LocalModel":
     try:
-        from revertrisk.backfill.local import load_model  # noqa: PLC0415 - torch takes seconds, and not everybody has it
+        from revertrisk.backfill.local import load_model  # noqa: PLC0415 - torch takes seconds, and is an extra
     except ModuleNotFoundError as exc:
         raise SettingsError(
             "local: scoring here needs the extra: pip install 'revertrisk-events[serve]'"
         ) from exc
-    return load_model(wikis, wiki_url=settings.wiki_url, user_agent=settings.user_agent)
+    return load_model(wikis, wiki_url=wiki_url, user_agent=user_agent)
 
 
-async def _ask(settings: BackfillSettings, target: str) -> Scorer:
-    async with new_session(settings.user_agent) as session:
+async def _ask(target: str, user_agent: str) -> Scorer:
+    async with new_session(user_agent) as session:
         return await ask_target(session, target)
+
+
+@asynccontextmanager
+async def _to_target(user_agent: str, dead_letters: Path) -> AsyncIterator[tuple[Sender, DeadLetters]]:
+    async with new_session(user_agent) as session:
+        with DeadLetterFile(dead_letters) as letters:
+            yield HttpClient(session), letters
+
+
+@asynccontextmanager
+async def _to_file(
+    local: "LocalModel", path: Path, checkpoint: BackfillCheckpoint
+) -> AsyncIterator[tuple[Sender, DeadLetters]]:
+    checkpoint.note_fact(OUTPUT_BEGUN, "yes")
+    with PredictionFile(path) as out:
+        async with local.sending_to(out) as sender:
+            yield sender, NoLetters()
 
 
 def _take_up_output(path: Path, checkpoint: BackfillCheckpoint) -> None:
