@@ -31,9 +31,9 @@ class StoppedError(Exception):
 
 
 def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
-    """Plan, show the plan, ask unless told not to, send, report; return the exit status.
+    """Plan, show the plan, ask unless ``--yes`` is given, send, report; return the exit status.
 
-    ``ask`` puts a question to whoever is at the terminal, and tells whether the answer was yes.
+    ``ask`` puts a question to the user at the terminal and returns whether the answer was yes.
     """
     configure_logging()
     try:

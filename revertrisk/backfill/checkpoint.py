@@ -1,7 +1,7 @@
-"""Everything a backfill knows, in one SQLite file: what was asked for, what was found, what became of it.
+"""Keep the state of a backfill in one SQLite file: the selection, the revisions found, and the outcome of each.
 
-Nothing personal is in it: a revision is its ids, its namespace and its time. Each change is one transaction, so
-that after a crash at any point the file tells of one moment of the run, and the same command goes on from there.
+It holds nothing personal: of a revision only its ids, its namespace and its time. Each change is one transaction,
+so after a crash the file is consistent, and the same command continues from there.
 """
 
 import json
@@ -78,7 +78,7 @@ class RevisionGroup:
 
 
 class BackfillCheckpoint:
-    """An open checkpoint; nobody else may open it meanwhile."""
+    """An open checkpoint, locked against every other process."""
 
     def __init__(self, path: Path) -> None:
         """Open the file and make it if it is missing; raises BackfillCheckpointError."""
@@ -154,7 +154,7 @@ class BackfillCheckpoint:
         return {rev_id for rev_id in rev_ids if self._has("rev_id", wiki_id, rev_id)}
 
     def has_page(self, wiki_id: str, page_id: int) -> bool:
-        """Tell whether a revision of a page has been found before."""
+        """Return whether a revision of a page has been found before."""
         return self._has("page_id", wiki_id, page_id)
 
     def add(self, revisions: Sequence[PlannedRevision]) -> None:

@@ -1,4 +1,4 @@
-"""Name the revisions that a command selects, in batches that can be gone on with after any of them.
+"""Name the revisions that a command selects, in batches; a later run can continue after any of them.
 
 Each way to select is a class whose ``batches`` begins at a place that an earlier batch has named. Places are small
 JSON values: the API's own ``continue``, or how far a list has been read.

@@ -88,7 +88,7 @@ class Lookup:
         while True:
             answer = await self._api.query(wiki, {**parameters, **continuation})
             for page in answer.get("query", {}).get("pages", ()):
-                # A continued answer tells of a page itself only once.
+                # A continued answer describes the page itself only once.
                 known = pages.setdefault(page.get("pageid"), {"revisions": []})
                 known["revisions"] += page.get("revisions", ())
                 known.update((name, value) for name, value in page.items() if name != "revisions")

@@ -27,7 +27,7 @@ from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki, WikiTable
 
 INVALID_EVENT = "invalid_event"
-"""The reason where what the wiki tells of a revision makes no event that keeps the reading contract."""
+"""The reason where the wiki's answer gives an event that breaks the reading contract."""
 
 
 class LeftOut(StrEnum):
@@ -78,7 +78,7 @@ class Filters:
         return None
 
     def takes_age(self, changed_at: datetime, created_at: datetime) -> bool:
-        """Tell whether a page was as old as asked for."""
+        """Return whether the age of a page is in the asked range."""
         age = changed_at - created_at
         too_young = self.page_age_from is not None and age < self.page_age_from
         too_old = self.page_age_to is not None and age > self.page_age_to
@@ -115,7 +115,7 @@ class SelectionJudge:
         event = page_change(wiki, revision, found.parent, asked_at)
         try:
             ref = self._changes.resolve(self._changes.read(event))
-        except InvalidPageChangeError:  # what the wiki tells is nothing that the server would read
+        except InvalidPageChangeError:  # the server would refuse this event
             return SelectionVerdict(INVALID_EVENT)
         if isinstance(ref, Skip):
             return _skip(ref.reason)

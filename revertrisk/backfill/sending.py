@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 PARTITION: Final = "backfill"
 RETRIES: Final = RetrySchedule(limit=6, delay_s=2.0, factor=2.0)
-"""Two minutes in all: nobody waits for a single revision, and a revision on its way to the replicas takes one."""
+"""Two minutes in all: a revision that the replicas do not have yet takes up to one."""
 
 
 class PlannedRevisions:
@@ -108,7 +108,7 @@ class LimitedSender:
 
 
 class OutcomeNotes:
-    """Notes each outcome in the checkpoint, before anybody else hears of it."""
+    """Notes each outcome in the checkpoint, before it is passed on."""
 
     def __init__(self, checkpoint: BackfillCheckpoint, then: Callable[[Outcome], None]) -> None:
         self._checkpoint = checkpoint
@@ -121,7 +121,7 @@ class OutcomeNotes:
 
 
 class NoLetters:
-    """Dead letters that nobody needs: what is given up stays in the checkpoint, and the next run takes it up."""
+    """Dead letters that are not kept: the checkpoint notes what was given up, and the next run tries it again."""
 
     async def write(self, letter: DeadLetter) -> None:
         """Keep nothing."""

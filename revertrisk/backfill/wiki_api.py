@@ -1,4 +1,4 @@
-"""Ask a wiki's Action API politely: within the limit, with ``maxlag``, and as late as it says.
+"""Ask a wiki's Action API politely: within the rate limit, with ``maxlag``, and after the pauses that it asks for.
 
 https://www.mediawiki.org/wiki/API:Etiquette and Manual:Maxlag_parameter.
 """
@@ -30,7 +30,7 @@ RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
 """A quarter of an hour in all; a wiki that asks for longer pauses gets them."""
 LONGEST_OWN_PAUSE_S: Final = 120.0
 LONGEST_PAUSE_S: Final = 3600.0
-"""Who is told to wait for longer comes back with the same command."""
+"""A wiki that asks for a longer pause ends the run; the same command continues it later."""
 _LISTS: Final = ("pages", "allrevisions", "interwiki")
 """What is read of an answer."""
 _PATH: Final = "/w/api.php"
@@ -144,7 +144,7 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
 
 
 def _is_well_formed(document: Mapping[str, Any]) -> bool:
-    """Tell whether lists are lists of objects and ``continue`` holds parameters: who reads them relies on that."""
+    """Return whether lists are lists of objects and ``continue`` holds parameters: the readers rely on that."""
     query, following = document.get("query", {}), document.get("continue", {})
     if not isinstance(query, dict) or not isinstance(following, dict):
         return False

@@ -139,7 +139,7 @@ def _check_scored(wikis: Iterable[str], scorer: Scorer) -> None:
 
 
 def _shipped_rule(model_name: str) -> Path:
-    for path in SHIPPED_RULES.glob("*.yaml"):  # not a path made of the name, which a server has told
+    for path in SHIPPED_RULES.glob("*.yaml"):  # not a path made of the name, which came from a server
         if path.stem == model_name:
             return path
     raise SettingsError(f"rule: no rule is shipped for {model_name}: name one with --rule")

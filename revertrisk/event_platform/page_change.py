@@ -64,12 +64,12 @@ class RevisionRef:
     parent_id: int | None = None
     page_id: int | None = None
     text_bytes: int = 0
-    """Size of both texts, as far as it is told: it only decides what is asked together."""
+    """Size of both texts, as far as it is known: it only decides which revisions are asked for together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Who made a revision, in the terms of the event's user entity; None where the event does not tell."""
+    """Who made a revision, in the terms of the event's user entity; None where the event does not say."""
 
     user_text: str | None = None
     user_id: int | None = None
@@ -139,7 +139,7 @@ class PageChange:
 
     @property
     def editor(self) -> Editor | None:
-        """The revision's author, or None where it is hidden or not told.
+        """The revision's author, or None where it is hidden or not known.
 
         On an undelete the performer is the admin, so ``performer`` stands in only on edit and create.
         """
@@ -201,7 +201,7 @@ class PageChangeReader:
         return PageChange.of(event)
 
     def resolve(self, change: PageChange) -> RevisionRef | Skip:
-        """Name the revision to fetch, or why there is none; the first reason in the order of DESIGN 3 wins.
+        """Name the revision to fetch, or why there is none; the first reason in the order of `SkipReason` wins.
 
         Raises:
             InvalidPageChangeError: the event's domain is not that of its wiki.
@@ -224,7 +224,7 @@ class PageChangeReader:
             return Skip(reason)
         revision = change.event["revision"]
         parent_id = revision.get("rev_parent_id")
-        # One edit is seldom large: unless told, its parent is as long as what it has become.
+        # Most edits are small: an unknown parent is taken to be as long as the new text.
         text_bytes = 2 * revision.get("rev_size", 0)
         return RevisionRef(
             wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id, text_bytes
@@ -244,7 +244,7 @@ def received_at(event: Mapping[str, Any]) -> datetime | None:
 
 
 def is_canary(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event is one of the synthetic ones that keep each stream alive (T251609)."""
+    """Return whether an event is one of the synthetic ones that keep each stream alive (T251609)."""
     meta = event.get("meta")
     return isinstance(meta, dict) and meta.get("domain") == CANARY_DOMAIN
 
@@ -261,10 +261,10 @@ def unscorable_change(change: PageChange) -> SkipReason | None:
     return None
 
 
-def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the order of DESIGN 3
+def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the order of `SkipReason`
     change: PageChange, max_bytes: int
 ) -> SkipReason | None:
-    """Say why the event's revision cannot be scored, from what the event tells of it and of its parent."""
+    """Say why the event's revision cannot be scored, from what the event says of it and of its parent."""
     revision = change.event["revision"]
     if revision.get("is_content_visible") is False:
         return SkipReason.REVISION_HIDDEN

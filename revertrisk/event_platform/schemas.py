@@ -166,7 +166,7 @@ class EventValidator:
         self._words = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
 
     def is_valid(self, event: Any) -> bool:
-        """Tell whether an event satisfies the schema; takes a few microseconds."""
+        """Return whether an event satisfies the schema; takes a few microseconds."""
         try:
             return self._decides.is_valid(event)
         except UnicodeEncodeError:

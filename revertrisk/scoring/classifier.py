@@ -79,7 +79,7 @@ class TorchClassifier:
         return self._metadata
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether the model was made for a wiki."""
+        """Return whether the model was made for a wiki."""
         wikis = self._metadata.supported_wikis
         return wikis is None or wiki_id in wikis
 

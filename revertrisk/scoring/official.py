@@ -46,7 +46,7 @@ class OfficialClassifier:
         read: Callable[[str], Any],
         language_of: Callable[[str], str | None],
     ) -> None:
-        """``language_of`` tells the language code of a wiki id, by which the package names wikis."""
+        """``language_of`` returns the language code of a wiki id, by which the package names wikis."""
         self.name = name
         self.version = str(model.model_version)
         self._model = model
@@ -78,7 +78,7 @@ class OfficialClassifier:
             ) from exc
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether the model was made for a wiki; one that does not say is for all."""
+        """Return whether the model was made for a wiki; a model that names no wikis is for all."""
         supported = getattr(self._model, "supported_wikis", None)
         return supported is None or wiki_id in supported or self._language_of(wiki_id) in supported
 
@@ -98,7 +98,7 @@ class OfficialClassifier:
 
 
 def needs_page_history(classifier: Classifier) -> bool:
-    """Tell whether a classifier must be told of each page when it was first edited."""
+    """Return whether a classifier needs the time of each page's first edit."""
     return isinstance(classifier, OfficialClassifier)
 
 
@@ -111,7 +111,7 @@ def pickle_at(path: Path) -> Path | None:
 
 
 def is_installed() -> bool:
-    """Tell whether the package is there, without importing it."""
+    """Return whether the package is installed, without importing it."""
     return importlib.util.find_spec(PACKAGE) is not None
 
 

@@ -62,7 +62,7 @@ class Classifier(Protocol):
         """The model's version, which changes whenever a score could."""
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether the model was made for a wiki."""
+        """Return whether the model was made for a wiki."""
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
         """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""

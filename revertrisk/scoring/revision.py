@@ -1,4 +1,4 @@
-"""What a model is told about an edit: a revision, its parent, its page and its author.
+"""What a model knows of an edit: a revision, its parent, its page and its author.
 
 Every fact that a source may be unable to give is optional, and ``None`` means *unknown*: never
 "anonymous", never zero. Names, titles of users and other personal facts have no place here.
@@ -14,10 +14,10 @@ class UserKind(StrEnum):
 
     REGISTERED = "registered"
     TEMPORARY = "temporary"
-    """An autocreated account for somebody not logged in (``is_temp``); a wiki treats it as unregistered."""
+    """An account made automatically for a user who is not logged in (``is_temp``); wikis treat it as unregistered."""
     IP = "ip"
     UNKNOWN = "unknown"
-    """The author is hidden or suppressed, or the source does not tell."""
+    """The author is hidden or suppressed, or the source does not say."""
 
     @property
     def is_anonymous(self) -> bool | None:

@@ -24,7 +24,7 @@ OUTAGE_S: Final = 3.0
 POLL_S: Final = 0.2
 RETRIES: Final = RetrySchedule(limit=40, delay_s=0.5, factor=1.0)
 SERVER_ENVIRONMENT: Final = {"AIOHTTP_CLIENT_TIMEOUT": "1"}
-"""Where production waits five seconds for a silent upstream, the demo waits one: somebody is looking on."""
+"""Where production waits five seconds for a silent upstream, the demo waits one: a user is watching."""
 
 MEDIAWIKI, EVENTGATE = "MediaWiki", "EventGate"
 FAULTS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {

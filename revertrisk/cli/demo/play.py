@@ -98,7 +98,7 @@ def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Playing
     """Start the gate and the servers, and return what sends Wikipedia's edits through them."""
     gate = starter.eventgate()
     targets = starter.servers(gate, live.server_environment)
-    # Whoever waits for edits that do not come must be told why.
+    # A user who waits for edits that do not come must see why.
     logging.basicConfig(format="  %(message)s", stream=sys.stdout)
     logging.getLogger("revertrisk.streams").setLevel(logging.INFO)
     return _play_live(Stage(screen, Tally(), folder, gate, targets), live)

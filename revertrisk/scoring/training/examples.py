@@ -23,7 +23,7 @@ _OUTCOMES = ("reverted", "reverting")
 
 
 class TrainingError(Exception):
-    """Training cannot start or go on; the message says what is missing or wrong."""
+    """Training cannot start or continue; the message says what is missing or wrong."""
 
 
 class KnownAtTheEdit(dict[str, Any]):
@@ -40,7 +40,7 @@ class KnownAtTheEdit(dict[str, Any]):
 
 
 def is_leak(field: str) -> bool:
-    """Tell whether a field of a labelled file knows what happened after the edit."""
+    """Return whether a field of a labelled file knows what happened after the edit."""
     return field in LEAKS or field.startswith(_OUTCOMES)
 
 

@@ -25,7 +25,7 @@ _PATIENCE = 10
 _CONVERGED = 1e-10
 _NGRAM_DROPOUT = 0.1
 _TEXT_HIDDEN = 0.2
-"""How often all words are hidden, so that the rest is learnt as if they were in a language that nobody knows."""
+"""How often all words are hidden, so that the rest is learnt as if the words were in an unknown language."""
 _TEXT_GROUPS = (Group.WORDS, Group.WORDS, Group.COMMENT)
 """The group of facts that each of `vocabulary.SIDES` is hidden with."""
 _MASKING = {
@@ -72,7 +72,7 @@ class TrainingRows:
 
 
 def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.float64]:
-    """Weigh edits so that both classes weigh `total` / 2: which file an edit is from then tells nothing.
+    """Weigh edits so that both classes weigh `total` / 2: then the file of an edit says nothing about its label.
 
     Raises:
         TrainingError: one of the classes is empty.

@@ -123,7 +123,7 @@ def _read(
         except KeyError as exc:
             raise TrainingError(f"{path.name}, edit {number}: field {exc} is missing") from None
         except (TypeError, ValueError, AttributeError):
-            # The value itself may be somebody's text, so it is not repeated.
+            # The value itself may be personal text, so it is not repeated.
             raise TrainingError(
                 f"{path.name}, edit {number}: a field has a value of the wrong type"
             ) from None

@@ -75,7 +75,7 @@ Progress = Callable[[str], None]
 
 
 def _silent(line: str) -> None:
-    """Take a line of progress and show it to nobody."""
+    """Discard a line of progress."""
 
 
 @dataclass(frozen=True, slots=True)

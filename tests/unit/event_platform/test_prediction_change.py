@@ -80,7 +80,7 @@ def source() -> dict[str, Any]:
 
 
 def test_the_id_of_a_prediction_is_frozen() -> None:
-    """DESIGN 5: this vector must hold for ever, or consumers see every redelivered prediction twice."""
+    """This vector must hold for ever, or consumers see every redelivered prediction twice."""
     identifier = event_id(
         STREAM, PageChange.of(source()), "revertrisk-language-agnostic", "revertrisk-events-1"
     )
@@ -178,7 +178,7 @@ def test_what_the_source_says_is_hidden_is_not_emitted(builder: PredictionEventB
 
 
 def test_an_event_that_eventgate_would_refuse_is_not_built(builder: PredictionEventBuilder) -> None:
-    """DESIGN 7: our own check comes first, and says where."""
+    """Our own check comes first, and says where."""
     event = source()
     event["meta"]["uri"] = "https://de.wikipedia.org/wiki/Zwei Worte"
     with pytest.raises(UnbuildableEventError, match="/meta/uri"):
