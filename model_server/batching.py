@@ -18,8 +18,7 @@ from model_server.errors import (
     OverloadedError,
     ServiceError,
 )
-from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
-from revertrisk.scoring.prediction import Classifier, Prediction
+from revertrisk.scoring.prediction import Classifier, NoProbabilityError, Prediction
 from revertrisk.scoring.revision import Revision
 
 Waiting = tuple[Revision, asyncio.Future[Prediction]]
@@ -126,7 +125,7 @@ def _shutting_down() -> NotReadyError:
 def _failure(error: Exception) -> ServiceError:
     # The cause stays attached for the log's type and place; its text may quote the revision.
     failure: ServiceError
-    if isinstance(error, ModelBadScoreError):
+    if isinstance(error, NoProbabilityError):
         failure = BadScoreError("the model gave something that is not a probability")
     else:
         failure = ModelFailureError("the model failed on this revision")

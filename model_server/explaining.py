@@ -26,7 +26,7 @@ from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.runtime.logs import label, timed
 from revertrisk.scoring.explanation import Explainer, Explanation
-from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
+from revertrisk.scoring.prediction import NoProbabilityError
 
 PLACES = 8
 """Explain requests in the house; one takes as long as some thirty scores."""
@@ -115,7 +115,7 @@ class ExplanationDesk:
                     )
         except TimeoutError as exc:
             raise OverloadedError("the revision was not explained in time") from exc
-        except ModelBadScoreError as exc:
+        except NoProbabilityError as exc:
             raise BadScoreError("the model gave something that is not a probability") from exc
         except Exception as exc:  # whatever a model does wrong is a model failure
             raise ModelFailureError("the model failed on this revision") from exc

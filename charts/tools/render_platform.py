@@ -38,7 +38,7 @@ class RenderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Producer:
+class ProducerService:
     """A service that emits, its model and its stream."""
 
     service: str
@@ -46,10 +46,14 @@ class Producer:
     stream: str
 
 
-def producers(values: dict[str, Any]) -> Iterator[Producer]:
-    """Yield the producers of a set of chart values; raises :class:`RenderError` for one that names no stream.
+def producers(values: dict[str, Any]) -> Iterator[ProducerService]:
+    """Yield the producers of a set of chart values.
 
     Those of backfills are left out: they have no rule, and their stream comes with the live one.
+
+    Raises:
+        RenderError: one names no stream.
+
     """
     for name, service in values.get("inference_services", {}).items():
         if service["role"] != "producer":
@@ -61,13 +65,17 @@ def producers(values: dict[str, Any]) -> Iterator[Producer]:
                 f"inference_services.{name}: expected the values of MODEL_NAME and EVENTGATE_STREAM"
             )
         if not stream.endswith(BACKFILL_SUFFIX):
-            yield Producer(name, model, stream)
+            yield ProducerService(name, model, stream)
 
 
-def change_propagation_rules(emitting: list[Producer], target: str) -> dict[str, Any]:
+def change_propagation_rules(emitting: list[ProducerService], target: str) -> dict[str, Any]:
     """Return the rules of the producers, by name, as change-propagation writes them.
 
-    ``target`` is the base address of the servers. Raises :class:`RenderError` for a model without a rule file.
+    ``target`` is the base address of the servers.
+
+    Raises:
+        RenderError: a model has no rule file.
+
     """
     rules = {}
     for producer in emitting:
@@ -107,7 +115,7 @@ def as_php(streams: dict[str, dict[str, Any]]) -> str:
 
 
 def render(values: Path, target: str, event_service: str) -> dict[str, str]:
-    """Return the text of each file by its name; raises :class:`RenderError`."""
+    """Return the text of each file by its name; raises RenderError."""
     emitting = list(producers(yaml.safe_load(values.read_text())))
     rules = change_propagation_rules(emitting, target)
     streams = stream_configuration([producer.stream for producer in emitting], event_service)
@@ -118,7 +126,7 @@ def render(values: Path, target: str, event_service: str) -> dict[str, str]:
     }
 
 
-def _addressed(part: Any, producer: Producer, target: str) -> Any:
+def _addressed(part: Any, producer: ProducerService, target: str) -> Any:
     """Put the target in its place, and into a ``host`` header the service's name in place of its model's."""
     match part:
         case str():

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from revertrisk.backfill.checkpoint import CheckpointError
-from revertrisk.backfill.opening import open_backfill
+from revertrisk.backfill.checkpoint import BackfillCheckpointError
 from revertrisk.backfill.prediction_file import OutputError
 from revertrisk.backfill.progress import configure_logging
 from revertrisk.backfill.report import show_plan, show_report
 from revertrisk.backfill.settings import BackfillSettings, SettingsError
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
+from revertrisk.backfill.wiring import open_backfill
 from revertrisk.dispatcher.deadletters import DeadLetterError
 from revertrisk.dispatcher.outcome import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
@@ -30,17 +30,17 @@ class StoppedError(Exception):
     """A signal ended a phase; what is done is kept."""
 
 
-def run(settings: BackfillSettings, ask: Ask) -> int:
-    """Plan, show the plan, ask unless told not to, send, report; return the exit status.
+def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
+    """Plan, show the plan, ask unless ``--yes`` is given, send, report; return the exit status.
 
-    ``ask`` puts a question to whoever is at the terminal, and tells whether the answer was yes.
+    ``ask`` puts a question to the user at the terminal and returns whether the answer was yes.
     """
     configure_logging()
     try:
         with ExitStack() as stack:
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             return _run(settings, ask, stack, runner)
-    except (SettingsError, RuleFileError, CheckpointError, TargetError) as exc:
+    except (SettingsError, RuleFileError, BackfillCheckpointError, TargetError) as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return EXIT_UNUSABLE
     except sqlite3.Error as exc:

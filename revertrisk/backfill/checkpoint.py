@@ -1,7 +1,7 @@
-"""Everything a backfill knows, in one SQLite file: what was asked for, what was found, what became of it.
+"""Keep the state of a backfill in one SQLite file: the selection, the revisions found, and the outcome of each.
 
-Nothing personal is in it: a revision is its ids, its namespace and its time. Each change is one transaction, so
-that after a crash at any point the file tells of one moment of the run, and the same command goes on from there.
+It holds nothing personal: of a revision only its ids, its namespace and its time. Each change is one transaction,
+so after a crash the file is consistent, and the same command continues from there.
 """
 
 import json
@@ -37,7 +37,7 @@ CREATE INDEX pending ON revision (number) WHERE reason IS NULL AND outcome IS NU
 """
 
 
-class CheckpointError(Exception):
+class BackfillCheckpointError(Exception):
     """A checkpoint cannot be used; the message names the file and the reason."""
 
 
@@ -65,7 +65,7 @@ class PendingRevision:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RevisionGroup:
     """How many revisions have all of this in common."""
 
     wiki_id: str
@@ -77,28 +77,28 @@ class Group:
     count: int
 
 
-class Checkpoint:
-    """An open checkpoint; nobody else may open it meanwhile."""
+class BackfillCheckpoint:
+    """An open checkpoint, locked against every other process."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and make it if it is missing; raises CheckpointError."""
+        """Open the file and make it if it is missing; raises BackfillCheckpointError."""
         self.path = path
         try:
             self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
         except sqlite3.Error as exc:
-            raise CheckpointError(f"checkpoint: {path}: {exc}") from exc
+            raise BackfillCheckpointError(f"checkpoint: {path}: {exc}") from exc
         try:
             self._prepare()
         except sqlite3.OperationalError as exc:
             self.close()
             in_use = "locked" in str(exc)
-            raise CheckpointError(
+            raise BackfillCheckpointError(
                 f"checkpoint: {path}: {'another backfill is using it' if in_use else exc}"
             ) from exc
         except sqlite3.Error as exc:
             self.close()
-            raise CheckpointError(f"checkpoint: {path}: {exc}") from exc
-        except CheckpointError:
+            raise BackfillCheckpointError(f"checkpoint: {path}: {exc}") from exc
+        except BackfillCheckpointError:
             self.close()
             raise
 
@@ -117,7 +117,7 @@ class Checkpoint:
         """Take up a command's selection; return whether the checkpoint is new.
 
         Raises:
-            CheckpointError: it was begun with another selection; the flag that differs is named.
+            BackfillCheckpointError: it was begun with another selection; the flag that differs is named.
 
         """
         kept: dict[str, str] = dict(self._database.execute("SELECT name, value FROM selection"))
@@ -128,7 +128,7 @@ class Checkpoint:
         for name in [*selection, *kept]:
             was, now = kept.get(name, ""), selection.get(name, "")
             if was != now:
-                raise CheckpointError(
+                raise BackfillCheckpointError(
                     f"{name}: {self.path} was begun with {was or 'none'}, not with {now or 'none'}: "
                     "give the same flags to go on, or another --checkpoint"
                 )
@@ -154,7 +154,7 @@ class Checkpoint:
         return {rev_id for rev_id in rev_ids if self._has("rev_id", wiki_id, rev_id)}
 
     def has_page(self, wiki_id: str, page_id: int) -> bool:
-        """Tell whether a revision of a page has been found before."""
+        """Return whether a revision of a page has been found before."""
         return self._has("page_id", wiki_id, page_id)
 
     def add(self, revisions: Sequence[PlannedRevision]) -> None:
@@ -202,13 +202,13 @@ class Checkpoint:
         """Take up again what was given up, where nothing else keeps it."""
         self._database.execute("UPDATE revision SET outcome = NULL WHERE outcome LIKE 'given_up:%'")
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self) -> Iterator[RevisionGroup]:
         """Yield how many revisions there are of each sort."""
         rows = self._database.execute(
             "SELECT wiki_id, namespace_id, substr(changed_at, 1, 10) AS day, reason, outcome, count(*) "
             "FROM revision GROUP BY wiki_id, namespace_id, day, reason, outcome"
         )
-        return (Group(*row) for row in rows)
+        return (RevisionGroup(*row) for row in rows)
 
     def unfound(self) -> list[tuple[str, str]]:
         """Return the titles that were not found, each with its wiki."""
@@ -237,7 +237,7 @@ class Checkpoint:
             if (application_id, version) == (_APPLICATION_ID, _FORMAT):
                 return
             if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
-                raise CheckpointError(
+                raise BackfillCheckpointError(
                     f"checkpoint: {self.path}: expected the checkpoint of a backfill, format {_FORMAT}, or no file"
                 )
             for statement in _TABLES.split(";"):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final
 
-from revertrisk.backfill.checkpoint import Group
+from revertrisk.backfill.checkpoint import RevisionGroup
 from revertrisk.backfill.lookup import CHUNK
 from revertrisk.dispatcher.outcome import Ending
 
@@ -38,7 +38,7 @@ class Counts:
     """Of what was sent: ``produced``, ``skipped:revision_hidden``, ``given_up:status_400``."""
 
     @classmethod
-    def of(cls, groups: Iterable[Group], unfound: int, planned_at: datetime) -> "Counts":
+    def of(cls, groups: Iterable[RevisionGroup], unfound: int, planned_at: datetime) -> "Counts":
         """Count groups; ages are those at ``planned_at``."""
         counts = cls()
         for group in groups:

@@ -1,7 +1,7 @@
-"""Build the page_change event that a revision would have had, as far as the wiki tells of it today.
+"""Build the page_change event that a revision would have had, from what the wiki knows of it today.
 
-Said is what a wiki knows of an edit for good: ids, times, sizes, hashes, comment and author. Not said is what it
-only knows of today: an author's edit count and groups, and whether a page was moved or restored with the edit.
+The event holds what does not change after an edit: ids, times, sizes, hashes, comment and author. It leaves out
+what a wiki knows only as of today: an author's edit count and groups, and whether the edit moved or restored a page.
 """
 
 from datetime import datetime
@@ -30,7 +30,7 @@ def page_change(
     event: dict[str, Any] = {
         "$schema": SCHEMA,
         "meta": {
-            # The event is put on no stream; that of the prediction tells that it is a backfill's.
+            # The event is put on no stream; the prediction's stream shows that it comes from a backfill.
             "stream": PAGE_CHANGE_STREAM,
             "domain": wiki.domain,
             "uri": f"https://{wiki.domain}/wiki/{quote(title, safe=_UNQUOTED)}",
@@ -65,14 +65,14 @@ def _revision(facts: RevisionFacts) -> dict[str, Any]:
         "is_editor_visible": not facts.hidden_user,
         "is_comment_visible": not facts.hidden_comment,
     }
-    told = {
+    known = {
         "rev_sha1": facts.sha1,
         "rev_size": None if facts.hidden_text else facts.size,
         "comment": facts.comment,
         "editor": _author(facts),
     }
-    entity |= {name: value for name, value in told.items() if value is not None}
-    if not facts.hidden_text:
+    entity |= {name: value for name, value in known.items() if value is not None}
+    if facts.content_model is not None and not facts.hidden_text:
         entity["content_slots"] = {"main": {"slot_role": "main", "content_model": facts.content_model}}
     return entity
 

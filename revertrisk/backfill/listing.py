@@ -1,4 +1,4 @@
-"""Name the revisions that a command selects, in batches that can be gone on with after any of them.
+"""Name the revisions that a command selects, in batches; a later run can continue after any of them.
 
 Each way to select is a class whose ``batches`` begins at a place that an earlier batch has named. Places are small
 JSON values: the API's own ``continue``, or how far a list has been read.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
-from revertrisk.backfill.lookup import RevisionRef
+from revertrisk.backfill.lookup import ListedRevision
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
 from revertrisk.wiki.revision_facts import LARGEST_ID, optional
 from revertrisk.wiki.table import Wiki
@@ -25,10 +25,10 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RevisionBatch:
     """Some of the selected revisions."""
 
-    refs: Sequence[RevisionRef]
+    refs: Sequence[ListedRevision]
     next_place: Place | None
     """Where the next batch begins; None after the last one."""
     unfound: Sequence[str] = ()
@@ -38,7 +38,7 @@ class Batch:
 class Selection(Protocol):
     """A way to select revisions."""
 
-    def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield batches from a place on, ``{}`` being the beginning; raises WikiError."""
         ...
 
@@ -49,10 +49,10 @@ class RevisionList:
     def __init__(self, rev_ids: Sequence[int]) -> None:
         self._rev_ids = rev_ids
 
-    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield them as they are listed."""
         for part, following in _parts(self._rev_ids, place):
-            yield Batch([RevisionRef(rev_id) for rev_id in part], following)
+            yield RevisionBatch([ListedRevision(rev_id) for rev_id in part], following)
 
 
 class TimeRange:
@@ -79,7 +79,7 @@ class TimeRange:
         if since is not None:
             self._parameters["arvend"] = _timestamp(since)
 
-    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield one for each answer of the API; one may be empty, as namespaces are filtered after the limit."""
         following: Place | None = place
         while following is not None:
@@ -88,7 +88,7 @@ class TimeRange:
             # The answer is grouped by page; the order of time is what "the latest of a page" needs.
             refs.sort(key=lambda ref: (ref.timestamp or "", ref.rev_id), reverse=True)
             following = answer.get("continue")
-            yield Batch(refs, following)
+            yield RevisionBatch(refs, following)
 
 
 class LatestOfTitles:
@@ -98,21 +98,21 @@ class LatestOfTitles:
         self._api = api
         self._titles = titles
 
-    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield 50 pages at a time."""
         for part, following in _parts(self._titles, place):
             yield await self._batch(wiki, part, following)
 
-    async def _batch(self, wiki: Wiki, titles: Sequence[str], following: Place | None) -> Batch:
+    async def _batch(self, wiki: Wiki, titles: Sequence[str], following: Place | None) -> RevisionBatch:
         if not titles:
-            return Batch([], following)
+            return RevisionBatch([], following)
         # The separator for values that may hold a "|" (API:Data_formats): a title cannot, what was typed can.
         parameters = {
             "titles": _SEPARATOR + _SEPARATOR.join(titles),
             "prop": "revisions",
             "rvprop": _PROPERTIES,
         }
-        refs: list[RevisionRef] = []
+        refs: list[ListedRevision] = []
         unfound: list[str] = []
         continuation: Place = {}
         while True:
@@ -125,7 +125,7 @@ class LatestOfTitles:
             unfound += (str(link.get("title")) for link in query.get("interwiki", ()))
             continuation = answer.get("continue", {})
             if not continuation:
-                return Batch(refs, following, unfound)
+                return RevisionBatch(refs, following, unfound)
 
 
 class LatestOfCategory:
@@ -135,14 +135,14 @@ class LatestOfCategory:
         self._api = api
         self._parameters = _members(category, namespaces) | {"prop": "revisions", "rvprop": _PROPERTIES}
 
-    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield one for each answer of the API."""
         following: Place | None = place
         while following is not None:
             answer = await self._api.query(wiki, self._parameters | following)
             following = answer.get("continue")
             pages = answer.get("query", {}).get("pages", ())
-            yield Batch([ref for page in pages for ref in _refs(page)], following)
+            yield RevisionBatch([ref for page in pages for ref in _refs(page)], following)
 
 
 class HistoryOfTitles:
@@ -155,7 +155,7 @@ class HistoryOfTitles:
         self._titles = titles
         self._bounds = _bounds(since, until)
 
-    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield one for each answer of the API, page after page."""
         begun: Place = place.get("inside", {})
         for number in range(int(place.get("at", 0)), len(self._titles)):
@@ -164,7 +164,7 @@ class HistoryOfTitles:
             query = {"titles": _SEPARATOR + title, **self._bounds}
             async for page, inside in _history(self._api, wiki, query, begun):
                 following = behind if inside is None else {"at": number, "inside": inside}
-                yield Batch(_refs(page), following, [title] if page.get("pageid") is None else [])
+                yield RevisionBatch(_refs(page), following, [title] if page.get("pageid") is None else [])
             begun = {}
 
 
@@ -184,7 +184,7 @@ class HistoryOfCategory:
         self._parameters = _members(category, namespaces)
         self._bounds = _bounds(since, until)
 
-    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[Batch]:
+    async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
         """Yield one for each answer of the API, page after page; the members come 50 at a time."""
         members: Place | None = place.get("members", {})
         page_ids: Sequence[int] = place.get("pages", ())
@@ -196,7 +196,7 @@ class HistoryOfCategory:
                 query = {"pageids": str(page_id), **self._bounds}
                 async for page, inside in _history(self._api, wiki, query, begun):
                     here = {"members": members, "pages": page_ids[number:], "inside": inside}
-                    yield Batch(_refs(page), behind if inside is None else here)
+                    yield RevisionBatch(_refs(page), behind if inside is None else here)
                 begun = {}
             if members is None:
                 return
@@ -204,7 +204,7 @@ class HistoryOfCategory:
             members = answer.get("continue")
             page_ids = [_id(page.get("pageid")) for page in answer.get("query", {}).get("pages", ())]
             if not page_ids:  # namespaces may be filtered after the limit
-                yield Batch([], None if members is None else {"members": members})
+                yield RevisionBatch([], None if members is None else {"members": members})
 
 
 def _parts(items: Sequence[Item], place: Place) -> Iterator[tuple[Sequence[Item], Place | None]]:
@@ -228,10 +228,10 @@ async def _history(
         yield (pages[0] if pages else {}), following
 
 
-def _refs(page: Mapping[str, Any]) -> Sequence[RevisionRef]:
+def _refs(page: Mapping[str, Any]) -> Sequence[ListedRevision]:
     try:
         return [
-            RevisionRef(
+            ListedRevision(
                 _id(revision["revid"]),
                 None if (parent_id := revision.get("parentid")) is None else _id(parent_id),
                 page.get("pageid"),

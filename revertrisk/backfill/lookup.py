@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionRef:
+class ListedRevision:
     """A revision that a list has named; what the list did not tell is None."""
 
     rev_id: int
@@ -45,7 +45,7 @@ class Lookup:
     def __init__(self, api: WikiApi) -> None:
         self._api = api
 
-    async def look_up(self, wiki: Wiki, refs: Sequence[RevisionRef]) -> list[Found]:
+    async def look_up(self, wiki: Wiki, refs: Sequence[ListedRevision]) -> list[Found]:
         """Return what the wiki has of at most `CHUNK` revisions, in their order.
 
         One request where all parents are known beforehand, else two.
@@ -94,7 +94,7 @@ class Lookup:
         while True:
             answer = await self._api.query(wiki, {**parameters, **continuation})
             for page in answer.get("query", {}).get("pages", ()):
-                # A continued answer tells of a page itself only once.
+                # A continued answer describes the page itself only once.
                 known = pages.setdefault(page.get("pageid"), {"revisions": []})
                 known["revisions"] += page.get("revisions", ())
                 known.update((name, value) for name, value in page.items() if name != "revisions")

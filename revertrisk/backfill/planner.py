@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from revertrisk.backfill.checkpoint import Checkpoint, PlannedRevision
-from revertrisk.backfill.judge import Judge, LeftOut
+from revertrisk.backfill.checkpoint import BackfillCheckpoint, PlannedRevision
 from revertrisk.backfill.listing import Selection
-from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
+from revertrisk.backfill.lookup import CHUNK, Found, ListedRevision, Lookup
+from revertrisk.backfill.selection_verdict import LeftOut, SelectionJudge
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.table import Wiki
 
@@ -19,10 +19,10 @@ class Planner:
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
         self,
-        checkpoint: Checkpoint,
+        checkpoint: BackfillCheckpoint,
         selection: Selection,
         lookup: Lookup,
-        judge: Judge,
+        judge: SelectionJudge,
         *,
         latest_only: bool,
         on_planned: Callable[[Sequence[PlannedRevision]], None],
@@ -57,14 +57,14 @@ class Planner:
                 )
             self._checkpoint.go_on(wiki.wiki_id, batch.next_place, batch.unfound)
 
-    def _new(self, wiki: Wiki, refs: Sequence[RevisionRef]) -> list[RevisionRef]:
+    def _new(self, wiki: Wiki, refs: Sequence[ListedRevision]) -> list[ListedRevision]:
         """Return those that are to be looked up, each once; note those that a later one of their page beats."""
         known = self._checkpoint.known(wiki.wiki_id, (ref.rev_id for ref in refs))
         new = list({ref.rev_id: ref for ref in refs if ref.rev_id not in known}.values())
         if not self._latest_only:
             return new
-        taken: dict[int | None, RevisionRef] = {}
-        beaten: list[RevisionRef] = []
+        taken: dict[int | None, ListedRevision] = {}
+        beaten: list[ListedRevision] = []
         for ref in new:
             is_later = ref.page_id is not None and self._checkpoint.has_page(wiki.wiki_id, ref.page_id)
             if is_later or ref.page_id in taken:
@@ -88,7 +88,7 @@ class Planner:
         return list(taken.values())
 
     async def _planned(
-        self, wiki: Wiki, ref: RevisionRef, found: Found, asked_at: datetime
+        self, wiki: Wiki, ref: ListedRevision, found: Found, asked_at: datetime
     ) -> PlannedRevision:
         facts = found.revision
         planned = PlannedRevision(
@@ -122,5 +122,5 @@ class Planner:
         self._on_planned(planned)
 
 
-def _chunks(refs: Sequence[RevisionRef]) -> Iterator[Sequence[RevisionRef]]:
+def _chunks(refs: Sequence[ListedRevision]) -> Iterator[Sequence[ListedRevision]]:
     return (refs[start : start + CHUNK] for start in range(0, len(refs), CHUNK))

@@ -35,7 +35,7 @@ class PredictionFile:
         self._file.close()
 
     def revisions(self) -> Iterator[tuple[str, int]]:
-        """Yield wiki and revision of each prediction; raises OutputError where a line is none."""
+        """Yield wiki and revision of each prediction; raises OutputError where a line is not a prediction."""
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 match _parsed(line):

@@ -27,7 +27,7 @@ log = logging.getLogger("revertrisk.backfill")
 
 
 class Display(Protocol):
-    """Somebody who is told of the progress."""
+    """Where progress is shown."""
 
     def advance(self, count: int = 1, *, skipped: int = 0, failed: int = 0) -> None:
         """Take note of revisions that are done, some of them without a score."""
@@ -115,7 +115,7 @@ class Bar:
 
 @contextmanager
 def showing(phase: str, total: int | None) -> Iterator[Display]:
-    """Show a phase while the context lasts; ``total`` is None where nobody knows it."""
+    """Show a phase while the context lasts; ``total`` is None where it is not known."""
     if not sys.stderr.isatty():
         lines = Lines(phase, total)
         try:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from revertrisk.backfill.counts import Counts
 
-_MOST_TITLES = 10
+_MAX_TITLES = 10
 
 
 def show_plan(  # noqa: PLR0913 - what a plan says
@@ -40,10 +40,10 @@ def show_plan(  # noqa: PLR0913 - what a plan says
     console.print(table)
     if counts.not_sent:
         console.print(_reasons("not sent", counts.not_sent))
-    for wiki_id, title in unfound[:_MOST_TITLES]:
+    for wiki_id, title in unfound[:_MAX_TITLES]:
         console.print(f"{wiki_id} has no page {title!r}", style="yellow", markup=False)
-    if len(unfound) > _MOST_TITLES:
-        console.print(f"… and {len(unfound) - _MOST_TITLES} more titles", style="yellow")
+    if len(unfound) > _MAX_TITLES:
+        console.print(f"… and {len(unfound) - _MAX_TITLES} more titles", style="yellow")
     if counts.left < counts.to_send:
         console.print(f"{counts.to_send - counts.left} of them are done; {counts.left} are left.")
     console.print(

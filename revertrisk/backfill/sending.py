@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
-from revertrisk.backfill.checkpoint import Checkpoint, PendingRevision
-from revertrisk.backfill.judge import Judge
+from revertrisk.backfill.checkpoint import BackfillCheckpoint, PendingRevision
 from revertrisk.backfill.limiter import RateLimiter
-from revertrisk.backfill.lookup import CHUNK, Found, Lookup, RevisionRef
+from revertrisk.backfill.lookup import CHUNK, Found, ListedRevision, Lookup
+from revertrisk.backfill.selection_verdict import SelectionJudge
 from revertrisk.backfill.target import TargetError
 from revertrisk.backfill.wiki_api import WikiError
 from revertrisk.dispatcher.client import Failure, Sender, ServiceAnswer
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 PARTITION: Final = "backfill"
 RETRIES: Final = RetrySchedule(limit=6, delay_s=2.0, factor=2.0)
-"""Two minutes in all: nobody waits for a single revision, and a revision on its way to the replicas takes one."""
+"""Two minutes in all: a revision that the replicas do not have yet takes up to one."""
 
 
 class PlannedRevisions:
@@ -36,10 +36,10 @@ class PlannedRevisions:
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
         self,
-        checkpoint: Checkpoint,
+        checkpoint: BackfillCheckpoint,
         wikis: Mapping[str, Wiki],
         lookup: Lookup,
-        judge: Judge,
+        judge: SelectionJudge,
         *,
         check_target: Callable[[], Awaitable[None]],
         on_dropped: Callable[[], None],
@@ -74,7 +74,7 @@ class PlannedRevisions:
     async def _events(self, wiki: Wiki, pending: Sequence[PendingRevision]) -> list[SourcedEvent]:
         await self._check_target()
         asked_at = datetime.now(UTC)
-        refs = [RevisionRef(revision.rev_id, revision.parent_id) for revision in pending]
+        refs = [ListedRevision(revision.rev_id, revision.parent_id) for revision in pending]
         found: list[Found] = await self._lookup.look_up(wiki, refs)
         events = []
         for revision, one in zip(pending, found, strict=True):
@@ -108,9 +108,9 @@ class LimitedSender:
 
 
 class OutcomeNotes:
-    """Notes each outcome in the checkpoint, before anybody else hears of it."""
+    """Notes each outcome in the checkpoint, before it is passed on."""
 
-    def __init__(self, checkpoint: Checkpoint, then: Callable[[Outcome], None]) -> None:
+    def __init__(self, checkpoint: BackfillCheckpoint, then: Callable[[Outcome], None]) -> None:
         self._checkpoint = checkpoint
         self._then = then
 
@@ -121,7 +121,7 @@ class OutcomeNotes:
 
 
 class NoLetters:
-    """Dead letters that nobody needs: what is given up stays in the checkpoint, and the next run takes it up."""
+    """Dead letters that are not kept: the checkpoint notes what was given up, and the next run tries it again."""
 
     async def write(self, letter: DeadLetter) -> None:
         """Keep nothing."""

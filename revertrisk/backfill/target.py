@@ -42,7 +42,7 @@ async def ask_target(session: aiohttp.ClientSession, target: str) -> Scorer:
 
     Raises:
         TargetAwayError: it does not answer, which may pass.
-        TargetError: it does not tell its stream, or that does not end in ``.backfill``.
+        TargetError: it does not name its stream, or the name does not end in ``.backfill``.
 
     """
     try:
@@ -92,5 +92,5 @@ def _scorer(target: str, status: int, about: Any) -> Scorer:
 
 
 def is_backfill(stream: str) -> bool:
-    """Tell whether a stream is for backfills."""
+    """Return whether a stream is for backfills."""
     return stream.endswith(BACKFILL_SUFFIX) and stream != BACKFILL_SUFFIX

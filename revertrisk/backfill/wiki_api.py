@@ -1,10 +1,11 @@
-"""Ask a wiki's Action API politely: within the limit, with ``maxlag``, and as late as it says.
+"""Ask a wiki's Action API politely: within the rate limit, with ``maxlag``, and after the pauses that it asks for.
 
 https://www.mediawiki.org/wiki/API:Etiquette and Manual:Maxlag_parameter.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,7 +17,7 @@ import orjson
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.runtime.retry_after import retry_after_s
-from revertrisk.wiki.revision_facts import TRANSIENT_CODES
+from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS, TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
 """A quarter of an hour in all; a wiki that asks for longer pauses gets them."""
 LONGEST_OWN_PAUSE_S: Final = 120.0
 LONGEST_PAUSE_S: Final = 3600.0
-"""Who is told to wait for longer comes back with the same command."""
+"""A wiki that asks for a longer pause ends the run; the same command continues it later."""
 _LISTS: Final = ("pages", "allrevisions", "interwiki")
 """What is read of an answer."""
 _PATH: Final = "/w/api.php"
@@ -109,6 +110,18 @@ class WikiApi:
                 return _Obstacle("could not be reached")
 
 
+@asynccontextmanager
+async def open_wiki_api(
+    limiter: RateLimiter, *, user_agent: str, wiki_url: str | None
+) -> AsyncIterator[WikiApi]:
+    """Open connections to wikis, at most as many to one host as public hosts allow, without cookies."""
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=PUBLIC_CONNECTIONS)
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": user_agent}
+    ) as session:
+        yield WikiApi(session, limiter, wiki_url=None if wiki_url is None else wiki_url.rstrip("/"))
+
+
 def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Obstacle:
     if status != HTTPStatus.OK:
         may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -131,7 +144,7 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
 
 
 def _is_well_formed(document: Mapping[str, Any]) -> bool:
-    """Tell whether lists are lists of objects and ``continue`` holds parameters: who reads them relies on that."""
+    """Return whether lists are lists of objects and ``continue`` holds parameters: the readers rely on that."""
     query, following = document.get("query", {}), document.get("continue", {})
     if not isinstance(query, dict) or not isinstance(following, dict):
         return False

@@ -66,7 +66,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         Literal["offset", "timestamp"], typer.Option(help="What a reader of /v2/stream resumes by.")
     ] = "offset",
     max_stream_seconds: Annotated[
-        float | None, typer.Option(help="End each /v2/stream response after so long.")
+        float | None, typer.Option(help="End each /v2/stream response after this many seconds.")
     ] = None,
     diff_base: Annotated[
         str | None,
@@ -116,7 +116,7 @@ def mock_mediawiki(
 @app.command()
 def page_changes(
     dump: Dump = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
 ) -> None:
     """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
     from mock_mediawiki.__main__ import open_history
@@ -143,7 +143,7 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     contact: Annotated[
         str | None, typer.Option(metavar="MAIL", help="With --live: who asks, for the User-Agent.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="With --live: end after so many edits.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --live: end after this many edits.")] = None,
     wiki_url: Annotated[
         str | None, typer.Option(metavar="URL", help="With --live: a MediaWiki instead of the wikis' own.")
     ] = None,

@@ -93,7 +93,7 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         str | None, typer.Option(help="Your e-mail address or URL, for the User-Agent; public hosts need it.")
     ] = None,
     rate: Annotated[
-        float, typer.Option(help="At most so many MediaWiki requests a second, the server's included.")
+        float, typer.Option(help="At most this many MediaWiki requests a second, the server's included.")
     ] = 5.0,
     concurrency: Annotated[
         int, typer.Option(help="Revisions under way at once; at most 3 on public hosts.")
@@ -113,7 +113,7 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     Exits 0 only if everything that was planned is scored or skipped.
     """
-    from revertrisk.backfill import BackfillSettings, SettingsError, run
+    from revertrisk.backfill import BackfillSettings, SettingsError, run_backfill
     from revertrisk.cli.dispatcher_flags import parse_time, refuse
     from revertrisk.wiki.user_kinds import UserKind
 
@@ -145,4 +145,4 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         )
     except SettingsError as exc:
         refuse(exc)
-    raise typer.Exit(run(settings, lambda question: typer.confirm(question, err=True)))
+    raise typer.Exit(run_backfill(settings, lambda question: typer.confirm(question, err=True)))

@@ -62,7 +62,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = None,
     refusal_limit: Annotated[
         int,
-        typer.Option(min=0, help="Stop when so many requests in a row went to the dead letters; 0: never."),
+        typer.Option(min=0, help="Stop when this many requests in a row went to the dead letters; 0: never."),
     ] = 1000,
     skips: flags.SkipsToWrite = None,
     metrics_port: Annotated[

@@ -33,7 +33,7 @@ Concurrency = Annotated[
     int | None,
     typer.Option(min=1, help="Requests under way at once, for each rule. Default: what the rule says."),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Stop after reading so many events.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after reading this many events.")]
 Group = Annotated[
     str | None,
     typer.Option(

@@ -1,12 +1,24 @@
-"""``revertrisk explain``: an explanation of an edit that is given as two files, and how one is shown."""
+"""``revertrisk explain``: an explanation of an edit, given as two files or as a revision of a wiki, and its words."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+from prometheus_client import CollectorRegistry
+
+from model_server.admission import Admission
+from model_server.errors import ServiceError
+from model_server.explaining import ExplanationDesk
+from model_server.metrics import Metrics
+from model_server.pipeline import Pipeline
+from model_server.resources import open_service
+from model_server.settings import Settings, SettingsError, read_settings
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.table import WikiTable, WikiTableError
 from revertrisk.wiki.user_kinds import UserKind
 
 
@@ -41,6 +53,45 @@ def explain_files(model: Path, old: Path, new: Path, user: UserKind, comment: st
         "output": {"prediction": prediction.prediction, "probabilities": prediction.probabilities},
         "explanation": explanation.to_json(),
     }
+
+
+def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) -> dict[str, Any]:
+    """Fetch a revision as a server would, and return what ``:explain`` answers for it.
+
+    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too.
+
+    Raises:
+        UnexplainedError: the settings, the wiki or the revision cannot be used.
+        ArtifactError: the model cannot.
+
+    """
+    overrides = {} if wiki_url is None else {"wiki_url": wiki_url}
+    try:
+        settings = read_settings(**overrides)
+        return asyncio.run(
+            _explained(settings, TorchClassifier.load(model), {"lang": lang, "rev_id": rev_id})
+        )
+    except (SettingsError, WikiTableError, ServiceError) as exc:
+        raise UnexplainedError(str(exc)) from exc
+
+
+async def _explained(
+    settings: Settings, classifier: TorchClassifier, call: Mapping[str, Any]
+) -> dict[str, Any]:
+    wikis, metrics = WikiTable.load(settings.wikis_file), Metrics(CollectorRegistry())
+    desk = ExplanationDesk(classifier.name, classifier)
+    deadline = asyncio.get_running_loop().time() + settings.request_deadline
+    async with open_service(settings, classifier, wikis, metrics) as service:
+        pipeline = Pipeline(
+            service,
+            Admission(1),
+            verify_strictly=settings.verifies_strictly,
+            max_revision_bytes=settings.max_revision_bytes,
+        )
+        with desk.opened(service, pipeline):
+            answer = await desk.answer(orjson.dumps(call), deadline)
+    explained: dict[str, Any] = orjson.loads(answer.body)
+    return explained
 
 
 def show(answer: Mapping[str, Any]) -> str:

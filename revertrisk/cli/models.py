@@ -145,9 +145,7 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     version: Annotated[
         str | None, typer.Option(help="Its version; `production` for production's own scores.")
     ] = None,
-    smallest: Annotated[
-        int, typer.Option(min=1, help="So many edits that were not reverted are needed.")
-    ] = 200,
+    smallest: Annotated[int, typer.Option(min=1, help="Fewest edits that were not reverted.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""
@@ -196,7 +194,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     The edit is a revision of a wiki (--lang and --rev-id), or two files (--old and --new).
     """
-    from revertrisk.cli.explain import UnexplainedError, explain_files, show
+    from revertrisk.cli.explain import UnexplainedError, explain_files, explain_revision, show
     from revertrisk.scoring.artifact import ArtifactError
     from revertrisk.wiki.user_kinds import UserKind
 
@@ -204,8 +202,6 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         if old is not None and new is not None and lang is None and rev_id is None:
             answer = explain_files(_folder(model), old, new, UserKind(user), comment)
         elif lang is not None and rev_id is not None and old is None and new is None:
-            from revertrisk.cli.explain_revision import explain_revision
-
             answer = explain_revision(_folder(model), lang, rev_id, wiki_url)
         else:
             refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 
 LOOPBACK = "127.0.0.1"
-START_TIMEOUT = 60.0
-"""Seconds until a program that does not listen counts as failed; importing torch and KServe takes a few."""
-STOP_TIMEOUT = 15.0
+START_TIMEOUT_S = 60.0
+"""How long until a program that does not listen counts as failed; importing torch and KServe takes a few."""
+STOP_TIMEOUT_S = 15.0
 _ADDRESS = re.compile(r"(?:on http://127\.0\.0\.1:|\"server\":\{[^{}]*\"port\":)(\d+)")
 _LOG_TAIL = 2000
 
@@ -52,7 +52,11 @@ def running(
 ) -> Iterator[Program]:
     """Run ``revertrisk ARGUMENTS`` while the context lasts; its output goes to the log file.
 
-    ``environment`` is added to this process's own. Raises :class:`ProgramError`.
+    ``environment`` is added to this process's own.
+
+    Raises:
+        ProgramError: it ended before it listened, or did not listen in time.
+
     """
     command = [sys.executable, "-m", "revertrisk.cli.app", *arguments]
     with log.open("wb") as output:
@@ -70,7 +74,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(STOP_TIMEOUT)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
@@ -81,13 +85,13 @@ def stop_children() -> None:
     children = psutil.Process().children(recursive=True)
     for child in children:
         child.terminate()
-    _, alive = psutil.wait_procs(children, timeout=STOP_TIMEOUT)
+    _, alive = psutil.wait_procs(children, timeout=STOP_TIMEOUT_S)
     for child in alive:
         child.kill()
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    give_up_at = time.monotonic() + START_TIMEOUT
+    give_up_at = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < give_up_at:
         text = log.read_text(errors="replace")
         found = _ADDRESS.search(text)
@@ -97,5 +101,5 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
             raise ProgramError(f"ended with status {process.returncode}:\n{text[-_LOG_TAIL:]}")
         time.sleep(0.05)
     raise ProgramError(
-        f"did not listen within {START_TIMEOUT:.0f} s:\n{log.read_text(errors='replace')[-_LOG_TAIL:]}"
+        f"did not listen within {START_TIMEOUT_S:.0f} s:\n{log.read_text(errors='replace')[-_LOG_TAIL:]}"
     )

@@ -35,7 +35,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             "status_503, …; repeatable."
         ),
     ] = [],  # noqa: B006 - Typer reads it
-    rate: Annotated[float | None, typer.Option(help="Send at most so many events a second.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Send at most this many events a second.")] = None,
     limit: flags.Limit = None,
     concurrency: flags.Concurrency = None,
     since: Annotated[

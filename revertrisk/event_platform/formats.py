@@ -25,7 +25,7 @@ _URI_REFERENCE: Final = re.compile(URI_REFERENCE)
 
 
 def is_date_time(text: str) -> bool:
-    """Tell whether EventGate accepts a string as ``format: date-time``.
+    """Return whether EventGate accepts a string as ``format: date-time``.
 
     The time zone is required. The calendar is not consulted: ``2021-19-39T29:00:00Z`` passes.
     """
@@ -33,7 +33,7 @@ def is_date_time(text: str) -> bool:
 
 
 def is_uri_reference(text: str) -> bool:
-    """Tell whether EventGate accepts a string as ``format: uri-reference``."""
+    """Return whether EventGate accepts a string as ``format: uri-reference``."""
     return _URI_REFERENCE.fullmatch(text) is not None
 
 

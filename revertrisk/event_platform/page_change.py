@@ -64,12 +64,12 @@ class RevisionRef:
     parent_id: int | None = None
     page_id: int | None = None
     text_bytes: int = 0
-    """Size of both texts, as far as it is told: it only decides what is asked together."""
+    """Size of both texts, as far as it is known: it only decides which revisions are asked for together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Who made a revision, in the terms of the event's user entity; None where the event does not tell."""
+    """Who made a revision, in the terms of the event's user entity; None where the event does not say."""
 
     user_text: str | None = None
     user_id: int | None = None
@@ -80,7 +80,7 @@ class Editor:
     registration_dt: datetime | None = None
 
 
-class InvalidEventError(ValueError):
+class InvalidPageChangeError(ValueError):
     """The event breaks the reading contract; ``violations`` lists every place."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
@@ -88,7 +88,7 @@ class InvalidEventError(ValueError):
         self.violations = violations
 
 
-class UnsupportedSchemaError(ValueError):
+class UnsupportedPageChangeError(ValueError):
     """The event says that it is something else than a page_change event of major version 1."""
 
 
@@ -139,7 +139,7 @@ class PageChange:
 
     @property
     def editor(self) -> Editor | None:
-        """The revision's author, or None where it is hidden or not told.
+        """The revision's author, or None where it is hidden or not known.
 
         On an undelete the performer is the admin, so ``performer`` stands in only on edit and create.
         """
@@ -186,27 +186,35 @@ class PageChangeReader:
     def read(self, event: Mapping[str, Any]) -> PageChange:
         """Check an event against the reading contract.
 
-        Raises :class:`UnsupportedSchemaError` for another kind of event and :class:`InvalidEventError`,
-        with all violations, for one that lacks what we use.
+        Raises:
+            UnsupportedPageChangeError: for another kind of event.
+            InvalidPageChangeError: with all violations, for one that lacks what we use.
+
         """
         schema = event.get("$schema")
         if isinstance(schema, str) and not PAGE_CHANGE_SCHEMA.fullmatch(schema):
-            raise UnsupportedSchemaError("/$schema must be /mediawiki/page/change/1 or a version 1.x.y of it")
+            raise UnsupportedPageChangeError(
+                "/$schema must be /mediawiki/page/change/1 or a version 1.x.y of it"
+            )
         if not self._contract.is_valid(event):
-            raise InvalidEventError(tuple(self._contract.violations(event)))
+            raise InvalidPageChangeError(tuple(self._contract.violations(event)))
         return PageChange.of(event)
 
     def resolve(self, change: PageChange) -> RevisionRef | Skip:
-        """Name the revision to fetch, or why there is none; the first reason in the order of DESIGN 3 wins.
+        """Name the revision to fetch, or why there is none; the first reason in the order of `SkipReason` wins.
 
-        Raises :class:`InvalidEventError` where the event's domain is not that of its wiki.
+        Raises:
+            InvalidPageChangeError: the event's domain is not that of its wiki.
+
         """
         wiki = self._wikis.by_id(change.wiki_id)
         if wiki is None:
             return Skip(SkipReason.UNKNOWN_WIKI)
         domain = change.event["meta"].get("domain")
         if domain is not None and domain != wiki.domain:
-            raise InvalidEventError((Violation("/meta/domain", "must be the domain of /wiki_id", "const"),))
+            raise InvalidPageChangeError(
+                (Violation("/meta/domain", "must be the domain of /wiki_id", "const"),)
+            )
         if not wiki.is_scorable:
             return Skip(SkipReason.NOT_WIKIPEDIA)
         if not self._supports(wiki.wiki_id):
@@ -216,7 +224,7 @@ class PageChangeReader:
             return Skip(reason)
         revision = change.event["revision"]
         parent_id = revision.get("rev_parent_id")
-        # One edit is seldom large: unless told, its parent is as long as what it has become.
+        # Most edits are small: an unknown parent is taken to be as long as the new text.
         text_bytes = 2 * revision.get("rev_size", 0)
         return RevisionRef(
             wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id, text_bytes
@@ -235,10 +243,10 @@ def unscorable_change(change: PageChange) -> SkipReason | None:
     return None
 
 
-def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the order of DESIGN 3
+def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the order of `SkipReason`
     change: PageChange, max_bytes: int
 ) -> SkipReason | None:
-    """Say why the event's revision cannot be scored, from what the event tells of it and of its parent."""
+    """Say why the event's revision cannot be scored, from what the event says of it and of its parent."""
     revision = change.event["revision"]
     if revision.get("is_content_visible") is False:
         return SkipReason.REVISION_HIDDEN

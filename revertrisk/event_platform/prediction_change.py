@@ -1,6 +1,6 @@
 """Building ``mediawiki/page/prediction_classification_change`` events.
 
-The outgoing event is copied field by field from what the pinned schema names (DESIGN 7): a field that
+The outgoing event is copied field by field from what the pinned schema names: a field that
 upstream adds never breaks validation, and a missing optional one is simply absent.
 """
 
@@ -55,7 +55,7 @@ class PredictedClassification:
 
 @dataclass(frozen=True, slots=True)
 class Redactions:
-    """What the API hides by now, which wins over what the event still shows (DESIGN 10)."""
+    """What the API hides by now, which wins over what the event still shows."""
 
     user: bool = False
     comment: bool = False
@@ -64,7 +64,7 @@ class Redactions:
 
 
 def event_id(stream: str, change: PageChange, model_name: str, model_version: str) -> str:
-    """Return the deterministic ``meta.id`` of a prediction: the same input always gives the same id (DESIGN 5)."""
+    """Return the deterministic ``meta.id`` of a prediction: the same input always gives the same id."""
     name = f"{stream}|{change.identity}|{model_name}|{model_version}"
     return str(uuid.uuid5(EVENT_NAMESPACE, name))
 
@@ -87,7 +87,11 @@ class PredictionEventBuilder:
     ) -> dict[str, Any]:
         """Build the prediction event of a page_change event, valid by EventGate's rules.
 
-        ``meta.dt`` is left to EventGate. Raises :class:`UnbuildableEventError`.
+        ``meta.dt`` is left to EventGate.
+
+        Raises:
+            UnbuildableEventError: the event does not keep its own schema.
+
         """
         event: dict[str, Any] = {
             "$schema": PREDICTION_SCHEMA,

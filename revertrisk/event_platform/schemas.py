@@ -40,7 +40,7 @@ _MAX_VIOLATIONS: Final = 200
 
 _MAX_NAMES: Final = 10
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,64}")
-"""Unknown fields are named if they look like names of fields, and only so many: the sender chose them."""
+"""Unknown fields are named if they look like names of fields, and at most `_MAX_NAMES`: the sender chose them."""
 
 
 def _is_number(_: object, value: object) -> bool:
@@ -110,7 +110,9 @@ class SchemaRepository:
     def load(self, uri: str) -> dict[str, Any]:
         """Return the schema at a URI, read once; the caller must not change it.
 
-        :raises SchemaNotFoundError: if there is none, or the URI is not a plain absolute path.
+        Raises:
+            SchemaNotFoundError: there is none, or the URI is not a plain absolute path.
+
         """
         schema = self._schemas.get(uri)
         if schema is None:
@@ -149,7 +151,8 @@ class EventValidator:
     As in JSON, a boolean is not a number and 1.0 is an integer. The event must be what a JSON parser
     returns, with strings for keys.
 
-    :raises ValueError: at construction, if the schema itself is not valid.
+    Raises:
+        ValueError: at construction, if the schema itself is not valid.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -163,7 +166,7 @@ class EventValidator:
         self._words = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
 
     def is_valid(self, event: Any) -> bool:
-        """Tell whether an event satisfies the schema; takes a few microseconds."""
+        """Return whether an event satisfies the schema; takes a few microseconds."""
         try:
             return self._decides.is_valid(event)
         except UnicodeEncodeError:
@@ -179,6 +182,31 @@ class EventValidator:
         """
         errors = islice(self._words.iter_errors(event), _MAX_VIOLATIONS)
         return sorted({violation for error in errors for violation in _violations(error)})
+
+
+class UnknownFields:
+    """Counts the fields of an event that a schema does not name: they are ignored, but worth knowing about.
+
+    Below a field for which the schema names no fields, anything may stand.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        properties = schema.get("properties", {})
+        self._names = frozenset(properties)
+        self._parts = tuple(
+            (name, UnknownFields(subschema))
+            for name, subschema in properties.items()
+            if subschema.get("properties")
+        )
+
+    def count(self, entity: Mapping[str, Any]) -> int:
+        """Return how many fields, at any level, the schema does not name; takes a few microseconds."""
+        unknown = 0 if self._names.issuperset(entity) else len(entity.keys() - self._names)
+        for name, fields in self._parts:
+            part = entity.get(name)
+            if isinstance(part, dict):
+                unknown += fields.count(part)
+        return unknown
 
 
 def _violations(error: ValidationError) -> Iterator[Violation]:

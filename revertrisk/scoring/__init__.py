@@ -6,16 +6,16 @@ only.
 
 from revertrisk.scoring.artifact import ArtifactError, Metadata, load_metadata, shipped
 from revertrisk.scoring.features import Features, extract
-from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
+from revertrisk.scoring.prediction import Classifier, NoProbabilityError, Prediction
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.wiki.user_kinds import UserKind
 
 __all__ = [
     "ArtifactError",
-    "BadScoreError",
     "Classifier",
     "Features",
     "Metadata",
+    "NoProbabilityError",
     "Page",
     "ParentRevision",
     "Prediction",

@@ -80,7 +80,7 @@ def between(old: str, new: str) -> Change:
     Linear in the size of the texts, whatever they hold; lone surrogates and NUL are characters like others.
     """
     start, end = common_affixes(old, new)
-    start = old.rfind("\n", 0, start) + 1  # whole lines: markup can only be told from its line
+    start = old.rfind("\n", 0, start) + 1  # whole lines: a part of a line does not show its markup
     old_region = _through_line_end(old, start, end)
     new_region = _through_line_end(new, start, end)
     if max(old_region.count("\n"), new_region.count("\n")) <= _LINES_COMPARED:

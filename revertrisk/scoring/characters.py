@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 CHARACTERS_READ = 8_192
-"""Statistics are taken over the first so many characters: more would cost time and hardly change a share."""
+"""Statistics are taken over this many characters from the start: more would cost time and hardly change a share."""
 
 _PREFIX = 2_048
 _LOOKED_UP = 48

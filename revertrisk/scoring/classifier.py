@@ -43,19 +43,21 @@ class TorchClassifier:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
-        """Load an artefact folder onto a torch device; raise `ArtifactError` naming what is wrong with it."""
+        """Load an artefact folder onto a torch device; raises ArtifactError naming what is wrong with it."""
         metadata = load_metadata(path)
-        encoder = metadata.encoder
-        network = RevertRiskNetwork(encoder.width, 2 * len(encoder.core), metadata.network)
+        encoder = metadata.preprocessing
+        network = RevertRiskNetwork(
+            encoder.width, 2 * len(encoder.core), metadata.network, known_ngrams=metadata.known_ngrams
+        )
         tensors = load_file(path / WEIGHTS)
-        vocabulary = _vocabulary(tensors) if metadata.network.known_ngrams is not None else None
+        vocabulary = _vocabulary(tensors) if metadata.known_ngrams is not None else None
         try:
             network.load_state_dict(tensors)
         except RuntimeError as exc:  # torch's answer to missing, surplus and misshapen tensors
             raise ArtifactError(
                 path / WEIGHTS, "tensors", "do not fit the network that metadata.json describes"
             ) from exc
-        if vocabulary is not None and len(vocabulary) != metadata.network.known_ngrams:
+        if vocabulary is not None and len(vocabulary) != metadata.known_ngrams:
             raise ArtifactError(
                 path / WEIGHTS, "vocabulary", "does not fit text.known_ngrams of metadata.json"
             )
@@ -77,12 +79,12 @@ class TorchClassifier:
         return self._metadata
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether the model was made for a wiki."""
+        """Return whether the model was made for a wiki."""
         wikis = self._metadata.supported_wikis
         return wikis is None or wiki_id in wikis
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
         return self.score_features([extract(revision) for revision in revisions])
 
     def score_features(self, features: Sequence[Features]) -> list[Prediction]:
@@ -100,7 +102,7 @@ class TorchClassifier:
         """Take the score of an edit apart, with the `spans` changed places that weighed most.
 
         The contributions and the base sum to the logit but for rounding. Each place is weighed by scoring the
-        edit without it; so this takes as long as scoring up to `spans.MOST_SPANS` edits.
+        edit without it; so this takes as long as scoring up to `spans.MAX_SPANS` edits.
         """
         features = extract(revision)
         changed = changed_spans(revision.parent.text, revision.text)
@@ -118,7 +120,7 @@ class TorchClassifier:
         )
 
     def _contributions(self, features: Features) -> tuple[float, list[Contribution]]:
-        encoder, vocabulary = self._metadata.encoder, self._vocabulary
+        encoder, vocabulary = self._metadata.preprocessing, self._vocabulary
         cores = len(encoder.core)
         average = np.zeros(encoder.width)
         average[cores : 2 * cores] = 1.0
@@ -147,7 +149,7 @@ class TorchClassifier:
 
     def _logits(self, features: Sequence[Features]) -> torch.Tensor:
         """Return calibrated logits."""
-        inputs = torch.from_numpy(self._metadata.encoder.encode(features)).to(self._device)
+        inputs = torch.from_numpy(self._metadata.preprocessing.encode(features)).to(self._device)
         if self._vocabulary is None:
             return self._calibrated(inputs)
         bags = Bags.of([self._vocabulary.find(each.text) for each in features], self._device)
@@ -182,5 +184,5 @@ def choose_device(wish: str) -> str:
 
 
 def limit_threads(count: int) -> None:
-    """Let torch use so many threads in this process."""
+    """Let torch use at most this many threads in this process."""
     torch.set_num_threads(count)

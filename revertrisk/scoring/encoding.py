@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationInfo, field_validator
 
 from revertrisk.scoring.feature_table import FEATURES, Transform
 from revertrisk.scoring.features import Features
@@ -16,14 +17,31 @@ CLIP = 5.0
 _TRANSFORMS = {feature.name: feature.transform for feature in FEATURES}
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureScale:
+class FeatureScale(BaseModel):
     """How one feature is scaled: transformed, less `mean`, divided by `deviation`."""
 
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
     name: str
-    transform: Transform
+    transform: str
+    """That of the feature table: part of an artefact, so that a change of the table is found."""
     mean: float
-    deviation: float
+    deviation: PositiveFloat
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in _TRANSFORMS:
+            raise ValueError("not a feature that this package can take")
+        return name
+
+    @field_validator("transform")
+    @classmethod
+    def _is_the_features_own(cls, transform: str, others: ValidationInfo) -> str:
+        expected = _TRANSFORMS.get(others.data.get("name", ""), transform)
+        if transform != expected:
+            raise ValueError(f"expected {expected!s} for this feature")
+        return transform
 
 
 @dataclass(frozen=True)  # no slots: the arrays below are kept once made
@@ -67,7 +85,10 @@ def fit_encoder(core: Sequence[str], additive: Sequence[str], features: Sequence
         raw = raw_values(names, features)
         return tuple(
             FeatureScale(
-                name, _TRANSFORMS[name], float(np.nanmean(column)), max(float(np.nanstd(column)), 1e-3)
+                name=name,
+                transform=_TRANSFORMS[name],
+                mean=float(np.nanmean(column)),
+                deviation=max(float(np.nanstd(column)), 1e-3),
             )
             for name, column in zip(names, raw.T, strict=True)
         )

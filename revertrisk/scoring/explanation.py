@@ -8,7 +8,7 @@ from revertrisk.scoring.revision import Revision
 from revertrisk.scoring.spans import Span
 
 SPANS = 5
-"""So many of the changed places that weighed most are part of an explanation."""
+"""An explanation names at most this many changed places, those that weighed most."""
 SHOWN_CHARACTERS = 500
 """Of the text of a place, so much is written out: one place may be a whole page."""
 
@@ -73,7 +73,7 @@ class Explainer(Protocol):
     """A model that can take its scores apart."""
 
     def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
-        """Take the score of an edit apart; raise `BadScoreError` for a score that is no probability."""
+        """Take the score of an edit apart; raises NoProbabilityError for a score that is no probability."""
 
 
 def _shown(text: str) -> str:

@@ -23,7 +23,7 @@ PRIVILEGED_GROUPS = frozenset(
         "reviewer", "rollbacker", "steward", "suppress", "sysop", "templateeditor",
     }
 )  # fmt: skip
-"""Groups that somebody must grant; the autopromoted ones are told by edit count and age."""
+"""Groups that are granted by hand; the automatic ones follow from edit count and age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
 
 def _user_features(facts: EditFacts) -> dict[str, float | None]:
     kind = facts.user_kind
-    # An IP address has neither age nor edits of its own: whoever used it before may be somebody else.
+    # An IP address has neither age nor edits of its own: its earlier edits may be another person's.
     counted = kind is not UserKind.IP
     return {
         "user_is_anonymous": _flag(kind.is_anonymous),

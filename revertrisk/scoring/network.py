@@ -71,7 +71,16 @@ class RevertRiskNetwork(nn.Module):
     differ between batches only far beyond the decimals that are kept.
     """
 
-    def __init__(self, inputs: int, core_inputs: int, shape: NetworkShape, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        core_inputs: int,
+        shape: NetworkShape,
+        *,
+        known_ngrams: int | None,
+        dropout: float = 0.0,
+    ) -> None:
+        """``known_ngrams`` is None for a network that reads no words."""
         super().__init__()
         self.core_inputs = core_inputs
         self.shape = shape
@@ -84,9 +93,9 @@ class RevertRiskNetwork(nn.Module):
         self.output_weight = nn.Parameter(torch.randn(members, hidden, 1, dtype=double) * hidden**-0.5)
         self.dropout = nn.Dropout(dropout)
         self.words: nn.EmbeddingBag | None = None
-        if shape.known_ngrams is not None:
+        if known_ngrams is not None:
             # From zero: the weight of an n-gram is what training moved it to, and nothing else.
-            table = torch.zeros(shape.known_ngrams, members, dtype=double)
+            table = torch.zeros(known_ngrams, members, dtype=double)
             self.words = nn.EmbeddingBag.from_pretrained(table, freeze=False, mode="sum")
 
     def forward(self, inputs: torch.Tensor, bags: Bags | None = None) -> torch.Tensor:

@@ -11,7 +11,7 @@ SIZES = (2, 3, 4)
 """The lengths of the n-grams, in characters."""
 
 CHARACTERS_READ = 4_096
-"""N-grams are taken from the first so many characters."""
+"""N-grams are taken from this many characters at the start of a text."""
 
 Hashes = NDArray[np.uint32]
 

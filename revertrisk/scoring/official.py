@@ -47,7 +47,7 @@ class OfficialClassifier:
         read: Callable[[str], Any],
         language_of: Callable[[str], str | None],
     ) -> None:
-        """``language_of`` tells the language code of a wiki id, by which the package names wikis."""
+        """``language_of`` returns the language code of a wiki id, by which the package names wikis."""
         self.name = name
         self.version = str(model.model_version)
         self._model = model
@@ -59,7 +59,9 @@ class OfficialClassifier:
     def load(cls, name: str, file: Path, language_of: Callable[[str], str | None]) -> Self:
         """Unpickle an artefact, which runs whatever code is in it: check its digest before.
 
-        Raise `OfficialModelError`.
+        Raises:
+            OfficialModelError: the name, the package or the pickle cannot be used.
+
         """
         if name not in MODULES:
             raise OfficialModelError(f"expected one of {', '.join(MODULES)}, the official models")
@@ -77,12 +79,12 @@ class OfficialClassifier:
             ) from exc
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether the model was made for a wiki; one that does not say is for all."""
+        """Return whether the model was made for a wiki; a model that names no wikis is for all."""
         supported = getattr(self._model, "supported_wikis", None)
         return supported is None or wiki_id in supported or self._language_of(wiki_id) in supported
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
         given = [self._read(json.dumps(_described(revision))) for revision in revisions]
         results = self._classify(self._model, given)
         return [
@@ -97,7 +99,7 @@ class OfficialClassifier:
 
 
 def needs_page_history(classifier: Classifier) -> bool:
-    """Tell whether a classifier must be told of each page when it was first edited."""
+    """Return whether a classifier needs the time of each page's first edit."""
     return isinstance(classifier, OfficialClassifier)
 
 
@@ -110,7 +112,7 @@ def pickle_at(path: Path) -> Path | None:
 
 
 def is_installed() -> bool:
-    """Tell whether the package is there, without importing it."""
+    """Return whether the package is installed, without importing it."""
     return importlib.util.find_spec(PACKAGE) is not None
 
 

@@ -8,10 +8,10 @@ from typing import Protocol
 from revertrisk.scoring.revision import Revision
 
 DECIMALS = 6
-"""Probabilities are rounded to so many decimals before anything uses them: a repeated score is identical."""
+"""Probabilities are rounded to this many decimals before anything uses them: a repeated score is identical."""
 
 
-class BadScoreError(Exception):
+class NoProbabilityError(Exception):
     """A model gave something that is not a probability; it must not be published."""
 
 
@@ -30,9 +30,11 @@ class Prediction:
     def of(
         cls, probability: float, *, model_name: str, model_version: str, decision: bool | None = None
     ) -> "Prediction":
-        """Round a probability into a prediction; raise `BadScoreError` unless it lies between 0 and 1."""
+        """Round a probability into a prediction; raises NoProbabilityError unless it lies between 0 and 1."""
         if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
-            raise BadScoreError(f"{model_name} {model_version}: expected a probability, got {probability!r}")
+            raise NoProbabilityError(
+                f"{model_name} {model_version}: expected a probability, got {probability!r}"
+            )
         return cls(round(probability, DECIMALS), model_name, model_version, decision)
 
     @property
@@ -60,7 +62,7 @@ class Classifier(Protocol):
         """The model's version, which changes whenever a score could."""
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether the model was made for a wiki."""
+        """Return whether the model was made for a wiki."""
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raise `BadScoreError` for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""

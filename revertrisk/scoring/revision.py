@@ -1,4 +1,4 @@
-"""What a model is told about an edit: a revision, its parent, its page and its author.
+"""What a model knows of an edit: a revision, its parent, its page and its author.
 
 Every fact that a source may be unable to give is optional, and ``None`` means *unknown*: never
 "anonymous", never zero. Names, titles of users and other personal facts have no place here.

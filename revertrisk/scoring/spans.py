@@ -7,8 +7,8 @@ from revertrisk.runtime.bounded_matcher import BoundedMatcher, StepBudget
 from revertrisk.scoring.changes import common_affixes
 from revertrisk.scoring.revision import Revision
 
-MOST_SPANS = 32
-"""So many of the largest places are looked at."""
+MAX_SPANS = 32
+"""At most this number of places are looked at, the largest."""
 
 _CHARACTERS_READ = 65_536
 """What differs is not cut into tokens if it is longer: that alone would take too long."""
@@ -38,11 +38,11 @@ class Span:
 
 
 def changed_spans(old: str, new: str) -> list[Span]:
-    """Find the places where two texts differ, in their order; at most `MOST_SPANS`, the largest."""
+    """Find the places where two texts differ, in their order; at most `MAX_SPANS`, the largest."""
     start, end = common_affixes(old, new)
     before, after = old[start : len(old) - end], new[start : len(new) - end]
     spans = _aligned(before, after, start)
-    largest = sorted(spans, key=lambda span: -len(span.inserted) - len(span.removed))[:MOST_SPANS]
+    largest = sorted(spans, key=lambda span: -len(span.inserted) - len(span.removed))[:MAX_SPANS]
     return sorted(largest, key=lambda span: span.start)
 
 

@@ -11,6 +11,14 @@ from typing import Any
 BACKFILL_STREAM = "mediawiki.page_revert_risk_prediction_change.v1.backfill"
 
 
+def made(since: str, until: str) -> tuple[str, ...]:
+    """Return the flags for what was made from one day to another."""
+    return ("--from", f"{since}T00:00:00Z", "--to", f"{until}T00:00:00Z")
+
+
+ALL_TIME = ("--all-revisions", *made("2001-01-01", "2026-12-31"))
+
+
 @dataclass(frozen=True)
 class Ended:
     """What a backfill printed, and how it ended."""

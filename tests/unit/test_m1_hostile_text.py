@@ -18,7 +18,6 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from types import FrameType, ModuleType
@@ -39,10 +38,10 @@ from revertrisk.runtime.instants import is_instant
 from revertrisk.runtime.retry_after import retry_after_s
 from revertrisk.scoring import changes, characters, markup, ngrams, spans
 from revertrisk.scoring.features import extract, without_section_names
-from revertrisk.scoring.revision import Page, ParentRevision, Revision
 from revertrisk.streams.jsonl import _Lines
 from revertrisk.streams.sse import ServerSentEventParser
 from revertrisk.wiki.titles import normalised_title, redirect_target
+from tests.fakes.edits import SAVED, edit
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
 
@@ -335,18 +334,8 @@ def test_m1_the_counter_finds_what_re_finds() -> None:
                 assert counter.spans(text, way)[0] == expected, (held.where, way, text)
 
 
-SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
 def features_of(new: str, *, old: str = "x", comment: str = "") -> object:
-    parent = ParentRevision(rev_id=1, timestamp=SAVED - timedelta(hours=1), text=old)
-    article = Page(page_id=1, title="T", namespace_id=0)
-    return extract(
-        Revision(
-            wiki_id="frwiki", language="fr", rev_id=2, timestamp=SAVED, text=new, parent=parent, page=article,
-            comment=comment,
-        )
-    )  # fmt: skip
+    return extract(edit(old, new, comment=comment))
 
 
 def fed(parser: Callable[[], Any], piece: bytes, number: int) -> None:

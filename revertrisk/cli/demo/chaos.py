@@ -20,11 +20,11 @@ SHARE: Final = 0.03
 """Of the requests that each kind of fault strikes."""
 OUTAGE_AFTER: Final = 60
 """Accepted predictions until EventGate goes away."""
-OUTAGE_SECONDS: Final = 3.0
-POLL_SECONDS: Final = 0.2
+OUTAGE_S: Final = 3.0
+POLL_S: Final = 0.2
 RETRIES: Final = RetrySchedule(limit=40, delay_s=0.5, factor=1.0)
 SERVER_ENVIRONMENT: Final = {"AIOHTTP_CLIENT_TIMEOUT": "1"}
-"""Where production waits five seconds for a silent upstream, the demo waits one: somebody is looking on."""
+"""Where production waits five seconds for a silent upstream, the demo waits one: a user is watching."""
 
 MEDIAWIKI, EVENTGATE = "MediaWiki", "EventGate"
 FAULTS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
@@ -90,16 +90,16 @@ class Storm:
         outage_ends: float | None = None
         while not over.is_set():
             if outage_ends is None and accepted() >= OUTAGE_AFTER:
-                outage_ends = now() + OUTAGE_SECONDS
+                outage_ends = now() + OUTAGE_S
                 await self._put(session, EVENTGATE, [{"kind": "hang"}])
-                self._say(f"EventGate is away for {OUTAGE_SECONDS:.0f} seconds: it answers nobody")
+                self._say(f"EventGate is away for {OUTAGE_S:.0f} seconds: it answers no request")
             elif outage_ends is not None and now() >= outage_ends:
                 outage_ends = math.inf
                 await self._put(session, EVENTGATE, self._faults[EVENTGATE])
                 self._say("EventGate is back")
             await self._show(session)
             with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(POLL_S):
                     await over.wait()
         for name in self._faults:
             await self._put(session, name, [])

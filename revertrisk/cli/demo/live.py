@@ -101,7 +101,7 @@ class Sampled:
         self._on_not_for = on_not_for
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
-        """Yield at most so many events a second; raises SourceError."""
+        """Yield at most `EDITS_PER_SECOND` events a second; raises SourceError."""
         due = monotonic()
         async with aclosing(self._inner.events()) as records:
             async for record in records:

@@ -32,7 +32,7 @@ from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
 from revertrisk.wiki.table import WikiTable
 
-POLL_SECONDS = 0.2
+POLL_S = 0.2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 EVENTS_PER_POLL = 100
@@ -97,7 +97,7 @@ def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Playing
     """Start the gate and the servers, and return what sends Wikipedia's edits through them."""
     gate = starter.eventgate()
     targets = starter.servers(gate, live.server_environment)
-    # Whoever waits for edits that do not come must be told why.
+    # A user who waits for edits that do not come must see why.
     logging.basicConfig(format="  %(message)s", stream=sys.stdout)
     logging.getLogger("revertrisk.streams").setLevel(logging.INFO)
     return _play_live(Stage(screen, Tally(), folder, gate, targets), live)
@@ -220,7 +220,7 @@ async def _accepted(
         if last_look and not page["events"]:
             return
         if not page["events"]:
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_S)
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> Any:

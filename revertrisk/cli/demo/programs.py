@@ -77,12 +77,12 @@ class Starter:
         except ProgramError:
             if free_port(port) == port:
                 raise
-            program = start(0)  # somebody took the port while the program was getting ready
+            program = start(0)  # another process took the port while the program started
         moved = "" if program.url.endswith(f":{wanted_port}") else f" (port {wanted_port} is taken)"
         self._say(f"  {name} listens on {program.url}{moved}")
         return program.url
 
 
 def _clean_environment() -> dict[str, str]:
-    """Blank the server's own variables: the demo must not depend on what somebody has set."""
+    """Blank the server's own variables: the demo must not depend on the user's environment."""
     return {name.upper(): "" for name in Settings.model_fields if name.upper() in os.environ}

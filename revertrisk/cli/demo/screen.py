@@ -77,7 +77,7 @@ class Screen:
         verdicts[model_name] = probability
         if len(verdicts) == len(self._models):
             del self._verdicts[key]
-            title = self._titles.pop(key, None)  # there is none where no model has spoken
+            title = self._titles.pop(key, None)  # absent where no model has scored it
             if title is not None:
                 self._write(key, title, verdicts)
 

@@ -1,4 +1,4 @@
-"""What the demo reckons with: the predictions that are due, those that have come, and what it took."""
+"""Count the predictions that are due, those that have arrived, and the retries that they took."""
 
 from collections.abc import Mapping
 from enum import Enum, auto
@@ -24,7 +24,7 @@ class Arrival(Enum):
 
 
 class Tally:
-    """Compares what the dispatcher was told with what is on the stream, which it reads for itself."""
+    """Compares the dispatcher's outcomes with what it reads from the stream itself."""
 
     def __init__(self) -> None:
         self._due: set[Key] = set()

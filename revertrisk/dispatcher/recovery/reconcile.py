@@ -18,10 +18,10 @@ import orjson
 from revertrisk.dispatcher.rule_language.rule import Rule, Taken
 from revertrisk.dispatcher.settings import SettingsError
 from revertrisk.event_platform.page_change import (
-    InvalidEventError,
+    InvalidPageChangeError,
     PageChangeReader,
     Skip,
-    UnsupportedSchemaError,
+    UnsupportedPageChangeError,
 )
 from revertrisk.event_platform.streams import received_at
 from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
@@ -152,7 +152,7 @@ class Reconciliation:
     def _skip_reason(self, event: dict[str, Any]) -> str | None:
         try:
             found = self._reader.resolve(self._reader.read(event))
-        except (InvalidEventError, UnsupportedSchemaError):
+        except (InvalidPageChangeError, UnsupportedPageChangeError):
             return None  # the server refuses it: a dead letter, and a prediction that is missing
         if isinstance(found, Skip):
             return str(found.reason)

@@ -44,8 +44,12 @@ def evaluate_file(
 ) -> FileEvaluation:
     """Score a labelled file with the artefact in a folder and compare scores and labels.
 
-    Give `base_rate` for a file that was balanced by construction. Raise `ArtifactError` for the folder and
-    `TrainingError` for the file.
+    Give `base_rate` for a file that was balanced by construction.
+
+    Raises:
+        ArtifactError: for the folder.
+        TrainingError: for the file.
+
     """
     classifier = TorchClassifier.load(model)
     dataset = read_labelled(data, file_format)

@@ -23,7 +23,7 @@ _OUTCOMES = ("reverted", "reverting")
 
 
 class TrainingError(Exception):
-    """Training cannot start or go on; the message says what is missing or wrong."""
+    """Training cannot start or continue; the message says what is missing or wrong."""
 
 
 class KnownAtTheEdit(dict[str, Any]):
@@ -33,14 +33,14 @@ class KnownAtTheEdit(dict[str, Any]):
         super().__init__({field: value for field, value in row.items() if not is_leak(field)})
 
     def __missing__(self, field: str) -> Any:
-        """Raise `TrainingError` for a field that is known only after the edit, `KeyError` for one that is not there."""
+        """Raise TrainingError for a field that is known only after the edit, KeyError for one that is not there."""
         if is_leak(field):
             raise TrainingError(f"field {field}: known only after the edit, so no feature may be made of it")
         raise KeyError(field)
 
 
 def is_leak(field: str) -> bool:
-    """Tell whether a field of a labelled file knows what happened after the edit."""
+    """Return whether a field of a labelled file knows what happened after the edit."""
     return field in LEAKS or field.startswith(_OUTCOMES)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 _RESAMPLES = 1_000
 _CELLS = 4_000_000
-"""So many counts are held at a time."""
+"""At most this many counts are held at a time."""
 _COVERAGE = (0.025, 0.975)
 BINS = 10
 

@@ -25,7 +25,7 @@ _PATIENCE = 10
 _CONVERGED = 1e-10
 _NGRAM_DROPOUT = 0.1
 _TEXT_HIDDEN = 0.2
-"""How often all words are hidden, so that the rest is learnt as if they were in a language that nobody knows."""
+"""How often all words are hidden, so that the rest is learnt as if the words were in an unknown language."""
 _TEXT_GROUPS = (Group.WORDS, Group.WORDS, Group.COMMENT)
 """The group of facts that each of `vocabulary.SIDES` is hidden with."""
 _MASKING = {
@@ -72,9 +72,11 @@ class TrainingRows:
 
 
 def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.float64]:
-    """Weigh edits so that both classes weigh `total` / 2: which file an edit is from then tells nothing.
+    """Weigh edits so that both classes weigh `total` / 2: then the file of an edit says nothing about its label.
 
-    Raise `TrainingError` if one of the classes is empty.
+    Raises:
+        TrainingError: one of the classes is empty.
+
     """
     if labels.all() or not labels.any():
         raise TrainingError("labels: expected edits of both classes in every part of the training data")
@@ -189,8 +191,9 @@ def _network(
     encoder: Encoder, vocabulary: Vocabulary | None, *, members: int, dropout: float = 0.0
 ) -> RevertRiskNetwork:
     known = None if vocabulary is None else len(vocabulary)
-    shape = NetworkShape(hidden=HIDDEN, members=members, known_ngrams=known)
-    return RevertRiskNetwork(encoder.width, 2 * len(encoder.core), shape, dropout=dropout)
+    shape = NetworkShape(hidden=HIDDEN, members=members)
+    cores = len(encoder.core)
+    return RevertRiskNetwork(encoder.width, 2 * cores, shape, known_ngrams=known, dropout=dropout)
 
 
 def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate: float) -> Calibration:

@@ -21,7 +21,7 @@ from revertrisk.scoring.training.recipes import RECIPES
 
 EDITS = 400
 EVERY = 36
-"""One edit of so many is taken: a page changes its character over the years."""
+"""One edit in this many is taken: a page changes its character over the years."""
 
 
 def sample(export: Path, edits: int = EDITS, every: int = EVERY) -> list[Revision]:

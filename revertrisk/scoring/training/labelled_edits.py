@@ -69,9 +69,11 @@ def read_own_labels(path: Path) -> Dataset:
 
 
 def read_labelled(path: Path, file_format: str | None = None) -> Dataset:
-    """Read a labelled file of any of `FORMATS`, told by the fields of its first edit unless it is named.
+    """Read a labelled file of any of `FORMATS`, found by the fields of its first edit unless it is named.
 
-    Raise `TrainingError` naming the file if it has none of the formats.
+    Raises:
+        TrainingError: naming the file, which has none of the formats.
+
     """
     if file_format is not None:
         if file_format not in FORMATS:
@@ -121,7 +123,7 @@ def _read(
         except KeyError as exc:
             raise TrainingError(f"{path.name}, edit {number}: field {exc} is missing") from None
         except (TypeError, ValueError, AttributeError):
-            # The value itself may be somebody's text, so it is not repeated.
+            # The value itself may be personal text, so it is not repeated.
             raise TrainingError(
                 f"{path.name}, edit {number}: a field has a value of the wrong type"
             ) from None

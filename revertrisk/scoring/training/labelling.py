@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 HORIZON = timedelta(hours=48)
 """A revert that comes later is not counted."""
 _IDENTITY_RADIUS = 15
-"""An edit restores an earlier text if that is at most so many edits back: MediaWiki's own limit."""
+"""An edit restores an earlier text if that is at most this many edits back: MediaWiki's own limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from revertrisk.scoring.training.examples import Example, TrainingError
 from revertrisk.scoring.training.figures import Estimate, Labels, Scores
 
 SMALLEST_SAMPLE = 200
-"""So many edits that were not reverted are needed for a threshold."""
+"""A threshold needs at least this many edits that were not reverted."""
 PRODUCTION_VERSION = "production"
 """The version under which scores of production's own models are read."""
 
@@ -61,7 +61,9 @@ def read_scores(
 ) -> dict[tuple[str, str], list[ScoredEdit]]:
     """Read scores by model name and version: JSON lines as `write_scores` makes them, or production's as CSV.
 
-    Raise `TrainingError` for another file, and for scores of another model or version than asked.
+    Raises:
+        TrainingError: for another file, and for scores of another model or version than asked.
+
     """
     try:
         packed = path.read_bytes()

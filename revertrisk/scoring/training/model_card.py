@@ -81,9 +81,9 @@ def model_card(
     metadata: Metadata, evaluations: Mapping[str, Evaluation], descriptions: Mapping[str, str]
 ) -> str:
     """Write the card of a model; `descriptions` says of each data set what it is and how it was used."""
-    scales = (*metadata.encoder.core, *metadata.encoder.additive)
+    scales = (*metadata.preprocessing.core, *metadata.preprocessing.additive)
     used = {scale.name for scale in scales}
-    ngrams, wikis = metadata.network.known_ngrams, metadata.supported_wikis
+    ngrams, wikis = metadata.known_ngrams, metadata.supported_wikis
     opening = _OPENING.format(
         name=metadata.name,
         version=metadata.version,

@@ -31,7 +31,9 @@ _TEXT_GROUPS = frozenset({Group.WORDS, Group.REFERENCES, Group.MARKUP})
 def label_events(lines: Iterable[bytes], horizon: timedelta = HORIZON) -> Iterator[dict[str, Any]]:
     """Label the edits of page_change events, given as JSON lines; texts stay unknown.
 
-    Raise `TrainingError` naming the line and the field of an event that cannot be used.
+    Raises:
+        TrainingError: naming the line and the field of an event that cannot be used.
+
     """
     events = {}
     for number, line in enumerate(lines, start=1):

@@ -70,7 +70,7 @@ def html_report(result: FileEvaluation) -> str:
 
 def _plots(result: FileEvaluation, scores: Scores, labels: Labels) -> list[str]:
     order = np.argsort(-scores, kind="stable")
-    # A tie is one step: nobody can take half of the edits that score the same.
+    # A tie is one step: a threshold takes all edits that score the same, or none.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits, misses = np.cumsum(labels[order])[ends], np.cumsum(~labels[order])[ends]
     recall, fall_out = hits / max(1, labels.sum()), misses / max(1, (~labels).sum())

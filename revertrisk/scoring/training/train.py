@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from revertrisk.scoring.artifact import Calibration, Metadata, save
+from revertrisk.scoring.artifact import FORMAT, Calibration, Metadata, NgramTable, save
 from revertrisk.scoring.classifier import packed
 from revertrisk.scoring.encoding import Encoder, fit_encoder, raw_values
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.features import Features
 from revertrisk.scoring.network import RevertRiskNetwork
+from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES
 from revertrisk.scoring.prediction import DECIMALS
 from revertrisk.scoring.training.baselines import BoostedTrees, NgramRegression
 from revertrisk.scoring.training.evaluate import EVEN_ODDS, Evaluation, area_under_curve, evaluate, thresholds
@@ -53,7 +54,7 @@ _HISTORY_SHARE = 0.5
 _LEAST_KNOWN = 0.3
 """A core feature is known for at least this share of the main set."""
 _LEAST_VARIATION = 50
-"""A feature has some other value than its most frequent one in at least so many edits."""
+"""A feature has some other value than its most frequent one in at least this many edits."""
 _LEAST_EDITS_WITH_NGRAM = 3
 _MAIN = "vandalism_en_2009"
 _HISTORY = "anarchism_enwiki_history"
@@ -74,7 +75,7 @@ Progress = Callable[[str], None]
 
 
 def _silent(line: str) -> None:
-    """Take a line of progress and show it to nobody."""
+    """Discard a line of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,11 @@ def train(  # noqa: PLR0913 - each is an option of the command
 
     With more than one of `splits`, further divisions of the English edits (seeds `seed` + 1 and so on) are
     trained on for their held-out figures only. The same files and seed give the same artefact on the same
-    machine with the same number of torch threads. Raise `TrainingError` for a model that is not known or a
-    file that is missing.
+    machine with the same number of torch threads.
+
+    Raises:
+        TrainingError: for a model that is not known or a file that is missing.
+
     """
     if model_name not in RECIPES:
         raise TrainingError(f"model name: expected one of {', '.join(RECIPES)}")
@@ -220,9 +224,11 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
     }
     weights = packed(model.network, model.vocabulary)
     metadata = Metadata(
+        format=FORMAT,
         name=model_name,
         version=recipe.version,
-        encoder=model.encoder,
+        preprocessing=model.encoder,
+        text=None if model.vocabulary is None else NgramTable(SIZES, CHARACTERS_READ, len(model.vocabulary)),
         network=model.network.shape,
         calibration=model.calibration,
         supported_wikis=recipe.supported_wikis,

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.backfills import Command
+from tests.fakes.backfills import Command, made
 from tests.fakes.clients import Client
 
-ALL_TIME = ("--from", "2001-01-01T00:00:00Z", "--to", "2026-12-31T00:00:00Z")
 WIKIS = ("enwiki", "dewiki", "hewiki", "frwiki", "testwiki")
 
 
@@ -30,7 +29,7 @@ async def test_the_counts_of_a_dry_run_are_those_of_the_run_over_the_samples(
 ) -> None:
     """By every reason; what is to be sent is scored."""
     wikis = [flag for wiki in WIKIS for flag in ("--wiki", wiki)]
-    this = command(sample_wiki, backfill_server).having(*wikis, *ALL_TIME, *selection)
+    this = command(sample_wiki, backfill_server).having(*wikis, *made("2001-01-01", "2026-12-31"), *selection)
     dry = await this.run("--dry-run", "--checkpoint", "dry.sqlite")
     done = await this.run("--checkpoint", "run.sqlite")
     assert (dry.status, done.status) == (0, 0), (dry.log, done.log)
@@ -51,15 +50,7 @@ async def test_a_run_goes_on_from_the_plan_of_its_dry_run(
     command: Callable[[str, str], Command],
 ) -> None:
     """The wiki is not asked for the list a second time, and no more often than the plan says."""
-    flags = (
-        "--wiki",
-        "enwiki",
-        "--from",
-        "2003-06-01T00:00:00Z",
-        "--to",
-        "2003-12-31T00:00:00Z",
-        "--all-revisions",
-    )
+    flags = ("--wiki", "enwiki", "--all-revisions", *made("2003-06-01", "2003-12-31"))
     this = command(export_wiki, export_server).having(*flags)
     dry = await this.run("--dry-run")
     await client.session.delete(f"{export_wiki}/_mock/requests")

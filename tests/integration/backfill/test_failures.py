@@ -8,18 +8,10 @@ from pathlib import Path
 
 import orjson
 
-from tests.fakes.backfills import BACKFILL_STREAM, Command, ended
+from tests.fakes.backfills import ALL_TIME, BACKFILL_STREAM, Command, ended
 from tests.fakes.clients import Client, StartServer
 
-RANGE = (
-    "--wiki",
-    "enwiki",
-    "--from",
-    "2001-01-01T00:00:00Z",
-    "--to",
-    "2026-12-31T00:00:00Z",
-    "--all-revisions",
-)
+RANGE = ("--wiki", "enwiki", *ALL_TIME)
 
 
 async def test_what_was_given_up_is_redriven_by_the_command_in_the_report(

@@ -7,18 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.backfills import BACKFILL_STREAM, Command, ended
+from tests.fakes.backfills import BACKFILL_STREAM, Command, ended, made
 from tests.fakes.clients import Client, StartServer
 
-RANGE = (
-    "--wiki",
-    "enwiki",
-    "--from",
-    "2006-01-01T00:00:00Z",
-    "--to",
-    "2006-01-12T00:00:00Z",
-    "--all-revisions",
-)
+RANGE = ("--wiki", "enwiki", "--all-revisions", *made("2006-01-01", "2006-01-12"))
 KILLS = 20
 SEED = 8
 

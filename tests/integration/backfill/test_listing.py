@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from revertrisk.backfill.limiter import RateLimiter
-from revertrisk.backfill.listing import Batch, Place, Selection, selection_of
+from revertrisk.backfill.listing import Place, RevisionBatch, Selection, selection_of
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
 from revertrisk.wiki.table import Wiki, WikiTable
 
@@ -53,11 +53,11 @@ async def api(export_wiki: str) -> AsyncIterator[WikiApi]:
         yield WikiApi(session, RateLimiter(1000), wiki_url=export_wiki)
 
 
-async def batches(selection: Selection, wiki: Wiki, place: Place) -> list[Batch]:
+async def batches(selection: Selection, wiki: Wiki, place: Place) -> list[RevisionBatch]:
     return [batch async for batch in selection.batches(wiki, place)]
 
 
-def ids(found: Sequence[Batch]) -> list[int]:
+def ids(found: Sequence[RevisionBatch]) -> list[int]:
     return [ref.rev_id for batch in found for ref in batch.refs]
 
 

@@ -11,20 +11,10 @@ import pytest
 
 from revertrisk.consumer.prediction import PredictionRecord
 from revertrisk.consumer.reader import PredictionReader
-from tests.fakes.backfills import BACKFILL_STREAM, Command, ended
+from tests.fakes.backfills import ALL_TIME, BACKFILL_STREAM, Command, ended
 from tests.fakes.clients import Client, StartServer
 
-FLAGS = (
-    "--all-revisions",
-    "--wiki",
-    "dewiki",
-    "--wiki",
-    "enwiki",
-    "--from",
-    "2001-01-01T00:00:00Z",
-    "--to",
-    "2026-12-31T00:00:00Z",
-)
+FLAGS = ("--wiki", "dewiki", "--wiki", "enwiki", *ALL_TIME)
 SEED = 3
 
 

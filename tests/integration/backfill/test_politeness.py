@@ -9,18 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.fakes.backfills import Command, ended
+from tests.fakes.backfills import Command, ended, made
 from tests.fakes.clients import Client
 
-RANGE = (
-    "--wiki",
-    "enwiki",
-    "--from",
-    "2006-01-01T00:00:00Z",
-    "--to",
-    "2006-01-06T00:00:00Z",
-    "--all-revisions",
-)
+RANGE = ("--wiki", "enwiki", "--all-revisions", *made("2006-01-01", "2006-01-06"))
 
 
 @pytest.fixture
@@ -106,15 +98,7 @@ async def test_a_wiki_that_limits_the_server_pauses_everything(
 ) -> None:
     """The server hands ``Retry-After`` on, and nobody asks the wiki until it is over."""
     # The server remembers what other tests have sent; this is something new to it.
-    flags = (
-        "--wiki",
-        "enwiki",
-        "--from",
-        "2006-03-01T00:00:00Z",
-        "--to",
-        "2006-03-04T00:00:00Z",
-        "--all-revisions",
-    )
+    flags = ("--wiki", "enwiki", "--all-revisions", *made("2006-03-01", "2006-03-04"))
     process = await command(wiki, export_server).having(*flags, "--rate", "15").start()
     while process.returncode is None and not await client.accepted(empty_gate):
         await asyncio.sleep(0.02)

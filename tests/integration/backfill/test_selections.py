@@ -9,10 +9,9 @@ import orjson
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.history import Part
 from revertrisk.wiki.table import WikiTable
-from tests.fakes.backfills import BACKFILL_STREAM, Command
+from tests.fakes.backfills import ALL_TIME, BACKFILL_STREAM, Command
 from tests.fakes.clients import Client, StartServer
 
-ALL_TIME = ("--from", "2001-01-01T00:00:00Z", "--to", "2026-12-31T00:00:00Z", "--all-revisions")
 Make = Callable[[str, str], Command]
 
 

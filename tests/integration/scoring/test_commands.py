@@ -75,17 +75,8 @@ def test_thresholds_of_production_s_scores() -> None:
     result = run("thresholds", "--scores", file, "--target-fpr", "0.15", "--model", NAME)
     assert f"{NAME} production, at most 15.0%" in result.stdout
     assert "| dewiki | registered |" in result.stdout
-    refused = run(
-        "thresholds",
-        "--scores",
-        file,
-        "--target-fpr",
-        "0.15",
-        "--model",
-        NAME,
-        "--version",
-        "revertrisk-events-1",
-    )
+    of_ours = ["--model", NAME, "--version", "revertrisk-events-1"]
+    refused = run("thresholds", "--scores", file, "--target-fpr", "0.15", *of_ours)
     assert refused.exit_code == 2
     assert "found those of revertrisk-multilingual production" in refused.stderr
 

@@ -18,7 +18,7 @@ from revertrisk.scoring.training import labelled_edits
 from revertrisk.scoring.training.evaluate_file import evaluate_file
 from revertrisk.scoring.training.examples import LEAKS, Dataset, Example, TrainingError
 from revertrisk.scoring.training.history import scorable_revisions
-from revertrisk.scoring.training.train import train, train_on
+from revertrisk.scoring.training.train import train_on
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-language-agnostic"
@@ -221,11 +221,3 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path, content: bytes, mes
     path.write_bytes(content)
     with pytest.raises(TrainingError, match=f"edits.jsonl.gz.*{message}"):
         labelled_edits.read_labelled(path)
-
-
-def test_an_unknown_model_and_a_missing_file_are_named(tmp_path: Path) -> None:
-    """Training says what it can train, and which files it misses."""
-    with pytest.raises(TrainingError, match="model name: expected one of revertrisk-language-agnostic"):
-        train(tmp_path, "revertrisk-magic", tmp_path)
-    with pytest.raises(TrainingError, match=r"data folder: missing vandalism_en_2009\.jsonl\.gz"):
-        train(tmp_path, NAME, tmp_path)

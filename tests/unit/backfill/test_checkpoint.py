@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.backfill.checkpoint import Checkpoint, CheckpointError, PlannedRevision
+from revertrisk.backfill.checkpoint import BackfillCheckpoint, BackfillCheckpointError, PlannedRevision
 
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from revertrisk.backfill.checkpoint import Checkpoint, PlannedRevision
+from revertrisk.backfill.checkpoint import BackfillCheckpoint, PlannedRevision
 
-with Checkpoint(Path(sys.argv[1])) as checkpoint:
+with BackfillCheckpoint(Path(sys.argv[1])) as checkpoint:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     checkpoint.add(
         [
@@ -53,14 +53,14 @@ def path(tmp_path: Path) -> Path:
 
 def test_everything_is_there_again(path: Path) -> None:
     """Places, facts, revisions and their outcomes, in the order in which they were found."""
-    with Checkpoint(path) as first:
+    with BackfillCheckpoint(path) as first:
         assert first.begin(SELECTION)
         assert first.place("enwiki") == {}
         first.add([planned(3), planned(2, "skipped:null_edit"), planned(1)])
         first.go_on("enwiki", {"arvcontinue": "20060101|1"}, ["No such page"])
         first.note_fact("planned_at", "now")
         first.note_outcome(1, "produced")
-    with Checkpoint(path) as second:
+    with BackfillCheckpoint(path) as second:
         assert not second.begin(SELECTION)
         assert second.place("enwiki") == {"arvcontinue": "20060101|1"}
         assert second.fact("planned_at") == "now"
@@ -72,7 +72,7 @@ def test_everything_is_there_again(path: Path) -> None:
 
 def test_a_revision_that_is_found_again_stays_as_it_is(path: Path) -> None:
     """A batch whose end was not reached is planned once more."""
-    with Checkpoint(path) as checkpoint:
+    with BackfillCheckpoint(path) as checkpoint:
         checkpoint.add([planned(1)])
         checkpoint.note_outcome(1, "produced")
         checkpoint.add([planned(1, "skipped:null_edit"), planned(2)])
@@ -90,9 +90,9 @@ def test_a_revision_that_is_found_again_stays_as_it_is(path: Path) -> None:
 )
 def test_another_selection_is_refused(path: Path, other: dict[str, str], reason: str) -> None:
     """By the name of the flag that differs, also where one of the two lacks it."""
-    with Checkpoint(path) as checkpoint:
+    with BackfillCheckpoint(path) as checkpoint:
         checkpoint.begin(SELECTION)
-        with pytest.raises(CheckpointError, match=reason):
+        with pytest.raises(BackfillCheckpointError, match=reason):
             checkpoint.begin(other)
 
 
@@ -101,14 +101,14 @@ def test_another_file_is_refused(path: Path, tmp_path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE other (x)")
     database.close()
-    with pytest.raises(CheckpointError, match="expected the checkpoint of a backfill"):
-        Checkpoint(path)
+    with pytest.raises(BackfillCheckpointError, match="expected the checkpoint of a backfill"):
+        BackfillCheckpoint(path)
     text = tmp_path / "text"
     text.write_text("no database" * 100)
-    with pytest.raises(CheckpointError, match="text"):
-        Checkpoint(text)
-    with pytest.raises(CheckpointError, match="missing"):
-        Checkpoint(tmp_path / "missing" / "backfill.sqlite")
+    with pytest.raises(BackfillCheckpointError, match="text"):
+        BackfillCheckpoint(text)
+    with pytest.raises(BackfillCheckpointError, match="missing"):
+        BackfillCheckpoint(tmp_path / "missing" / "backfill.sqlite")
 
 
 def test_a_full_disk_is_named_and_undoes_the_whole_transaction(path: Path) -> None:
@@ -118,19 +118,22 @@ def test_a_full_disk_is_named_and_undoes_the_whole_transaction(path: Path) -> No
     )
     assert full.stderr.splitlines()[-1] == "sqlite3.OperationalError: disk I/O error"
     assert "during handling of" not in full.stderr.lower()
-    with Checkpoint(path) as checkpoint:
+    with BackfillCheckpoint(path) as checkpoint:
         assert list(checkpoint.groups()) == []
 
 
 def test_two_at_a_time_are_refused(path: Path) -> None:
     """One would send what the other has sent."""
-    with Checkpoint(path), pytest.raises(CheckpointError, match="another backfill is using it"):
-        Checkpoint(path)
+    with (
+        BackfillCheckpoint(path),
+        pytest.raises(BackfillCheckpointError, match="another backfill is using it"),
+    ):
+        BackfillCheckpoint(path)
 
 
 def test_nothing_personal_is_kept(path: Path) -> None:
     """Ids, namespaces and times; titles only of pages that somebody listed and that are not there."""
-    with Checkpoint(path):
+    with BackfillCheckpoint(path):
         pass
     with sqlite3.connect(path) as database:
         columns = {row[1] for row in database.execute("PRAGMA table_info(revision)")}

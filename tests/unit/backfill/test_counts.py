@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from revertrisk.backfill.checkpoint import Group
+from revertrisk.backfill.checkpoint import RevisionGroup
 from revertrisk.backfill.counts import Counts
 
 PLANNED_AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -13,11 +13,11 @@ PLANNED_AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 def group(
     count: int, *, reason: str | None = None, outcome: str | None = None, day: str = "2006-01-01"
-) -> Group:
-    return Group("enwiki", 0, day, reason, outcome, count)
+) -> RevisionGroup:
+    return RevisionGroup("enwiki", 0, day, reason, outcome, count)
 
 
-def counts(*groups: Group, unfound: int = 0) -> Counts:
+def counts(*groups: RevisionGroup, unfound: int = 0) -> Counts:
     return Counts.of(groups, unfound, PLANNED_AT)
 
 

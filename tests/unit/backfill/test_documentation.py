@@ -6,8 +6,8 @@ from pathlib import Path
 import typer
 
 from revertrisk.backfill.counts import PAGE_MISSING
-from revertrisk.backfill.judge import INVALID_EVENT, LeftOut
 from revertrisk.backfill.lookup import CHUNK
+from revertrisk.backfill.selection_verdict import INVALID_EVENT, LeftOut
 from revertrisk.cli.app import app
 from revertrisk.wiki.user_kinds import UserKind
 

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from revertrisk.backfill.checkpoint import Group
+from revertrisk.backfill.checkpoint import RevisionGroup
 from revertrisk.backfill.counts import Counts
 from revertrisk.backfill.report import show_plan, show_report
 
 COUNTS = Counts.of(
     [
-        Group("enwiki", 0, "2006-01-01", None, None, 26),
-        Group("enwiki", 0, "2006-01-01", None, "produced", 3),
-        Group("enwiki", 0, "2006-01-01", None, "given_up:status_500", 1),
-        Group("enwiki", 0, "2006-01-01", "skipped:null_edit", None, 5),
+        RevisionGroup("enwiki", 0, "2006-01-01", None, None, 26),
+        RevisionGroup("enwiki", 0, "2006-01-01", None, "produced", 3),
+        RevisionGroup("enwiki", 0, "2006-01-01", None, "given_up:status_500", 1),
+        RevisionGroup("enwiki", 0, "2006-01-01", "skipped:null_edit", None, 5),
     ],
     1,
     datetime(2026, 11, 21, tzinfo=UTC),

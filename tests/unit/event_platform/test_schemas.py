@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from revertrisk.event_platform.schemas import EventValidator, SchemaNotFoundError, SchemaRepository, Violation
+from revertrisk.event_platform.schemas import (
+    EventValidator,
+    SchemaNotFoundError,
+    SchemaRepository,
+    UnknownFields,
+    Violation,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 EVENTS = REPOSITORY.parent / "shared" / "data" / "events"
@@ -198,7 +204,7 @@ def test_what_is_no_object_is_one_violation(reading: EventValidator, value: Any)
 
 
 def test_unknown_fields_are_named_up_to_a_limit(schemas: SchemaRepository) -> None:
-    """Fields that the schema does not know are named, but only names, and only so many."""
+    """Fields that the schema does not know are named, but only names, and at most ten."""
     validator = EventValidator(schemas.load("/test/event/1.0.0"))
     event = deepcopy(schemas.load("/test/event/1.0.0")["examples"][0])
     keyword = "additionalProperties"
@@ -272,6 +278,24 @@ def test_a_schema_that_is_none_is_refused_at_once() -> None:
     """A validator is not made from a broken schema."""
     with pytest.raises(ValueError, match="nonsense"):
         EventValidator({"type": "nonsense"})
+
+
+# --- unknown fields -------------------------------------------------------------------------------------
+
+NAMED = {"properties": {"a": {"type": "string"}, "b": {"properties": {"c": {"properties": {"d": {}}}}}}}
+
+
+@pytest.mark.parametrize(
+    ("event", "unknown"),
+    [
+        ({"a": 1, "b": {"c": {"d": 2}}}, 0),
+        ({"b": None}, 0),
+        ({"x": {"y": 1}, "b": {"z": 1, "c": {"d": 1, "e": 2}}}, 3),
+    ],
+)
+def test_unknown_fields_count_once_each_at_every_level(event: dict[str, Any], unknown: int) -> None:
+    """What stands inside an unknown field belongs to it; known fields may be absent or of any type."""
+    assert UnknownFields(NAMED).count(event) == unknown
 
 
 # --- real events ----------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import random
 import shutil
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,13 @@ from safetensors.torch import save as to_safetensors
 
 from revertrisk.scoring.artifact import ArtifactError, load_metadata, save, shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.scoring.prediction import Classifier, NoProbabilityError, Prediction
+from revertrisk.scoring.revision import Revision, User
 from revertrisk.wiki.user_kinds import UserKind
+from tests.fakes import edits
 
 NAME = "revertrisk-language-agnostic"
 WITH_WORDS = "revertrisk-multilingual"
-SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ARTICLE = (
     "'''Lauterbach''' is a town in the hills above the river Lauter.\n\n"
     "== History ==\nThe town was first mentioned in 812. Its market dates from 1266.\n"
@@ -32,12 +32,12 @@ ARTICLE = (
 EXPERIENCED = User(
     kind=UserKind.REGISTERED,
     edit_count=52_000,
-    registered_at=SAVED - timedelta(days=4000),
+    registered_at=edits.SAVED - timedelta(days=4000),
     groups=frozenset({"editor", "autoconfirmed"}),
     is_bot=False,
 )
 NEW_TEMPORARY = User(
-    kind=UserKind.TEMPORARY, edit_count=0, registered_at=SAVED, groups=frozenset({"temp"}), is_bot=False
+    kind=UserKind.TEMPORARY, edit_count=0, registered_at=edits.SAVED, groups=frozenset({"temp"}), is_bot=False
 )
 
 
@@ -49,18 +49,7 @@ def classifier(request: pytest.FixtureRequest) -> TorchClassifier:
 
 def edit(new: str, *, old: str = ARTICLE, user: User = EXPERIENCED, comment: str | None = "") -> Revision:
     """Return an edit of the article."""
-    return Revision(
-        wiki_id="enwiki",
-        language="en",
-        rev_id=2,
-        timestamp=SAVED,
-        text=new,
-        parent=ParentRevision(rev_id=1, timestamp=SAVED - timedelta(days=9), text=old),
-        page=Page(page_id=1, title="Lauterbach", namespace_id=0),
-        user=user,
-        comment=comment,
-        is_minor=False,
-    )
+    return edits.edit(old, new, user=user, comment=comment, is_minor=False)
 
 
 def added_reference() -> Revision:
@@ -80,19 +69,19 @@ def varied_edits(number: int) -> list[Revision]:
     chance = random.Random(7)  # noqa: S311 - test data
     words = ARTICLE.split()
     users = [EXPERIENCED, NEW_TEMPORARY, User(kind=UserKind.IP), User()]
-    edits = []
+    found = []
     for _ in range(number):
         place = chance.randrange(len(ARTICLE))
         inserted = " ".join(chance.choices(words, k=chance.randrange(60)))
         removed = chance.randrange(200)
-        edits.append(
+        found.append(
             edit(
                 ARTICLE[:place] + inserted + ARTICLE[place + removed :],
                 user=chance.choice(users),
                 comment=chance.choice(["", None, "typo", "/* History */ more about the mills"]),
             )
         )
-    return edits
+    return found
 
 
 def test_it_is_a_classifier(classifier: TorchClassifier) -> None:
@@ -138,23 +127,23 @@ def test_words_of_an_unknown_script_add_nothing() -> None:
 
 def test_scores_do_not_depend_on_the_batch(classifier: TorchClassifier) -> None:
     """An edit has the same score alone, among 7 or 64, in any order."""
-    edits = varied_edits(64)
-    together = classifier.score(edits)
-    assert [classifier.score([each])[0] for each in edits] == together
-    in_sevens = [score for start in range(0, 64, 7) for score in classifier.score(edits[start : start + 7])]
+    varied = varied_edits(64)
+    together = classifier.score(varied)
+    assert [classifier.score([each])[0] for each in varied] == together
+    in_sevens = [score for start in range(0, 64, 7) for score in classifier.score(varied[start : start + 7])]
     assert in_sevens == together
     order = random.Random(1).sample(range(64), 64)  # noqa: S311 - test data
-    permuted = classifier.score([edits[index] for index in order])
+    permuted = classifier.score([varied[index] for index in order])
     assert [permuted[order.index(index)] for index in range(64)] == together
     assert len({score.probability for score in together}) > 32
 
 
 def test_scores_do_not_depend_on_the_thread(classifier: TorchClassifier) -> None:
     """Threads that score at once get what one gets alone."""
-    edits = varied_edits(16)
-    alone = classifier.score(edits)
+    varied = varied_edits(16)
+    alone = classifier.score(varied)
     found: list[list[Prediction]] = []
-    threads = [threading.Thread(target=lambda: found.append(classifier.score(edits))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: found.append(classifier.score(varied))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -241,6 +230,7 @@ def test_a_score_that_is_not_finite_is_never_returned(tmp_path: Path) -> None:
     metadata = load_metadata(shipped(NAME))
     tensors = load_file(shipped(NAME) / "model.safetensors")
     weights = to_safetensors({**tensors, "bias": torch.full_like(tensors["bias"], torch.nan)})
-    save(folder, replace(metadata, weights_sha256=hashlib.sha256(weights).hexdigest()), weights, "# card")
-    with pytest.raises(BadScoreError):
+    changed = metadata.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    save(folder, changed, weights, "# card")
+    with pytest.raises(NoProbabilityError):
         TorchClassifier.load(folder).score([added_reference()])

@@ -1,5 +1,4 @@
 import random
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -7,11 +6,11 @@ from hypothesis import strategies as st
 
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
-from revertrisk.scoring.spans import MOST_SPANS, changed_spans, without
+from revertrisk.scoring.revision import User
+from revertrisk.scoring.spans import MAX_SPANS, changed_spans, without
 from revertrisk.wiki.user_kinds import UserKind
+from tests.fakes.edits import edit
 
-SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENTENCE = "The town was first mentioned in 812 and its market dates from 1266, when a charter was granted."
 WORDS = SENTENCE.split()
 
@@ -24,28 +23,13 @@ def classifier(request: pytest.FixtureRequest) -> TorchClassifier:
     return TorchClassifier.load(shipped(request.param))
 
 
-def edit(old: str, new: str, *, comment: str | None = "", kind: UserKind = UserKind.IP) -> Revision:
-    """Return an edit of a page."""
-    return Revision(
-        wiki_id="enwiki",
-        language="en",
-        rev_id=2,
-        timestamp=SAVED,
-        text=new,
-        parent=ParentRevision(rev_id=1, timestamp=SAVED - timedelta(days=9), text=old),
-        page=Page(page_id=1, title="Lauterbach", namespace_id=0),
-        user=User(kind=kind),
-        comment=comment,
-    )
-
-
 @settings(deadline=None, max_examples=40)
 @given(any_text, any_text, st.none() | any_text, st.sampled_from(UserKind))
 def test_contributions_sum_to_the_logit(
     classifier: TorchClassifier, old: str, new: str, comment: str | None, kind: UserKind
 ) -> None:
     """The average edit's logit and all contributions sum to the edit's logit, whatever the edit."""
-    found = classifier.explain(edit(old, new, comment=comment, kind=kind))
+    found = classifier.explain(edit(old, new, comment=comment, user=User(kind=kind)))
     assert found.base + sum(each.amount for each in found.contributions) == pytest.approx(
         found.logit, abs=1e-6
     )
@@ -80,7 +64,7 @@ def test_a_weight_is_what_removing_the_place_takes_off(classifier: TorchClassifi
 
 def test_an_unknown_fact_has_a_contribution_without_a_value(classifier: TorchClassifier) -> None:
     """A hidden comment is shown as unknown, not as 0."""
-    found = classifier.explain(edit("old words", "new words", comment=None))
+    found = classifier.explain(edit("old words", "new words", user=User(kind=UserKind.IP)))
     values = {each.name: each.value for each in found.contributions}
     assert values["comment_length"] is None
     assert values["user_is_anonymous"] == 1
@@ -99,14 +83,14 @@ def test_taking_back_every_place_gives_the_old_text(old: str, new: str) -> None:
     assert bool(spans) == (old != new)
     for span in reversed(spans):
         revision = without(revision, span)
-    if len(spans) < MOST_SPANS:
+    if len(spans) < MAX_SPANS:
         assert revision.text == old
 
 
 def test_a_rewritten_page_is_looked_at_in_bounded_time() -> None:
-    """However much differs, at most so many places are looked at."""
+    """However much differs, at most `MAX_SPANS` places are looked at."""
     chance = random.Random(1)  # noqa: S311 - test data
     old = "\n".join(" ".join(chance.choices(WORDS, k=9)) for _ in range(3_000))
     new = "\n".join(" ".join(chance.choices(WORDS, k=9)) for _ in range(3_000))
-    assert 1 <= len(changed_spans(old, new)) <= MOST_SPANS
-    assert 1 <= len(changed_spans(old[:20_000], new[:20_000])) <= MOST_SPANS
+    assert 1 <= len(changed_spans(old, new)) <= MAX_SPANS
+    assert 1 <= len(changed_spans(old[:20_000], new[:20_000])) <= MAX_SPANS

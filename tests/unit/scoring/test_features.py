@@ -1,6 +1,6 @@
 import math
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -9,25 +9,9 @@ from hypothesis import strategies as st
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.features import EditFacts, describe, extract
-from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.scoring.revision import Revision, User
 from revertrisk.wiki.user_kinds import UserKind
-
-SAVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def edit(old: str, new: str, *, user: User | None = None, comment: str | None = None) -> Revision:
-    """Return an edit of an article, an hour after its parent."""
-    return Revision(
-        wiki_id="frwiki",
-        language="fr",
-        rev_id=2,
-        timestamp=SAVED,
-        text=new,
-        parent=ParentRevision(rev_id=1, timestamp=SAVED - timedelta(hours=1), text=old),
-        page=Page(page_id=1, title="Ville", namespace_id=0),
-        user=user or User(),
-        comment=comment,
-    )
+from tests.fakes.edits import SAVED, edit
 
 
 def feature(revision: Revision, name: str) -> float | None:
@@ -166,26 +150,3 @@ def test_any_two_texts_have_finite_features(old: str, new: str, comment: str | N
             value = features.values[each.name]
             assert value is None or value <= 1, each.name
     assert extract(edit(old, new, comment=comment)) == features
-
-
-PATHOLOGICAL = [
-    "[[" * 500_000,
-    "<ref " * 200_000,
-    "x" * 1_000_000,
-    "\n" * 1_000_000,
-    "a\n" * 500_000,
-    "a/" * 500_000,
-    "= " * 300_000,
-    "[[a:b]]" + " " * 500_000,
-    "\ud800\x00" * 300_000,
-    " ".join(str(number) for number in range(150_000)),
-]
-
-
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("text", PATHOLOGICAL, ids=lambda text: repr(text[:5]))
-def test_pathological_texts_are_read_in_bounded_time(text: str) -> None:
-    """Text made to be slow is not: what is read is bounded, and each step is linear."""
-    features = extract(edit("", text))
-    assert features.changed_bytes >= len(text) // 2
-    assert extract(edit(text, "")).changed_bytes == features.changed_bytes

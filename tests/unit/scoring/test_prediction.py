@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from revertrisk.scoring.prediction import BadScoreError, Prediction
+from revertrisk.scoring.prediction import NoProbabilityError, Prediction
 
 
 def predicted(probability: float) -> Prediction:
@@ -13,7 +13,7 @@ def predicted(probability: float) -> Prediction:
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, -1e-9, 1.0000001])
 def test_what_is_no_probability_is_refused(score: float) -> None:
     """A score that is not finite or not between 0 and 1 never becomes a prediction."""
-    with pytest.raises(BadScoreError, match="a-model 1"):
+    with pytest.raises(NoProbabilityError, match="a-model 1"):
         predicted(score)
 
 

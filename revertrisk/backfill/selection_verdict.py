@@ -16,7 +16,7 @@ from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, Taken
 from revertrisk.event_platform.page_change import (
     READING_CONTRACT,
     WIKITEXT,
-    InvalidEventError,
+    InvalidPageChangeError,
     PageChangeReader,
     Skip,
     SkipReason,
@@ -27,7 +27,7 @@ from revertrisk.wiki.table import Wiki, WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 
 INVALID_EVENT = "invalid_event"
-"""The reason where what the wiki tells of a revision makes no event that keeps the reading contract."""
+"""The reason where the wiki's answer gives an event that breaks the reading contract."""
 
 
 class LeftOut(StrEnum):
@@ -77,7 +77,7 @@ class Filters:
         return None
 
     def takes_age(self, changed_at: datetime, created_at: datetime) -> bool:
-        """Tell whether a page was as old as asked for."""
+        """Return whether the age of a page is in the asked range."""
         age = changed_at - created_at
         too_young = self.page_age_from is not None and age < self.page_age_from
         too_old = self.page_age_to is not None and age > self.page_age_to
@@ -85,14 +85,14 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SelectionVerdict:
     """Either an event to send, or a reason."""
 
     reason: str | None = None
     event: dict[str, Any] | None = field(default=None, repr=False)
 
 
-class Judge:
+class SelectionJudge:
     """Decides by filters, scorability and the rule."""
 
     def __init__(self, wikis: WikiTable, filters: Filters, rule: Rule, *, max_revision_bytes: int) -> None:
@@ -104,18 +104,18 @@ class Judge:
 
     def judge(  # noqa: PLR0911 - one for each thing that decides, in their order
         self, wiki: Wiki, found: Found, asked_at: datetime
-    ) -> Verdict:
+    ) -> SelectionVerdict:
         """Decide about a revision that was looked up at ``asked_at``."""
         revision = found.revision
         if revision is None:
             return _skip(SkipReason.REVISION_MISSING)
         if (left_out := self.filters.left_out(revision)) is not None:
-            return Verdict(left_out.reason)
+            return SelectionVerdict(left_out.reason)
         event = page_change(wiki, revision, found.parent, asked_at)
         try:
             ref = self._changes.resolve(self._changes.read(event))
-        except InvalidEventError:  # what the wiki tells is nothing that the server would read
-            return Verdict(INVALID_EVENT)
+        except InvalidPageChangeError:  # the server would refuse this event
+            return SelectionVerdict(INVALID_EVENT)
         if isinstance(ref, Skip):
             return _skip(ref.reason)
         if found.parent is None or found.parent.page_id != revision.page_id:
@@ -124,9 +124,11 @@ class Judge:
             return _skip(SkipReason.CONTENT_MODEL)
         verdict = self._rule.judge(event)
         if isinstance(verdict, Taken):
-            return Verdict(event=event)
-        return Verdict(f"unmatched:{verdict.field}" if isinstance(verdict, NotMatched) else "sampled_out")
+            return SelectionVerdict(event=event)
+        return SelectionVerdict(
+            f"unmatched:{verdict.field}" if isinstance(verdict, NotMatched) else "sampled_out"
+        )
 
 
-def _skip(reason: SkipReason) -> Verdict:
-    return Verdict(f"skipped:{reason}")
+def _skip(reason: SkipReason) -> SelectionVerdict:
+    return SelectionVerdict(f"skipped:{reason}")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from revertrisk import dispatcher
-from revertrisk.backfill.judge import Filters, Judge
 from revertrisk.backfill.lookup import Found
+from revertrisk.backfill.selection_verdict import Filters, SelectionJudge
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import WikiTable
@@ -28,7 +28,7 @@ def judged(
     **filters: Any,
 ) -> str | None:
     (rule,) = load_rules(RULE, target="http://localhost")
-    judge = Judge(WIKIS, Filters(**filters), rule, max_revision_bytes=1000)
+    judge = SelectionJudge(WIKIS, Filters(**filters), rule, max_revision_bytes=1000)
     wiki = WIKIS.by_id(wiki_id)
     assert wiki is not None
     verdict = judge.judge(wiki, Found(101, revision, parent), datetime.now(UTC))
