@@ -13,7 +13,7 @@ from mock_eventgate.bell import Bell
 from mock_eventgate.faults import FaultError, Faults, read_fault, read_faults
 from mock_eventgate.gate import Gate
 from revertrisk.event_platform.schemas import SchemaNotFoundError, SchemaRepository
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 
 CANARY_DOMAIN: Final = "canary"
 _MAX_BODY: Final = 100 * 1024

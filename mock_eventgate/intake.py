@@ -20,7 +20,7 @@ from mock_eventgate.faults import Fault, Faults, Kind
 from mock_eventgate.gate import Gate, Outcome
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 
 _TEST_EVENTS: Final = [
     {

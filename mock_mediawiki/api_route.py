@@ -11,7 +11,7 @@ from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 from revertrisk.wiki.table import Wiki
 
 _NO_WIKI: Final = (

@@ -16,9 +16,16 @@ from prometheus_client import REGISTRY
 
 from model_server.kserve_shell.workers import Workers, shared_listener
 from model_server.metrics import Metrics
-from model_server.official_model import check_pickle, load_pickle
 from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings, removed_settings
-from model_server.startup import ModelSource, check_ports, check_stream, check_tls, find_model
+from model_server.startup import (
+    ModelSource,
+    check_pickle,
+    check_ports,
+    check_stream,
+    check_tls,
+    find_model,
+    load_pickle,
+)
 from revertrisk.runtime.logs import configure_logging
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at

@@ -3,13 +3,13 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from model_server.about import about
 from model_server.admission import Admission
 from model_server.lifecycle import Lifecycle
 from model_server.metrics import Metrics
 from model_server.pipeline import Pipeline
 from model_server.resources import Service, open_service
 from model_server.settings import Settings
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.scoring.explanation import Explainer
 from revertrisk.scoring.prediction import Classifier
 from revertrisk.wiki.table import WikiTable
@@ -49,10 +49,25 @@ class Deployment:
         )
 
     def about(self) -> dict[str, Any]:
-        """Return what the server says of itself."""
-        named = self._settings.supported_wikis is not None
-        supports = self._settings.supports if named else self._classifier.supports
-        return about(self._settings, self.model_identity, self._wikis, supports)
+        """Return what the server says of itself on ``GET /v1/about``.
+
+        ``revertrisk backfill`` asks before it sends anything, and refuses a server that writes to a live stream.
+        ``stream`` is None on a server that only scores.
+        """
+        settings = self._settings
+        supports = settings.supports if settings.supported_wikis is not None else self._classifier.supports
+        model_name, model_version = self.model_identity
+        return {
+            "model_name": model_name,
+            "model_version": model_version,
+            "stream": settings.eventgate_stream,
+            "schema": PREDICTION_SCHEMA,
+            "lenient": settings.lenient_events,
+            "max_revision_bytes": settings.max_revision_bytes,
+            "wikis": sorted(
+                wiki.wiki_id for wiki in self._wikis if wiki.is_scorable and supports(wiki.wiki_id)
+            ),
+        }
 
     def open_service(self) -> AbstractAsyncContextManager[Service]:
         """Open the collaborators of the running event loop."""

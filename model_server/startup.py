@@ -16,8 +16,9 @@ from model_server.settings import MODEL_MOUNT, Settings, SettingsError
 from revertrisk.event_platform.eventgate import intake_url
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
 from revertrisk.runtime.http_client import HttpError, Origin, request_head
-from revertrisk.scoring import artifact
-from revertrisk.scoring.official import pickle_at
+from revertrisk.scoring import artifact, official
+from revertrisk.scoring.official import OfficialClassifier, OfficialModelError
+from revertrisk.wiki.table import WikiTable
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def find_model(settings: Settings) -> ModelSource:
     Raises :class:`SettingsError` if ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
     """
     if settings.model_path is not None:
-        if not settings.model_path.is_dir() and pickle_at(settings.model_path) is None:
+        if not settings.model_path.is_dir() and official.pickle_at(settings.model_path) is None:
             raise SettingsError(f"MODEL_PATH: {settings.model_path} is neither a folder nor a .pkl file")
         return ModelSource(settings.model_path, "path")
     if MODEL_MOUNT.is_dir() and any(MODEL_MOUNT.iterdir()):
@@ -53,6 +54,44 @@ def find_model(settings: Settings) -> ModelSource:
         raise SettingsError("MODEL_NAME: no shipped model has this name, set MODEL_PATH") from None
     logger.warning("No MODEL_PATH: serving the model that is shipped with this distribution")
     return ModelSource(path, "shipped")
+
+
+def check_pickle(settings: Settings, path: Path) -> None:
+    """Check that the model at a path may be loaded, if it is a pickle.
+
+    Raises :class:`SettingsError` naming the condition that is not met.
+    """
+    file = official.pickle_at(path)
+    if file is None:
+        return
+    if not settings.allow_pickle:
+        raise SettingsError(f"ALLOW_PICKLE: {file} runs code when it is loaded: true allows that")
+    if settings.model_sha256 is None:
+        raise SettingsError(f"MODEL_SHA256: expected the digest of {file}, which is not loaded without one")
+    if official.sha256_of(file) != settings.model_sha256:
+        raise SettingsError(f"MODEL_SHA256: is not the digest of {file}")
+    if settings.model_name not in official.MODULES:
+        raise SettingsError(f"MODEL_NAME: expected one of {', '.join(official.MODULES)} for {file}")
+    if settings.device == "cuda":
+        raise SettingsError(f"DEVICE: {file} is served on the CPU")
+    if not official.is_installed():
+        raise SettingsError(
+            f"MODEL_PATH: {file} needs the package {official.PACKAGE}, which is not installed"
+        )
+
+
+def load_pickle(settings: Settings, file: Path) -> OfficialClassifier:
+    """Load a pickle that was checked; raises :class:`SettingsError`."""
+    wikis = WikiTable.load(settings.wikis_file)
+
+    def language_of(wiki_id: str) -> str | None:
+        wiki = wikis.by_id(wiki_id)
+        return None if wiki is None else wiki.language
+
+    try:
+        return OfficialClassifier.load(settings.model_name, file, language_of)
+    except OfficialModelError as exc:
+        raise SettingsError(f"MODEL_PATH: {file}: {exc}") from exc
 
 
 def check_ports(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure (DESIGN 18).
 
 This is the only patch of KServe: :func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and
-multi-process servers look it up. (`kserve_server.py` and `signals.py` subclass what KServe lets be subclassed.) The
+multi-process servers look it up. (`kserve_server.py` subclasses what KServe lets be subclassed.) The
 raw route saves four fifths of the framework's CPU time per request and still runs the KServe model, so
 KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 """

@@ -15,7 +15,7 @@ import orjson
 
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.retries import RetrySchedule
-from revertrisk.runtime.retry_after import retry_after_s
+from revertrisk.runtime.headers import retry_after_s
 from revertrisk.wiki.action_api import TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 

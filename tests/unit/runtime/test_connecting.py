@@ -11,7 +11,7 @@ import pytest
 import trustme
 import uvloop
 
-from revertrisk.event_platform import connecting
+from revertrisk.runtime import connecting
 from revertrisk.runtime.http_client import ConnectError, Origin
 from tests.fakes.dead_host import NAME, ports_of_name, swallowing
 from tests.fakes.http import open_http
