@@ -1,7 +1,6 @@
 """The mock EventGate as an aiohttp application: what it is made of, and how it is served."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import Judge
 from revertrisk.event_platform.schemas import SchemaRepository
+from revertrisk.runtime.signals import on_signals
 
 _LAST_PORT: Final = 65535
 
@@ -196,12 +196,10 @@ async def listening(
 async def serve(host: str, port: int, options: Options | None = None) -> None:
     """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with listening(host, port, options) as url:
-        print(f"mock EventGate listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
-        await stop.wait()
+    with on_signals(stop.set):
+        async with listening(host, port, options) as url:
+            print(f"mock EventGate listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
+            await stop.wait()
 
 
 def _now() -> datetime:

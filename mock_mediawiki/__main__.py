@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import os
-import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,8 @@ from mock_mediawiki.export_history import ExportHistory
 from mock_mediawiki.history import History
 from mock_mediawiki.index import cache_folder, indexed_export
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.signals import on_signals
 from revertrisk.wiki.table import WikiTable
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -39,19 +41,18 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = 
     :raises ValueError: if the export cannot be used (an ExportError), or the port cannot be one.
     :raises OSError: if the export cannot be read, its index not be written, or the address not be listened on.
     """
+    configure_logging("auto", "WARNING", sys.stderr)
     wikis = WikiTable.load()
     uvloop.run(_serve(open_history(dump, wikis), wikis, host, port))
 
 
 async def _serve(history: History, wikis: WikiTable, host: str, port: int) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     app = create_app(ActionApi(history), wikis, history.default_wiki_id)
-    async with listening(app, host, port) as url:
-        print(f"mock MediaWiki listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
-        await stop.wait()
+    with on_signals(stop.set):
+        async with listening(app, host, port) as url:
+            print(f"mock MediaWiki listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
+            await stop.wait()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,7 +6,6 @@ kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`
 import asyncio
 import logging
 import os
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +26,7 @@ from model_server.startup import (
     load_pickle,
 )
 from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.signals import handle_signals
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at
 from revertrisk.scoring.prediction import Classifier
@@ -45,7 +45,7 @@ def main(**overrides: Any) -> int:
     _end_on_signal()
     try:
         settings = read_settings(**overrides)
-        configure_logging(settings.log_format, settings.log_level)
+        _configure_logging(settings)
         source = check(settings)
         logger.info("Starting revertrisk-events %s", version("revertrisk-events"))
         if settings.workers == 1:
@@ -63,7 +63,7 @@ def main(**overrides: Any) -> int:
 def work(settings: Settings, source: ModelSource) -> int:
     """Serve as one worker of several, in a process of its own; return the exit status."""
     _end_on_signal()
-    configure_logging(settings.log_format, settings.log_level)
+    _configure_logging(settings)
     try:
         serve(settings, source)
     except SettingsError as exc:
@@ -72,10 +72,13 @@ def work(settings: Settings, source: ModelSource) -> int:
     return 0
 
 
+def _configure_logging(settings: Settings) -> None:
+    configure_logging(settings.log_format, settings.log_level, sys.stdout, hides_arguments=True)
+
+
 def _end_on_signal() -> None:
     """Until the listener takes signals itself, let one simply end the program."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    handle_signals(lambda: sys.exit(0))
 
 
 def check(settings: Settings) -> ModelSource:

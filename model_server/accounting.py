@@ -11,11 +11,13 @@ from typing import Self
 
 from model_server.errors import FailureAnswer, NotReadyError, ServiceError, failure_answer
 from model_server.metrics import Metrics
-from revertrisk.runtime.logs import describe_exception, request_logger, start_request
+from revertrisk.runtime.logs import describe_exception, start_request
 
 REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
 """What a request id may look like; anything else is replaced, since it is echoed and logged."""
 CLIENT_GONE = 499
+
+request_logger = logging.getLogger("model_server.request")
 
 
 class RequestAccount:

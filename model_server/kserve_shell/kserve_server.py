@@ -6,7 +6,6 @@ While it serves, uvicorn takes signals (:class:`DrainingServer`); before and aft
 
 import asyncio
 import logging
-import signal
 import socket
 from types import FrameType
 from typing import Any
@@ -18,6 +17,7 @@ from uvicorn import Config
 
 from model_server.kserve_shell.workers import shared_listener
 from model_server.lifecycle import Lifecycle
+from revertrisk.runtime.signals import handle_signals
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +80,9 @@ class SignalledModelServer(kserve.ModelServer):  # type: ignore[misc]  # kserve 
 
     def register_signal_handler(self) -> None:
         """Take over from the handler of the start-up."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        handle_signals(self._on_signal)
 
-    def _on_signal(self, *_: object) -> None:
+    def _on_signal(self) -> None:
         if self._lifecycle.draining:
             # Once more: the first time may have been cut short at the end of the grace period.
             asyncio.ensure_future(self._finish_grpc())  # noqa: RUF006 - the loop ends with it

@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from model_server.settings import SettingsError
+from revertrisk.runtime.signals import handle_signals
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Where the workers' metrics lie; prometheus_client reads this variable when it is imported."""
@@ -43,8 +44,7 @@ class Workers:
 
         It is 0 if all of them ended well after a signal, and otherwise that of a worker that did not.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop())
+        handle_signals(self._stop)
         with private_metrics():
             try:
                 for _ in range(count):

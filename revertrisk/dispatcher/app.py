@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -29,6 +28,7 @@ from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from revertrisk.dispatcher.skips import SkipFile
 from revertrisk.dispatcher.summary import Summary
+from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import EventSource, SourceError
 
 __all__ = [
@@ -141,10 +141,8 @@ def run(settings: DispatchSettings, *, dry_run: bool = False, wrap: Wrap = lambd
 
 async def _dispatch_until_signalled(settings: DispatchSettings, wrap: Wrap) -> Summary:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return await dispatch(settings, stop=stop, wrap=wrap)
+    with on_signals(stop.set):
+        return await dispatch(settings, stop=stop, wrap=wrap)
 
 
 async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: asyncio.Event) -> None:

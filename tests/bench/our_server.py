@@ -78,7 +78,7 @@ def main() -> None:
         user_agent="revertrisk-events benchmark",
         **dict(each.split("=", 1) for each in arguments.set),
     )
-    configure_logging("ecs", "INFO")
+    configure_logging("ecs", "INFO", sys.stdout, hides_arguments=True)
     deployment = Deployment(settings, scorer, WikiTable.load(), Metrics(REGISTRY))
     ours = WatchedModel if arguments.watch_lag else RevertRiskModel
     model = (EchoModel if arguments.echo else ours)(settings.model_name, deployment)
