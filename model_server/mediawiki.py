@@ -231,11 +231,7 @@ class MediaWikiClient:
             api_path=API_PATH,
             timeout=self._timeout,
             session=MwapiSession(
-                self._http,
-                host + API_PATH,
-                timeout=self._timeout,
-                headers=headers,
-                fresh=fresh,
+                self._http.endpoint("GET", host + API_PATH, headers), timeout=self._timeout, fresh=fresh
             ),
         )
 

@@ -6,7 +6,7 @@ import mwapi.errors
 
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mwapi_session import UpstreamError
-from revertrisk.runtime.http_client import ConnectError, ConnectionBrokenError
+from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError
 from revertrisk.runtime.joined_call import Again, Verdict
 from revertrisk.wiki.action_api import BUSY_CODES
 

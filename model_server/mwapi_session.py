@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import orjson
 
-from revertrisk.runtime.http_client import HttpClient, Origin, Response, header_lines
+from revertrisk.runtime.http_client import Endpoint
+from revertrisk.runtime.http_connection import Response
 from revertrisk.wiki.action_api import BUSY_CODES
 
 MAX_RETRY_AFTER = 3600
@@ -32,26 +33,11 @@ class UpstreamError(Exception):
 class MwapiSession:
     """What mwapi asks of an aiohttp session, for one wiki; it never follows a redirect to another host."""
 
-    def __init__(
-        self,
-        http: HttpClient,
-        url: str,
-        *,
-        timeout: float,
-        headers: Mapping[str, str],
-        fresh: bool = False,
-    ) -> None:
-        """``url`` is the API's, which is all that mwapi asks for; ``headers`` hold mwapi's own as well.
-
-        With ``fresh`` each query has a new connection.
-        """
-        self._http = http
-        self._fresh = fresh
-        self._origin = Origin.of(url)
+    def __init__(self, api: Endpoint, *, timeout: float, fresh: bool = False) -> None:
+        """Send a wiki's queries to ``api``, each within ``timeout`` seconds; with ``fresh`` on a new connection."""
+        self._api = api
         self._timeout = timeout
-        # All of a request but its query is written once.
-        self._before = f"GET {urlsplit(url).path}?"
-        self._after = f" HTTP/1.1\r\n{header_lines(headers)}\r\n"
+        self._fresh = fresh
 
     def request(self, *, params: Mapping[str, Any], **_: Any) -> "_Exchange":
         """Prepare a GET; mwapi enters it as a context."""
@@ -59,8 +45,7 @@ class MwapiSession:
         query = _encoded(tuple([param for param in params.items() if param[0] != "revids"]))
         if "revids" in params:
             query += f"&{urlencode({'revids': params['revids']})}"
-        message = f"{self._before}{query}{self._after}".encode("latin-1")
-        return _Exchange(self._http, self._origin, message, self._timeout, fresh=self._fresh)
+        return _Exchange(self._api, query, self._timeout, fresh=self._fresh)
 
 
 @lru_cache(maxsize=16)
@@ -71,21 +56,18 @@ def _encoded(params: tuple[tuple[str, object], ...]) -> str:
 class _Exchange:
     """One request and its answer, as far as mwapi looks at them."""
 
-    __slots__ = ("_body", "_fresh", "_http", "_message", "_origin", "_timeout")
+    __slots__ = ("_api", "_body", "_fresh", "_query", "_timeout")
 
-    def __init__(
-        self, http: HttpClient, origin: Origin, message: bytes, timeout: float, *, fresh: bool
-    ) -> None:
-        self._http = http
-        self._origin = origin
-        self._message = message
+    def __init__(self, api: Endpoint, query: str, timeout: float, *, fresh: bool) -> None:
+        self._api = api
+        self._query = query
         self._timeout = timeout
         self._fresh = fresh
         self._body = b""
 
     async def __aenter__(self) -> Self:
         """Make the request; raises :class:`UpstreamError` and what the HTTP client raises."""
-        answer = await self._http.send(self._origin, self._message, self._timeout, fresh=self._fresh)
+        answer = await self._api.send(query=self._query, timeout=self._timeout, fresh=self._fresh)
         _raise_for_upstream(answer)
         self._body = answer.body
         return self

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -15,7 +14,7 @@ from model_server.resources import open_http
 from model_server.settings import MODEL_MOUNT, Settings, SettingsError
 from revertrisk.event_platform.eventgate import intake_url
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA_TITLE
-from revertrisk.runtime.http_client import HttpError, Origin, request_head
+from revertrisk.runtime.http_connection import HttpError
 from revertrisk.scoring import artifact, official
 from revertrisk.scoring.official import OfficialClassifier, OfficialModelError
 from revertrisk.wiki.table import WikiTable
@@ -124,13 +123,11 @@ async def check_stream(settings: Settings) -> None:
     stream = settings.eventgate_stream
     if settings.eventgate_url is None or stream is None:
         return
-    intake = intake_url(settings.eventgate_url)
-    origin = Origin.of(intake)
-    path = urlsplit(intake).path.removesuffix("/events") + f"/stream-configs/{stream}"
-    question = request_head("GET", path, {"Host": origin.authority, "User-Agent": settings.user_agent})
+    url = intake_url(settings.eventgate_url).removesuffix("/events") + f"/stream-configs/{stream}"
     async with open_http(settings, 1, MAX_CONFIG_BYTES) as http:
         try:
-            answer = await http.send(origin, question, settings.aiohttp_client_timeout)
+            configuration = http.endpoint("GET", url, {"User-Agent": settings.user_agent})
+            answer = await configuration.send(timeout=settings.aiohttp_client_timeout)
             configs: Any = orjson.loads(answer.body) if answer.status == HTTPStatus.OK else None
         except (HttpError, TimeoutError, orjson.JSONDecodeError):
             configs = None

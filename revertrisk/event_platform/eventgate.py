@@ -14,14 +14,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from revertrisk.runtime.http_client import (
-    ConnectError,
-    ConnectionBrokenError,
-    HttpClient,
-    Origin,
-    Response,
-    request_head,
-)
+from revertrisk.runtime.http_client import HttpClient
+from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError, Response
 
 DEFAULT_PATH = "/v1/events"
 ACCEPTED = 201
@@ -85,15 +79,8 @@ class EventGateClient:
         attempts: int = 2,
     ) -> None:
         """``timeout`` is in seconds, for one try; ``attempts`` counts the first one."""
-        intake = intake_url(url)
-        self._http = http
-        self._origin = Origin.of(intake)
-        parts = urlsplit(intake)
-        self._head = request_head(
-            "POST",
-            parts.path + (f"?{parts.query}" if parts.query else ""),
-            {"Host": self._origin.authority, "User-Agent": user_agent, "Content-Type": "application/json"},
-        ).removesuffix(b"\r\n")
+        headers = {"User-Agent": user_agent, "Content-Type": "application/json"}
+        self._intake = http.endpoint("POST", intake_url(url), headers)
         self._timeout = timeout
         self._attempts = attempts
 
@@ -120,10 +107,9 @@ class EventGateClient:
             raise _refusal(answer.status, _document(answer.body))
 
     async def _send(self, body: bytes, deadline: float, *, fresh: bool) -> Response:
-        message = b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body)
         timeout = min(self._timeout, deadline - asyncio.get_running_loop().time())
         try:
-            return await self._http.send(self._origin, message, timeout, fresh=fresh)
+            return await self._intake.send(body, timeout=timeout, fresh=fresh)
         except TimeoutError as exc:
             raise EventGateUnavailableError("timeout", maybe_produced=True) from exc
         except ConnectError as exc:

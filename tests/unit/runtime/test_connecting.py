@@ -12,7 +12,8 @@ import trustme
 import uvloop
 
 from revertrisk.runtime import connecting
-from revertrisk.runtime.http_client import ConnectError, Origin
+from revertrisk.runtime.http_client import Origin
+from revertrisk.runtime.http_connection import ConnectError
 from tests.fakes.dead_host import NAME, ports_of_name, swallowing
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import HELLO, ask, peer_of
