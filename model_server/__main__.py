@@ -14,8 +14,14 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from model_server.kserve_shell.workers import Workers, shared_listener
-from model_server.metrics import Metrics
-from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings, removed_settings
+from model_server.metrics import ServerMetrics
+from model_server.settings import (
+    DEFAULT_USER_AGENT,
+    ServerSettingsError,
+    Settings,
+    read_settings,
+    removed_settings,
+)
 from model_server.startup import (
     ModelSource,
     check_pickle,
@@ -55,7 +61,7 @@ def main(**overrides: Any) -> int:
             port = reserved.getsockname()[1]
             workers = Workers(work, settings.model_copy(update={"http_port": port}), source)
             return workers.run(settings.workers)
-    except SettingsError as exc:
+    except ServerSettingsError as exc:
         sys.stderr.write(f"revertrisk serve: {exc}\n")
         return EXIT_CONFIGURATION
 
@@ -66,7 +72,7 @@ def work(settings: Settings, source: ModelSource) -> int:
     _configure_logging(settings)
     try:
         serve(settings, source)
-    except SettingsError as exc:
+    except ServerSettingsError as exc:
         sys.stderr.write(f"revertrisk serve: {exc}\n")
         return EXIT_CONFIGURATION
     return 0
@@ -84,14 +90,14 @@ def _end_on_signal() -> None:
 def check(settings: Settings) -> ModelSource:
     """See that everything is there that can be seen without loading the model; return where the model is.
 
-    Raises :class:`SettingsError`.
+    Raises :class:`ServerSettingsError`.
     """
     source = find_model(settings)
     check_pickle(settings, source.path)
     try:
         WikiTable.load(settings.wikis_file)
     except WikiTableError as exc:
-        raise SettingsError(f"WIKIS_FILE: {exc}") from None
+        raise ServerSettingsError(f"WIKIS_FILE: {exc}") from None
     check_tls(settings)
     check_ports(settings)
     asyncio.run(check_stream(settings))
@@ -109,21 +115,21 @@ def check(settings: Settings) -> ModelSource:
 def serve(settings: Settings, source: ModelSource) -> None:
     """Load the model, build the server and run it.
 
-    Raises :class:`SettingsError` before it listens.
+    Raises :class:`ServerSettingsError` before it listens.
     """
     classifier = _load_classifier(settings, source.path)
     if classifier.name != settings.model_name:
-        raise SettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
+        raise ServerSettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 
     sys.argv = sys.argv[:1]
-    from model_server.deployment import Deployment  # noqa: PLC0415
     from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
     from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
+    from model_server.server_context import ServerContext  # noqa: PLC0415
 
-    metrics = Metrics(REGISTRY)
+    metrics = ServerMetrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, source.source).set(1)
-    deployment = Deployment(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
-    run_server(RevertRiskModel(settings.model_name, deployment), deployment, settings)
+    context = ServerContext(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
+    run_server(RevertRiskModel(settings.model_name, context), context, settings)
 
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:
@@ -137,13 +143,13 @@ def _load_classifier(settings: Settings, path: Path) -> Classifier:
     try:
         device = choose_device(settings.device)
     except ValueError as exc:
-        raise SettingsError(f"DEVICE: {exc}") from None
+        raise ServerSettingsError(f"DEVICE: {exc}") from None
     if device == "cpu" and settings.device == "auto":
         logger.warning("CUDA is not available: using the CPU")
     try:
         return TorchClassifier.load(path, device)
     except ArtifactError as exc:
-        raise SettingsError(f"MODEL_PATH: {exc}") from None
+        raise ServerSettingsError(f"MODEL_PATH: {exc}") from None
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from typing import Self
 
 from model_server.errors import BodyTooLargeError, OverloadedError
 
-MOST_BODY_BYTES = 64 * 2**20
+MAX_HELD_BODY_BYTES = 64 * 2**20
 """Of bodies held at a time, in one worker; read, they take several times as much memory. One alone may be larger."""
 SMALL_BODY_BYTES = 64 * 2**10
 """An event is a few thousand bytes: however much large bodies take, so small a one comes in."""
 WIKI_SHARE = 2
-"""A wiki that holds more than so many times the free places gets no further one: alone it may take two thirds."""
+"""A wiki that holds more than this many times the free places gets no further one: alone it may take two thirds."""
 
 
 class Admission:
@@ -71,7 +71,7 @@ class HeldBody:
         self._size = 0
 
     def grow(self, size: int, limit: int) -> None:
-        """Count so many bytes more.
+        """Count ``size`` bytes more.
 
         Raises :class:`BodyTooLargeError` beyond ``limit`` bytes, and :class:`OverloadedError` where the large bodies
         that are held would be too much together.
@@ -81,7 +81,7 @@ class HeldBody:
         if self._size > limit:
             raise BodyTooLargeError(f"the body must be at most {limit} bytes")
         others = self._admission.body_bytes - self._size
-        if others and self._size > SMALL_BODY_BYTES and others + self._size > MOST_BODY_BYTES:
+        if others and self._size > SMALL_BODY_BYTES and others + self._size > MAX_HELD_BODY_BYTES:
             raise OverloadedError("too many large requests are being served")
 
     def __enter__(self) -> Self:

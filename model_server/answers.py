@@ -1,4 +1,4 @@
-"""What callers are told: the bodies of scores, skips and batches."""
+"""Bodies of answers: scores, skips and batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ItemOutcome = FetchedJob | ScoredJob | ServiceError
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VerbAnswer:
     """A 200: its body as JSON, and the outcome that counts it and that an event's caller sees in a header."""
 
     body: bytes
@@ -23,33 +23,35 @@ class Answer:
     for_event: bool = False
 
 
-class Answerer(Protocol):
-    """What stands behind a V1 route: the model, or the desk for explanations."""
+class VerbHandler(Protocol):
+    """What stands behind a V1 route: the model, or explanations."""
 
     @property
     def name(self) -> str:
         """The name of the model that is served."""
 
-    async def answer(self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None) -> Answer:
-        """Answer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
+    async def answer(
+        self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None
+    ) -> VerbAnswer:
+        """VerbAnswer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
 
 
-def scored_answer(scored: ScoredJob, outcome: str) -> Answer:
-    """Answer with a score."""
+def scored_answer(scored: ScoredJob, outcome: str) -> VerbAnswer:
+    """VerbAnswer with a score."""
     # A copy, since it is remembered for a while: what orjson returns is the rest of a larger block, and such rests,
     # left in between, keep the memory of whole revisions from being used again.
     body = bytes(memoryview(orjson.dumps(score_body(scored))))
-    return Answer(body, outcome, isinstance(scored.job.request, EventRequest))
+    return VerbAnswer(body, outcome, isinstance(scored.job.request, EventRequest))
 
 
-def skip_answer(reason: SkipReason) -> Answer:
-    """Answer an event that is provably not scorable."""
+def skip_answer(reason: SkipReason) -> VerbAnswer:
+    """VerbAnswer an event that is provably not scorable."""
     body = orjson.dumps({"skipped": True, "reason": reason.value})
-    return Answer(body, f"skipped:{reason.value}", for_event=True)
+    return VerbAnswer(body, f"skipped:{reason.value}", for_event=True)
 
 
-def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> Answer:
-    """Answer several direct calls: the scores in input order, and the failures with their index.
+def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> VerbAnswer:
+    """VerbAnswer several direct calls: the scores in input order, and the failures with their index.
 
     Raises :class:`NothingScoredError` if every one of them failed.
     """
@@ -64,7 +66,7 @@ def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) ->
     body: dict[str, Any] = {"predictions": predictions}
     if errors:
         body["errors"] = errors
-    return Answer(orjson.dumps(body), "batch")
+    return VerbAnswer(orjson.dumps(body), "batch")
 
 
 def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError]) -> NothingScoredError:

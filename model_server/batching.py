@@ -12,14 +12,13 @@ from threading import Thread
 from prometheus_client import Histogram
 
 from model_server.errors import (
-    BadScoreError,
     ModelFailureError,
     NotReadyError,
     OverloadedError,
     ServiceError,
+    UnusableScoreError,
 )
-from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
-from revertrisk.scoring.prediction import Classifier, Prediction
+from revertrisk.scoring.prediction import BadScoreError, Classifier, Prediction
 from revertrisk.scoring.revision import Revision
 
 Waiting = tuple[Revision, asyncio.Future[Prediction]]
@@ -43,7 +42,7 @@ class BatchScorer:
     async def score(self, revision: Revision, deadline: float) -> Prediction:
         """Score one revision before the deadline (event loop time, seconds).
 
-        Raises :class:`OverloadedError` after it, :class:`NotReadyError` once closed, :class:`BadScoreError` and
+        Raises :class:`OverloadedError` after it, :class:`NotReadyError` once closed, :class:`UnusableScoreError` and
         :class:`ModelFailureError`. How many may wait is bounded by the requests that are admitted, of at most 20
         revisions each.
         """
@@ -63,7 +62,7 @@ class BatchScorer:
             del result  # its exception holds this frame: together they would wait for the garbage collector
 
     def close(self) -> None:
-        """Stop the worker thread once its batch is done; who still waits for a later one is told so."""
+        """Stop the worker thread once its batch is done; what waits for a later one fails."""
         self._is_closed = True
         self._batches.put(None)
         while self._waiting:
@@ -86,7 +85,7 @@ class BatchScorer:
             outcomes = self._scores([revision for revision, _ in batch])
             try:
                 self._loop.call_soon_threadsafe(self._tell, batch, outcomes)
-            except RuntimeError:  # the loop has been closed meanwhile: nobody waits any more
+            except RuntimeError:  # the loop has been closed meanwhile: nothing waits any more
                 return
 
     def _tell(self, batch: list[Waiting], outcomes: list[Prediction | ServiceError]) -> None:
@@ -126,8 +125,8 @@ def _shutting_down() -> NotReadyError:
 def _failure(error: Exception) -> ServiceError:
     # The cause stays attached for the log's type and place; its text may quote the revision.
     failure: ServiceError
-    if isinstance(error, ModelBadScoreError):
-        failure = BadScoreError("the model gave something that is not a probability")
+    if isinstance(error, BadScoreError):
+        failure = UnusableScoreError("the model gave something that is not a probability")
     else:
         failure = ModelFailureError("the model failed on this revision")
     failure.__cause__ = error

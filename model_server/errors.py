@@ -205,7 +205,7 @@ class MediaWikiUnavailableError(UnavailableError):
     def __init__(self, message: str, *, reason: str, retry_after: float | None = None) -> None:
         super().__init__(message, retry_after=1.0 if retry_after is None else retry_after)
         self.reason = reason
-        self.told_retry_after = retry_after
+        self.retry_after_header = retry_after
         """What MediaWiki asked for, in seconds; None if it did not."""
 
 
@@ -227,7 +227,7 @@ class EventRejectedError(ServiceError):
     code = "event_rejected"
 
 
-class BadScoreError(ServiceError):
+class UnusableScoreError(ServiceError):
     """The model gave something that is not a probability."""
 
     code = "bad_score"

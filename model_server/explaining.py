@@ -12,27 +12,27 @@ from typing import Any
 import orjson
 
 from model_server.admission import Admission
-from model_server.answers import Answer, failed_batch, item_error, score_body, skip_answer
+from model_server.answers import VerbAnswer, failed_batch, item_error, score_body, skip_answer
 from model_server.errors import (
-    BadScoreError,
     ModelFailureError,
     OverloadedError,
     RouteNotFoundError,
     ServiceError,
+    UnusableScoreError,
 )
-from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
-from model_server.resources import Service
+from model_server.pipeline import FetchedJob, ScoredJob, ScoringPipeline
+from model_server.resources import Resources
 from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.runtime.logs import label, timed
 from revertrisk.scoring.explanation import Explainer, Explanation
-from revertrisk.scoring.prediction import BadScoreError as ModelBadScoreError
+from revertrisk.scoring.prediction import BadScoreError
 
 PLACES = 8
-"""Explain requests in the house; one takes as long as some thirty scores."""
+"""Concurrent explain requests; one takes as long as some thirty scores."""
 
 
-class ExplanationDesk:
+class ExplainHandler:
     """Answers the bodies of explain requests, in the forms that predict takes."""
 
     def __init__(self, name: str, explainer: Explainer | None) -> None:
@@ -40,22 +40,22 @@ class ExplanationDesk:
         self.name = name
         self._explainer = explainer
         self._admission = Admission(PLACES)
-        self._service: Service
-        self._pipeline: Pipeline
+        self._resources: Resources
+        self._pipeline: ScoringPipeline
         self._thread: ThreadPoolExecutor
 
     @contextmanager
-    def opened(self, service: Service, pipeline: Pipeline) -> Iterator[None]:
+    def opened(self, resources: Resources, pipeline: ScoringPipeline) -> Iterator[None]:
         """Work with the collaborators of the running event loop."""
-        self._service, self._pipeline = service, pipeline
+        self._resources, self._pipeline = resources, pipeline
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
         try:
             yield
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def answer(self, body: bytes, deadline: float, headers: Any = None) -> Answer:
-        """Answer one request before the deadline (event loop time, seconds).
+    async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
+        """VerbAnswer one request before the deadline (event loop time, seconds).
 
         Raises :class:`ServiceError`.
         """
@@ -63,7 +63,7 @@ class ExplanationDesk:
         if self._explainer is None:
             raise RouteNotFoundError("this model cannot explain its scores")
         with self._admission.request():
-            request = self._service.requests.read(body)
+            request = self._resources.requests.read(body)
             if isinstance(request, Skip):
                 return skip_answer(request.reason)
             if isinstance(request, BatchRequest):
@@ -73,12 +73,12 @@ class ExplanationDesk:
         return (
             skip_answer(explained.reason)
             if isinstance(explained, Skip)
-            else Answer(orjson.dumps(explained), "direct")
+            else VerbAnswer(orjson.dumps(explained), "direct")
         )
 
     async def _explain_each(
         self, explainer: Explainer, items: tuple[BatchItem, ...], deadline: float
-    ) -> Answer:
+    ) -> VerbAnswer:
         async def attempt(item: BatchItem) -> dict[str, Any] | ServiceError:
             if isinstance(item.request, ServiceError):
                 return item.request
@@ -99,7 +99,7 @@ class ExplanationDesk:
         answer: dict[str, Any] = {
             "explanations": [outcome for outcome in outcomes if not isinstance(outcome, ServiceError)]
         }
-        return Answer(orjson.dumps(answer | ({"errors": errors} if errors else {})), "batch")
+        return VerbAnswer(orjson.dumps(answer | ({"errors": errors} if errors else {})), "batch")
 
     async def _explain(
         self, explainer: Explainer, request: ScoringRequest, deadline: float
@@ -111,12 +111,12 @@ class ExplanationDesk:
             with timed("explain"):
                 async with asyncio.timeout_at(deadline):
                     explanation = await asyncio.get_running_loop().run_in_executor(
-                        self._thread, explainer.explain, fetched.evidence.revision
+                        self._thread, explainer.explain, fetched.scorable.revision
                     )
         except TimeoutError as exc:
             raise OverloadedError("the revision was not explained in time") from exc
-        except ModelBadScoreError as exc:
-            raise BadScoreError("the model gave something that is not a probability") from exc
+        except BadScoreError as exc:
+            raise UnusableScoreError("the model gave something that is not a probability") from exc
         except Exception as exc:  # whatever a model does wrong is a model failure
             raise ModelFailureError("the model failed on this revision") from exc
         return _body(fetched, explanation)

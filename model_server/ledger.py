@@ -24,7 +24,7 @@ class Ledger(Generic[Result]):
         keep: Callable[[Result], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for so many ``seconds``."""
+        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for ``seconds``."""
         self._keep = keep
         self._capacity = capacity
         self._seconds = seconds
@@ -50,7 +50,7 @@ class Ledger(Generic[Result]):
             result = await work()
         except BaseException as exc:
             future.set_exception(exc)
-            future.exception()  # mark it as seen: perhaps nobody shares it
+            future.exception()  # mark it as seen: perhaps no one shares it
             raise
         else:
             future.set_result(result)

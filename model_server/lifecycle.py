@@ -1,7 +1,7 @@
 """Shutting down without losing a request (DESIGN 14).
 
 A refused connection is final for change-propagation, so on SIGTERM the server first says that it is not
-ready, goes on serving while the load balancers take notice, and only then closes its listener.
+ready, continues to serve while the load balancers take notice, and only then closes its listener.
 """
 
 import time

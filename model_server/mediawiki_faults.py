@@ -7,7 +7,7 @@ import mwapi.errors
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mwapi_session import UpstreamError
 from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError
-from revertrisk.runtime.joined_call import Again, Verdict
+from revertrisk.runtime.joined_call import Again, RetryPlan
 from revertrisk.wiki.action_api import BUSY_CODES
 
 RETRY_WAIT = (0.1, 0.2)
@@ -45,15 +45,15 @@ def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
     return MediaWikiUnavailableError("the MediaWiki API answered without a result", reason="malformed")
 
 
-def how_again(error: Exception) -> Verdict:
+def how_again(error: Exception) -> RetryPlan:
     """Say how a query that failed is asked again."""
     if not isinstance(error, MediaWikiUnavailableError):
-        return Verdict(Again.NOTHING)
-    wait = error.told_retry_after
+        return RetryPlan(Again.NOTHING)
+    wait = error.retry_after_header
     if wait is None:
         wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
-    if wait > MAX_RETRY_WAIT:  # too long for one request: the caller is told
-        return Verdict(Again.NOTHING)
-    if error.reason in OF_THE_WIKI or error.told_retry_after is not None:
-        return Verdict(Again.WHOLE, wait)
-    return Verdict(Again.SINGLES if error.reason == "timeout" else Again.HALVES, wait)
+    if wait > MAX_RETRY_WAIT:  # too long for one request: it fails
+        return RetryPlan(Again.NOTHING)
+    if error.reason in OF_THE_WIKI or error.retry_after_header is not None:
+        return RetryPlan(Again.WHOLE, wait)
+    return RetryPlan(Again.SINGLES if error.reason == "timeout" else Again.HALVES, wait)

@@ -13,7 +13,7 @@ from revertrisk.wiki.table import WikiTable
 
 
 class PageHistoryScorer:
-    """Scores like the scorer behind it, which it first tells when the page was first edited.
+    """Scores like the scorer behind it, after it has added when the page was first edited.
 
     That costs one more request to the wiki for each revision.
     """
@@ -27,7 +27,7 @@ class PageHistoryScorer:
         """Score one revision before the deadline (event loop time, seconds).
 
         Raises what the scorer behind it raises, :class:`MediaWikiUnavailableError`, and
-        :class:`InvalidRequestError` for an unsaved edit that does not tell.
+        :class:`InvalidRequestError` for an unsaved edit that does not say so.
         """
         page = revision.page
         if page.first_edited_at is None:

@@ -98,9 +98,9 @@ class RequestReader:
         try:
             change = self._changes.read(event)
             ref = self._changes.resolve(change)
-        except page_change.UnsupportedSchemaError as exc:
+        except page_change.PageChangeSchemaError as exc:
             raise UnsupportedSchemaError(str(exc)) from exc
-        except page_change.InvalidEventError as exc:
+        except page_change.InvalidPageChangeError as exc:
             partial = self._partial(event, exc) if self._lenient else None
             if partial is None:
                 raise InvalidEventError(exc.violations) from exc
@@ -114,7 +114,7 @@ class RequestReader:
         return EventRequest(ref, change)
 
     def _partial(
-        self, event: Mapping[str, Any], error: page_change.InvalidEventError
+        self, event: Mapping[str, Any], error: page_change.InvalidPageChangeError
     ) -> PartialEventRequest | Skip | None:
         """Take an event that only lacks facts, if it says which revision of which wiki it is about."""
         if any(found.keyword != "required" for found in error.violations):

@@ -30,8 +30,8 @@ from model_server.errors import (
     UriTooLongError,
     failure_answer,
 )
-from model_server.kserve_shell.single_write import HeadHoldingTransport, WholeAnswersProtocol
-from model_server.metrics import Metrics
+from model_server.kserve_shell.single_write import CoalescingTransport, SingleWriteProtocol
+from model_server.metrics import ServerMetrics
 
 REFUSAL = "revertrisk.refusal"
 """A key of an ASGI scope: the :class:`ServiceError` with which the request has to be answered."""
@@ -60,7 +60,7 @@ class ConnectionLimits:
     connections: int
 
 
-def most_connections() -> int:
+def max_connections() -> int:
     """Return how many connections the process's limit of descriptors leaves room for.
 
     libuv hides that limit: at it, new connections are closed without an answer and without a log line.
@@ -72,7 +72,7 @@ def most_connections() -> int:
 class FullServer:
     """Answers connections that are one too many, and says so at most once a minute."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, metrics: ServerMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._ended = metrics.requests_ended
         self._clock = clock
         self._logged_at = -FULL_LOG_SECONDS
@@ -95,13 +95,13 @@ class FullServer:
             **failure.headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"HTTP/1.1 503 Service Unavailable\r\n{lines}\r\n".encode("latin-1") + content
+        return f"HTTP/1.1 503 Resources Unavailable\r\n{lines}\r\n".encode("latin-1") + content
 
 
-class BoundedProtocol(WholeAnswersProtocol):
+class BoundedProtocol(SingleWriteProtocol):
     """uvicorn's protocol with :class:`ConnectionLimits`; an offer to upgrade is ignored (RFC 9110, 7.8)."""
 
-    transport: HeadHoldingTransport  # type: ignore[assignment]  # it stands where uvicorn's does
+    transport: CoalescingTransport  # type: ignore[assignment]  # it stands where uvicorn's does
 
     def __init__(
         self,

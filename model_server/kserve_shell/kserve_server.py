@@ -106,7 +106,7 @@ class SealedRepository(ModelRepository):  # type: ignore[misc]  # kserve ships n
         self._lifecycle = lifecycle
 
     def unload(self, name: str) -> None:
-        """Raise KeyError, which callers are told as "not found"; do nothing while the server shuts down."""
+        """Raise KeyError, which callers see as "not found"; do nothing while the server shuts down."""
         if not self._lifecycle.draining:
             raise KeyError(name)
 

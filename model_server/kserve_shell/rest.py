@@ -26,7 +26,6 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from model_server.accounting import RequestAccount
-from model_server.deployment import Deployment
 from model_server.errors import (
     InvalidJsonError,
     MethodNotAllowedError,
@@ -36,13 +35,13 @@ from model_server.errors import (
     ServiceError,
     failure_answer,
 )
-from model_server.explaining import ExplanationDesk
+from model_server.explaining import ExplainHandler
 from model_server.kserve_shell.connections import (
     REFUSAL,
     BoundedProtocol,
     ConnectionLimits,
     FullServer,
-    most_connections,
+    max_connections,
 )
 from model_server.kserve_shell.kserve_server import DrainingServer
 from model_server.kserve_shell.merged_metrics import merged_metrics
@@ -53,6 +52,7 @@ from model_server.kserve_shell.predict_route import (
     request_id_of,
     send_json,
 )
+from model_server.server_context import ServerContext
 from revertrisk.event_platform.streams import ABOUT_PATH
 
 Scope = MutableMapping[str, Any]
@@ -70,13 +70,13 @@ class RevertRiskApp:
     """The ASGI application: predict and explain go straight to the model, the rest to KServe's FastAPI app."""
 
     def __init__(
-        self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], deployment: Deployment
+        self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], context: ServerContext
     ) -> None:
         self._app = app
         self._verbs = verbs
-        self._lifecycle = deployment.lifecycle
-        self._deployment = deployment
-        self._about = deployment.about()
+        self._lifecycle = context.lifecycle
+        self._context = context
+        self._about = context.about()
         self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,12 +120,12 @@ class RevertRiskApp:
         if scope["method"] != "POST" or not self._takes(scope):
             await self._app(scope, _again(b"", receive), send)
             return
-        deployment = self._deployment
-        deadline = asyncio.get_running_loop().time() + deployment.request_deadline
-        with deployment.admission.body() as held:
+        context = self._context
+        deadline = asyncio.get_running_loop().time() + context.request_deadline
+        with context.admission.body() as held:
             try:
-                with deployment.admission.request():  # KServe's model takes one of its own afterwards
-                    body = await read_body(scope, receive, held, deployment.max_body_bytes, deadline)
+                with context.admission.request():  # KServe's model takes one of its own afterwards
+                    body = await read_body(scope, receive, held, context.max_body_bytes, deadline)
             except ClientGoneError:
                 return
             except ServiceError as error:
@@ -138,8 +138,8 @@ class RevertRiskApp:
         return any(route.matches(scope)[0] is Match.FULL for route in self._app.router.routes)
 
     async def _refuse(self, error: ServiceError, scope: Scope, send: Send) -> None:
-        """Answer with a failure, counted and logged like one of a prediction."""
-        with RequestAccount(self._deployment.metrics, request_id_of(scope)) as account:
+        """VerbAnswer with a failure, counted and logged like one of a prediction."""
+        with RequestAccount(self._context.metrics, request_id_of(scope)) as account:
             answer = account.answer_of(error)
         await send_json(
             send, answer.status, answer.body, {"x-request-id": account.request_id} | answer.headers
@@ -186,31 +186,31 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         super().create_application()
         app: fastapi.FastAPI = kserve.model_server.app
         (model,) = self.dataplane.model_registry.get_models().values()
-        deployment = model.deployment
-        self._server = DrainingServer(self.config, deployment.lifecycle, shares_port=deployment.has_siblings)
-        self.config.host = deployment.http_host
+        context = model.context
+        self._server = DrainingServer(self.config, context.lifecycle, shares_port=context.has_siblings)
+        self.config.host = context.http_host
         limits = ConnectionLimits(
-            head_bytes=deployment.max_head_bytes,
-            head_seconds=deployment.request_deadline,
-            connections=most_connections(),
+            head_bytes=context.max_head_bytes,
+            head_seconds=context.request_deadline,
+            connections=max_connections(),
         )
-        self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(deployment.metrics))
+        self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(context.metrics))
         self.config.ws = (
             "none"  # a WebSocket that nothing serves is never answered, and cuts the shutdown short
         )
-        self.config.server_header = False  # it tells nobody anything, and uvicorn checks it letter by letter
+        self.config.server_header = False  # it is of no use, and uvicorn checks it letter by letter
         self.config.proxy_headers = False  # nothing here asks who the client is
         _silence_access_log()
         app.router.redirect_slashes = False
-        desk = ExplanationDesk(model.name, deployment.explainer)
+        desk = ExplainHandler(model.name, context.explainer)
         app.router.lifespan_context = _lifespan(model, desk)
-        verbs = {"predict": PredictRoute(model, deployment), "explain": PredictRoute(desk, deployment)}
-        self.config.app = RevertRiskApp(app, verbs, deployment)
+        verbs = {"predict": PredictRoute(model, context), "explain": PredictRoute(desk, context)}
+        self.config.app = RevertRiskApp(app, verbs, context)
 
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
-        """Register KServe's routes; its ``/metrics`` tells of one process, so where there are more, ours wins."""
+        """Register KServe's routes; its ``/metrics`` is of one process, so where there are more, ours wins."""
         (model,) = self.dataplane.model_registry.get_models().values()
-        if model.deployment.has_siblings:
+        if model.context.has_siblings:
             app.add_api_route("/metrics", merged_metrics)
         super()._register_endpoints(app)
 
@@ -229,18 +229,18 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
 
 
 def _silence_access_log() -> None:
-    """Leave uvicorn's access log without a reader: it words every line that anybody could hear, whatever the level."""
+    """Remove uvicorn's access log: it formats access lines even when no handler is attached."""
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False
 
 
-def _lifespan(model: Any, desk: ExplanationDesk) -> Callable[[fastapi.FastAPI], Any]:
+def _lifespan(model: Any, desk: ExplainHandler) -> Callable[[fastapi.FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
-        async with model.deployment.open_service() as service:
-            model.use(service)
-            with desk.opened(service, model.deployment.pipeline(service)):
+        async with model.context.open_resources() as resources:
+            model.use(resources)
+            with desk.opened(resources, model.context.pipeline(resources)):
                 yield
 
     return lifespan

@@ -7,9 +7,9 @@ import gc
 import kserve
 import uvloop
 
-from model_server.deployment import Deployment
 from model_server.kserve_shell import rest
 from model_server.kserve_shell.kserve_server import SealedRepository, SignalledModelServer
+from model_server.server_context import ServerContext
 from model_server.settings import Settings
 
 GC_THRESHOLDS = (10_000, 20, 100)
@@ -22,7 +22,7 @@ MAX_IN_HEAP = 32 * 2**20
 """The largest block that is kept so (and the largest that glibc allows here)."""
 
 
-def run_server(model: kserve.Model, deployment: Deployment, settings: Settings) -> None:
+def run_server(model: kserve.Model, context: ServerContext, settings: Settings) -> None:
     """Load a model and serve it until a signal ends it."""
     tune_malloc()
     model.load()
@@ -35,11 +35,11 @@ def run_server(model: kserve.Model, deployment: Deployment, settings: Settings) 
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
     SignalledModelServer(
-        deployment.lifecycle,
+        context.lifecycle,
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
         workers=1,  # KServe's own count: several of ours are several of these (workers.py)
-        registered_models=SealedRepository(deployment.lifecycle),
+        registered_models=SealedRepository(context.lifecycle),
         enable_grpc=settings.enable_grpc,
         enable_latency_logging=False,
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -17,7 +17,7 @@ from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, Taken
 from revertrisk.event_platform.page_change import (
     READING_CONTRACT,
     WIKITEXT,
-    InvalidEventError,
+    InvalidPageChangeError,
     PageChangeReader,
     Skip,
     SkipReason,
@@ -115,7 +115,7 @@ class Judge:
         event = page_change(wiki, revision, found.parent, asked_at)
         try:
             ref = self._changes.resolve(self._changes.read(event))
-        except InvalidEventError:  # what the wiki tells is nothing that the server would read
+        except InvalidPageChangeError:  # what the wiki tells is nothing that the server would read
             return Verdict(INVALID_EVENT)
         if isinstance(ref, Skip):
             return _skip(ref.reason)

@@ -37,7 +37,7 @@ _SAFE_NAME = re.compile(r"[\w.$/\[\]'-]{0,200}")
 """What a schema keyword or a data path looks like; anything else in its place is not shown."""
 
 
-class EventGateUnavailableError(Exception):
+class GateUnavailableError(Exception):
     """EventGate could not say that it took the event; the same event may be sent again.
 
     ``maybe_produced`` is True where the event may have reached Kafka all the same (a timeout).
@@ -49,7 +49,7 @@ class EventGateUnavailableError(Exception):
         self.maybe_produced = maybe_produced
 
 
-class EventRejectedError(Exception):
+class GateRejectedError(Exception):
     """EventGate refused the event, and will refuse it again: the producer's bug or configuration.
 
     ``faults`` names schema keywords and data paths, never values.
@@ -87,13 +87,13 @@ class EventGateClient:
     async def produce(self, event: Mapping[str, Any], deadline: float) -> None:
         """Send one event and return once EventGate has accepted it, before the deadline (event loop time, seconds).
 
-        Raises :class:`EventGateUnavailableError` and :class:`EventRejectedError`.
+        Raises :class:`GateUnavailableError` and :class:`GateRejectedError`.
         """
         body = orjson.dumps(event)
         for attempt in range(1, self._attempts + 1):
             try:
                 await self._post(body, deadline, fresh=attempt > 1)
-            except EventGateUnavailableError:
+            except GateUnavailableError:
                 wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
                 if attempt == self._attempts or asyncio.get_running_loop().time() + wait >= deadline:
                     raise
@@ -111,11 +111,11 @@ class EventGateClient:
         try:
             return await self._intake.send(body, timeout=timeout, fresh=fresh)
         except TimeoutError as exc:
-            raise EventGateUnavailableError("timeout", maybe_produced=True) from exc
+            raise GateUnavailableError("timeout", maybe_produced=True) from exc
         except ConnectError as exc:
-            raise EventGateUnavailableError("connection_failed") from exc
+            raise GateUnavailableError("connection_failed") from exc
         except ConnectionBrokenError as exc:
-            raise EventGateUnavailableError("connection_lost", maybe_produced=True) from exc
+            raise GateUnavailableError("connection_lost", maybe_produced=True) from exc
 
 
 def _document(body: bytes) -> Mapping[str, Any]:
@@ -127,22 +127,22 @@ def _document(body: bytes) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _refusal(status: int, document: Mapping[str, Any]) -> EventGateUnavailableError | EventRejectedError:
+def _refusal(status: int, document: Mapping[str, Any]) -> GateUnavailableError | GateRejectedError:
     """Read an answer that is not 201: configuration and validation errors are final, the rest is not."""
     invalid, errors = (_entries(document.get(name)) for name in ("invalid", "error"))
     if invalid:
-        return EventRejectedError("invalid_event", _faults(invalid[0]))
+        return GateRejectedError("invalid_event", _faults(invalid[0]))
     messages = [_message(entry) for entry in errors]
     for fragment, reason in CONFIGURATION_FAULTS.items():
         if any(fragment in message for message in messages):
-            return EventRejectedError(reason)
+            return GateRejectedError(reason)
     title = document.get("title")
     if isinstance(title, str) and title in REQUEST_FAULTS:
-        return EventRejectedError(title)
+        return GateRejectedError(title)
     if status in FINAL_STATUSES:
-        return EventRejectedError(f"status_{status}")
+        return GateRejectedError(f"status_{status}")
     # Whatever else is not EventGate speaking of our event: a proxy without a route during a deployment, say.
-    return EventGateUnavailableError(f"status_{status}")
+    return GateUnavailableError(f"status_{status}")
 
 
 def _entries(value: Any) -> list[dict[str, Any]]:

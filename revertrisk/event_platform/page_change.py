@@ -80,7 +80,7 @@ class Editor:
     registration_dt: datetime | None = None
 
 
-class InvalidEventError(ValueError):
+class InvalidPageChangeError(ValueError):
     """The event breaks the reading contract; ``violations`` lists every place."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
@@ -88,7 +88,7 @@ class InvalidEventError(ValueError):
         self.violations = violations
 
 
-class UnsupportedSchemaError(ValueError):
+class PageChangeSchemaError(ValueError):
     """The event says that it is something else than a page_change event of major version 1."""
 
 
@@ -186,27 +186,29 @@ class PageChangeReader:
     def read(self, event: Mapping[str, Any]) -> PageChange:
         """Check an event against the reading contract.
 
-        Raises :class:`UnsupportedSchemaError` for another kind of event and :class:`InvalidEventError`,
+        Raises :class:`PageChangeSchemaError` for another kind of event and :class:`InvalidPageChangeError`,
         with all violations, for one that lacks what we use.
         """
         schema = event.get("$schema")
         if isinstance(schema, str) and not PAGE_CHANGE_SCHEMA.fullmatch(schema):
-            raise UnsupportedSchemaError("/$schema must be /mediawiki/page/change/1 or a version 1.x.y of it")
+            raise PageChangeSchemaError("/$schema must be /mediawiki/page/change/1 or a version 1.x.y of it")
         if not self._contract.is_valid(event):
-            raise InvalidEventError(tuple(self._contract.violations(event)))
+            raise InvalidPageChangeError(tuple(self._contract.violations(event)))
         return PageChange.of(event)
 
     def resolve(self, change: PageChange) -> RevisionRef | Skip:
         """Name the revision to fetch, or why there is none; the first reason in the order of DESIGN 3 wins.
 
-        Raises :class:`InvalidEventError` where the event's domain is not that of its wiki.
+        Raises :class:`InvalidPageChangeError` where the event's domain is not that of its wiki.
         """
         wiki = self._wikis.by_id(change.wiki_id)
         if wiki is None:
             return Skip(SkipReason.UNKNOWN_WIKI)
         domain = change.event["meta"].get("domain")
         if domain is not None and domain != wiki.domain:
-            raise InvalidEventError((Violation("/meta/domain", "must be the domain of /wiki_id", "const"),))
+            raise InvalidPageChangeError(
+                (Violation("/meta/domain", "must be the domain of /wiki_id", "const"),)
+            )
         if not wiki.is_scorable:
             return Skip(SkipReason.NOT_WIKIPEDIA)
         if not self._supports(wiki.wiki_id):

@@ -158,7 +158,7 @@ class HttpClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every connection, and make no other: whoever still waits for an answer or for a connection is told."""
+        """Close every connection, and make no other: whatever still waits for an answer or for a connection fails."""
         self._closed.set()
         for pool in self._pools.values():
             for connection in tuple(pool.connections):
@@ -185,7 +185,7 @@ class HttpClient:
         if self._closed.is_set():  # meanwhile
             connection.close()
             raise ConnectError("the client is closed")
-        # Only now: of one whose making is cancelled, uvloop tells no end.
+        # Only now: uvloop reports no end of one whose making is cancelled.
         pool.connections.add(connection)
         return connection
 

@@ -18,10 +18,10 @@ import orjson
 from revertrisk.dispatcher.rule_language.rule import Rule, Taken, produced_at
 from revertrisk.dispatcher.settings import SettingsError
 from revertrisk.event_platform.page_change import (
-    InvalidEventError,
+    InvalidPageChangeError,
     PageChangeReader,
+    PageChangeSchemaError,
     Skip,
-    UnsupportedSchemaError,
 )
 from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
 
@@ -151,7 +151,7 @@ class Reconciliation:
     def _skip_reason(self, event: dict[str, Any]) -> str | None:
         try:
             found = self._reader.resolve(self._reader.read(event))
-        except (InvalidEventError, UnsupportedSchemaError):
+        except (InvalidPageChangeError, PageChangeSchemaError):
             return None  # the server refuses it: a dead letter, and a prediction that is missing
         if isinstance(found, Skip):
             return str(found.reason)

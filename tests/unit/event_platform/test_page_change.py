@@ -9,13 +9,13 @@ import pytest
 
 from revertrisk.event_platform.page_change import (
     Editor,
-    InvalidEventError,
+    InvalidPageChangeError,
     PageChange,
     PageChangeReader,
+    PageChangeSchemaError,
     RevisionRef,
     Skip,
     SkipReason,
-    UnsupportedSchemaError,
     is_canary,
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
@@ -98,13 +98,13 @@ def test_any_schema_of_major_version_1_is_read(reader: PageChangeReader, schema:
 )
 def test_another_schema_is_refused(reader: PageChangeReader, schema: str) -> None:
     """E21: another major version, another title, or a URI without its leading slash is not read."""
-    with pytest.raises(UnsupportedSchemaError, match="/\\$schema must be"):
+    with pytest.raises(PageChangeSchemaError, match="/\\$schema must be"):
         reader.read(edit(**{"$schema": schema}))
 
 
 def test_all_violations_are_listed_where_they_are(reader: PageChangeReader) -> None:
     """An event with several faults names each, a missing field at the pointer it should have."""
-    with pytest.raises(InvalidEventError) as caught:
+    with pytest.raises(InvalidPageChangeError) as caught:
         reader.read(edit(wiki_id=None, revision__rev_id="7", page__page_title=None, dt="yesterday"))
     assert {found.pointer for found in caught.value.violations} == {
         "/wiki_id",
@@ -116,7 +116,7 @@ def test_all_violations_are_listed_where_they_are(reader: PageChangeReader) -> N
 
 def test_violations_never_repeat_a_value(reader: PageChangeReader) -> None:
     """What is wrong may be a name; the report says where and what was expected, never what stood there."""
-    with pytest.raises(InvalidEventError) as caught:
+    with pytest.raises(InvalidPageChangeError) as caught:
         reader.read(edit(performer={"user_text": ["Erika Mustermann"]}, revision__rev_dt="Erika Mustermann"))
     assert "Mustermann" not in str(caught.value)
 
@@ -192,7 +192,7 @@ def test_prior_state_of_another_revision_decides_nothing(reader: PageChangeReade
 
 def test_a_domain_of_another_wiki_is_refused(reader: PageChangeReader) -> None:
     """E27: a wiki_id and a domain that disagree are somebody's mistake, or worse."""
-    with pytest.raises(InvalidEventError, match="/meta/domain"):
+    with pytest.raises(InvalidPageChangeError, match="/meta/domain"):
         reader.resolve(reader.read(edit(meta__domain="de.wikipedia.org.evil.example")))
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from model_server.admission import Admission
 from model_server.lifecycle import Lifecycle
-from model_server.metrics import Metrics
-from model_server.pipeline import Pipeline
-from model_server.resources import Service, open_service
+from model_server.metrics import ServerMetrics
+from model_server.pipeline import ScoringPipeline
+from model_server.resources import Resources, open_resources
 from model_server.settings import Settings
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.scoring.explanation import Explainer
@@ -15,11 +15,11 @@ from revertrisk.scoring.prediction import Classifier
 from revertrisk.wiki.table import WikiTable
 
 
-class Deployment:
+class ServerContext:
     """The composition that the REST layer finds on the model."""
 
     def __init__(
-        self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: Metrics
+        self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: ServerMetrics
     ) -> None:
         self.metrics = metrics
         self.admission = Admission(settings.queue_limit)
@@ -39,10 +39,10 @@ class Deployment:
         """The model, if it can take its scores apart."""
         return self._classifier if isinstance(self._classifier, Explainer) else None
 
-    def pipeline(self, service: Service) -> Pipeline:
-        """Return the steps of the path over a service."""
-        return Pipeline(
-            service,
+    def pipeline(self, resources: Resources) -> ScoringPipeline:
+        """Return the steps of the path over a resources."""
+        return ScoringPipeline(
+            resources,
             self.admission,
             verify_strictly=self._settings.verifies_strictly,
             max_revision_bytes=self._settings.max_revision_bytes,
@@ -69,6 +69,6 @@ class Deployment:
             ),
         }
 
-    def open_service(self) -> AbstractAsyncContextManager[Service]:
+    def open_resources(self) -> AbstractAsyncContextManager[Resources]:
         """Open the collaborators of the running event loop."""
-        return open_service(self._settings, self._classifier, self._wikis, self.metrics)
+        return open_resources(self._settings, self._classifier, self._wikis, self.metrics)
