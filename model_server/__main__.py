@@ -122,14 +122,13 @@ def serve(settings: Settings, source: ModelSource) -> None:
         raise ServerSettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 
     sys.argv = sys.argv[:1]
-    from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
     from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
     from model_server.server_context import ServerContext  # noqa: PLC0415
 
     metrics = ServerMetrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, source.source).set(1)
     context = ServerContext(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
-    run_server(RevertRiskModel(settings.model_name, context), context, settings)
+    run_server(context, settings)
 
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:

@@ -33,11 +33,11 @@ class VerbHandler(Protocol):
     async def answer(
         self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None
     ) -> VerbAnswer:
-        """VerbAnswer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
+        """Answer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
 
 
 def scored_answer(scored: ScoredJob, outcome: str) -> VerbAnswer:
-    """VerbAnswer with a score."""
+    """Answer with a score."""
     # A copy, since it is remembered for a while: what orjson returns is the rest of a larger block, and such rests,
     # left in between, keep the memory of whole revisions from being used again.
     body = bytes(memoryview(orjson.dumps(score_body(scored))))
@@ -45,13 +45,13 @@ def scored_answer(scored: ScoredJob, outcome: str) -> VerbAnswer:
 
 
 def skip_answer(reason: SkipReason) -> VerbAnswer:
-    """VerbAnswer an event that is provably not scorable."""
+    """Answer an event that is provably not scorable."""
     body = orjson.dumps({"skipped": True, "reason": reason.value})
     return VerbAnswer(body, f"skipped:{reason.value}", for_event=True)
 
 
 def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> VerbAnswer:
-    """VerbAnswer several direct calls: the scores in input order, and the failures with their index.
+    """Answer several direct calls: the scores in input order, and the failures with their index.
 
     Raises :class:`NothingScoredError` if every one of them failed.
     """

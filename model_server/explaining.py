@@ -4,9 +4,7 @@ Scores come first. Explanations have a thread of their own, one at a time, and f
 """
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -21,7 +19,7 @@ from model_server.errors import (
     UnusableScoreError,
 )
 from model_server.pipeline import FetchedJob, ScoredJob, ScoringPipeline
-from model_server.resources import Resources
+from model_server.request_reader import RequestReader
 from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.runtime.logs import label, timed
@@ -35,27 +33,23 @@ PLACES = 8
 class ExplainHandler:
     """Answers the bodies of explain requests, in the forms that predict takes."""
 
-    def __init__(self, name: str, explainer: Explainer | None) -> None:
+    def __init__(
+        self, name: str, explainer: Explainer | None, requests: RequestReader, pipeline: ScoringPipeline
+    ) -> None:
         """``explainer`` is None for a model that cannot take its scores apart."""
         self.name = name
         self._explainer = explainer
+        self._requests = requests
+        self._pipeline = pipeline
         self._admission = Admission(PLACES)
-        self._resources: Resources
-        self._pipeline: ScoringPipeline
-        self._thread: ThreadPoolExecutor
-
-    @contextmanager
-    def opened(self, resources: Resources, pipeline: ScoringPipeline) -> Iterator[None]:
-        """Work with the collaborators of the running event loop."""
-        self._resources, self._pipeline = resources, pipeline
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
-        try:
-            yield
-        finally:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Cancel what waits for the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
-        """VerbAnswer one request before the deadline (event loop time, seconds).
+        """Answer one request before the deadline (event loop time, seconds).
 
         Raises :class:`ServiceError`.
         """
@@ -63,7 +57,7 @@ class ExplainHandler:
         if self._explainer is None:
             raise RouteNotFoundError("this model cannot explain its scores")
         with self._admission.request():
-            request = self._resources.requests.read(body)
+            request = self._requests.read(body)
             if isinstance(request, Skip):
                 return skip_answer(request.reason)
             if isinstance(request, BatchRequest):

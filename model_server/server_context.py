@@ -1,4 +1,4 @@
-"""What a server process is deployed with: settings and loaded things that outlive any one event loop."""
+"""What a server process has from its start to its end: settings and loaded things that outlive any one event loop."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -16,14 +16,14 @@ from revertrisk.wiki.table import WikiTable
 
 
 class ServerContext:
-    """The composition that the REST layer finds on the model."""
+    """What every part of one server process shares."""
 
     def __init__(
         self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: ServerMetrics
     ) -> None:
         self.metrics = metrics
         self.admission = Admission(settings.queue_limit)
-        self.model_identity = (classifier.name, classifier.version)
+        self.model_name, self.model_version = classifier.name, classifier.version
         self.lifecycle = Lifecycle(settings.shutdown_delay_seconds)
         self.http_host = settings.http_host
         self.has_siblings = settings.workers > 1
@@ -40,7 +40,7 @@ class ServerContext:
         return self._classifier if isinstance(self._classifier, Explainer) else None
 
     def pipeline(self, resources: Resources) -> ScoringPipeline:
-        """Return the steps of the path over a resources."""
+        """Return the steps of a request's path, over the collaborators of the running event loop."""
         return ScoringPipeline(
             resources,
             self.admission,
@@ -56,10 +56,9 @@ class ServerContext:
         """
         settings = self._settings
         supports = settings.supports if settings.supported_wikis is not None else self._classifier.supports
-        model_name, model_version = self.model_identity
         return {
-            "model_name": model_name,
-            "model_version": model_version,
+            "model_name": self.model_name,
+            "model_version": self.model_version,
             "stream": settings.eventgate_stream,
             "schema": PREDICTION_SCHEMA,
             "lenient": settings.lenient_events,

@@ -36,7 +36,7 @@ class AllProcesses(Collector):
 
 
 def merged_metrics(request: Request) -> Response:
-    """VerbAnswer ``/metrics`` for all workers; FastAPI calls it in a thread, since it reads all their files."""
+    """Answer ``/metrics`` for all workers; FastAPI calls it in a thread, since it reads all their files."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client gives it no types
     registry.register(AllProcesses())

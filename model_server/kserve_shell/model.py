@@ -24,7 +24,7 @@ from model_server.answers import (
 from model_server.errors import NotReadyError, ServiceError
 from model_server.kserve_shell import tensors
 from model_server.ledger import Ledger
-from model_server.pipeline import PRODUCED, FetchedJob, ScoredJob, ScoringPipeline
+from model_server.pipeline import PRODUCED, FetchedJob, ScoredJob
 from model_server.resources import Resources
 from model_server.scoring_request import (
     BatchItem,
@@ -65,32 +65,21 @@ class BatchCall:
 
 
 class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
-    """Scores revisions; its resources is there once the server's event loop runs."""
+    """Scores revisions, with the collaborators of the running event loop; while it drains it still predicts."""
 
-    def __init__(self, name: str, context: ServerContext) -> None:
-        super().__init__(name)
-        self.context = context
-        histograms = (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)
-        self._clocks = tuple(each.labels(**get_labels(name)) for each in histograms)
-        self._resources: Resources
-        self._pipeline: ScoringPipeline
-        self._ledger: Ledger[VerbAnswer]
-        self._is_open = False
-
-    def use(self, resources: Resources) -> None:
-        """Take the collaborators of the running event loop."""
+    def __init__(self, context: ServerContext, resources: Resources) -> None:
+        super().__init__(context.model_name)
+        self.ready = True
+        self._context = context
         self._resources = resources
-        self._pipeline = self.context.pipeline(resources)
-        self._ledger = Ledger(
+        self._pipeline = context.pipeline(resources)
+        self._ledger: Ledger[VerbAnswer] = Ledger(
             capacity=LEDGER_CAPACITY,
             seconds=LEDGER_SECONDS,
             keep=lambda answer: answer.outcome == PRODUCED,
         )
-        self._is_open = True
-
-    async def healthy(self) -> bool:
-        """Whether the model is loaded and its resources is there; while it drains it still predicts."""
-        return self.ready and self._is_open
+        histograms = (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)
+        self._clocks = tuple(each.labels(**get_labels(self.name)) for each in histograms)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Describe the V2 input, for the model's metadata."""
@@ -101,7 +90,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         return tensors.OUTPUTS
 
     async def answer(self, body: bytes, deadline: float, headers: Headers = None) -> VerbAnswer:
-        """VerbAnswer one V1 predict request before the deadline (event loop time, seconds).
+        """Answer one V1 predict request before the deadline (event loop time, seconds).
 
         An event whose prediction was accepted before is answered from the record, and duplicates that come
         together share their work, unless the caller asks for another emission.
@@ -138,11 +127,11 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         """Run the hooks for a V2 request, which is accounted for here; V1 requests come to `answer`."""
         if not isinstance(body, kserve.InferRequest):
             return await super().__call__(body, headers, verb)
-        account = RequestAccount.of_headers(self.context.metrics, headers or {})
+        account = RequestAccount.of_headers(self._context.metrics, headers or {})
         with account:
             try:
-                with self.context.admission.request():
-                    answer = await self._infer(body, headers, verb)
+                with self._context.admission.request():
+                    answer = await super().__call__(body, headers, verb)
                 account.outcome = "batch"
             except ServiceError as error:
                 if body.from_grpc is True:
@@ -162,17 +151,12 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         assert isinstance(answer, VerbAnswer)  # noqa: S101 - only a V2 request is answered otherwise
         return answer
 
-    async def _infer(self, request: kserve.InferRequest, headers: Headers, verb: Any) -> Any:
-        if not self._is_open:
-            raise NotReadyError("the server is starting")
-        return await super().__call__(request, headers, verb)
-
     async def preprocess(
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
     ) -> FetchedJob | Skip | BatchCall:
         """Fetch what was received and resolved."""
         if isinstance(payload, kserve.InferRequest):
-            deadline = asyncio.get_running_loop().time() + self.context.request_deadline
+            deadline = asyncio.get_running_loop().time() + self._context.request_deadline
             batch = self._resources.requests.read_batch(tensors.instances(payload))
             return await self._fetch_all(batch, deadline, infer_request=payload)
         request = payload.request
@@ -229,6 +213,30 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
 
         outcomes = await _each(batch.items, BatchItem, fetch)
         return BatchCall(batch.items, outcomes, infer_request)
+
+
+class StartingModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
+    """Stands in the model repository until the server's event loop runs, and ``build`` can make the one that scores.
+
+    KServe registers its models before that. HTTP is not served meanwhile; gRPC may be.
+    """
+
+    def __init__(
+        self, context: ServerContext, build: Callable[[ServerContext, Resources], kserve.Model]
+    ) -> None:
+        super().__init__(context.model_name)
+        self.context = context
+        self.build = build
+
+    async def healthy(self) -> bool:
+        """Return False: nothing can be scored yet."""
+        return False
+
+    async def __call__(self, body: Any, headers: Headers = None, verb: Any = None) -> Any:
+        """Refuse a call over gRPC."""
+        error = NotReadyError("the server is starting")
+        with RequestAccount.of_headers(self.context.metrics, headers or {}) as account:
+            raise GrpcException(str(error), tensors.grpc_status(error)) from account.failed(error)
 
 
 def _asks_again(headers: Headers) -> bool:

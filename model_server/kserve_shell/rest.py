@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -22,6 +22,7 @@ import kserve.protocol.rest.server
 import yaml
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
+from kserve.model_repository import ModelRepository
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -45,6 +46,7 @@ from model_server.kserve_shell.connections import (
 )
 from model_server.kserve_shell.kserve_server import DrainingServer
 from model_server.kserve_shell.merged_metrics import merged_metrics
+from model_server.kserve_shell.model import StartingModel
 from model_server.kserve_shell.predict_route import (
     ClientGoneError,
     PredictRoute,
@@ -138,7 +140,7 @@ class RevertRiskApp:
         return any(route.matches(scope)[0] is Match.FULL for route in self._app.router.routes)
 
     async def _refuse(self, error: ServiceError, scope: Scope, send: Send) -> None:
-        """VerbAnswer with a failure, counted and logged like one of a prediction."""
+        """Answer with a failure, counted and logged like one of a prediction."""
         with RequestAccount(self._context.metrics, request_id_of(scope)) as account:
             answer = account.answer_of(error)
         await send_json(
@@ -185,8 +187,9 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         """Build KServe's application, then wrap it."""
         super().create_application()
         app: fastapi.FastAPI = kserve.model_server.app
-        (model,) = self.dataplane.model_registry.get_models().values()
-        context = model.context
+        registry = self.dataplane.model_registry
+        (starting,) = registry.get_models().values()
+        context = starting.context
         self._server = DrainingServer(self.config, context.lifecycle, shares_port=context.has_siblings)
         self.config.host = context.http_host
         limits = ConnectionLimits(
@@ -202,15 +205,14 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         self.config.proxy_headers = False  # nothing here asks who the client is
         _silence_access_log()
         app.router.redirect_slashes = False
-        desk = ExplainHandler(model.name, context.explainer)
-        app.router.lifespan_context = _lifespan(model, desk)
-        verbs = {"predict": PredictRoute(model, context), "explain": PredictRoute(desk, context)}
+        verbs: dict[str, PredictRoute] = {}
+        app.router.lifespan_context = _lifespan(starting, registry, verbs)
         self.config.app = RevertRiskApp(app, verbs, context)
 
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
         """Register KServe's routes; its ``/metrics`` is of one process, so where there are more, ours wins."""
-        (model,) = self.dataplane.model_registry.get_models().values()
-        if model.context.has_siblings:
+        (starting,) = self.dataplane.model_registry.get_models().values()
+        if starting.context.has_siblings:
             app.add_api_route("/metrics", merged_metrics)
         super()._register_endpoints(app)
 
@@ -235,12 +237,23 @@ def _silence_access_log() -> None:
     access.propagate = False
 
 
-def _lifespan(model: Any, desk: ExplainHandler) -> Callable[[fastapi.FastAPI], Any]:
+def _lifespan(
+    starting: StartingModel, registry: ModelRepository, verbs: dict[str, PredictRoute]
+) -> Callable[[fastapi.FastAPI], Any]:
+    """Return what builds the model and its routes, each complete, before the server listens."""
+    context = starting.context
+
     @asynccontextmanager
     async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
-        async with model.context.open_resources() as resources:
-            model.use(resources)
-            with desk.opened(resources, model.context.pipeline(resources)):
+        async with context.open_resources() as resources:
+            model = starting.build(context, resources)
+            registry.update(model)
+            explaining = ExplainHandler(
+                context.model_name, context.explainer, resources.requests, context.pipeline(resources)
+            )
+            with closing(explaining):
+                verbs["predict"] = PredictRoute(model, context)
+                verbs["explain"] = PredictRoute(explaining, context)
                 yield
 
     return lifespan

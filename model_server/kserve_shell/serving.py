@@ -3,12 +3,15 @@
 import asyncio
 import ctypes
 import gc
+from collections.abc import Callable
 
 import kserve
 import uvloop
 
 from model_server.kserve_shell import rest
 from model_server.kserve_shell.kserve_server import SealedRepository, SignalledModelServer
+from model_server.kserve_shell.model import RevertRiskModel, StartingModel
+from model_server.resources import Resources
 from model_server.server_context import ServerContext
 from model_server.settings import Settings
 
@@ -22,9 +25,14 @@ MAX_IN_HEAP = 32 * 2**20
 """The largest block that is kept so (and the largest that glibc allows here)."""
 
 
-def run_server(model: kserve.Model, context: ServerContext, settings: Settings) -> None:
-    """Load a model and serve it until a signal ends it."""
+def run_server(
+    context: ServerContext,
+    settings: Settings,
+    build: Callable[[ServerContext, Resources], kserve.Model] = RevertRiskModel,
+) -> None:
+    """Serve the model that ``build`` makes in the running event loop, until a signal ends it."""
     tune_malloc()
+    model = StartingModel(context, build)
     model.load()
     rest.install()
     # Modules and the model stay to the end: the collector need not look through them again and again.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,6 @@ async def _explained(
     settings: Settings, classifier: TorchClassifier, call: Mapping[str, Any]
 ) -> dict[str, Any]:
     wikis, metrics = WikiTable.load(settings.wikis_file), ServerMetrics(CollectorRegistry())
-    desk = ExplainHandler(classifier.name, classifier)
     deadline = asyncio.get_running_loop().time() + settings.request_deadline
     async with open_resources(settings, classifier, wikis, metrics) as resources:
         pipeline = ScoringPipeline(
@@ -49,7 +49,7 @@ async def _explained(
             verify_strictly=settings.verifies_strictly,
             max_revision_bytes=settings.max_revision_bytes,
         )
-        with desk.opened(resources, pipeline):
-            answer = await desk.answer(orjson.dumps(call), deadline)
+        with closing(ExplainHandler(classifier.name, classifier, resources.requests, pipeline)) as explaining:
+            answer = await explaining.answer(orjson.dumps(call), deadline)
     explained: dict[str, Any] = orjson.loads(answer.body)
     return explained

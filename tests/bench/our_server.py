@@ -38,17 +38,15 @@ def main() -> None:
     from model_server.answers import VerbAnswer  # noqa: PLC0415
     from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
     from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
+    from model_server.resources import Resources  # noqa: PLC0415
     from model_server.server_context import ServerContext  # noqa: PLC0415
 
     class EchoModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         """What our REST layer asks of a model, and nothing behind it."""
 
-        def __init__(self, name: str, context: ServerContext) -> None:
-            super().__init__(name)
-            self.context = context
-
-        def use(self, resources: object) -> None:
-            pass
+        def __init__(self, context: ServerContext, _: Resources) -> None:
+            super().__init__(context.model_name)
+            self.ready = True
 
         async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
             answer, _ = await self(orjson.loads(body), headers)
@@ -60,8 +58,8 @@ def main() -> None:
     class WatchedModel(RevertRiskModel):
         """Ours, with an eye on the event loop that it is used in."""
 
-        def use(self, resources: Any) -> None:
-            super().use(resources)
+        def __init__(self, context: ServerContext, resources: Resources) -> None:
+            super().__init__(context, resources)
             self._watching = asyncio.create_task(LoopLag().watch())
 
     scorer = classifier(arguments.model)
@@ -81,8 +79,7 @@ def main() -> None:
     configure_logging("ecs", "INFO", sys.stdout, hides_arguments=True)
     context = ServerContext(settings, scorer, WikiTable.load(), ServerMetrics(REGISTRY))
     ours = WatchedModel if arguments.watch_lag else RevertRiskModel
-    model = (EchoModel if arguments.echo else ours)(settings.model_name, context)
-    run_server(model, context, settings)
+    run_server(context, settings, EchoModel if arguments.echo else ours)
 
 
 if __name__ == "__main__":
