@@ -1,4 +1,4 @@
-"""KServe's classes for a server, each with a shutdown that loses no request (`model_server/lifecycle.py` says when).
+"""KServe's classes for a server, each with a shutdown that loses no request (:class:`Lifecycle` says when).
 
 While it serves, uvicorn takes signals (:class:`DrainingServer`); before and after that KServe's model server does
 (:class:`SignalledModelServer`). A stop is a clean exit whenever it comes.
@@ -16,7 +16,7 @@ from kserve.protocol.rest.server import _RefreshingServer
 from uvicorn import Config
 
 from model_server.kserve_shell.workers import shared_listener
-from model_server.lifecycle import Lifecycle
+from model_server.server_context import Lifecycle
 from revertrisk.runtime.signals import handle_signals
 
 logger = logging.getLogger(__name__)

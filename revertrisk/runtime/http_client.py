@@ -15,8 +15,13 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
-from revertrisk.runtime.connecting import open_socket
-from revertrisk.runtime.http_connection import ConnectError, Connection, ConnectionBrokenError, Response
+from revertrisk.runtime.http_connection import (
+    ConnectError,
+    Connection,
+    ConnectionBrokenError,
+    Response,
+    open_socket,
+)
 
 PORTS = {"http": 80, "https": 443}
 

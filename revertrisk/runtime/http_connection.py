@@ -1,18 +1,22 @@
-"""One connection of the HTTP client: a request out, its whole answer in.
+"""One connection of the HTTP client: made to a host, then a request out and its whole answer in, again and again.
 
 Parsing is httptools' (llhttp, as in Node); `http_client.py` says which connection a request gets.
 """
 
 import asyncio
+import socket
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import httptools
+from aiohappyeyeballs import start_connection
 
 KEEP_ALIVE_S = 60.0
 """A connection that was idle for longer is not used again; most servers have closed it by then."""
+HEAD_START_S = 0.25
+"""What an address has before the next one is tried as well: RFC 8305 recommends it, and curl and aiohttp are alike."""
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 NO_BODY = (204, 304)
 MAX_FRAMING_BYTES = 2**20
@@ -40,6 +44,27 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+async def open_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is connected to one of the host's addresses, of which some may be dead.
+
+    A dead address often refuses nothing: it swallows packets, and who waits for it waits for minutes. So the next
+    address is tried beside it after a moment, and the first one that answers is taken (RFC 8305, "Happy Eyeballs").
+
+    Raises OSError, RuntimeError (uvloop's in place of some of them) and UnicodeError. If it is cancelled, no socket
+    stays open.
+    """
+    addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - an event loop runs a coroutine in one
+    cancellations = task.cancelling()
+    connected = await start_connection(addresses, happy_eyeballs_delay=HEAD_START_S)
+    # While it ends the tries that are left over, it drops a cancellation.
+    if task.cancelling() > cancellations:
+        connected.close()
+        raise asyncio.CancelledError
+    return connected
 
 
 class Connection(asyncio.Protocol):
