@@ -90,7 +90,9 @@ def _end_on_signal() -> None:
 def check(settings: Settings) -> ModelSource:
     """See that everything is there that can be seen without loading the model; return where the model is.
 
-    Raises :class:`ServerSettingsError`.
+    Raises:
+        ServerSettingsError: something is missing or wrong; the message names its variable.
+
     """
     source = find_model(settings)
     check_pickle(settings, source.path)
@@ -115,7 +117,9 @@ def check(settings: Settings) -> ModelSource:
 def serve(settings: Settings, source: ModelSource) -> None:
     """Load the model, build the server and run it.
 
-    Raises :class:`ServerSettingsError` before it listens.
+    Raises:
+        ServerSettingsError: the model cannot be served; nothing listens yet.
+
     """
     classifier = _load_classifier(settings, source.path)
     if classifier.name != settings.model_name:

@@ -32,7 +32,12 @@ class Admission:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Hold one of the places while a request is served; raises :class:`OverloadedError` if all are taken."""
+        """Hold one of the places while a request is served.
+
+        Raises:
+            OverloadedError: all are taken.
+
+        """
         if self._requests >= self._limit:
             raise OverloadedError("too many requests are being served")
         self._requests += 1
@@ -45,8 +50,11 @@ class Admission:
     def wiki(self, wiki_id: str) -> Iterator[None]:
         """Count a request, or an item of a batch, while it asks a wiki.
 
-        The request has a place already, so the free ones are those that are left beside it. Raises
-        :class:`OverloadedError` if its wiki holds more than its share of them.
+        The request has a place already, so the free ones are those that are left beside it.
+
+        Raises:
+            OverloadedError: its wiki holds more than its share of them.
+
         """
         if self._of_wiki[wiki_id] > WIKI_SHARE * (self._limit - self._requests):
             raise OverloadedError("too many requests for this wiki are being served")
@@ -73,8 +81,10 @@ class HeldBody:
     def grow(self, size: int, limit: int) -> None:
         """Count ``size`` bytes more.
 
-        Raises :class:`BodyTooLargeError` beyond ``limit`` bytes, and :class:`OverloadedError` where the large bodies
-        that are held would be too much together.
+        Raises:
+            BodyTooLargeError: the body has more than ``limit`` bytes.
+            OverloadedError: the large bodies that are held would be too much together.
+
         """
         self._size += size
         self._admission.body_bytes += size

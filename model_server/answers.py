@@ -33,7 +33,12 @@ class VerbHandler(Protocol):
     async def answer(
         self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None
     ) -> VerbAnswer:
-        """Answer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
+        """Answer one request before the deadline (event loop time, seconds).
+
+        Raises:
+            ServiceError: the request ends without a score.
+
+        """
 
 
 def scored_answer(scored: ScoredJob, outcome: str) -> VerbAnswer:
@@ -53,7 +58,9 @@ def skip_answer(reason: SkipReason) -> VerbAnswer:
 def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> VerbAnswer:
     """Answer several direct calls: the scores in input order, and the failures with their index.
 
-    Raises :class:`NothingScoredError` if every one of them failed.
+    Raises:
+        NothingScoredError: every one of them failed.
+
     """
     predictions = [score_body(outcome) for outcome in outcomes if isinstance(outcome, ScoredJob)]
     errors = [
@@ -74,8 +81,8 @@ def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError])
     return NothingScoredError(
         errors,
         may_pass=all(failure.retryable for failure in failures),
-        retry_after=max(
-            (failure.retry_after for failure in failures if isinstance(failure, UnavailableError)),
+        retry_after_s=max(
+            (failure.retry_after_s for failure in failures if isinstance(failure, UnavailableError)),
             default=1.0,
         ),
     )

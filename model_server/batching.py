@@ -42,9 +42,14 @@ class BatchScorer:
     async def score(self, revision: Revision, deadline: float) -> Prediction:
         """Score one revision before the deadline (event loop time, seconds).
 
-        Raises :class:`OverloadedError` after it, :class:`NotReadyError` once closed, :class:`UnusableScoreError` and
-        :class:`ModelFailureError`. How many may wait is bounded by the requests that are admitted, of at most 20
-        revisions each.
+        How many may wait is bounded by the requests that are admitted, of at most 20 revisions each.
+
+        Raises:
+            OverloadedError: the deadline has passed.
+            NotReadyError: it is closed.
+            UnusableScoreError: the model gave something that is not a probability.
+            ModelFailureError: the model failed.
+
         """
         if self._is_closed:
             raise _shutting_down()

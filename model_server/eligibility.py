@@ -126,7 +126,7 @@ def _is_there(revision: RevisionFacts | None) -> TypeGuard[RevisionFacts]:
 def lagging() -> MediaWikiUnavailableError:
     """Return the error for a revision that is too young to be called missing."""
     return MediaWikiUnavailableError(
-        "the wiki does not have this revision yet", reason="lagging", retry_after=5.0
+        "the wiki does not have this revision yet", reason="lagging", retry_after_s=5.0
     )
 
 

@@ -51,7 +51,9 @@ class ExplainHandler:
     async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
         """Answer one request before the deadline (event loop time, seconds).
 
-        Raises :class:`ServiceError`.
+        Raises:
+            ServiceError: the request ends without an explanation.
+
         """
         label(verb="explain")
         if self._explainer is None:

@@ -20,14 +20,14 @@ class Ledger(Generic[Result]):
         self,
         *,
         capacity: int,
-        seconds: float,
+        keep_s: float,
         keep: Callable[[Result], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for ``seconds``."""
+        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for ``keep_s`` seconds."""
         self._keep = keep
         self._capacity = capacity
-        self._seconds = seconds
+        self._keep_s = keep_s
         self._clock = clock
         self._results: OrderedDict[str, tuple[float, Result]] = OrderedDict()
         self._in_flight: dict[str, asyncio.Future[Result]] = {}
@@ -63,7 +63,7 @@ class Ledger(Generic[Result]):
 
     def _recorded(self, key: str) -> Result | None:
         entry = self._results.get(key)
-        if entry is None or self._clock() - entry[0] > self._seconds:
+        if entry is None or self._clock() - entry[0] > self._keep_s:
             return None
         return entry[1]
 
@@ -73,5 +73,5 @@ class Ledger(Generic[Result]):
         while len(self._results) > self._capacity:
             self._results.popitem(last=False)
         # The oldest come first, so expired ones are found without a search.
-        while self._results and self._clock() - next(iter(self._results.values()))[0] > self._seconds:
+        while self._results and self._clock() - next(iter(self._results.values()))[0] > self._keep_s:
             self._results.popitem(last=False)

@@ -116,7 +116,9 @@ class MediaWikiClient:
     async def fetch(self, ref: RevisionRef, deadline: float) -> FetchedRevision:
         """Fetch a revision and its parent before the deadline (event loop time, seconds).
 
-        Raises :class:`MediaWikiUnavailableError`.
+        Raises:
+            MediaWikiUnavailableError: the API gave no answer that can be used.
+
         """
         known = (ref.rev_id,) if ref.parent_id is None else (ref.rev_id, ref.parent_id)
         found = await self._find(ref.wiki, known, ref.text_bytes, deadline)
@@ -137,7 +139,12 @@ class MediaWikiClient:
             ) from None
 
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
-        """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""
+        """Return the time of a page's first edit.
+
+        Raises:
+            MediaWikiUnavailableError: the API gave no answer that can be used.
+
+        """
         api, params = self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}
         try:
             return await self._read(api, params, read_first_edit, max_answers=1)

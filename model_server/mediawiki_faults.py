@@ -10,9 +10,9 @@ from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenErr
 from revertrisk.runtime.joined_call import Again, RetryPlan
 from revertrisk.wiki.action_api import BUSY_CODES
 
-RETRY_WAIT = (0.1, 0.2)
+RETRY_WAIT_S = (0.1, 0.2)
 """Seconds before the second and last try, from and to, where MediaWiki does not say how long."""
-MAX_RETRY_WAIT = 5.0
+MAX_RETRY_WAIT_S = 5.0
 OF_THE_WIKI = frozenset({"rate_limited", "unreachable", "endless"})
 """Failures that no single revision can be the cause of."""
 
@@ -29,7 +29,7 @@ def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
             return MediaWikiUnavailableError(
                 f"the MediaWiki API answered with {cause.reason}",
                 reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
-                retry_after=cause.retry_after,
+                retry_after_s=cause.retry_after_s,
             )
         case mwapi.errors.APIError():  # not even its code is shown: it is the other side's text
             is_busy = isinstance(cause.code, str) and cause.code.startswith(BUSY_CODES)
@@ -51,8 +51,8 @@ def how_again(error: Exception) -> RetryPlan:
         return RetryPlan(Again.NOTHING)
     wait = error.retry_after_header
     if wait is None:
-        wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
-    if wait > MAX_RETRY_WAIT:  # too long for one request: it fails
+        wait = random.uniform(*RETRY_WAIT_S)  # noqa: S311 - it only spreads the tries
+    if wait > MAX_RETRY_WAIT_S:  # too long for one request: it fails
         return RetryPlan(Again.NOTHING)
     if error.reason in OF_THE_WIKI or error.retry_after_header is not None:
         return RetryPlan(Again.WHOLE, wait)

@@ -16,18 +16,18 @@ from revertrisk.runtime.http_client import Endpoint
 from revertrisk.runtime.http_connection import Response
 from revertrisk.wiki.action_api import BUSY_CODES
 
-MAX_RETRY_AFTER = 3600
+MAX_RETRY_AFTER_S = 3600
 API_ERRORS_STATUS = 200
 """The Action API answers so to everything, errors included."""
 
 
 class UpstreamError(Exception):
-    """MediaWiki, or something before it, answered with an error; ``retry_after`` is in seconds."""
+    """MediaWiki, or something before it, answered with an error."""
 
-    def __init__(self, reason: str, retry_after: float | None) -> None:
+    def __init__(self, reason: str, retry_after_s: float | None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.retry_after = retry_after
+        self.retry_after_s = retry_after_s
 
 
 class MwapiSession:
@@ -66,7 +66,13 @@ class _Exchange:
         self._body = b""
 
     async def __aenter__(self) -> Self:
-        """Make the request; raises :class:`UpstreamError` and what the HTTP client raises."""
+        """Make the request.
+
+        Raises:
+            UpstreamError: MediaWiki answered with an error.
+            HttpError, TimeoutError: as the HTTP client.
+
+        """
         answer = await self._api.send(query=self._query, timeout=self._timeout, fresh=self._fresh)
         _raise_for_upstream(answer)
         self._body = answer.body
@@ -78,7 +84,12 @@ class _Exchange:
         """Nothing is left to be closed."""
 
     async def json(self) -> Any:
-        """Return the document; raises ValueError."""
+        """Return the document.
+
+        Raises:
+            ValueError: the answer is not JSON.
+
+        """
         return orjson.loads(self._body)
 
     async def text(self) -> str:
@@ -98,4 +109,4 @@ def _seconds(header: str | None) -> float | None:
     """Read a ``Retry-After`` in seconds, at most an hour; a date, which no MediaWiki sends, counts as absent."""
     if header is None or not header.isdecimal():
         return None
-    return float(min(int(header[:9]), MAX_RETRY_AFTER)) if len(header) < 9 else float(MAX_RETRY_AFTER)  # noqa: PLR2004
+    return float(min(int(header[:9]), MAX_RETRY_AFTER_S)) if len(header) < 9 else float(MAX_RETRY_AFTER_S)  # noqa: PLR2004

@@ -35,7 +35,7 @@ from revertrisk.scoring.prediction import Prediction
 
 logger = logging.getLogger(__name__)
 
-LAG_RETRY_SECONDS = 1.0
+LAG_RETRY_S = 1.0
 """How long to wait, once, for a revision that is on its way to the replicas."""
 
 PRODUCED = "produced"
@@ -133,7 +133,7 @@ class ScoringPipeline:
         received_at = page_change.received_at(request.event)
         if not eligibility.may_still_appear(received_at, now=eligibility.utc_now()):
             return fetched
-        await asyncio.sleep(LAG_RETRY_SECONDS)
+        await asyncio.sleep(LAG_RETRY_S)
         fetched = await self._resources.mediawiki.fetch(request.ref, deadline)
         if not eligibility.is_complete(fetched) and eligibility.may_still_appear(
             received_at, now=eligibility.utc_now()

@@ -26,9 +26,9 @@ class Lifecycle:
     continues to serve while the load balancers take notice, and only then closes its listener.
     """
 
-    def __init__(self, shutdown_delay: float) -> None:
-        """``shutdown_delay`` is in seconds, from the signal to the closing of the listener."""
-        self._shutdown_delay = shutdown_delay
+    def __init__(self, shutdown_delay_s: float) -> None:
+        """``shutdown_delay_s`` is in seconds, from the signal to the closing of the listener."""
+        self._shutdown_delay_s = shutdown_delay_s
         self._closes_at: float | None = None
         self.finish_grpc = _no_grpc
         """Takes no new calls over gRPC, and waits for those in flight; whoever listens for them sets it."""
@@ -45,7 +45,7 @@ class Lifecycle:
 
     def drain(self) -> None:
         """Begin to shut down; a second call closes at once."""
-        delay = 0.0 if self.draining else self._shutdown_delay
+        delay = 0.0 if self.draining else self._shutdown_delay_s
         self._closes_at = time.monotonic() + delay
 
 

@@ -164,7 +164,9 @@ class Settings(BaseSettings):
 def read_settings(**overrides: Any) -> Settings:
     """Read the environment, and what overrides it.
 
-    Raises :class:`ServerSettingsError` naming each variable that is wrong and what it expects.
+    Raises:
+        ServerSettingsError: variables are wrong; the message names each, and what it expects.
+
     """
     try:
         return Settings(**overrides)

@@ -35,7 +35,9 @@ class ModelSource:
 def find_model(settings: Settings) -> ModelSource:
     """Find the artefact folder, or the pickle of an official model.
 
-    Raises :class:`ServerSettingsError` if ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
+    Raises:
+        ServerSettingsError: ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
+
     """
     if settings.model_path is not None:
         if not settings.model_path.is_dir() and official.pickle_at(settings.model_path) is None:
@@ -60,7 +62,9 @@ def find_model(settings: Settings) -> ModelSource:
 def check_pickle(settings: Settings, path: Path) -> None:
     """Check that the model at a path may be loaded, if it is a pickle.
 
-    Raises :class:`ServerSettingsError` naming the condition that is not met.
+    Raises:
+        ServerSettingsError: a condition is not met; the message names it.
+
     """
     file = official.pickle_at(path)
     if file is None:
@@ -84,7 +88,12 @@ def check_pickle(settings: Settings, path: Path) -> None:
 
 
 def load_pickle(settings: Settings, file: Path) -> OfficialClassifier:
-    """Load a pickle that was checked; raises :class:`ServerSettingsError`."""
+    """Load a pickle that was checked.
+
+    Raises:
+        ServerSettingsError: it holds no model that can be served.
+
+    """
     wikis = WikiTable.load(settings.wikis_file)
 
     def language_of(wiki_id: str) -> str | None:
@@ -98,7 +107,12 @@ def load_pickle(settings: Settings, file: Path) -> OfficialClassifier:
 
 
 def check_ports(settings: Settings) -> None:
-    """See that the listeners' ports are free; raises :class:`ServerSettingsError`."""
+    """Check that the listeners' ports are free.
+
+    Raises:
+        ServerSettingsError: one is not.
+
+    """
     ports = {"HTTP_PORT": (settings.http_host, settings.http_port)}
     if settings.enable_grpc:
         ports["GRPC_PORT"] = ("", settings.grpc_port)
@@ -111,7 +125,12 @@ def check_ports(settings: Settings) -> None:
 
 
 def check_tls(settings: Settings) -> None:
-    """See that the CA bundle can be read; raises :class:`ServerSettingsError`."""
+    """Check that the CA bundle can be read.
+
+    Raises:
+        ServerSettingsError: it cannot.
+
+    """
     try:
         ssl.create_default_context(cafile=settings.tls_ca_bundle)
     except (ssl.SSLError, OSError):
@@ -122,7 +141,11 @@ async def check_stream(settings: Settings) -> None:
     """Ask EventGate whether the stream exists and takes our schema.
 
     A gate that does not answer, or that has no stream configuration to show, is a warning: the server must
-    be able to start before it. Raises :class:`ServerSettingsError` if the gate says that the stream is wrong.
+    be able to start before it.
+
+    Raises:
+        ServerSettingsError: the gate says that the stream is wrong.
+
     """
     stream = settings.eventgate_stream
     if settings.eventgate_url is None or stream is None:

@@ -43,7 +43,7 @@ MAX_FIELDS = 1000
 """Headers and trailers of one request: each is a call of Python, however short."""
 MAX_DISCARDED_BYTES = 2**20
 """Read after a refusal, so that a client which sends all of a request before it reads finds its answer."""
-FULL_LOG_SECONDS = 60.0
+FULL_LOG_S = 60.0
 """At most one line in this time says that connections are refused."""
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class ConnectionLimits:
 
     head_bytes: int
     """Of one request: its request line, headers and trailers."""
-    head_seconds: float
+    head_s: float
     """From the first byte of a head to its end; also for the rest of a body that nothing reads any more."""
     connections: int
 
@@ -75,7 +75,7 @@ class FullServer:
     def __init__(self, metrics: ServerMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._ended = metrics.requests_ended
         self._clock = clock
-        self._logged_at = -FULL_LOG_SECONDS
+        self._logged_at = -FULL_LOG_S
         self._refused = 0
 
     def refuse(self) -> bytes:
@@ -84,7 +84,7 @@ class FullServer:
         self._ended(failure.code).inc()
         self._refused += 1
         now = self._clock()
-        if now - self._logged_at >= FULL_LOG_SECONDS:
+        if now - self._logged_at >= FULL_LOG_S:
             logger.warning("Connections are refused: %d since the last such line", self._refused)
             self._logged_at, self._refused = now, 0
         content = orjson.dumps(failure.body)
@@ -296,7 +296,7 @@ class BoundedProtocol(SingleWriteProtocol):
         if self._receives or self._unreported:
             self._unset_keepalive_if_required()
             if self._input_timer is None:
-                self._input_timer = self.loop.call_later(self._limits.head_seconds, self._on_late_input)
+                self._input_timer = self.loop.call_later(self._limits.head_s, self._on_late_input)
         elif self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler

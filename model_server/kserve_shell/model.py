@@ -38,7 +38,7 @@ from revertrisk.event_platform.page_change import Skip
 from revertrisk.runtime.logs import label
 
 LEDGER_CAPACITY = 50_000
-LEDGER_SECONDS = 15 * 60.0
+LEDGER_S = 15 * 60.0
 """How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
 REEMIT_HEADER = "x-revertrisk-reemit"
 """Set to 1, it asks for another emission of an event that was accepted before."""
@@ -75,7 +75,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         self._pipeline = context.pipeline(resources)
         self._ledger: Ledger[VerbAnswer] = Ledger(
             capacity=LEDGER_CAPACITY,
-            seconds=LEDGER_SECONDS,
+            keep_s=LEDGER_S,
             keep=lambda answer: answer.outcome == PRODUCED,
         )
         histograms = (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)

@@ -83,7 +83,11 @@ class PredictRoute:
 async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int, deadline: float) -> bytes:
     """Read a request's body, of at most ``limit`` bytes, before the deadline (event loop time, seconds).
 
-    Raises :class:`ClientGoneError`, and :class:`BodyTooLargeError` or :class:`OverloadedError` with the rest unread.
+    Raises:
+        ClientGoneError: the connection was closed before.
+        BodyTooLargeError: it is too large; the rest is unread.
+        OverloadedError: it did not come in time, or too much is held already; the rest is unread.
+
     """
     _check_length(scope, limit)
     if scope.get(BODY_IS_HERE):

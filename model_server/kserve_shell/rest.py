@@ -194,7 +194,7 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         self.config.host = context.http_host
         limits = ConnectionLimits(
             head_bytes=context.max_head_bytes,
-            head_seconds=context.request_deadline,
+            head_s=context.request_deadline,
             connections=max_connections(),
         )
         self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(context.metrics))

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BODY_IS_HERE = "revertrisk.body_is_here"
 """A key of an ASGI scope: true once all of the request's body has arrived, so that reading it never waits."""
-LINGER_SECONDS = 2.0
+LINGER_S = 2.0
 
 
 class SingleWriteProtocol(HttpToolsProtocol):
@@ -56,7 +56,7 @@ class CoalescingTransport:
         self._send_held()
         if self.lingers and not self._is_closing and self._transport.can_write_eof():
             self._transport.write_eof()
-            self._loop.call_later(LINGER_SECONDS, self._transport.close)
+            self._loop.call_later(LINGER_S, self._transport.close)
         else:
             self._transport.close()
         self._is_closing = True

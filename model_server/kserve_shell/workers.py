@@ -115,7 +115,9 @@ def _end_with_parent() -> None:
 def private_metrics() -> Iterator[None]:
     """Let the processes that are started meanwhile keep their metrics in a fresh folder, to be merged.
 
-    Raises :class:`ServerSettingsError` if none can be made.
+    Raises:
+        ServerSettingsError: no folder can be made.
+
     """
     try:
         fresh = tempfile.TemporaryDirectory(prefix="revertrisk-metrics-")
@@ -130,9 +132,13 @@ def private_metrics() -> Iterator[None]:
 
 
 def shared_listener(host: str, port: int) -> socket.socket:
-    """Bind a socket to a port that the others of this user may bind as well; raises OSError.
+    """Bind a socket to a port that the others of this user may bind as well.
 
     It does not listen yet, and until it does, the kernel sends it no connection.
+
+    Raises:
+        OSError: the port or the address cannot be had.
+
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:

@@ -31,7 +31,7 @@ CONFIGURATION_FAULTS = {
 }
 """What EventGate's 500 entries say when the event or the configuration is wrong: no retry mends it (T405067)."""
 REQUEST_FAULTS = frozenset({"SyntaxError", "PayloadTooLargeError", "UnsupportedMediaTypeError"})
-RETRY_WAIT = (0.1, 0.2)
+RETRY_WAIT_S = (0.1, 0.2)
 """Seconds before another try, from and to."""
 _SAFE_NAME = re.compile(r"[\w.$/\[\]'-]{0,200}")
 """What a schema keyword or a data path looks like; anything else in its place is not shown."""
@@ -87,14 +87,17 @@ class EventGateClient:
     async def produce(self, event: Mapping[str, Any], deadline: float) -> None:
         """Send one event and return once EventGate has accepted it, before the deadline (event loop time, seconds).
 
-        Raises :class:`GateUnavailableError` and :class:`GateRejectedError`.
+        Raises:
+            GateUnavailableError: EventGate could not say that it took the event.
+            GateRejectedError: EventGate refused the event, and will refuse it again.
+
         """
         body = orjson.dumps(event)
         for attempt in range(1, self._attempts + 1):
             try:
                 await self._post(body, deadline, fresh=attempt > 1)
             except GateUnavailableError:
-                wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
+                wait = random.uniform(*RETRY_WAIT_S)  # noqa: S311 - it only spreads the tries
                 if attempt == self._attempts or asyncio.get_running_loop().time() + wait >= deadline:
                     raise
                 await asyncio.sleep(wait)

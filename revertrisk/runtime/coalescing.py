@@ -63,10 +63,14 @@ class Coalescer(Generic[Key, Item, Found]):
     async def get(
         self, key: Key, items: tuple[Item, ...], *, deadline: float, size: int = 0
     ) -> Mapping[Item, Found]:
-        """Return what the call gave that the items were part of, or raise what it raised the last time.
+        """Return what the call gave that the items were part of.
 
-        The mapping is shared by all whose items were in that call: it may hold others' as well. Raises
-        TimeoutError at the deadline (event loop time, seconds); the call continues for the others.
+        The mapping is shared by all whose items were in that call: it may hold others' as well.
+
+        Raises:
+            TimeoutError: the deadline (event loop time, seconds) has passed; the call continues for the others.
+            Exception: what the call raised, the last time that it was made.
+
         """
         group = self._groups.get(key)
         if group is None:

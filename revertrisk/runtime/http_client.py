@@ -35,7 +35,12 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read the origin of an ``http`` or ``https`` URL; raises ValueError."""
+        """Read the origin of an ``http`` or ``https`` URL.
+
+        Raises:
+            ValueError: the URL is none of these.
+
+        """
         parts = urlsplit(url)
         if parts.scheme not in PORTS or not parts.hostname:
             raise ValueError("expected an http or https URL with a host")
@@ -67,8 +72,12 @@ class Endpoint(Protocol):
         there is no way to know whether it has read the request. With ``fresh`` no kept connection is used: for a
         second try, since all of them may lead to a host that has gone.
 
-        Raises TimeoutError, :class:`ConnectError` and :class:`ConnectionBrokenError`; ValueError if the query is
-        not on one line.
+        Raises:
+            TimeoutError: the answer was not complete in time.
+            ConnectError: nothing was sent.
+            ConnectionBrokenError: the other side may have acted on the request.
+            ValueError: the query is not on one line.
+
         """
 
 
@@ -128,7 +137,9 @@ class HttpClient:
     def endpoint(self, method: str, url: str, headers: Mapping[str, str]) -> "HttpEndpoint":
         """Return where requests of one kind go; their ``Host`` is the URL's, unless the headers have another.
 
-        Raises ValueError if the URL is not of http or https, or a header is not on one line.
+        Raises:
+            ValueError: the URL is not of http or https, or a header is not on one line.
+
         """
         return HttpEndpoint(self._exchange, method, url, headers)
 
@@ -204,7 +215,12 @@ class _Pool:
         self._places = asyncio.Semaphore(limit)
 
     async def enter(self, deadline: float) -> None:
-        """Take a place, first come first served; raises TimeoutError."""
+        """Take a place, first come first served.
+
+        Raises:
+            TimeoutError: there was none before the deadline.
+
+        """
         if self._places.locked():
             async with asyncio.timeout_at(deadline):
                 await self._places.acquire()

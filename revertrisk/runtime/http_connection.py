@@ -52,8 +52,12 @@ async def open_socket(host: str, port: int) -> socket.socket:
     A dead address often refuses nothing: it swallows packets, and who waits for it waits for minutes. So the next
     address is tried beside it after a moment, and the first one that answers is taken (RFC 8305, "Happy Eyeballs").
 
-    Raises OSError, RuntimeError (uvloop's in place of some of them) and UnicodeError. If it is cancelled, no socket
-    stays open.
+    If it is cancelled, no socket stays open.
+
+    Raises:
+        OSError, UnicodeError: there is no such host, or none of its addresses takes the connection.
+        RuntimeError: uvloop's, in place of some of them.
+
     """
     addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     task = asyncio.current_task()
@@ -209,7 +213,12 @@ class Connection(asyncio.Protocol):
 
 
 def _decompress(body: bytes, max_bytes: int) -> bytes:
-    """Decompress gzip or deflate; raises zlib.error, also for what is cut short or too large."""
+    """Decompress gzip or deflate.
+
+    Raises:
+        zlib.error: it is neither, cut short or too large.
+
+    """
     decompressor = zlib.decompressobj(GZIP_OR_ZLIB)
     text = decompressor.decompress(body, max_bytes)
     if not decompressor.eof:
