@@ -131,7 +131,7 @@ def lagging() -> MediaWikiUnavailableError:
 
 
 def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
-    """Name the fields in which the event and the API disagree; the title may have moved (DESIGN 12)."""
+    """Name the fields in which the event and the API disagree; the title may have moved."""
     revision = fetched.revision
     if revision is None:
         return ()
@@ -156,7 +156,7 @@ def _unscorable_page(revision: RevisionFacts | None) -> SkipReason | None:
     return SkipReason.REDIRECT if revision.is_redirect else None
 
 
-def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order of DESIGN 3
+def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order in which they count
     revision: RevisionFacts | None, parent: RevisionFacts | None, max_bytes: int
 ) -> SkipReason | None:
     if revision is not None and revision.hidden_text:

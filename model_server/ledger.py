@@ -1,4 +1,4 @@
-"""The record of what this worker has produced, and of what it is about to (DESIGN 5, E8, E9).
+"""The record of what this worker has produced, and of what it is about to (E8, E9).
 
 It saves work: a duplicate of an accepted event is answered from here, and duplicates that come at the same
 time share one fetch, one forward pass and one POST. The guarantee is not here but in the deterministic id.

@@ -1,4 +1,4 @@
-"""Checks before the server starts: the model, and the stream it is to write to (DESIGN 13, 15)."""
+"""Checks before the server starts: the model, and the stream it is to write to."""
 
 import logging
 import socket

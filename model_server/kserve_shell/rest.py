@@ -1,4 +1,4 @@
-"""Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure (DESIGN 18).
+"""Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure.
 
 This is the only patch of KServe: :func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and
 multi-process servers look it up. (`kserve_server.py` subclasses what KServe lets be subclassed.) The
