@@ -1,6 +1,7 @@
 """Run the mock EventGate: ``python -m mock_eventgate --port 8192``."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -10,6 +11,7 @@ import uvloop
 from mock_eventgate.app import Options, serve
 from mock_eventgate.reader import EventIds
 from mock_eventgate.reasons import read_explain_by
+from revertrisk.runtime.logs import configure_logging
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8192
@@ -22,6 +24,7 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, options: Options | N
         a port that cannot be one.
     :raises OSError: if the address cannot be listened on.
     """
+    configure_logging("auto", "WARNING", sys.stderr)
     uvloop.run(serve(host, port, options))
 
 

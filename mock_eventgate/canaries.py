@@ -9,7 +9,7 @@ from mock_eventgate.gate import Gate
 from revertrisk.event_platform.schemas import SchemaNotFoundError, SchemaRepository
 from revertrisk.event_platform.streams import CANARY_DOMAIN
 from revertrisk.mock_server.http import bad_request, json_answer
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 
 
 class CanaryRoutes:

@@ -18,7 +18,7 @@ from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 from revertrisk.mock_server.faults import FaultBoard
 from revertrisk.mock_server.http import json_answer, reset_connection
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 
 _TEST_EVENTS: Final = [
     {

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from mock_eventgate.gate import Gate
 from revertrisk.mock_server.http import json_answer
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 
 MOCK_PREFIX: Final = "/_mock"
 STREAM_PREFIX: Final = "/v2/stream"

@@ -11,7 +11,7 @@ from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters, error_answer
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
 from revertrisk.mock_server.http import json_answer
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 from revertrisk.wiki.table import Wiki
 
 _NO_WIKI: Final = (

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from revertrisk.runtime.header_text import header_text
+from revertrisk.runtime.headers import header_text
 from revertrisk.wiki.table import Wiki, WikiTable
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -6,7 +6,6 @@ kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`
 import asyncio
 import logging
 import os
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +14,25 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from model_server.kserve_shell.workers import Workers, shared_listener
-from model_server.metrics import Metrics
-from model_server.official_model import check_pickle, load_pickle
-from model_server.settings import DEFAULT_USER_AGENT, Settings, SettingsError, read_settings, removed_settings
-from model_server.startup import ModelSource, check_ports, check_stream, check_tls, find_model
+from model_server.metrics import ServerMetrics
+from model_server.settings import (
+    DEFAULT_USER_AGENT,
+    ServerSettingsError,
+    Settings,
+    read_settings,
+    removed_settings,
+)
+from model_server.startup import (
+    ModelSource,
+    check_pickle,
+    check_ports,
+    check_stream,
+    check_tls,
+    find_model,
+    load_pickle,
+)
 from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.signals import handle_signals
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at
 from revertrisk.scoring.prediction import Classifier
@@ -38,7 +51,7 @@ def main(**overrides: Any) -> int:
     _end_on_signal()
     try:
         settings = read_settings(**overrides)
-        configure_logging(settings.log_format, settings.log_level)
+        _configure_logging(settings)
         source = check(settings)
         logger.info("Starting revertrisk-events %s", version("revertrisk-events"))
         if settings.workers == 1:
@@ -48,7 +61,7 @@ def main(**overrides: Any) -> int:
             port = reserved.getsockname()[1]
             workers = Workers(work, settings.model_copy(update={"http_port": port}), source)
             return workers.run(settings.workers)
-    except SettingsError as exc:
+    except ServerSettingsError as exc:
         sys.stderr.write(f"revertrisk serve: {exc}\n")
         return EXIT_CONFIGURATION
 
@@ -56,32 +69,37 @@ def main(**overrides: Any) -> int:
 def work(settings: Settings, source: ModelSource) -> int:
     """Serve as one worker of several, in a process of its own; return the exit status."""
     _end_on_signal()
-    configure_logging(settings.log_format, settings.log_level)
+    _configure_logging(settings)
     try:
         serve(settings, source)
-    except SettingsError as exc:
+    except ServerSettingsError as exc:
         sys.stderr.write(f"revertrisk serve: {exc}\n")
         return EXIT_CONFIGURATION
     return 0
 
 
+def _configure_logging(settings: Settings) -> None:
+    configure_logging(settings.log_format, settings.log_level, sys.stdout, hides_arguments=True)
+
+
 def _end_on_signal() -> None:
     """Until the listener takes signals itself, let one simply end the program."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    handle_signals(lambda: sys.exit(0))
 
 
 def check(settings: Settings) -> ModelSource:
     """See that everything is there that can be seen without loading the model; return where the model is.
 
-    Raises :class:`SettingsError`.
+    Raises:
+        ServerSettingsError: something is missing or wrong; the message names its variable.
+
     """
     source = find_model(settings)
     check_pickle(settings, source.path)
     try:
         WikiTable.load(settings.wikis_file)
     except WikiTableError as exc:
-        raise SettingsError(f"WIKIS_FILE: {exc}") from None
+        raise ServerSettingsError(f"WIKIS_FILE: {exc}") from None
     check_tls(settings)
     check_ports(settings)
     asyncio.run(check_stream(settings))
@@ -99,21 +117,22 @@ def check(settings: Settings) -> ModelSource:
 def serve(settings: Settings, source: ModelSource) -> None:
     """Load the model, build the server and run it.
 
-    Raises :class:`SettingsError` before it listens.
+    Raises:
+        ServerSettingsError: the model cannot be served; nothing listens yet.
+
     """
     classifier = _load_classifier(settings, source.path)
     if classifier.name != settings.model_name:
-        raise SettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
+        raise ServerSettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 
     sys.argv = sys.argv[:1]
-    from model_server.deployment import Deployment  # noqa: PLC0415
-    from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
     from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
+    from model_server.server_context import ServerContext  # noqa: PLC0415
 
-    metrics = Metrics(REGISTRY)
+    metrics = ServerMetrics(REGISTRY)
     metrics.model_info.labels(classifier.name, classifier.version, source.source).set(1)
-    deployment = Deployment(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
-    run_server(RevertRiskModel(settings.model_name, deployment), deployment, settings)
+    context = ServerContext(settings, classifier, WikiTable.load(settings.wikis_file), metrics)
+    run_server(context, settings)
 
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:
@@ -127,13 +146,13 @@ def _load_classifier(settings: Settings, path: Path) -> Classifier:
     try:
         device = choose_device(settings.device)
     except ValueError as exc:
-        raise SettingsError(f"DEVICE: {exc}") from None
+        raise ServerSettingsError(f"DEVICE: {exc}") from None
     if device == "cpu" and settings.device == "auto":
         logger.warning("CUDA is not available: using the CPU")
     try:
         return TorchClassifier.load(path, device)
     except ArtifactError as exc:
-        raise SettingsError(f"MODEL_PATH: {exc}") from None
+        raise ServerSettingsError(f"MODEL_PATH: {exc}") from None
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from model_server.errors import FailureAnswer, NotReadyError, ServiceError, failure_answer
-from model_server.metrics import Metrics
-from revertrisk.runtime.logs import describe_exception, request_logger, start_request
+from model_server.metrics import ServerMetrics
+from revertrisk.runtime.logs import describe_exception, start_request
 
 REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
 """What a request id may look like; anything else is replaced, since it is echoed and logged."""
 CLIENT_GONE = 499
+
+request_logger = logging.getLogger("model_server.request")
 
 
 class RequestAccount:
@@ -25,7 +27,7 @@ class RequestAccount:
     the context unaccounted for is counted as a bug.
     """
 
-    def __init__(self, metrics: Metrics, request_id: str) -> None:
+    def __init__(self, metrics: ServerMetrics, request_id: str) -> None:
         self.request_id = request_id
         self.outcome = "internal_error"
         self.status = 200
@@ -35,7 +37,7 @@ class RequestAccount:
         self._started = time.perf_counter()
 
     @classmethod
-    def of_headers(cls, metrics: Metrics, headers: Mapping[str, str]) -> Self:
+    def of_headers(cls, metrics: ServerMetrics, headers: Mapping[str, str]) -> Self:
         """Open the account of a request whose headers are a mapping with names in lower case."""
         return cls(metrics, accept_request_id(headers.get("x-request-id")))
 
@@ -54,13 +56,13 @@ class RequestAccount:
         return answer
 
     def answer_of_bug(self, error: Exception) -> FailureAnswer:
-        """Note an exception that nobody expected, and return its answer, which says nothing of it."""
+        """Note an unexpected exception, and return its answer, which says nothing of it."""
         answer = self.answer_of(ServiceError("internal error"))
         self._error |= describe_exception(error)
         return answer
 
     def client_gone(self) -> None:
-        """Note that nobody waits for an answer any more."""
+        """Note that the client has gone."""
         self.outcome, self.status = "client_gone", CLIENT_GONE
 
     def __enter__(self) -> Self:
@@ -70,7 +72,7 @@ class RequestAccount:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Count and log the request; an exception that nobody has accounted for is a bug, or a shutdown."""
+        """Count and log the request; an exception that is not accounted for is a bug, or a shutdown."""
         if isinstance(error, asyncio.CancelledError):
             self.outcome, self.status = NotReadyError.code, NotReadyError.status
         elif error is not None and self.outcome == ServiceError.code:

@@ -13,12 +13,12 @@ from typing import Self
 
 from model_server.errors import BodyTooLargeError, OverloadedError
 
-MOST_BODY_BYTES = 64 * 2**20
+MAX_HELD_BODY_BYTES = 64 * 2**20
 """Of bodies held at a time, in one worker; read, they take several times as much memory. One alone may be larger."""
 SMALL_BODY_BYTES = 64 * 2**10
 """An event is a few thousand bytes: however much large bodies take, so small a one comes in."""
 WIKI_SHARE = 2
-"""A wiki that holds more than so many times the free places gets no further one: alone it may take two thirds."""
+"""A wiki that holds more than this many times the free places gets no further one: alone it may take two thirds."""
 
 
 class Admission:
@@ -32,7 +32,12 @@ class Admission:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Hold one of the places while a request is served; raises :class:`OverloadedError` if all are taken."""
+        """Hold one of the places while a request is served.
+
+        Raises:
+            OverloadedError: all are taken.
+
+        """
         if self._requests >= self._limit:
             raise OverloadedError("too many requests are being served")
         self._requests += 1
@@ -45,8 +50,11 @@ class Admission:
     def wiki(self, wiki_id: str) -> Iterator[None]:
         """Count a request, or an item of a batch, while it asks a wiki.
 
-        The request has a place already, so the free ones are those that are left beside it. Raises
-        :class:`OverloadedError` if its wiki holds more than its share of them.
+        The request has a place already, so the free ones are those that are left beside it.
+
+        Raises:
+            OverloadedError: its wiki holds more than its share of them.
+
         """
         if self._of_wiki[wiki_id] > WIKI_SHARE * (self._limit - self._requests):
             raise OverloadedError("too many requests for this wiki are being served")
@@ -71,17 +79,19 @@ class HeldBody:
         self._size = 0
 
     def grow(self, size: int, limit: int) -> None:
-        """Count so many bytes more.
+        """Count ``size`` bytes more.
 
-        Raises :class:`BodyTooLargeError` beyond ``limit`` bytes, and :class:`OverloadedError` where the large bodies
-        that are held would be too much together.
+        Raises:
+            BodyTooLargeError: the body has more than ``limit`` bytes.
+            OverloadedError: the large bodies that are held would be too much together.
+
         """
         self._size += size
         self._admission.body_bytes += size
         if self._size > limit:
             raise BodyTooLargeError(f"the body must be at most {limit} bytes")
         others = self._admission.body_bytes - self._size
-        if others and self._size > SMALL_BODY_BYTES and others + self._size > MOST_BODY_BYTES:
+        if others and self._size > SMALL_BODY_BYTES and others + self._size > MAX_HELD_BODY_BYTES:
             raise OverloadedError("too many large requests are being served")
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""What callers are told: the bodies of scores, skips and batches."""
+"""Bodies of answers: scores, skips and batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ItemOutcome = FetchedJob | ScoredJob | ServiceError
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VerbAnswer:
     """A 200: its body as JSON, and the outcome that counts it and that an event's caller sees in a header."""
 
     body: bytes
@@ -23,35 +23,44 @@ class Answer:
     for_event: bool = False
 
 
-class Answerer(Protocol):
-    """What stands behind a V1 route: the model, or the desk for explanations."""
+class VerbHandler(Protocol):
+    """What stands behind a V1 route: the model, or explanations."""
 
     @property
     def name(self) -> str:
         """The name of the model that is served."""
 
-    async def answer(self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None) -> Answer:
-        """Answer one request before the deadline (event loop time, seconds); raise `ServiceError`."""
+    async def answer(
+        self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None
+    ) -> VerbAnswer:
+        """Answer one request before the deadline (event loop time, seconds).
+
+        Raises:
+            ServiceError: the request ends without a score.
+
+        """
 
 
-def scored_answer(scored: ScoredJob, outcome: str) -> Answer:
+def scored_answer(scored: ScoredJob, outcome: str) -> VerbAnswer:
     """Answer with a score."""
     # A copy, since it is remembered for a while: what orjson returns is the rest of a larger block, and such rests,
     # left in between, keep the memory of whole revisions from being used again.
     body = bytes(memoryview(orjson.dumps(score_body(scored))))
-    return Answer(body, outcome, isinstance(scored.job.request, EventRequest))
+    return VerbAnswer(body, outcome, isinstance(scored.job.request, EventRequest))
 
 
-def skip_answer(reason: SkipReason) -> Answer:
+def skip_answer(reason: SkipReason) -> VerbAnswer:
     """Answer an event that is provably not scorable."""
     body = orjson.dumps({"skipped": True, "reason": reason.value})
-    return Answer(body, f"skipped:{reason.value}", for_event=True)
+    return VerbAnswer(body, f"skipped:{reason.value}", for_event=True)
 
 
-def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> Answer:
+def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> VerbAnswer:
     """Answer several direct calls: the scores in input order, and the failures with their index.
 
-    Raises :class:`NothingScoredError` if every one of them failed.
+    Raises:
+        NothingScoredError: every one of them failed.
+
     """
     predictions = [score_body(outcome) for outcome in outcomes if isinstance(outcome, ScoredJob)]
     errors = [
@@ -64,7 +73,7 @@ def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) ->
     body: dict[str, Any] = {"predictions": predictions}
     if errors:
         body["errors"] = errors
-    return Answer(orjson.dumps(body), "batch")
+    return VerbAnswer(orjson.dumps(body), "batch")
 
 
 def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError]) -> NothingScoredError:
@@ -72,8 +81,8 @@ def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError])
     return NothingScoredError(
         errors,
         may_pass=all(failure.retryable for failure in failures),
-        retry_after=max(
-            (failure.retry_after for failure in failures if isinstance(failure, UnavailableError)),
+        retry_after_s=max(
+            (failure.retry_after_s for failure in failures if isinstance(failure, UnavailableError)),
             default=1.0,
         ),
     )

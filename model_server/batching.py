@@ -12,11 +12,11 @@ from threading import Thread
 from prometheus_client import Histogram
 
 from model_server.errors import (
-    BadScoreError,
     ModelFailureError,
     NotReadyError,
     OverloadedError,
     ServiceError,
+    UnusableScoreError,
 )
 from revertrisk.scoring.prediction import Classifier, NoProbabilityError, Prediction
 from revertrisk.scoring.revision import Revision
@@ -42,9 +42,14 @@ class BatchScorer:
     async def score(self, revision: Revision, deadline: float) -> Prediction:
         """Score one revision before the deadline (event loop time, seconds).
 
-        Raises :class:`OverloadedError` after it, :class:`NotReadyError` once closed, :class:`BadScoreError` and
-        :class:`ModelFailureError`. How many may wait is bounded by the requests that are admitted, of at most 20
-        revisions each.
+        How many may wait is bounded by the requests that are admitted, of at most 20 revisions each.
+
+        Raises:
+            OverloadedError: the deadline has passed.
+            NotReadyError: it is closed.
+            UnusableScoreError: the model gave something that is not a probability.
+            ModelFailureError: the model failed.
+
         """
         if self._is_closed:
             raise _shutting_down()
@@ -62,7 +67,7 @@ class BatchScorer:
             del result  # its exception holds this frame: together they would wait for the garbage collector
 
     def close(self) -> None:
-        """Stop the worker thread once its batch is done; who still waits for a later one is told so."""
+        """Stop the worker thread once its batch is done; what waits for a later one fails."""
         self._is_closed = True
         self._batches.put(None)
         while self._waiting:
@@ -85,7 +90,7 @@ class BatchScorer:
             outcomes = self._scores([revision for revision, _ in batch])
             try:
                 self._loop.call_soon_threadsafe(self._tell, batch, outcomes)
-            except RuntimeError:  # the loop has been closed meanwhile: nobody waits any more
+            except RuntimeError:  # the loop has been closed meanwhile: nothing waits any more
                 return
 
     def _tell(self, batch: list[Waiting], outcomes: list[Prediction | ServiceError]) -> None:
@@ -126,7 +131,7 @@ def _failure(error: Exception) -> ServiceError:
     # The cause stays attached for the log's type and place; its text may quote the revision.
     failure: ServiceError
     if isinstance(error, NoProbabilityError):
-        failure = BadScoreError("the model gave something that is not a probability")
+        failure = UnusableScoreError("the model gave something that is not a probability")
     else:
         failure = ModelFailureError("the model failed on this revision")
     failure.__cause__ = error

@@ -169,26 +169,23 @@ class NothingScoredError(ServiceError):
 
     code = "nothing_scored"
 
-    def __init__(self, errors: list[dict[str, Any]], *, may_pass: bool, retry_after: float = 1.0) -> None:
+    def __init__(self, errors: list[dict[str, Any]], *, may_pass: bool, retry_after_s: float = 1.0) -> None:
         super().__init__("none of the revisions could be scored, see errors")
         self.errors = errors
-        self.retry_after = retry_after
+        self.retry_after_s = retry_after_s
         self.status = 503 if may_pass else 422
         self.retryable = may_pass
 
 
 class UnavailableError(ServiceError):
-    """Something this request needs is away; the same request may succeed later.
-
-    ``retry_after`` is in seconds.
-    """
+    """Something this request needs is away; the same request may succeed later."""
 
     status = 503
     retryable = True
 
-    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after_s = retry_after_s
 
 
 class NotReadyError(UnavailableError):
@@ -202,10 +199,10 @@ class MediaWikiUnavailableError(UnavailableError):
 
     code = "mediawiki_unavailable"
 
-    def __init__(self, message: str, *, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(message, retry_after=1.0 if retry_after is None else retry_after)
+    def __init__(self, message: str, *, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retry_after_s=1.0 if retry_after_s is None else retry_after_s)
         self.reason = reason
-        self.told_retry_after = retry_after
+        self.retry_after_header = retry_after_s
         """What MediaWiki asked for, in seconds; None if it did not."""
 
 
@@ -227,7 +224,7 @@ class EventRejectedError(ServiceError):
     code = "event_rejected"
 
 
-class BadScoreError(ServiceError):
+class UnusableScoreError(ServiceError):
     """The model gave something that is not a probability."""
 
     code = "bad_score"
@@ -294,5 +291,5 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
     if isinstance(error, NothingScoredError):
         body["errors"] = error.errors
     if isinstance(error, UnavailableError | NothingScoredError) and error.retryable:
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     return FailureAnswer(error.status, code, body, headers)

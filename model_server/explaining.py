@@ -4,24 +4,22 @@ Scores come first. Explanations have a thread of their own, one at a time, and f
 """
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
 from model_server.admission import Admission
-from model_server.answers import Answer, failed_batch, item_error, score_body, skip_answer
+from model_server.answers import VerbAnswer, failed_batch, item_error, score_body, skip_answer
 from model_server.errors import (
-    BadScoreError,
     ModelFailureError,
     OverloadedError,
     RouteNotFoundError,
     ServiceError,
+    UnusableScoreError,
 )
-from model_server.pipeline import FetchedJob, Pipeline, ScoredJob
-from model_server.resources import Service
+from model_server.pipeline import FetchedJob, ScoredJob, ScoringPipeline
+from model_server.request_reader import RequestReader
 from model_server.scoring_request import BatchItem, BatchRequest, ScoringRequest
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.runtime.logs import label, timed
@@ -29,41 +27,39 @@ from revertrisk.scoring.explanation import Explainer, Explanation
 from revertrisk.scoring.prediction import NoProbabilityError
 
 PLACES = 8
-"""Explain requests in the house; one takes as long as some thirty scores."""
+"""Concurrent explain requests; one takes as long as some thirty scores."""
 
 
-class ExplanationDesk:
+class ExplainHandler:
     """Answers the bodies of explain requests, in the forms that predict takes."""
 
-    def __init__(self, name: str, explainer: Explainer | None) -> None:
+    def __init__(
+        self, name: str, explainer: Explainer | None, requests: RequestReader, pipeline: ScoringPipeline
+    ) -> None:
         """``explainer`` is None for a model that cannot take its scores apart."""
         self.name = name
         self._explainer = explainer
+        self._requests = requests
+        self._pipeline = pipeline
         self._admission = Admission(PLACES)
-        self._service: Service
-        self._pipeline: Pipeline
-        self._thread: ThreadPoolExecutor
-
-    @contextmanager
-    def opened(self, service: Service, pipeline: Pipeline) -> Iterator[None]:
-        """Work with the collaborators of the running event loop."""
-        self._service, self._pipeline = service, pipeline
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
-        try:
-            yield
-        finally:
-            self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def answer(self, body: bytes, deadline: float, headers: Any = None) -> Answer:
+    def close(self) -> None:
+        """Cancel what waits for the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
         """Answer one request before the deadline (event loop time, seconds).
 
-        Raises :class:`ServiceError`.
+        Raises:
+            ServiceError: the request ends without an explanation.
+
         """
         label(verb="explain")
         if self._explainer is None:
             raise RouteNotFoundError("this model cannot explain its scores")
         with self._admission.request():
-            request = self._service.requests.read(body)
+            request = self._requests.read(body)
             if isinstance(request, Skip):
                 return skip_answer(request.reason)
             if isinstance(request, BatchRequest):
@@ -73,12 +69,12 @@ class ExplanationDesk:
         return (
             skip_answer(explained.reason)
             if isinstance(explained, Skip)
-            else Answer(orjson.dumps(explained), "direct")
+            else VerbAnswer(orjson.dumps(explained), "direct")
         )
 
     async def _explain_each(
         self, explainer: Explainer, items: tuple[BatchItem, ...], deadline: float
-    ) -> Answer:
+    ) -> VerbAnswer:
         async def attempt(item: BatchItem) -> dict[str, Any] | ServiceError:
             if isinstance(item.request, ServiceError):
                 return item.request
@@ -99,7 +95,7 @@ class ExplanationDesk:
         answer: dict[str, Any] = {
             "explanations": [outcome for outcome in outcomes if not isinstance(outcome, ServiceError)]
         }
-        return Answer(orjson.dumps(answer | ({"errors": errors} if errors else {})), "batch")
+        return VerbAnswer(orjson.dumps(answer | ({"errors": errors} if errors else {})), "batch")
 
     async def _explain(
         self, explainer: Explainer, request: ScoringRequest, deadline: float
@@ -111,12 +107,12 @@ class ExplanationDesk:
             with timed("explain"):
                 async with asyncio.timeout_at(deadline):
                     explanation = await asyncio.get_running_loop().run_in_executor(
-                        self._thread, explainer.explain, fetched.evidence.revision
+                        self._thread, explainer.explain, fetched.scorable.revision
                     )
         except TimeoutError as exc:
             raise OverloadedError("the revision was not explained in time") from exc
         except NoProbabilityError as exc:
-            raise BadScoreError("the model gave something that is not a probability") from exc
+            raise UnusableScoreError("the model gave something that is not a probability") from exc
         except Exception as exc:  # whatever a model does wrong is a model failure
             raise ModelFailureError("the model failed on this revision") from exc
         return _body(fetched, explanation)

@@ -1,4 +1,4 @@
-"""The record of what this worker has produced, and of what it is about to (DESIGN 5, E8, E9).
+"""The record of what this worker has produced, and of what it is about to (E8, E9).
 
 It saves work: a duplicate of an accepted event is answered from here, and duplicates that come at the same
 time share one fetch, one forward pass and one POST. The guarantee is not here but in the deterministic id.
@@ -20,14 +20,14 @@ class Ledger(Generic[Result]):
         self,
         *,
         capacity: int,
-        seconds: float,
+        keep_s: float,
         keep: Callable[[Result], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for so many ``seconds``."""
+        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for ``keep_s`` seconds."""
         self._keep = keep
         self._capacity = capacity
-        self._seconds = seconds
+        self._keep_s = keep_s
         self._clock = clock
         self._results: OrderedDict[str, tuple[float, Result]] = OrderedDict()
         self._in_flight: dict[str, asyncio.Future[Result]] = {}
@@ -50,7 +50,7 @@ class Ledger(Generic[Result]):
             result = await work()
         except BaseException as exc:
             future.set_exception(exc)
-            future.exception()  # mark it as seen: perhaps nobody shares it
+            future.exception()  # mark it as seen: perhaps no one shares it
             raise
         else:
             future.set_result(result)
@@ -63,7 +63,7 @@ class Ledger(Generic[Result]):
 
     def _recorded(self, key: str) -> Result | None:
         entry = self._results.get(key)
-        if entry is None or self._clock() - entry[0] > self._seconds:
+        if entry is None or self._clock() - entry[0] > self._keep_s:
             return None
         return entry[1]
 
@@ -73,5 +73,5 @@ class Ledger(Generic[Result]):
         while len(self._results) > self._capacity:
             self._results.popitem(last=False)
         # The oldest come first, so expired ones are found without a search.
-        while self._results and self._clock() - next(iter(self._results.values()))[0] > self._seconds:
+        while self._results and self._clock() - next(iter(self._results.values()))[0] > self._keep_s:
             self._results.popitem(last=False)

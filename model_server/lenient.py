@@ -1,4 +1,4 @@
-"""Lenient mode: complete an event for somebody who is trying things out (DESIGN 8).
+"""Lenient mode: complete an event for somebody who is trying things out.
 
 Missing facts come from the MediaWiki API, or get their only sensible value; page and revision facts come
 from the API wherever they differ. The performer is never invented.

@@ -21,7 +21,7 @@ from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
 from model_server.mwapi_session import MwapiSession
 from revertrisk.event_platform.page_change import RevisionRef
-from revertrisk.runtime.coalescing import Joiner
+from revertrisk.runtime.coalescing import Coalescer
 from revertrisk.runtime.http_client import HttpClient
 from revertrisk.runtime.joined_call import Again
 from revertrisk.wiki.revision_facts import (
@@ -52,7 +52,7 @@ FIRST_EDIT = {
 MAX_IDS = 50
 """Values that one parameter of the API may have."""
 MAX_JOINED_BYTES = 2**20
-"""Texts asked for together, as far as their events tell: a page larger than this is waited for by nobody else."""
+"""Texts asked for together, as far as their events tell: no one else waits for a page larger than this."""
 MAX_CONTINUATIONS = MAX_IDS
 """MediaWiki splits an answer over 12.5 MB; at worst each revision comes alone."""
 
@@ -89,11 +89,11 @@ class MediaWikiClient:
         user_agent: str,
         timeout: float,
         requests_seconds: Histogram,
-        most_calls: int,
+        max_calls: int,
         wiki_url: str | None = None,
         force_http: bool = False,
     ) -> None:
-        """``timeout`` is in seconds for one request; a wiki sees at most ``most_calls`` at a time.
+        """``timeout`` is in seconds for one request; a wiki sees at most ``max_calls`` at a time.
 
         With ``wiki_url`` every request goes there, with the wiki's own host in the ``Host`` header; otherwise
         to the wiki's public host.
@@ -105,52 +105,59 @@ class MediaWikiClient:
         self._wiki_url = wiki_url
         self._scheme = "http" if force_http else "https"
         self._wikis: dict[str, _Api] = {}
-        self._revisions = Joiner(
+        self._revisions = Coalescer(
             self._look_up,
-            most_items=MAX_IDS,
-            most_weight=MAX_JOINED_BYTES,
-            most_calls=most_calls,
+            max_items=MAX_IDS,
+            max_size=MAX_JOINED_BYTES,
+            max_calls=max_calls,
             again=how_again,
         )
 
     async def fetch(self, ref: RevisionRef, deadline: float) -> FetchedRevision:
         """Fetch a revision and its parent before the deadline (event loop time, seconds).
 
-        Raises :class:`MediaWikiUnavailableError`.
+        Raises:
+            MediaWikiUnavailableError: the API gave no answer that can be used.
+
         """
         known = (ref.rev_id,) if ref.parent_id is None else (ref.rev_id, ref.parent_id)
         found = await self._find(ref.wiki, known, ref.text_bytes, deadline)
-        revision = _told(found, ref.rev_id)
+        revision = _revision_in(found, ref.rev_id)
         if ref.parent_id is not None:
-            return FetchedRevision(revision, _told(found, ref.parent_id))
+            return FetchedRevision(revision, _revision_in(found, ref.parent_id))
         if revision is None or revision.parent_id == 0:
             return FetchedRevision(revision, None)
         parents = await self._find(ref.wiki, (revision.parent_id,), revision.size, deadline)
-        return FetchedRevision(revision, _told(parents, revision.parent_id))
+        return FetchedRevision(revision, _revision_in(parents, revision.parent_id))
 
     async def _find(self, wiki: Wiki, rev_ids: tuple[int, ...], text_bytes: int, deadline: float) -> Found:
         try:
-            return await self._revisions.get(self._api(wiki), rev_ids, deadline=deadline, weight=text_bytes)
+            return await self._revisions.get(self._api(wiki), rev_ids, deadline=deadline, size=text_bytes)
         except TimeoutError:
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer in time", reason="deadline"
             ) from None
 
     async def first_edited_at(self, wiki: Wiki, page_id: int) -> datetime:
-        """Return the time of a page's first edit; raises :class:`MediaWikiUnavailableError`."""
+        """Return the time of a page's first edit.
+
+        Raises:
+            MediaWikiUnavailableError: the API gave no answer that can be used.
+
+        """
         api, params = self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}
         try:
-            return await self._read(api, params, read_first_edit, most_answers=1)
+            return await self._read(api, params, read_first_edit, max_answers=1)
         except MediaWikiUnavailableError as error:
             again, wait = how_again(error)
             if again is Again.NOTHING:
                 raise
         await asyncio.sleep(wait)
-        return await self._read(api, params, read_first_edit, most_answers=1, fresh=True)
+        return await self._read(api, params, read_first_edit, max_answers=1, fresh=True)
 
     async def _look_up(self, api: _Api, rev_ids: list[int], again: bool) -> Found:
         params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
-        return await self._read(api, params, read_revisions, most_answers=1 + MAX_CONTINUATIONS, fresh=again)
+        return await self._read(api, params, read_revisions, max_answers=1 + MAX_CONTINUATIONS, fresh=again)
 
     async def _read(
         self,
@@ -158,18 +165,18 @@ class MediaWikiClient:
         params: Mapping[str, str],
         read: Callable[[Documents], Facts],
         *,
-        most_answers: int,
+        max_answers: int,
         fresh: bool = False,
     ) -> Facts:
         """Run a query once and read the facts out of its answer, which may come in several parts."""
         document = await self._get(api.fresh if fresh else api.kept, params)
         documents: Documents = [document["query"]]
-        while (continuation := document.get("continue")) and len(documents) < most_answers:
+        while (continuation := document.get("continue")) and len(documents) < max_answers:
             if not isinstance(continuation, dict):
                 raise endless()
             document = await self._get(api.kept, {**params, **continuation})
             documents.append(document["query"])
-        if continuation and most_answers > 1:
+        if continuation and max_answers > 1:
             raise endless()
         try:
             return read(documents)
@@ -231,18 +238,14 @@ class MediaWikiClient:
             api_path=API_PATH,
             timeout=self._timeout,
             session=MwapiSession(
-                self._http,
-                host + API_PATH,
-                timeout=self._timeout,
-                headers=headers,
-                fresh=fresh,
+                self._http.endpoint("GET", host + API_PATH, headers), timeout=self._timeout, fresh=fresh
             ),
         )
 
 
-def _told(found: Found, rev_id: int) -> RevisionFacts | None:
+def _revision_in(found: Found, rev_id: int) -> RevisionFacts | None:
     """Return a revision, or None if the API says that it has none; silence is no proof of that."""
-    told = found.get(rev_id)
-    if told is None:
+    answer = found.get(rev_id)
+    if answer is None:
         raise MediaWikiUnavailableError("the MediaWiki API said nothing of the revision", reason="malformed")
-    return told if isinstance(told, RevisionFacts) else None
+    return answer if isinstance(answer, RevisionFacts) else None

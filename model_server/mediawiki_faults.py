@@ -6,13 +6,13 @@ import mwapi.errors
 
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mwapi_session import UpstreamError
-from revertrisk.runtime.http_client import ConnectError, ConnectionBrokenError
-from revertrisk.runtime.joined_call import Again, Verdict
+from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError
+from revertrisk.runtime.joined_call import Again, RetryPlan
 from revertrisk.wiki.revision_facts import BUSY_CODES
 
-RETRY_WAIT = (0.1, 0.2)
+RETRY_WAIT_S = (0.1, 0.2)
 """Seconds before the second and last try, from and to, where MediaWiki does not say how long."""
-MAX_RETRY_WAIT = 5.0
+MAX_RETRY_WAIT_S = 5.0
 OF_THE_WIKI = frozenset({"rate_limited", "unreachable", "endless"})
 """Failures that no single revision can be the cause of."""
 
@@ -29,7 +29,7 @@ def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
             return MediaWikiUnavailableError(
                 f"the MediaWiki API answered with {cause.reason}",
                 reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
-                retry_after=cause.retry_after,
+                retry_after_s=cause.retry_after_s,
             )
         case mwapi.errors.APIError():  # not even its code is shown: it is the other side's text
             is_busy = isinstance(cause.code, str) and cause.code.startswith(BUSY_CODES)
@@ -45,15 +45,15 @@ def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
     return MediaWikiUnavailableError("the MediaWiki API answered without a result", reason="malformed")
 
 
-def how_again(error: Exception) -> Verdict:
+def how_again(error: Exception) -> RetryPlan:
     """Say how a query that failed is asked again."""
     if not isinstance(error, MediaWikiUnavailableError):
-        return Verdict(Again.NOTHING)
-    wait = error.told_retry_after
+        return RetryPlan(Again.NOTHING)
+    wait = error.retry_after_header
     if wait is None:
-        wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
-    if wait > MAX_RETRY_WAIT:  # too long for one request: the caller is told
-        return Verdict(Again.NOTHING)
-    if error.reason in OF_THE_WIKI or error.told_retry_after is not None:
-        return Verdict(Again.WHOLE, wait)
-    return Verdict(Again.SINGLES if error.reason == "timeout" else Again.HALVES, wait)
+        wait = random.uniform(*RETRY_WAIT_S)  # noqa: S311 - it only spreads the tries
+    if wait > MAX_RETRY_WAIT_S:  # too long for one request: it fails
+        return RetryPlan(Again.NOTHING)
+    if error.reason in OF_THE_WIKI or error.retry_after_header is not None:
+        return RetryPlan(Again.WHOLE, wait)
+    return RetryPlan(Again.SINGLES if error.reason == "timeout" else Again.HALVES, wait)

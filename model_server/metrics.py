@@ -14,7 +14,7 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 Metric = TypeVar("Metric", Counter, Histogram)
 
 
-class Metrics:
+class ServerMetrics:
     """The server's metrics, registered once with the registry given."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

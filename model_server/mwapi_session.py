@@ -8,50 +8,36 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import orjson
 
-from revertrisk.runtime.http_client import HttpClient, Origin, Response, header_lines
+from revertrisk.runtime.http_client import Endpoint
+from revertrisk.runtime.http_connection import Response
 from revertrisk.wiki.revision_facts import BUSY_CODES
 
-MAX_RETRY_AFTER = 3600
+MAX_RETRY_AFTER_S = 3600
 API_ERRORS_STATUS = 200
 """The Action API answers so to everything, errors included."""
 
 
 class UpstreamError(Exception):
-    """MediaWiki, or something before it, answered with an error; ``retry_after`` is in seconds."""
+    """MediaWiki, or something before it, answered with an error."""
 
-    def __init__(self, reason: str, retry_after: float | None) -> None:
+    def __init__(self, reason: str, retry_after_s: float | None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.retry_after = retry_after
+        self.retry_after_s = retry_after_s
 
 
 class MwapiSession:
     """What mwapi asks of an aiohttp session, for one wiki; it never follows a redirect to another host."""
 
-    def __init__(
-        self,
-        http: HttpClient,
-        url: str,
-        *,
-        timeout: float,
-        headers: Mapping[str, str],
-        fresh: bool = False,
-    ) -> None:
-        """``url`` is the API's, which is all that mwapi asks for; ``headers`` hold mwapi's own as well.
-
-        With ``fresh`` each query has a new connection.
-        """
-        self._http = http
-        self._fresh = fresh
-        self._origin = Origin.of(url)
+    def __init__(self, api: Endpoint, *, timeout: float, fresh: bool = False) -> None:
+        """Send a wiki's queries to ``api``, each within ``timeout`` seconds; with ``fresh`` on a new connection."""
+        self._api = api
         self._timeout = timeout
-        # All of a request but its query is written once.
-        self._before = f"GET {urlsplit(url).path}?"
-        self._after = f" HTTP/1.1\r\n{header_lines(headers)}\r\n"
+        self._fresh = fresh
 
     def request(self, *, params: Mapping[str, Any], **_: Any) -> "_Exchange":
         """Prepare a GET; mwapi enters it as a context."""
@@ -59,8 +45,7 @@ class MwapiSession:
         query = _encoded(tuple([param for param in params.items() if param[0] != "revids"]))
         if "revids" in params:
             query += f"&{urlencode({'revids': params['revids']})}"
-        message = f"{self._before}{query}{self._after}".encode("latin-1")
-        return _Exchange(self._http, self._origin, message, self._timeout, fresh=self._fresh)
+        return _Exchange(self._api, query, self._timeout, fresh=self._fresh)
 
 
 @lru_cache(maxsize=16)
@@ -71,21 +56,24 @@ def _encoded(params: tuple[tuple[str, object], ...]) -> str:
 class _Exchange:
     """One request and its answer, as far as mwapi looks at them."""
 
-    __slots__ = ("_body", "_fresh", "_http", "_message", "_origin", "_timeout")
+    __slots__ = ("_api", "_body", "_fresh", "_query", "_timeout")
 
-    def __init__(
-        self, http: HttpClient, origin: Origin, message: bytes, timeout: float, *, fresh: bool
-    ) -> None:
-        self._http = http
-        self._origin = origin
-        self._message = message
+    def __init__(self, api: Endpoint, query: str, timeout: float, *, fresh: bool) -> None:
+        self._api = api
+        self._query = query
         self._timeout = timeout
         self._fresh = fresh
         self._body = b""
 
     async def __aenter__(self) -> Self:
-        """Make the request; raises :class:`UpstreamError` and what the HTTP client raises."""
-        answer = await self._http.send(self._origin, self._message, self._timeout, fresh=self._fresh)
+        """Make the request.
+
+        Raises:
+            UpstreamError: MediaWiki answered with an error.
+            HttpError, TimeoutError: as the HTTP client.
+
+        """
+        answer = await self._api.send(query=self._query, timeout=self._timeout, fresh=self._fresh)
         _raise_for_upstream(answer)
         self._body = answer.body
         return self
@@ -96,7 +84,12 @@ class _Exchange:
         """Nothing is left to be closed."""
 
     async def json(self) -> Any:
-        """Return the document; raises ValueError."""
+        """Return the document.
+
+        Raises:
+            ValueError: the answer is not JSON.
+
+        """
         return orjson.loads(self._body)
 
     async def text(self) -> str:
@@ -116,4 +109,4 @@ def _seconds(header: str | None) -> float | None:
     """Read a ``Retry-After`` in seconds, at most an hour; a date, which no MediaWiki sends, counts as absent."""
     if header is None or not header.isdecimal():
         return None
-    return float(min(int(header[:9]), MAX_RETRY_AFTER)) if len(header) < 9 else float(MAX_RETRY_AFTER)  # noqa: PLR2004
+    return float(min(int(header[:9]), MAX_RETRY_AFTER_S)) if len(header) < 9 else float(MAX_RETRY_AFTER_S)  # noqa: PLR2004

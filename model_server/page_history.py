@@ -13,7 +13,7 @@ from revertrisk.wiki.table import WikiTable
 
 
 class PageHistoryScorer:
-    """Scores like the scorer behind it, which it first tells when the page was first edited.
+    """Scores like the scorer behind it, after it has added when the page was first edited.
 
     That costs one more request to the wiki for each revision.
     """
@@ -26,8 +26,11 @@ class PageHistoryScorer:
     async def score(self, revision: Revision, deadline: float) -> Prediction:
         """Score one revision before the deadline (event loop time, seconds).
 
-        Raises what the scorer behind it raises, :class:`MediaWikiUnavailableError`, and
-        :class:`InvalidRequestError` for an unsaved edit that does not tell.
+        Raises:
+            MediaWikiUnavailableError: the API gave no answer that can be used.
+            InvalidRequestError: an unsaved edit does not say when its page was first edited.
+            ServiceError: as the scorer behind it.
+
         """
         page = revision.page
         if page.first_edited_at is None:

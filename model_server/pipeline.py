@@ -8,18 +8,18 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from model_server import evidence, lenient
+from model_server import eligibility, lenient
 from model_server.admission import Admission
+from model_server.eligibility import ScorableRevision
 from model_server.errors import (
     EventGateUnavailableError,
     EventRejectedError,
     InvalidEventError,
     UnscorableError,
 )
-from model_server.evidence import Evidence
 from model_server.mediawiki import FetchedRevision
 from model_server.metrics import by_label
-from model_server.resources import Producer, Service
+from model_server.resources import PredictionProducer, Resources
 from model_server.scoring_request import (
     DirectRequest,
     EventRequest,
@@ -35,7 +35,7 @@ from revertrisk.scoring.prediction import Prediction
 
 logger = logging.getLogger(__name__)
 
-LAG_RETRY_SECONDS = 1.0
+LAG_RETRY_S = 1.0
 """How long to wait, once, for a revision that is on its way to the replicas."""
 
 PRODUCED = "produced"
@@ -50,7 +50,7 @@ class FetchedJob:
     """A request with the revision it is about, to be answered before ``deadline`` (event loop time, seconds)."""
 
     request: AnyRequest
-    evidence: Evidence
+    scorable: ScorableRevision
     deadline: float
 
 
@@ -62,22 +62,22 @@ class ScoredJob:
     prediction: Prediction
 
 
-class Pipeline:
+class ScoringPipeline:
     """The steps between a request and its answer, with their collaborators."""
 
     def __init__(
-        self, service: Service, admission: Admission, *, verify_strictly: bool, max_revision_bytes: int
+        self, resources: Resources, admission: Admission, *, verify_strictly: bool, max_revision_bytes: int
     ) -> None:
-        self._service = service
+        self._resources = resources
         self._admission = admission
-        self._eventgate_seconds = by_label(service.metrics.eventgate_seconds)
+        self._eventgate_seconds = by_label(resources.metrics.eventgate_seconds)
         self._kept: OrderedDict[int, Prediction] = OrderedDict()
         self._verify_strictly = verify_strictly
         self._max_revision_bytes = max_revision_bytes
 
     async def fetch(self, request: ScoringRequest, deadline: float) -> FetchedJob | Skip:
         """Bring the revision, or the reason why its event is not scored; a direct call is refused instead."""
-        if not self._service.supports(request.wiki.wiki_id):
+        if not self._resources.supports(request.wiki.wiki_id):
             return _skip(request, SkipReason.UNSUPPORTED_WIKI)
         if isinstance(request, RevisionDataRequest):
             return self._take_as_given(request, deadline)
@@ -90,7 +90,7 @@ class Pipeline:
             request = completed
         if isinstance(request, EventRequest):
             self._verify(request, fetched)
-        return self._weigh(request, fetched, deadline)
+        return self._assess(request, fetched, deadline)
 
     async def score(self, job: FetchedJob) -> ScoredJob:
         """Score the revision in the worker thread, unless an earlier try has: then only EventGate failed."""
@@ -100,24 +100,24 @@ class Pipeline:
             if kept is not None:
                 return ScoredJob(job, kept)
         with timed("score"):
-            prediction = await self._service.scorer.score(job.evidence.revision, job.deadline)
+            prediction = await self._resources.scorer.score(job.scorable.revision, job.deadline)
         return ScoredJob(job, prediction)
 
     def note_answered(self, scored: ScoredJob) -> None:
         """Note a score that is about to be answered."""
-        self._service.metrics.probability.observe(scored.prediction.probability)
+        self._resources.metrics.probability.observe(scored.prediction.probability)
 
     async def emit(self, scored: ScoredJob) -> str:
         """Put an event's prediction on the stream, awaited; return the request's outcome."""
         request = scored.job.request
         if not isinstance(request, EventRequest):
             return "direct"
-        if self._service.producer is None:
+        if self._resources.producer is None:
             return "scored_only"
         with timed("emit"):
-            await self._produce(self._service.producer, request, scored)
-        now = evidence.utc_now()
-        metrics = self._service.metrics
+            await self._produce(self._resources.producer, request, scored)
+        now = eligibility.utc_now()
+        metrics = self._resources.metrics
         metrics.last_accepted.set(now.timestamp())
         received_at = request.change.received_at
         if received_at is not None:
@@ -127,27 +127,27 @@ class Pipeline:
     async def _ask_mediawiki(
         self, request: EventRequest | PartialEventRequest | DirectRequest, deadline: float
     ) -> FetchedRevision:
-        fetched = await self._service.mediawiki.fetch(request.ref, deadline)
-        if evidence.is_complete(fetched) or isinstance(request, DirectRequest):
+        fetched = await self._resources.mediawiki.fetch(request.ref, deadline)
+        if eligibility.is_complete(fetched) or isinstance(request, DirectRequest):
             return fetched
         received_at = streams.received_at(request.event)
-        if not evidence.may_still_appear(received_at, now=evidence.utc_now()):
+        if not eligibility.may_still_appear(received_at, now=eligibility.utc_now()):
             return fetched
-        await asyncio.sleep(LAG_RETRY_SECONDS)
-        fetched = await self._service.mediawiki.fetch(request.ref, deadline)
-        if not evidence.is_complete(fetched) and evidence.may_still_appear(
-            received_at, now=evidence.utc_now()
+        await asyncio.sleep(LAG_RETRY_S)
+        fetched = await self._resources.mediawiki.fetch(request.ref, deadline)
+        if not eligibility.is_complete(fetched) and eligibility.may_still_appear(
+            received_at, now=eligibility.utc_now()
         ):
-            raise evidence.lagging()
+            raise eligibility.lagging()
         return fetched
 
     def _take_as_given(self, request: RevisionDataRequest, deadline: float) -> FetchedJob:
-        reason = evidence.unscorable_texts(
+        reason = eligibility.unscorable_texts(
             request.revision.text, request.revision.parent.text, self._max_revision_bytes
         )
         if reason is not None:
             raise UnscorableError(reason)
-        return FetchedJob(request, Evidence(request.revision), deadline)
+        return FetchedJob(request, ScorableRevision(request.revision), deadline)
 
     def _complete(self, request: PartialEventRequest, fetched: FetchedRevision) -> EventRequest | Skip:
         """Lenient mode: fill the event in from the API, then read it as strictly as any other."""
@@ -157,37 +157,37 @@ class Pipeline:
         if changed:
             logger.warning("Event completed from the MediaWiki API: %s", ", ".join(changed))
         try:
-            change = self._service.changes.read(event)
-            ref = self._service.changes.resolve(change)
+            change = self._resources.changes.read(event)
+            ref = self._resources.changes.resolve(change)
         except page_change.InvalidPageChangeError as exc:
             raise InvalidEventError(exc.violations) from exc
         return ref if isinstance(ref, Skip) else EventRequest(ref, change)
 
     def _verify(self, request: EventRequest, fetched: FetchedRevision) -> None:
-        differing = evidence.verify(request, fetched)
+        differing = eligibility.verify(request, fetched)
         if not differing:
             return
         if self._verify_strictly:
-            raise evidence.mismatch(differing)
+            raise eligibility.mismatch(differing)
         logger.warning("Event differs from the MediaWiki API: %s", ", ".join(differing))
 
-    def _weigh(
+    def _assess(
         self, request: EventRequest | DirectRequest, fetched: FetchedRevision, deadline: float
     ) -> FetchedJob | Skip:
         change = request.change if isinstance(request, EventRequest) else None
-        weighed = evidence.weigh(
+        assessed = eligibility.assess(
             request.ref,
             fetched,
             change.editor if change is not None else None,
-            page_is_told=change is not None and change.tells_page,
+            page_is_known=change is not None and change.tells_page,
             max_bytes=self._max_revision_bytes,
         )
-        if isinstance(weighed, Skip):
-            return _skip(request, weighed.reason)
-        self._service.metrics.revision_bytes.observe(fetched.revision.size if fetched.revision else 0)
-        return FetchedJob(request, weighed, deadline)
+        if isinstance(assessed, Skip):
+            return _skip(request, assessed.reason)
+        self._resources.metrics.revision_bytes.observe(fetched.revision.size if fetched.revision else 0)
+        return FetchedJob(request, assessed, deadline)
 
-    async def _produce(self, producer: Producer, request: EventRequest, scored: ScoredJob) -> None:
+    async def _produce(self, producer: PredictionProducer, request: EventRequest, scored: ScoredJob) -> None:
         prediction = scored.prediction
         predicted = PredictedClassification(
             prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
@@ -195,7 +195,7 @@ class Pipeline:
         outcome = "failed"
         started = asyncio.get_running_loop().time()
         try:
-            event = producer.builder.build(request.change, predicted, scored.job.evidence.redactions)
+            event = producer.builder.build(request.change, predicted, scored.job.scorable.redactions)
             label(event_id=event["meta"]["id"])
             await producer.eventgate.produce(event, scored.job.deadline)
             outcome = "accepted"
@@ -203,11 +203,11 @@ class Pipeline:
             outcome = "unbuildable"
             label(faults=str(exc))
             raise EventRejectedError("the prediction event is not valid by its own schema") from exc
-        except eventgate.EventRejectedError as exc:
+        except eventgate.GateRejectedError as exc:
             outcome = "rejected"
             label(faults="; ".join(exc.faults))
             raise EventRejectedError(f"EventGate refused the prediction event: {exc.reason}") from exc
-        except eventgate.EventGateUnavailableError as exc:
+        except eventgate.GateUnavailableError as exc:
             outcome = "maybe_accepted" if exc.maybe_produced else "unavailable"
             self._keep(scored)
             raise EventGateUnavailableError(f"EventGate did not accept the prediction: {exc.reason}") from exc
@@ -223,7 +223,7 @@ class Pipeline:
 
 def _kept_key(job: FetchedJob) -> int:
     """Name what a score was made from: where anything of it differs, hidden by now say, the score is another one."""
-    return hash(job.evidence.revision)
+    return hash(job.scorable.revision)
 
 
 def _skip(request: ScoringRequest, reason: SkipReason) -> Skip:

@@ -75,8 +75,10 @@ class RequestReader:
     def read(self, body: bytes) -> ScoringRequest | BatchRequest | Skip:
         """Turn a body into a request, or the reason why its event is not scored.
 
-        Raises :class:`InvalidRequestError` with the field and what was expected, and
-        :class:`UnscorableError` for a direct call to a wiki that is not a Wikipedia.
+        Raises:
+            InvalidRequestError: the message names the field and what was expected.
+            UnscorableError: a direct call is for a wiki that is not a Wikipedia.
+
         """
         payload = parse_object(body)
         if len(payload.keys() & FORMS) > 1:
@@ -142,7 +144,11 @@ class RequestReader:
     def read_batch(self, instances: Any) -> BatchRequest:
         """Read several direct calls: 1 to 20, none twice, of any wikis.
 
-        A wiki that cannot be scored fails its own item only. Raises :class:`InvalidRequestError`.
+        A wiki that cannot be scored fails its own item only.
+
+        Raises:
+            InvalidRequestError: there are no instances, too many, or not in their form.
+
         """
         if not isinstance(instances, list) or not instances:
             raise InvalidRequestError("instances must be a list with at least one object")
@@ -223,7 +229,12 @@ def _optional_instant(value: str | None) -> datetime | None:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object; raises :class:`InvalidJsonError` without echoing any of it."""
+    """Parse a JSON object.
+
+    Raises:
+        InvalidJsonError: it is none; the message echoes none of it.
+
+    """
     if not body:
         raise InvalidJsonError("the body is empty: expected a JSON object")
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model_server.batching import BatchScorer
 from model_server.mediawiki import MediaWikiClient
-from model_server.metrics import Metrics
+from model_server.metrics import ServerMetrics
 from model_server.page_history import PageHistoryScorer
 from model_server.request_reader import RequestReader
 from model_server.settings import Settings
@@ -32,7 +32,7 @@ CALLS_PER_WIKI = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Producer:
+class PredictionProducer:
     """Where predictions go, on a server that emits."""
 
     builder: PredictionEventBuilder
@@ -40,7 +40,7 @@ class Producer:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Resources:
     """The collaborators of the model's three hooks."""
 
     requests: RequestReader
@@ -49,14 +49,14 @@ class Service:
     mediawiki: MediaWikiClient
     supports: Callable[[str], bool]
     scorer: BatchScorer | PageHistoryScorer
-    producer: Producer | None
-    metrics: Metrics
+    producer: PredictionProducer | None
+    metrics: ServerMetrics
 
 
 @asynccontextmanager
-async def open_service(
-    settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: Metrics
-) -> AsyncIterator[Service]:
+async def open_resources(
+    settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: ServerMetrics
+) -> AsyncIterator[Resources]:
     """Open what the running event loop needs, and close it at the end."""
     repository = SchemaRepository()
     contract = repository.load(READING_CONTRACT)
@@ -78,14 +78,14 @@ async def open_service(
             user_agent=settings.user_agent,
             timeout=settings.aiohttp_client_timeout,
             requests_seconds=metrics.mediawiki_seconds,
-            most_calls=min(CALLS_PER_WIKI, per_host),
+            max_calls=min(CALLS_PER_WIKI, per_host),
             wiki_url=settings.wiki_url,
             force_http=settings.force_http,
         )
         with closing(
             BatchScorer(classifier, batch_limit=settings.batch_limit, batch_size=metrics.batch_size)
         ) as scorer:
-            yield Service(
+            yield Resources(
                 requests=RequestReader(
                     changes,
                     wikis,
@@ -105,10 +105,12 @@ async def open_service(
             )
 
 
-def _producer(settings: Settings, repository: SchemaRepository, http: HttpClient) -> Producer | None:
+def _producer(
+    settings: Settings, repository: SchemaRepository, http: HttpClient
+) -> PredictionProducer | None:
     if settings.eventgate_url is None or settings.eventgate_stream is None:
         return None
-    return Producer(
+    return PredictionProducer(
         PredictionEventBuilder(repository, settings.eventgate_stream),
         EventGateClient(
             http,
@@ -120,7 +122,7 @@ def _producer(settings: Settings, repository: SchemaRepository, http: HttpClient
 
 
 def open_http(settings: Settings, connections_per_origin: int, max_body_bytes: int) -> HttpClient:
-    """Open a client with one TLS context and its own connections: made once, because both are dear."""
+    """Open a client with one TLS context and its own connections: created once; both are expensive."""
     return HttpClient(
         tls=ssl.create_default_context(cafile=settings.tls_ca_bundle),
         connections_per_origin=connections_per_origin,

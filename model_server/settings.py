@@ -25,7 +25,7 @@ REMOVED_SETTINGS: Mapping[str, str] = {
 """Variables of earlier versions, which are no longer read, each with what holds instead."""
 
 
-class SettingsError(ValueError):
+class ServerSettingsError(ValueError):
     """A variable has a value that the server cannot start with; the message names it."""
 
 
@@ -164,12 +164,14 @@ class Settings(BaseSettings):
 def read_settings(**overrides: Any) -> Settings:
     """Read the environment, and what overrides it.
 
-    Raises :class:`SettingsError` naming each variable that is wrong and what it expects.
+    Raises:
+        ServerSettingsError: variables are wrong; the message names each, and what it expects.
+
     """
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        raise SettingsError(
+        raise ServerSettingsError(
             "\n".join(_explain(error["loc"], error["msg"]) for error in exc.errors())
         ) from None
 

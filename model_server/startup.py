@@ -1,4 +1,4 @@
-"""Checks before the server starts: the model, and the stream it is to write to (DESIGN 13, 15)."""
+"""Checks before the server starts: the model, and the stream it is to write to."""
 
 import logging
 import socket
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
 from model_server.resources import open_http
-from model_server.settings import MODEL_MOUNT, Settings, SettingsError
+from model_server.settings import MODEL_MOUNT, ServerSettingsError, Settings
 from revertrisk.event_platform.eventgate import intake_url
 from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
-from revertrisk.runtime.http_client import HttpError, Origin, request_head
-from revertrisk.scoring import artifact
-from revertrisk.scoring.official import pickle_at
+from revertrisk.runtime.http_connection import HttpError
+from revertrisk.scoring import artifact, official
+from revertrisk.scoring.official import OfficialClassifier, OfficialModelError
+from revertrisk.wiki.table import WikiTable
 
 logger = logging.getLogger(__name__)
 
@@ -35,28 +35,84 @@ class ModelSource:
 def find_model(settings: Settings) -> ModelSource:
     """Find the artefact folder, or the pickle of an official model.
 
-    Raises :class:`SettingsError` if ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
+    Raises:
+        ServerSettingsError: ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
+
     """
     if settings.model_path is not None:
-        if not settings.model_path.is_dir() and pickle_at(settings.model_path) is None:
-            raise SettingsError(f"MODEL_PATH: {settings.model_path} is neither a folder nor a .pkl file")
+        if not settings.model_path.is_dir() and official.pickle_at(settings.model_path) is None:
+            raise ServerSettingsError(
+                f"MODEL_PATH: {settings.model_path} is neither a folder nor a .pkl file"
+            )
         return ModelSource(settings.model_path, "path")
     if MODEL_MOUNT.is_dir() and any(MODEL_MOUNT.iterdir()):
         return ModelSource(MODEL_MOUNT, "storage")
     if settings.storage_uri is not None:
-        raise SettingsError(
+        raise ServerSettingsError(
             f"STORAGE_URI: is set, but {MODEL_MOUNT} holds no model; the shipped one is not used"
         )
     try:
         path = artifact.shipped(settings.model_name)
     except artifact.ArtifactError:
-        raise SettingsError("MODEL_NAME: no shipped model has this name, set MODEL_PATH") from None
+        raise ServerSettingsError("MODEL_NAME: no shipped model has this name, set MODEL_PATH") from None
     logger.warning("No MODEL_PATH: serving the model that is shipped with this distribution")
     return ModelSource(path, "shipped")
 
 
+def check_pickle(settings: Settings, path: Path) -> None:
+    """Check that the model at a path may be loaded, if it is a pickle.
+
+    Raises:
+        ServerSettingsError: a condition is not met; the message names it.
+
+    """
+    file = official.pickle_at(path)
+    if file is None:
+        return
+    if not settings.allow_pickle:
+        raise ServerSettingsError(f"ALLOW_PICKLE: {file} runs code when it is loaded: true allows that")
+    if settings.model_sha256 is None:
+        raise ServerSettingsError(
+            f"MODEL_SHA256: expected the digest of {file}, which is not loaded without one"
+        )
+    if official.sha256_of(file) != settings.model_sha256:
+        raise ServerSettingsError(f"MODEL_SHA256: is not the digest of {file}")
+    if settings.model_name not in official.MODULES:
+        raise ServerSettingsError(f"MODEL_NAME: expected one of {', '.join(official.MODULES)} for {file}")
+    if settings.device == "cuda":
+        raise ServerSettingsError(f"DEVICE: {file} is served on the CPU")
+    if not official.is_installed():
+        raise ServerSettingsError(
+            f"MODEL_PATH: {file} needs the package {official.PACKAGE}, which is not installed"
+        )
+
+
+def load_pickle(settings: Settings, file: Path) -> OfficialClassifier:
+    """Load a pickle that was checked.
+
+    Raises:
+        ServerSettingsError: it holds no model that can be served.
+
+    """
+    wikis = WikiTable.load(settings.wikis_file)
+
+    def language_of(wiki_id: str) -> str | None:
+        wiki = wikis.by_id(wiki_id)
+        return None if wiki is None else wiki.language
+
+    try:
+        return OfficialClassifier.load(settings.model_name, file, language_of)
+    except OfficialModelError as exc:
+        raise ServerSettingsError(f"MODEL_PATH: {file}: {exc}") from exc
+
+
 def check_ports(settings: Settings) -> None:
-    """See that the listeners' ports are free; raises :class:`SettingsError`."""
+    """Check that the listeners' ports are free.
+
+    Raises:
+        ServerSettingsError: one is not.
+
+    """
     ports = {"HTTP_PORT": (settings.http_host, settings.http_port)}
     if settings.enable_grpc:
         ports["GRPC_PORT"] = ("", settings.grpc_port)
@@ -65,33 +121,40 @@ def check_ports(settings: Settings) -> None:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             socket.create_server((host, port), family=family).close()
         except OSError as exc:
-            raise SettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
+            raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 
 
 def check_tls(settings: Settings) -> None:
-    """See that the CA bundle can be read; raises :class:`SettingsError`."""
+    """Check that the CA bundle can be read.
+
+    Raises:
+        ServerSettingsError: it cannot.
+
+    """
     try:
         ssl.create_default_context(cafile=settings.tls_ca_bundle)
     except (ssl.SSLError, OSError):
-        raise SettingsError("TLS_CA_BUNDLE: expected a file of PEM certificates") from None
+        raise ServerSettingsError("TLS_CA_BUNDLE: expected a file of PEM certificates") from None
 
 
 async def check_stream(settings: Settings) -> None:
     """Ask EventGate whether the stream exists and takes our schema.
 
     A gate that does not answer, or that has no stream configuration to show, is a warning: the server must
-    be able to start before it. Raises :class:`SettingsError` if the gate says that the stream is wrong.
+    be able to start before it.
+
+    Raises:
+        ServerSettingsError: the gate says that the stream is wrong.
+
     """
     stream = settings.eventgate_stream
     if settings.eventgate_url is None or stream is None:
         return
-    intake = intake_url(settings.eventgate_url)
-    origin = Origin.of(intake)
-    path = urlsplit(intake).path.removesuffix("/events") + f"/stream-configs/{stream}"
-    question = request_head("GET", path, {"Host": origin.authority, "User-Agent": settings.user_agent})
+    url = intake_url(settings.eventgate_url).removesuffix("/events") + f"/stream-configs/{stream}"
     async with open_http(settings, 1, MAX_CONFIG_BYTES) as http:
         try:
-            answer = await http.send(origin, question, settings.aiohttp_client_timeout)
+            configuration = http.endpoint("GET", url, {"User-Agent": settings.user_agent})
+            answer = await configuration.send(timeout=settings.aiohttp_client_timeout)
             configs: Any = orjson.loads(answer.body) if answer.status == HTTPStatus.OK else None
         except (HttpError, TimeoutError, orjson.JSONDecodeError):
             configs = None
@@ -100,9 +163,9 @@ async def check_stream(settings: Settings) -> None:
         return
     config = configs.get(stream) if isinstance(configs, dict) else None
     if not isinstance(config, dict):
-        raise SettingsError("EVENTGATE_STREAM: EventGate has no stream of this name")
+        raise ServerSettingsError("EVENTGATE_STREAM: EventGate has no stream of this name")
     title = config.get("schema_title")
     if title != PREDICTION_SCHEMA_TITLE:
-        raise SettingsError(
+        raise ServerSettingsError(
             f"EVENTGATE_STREAM: this stream takes schema {title}, and the server sends {PREDICTION_SCHEMA_TITLE}"
         )

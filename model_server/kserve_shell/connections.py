@@ -30,8 +30,8 @@ from model_server.errors import (
     UriTooLongError,
     failure_answer,
 )
-from model_server.kserve_shell.single_write import HeadHoldingTransport, WholeAnswersProtocol
-from model_server.metrics import Metrics
+from model_server.kserve_shell.single_write import CoalescingTransport, SingleWriteProtocol
+from model_server.metrics import ServerMetrics
 
 REFUSAL = "revertrisk.refusal"
 """A key of an ASGI scope: the :class:`ServiceError` with which the request has to be answered."""
@@ -43,7 +43,7 @@ MAX_FIELDS = 1000
 """Headers and trailers of one request: each is a call of Python, however short."""
 MAX_DISCARDED_BYTES = 2**20
 """Read after a refusal, so that a client which sends all of a request before it reads finds its answer."""
-FULL_LOG_SECONDS = 60.0
+FULL_LOG_S = 60.0
 """At most one line in this time says that connections are refused."""
 
 logger = logging.getLogger(__name__)
@@ -55,12 +55,12 @@ class ConnectionLimits:
 
     head_bytes: int
     """Of one request: its request line, headers and trailers."""
-    head_seconds: float
+    head_s: float
     """From the first byte of a head to its end; also for the rest of a body that nothing reads any more."""
     connections: int
 
 
-def most_connections() -> int:
+def max_connections() -> int:
     """Return how many connections the process's limit of descriptors leaves room for.
 
     libuv hides that limit: at it, new connections are closed without an answer and without a log line.
@@ -72,10 +72,10 @@ def most_connections() -> int:
 class FullServer:
     """Answers connections that are one too many, and says so at most once a minute."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, metrics: ServerMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._ended = metrics.requests_ended
         self._clock = clock
-        self._logged_at = -FULL_LOG_SECONDS
+        self._logged_at = -FULL_LOG_S
         self._refused = 0
 
     def refuse(self) -> bytes:
@@ -84,7 +84,7 @@ class FullServer:
         self._ended(failure.code).inc()
         self._refused += 1
         now = self._clock()
-        if now - self._logged_at >= FULL_LOG_SECONDS:
+        if now - self._logged_at >= FULL_LOG_S:
             logger.warning("Connections are refused: %d since the last such line", self._refused)
             self._logged_at, self._refused = now, 0
         content = orjson.dumps(failure.body)
@@ -95,13 +95,13 @@ class FullServer:
             **failure.headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"HTTP/1.1 503 Service Unavailable\r\n{lines}\r\n".encode("latin-1") + content
+        return f"HTTP/1.1 503 Resources Unavailable\r\n{lines}\r\n".encode("latin-1") + content
 
 
-class BoundedProtocol(WholeAnswersProtocol):
+class BoundedProtocol(SingleWriteProtocol):
     """uvicorn's protocol with :class:`ConnectionLimits`; an offer to upgrade is ignored (RFC 9110, 7.8)."""
 
-    transport: HeadHoldingTransport  # type: ignore[assignment]  # it stands where uvicorn's does
+    transport: CoalescingTransport  # type: ignore[assignment]  # it stands where uvicorn's does
 
     def __init__(
         self,
@@ -296,7 +296,7 @@ class BoundedProtocol(WholeAnswersProtocol):
         if self._receives or self._unreported:
             self._unset_keepalive_if_required()
             if self._input_timer is None:
-                self._input_timer = self.loop.call_later(self._limits.head_seconds, self._on_late_input)
+                self._input_timer = self.loop.call_later(self._limits.head_s, self._on_late_input)
         elif self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler

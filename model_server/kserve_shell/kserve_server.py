@@ -1,15 +1,23 @@
-"""KServe's server, which drains before it closes (`model_server/lifecycle.py` says when)."""
+"""KServe's classes for a server, each with a shutdown that loses no request (:class:`Lifecycle` says when).
+
+While it serves, uvicorn takes signals (:class:`DrainingServer`); before and after that KServe's model server does
+(:class:`SignalledModelServer`). A stop is a clean exit whenever it comes.
+"""
 
 import asyncio
 import logging
 import socket
 from types import FrameType
+from typing import Any
 
+import kserve
+from kserve.model_repository import ModelRepository
 from kserve.protocol.rest.server import _RefreshingServer
 from uvicorn import Config
 
 from model_server.kserve_shell.workers import shared_listener
-from model_server.lifecycle import Lifecycle
+from model_server.server_context import Lifecycle
+from revertrisk.runtime.signals import handle_signals
 
 logger = logging.getLogger(__name__)
 
@@ -57,3 +65,51 @@ class DrainingServer(_RefreshingServer):  # type: ignore[misc]  # kserve ships n
                 host, port = listener.getsockname()[:2]
                 where = {"server.address": host, "server.port": port, "labels.event_loop": event_loop}
                 logger.info("Listening", extra=where)
+
+
+class SignalledModelServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships no types
+    """KServe's model server, whose own signal handler assumes that everything already runs.
+
+    uvicorn hands signals on when its listener has closed.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, **options: Any) -> None:
+        super().__init__(**options)
+        self._lifecycle = lifecycle
+        lifecycle.finish_grpc = self._finish_grpc
+
+    def register_signal_handler(self) -> None:
+        """Take over from the handler of the start-up."""
+        handle_signals(self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._lifecycle.draining:
+            # Once more: the first time may have been cut short at the end of the grace period.
+            asyncio.ensure_future(self._finish_grpc())  # noqa: RUF006 - the loop ends with it
+        else:
+            raise SystemExit(0)
+
+    async def _finish_grpc(self) -> None:
+        if self._grpc_server is not None:
+            await self._grpc_server.stop()
+
+
+class SealedRepository(ModelRepository):  # type: ignore[misc]  # kserve ships no types
+    """One model, loaded before the server starts and kept to the end.
+
+    An unload would turn every later event into a final 404.
+    KServe unloads everything on a signal, before requests in flight are done; that changes nothing here.
+    """
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        super().__init__()
+        self._lifecycle = lifecycle
+
+    def unload(self, name: str) -> None:
+        """Raise KeyError, which callers see as "not found"; do nothing while the server shuts down."""
+        if not self._lifecycle.draining:
+            raise KeyError(name)
+
+    def load(self, name: str) -> bool:
+        """Raise KeyError, as for a model that is not there."""
+        raise KeyError(name)

@@ -14,19 +14,18 @@ from kserve.metrics import POST_HIST_TIME, PRE_HIST_TIME, PREDICT_HIST_TIME, get
 
 from model_server.accounting import RequestAccount
 from model_server.answers import (
-    Answer,
     ItemOutcome,
+    VerbAnswer,
     batch_answer,
     outcome_of_item,
     scored_answer,
     skip_answer,
 )
-from model_server.deployment import Deployment
 from model_server.errors import NotReadyError, ServiceError
 from model_server.kserve_shell import tensors
 from model_server.ledger import Ledger
-from model_server.pipeline import PRODUCED, FetchedJob, Pipeline, ScoredJob
-from model_server.resources import Service
+from model_server.pipeline import PRODUCED, FetchedJob, ScoredJob
+from model_server.resources import Resources
 from model_server.scoring_request import (
     BatchItem,
     BatchRequest,
@@ -34,11 +33,12 @@ from model_server.scoring_request import (
     PartialEventRequest,
     ScoringRequest,
 )
+from model_server.server_context import ServerContext
 from revertrisk.event_platform.page_change import Skip
 from revertrisk.runtime.logs import label
 
 LEDGER_CAPACITY = 50_000
-LEDGER_SECONDS = 15 * 60.0
+LEDGER_S = 15 * 60.0
 """How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
 REEMIT_HEADER = "x-revertrisk-reemit"
 """Set to 1, it asks for another emission of an event that was accepted before."""
@@ -55,7 +55,7 @@ class PredictCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchCall:
     """Several direct calls in one request, and what has become of each so far."""
 
     items: tuple[BatchItem, ...]
@@ -65,32 +65,21 @@ class Batch:
 
 
 class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
-    """Scores revisions; its service is there once the server's event loop runs."""
+    """Scores revisions, with the collaborators of the running event loop; while it drains it still predicts."""
 
-    def __init__(self, name: str, deployment: Deployment) -> None:
-        super().__init__(name)
-        self.deployment = deployment
-        histograms = (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)
-        self._clocks = tuple(each.labels(**get_labels(name)) for each in histograms)
-        self._service: Service
-        self._pipeline: Pipeline
-        self._ledger: Ledger[Answer]
-        self._is_open = False
-
-    def use(self, service: Service) -> None:
-        """Take the collaborators of the running event loop."""
-        self._service = service
-        self._pipeline = self.deployment.pipeline(service)
-        self._ledger = Ledger(
+    def __init__(self, context: ServerContext, resources: Resources) -> None:
+        super().__init__(context.model_name)
+        self.ready = True
+        self._context = context
+        self._resources = resources
+        self._pipeline = context.pipeline(resources)
+        self._ledger: Ledger[VerbAnswer] = Ledger(
             capacity=LEDGER_CAPACITY,
-            seconds=LEDGER_SECONDS,
+            keep_s=LEDGER_S,
             keep=lambda answer: answer.outcome == PRODUCED,
         )
-        self._is_open = True
-
-    async def healthy(self) -> bool:
-        """Tell whether the model is loaded and its service is there; while it drains it still predicts."""
-        return self.ready and self._is_open
+        histograms = (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)
+        self._clocks = tuple(each.labels(**get_labels(self.name)) for each in histograms)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Describe the V2 input, for the model's metadata."""
@@ -100,13 +89,13 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         """Describe the V2 outputs, for the model's metadata."""
         return tensors.OUTPUTS
 
-    async def answer(self, body: bytes, deadline: float, headers: Headers = None) -> Answer:
+    async def answer(self, body: bytes, deadline: float, headers: Headers = None) -> VerbAnswer:
         """Answer one V1 predict request before the deadline (event loop time, seconds).
 
         An event whose prediction was accepted before is answered from the record, and duplicates that come
         together share their work, unless the caller asks for another emission.
         """
-        request = self._service.requests.read(body)
+        request = self._resources.requests.read(body)
         if isinstance(request, Skip):
             return skip_answer(request.reason)
         call = PredictCall(request, deadline)
@@ -116,12 +105,12 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             label(form=type(request).__name__, wiki_id=request.wiki.wiki_id, rev_id=request.rev_id)
         is_ours = False
 
-        async def run() -> Answer:
+        async def run() -> VerbAnswer:
             nonlocal is_ours
             is_ours = True
             return await self._run_hooks(call, headers)
 
-        if self._service.producer is None or not isinstance(request, EventRequest):
+        if self._resources.producer is None or not isinstance(request, EventRequest):
             return await run()
         # Two events of one revision that differ in its parent cannot both be right: neither answers for the other.
         # Model and stream are this worker's, so the rest is what the event's id is made of.
@@ -129,7 +118,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         answer = await self._ledger.once(key, run, again=_asks_again(headers))
         if not is_ours:
             label(repeated=1)
-            self._service.metrics.repeated.inc()
+            self._resources.metrics.repeated.inc()
         return answer
 
     async def __call__(
@@ -138,11 +127,11 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         """Run the hooks for a V2 request, which is accounted for here; V1 requests come to `answer`."""
         if not isinstance(body, kserve.InferRequest):
             return await super().__call__(body, headers, verb)
-        account = RequestAccount.of_headers(self.deployment.metrics, headers or {})
+        account = RequestAccount.of_headers(self._context.metrics, headers or {})
         with account:
             try:
-                with self.deployment.admission.request():
-                    answer = await self._infer(body, headers, verb)
+                with self._context.admission.request():
+                    answer = await super().__call__(body, headers, verb)
                 account.outcome = "batch"
             except ServiceError as error:
                 if body.from_grpc is True:
@@ -150,7 +139,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
                 raise account.failed(error) from error.__cause__
         return answer
 
-    async def _run_hooks(self, call: PredictCall, headers: Headers) -> Answer:
+    async def _run_hooks(self, call: PredictCall, headers: Headers) -> VerbAnswer:
         """Run them as KServe's ``__call__`` does, under its clocks, without its looking up what never changes."""
         preprocessing, predicting, postprocessing = self._clocks
         with preprocessing.time():
@@ -159,45 +148,40 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             scored = await self.predict(fetched, headers)
         with postprocessing.time():
             answer = await self.postprocess(scored, headers)
-        assert isinstance(answer, Answer)  # noqa: S101 - only a V2 request is answered otherwise
+        assert isinstance(answer, VerbAnswer)  # noqa: S101 - only a V2 request is answered otherwise
         return answer
-
-    async def _infer(self, request: kserve.InferRequest, headers: Headers, verb: Any) -> Any:
-        if not self._is_open:
-            raise NotReadyError("the server is starting")
-        return await super().__call__(request, headers, verb)
 
     async def preprocess(
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
-    ) -> FetchedJob | Skip | Batch:
+    ) -> FetchedJob | Skip | BatchCall:
         """Fetch what was received and resolved."""
         if isinstance(payload, kserve.InferRequest):
-            deadline = asyncio.get_running_loop().time() + self.deployment.request_deadline
-            batch = self._service.requests.read_batch(tensors.instances(payload))
+            deadline = asyncio.get_running_loop().time() + self._context.request_deadline
+            batch = self._resources.requests.read_batch(tensors.instances(payload))
             return await self._fetch_all(batch, deadline, infer_request=payload)
         request = payload.request
         if isinstance(request, BatchRequest):
             return await self._fetch_all(request, payload.deadline)
         if isinstance(request, EventRequest | PartialEventRequest):
-            unknown = self._service.unknown_fields.count(request.event)
+            unknown = self._resources.unknown_fields.count(request.event)
             if unknown:
-                self._service.metrics.unknown_fields.inc(unknown)
+                self._resources.metrics.unknown_fields.inc(unknown)
         return await self._pipeline.fetch(request, payload.deadline)
 
     async def predict(
-        self, payload: FetchedJob | Skip | Batch, headers: Headers = None
-    ) -> ScoredJob | Skip | Batch:
+        self, payload: FetchedJob | Skip | BatchCall, headers: Headers = None
+    ) -> ScoredJob | Skip | BatchCall:
         """Score."""
         if isinstance(payload, Skip):
             return payload
         if isinstance(payload, FetchedJob):
             return await self._pipeline.score(payload)
         outcomes = await _each(payload.outcomes, FetchedJob, self._pipeline.score)
-        return Batch(payload.items, outcomes, payload.infer_request)
+        return BatchCall(payload.items, outcomes, payload.infer_request)
 
     async def postprocess(
-        self, result: ScoredJob | Skip | Batch, headers: Headers = None
-    ) -> Answer | kserve.InferResponse:
+        self, result: ScoredJob | Skip | BatchCall, headers: Headers = None
+    ) -> VerbAnswer | kserve.InferResponse:
         """Build and emit, and say what happened."""
         if isinstance(result, Skip):
             return skip_answer(result.reason)
@@ -206,7 +190,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             self._pipeline.note_answered(result)
             return scored_answer(result, outcome)
         for item_outcome in result.outcomes:
-            self._service.metrics.batch_items.labels(outcome_of_item(item_outcome)).inc()
+            self._resources.metrics.batch_items.labels(outcome_of_item(item_outcome)).inc()
             if isinstance(item_outcome, ScoredJob):
                 self._pipeline.note_answered(item_outcome)
         answer = batch_answer(result.items, result.outcomes)
@@ -219,7 +203,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         batch: BatchRequest,
         deadline: float,
         infer_request: kserve.InferRequest | None = None,
-    ) -> Batch:
+    ) -> BatchCall:
         async def fetch(item: BatchItem) -> ItemOutcome:
             if isinstance(item.request, ServiceError):
                 return item.request
@@ -228,7 +212,31 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             return fetched
 
         outcomes = await _each(batch.items, BatchItem, fetch)
-        return Batch(batch.items, outcomes, infer_request)
+        return BatchCall(batch.items, outcomes, infer_request)
+
+
+class StartingModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
+    """Stands in the model repository until the server's event loop runs, and ``build`` can make the one that scores.
+
+    KServe registers its models before that. HTTP is not served meanwhile; gRPC may be.
+    """
+
+    def __init__(
+        self, context: ServerContext, build: Callable[[ServerContext, Resources], kserve.Model]
+    ) -> None:
+        super().__init__(context.model_name)
+        self.context = context
+        self.build = build
+
+    async def healthy(self) -> bool:
+        """Return False: nothing can be scored yet."""
+        return False
+
+    async def __call__(self, body: Any, headers: Headers = None, verb: Any = None) -> Any:
+        """Refuse a call over gRPC."""
+        error = NotReadyError("the server is starting")
+        with RequestAccount.of_headers(self.context.metrics, headers or {}) as account:
+            raise GrpcException(str(error), tensors.grpc_status(error)) from account.failed(error)
 
 
 def _asks_again(headers: Headers) -> bool:

@@ -8,8 +8,7 @@ import orjson
 
 from model_server.accounting import RequestAccount, accept_request_id
 from model_server.admission import HeldBody
-from model_server.answers import Answer, Answerer
-from model_server.deployment import Deployment
+from model_server.answers import VerbAnswer, VerbHandler
 from model_server.errors import (
     BodyTooLargeError,
     MethodNotAllowedError,
@@ -21,6 +20,7 @@ from model_server.errors import (
 from model_server.kserve_shell.connections import REFUSAL
 from model_server.kserve_shell.model import REEMIT_HEADER
 from model_server.kserve_shell.single_write import BODY_IS_HERE
+from model_server.server_context import ServerContext
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,13 +37,13 @@ class ClientGoneError(Exception):
 class PredictRoute:
     """Answers ``POST /v1/models/<name>:predict``, or ``:explain`` with another one behind it."""
 
-    def __init__(self, model: Answerer, deployment: Deployment) -> None:
+    def __init__(self, model: VerbHandler, context: ServerContext) -> None:
         self._model = model
-        self._deployment = deployment
+        self._context = context
 
     async def __call__(self, model_name: str, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, from its first byte to its account."""
-        account = RequestAccount(self._deployment.metrics, request_id_of(scope))
+        account = RequestAccount(self._context.metrics, request_id_of(scope))
         headers = {"x-request-id": account.request_id}
         with account:
             try:
@@ -55,7 +55,7 @@ class PredictRoute:
                 failure = account.answer_of(NotReadyError("the server is shutting down"))
             except ServiceError as error:
                 failure = account.answer_of(error)
-            except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500 that tells nothing
+            except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500 without details
                 failure = account.answer_of_bug(error)
             else:
                 account.outcome = answer.outcome
@@ -65,15 +65,17 @@ class PredictRoute:
                 return
             await send_json(send, failure.status, failure.body, headers | failure.headers)
 
-    async def _predict(self, model_name: str, scope: Message, receive: Receive, request_id: str) -> Answer:
+    async def _predict(
+        self, model_name: str, scope: Message, receive: Receive, request_id: str
+    ) -> VerbAnswer:
         if scope["method"] != "POST":
             raise MethodNotAllowedError("this route takes POST")
         if model_name != self._model.name:
             raise ModelNotFoundError("this server serves another model")
-        deadline = asyncio.get_running_loop().time() + self._deployment.request_deadline
-        admission = self._deployment.admission
+        deadline = asyncio.get_running_loop().time() + self._context.request_deadline
+        admission = self._context.admission
         with admission.request(), admission.body() as held:
-            body = await read_body(scope, receive, held, self._deployment.max_body_bytes, deadline)
+            body = await read_body(scope, receive, held, self._context.max_body_bytes, deadline)
             headers = {"x-request-id": request_id} | _own_headers(scope)
             return await self._model.answer(body, deadline, headers)
 
@@ -81,7 +83,11 @@ class PredictRoute:
 async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int, deadline: float) -> bytes:
     """Read a request's body, of at most ``limit`` bytes, before the deadline (event loop time, seconds).
 
-    Raises :class:`ClientGoneError`, and :class:`BodyTooLargeError` or :class:`OverloadedError` with the rest unread.
+    Raises:
+        ClientGoneError: the connection was closed before.
+        BodyTooLargeError: it is too large; the rest is unread.
+        OverloadedError: it did not come in time, or too much is held already; the rest is unread.
+
     """
     _check_length(scope, limit)
     if scope.get(BODY_IS_HERE):

@@ -1,7 +1,7 @@
-"""Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure (DESIGN 18).
+"""Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure.
 
 This is the only patch of KServe: :func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and
-multi-process servers look it up. (`kserve_server.py` and `signals.py` subclass what KServe lets be subclassed.) The
+multi-process servers look it up. (`kserve_server.py` subclasses what KServe lets be subclassed.) The
 raw route saves four fifths of the framework's CPU time per request and still runs the KServe model, so
 KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 """
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -22,11 +22,11 @@ import kserve.protocol.rest.server
 import yaml
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
+from kserve.model_repository import ModelRepository
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from model_server.accounting import RequestAccount
-from model_server.deployment import Deployment
 from model_server.errors import (
     InvalidJsonError,
     MethodNotAllowedError,
@@ -36,16 +36,17 @@ from model_server.errors import (
     ServiceError,
     failure_answer,
 )
-from model_server.explaining import ExplanationDesk
+from model_server.explaining import ExplainHandler
 from model_server.kserve_shell.connections import (
     REFUSAL,
     BoundedProtocol,
     ConnectionLimits,
     FullServer,
-    most_connections,
+    max_connections,
 )
 from model_server.kserve_shell.kserve_server import DrainingServer
 from model_server.kserve_shell.merged_metrics import merged_metrics
+from model_server.kserve_shell.model import StartingModel
 from model_server.kserve_shell.predict_route import (
     ClientGoneError,
     PredictRoute,
@@ -53,6 +54,7 @@ from model_server.kserve_shell.predict_route import (
     request_id_of,
     send_json,
 )
+from model_server.server_context import ServerContext
 from revertrisk.event_platform.streams import ABOUT_PATH
 
 Scope = MutableMapping[str, Any]
@@ -70,13 +72,13 @@ class RevertRiskApp:
     """The ASGI application: predict and explain go straight to the model, the rest to KServe's FastAPI app."""
 
     def __init__(
-        self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], deployment: Deployment
+        self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], context: ServerContext
     ) -> None:
         self._app = app
         self._verbs = verbs
-        self._lifecycle = deployment.lifecycle
-        self._deployment = deployment
-        self._about = deployment.about()
+        self._lifecycle = context.lifecycle
+        self._context = context
+        self._about = context.about()
         self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,12 +122,12 @@ class RevertRiskApp:
         if scope["method"] != "POST" or not self._takes(scope):
             await self._app(scope, _again(b"", receive), send)
             return
-        deployment = self._deployment
-        deadline = asyncio.get_running_loop().time() + deployment.request_deadline
-        with deployment.admission.body() as held:
+        context = self._context
+        deadline = asyncio.get_running_loop().time() + context.request_deadline
+        with context.admission.body() as held:
             try:
-                with deployment.admission.request():  # KServe's model takes one of its own afterwards
-                    body = await read_body(scope, receive, held, deployment.max_body_bytes, deadline)
+                with context.admission.request():  # KServe's model takes one of its own afterwards
+                    body = await read_body(scope, receive, held, context.max_body_bytes, deadline)
             except ClientGoneError:
                 return
             except ServiceError as error:
@@ -139,7 +141,7 @@ class RevertRiskApp:
 
     async def _refuse(self, error: ServiceError, scope: Scope, send: Send) -> None:
         """Answer with a failure, counted and logged like one of a prediction."""
-        with RequestAccount(self._deployment.metrics, request_id_of(scope)) as account:
+        with RequestAccount(self._context.metrics, request_id_of(scope)) as account:
             answer = account.answer_of(error)
         await send_json(
             send, answer.status, answer.body, {"x-request-id": account.request_id} | answer.headers
@@ -185,32 +187,32 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         """Build KServe's application, then wrap it."""
         super().create_application()
         app: fastapi.FastAPI = kserve.model_server.app
-        (model,) = self.dataplane.model_registry.get_models().values()
-        deployment = model.deployment
-        self._server = DrainingServer(self.config, deployment.lifecycle, shares_port=deployment.has_siblings)
-        self.config.host = deployment.http_host
+        registry = self.dataplane.model_registry
+        (starting,) = registry.get_models().values()
+        context = starting.context
+        self._server = DrainingServer(self.config, context.lifecycle, shares_port=context.has_siblings)
+        self.config.host = context.http_host
         limits = ConnectionLimits(
-            head_bytes=deployment.max_head_bytes,
-            head_seconds=deployment.request_deadline,
-            connections=most_connections(),
+            head_bytes=context.max_head_bytes,
+            head_s=context.request_deadline,
+            connections=max_connections(),
         )
-        self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(deployment.metrics))
+        self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(context.metrics))
         self.config.ws = (
             "none"  # a WebSocket that nothing serves is never answered, and cuts the shutdown short
         )
-        self.config.server_header = False  # it tells nobody anything, and uvicorn checks it letter by letter
+        self.config.server_header = False  # it is of no use, and uvicorn checks it letter by letter
         self.config.proxy_headers = False  # nothing here asks who the client is
         _silence_access_log()
         app.router.redirect_slashes = False
-        desk = ExplanationDesk(model.name, deployment.explainer)
-        app.router.lifespan_context = _lifespan(model, desk)
-        verbs = {"predict": PredictRoute(model, deployment), "explain": PredictRoute(desk, deployment)}
-        self.config.app = RevertRiskApp(app, verbs, deployment)
+        verbs: dict[str, PredictRoute] = {}
+        app.router.lifespan_context = _lifespan(starting, registry, verbs)
+        self.config.app = RevertRiskApp(app, verbs, context)
 
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
-        """Register KServe's routes; its ``/metrics`` tells of one process, so where there are more, ours wins."""
-        (model,) = self.dataplane.model_registry.get_models().values()
-        if model.deployment.has_siblings:
+        """Register KServe's routes; its ``/metrics`` is of one process, so where there are more, ours wins."""
+        (starting,) = self.dataplane.model_registry.get_models().values()
+        if starting.context.has_siblings:
             app.add_api_route("/metrics", merged_metrics)
         super()._register_endpoints(app)
 
@@ -229,18 +231,29 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
 
 
 def _silence_access_log() -> None:
-    """Leave uvicorn's access log without a reader: it words every line that anybody could hear, whatever the level."""
+    """Remove uvicorn's access log: it formats access lines even when no handler is attached."""
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False
 
 
-def _lifespan(model: Any, desk: ExplanationDesk) -> Callable[[fastapi.FastAPI], Any]:
+def _lifespan(
+    starting: StartingModel, registry: ModelRepository, verbs: dict[str, PredictRoute]
+) -> Callable[[fastapi.FastAPI], Any]:
+    """Return what builds the model and its routes, each complete, before the server listens."""
+    context = starting.context
+
     @asynccontextmanager
     async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
-        async with model.deployment.open_service() as service:
-            model.use(service)
-            with desk.opened(service, model.deployment.pipeline(service)):
+        async with context.open_resources() as resources:
+            model = starting.build(context, resources)
+            registry.update(model)
+            explaining = ExplainHandler(
+                context.model_name, context.explainer, resources.requests, context.pipeline(resources)
+            )
+            with closing(explaining):
+                verbs["predict"] = PredictRoute(model, context)
+                verbs["explain"] = PredictRoute(explaining, context)
                 yield
 
     return lifespan

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with every answer leaving in one piece, and a word on every request that has come in one.
+"""uvicorn's HTTP protocol, which writes each answer at once, and marks each request whose body has arrived with it.
 
 uvicorn writes an answer's head and then its body, and uvloop hands each to the kernel at once: two system calls,
 two packets, and a client that is woken up for the first one in vain. That is a third of what an answer costs.
@@ -10,16 +10,16 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BODY_IS_HERE = "revertrisk.body_is_here"
-"""A key of an ASGI scope: true once all of the request's body has arrived, so that nobody need wait for it."""
-LINGER_SECONDS = 2.0
+"""A key of an ASGI scope: true once all of the request's body has arrived, so that reading it never waits."""
+LINGER_S = 2.0
 
 
-class WholeAnswersProtocol(HttpToolsProtocol):
+class SingleWriteProtocol(HttpToolsProtocol):
     """uvicorn's protocol, on a transport that holds the head of an answer for its body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to serve a connection."""
-        super().connection_made(cast("asyncio.Transport", HeadHoldingTransport(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", CoalescingTransport(transport, self.loop)))
 
     def on_message_complete(self) -> None:
         """Take note of the end of a request."""
@@ -27,7 +27,7 @@ class WholeAnswersProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
 
-class HeadHoldingTransport:
+class CoalescingTransport:
     """A transport that holds what is written first until more is written in the same turn, or until the turn ends."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,7 +56,7 @@ class HeadHoldingTransport:
         self._send_held()
         if self.lingers and not self._is_closing and self._transport.can_write_eof():
             self._transport.write_eof()
-            self._loop.call_later(LINGER_SECONDS, self._transport.close)
+            self._loop.call_later(LINGER_S, self._transport.close)
         else:
             self._transport.close()
         self._is_closing = True

@@ -33,7 +33,9 @@ GRPC_STATUSES = {
 def instances(request: InferRequest) -> list[Any]:
     """Return the direct calls of a V2 request.
 
-    Raises :class:`InvalidRequestError` naming what is wrong with the tensor.
+    Raises:
+        InvalidRequestError: the tensor is not one of direct calls; the message says why.
+
     """
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise InvalidRequestError(f"inputs must be one tensor named {INPUT}")

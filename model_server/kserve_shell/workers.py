@@ -3,7 +3,7 @@
 KServe's own several workers are not used; docs/decisions/0006 says why. Each worker is what a server with one
 worker is. It loads the model itself, in a fresh interpreter, so that CUDA works, and listens for itself on the
 port that all of them share; the kernel deals new connections out. The parent serves nothing. It hands signals
-on, and when a worker ends that was not told to, it stops the others and ends as well: there is no half server.
+on, and a worker that ends without one stops the server: the others are stopped, and the parent ends.
 """
 
 import logging
@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
-from model_server.settings import SettingsError
+from model_server.settings import ServerSettingsError
+from revertrisk.runtime.signals import handle_signals
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Where the workers' metrics lie; prometheus_client reads this variable when it is imported."""
@@ -39,23 +40,22 @@ class Workers:
         self._stopping = False
 
     def run(self, count: int) -> int:
-        """Run so many workers until a signal stops them; return the exit status.
+        """Run ``count`` workers until a signal stops them; return the exit status.
 
         It is 0 if all of them ended well after a signal, and otherwise that of a worker that did not.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop())
+        handle_signals(self._stop)
         with private_metrics():
             try:
                 for _ in range(count):
                     self._start()
-                told = self._await_first_end()
+                was_stopped = self._await_first_end()
             finally:
                 self._stop_all()
         codes = [process.exitcode for process in self._processes]
         clean = (0, -signal.SIGTERM)  # the second: before a worker's own handler was there
         failed = [code for code in codes if code not in clean]
-        if told and not failed:
+        if was_stopped and not failed:
             return 0
         return next((code for code in failed if code is not None and code > 0), FAILED)
 
@@ -69,7 +69,7 @@ class Workers:
             process.terminate()
 
     def _await_first_end(self) -> bool:
-        """Wait until a worker has ended; tell whether it was told to."""
+        """Wait until a worker has ended; return whether a signal stopped it."""
         ended = wait([process.sentinel for process in self._processes])
         if self._stopping:
             return True
@@ -100,7 +100,7 @@ def _begin(work: Callable[..., int], arguments: tuple[Any, ...]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Stop as on a signal if the parent dies without a word: nobody would mind this worker any more."""
+    """Stop as on a signal if the parent dies: then nothing else stops this worker."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101 - a worker has one
 
@@ -115,12 +115,14 @@ def _end_with_parent() -> None:
 def private_metrics() -> Iterator[None]:
     """Let the processes that are started meanwhile keep their metrics in a fresh folder, to be merged.
 
-    Raises :class:`SettingsError` if none can be made.
+    Raises:
+        ServerSettingsError: no folder can be made.
+
     """
     try:
         fresh = tempfile.TemporaryDirectory(prefix="revertrisk-metrics-")
     except OSError:
-        raise SettingsError("TMPDIR: several workers need a folder to write their metrics to") from None
+        raise ServerSettingsError("TMPDIR: several workers need a folder to write their metrics to") from None
     with fresh as folder:
         os.environ[METRICS_FOLDER] = folder
         try:
@@ -130,9 +132,13 @@ def private_metrics() -> Iterator[None]:
 
 
 def shared_listener(host: str, port: int) -> socket.socket:
-    """Bind a socket to a port that the others of this user may bind as well; raises OSError.
+    """Bind a socket to a port that the others of this user may bind as well.
 
     It does not listen yet, and until it does, the kernel sends it no connection.
+
+    Raises:
+        OSError: the port or the address cannot be had.
+
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:

@@ -11,7 +11,7 @@ import uvloop
 
 from revertrisk.backfill.checkpoint import BackfillCheckpointError
 from revertrisk.backfill.prediction_file import OutputError
-from revertrisk.backfill.progress import configure_logging
+from revertrisk.backfill.progress import log_beside_progress
 from revertrisk.backfill.report import show_plan, show_report
 from revertrisk.backfill.settings import BackfillSettings, SettingsError
 from revertrisk.backfill.target import TargetError
@@ -35,7 +35,7 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
 
     ``ask`` puts a question to the user at the terminal and returns whether the answer was yes.
     """
-    configure_logging()
+    log_beside_progress()
     try:
         with ExitStack() as stack:
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))

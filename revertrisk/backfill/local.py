@@ -16,12 +16,11 @@ from prometheus_client import CollectorRegistry
 
 from model_server.admission import Admission
 from model_server.errors import EventRejectedError, ServiceError, failure_answer
-from model_server.metrics import Metrics
-from model_server.pipeline import Pipeline, ScoredJob
-from model_server.resources import Service, open_service
+from model_server.metrics import ServerMetrics
+from model_server.pipeline import ScoredJob, ScoringPipeline
+from model_server.resources import Resources, open_resources
 from model_server.scoring_request import EventRequest
-from model_server.settings import Settings, read_settings
-from model_server.settings import SettingsError as ServerSettingsError
+from model_server.settings import ServerSettingsError, Settings, read_settings
 from model_server.startup import find_model
 from revertrisk.backfill.prediction_file import PredictionFile
 from revertrisk.backfill.settings import SettingsError
@@ -56,21 +55,21 @@ class LocalModel:
     @asynccontextmanager
     async def sending_to(self, out: PredictionFile) -> AsyncIterator["LocalSender"]:
         """Open what scoring takes, for the running event loop."""
-        metrics = Metrics(CollectorRegistry())
-        async with open_service(self.settings, self.classifier, self.wikis, metrics) as service:
+        metrics = ServerMetrics(CollectorRegistry())
+        async with open_resources(self.settings, self.classifier, self.wikis, metrics) as resources:
             builder = PredictionEventBuilder(SchemaRepository(), self.scorer.stream)
-            yield LocalSender(service, self.settings, builder, out)
+            yield LocalSender(resources, self.settings, builder, out)
 
 
 class LocalSender:
     """Answers the dispatcher's requests as a server does."""
 
     def __init__(
-        self, service: Service, settings: Settings, builder: PredictionEventBuilder, out: PredictionFile
+        self, resources: Resources, settings: Settings, builder: PredictionEventBuilder, out: PredictionFile
     ) -> None:
-        self._requests = service.requests
-        self._pipeline = Pipeline(
-            service,
+        self._requests = resources.requests
+        self._pipeline = ScoringPipeline(
+            resources,
             Admission(settings.queue_limit),
             verify_strictly=True,
             max_revision_bytes=settings.max_revision_bytes,
@@ -112,7 +111,7 @@ class LocalSender:
             prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
         )
         try:
-            event = self._builder.build(request.change, predicted, scored.job.evidence.redactions)
+            event = self._builder.build(request.change, predicted, scored.job.scorable.redactions)
         except UnbuildableEventError as exc:
             raise EventRejectedError("the prediction event is not valid by its own schema") from exc
         # What EventGate would do.

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from revertrisk.dispatcher.logs import EcsFormatter, TextFormatter
+from revertrisk.runtime.logs import configure_logging
 
 LINE_EVERY_S = 10.0
 
@@ -136,15 +136,7 @@ def showing(phase: str, total: int | None) -> Iterator[Display]:
         yield Bar(progress, phase, total)
 
 
-def configure_logging() -> None:
-    """Send the log to standard error in the dispatcher's forms: as text on a terminal, above the bar, else as JSON."""
-    handler: logging.Handler
-    if sys.stderr.isatty():
-        handler = RichHandler(
-            console=Console(stderr=True), show_time=False, show_level=False, show_path=False
-        )
-        handler.setFormatter(TextFormatter())
-    else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(EcsFormatter())
-    logging.basicConfig(level="INFO", handlers=[handler], force=True)
+def log_beside_progress() -> None:
+    """Send the log to standard error: as text on a terminal, above the bar, else as JSON."""
+    above = RichHandler(console=Console(stderr=True), show_time=False, show_level=False, show_path=False)
+    configure_logging("auto", "INFO", sys.stderr, terminal=above)

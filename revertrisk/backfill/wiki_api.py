@@ -16,7 +16,7 @@ import orjson
 
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.rule_language.rule import RetrySchedule
-from revertrisk.runtime.retry_after import retry_after_s
+from revertrisk.runtime.headers import retry_after_s
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS, TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - the dispatcher is imported when a command of it runs
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -92,9 +93,15 @@ def parse_optional_time(name: str, written: str | None) -> datetime | None:
 
 def log_as_the_environment_says(default_level: str) -> None:
     """Set up logging by ``LOG_FORMAT`` and ``LOG_LEVEL``; raises SettingsError."""
-    from revertrisk.dispatcher.logs import configure_logging
+    from revertrisk.dispatcher import SettingsError
+    from revertrisk.runtime.logs import configure_logging
 
-    configure_logging(os.environ.get("LOG_FORMAT") or "auto", os.environ.get("LOG_LEVEL") or default_level)
+    log_format = os.environ.get("LOG_FORMAT") or "auto"
+    level = os.environ.get("LOG_LEVEL") or default_level
+    try:
+        configure_logging(log_format, level, sys.stderr)
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from None
 
 
 def refuse(problem: Exception) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from model_server.admission import Admission
 from model_server.errors import ServiceError
-from model_server.explaining import ExplanationDesk
-from model_server.metrics import Metrics
-from model_server.pipeline import Pipeline
-from model_server.resources import open_service
-from model_server.settings import Settings, SettingsError, read_settings
+from model_server.explaining import ExplainHandler
+from model_server.metrics import ServerMetrics
+from model_server.pipeline import ScoringPipeline
+from model_server.resources import open_resources
+from model_server.settings import ServerSettingsError, Settings, read_settings
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.wiki.table import WikiTable, WikiTableError
@@ -71,25 +72,24 @@ def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) 
         return asyncio.run(
             _explained(settings, TorchClassifier.load(model), {"lang": lang, "rev_id": rev_id})
         )
-    except (SettingsError, WikiTableError, ServiceError) as exc:
+    except (ServerSettingsError, WikiTableError, ServiceError) as exc:
         raise UnexplainedError(str(exc)) from exc
 
 
 async def _explained(
     settings: Settings, classifier: TorchClassifier, call: Mapping[str, Any]
 ) -> dict[str, Any]:
-    wikis, metrics = WikiTable.load(settings.wikis_file), Metrics(CollectorRegistry())
-    desk = ExplanationDesk(classifier.name, classifier)
+    wikis, metrics = WikiTable.load(settings.wikis_file), ServerMetrics(CollectorRegistry())
     deadline = asyncio.get_running_loop().time() + settings.request_deadline
-    async with open_service(settings, classifier, wikis, metrics) as service:
-        pipeline = Pipeline(
-            service,
+    async with open_resources(settings, classifier, wikis, metrics) as resources:
+        pipeline = ScoringPipeline(
+            resources,
             Admission(1),
             verify_strictly=settings.verifies_strictly,
             max_revision_bytes=settings.max_revision_bytes,
         )
-        with desk.opened(service, pipeline):
-            answer = await desk.answer(orjson.dumps(call), deadline)
+        with closing(ExplainHandler(classifier.name, classifier, resources.requests, pipeline)) as explaining:
+            answer = await explaining.answer(orjson.dumps(call), deadline)
     explained: dict[str, Any] = orjson.loads(answer.body)
     return explained
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
@@ -31,6 +30,7 @@ from revertrisk.dispatcher.rule_language.rule import QUICK_RETRIES, Rule, Taken,
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from revertrisk.dispatcher.wiring import NOWHERE, Opening, target_of
+from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import EventSource, SourceError, UnreadableRecord
 
 __all__ = [
@@ -135,10 +135,8 @@ def run(settings: DispatchSettings, *, dry_run: bool = False, wrap: Wrap = lambd
 
 async def _dispatch_until_signalled(settings: DispatchSettings, wrap: Wrap) -> Summary:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return await dispatch(settings, stop=stop, wrap=wrap)
+    with on_signals(stop.set):
+        return await dispatch(settings, stop=stop, wrap=wrap)
 
 
 async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from revertrisk.dispatcher.rule_language.request import Request
-from revertrisk.runtime.retry_after import retry_after_s
+from revertrisk.runtime.headers import retry_after_s
 
 OUTCOME_HEADER = "x-revertrisk-outcome"
 MAX_ANSWER_BYTES = 1024 * 1024

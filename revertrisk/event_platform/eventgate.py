@@ -14,14 +14,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from revertrisk.runtime.http_client import (
-    ConnectError,
-    ConnectionBrokenError,
-    HttpClient,
-    Origin,
-    Response,
-    request_head,
-)
+from revertrisk.runtime.http_client import HttpClient
+from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError, Response
 
 DEFAULT_PATH = "/v1/events"
 ACCEPTED = 201
@@ -37,13 +31,13 @@ CONFIGURATION_FAULTS = {
 }
 """What EventGate's 500 entries say when the event or the configuration is wrong: no retry mends it (T405067)."""
 REQUEST_FAULTS = frozenset({"SyntaxError", "PayloadTooLargeError", "UnsupportedMediaTypeError"})
-RETRY_WAIT = (0.1, 0.2)
+RETRY_WAIT_S = (0.1, 0.2)
 """Seconds before another try, from and to."""
 _SAFE_NAME = re.compile(r"[\w.$/\[\]'-]{0,200}")
 """What a schema keyword or a data path looks like; anything else in its place is not shown."""
 
 
-class EventGateUnavailableError(Exception):
+class GateUnavailableError(Exception):
     """EventGate could not say that it took the event; the same event may be sent again.
 
     ``maybe_produced`` is True where the event may have reached Kafka all the same (a timeout).
@@ -55,7 +49,7 @@ class EventGateUnavailableError(Exception):
         self.maybe_produced = maybe_produced
 
 
-class EventRejectedError(Exception):
+class GateRejectedError(Exception):
     """EventGate refused the event, and will refuse it again: the producer's bug or configuration.
 
     ``faults`` names schema keywords and data paths, never values.
@@ -85,29 +79,25 @@ class EventGateClient:
         attempts: int = 2,
     ) -> None:
         """``timeout`` is in seconds, for one try; ``attempts`` counts the first one."""
-        intake = intake_url(url)
-        self._http = http
-        self._origin = Origin.of(intake)
-        parts = urlsplit(intake)
-        self._head = request_head(
-            "POST",
-            parts.path + (f"?{parts.query}" if parts.query else ""),
-            {"Host": self._origin.authority, "User-Agent": user_agent, "Content-Type": "application/json"},
-        ).removesuffix(b"\r\n")
+        headers = {"User-Agent": user_agent, "Content-Type": "application/json"}
+        self._intake = http.endpoint("POST", intake_url(url), headers)
         self._timeout = timeout
         self._attempts = attempts
 
     async def produce(self, event: Mapping[str, Any], deadline: float) -> None:
         """Send one event and return once EventGate has accepted it, before the deadline (event loop time, seconds).
 
-        Raises :class:`EventGateUnavailableError` and :class:`EventRejectedError`.
+        Raises:
+            GateUnavailableError: EventGate could not say that it took the event.
+            GateRejectedError: EventGate refused the event, and will refuse it again.
+
         """
         body = orjson.dumps(event)
         for attempt in range(1, self._attempts + 1):
             try:
                 await self._post(body, deadline, fresh=attempt > 1)
-            except EventGateUnavailableError:
-                wait = random.uniform(*RETRY_WAIT)  # noqa: S311 - it only spreads the tries
+            except GateUnavailableError:
+                wait = random.uniform(*RETRY_WAIT_S)  # noqa: S311 - it only spreads the tries
                 if attempt == self._attempts or asyncio.get_running_loop().time() + wait >= deadline:
                     raise
                 await asyncio.sleep(wait)
@@ -120,16 +110,15 @@ class EventGateClient:
             raise _refusal(answer.status, _document(answer.body))
 
     async def _send(self, body: bytes, deadline: float, *, fresh: bool) -> Response:
-        message = b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body)
         timeout = min(self._timeout, deadline - asyncio.get_running_loop().time())
         try:
-            return await self._http.send(self._origin, message, timeout, fresh=fresh)
+            return await self._intake.send(body, timeout=timeout, fresh=fresh)
         except TimeoutError as exc:
-            raise EventGateUnavailableError("timeout", maybe_produced=True) from exc
+            raise GateUnavailableError("timeout", maybe_produced=True) from exc
         except ConnectError as exc:
-            raise EventGateUnavailableError("connection_failed") from exc
+            raise GateUnavailableError("connection_failed") from exc
         except ConnectionBrokenError as exc:
-            raise EventGateUnavailableError("connection_lost", maybe_produced=True) from exc
+            raise GateUnavailableError("connection_lost", maybe_produced=True) from exc
 
 
 def _document(body: bytes) -> Mapping[str, Any]:
@@ -141,22 +130,22 @@ def _document(body: bytes) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _refusal(status: int, document: Mapping[str, Any]) -> EventGateUnavailableError | EventRejectedError:
+def _refusal(status: int, document: Mapping[str, Any]) -> GateUnavailableError | GateRejectedError:
     """Read an answer that is not 201: configuration and validation errors are final, the rest is not."""
     invalid, errors = (_entries(document.get(name)) for name in ("invalid", "error"))
     if invalid:
-        return EventRejectedError("invalid_event", _faults(invalid[0]))
+        return GateRejectedError("invalid_event", _faults(invalid[0]))
     messages = [_message(entry) for entry in errors]
     for fragment, reason in CONFIGURATION_FAULTS.items():
         if any(fragment in message for message in messages):
-            return EventRejectedError(reason)
+            return GateRejectedError(reason)
     title = document.get("title")
     if isinstance(title, str) and title in REQUEST_FAULTS:
-        return EventRejectedError(title)
+        return GateRejectedError(title)
     if status in FINAL_STATUSES:
-        return EventRejectedError(f"status_{status}")
+        return GateRejectedError(f"status_{status}")
     # Whatever else is not EventGate speaking of our event: a proxy without a route during a deployment, say.
-    return EventGateUnavailableError(f"status_{status}")
+    return GateUnavailableError(f"status_{status}")
 
 
 def _entries(value: Any) -> list[dict[str, Any]]:

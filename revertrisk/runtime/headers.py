@@ -1,6 +1,9 @@
-"""What our programs say of themselves to wikis, event streams and EventGate."""
+"""HTTP headers that our programs send or read: ``User-Agent``, ``Retry-After``, and text of whatever bytes."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Final
 
@@ -14,7 +17,7 @@ _NOT_IN_A_COMMENT: Final = frozenset("()<>\\;\"'")
 
 
 def is_contact(text: str) -> bool:
-    """Tell whether a text is a mail address or a URL, and can stand in the parentheses of a ``User-Agent``."""
+    """Whether a text is a mail address or a URL, and can stand in the parentheses of a ``User-Agent``."""
     return _CONTACT.fullmatch(text) is not None and not _NOT_IN_A_COMMENT & set(text)
 
 
@@ -25,3 +28,25 @@ def user_agent(program: str, contact: str | None = None) -> str:
     stands there.
     """
     return f"{program}/{version('revertrisk-events')} ({contact or PROJECT_URL})"
+
+
+def retry_after_s(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, given as seconds or as a date; None if it is neither."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
+
+
+def header_text(headers: Mapping[str, str], name: str) -> str | None:
+    """Return one of aiohttp's request headers, None if it is absent; bytes that are not UTF-8 become U+FFFD.
+
+    aiohttp keeps such bytes as lone surrogates, which neither JSON nor a page can carry.
+    """
+    value = headers.get(name)
+    return None if value is None else value.encode(errors="surrogateescape").decode(errors="replace")

@@ -30,8 +30,10 @@ def parse_date_time(text: str) -> datetime:
 
     Digits after the sixth of a fraction are dropped; a leap second counts as the second before it.
 
-    :raises ValueError: if EventGate would not accept the string, or no calendar has the moment. The
-        message does not repeat the string.
+    Raises:
+        ValueError: EventGate would not accept the string, or no calendar has the moment; the message does not
+            repeat the string.
+
     """
     if _USUAL_INSTANT.fullmatch(text) is not None:
         return datetime.fromisoformat(text)

@@ -8,7 +8,7 @@ What is asked again depends on the failure:
 - *Singles* after a time-out: each half with the bad item in it would take as long again.
 - *The whole call* where the failure is of no item (a rate limit, say), and where all wait for the same items.
 
-What one waiter asked for stays together. Who stood alone and failed is told; it is not asked for a third time. The rest
+What one waiter asked for stays together. What stood alone and failed is not asked for a third time. The rest
 of a call is given up where a failure of no item meets a part of it, or where so many singles get no answer that it is
 the place which hangs.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, NamedTuple, TypeVar
 
-MOST_HALVES = 12
+MAX_HALVES = 12
 """Further calls after a call that failed: six times both halves, which 50 items need at most."""
 
 Item = TypeVar("Item", bound=Hashable)
@@ -35,7 +35,7 @@ class Again(Enum):
     SINGLES = auto()
 
 
-class Verdict(NamedTuple):
+class RetryPlan(NamedTuple):
     """How a failed call is asked again, and after how many seconds."""
 
     again: Again
@@ -43,10 +43,10 @@ class Verdict(NamedTuple):
 
 
 class Waiter(NamedTuple, Generic[Item, Found]):
-    """Someone who waits for items, which weigh something together."""
+    """Someone who waits for items, of a size together."""
 
     items: tuple[Item, ...]
-    weight: int
+    size: int
     result: asyncio.Future[Mapping[Item, Found]]
 
 
@@ -59,12 +59,12 @@ class SecondTry:
     firsts_left: int
     """Parts that begin it: as many as may run at a time."""
     time_outs_left: int
-    halves_left: int = MOST_HALVES
+    halves_left: int = MAX_HALVES
     end: Exception | None = None
     """Why no other part is asked for."""
 
     def begins(self) -> bool:
-        """Take note of a part that is asked for now, and tell whether it is one of the first."""
+        """Count a part that is asked for now; return whether it is one of the first."""
         self.firsts_left -= 1
         return self.firsts_left >= 0
 
@@ -87,27 +87,27 @@ class JoinedCall(Generic[Item, Found]):
                 waiter.result.set_result(found)
 
     def fail(self, error: BaseException) -> None:
-        """Tell everybody."""
+        """Give everybody the error."""
         for waiter in self.waiters:
             if not waiter.result.done():
                 waiter.result.set_exception(error)
 
     def still_waited_for(self) -> bool:
-        """Forget who has gone meanwhile, and tell whether anybody is left."""
+        """Forget who has gone meanwhile; return whether anybody is left."""
         self.waiters = [waiter for waiter in self.waiters if not waiter.result.done()]
         return bool(self.waiters)
 
-    def parts(self, error: Exception, verdict: Verdict, most_calls: int) -> "list[JoinedCall[Item, Found]]":
-        """Return what is asked again after a failure, in place of this call; nothing if all are told of it.
+    def parts(self, error: Exception, plan: RetryPlan, max_calls: int) -> "list[JoinedCall[Item, Found]]":
+        """Return what is asked again after a failure, in place of this call; nothing if it is final for all.
 
-        ``most_calls`` is how many calls may run at a time.
+        ``max_calls`` is how many calls may run at a time.
         """
-        again, wait = verdict
+        again, wait = plan
         second, is_first = self.second_try, self.second_try is None
         if second is None:
             starts_at = asyncio.get_running_loop().time() + wait
             # With one call at a time a single that gets no answer is not yet a place that hangs.
-            second = SecondTry(starts_at, firsts_left=most_calls, time_outs_left=max(2, most_calls))
+            second = SecondTry(starts_at, firsts_left=max_calls, time_outs_left=max(2, max_calls))
         elif again is Again.SINGLES:
             second.time_outs_left -= 1
         if again is Again.NOTHING or (not is_first and again is Again.WHOLE) or not second.time_outs_left:

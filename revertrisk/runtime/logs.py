@@ -1,27 +1,27 @@
-"""Logging: one ECS line a request on stdout, and nothing personal in any line.
+"""Logging of every program: lines of Elastic Common Schema JSON for a collector, or text for a person.
 
-An exception's text may quote a revision, a user name or an answer's body (mwapi and KServe do), so a log
-line shows its type and the places it passed through, never its text.
+Nothing personal is in any line. An exception's text may quote a revision, a user name or an answer's body, so a line
+shows its type and the places it passed through, never its text.
 """
 
 import contextvars
 import logging
 import os
-import sys
 import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, TextIO
 
 import orjson
-
-request_logger = logging.getLogger("model_server.request")
 
 Fields = dict[str, Any]
 """ECS fields, nested as they are written."""
 
 _request: contextvars.ContextVar[Fields] = contextvars.ContextVar("request_fields")
+
+FORMATS: Final = ("auto", "ecs", "text")
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 QUIET = {
     "kserve": "WARNING",
@@ -73,14 +73,22 @@ class ExceptionPlaces(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place and let it pass."""
-        if isinstance(record.args, tuple):  # KServe formats exceptions into its messages
-            record.args = tuple(
-                type(arg).__qualname__ if isinstance(arg, BaseException) else arg for arg in record.args
-            )
         if record.exc_info and record.exc_info[1] is not None:
             error = describe_exception(record.exc_info[1])
             record.__dict__.update({f"error.{name}": value for name, value in error.items()})
             record.exc_info = None
+        return True
+
+
+class ExceptionArguments(logging.Filter):
+    """Replaces exceptions among a message's arguments by their types, as KServe formats them into its messages."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record in place and let it pass."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                type(arg).__qualname__ if isinstance(arg, BaseException) else arg for arg in record.args
+            )
         return True
 
 
@@ -130,13 +138,17 @@ class EcsFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Renders a record for a person at a terminal."""
+    """Renders a record for a person."""
 
     COLOURS: ClassVar = {
         logging.WARNING: "\033[33m",
         logging.ERROR: "\033[31m",
         logging.CRITICAL: "\033[31;1m",
     }
+
+    def __init__(self, *, coloured: bool = True) -> None:
+        super().__init__()
+        self._colours = self.COLOURS if coloured else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """Write time, level, message and the request's fields on one line."""
@@ -145,7 +157,7 @@ class TextFormatter(logging.Formatter):
             for name, value in _flat(fields_of(record))
             if name.startswith(("labels.", "http.", "error.", "event."))
         )
-        colour = self.COLOURS.get(record.levelno, "")
+        colour = self._colours.get(record.levelno, "")
         line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {fields}"
         return f"{colour}{line.rstrip()}\033[0m" if colour else line.rstrip()
 
@@ -158,12 +170,33 @@ def _flat(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def configure_logging(log_format: Literal["auto", "ecs", "text"], level: str) -> None:
-    """Send the root logger to stdout; ``auto`` is text on a terminal and ECS otherwise."""
-    as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(TextFormatter() if as_text else EcsFormatter())
+def configure_logging(
+    log_format: str,
+    level: str,
+    stream: TextIO,
+    *,
+    terminal: logging.Handler | None = None,
+    hides_arguments: bool = False,
+) -> None:
+    """Send the root logger to a stream; ``auto`` is text on a terminal and ECS otherwise.
+
+    ``terminal`` writes text in place of the stream itself. ``hides_arguments`` is for a program whose libraries
+    format exceptions into their messages; where only our own errors are, their text says why.
+
+    Raises:
+        ValueError: the format or the level is not one of ours; the message names LOG_FORMAT or LOG_LEVEL.
+
+    """
+    if log_format not in FORMATS:
+        raise ValueError(f"LOG_FORMAT: expected one of {', '.join(FORMATS)}, not {log_format!r}")
+    if level not in LEVELS:
+        raise ValueError(f"LOG_LEVEL: expected one of {', '.join(LEVELS)}, not {level!r}")
+    as_text = log_format == "text" or (log_format == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream) if terminal is None or not as_text else terminal
+    handler.setFormatter(TextFormatter(coloured=terminal is None) if as_text else EcsFormatter())
     handler.addFilter(ExceptionPlaces())
+    if hides_arguments:
+        handler.addFilter(ExceptionArguments())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # What no line of ours shows need not be found out (the logging how-to, "Optimization").
     logging._srcfile = None  # noqa: SLF001 - documented there

@@ -17,7 +17,7 @@ from typing import Final
 
 import aiohttp
 
-from revertrisk.runtime.retry_after import retry_after_s
+from revertrisk.runtime.headers import retry_after_s
 from revertrisk.streams.sse import ServerSentEvent, ServerSentEventParser
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ import uvloop
 
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.runtime.http_client import HttpClient, Origin, request_head
+from revertrisk.runtime.http_client import HttpClient
 from revertrisk.runtime.logs import EcsFormatter, Fields, start_request
 from tests.bench.upstreams import upstreams
 
@@ -61,9 +61,6 @@ def measure() -> list[Pair]:
 
 
 async def _posts(url: str) -> Pair:
-    origin = Origin.of(url)
-    head = {"Host": origin.authority, "User-Agent": "bench", "Content-Type": "application/json"}
-    message = request_head("POST", "/v1/events", head | {"Content-Length": str(len(BODY))}) + BODY
     async with (
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
@@ -81,8 +78,11 @@ async def _posts(url: str) -> Pair:
             ) as answer:
                 assert answer.status == 201
 
+        headers = {"User-Agent": "bench", "Content-Type": "application/json"}
+        intake = http.endpoint("POST", f"{url}/v1/events", headers)
+
         async def with_ours() -> None:
-            assert (await http.send(origin, message, 5)).status == 201
+            assert (await intake.send(BODY, timeout=5)).status == 201
 
         rounds = [(await _cpu_of_posts(with_aiohttp), await _cpu_of_posts(with_ours)) for _ in range(ROUNDS)]
     return _pair("a POST of 2.5 kB, 32 at a time", "aiohttp", "http_client.py", rounds)

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from model_server.metrics import Metrics
+from model_server.metrics import ServerMetrics
 from model_server.settings import read_settings
 from revertrisk.runtime.logs import configure_logging
 from revertrisk.wiki.table import WikiTable
@@ -35,24 +35,22 @@ def main() -> None:
 
     import kserve  # noqa: PLC0415
 
-    from model_server.answers import Answer  # noqa: PLC0415
-    from model_server.deployment import Deployment  # noqa: PLC0415
+    from model_server.answers import VerbAnswer  # noqa: PLC0415
     from model_server.kserve_shell.model import RevertRiskModel  # noqa: PLC0415
     from model_server.kserve_shell.serving import run_server  # noqa: PLC0415
+    from model_server.resources import Resources  # noqa: PLC0415
+    from model_server.server_context import ServerContext  # noqa: PLC0415
 
     class EchoModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         """What our REST layer asks of a model, and nothing behind it."""
 
-        def __init__(self, name: str, deployment: Deployment) -> None:
-            super().__init__(name)
-            self.deployment = deployment
+        def __init__(self, context: ServerContext, _: Resources) -> None:
+            super().__init__(context.model_name)
+            self.ready = True
 
-        def use(self, service: object) -> None:
-            pass
-
-        async def answer(self, body: bytes, deadline: float, headers: Any = None) -> Answer:
+        async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
             answer, _ = await self(orjson.loads(body), headers)
-            return Answer(orjson.dumps(answer), "direct")
+            return VerbAnswer(orjson.dumps(answer), "direct")
 
         async def predict(self, payload: Any, headers: Any = None) -> Any:
             return payload
@@ -60,8 +58,8 @@ def main() -> None:
     class WatchedModel(RevertRiskModel):
         """Ours, with an eye on the event loop that it is used in."""
 
-        def use(self, service: Any) -> None:
-            super().use(service)
+        def __init__(self, context: ServerContext, resources: Resources) -> None:
+            super().__init__(context, resources)
             self._watching = asyncio.create_task(LoopLag().watch())
 
     scorer = classifier(arguments.model)
@@ -78,11 +76,10 @@ def main() -> None:
         user_agent="revertrisk-events benchmark",
         **dict(each.split("=", 1) for each in arguments.set),
     )
-    configure_logging("ecs", "INFO")
-    deployment = Deployment(settings, scorer, WikiTable.load(), Metrics(REGISTRY))
+    configure_logging("ecs", "INFO", sys.stdout, hides_arguments=True)
+    context = ServerContext(settings, scorer, WikiTable.load(), ServerMetrics(REGISTRY))
     ours = WatchedModel if arguments.watch_lag else RevertRiskModel
-    model = (EchoModel if arguments.echo else ours)(settings.model_name, deployment)
-    run_server(model, deployment, settings)
+    run_server(context, settings, EchoModel if arguments.echo else ours)
 
 
 if __name__ == "__main__":

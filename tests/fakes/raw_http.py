@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from revertrisk.runtime.http_client import HttpClient, Origin, Response, request_head
+from revertrisk.runtime.http_client import HttpClient, Origin
+from revertrisk.runtime.http_connection import Response
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 LONG = b"x" * 300_000
@@ -74,8 +75,8 @@ async def peer_of(*answers: Sequence[bytes]) -> AsyncIterator[Peer]:
 
 
 async def ask(http: HttpClient, origin: Origin, *, seconds: float = 5) -> Response:
-    message = request_head("GET", "/w/api.php?a=b", {"Host": origin.authority, "User-Agent": "tests"})
-    return await http.send(origin, message, seconds)
+    url = f"{origin.scheme}://{origin.authority}/w/api.php?a=b"
+    return await http.endpoint("GET", url, {"User-Agent": "tests"}).send(timeout=seconds)
 
 
 def with_length(body: bytes, *headers: bytes) -> bytes:

@@ -34,8 +34,8 @@ from mock_mediawiki.parameters import ApiError, Parameters
 from revertrisk.consumer.prediction import version_order
 from revertrisk.dispatcher.rule_language.js_patterns import compile_pattern, is_pattern
 from revertrisk.dispatcher.rule_language.templates import Context, Template
+from revertrisk.runtime.headers import retry_after_s
 from revertrisk.runtime.instants import is_instant
-from revertrisk.runtime.retry_after import retry_after_s
 from revertrisk.scoring import changes, characters, markup, ngrams, spans
 from revertrisk.scoring.features import extract, without_section_names
 from revertrisk.streams.jsonl import _Lines

@@ -30,6 +30,7 @@ from revertrisk.cli.demo.tally import Arrival, Tally
 from revertrisk.cli.programs import ProgramError, stop_children
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
+from revertrisk.runtime.signals import on_signals
 from revertrisk.wiki.table import WikiTable
 
 POLL_S = 0.2
@@ -135,13 +136,15 @@ async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
         stage.screen.say(
             f"Everything is still running. Look at it live: {stage.gate}/_mock/ (Ctrl-C ends it)"
         )
-        await _interruption().wait()
+        stop = asyncio.Event()
+        with on_signals(stop.set):
+            await stop.wait()
     return status
 
 
 async def _play_live(stage: Stage, live: Live) -> int:
     """Dispatch what is being edited on Wikipedia, until a signal or the limit."""
-    stop = _interruption()
+    stop = asyncio.Event()
 
     async def to_all() -> Summaries:
         summary = await dispatch(
@@ -152,7 +155,8 @@ async def _play_live(stage: Stage, live: Live) -> int:
         )
         return {"both models": summary}
 
-    return await _play(stage, to_all)
+    with on_signals(stop.set):
+        return await _play(stage, to_all)
 
 
 async def _play(stage: Stage, work: Callable[[], Awaitable[Summaries]], storm: Storm | None = None) -> int:
@@ -232,12 +236,3 @@ async def _get(session: aiohttp.ClientSession, url: str) -> Any:
 async def _put(session: aiohttp.ClientSession, url: str, document: Any) -> None:
     async with session.put(url, data=orjson.dumps(document)) as answer:
         answer.raise_for_status()
-
-
-def _interruption() -> asyncio.Event:
-    """Return what is set by SIGTERM and SIGINT from now on."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
-from model_server.admission import MOST_BODY_BYTES
+from model_server.admission import MAX_HELD_BODY_BYTES
 from tests.fakes.clients import Client
 
 LARGE = 9_900_000
 """Below what one body may be."""
-ENOUGH = math.ceil(MOST_BODY_BYTES / LARGE)
+ENOUGH = math.ceil(MAX_HELD_BODY_BYTES / LARGE)
 V1, V2 = "/v1/models/revertrisk-language-agnostic:predict", "/v2/models/revertrisk-language-agnostic/infer"
 
 

@@ -14,8 +14,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from model_server.errors import MediaWikiUnavailableError
-from model_server.metrics import Metrics
-from model_server.resources import open_service
+from model_server.metrics import ServerMetrics
+from model_server.resources import open_resources
 from model_server.settings import read_settings
 from revertrisk.cli.programs import Program
 from revertrisk.scoring.official import OfficialClassifier
@@ -306,15 +306,15 @@ async def test_a_wiki_that_does_not_tell_the_first_edit_may_later(
     """Whatever is wrong with the answer, it is asked for twice, then 503, and nothing of it is repeated."""
     app = web.Application()
     app.router.add_get("/w/api.php", handler)
-    wikis, metrics = WikiTable.load(), Metrics(CollectorRegistry())
+    wikis, metrics = WikiTable.load(), ServerMetrics(CollectorRegistry())
     wiki = wikis.by_id("enwiki")
     assert wiki is not None
     classifier = OfficialClassifier(MODEL, SimpleNamespace(model_version=1), _nothing, str, str)
     with serving(app) as url:
         settings = read_settings(wiki_url=url, aiohttp_client_timeout=0.3)
-        async with open_service(settings, classifier, wikis, metrics) as service:
+        async with open_resources(settings, classifier, wikis, metrics) as resources:
             with pytest.raises(MediaWikiUnavailableError) as caught:
-                await service.mediawiki.first_edited_at(wiki, 1)
+                await resources.mediawiki.first_edited_at(wiki, 1)
     assert PRIVATE not in str(caught.value)
     assert PRIVATE not in str(caught.value.__cause__)
     (family,) = metrics.mediawiki_seconds.collect()

@@ -25,9 +25,9 @@ COUNTS = Counts.of(
     datetime(2026, 11, 21, tzinfo=UTC),
 )
 PROGRAM = """
-from revertrisk.backfill.progress import configure_logging, log, showing
+from revertrisk.backfill.progress import log, log_beside_progress, showing
 
-configure_logging()
+log_beside_progress()
 with showing("sending", 4) as display:
     display.advance(3, skipped=1)
 try:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from revertrisk.dispatcher.rule_language.rule import PRODUCTION_RETRIES, QUICK_RETRIES
-from revertrisk.runtime.retry_after import retry_after_s
+from revertrisk.runtime.headers import retry_after_s
 
 NOW = datetime(2026, 9, 27, 16, 0, 0, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from revertrisk.event_platform.eventgate import (
     EventGateClient,
-    EventGateUnavailableError,
-    EventRejectedError,
+    GateRejectedError,
+    GateUnavailableError,
     intake_url,
 )
 from tests.fakes.http import in_a_minute, open_http
@@ -115,7 +115,7 @@ async def test_a_gate_that_stays_away_is_unavailable() -> None:
     """Two tries, then the caller decides."""
     gate = Gate(web.Response(status=503))
     async with client_of(gate) as client:
-        with pytest.raises(EventGateUnavailableError, match="status_503"):
+        with pytest.raises(GateUnavailableError, match="status_503"):
             await client.produce(EVENT, in_a_minute())
     assert len(gate.bodies) == 2
 
@@ -125,7 +125,7 @@ async def test_no_try_begins_after_the_deadline() -> None:
     gate = Gate(web.Response(status=503))
     async with client_of(gate, attempts=1000) as client:
         # The last try may be cut off by the deadline.
-        with pytest.raises(EventGateUnavailableError, match=r"status_503|timeout"):
+        with pytest.raises(GateUnavailableError, match=r"status_503|timeout"):
             await client.produce(EVENT, asyncio.get_running_loop().time() + 0.5)
     assert 1 <= len(gate.bodies) < 1000
 
@@ -151,7 +151,7 @@ async def test_a_refusal_is_read_to_its_end() -> None:
         return response
 
     async with client_of(Gate(in_pieces)) as client:
-        with pytest.raises(EventRejectedError, match="stream_not_configured"):
+        with pytest.raises(GateRejectedError, match="stream_not_configured"):
             await client.produce(EVENT, in_a_minute())
 
 
@@ -163,7 +163,7 @@ async def test_a_timeout_may_have_produced() -> None:
         raise AssertionError
 
     async with client_of(Gate(hang), timeout=0.2) as client:
-        with pytest.raises(EventGateUnavailableError) as caught:
+        with pytest.raises(GateUnavailableError) as caught:
             await client.produce(EVENT, in_a_minute())
     assert caught.value.maybe_produced
 
@@ -174,7 +174,7 @@ async def test_a_refused_connection_has_not_produced() -> None:
         port = listener.getsockname()[1]
     async with open_http() as http:
         gone = EventGateClient(http, f"http://127.0.0.1:{port}", user_agent="tests", timeout=1.0)
-        with pytest.raises(EventGateUnavailableError, match="connection_failed") as caught:
+        with pytest.raises(GateUnavailableError, match="connection_failed") as caught:
             await gone.produce(EVENT, in_a_minute())
     assert not caught.value.maybe_produced
 
@@ -194,7 +194,7 @@ async def test_an_invalid_event_is_rejected_without_retry_and_without_its_values
     }
     gate = Gate(refusal(400, invalid=[entry]))
     async with client_of(gate) as client:
-        with pytest.raises(EventRejectedError) as caught:
+        with pytest.raises(GateRejectedError) as caught:
             await client.produce(EVENT, in_a_minute())
     assert caught.value.faults == ("type at .page.page_id", "required at /")
     assert len(gate.bodies) == 1
@@ -231,7 +231,7 @@ async def test_a_configuration_fault_is_final(answer: web.Response, reason: str)
     """E4, E5: EventGate says 500 for a stream that is not configured; no retry mends that, nor a 202."""
     gate = Gate(answer)
     async with client_of(gate) as client:
-        with pytest.raises(EventRejectedError) as caught:
+        with pytest.raises(GateRejectedError) as caught:
             await client.produce(EVENT, in_a_minute())
     assert caught.value.reason == reason
     assert len(gate.bodies) == 1
@@ -243,5 +243,5 @@ async def test_a_configuration_fault_is_final(answer: web.Response, reason: str)
 async def test_an_answer_that_is_not_eventgates_is_no_crash(body: bytes) -> None:
     """Whatever stands between us and the gate may answer in its own way."""
     async with client_of(Gate(web.Response(status=500, body=body)), attempts=1) as client:
-        with pytest.raises((EventGateUnavailableError, EventRejectedError)):
+        with pytest.raises((GateUnavailableError, GateRejectedError)):
             await client.produce(EVENT, in_a_minute())

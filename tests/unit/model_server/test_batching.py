@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from model_server.batching import BatchScorer
 from model_server.errors import ModelFailureError, NotReadyError, OverloadedError
-from model_server.metrics import Metrics
+from model_server.metrics import ServerMetrics
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.revision import Page, ParentRevision, Revision
 
@@ -57,7 +57,7 @@ def model() -> SlowModel:
 
 @pytest.fixture
 async def scorer(model: SlowModel) -> AsyncIterator[BatchScorer]:
-    scorer = BatchScorer(model, batch_limit=3, batch_size=Metrics(CollectorRegistry()).batch_size)
+    scorer = BatchScorer(model, batch_limit=3, batch_size=ServerMetrics(CollectorRegistry()).batch_size)
     yield scorer
     model.released.set()
     scorer.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from model_server.errors import every_code
-from model_server.metrics import Metrics
+from model_server.metrics import ServerMetrics
 from model_server.settings import REMOVED_SETTINGS, Settings
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -39,7 +39,7 @@ def test_every_removed_setting_is_documented_with_what_holds_instead() -> None:
 def test_every_metric_is_documented() -> None:
     """Dashboards and alerts are written from this page."""
     registry = CollectorRegistry()
-    Metrics(registry)
+    ServerMetrics(registry)
     families = {
         f"{family.name}_total" if family.type == "counter" else family.name for family in registry.collect()
     }

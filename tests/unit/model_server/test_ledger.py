@@ -38,14 +38,14 @@ class Work:
 
 async def test_a_recorded_result_is_not_worked_for_again() -> None:
     """E8: the dispatcher delivers twice, the work is done once."""
-    ledger, work = Ledger[int](capacity=10, seconds=60), Work()
+    ledger, work = Ledger[int](capacity=10, keep_s=60), Work()
     assert [await ledger.once("a", work) for _ in range(3)] == [1, 1, 1]
     assert await ledger.once("b", work) == 2
 
 
 async def test_duplicates_at_the_same_time_share_the_work() -> None:
     """E9: one fetch, one forward pass, one emission."""
-    ledger, work = Ledger[int](capacity=10, seconds=60), Work()
+    ledger, work = Ledger[int](capacity=10, keep_s=60), Work()
     work.gate.clear()
     tasks = [asyncio.create_task(ledger.once("a", work)) for _ in range(5)]
     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def test_duplicates_at_the_same_time_share_the_work() -> None:
 
 async def test_a_failure_is_shared_and_forgotten() -> None:
     """Everybody who waited is told, and the next one tries afresh."""
-    ledger, work = Ledger[int](capacity=10, seconds=60), Work()
+    ledger, work = Ledger[int](capacity=10, keep_s=60), Work()
     work.gate.clear()
     tasks = [asyncio.create_task(ledger.once("a", work.fail)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -68,7 +68,7 @@ async def test_a_failure_is_shared_and_forgotten() -> None:
 
 async def test_a_follower_that_goes_away_does_not_stop_the_work() -> None:
     """Its caller's patience is its own."""
-    ledger, work = Ledger[int](capacity=10, seconds=60), Work()
+    ledger, work = Ledger[int](capacity=10, keep_s=60), Work()
     work.gate.clear()
     leader = asyncio.create_task(ledger.once("a", work))
     await asyncio.sleep(0)
@@ -83,7 +83,7 @@ async def test_a_follower_that_goes_away_does_not_stop_the_work() -> None:
 
 async def test_again_does_the_work_again() -> None:
     """x-revertrisk-reemit asks for it."""
-    ledger, work = Ledger[int](capacity=10, seconds=60), Work()
+    ledger, work = Ledger[int](capacity=10, keep_s=60), Work()
     await ledger.once("a", work)
     assert await ledger.once("a", work, again=True) == 2
 
@@ -91,7 +91,7 @@ async def test_again_does_the_work_again() -> None:
 async def test_results_expire_and_are_bounded() -> None:
     """Memory holds so many results, for so long."""
     clock = ManualClock()
-    ledger, work = Ledger[int](capacity=2, seconds=60, clock=clock), Work()
+    ledger, work = Ledger[int](capacity=2, keep_s=60, clock=clock), Work()
     for key in ("a", "b", "c"):
         await ledger.once(key, work)
     assert await ledger.once("a", work) == 4

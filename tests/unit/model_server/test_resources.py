@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from model_server.metrics import Metrics
-from model_server.resources import open_service
+from model_server.metrics import ServerMetrics
+from model_server.resources import open_resources
 from model_server.settings import Settings
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.revision import Revision
@@ -32,8 +32,8 @@ async def test_a_service_that_cannot_be_opened_leaves_no_thread(tmp_path: Path) 
     """The program would otherwise wait for it for ever, instead of ending with the reason."""
     bundle = tmp_path / "ca.pem"
     bundle.write_text("no certificate")
-    metrics = Metrics(CollectorRegistry())
+    metrics = ServerMetrics(CollectorRegistry())
     with pytest.raises(ssl.SSLError):
-        async with open_service(Settings(tls_ca_bundle=bundle), NoModel(), WikiTable.load(None), metrics):
+        async with open_resources(Settings(tls_ca_bundle=bundle), NoModel(), WikiTable.load(None), metrics):
             pass
     assert "score" not in {thread.name for thread in threading.enumerate()}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from revertrisk.runtime.coalescing import Joiner
+from revertrisk.runtime.coalescing import Coalescer
 
 
 class Source:
@@ -31,43 +31,45 @@ async def source() -> Source:
     return Source()
 
 
-Numbers = Joiner[str, int, int]
+Numbers = Coalescer[str, int, int]
 
 
-def joiner_of(source: Source, most_items: int = 50, most_calls: int = 1, most_weight: int = 1000) -> Numbers:
-    return Joiner(source.look_up, most_items=most_items, most_weight=most_weight, most_calls=most_calls)
+def coalescer_of(source: Source, max_items: int = 50, max_calls: int = 1, max_size: int = 1000) -> Numbers:
+    return Coalescer(source.look_up, max_items=max_items, max_size=max_size, max_calls=max_calls)
 
 
 async def get(
-    joiner: Numbers, wiki: str, *numbers: int, weight: int = 0, seconds: float = 60
+    coalescer: Numbers, wiki: str, *numbers: int, size: int = 0, seconds: float = 60
 ) -> dict[int, int]:
     """What was found of the numbers; what others asked for in the same call is left out."""
     deadline = asyncio.get_running_loop().time() + seconds
-    found = await joiner.get(wiki, numbers, deadline=deadline, weight=weight)
+    found = await coalescer.get(wiki, numbers, deadline=deadline, size=size)
     return {number: found[number] for number in numbers if number in found}
 
 
 async def test_what_is_asked_in_one_turn_goes_in_one_call(source: Source) -> None:
     """The instances of one request are fetched together."""
-    joiner = joiner_of(source)
-    found = await asyncio.gather(get(joiner, "en", 2, 4), get(joiner, "en", 4, 6), get(joiner, "de", 2))
+    coalescer = coalescer_of(source)
+    found = await asyncio.gather(
+        get(coalescer, "en", 2, 4), get(coalescer, "en", 4, 6), get(coalescer, "de", 2)
+    )
     assert found == [{2: 2, 4: 4}, {4: 4, 6: 6}, {2: 2}]
     assert source.calls == [("en", [2, 4, 6]), ("de", [2])]
 
 
 async def test_what_is_not_found_is_absent(source: Source) -> None:
     """A missing revision is no error."""
-    assert await get(joiner_of(source), "en", 1, 2) == {2: 2}
+    assert await get(coalescer_of(source), "en", 1, 2) == {2: 2}
 
 
 async def test_what_arrives_meanwhile_goes_together(source: Source) -> None:
     """Batches form out of what waits, and only then."""
-    joiner = joiner_of(source)
+    coalescer = coalescer_of(source)
     source.gate.clear()
-    first = asyncio.create_task(get(joiner, "en", 2))
+    first = asyncio.create_task(get(coalescer, "en", 2))
     while not source.calls:
         await asyncio.sleep(0)
-    later = [asyncio.create_task(get(joiner, "en", number)) for number in (4, 6, 8)]
+    later = [asyncio.create_task(get(coalescer, "en", number)) for number in (4, 6, 8)]
     await asyncio.sleep(0)
     source.gate.set()
     assert await asyncio.gather(first, *later) == [{2: 2}, {4: 4}, {6: 6}, {8: 8}]
@@ -76,9 +78,9 @@ async def test_what_arrives_meanwhile_goes_together(source: Source) -> None:
 
 async def test_calls_are_bounded_in_items_and_number(source: Source) -> None:
     """A wiki sees at most so many calls at a time, of at most so many items."""
-    joiner = joiner_of(source, most_items=2, most_calls=2)
+    coalescer = coalescer_of(source, max_items=2, max_calls=2)
     source.gate.clear()
-    asked = [asyncio.create_task(get(joiner, "en", number)) for number in range(0, 14, 2)]
+    asked = [asyncio.create_task(get(coalescer, "en", number)) for number in range(0, 14, 2)]
     while len(source.calls) < 2:
         await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -90,31 +92,33 @@ async def test_calls_are_bounded_in_items_and_number(source: Source) -> None:
 
 async def test_a_failure_reaches_those_who_shared_the_call_and_no_others(source: Source) -> None:
     """The next call is made as if nothing had happened."""
-    joiner = joiner_of(source)
-    first, second = await asyncio.gather(get(joiner, "en", 2), get(joiner, "en", 13), return_exceptions=True)
+    coalescer = coalescer_of(source)
+    first, second = await asyncio.gather(
+        get(coalescer, "en", 2), get(coalescer, "en", 13), return_exceptions=True
+    )
     assert isinstance(first, ConnectionError)
     assert isinstance(second, ConnectionError)
-    assert await get(joiner, "en", 2) == {2: 2}
+    assert await get(coalescer, "en", 2) == {2: 2}
 
 
 async def test_a_call_that_is_cancelled_leaves_room_for_the_next(source: Source) -> None:
     """Who shared it is told, and what waits is asked for all the same."""
-    joiner = joiner_of(source, most_items=1)
+    coalescer = coalescer_of(source, max_items=1)
     cancelled, found = await asyncio.gather(
-        get(joiner, "en", 17), get(joiner, "en", 2), return_exceptions=True
+        get(coalescer, "en", 17), get(coalescer, "en", 2), return_exceptions=True
     )
     assert isinstance(cancelled, asyncio.CancelledError)
     assert found == {2: 2}
     await asyncio.sleep(0)
-    assert not joiner._lanes  # noqa: SLF001 - memory has no public face
+    assert not coalescer._groups  # noqa: SLF001 - memory has no public face
 
 
 async def test_a_caller_that_goes_away_disturbs_nobody(source: Source) -> None:
     """A deadline of one request does not cancel the look-up that another shares."""
-    joiner = joiner_of(source)
+    coalescer = coalescer_of(source)
     source.gate.clear()
-    impatient = asyncio.create_task(get(joiner, "en", 2))
-    patient = asyncio.create_task(get(joiner, "en", 2))
+    impatient = asyncio.create_task(get(coalescer, "en", 2))
+    patient = asyncio.create_task(get(coalescer, "en", 2))
     while not source.calls:
         await asyncio.sleep(0)
     impatient.cancel()
@@ -125,11 +129,11 @@ async def test_a_caller_that_goes_away_disturbs_nobody(source: Source) -> None:
 
 async def test_a_large_one_goes_alone(source: Source) -> None:
     """A page of two megabytes is waited for by nobody else."""
-    joiner = joiner_of(source)
+    coalescer = coalescer_of(source)
     asked = [
-        get(joiner, "en", 2, weight=10),
-        get(joiner, "en", 4, weight=5000),
-        get(joiner, "en", 6, weight=10),
+        get(coalescer, "en", 2, size=10),
+        get(coalescer, "en", 4, size=5000),
+        get(coalescer, "en", 6, size=10),
     ]
     assert await asyncio.gather(*asked) == [{2: 2}, {4: 4}, {6: 6}]
     assert source.calls == [("en", [2]), ("en", [4]), ("en", [6])]
@@ -137,11 +141,11 @@ async def test_a_large_one_goes_alone(source: Source) -> None:
 
 async def test_the_deadline_of_one_is_not_that_of_the_others(source: Source) -> None:
     """Who waits too long is told so, and the call goes on."""
-    joiner = joiner_of(source)
+    coalescer = coalescer_of(source)
     source.gate.clear()
-    patient = asyncio.create_task(get(joiner, "en", 2))
+    patient = asyncio.create_task(get(coalescer, "en", 2))
     with pytest.raises(TimeoutError):
-        await get(joiner, "en", 2, seconds=0.01)
+        await get(coalescer, "en", 2, seconds=0.01)
     source.gate.set()
     assert await patient == {2: 2}
     assert source.calls == [("en", [2])]
@@ -149,8 +153,8 @@ async def test_the_deadline_of_one_is_not_that_of_the_others(source: Source) -> 
 
 async def test_nothing_is_kept_of_a_group_that_is_done(source: Source) -> None:
     """A thousand wikis leave no trace in memory."""
-    joiner = joiner_of(source)
+    coalescer = coalescer_of(source)
     for number in range(1000):
-        await get(joiner, f"wiki{number}", 2)
+        await get(coalescer, f"wiki{number}", 2)
     await asyncio.sleep(0)
-    assert not joiner._lanes  # noqa: SLF001 - memory has no public face
+    assert not coalescer._groups  # noqa: SLF001 - memory has no public face

@@ -11,8 +11,9 @@ import pytest
 import trustme
 import uvloop
 
-from revertrisk.runtime import connecting
-from revertrisk.runtime.http_client import ConnectError, Origin
+from revertrisk.runtime import http_connection
+from revertrisk.runtime.http_client import Origin
+from revertrisk.runtime.http_connection import ConnectError
 from tests.fakes.dead_host import NAME, ports_of_name, swallowing
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import HELLO, ask, peer_of
@@ -129,7 +130,7 @@ def test_u1_a_caller_that_gives_up_between_two_addresses_leaves_nothing(
     new_loop: NewLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At whatever moment it does: also where one address has just won and the other is being left."""
-    monkeypatch.setattr(connecting, "HEAD_START_SECONDS", 0.01)
+    monkeypatch.setattr(http_connection, "HEAD_START_S", 0.01)
 
     async def test() -> None:
         with swallowing() as dead, socket.create_server(("127.0.0.1", 0)) as live:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import aiohttp
 import pytest
 
-from revertrisk.runtime.http_client import MAX_FRAMING_BYTES, ConnectionBrokenError, HttpClient
+from revertrisk.runtime.http_client import HttpClient
+from revertrisk.runtime.http_connection import MAX_FRAMING_BYTES, ConnectionBrokenError
 from tests.fakes.http import MAX_BODY_BYTES, open_http
 from tests.fakes.raw_http import (
     CLOSE,

@@ -7,13 +7,8 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from revertrisk.runtime.http_client import (
-    ConnectError,
-    ConnectionBrokenError,
-    Origin,
-    _Pool,
-    request_head,
-)
+from revertrisk.runtime.http_client import Origin, _Pool
+from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import (
     CLOSE,
@@ -299,10 +294,10 @@ async def test_u2_a_fresh_connection_takes_no_kept_one_and_adds_none() -> None:
     node = Node(together=3)
     async with serving(node) as port, open_http(connections=3) as http:
         origin = Origin("http", "127.0.0.1", port)
-        message = request_head("GET", "/", {"Host": origin.authority})
+        endpoint = http.endpoint("GET", f"http://{origin.authority}/", {})
         await asyncio.gather(*(ask(http, origin) for _ in range(3)))
         node.die()
         for _ in range(5):
-            assert (await http.send(origin, message, 5, fresh=True)).body == b"hello"
+            assert (await endpoint.send(timeout=5, fresh=True)).body == b"hello"
             assert len(http._pools[origin].connections) == 3  # noqa: SLF001 - the count has no public face
         assert (node.connections, node.swallowed) == (8, 0)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from revertrisk.runtime.http_client import Origin, request_head
+from revertrisk.runtime.http_client import Origin
+from tests.fakes.http import open_http
+from tests.fakes.raw_http import HELLO, peer_of
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,37 @@ def test_what_is_no_http_url_has_no_origin(url: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nb", "a\rb"])
-def test_a_header_stays_on_its_line(value: str) -> None:
-    """No setting can smuggle a header in."""
-    with pytest.raises(ValueError, match="one line"):
-        request_head("GET", "/", {"User-Agent": value})
+async def test_a_header_and_a_query_stay_on_their_line(value: str) -> None:
+    """Neither a setting nor an id can smuggle a header in."""
+    async with open_http() as http:
+        with pytest.raises(ValueError, match="one line"):
+            http.endpoint("GET", "http://gate/", {"User-Agent": value})
+        with pytest.raises(ValueError, match="one line"):
+            await http.endpoint("GET", "http://gate/", {}).send(query=value, timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "target"),
+    [
+        ("", "", b"/"),
+        ("/w/api.php", "a=b", b"/w/api.php?a=b"),
+        ("/w/api.php?a=b", "", b"/w/api.php?a=b"),
+        ("/w/api.php?a=b", "c=%20d", b"/w/api.php?a=b&c=%20d"),
+    ],
+)
+async def test_a_query_is_added_to_the_urls_own(path: str, query: str, target: bytes) -> None:
+    """Whether it has one or not; and a request without a body says nothing of its length."""
+    async with peer_of(HELLO) as peer, open_http() as http:
+        endpoint = http.endpoint("GET", f"http://127.0.0.1:{peer.port}{path}", {"X": "y"})
+        assert (await endpoint.send(query=query, timeout=5)).body == b"hello"
+        assert peer.requests == [
+            b"GET %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX: y\r\n\r\n" % (target, peer.port)
+        ]
+
+
+async def test_the_host_header_may_be_another_than_the_urls() -> None:
+    """A wiki behind an internal endpoint is named by it; a body has its length."""
+    async with peer_of(HELLO) as peer, open_http() as http:
+        endpoint = http.endpoint("POST", f"http://127.0.0.1:{peer.port}/", {"Host": "de.wikipedia.org"})
+        await endpoint.send(b"", timeout=5)
+        assert peer.requests == [b"POST / HTTP/1.1\r\nHost: de.wikipedia.org\r\nContent-Length: 0\r\n\r\n"]

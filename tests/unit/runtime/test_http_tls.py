@@ -3,7 +3,8 @@
 import pytest
 import trustme
 
-from revertrisk.runtime.http_client import ConnectError, Origin
+from revertrisk.runtime.http_client import Origin
+from revertrisk.runtime.http_connection import ConnectError
 from tests.fakes.http import open_http
 from tests.fakes.raw_http import LONG, ask
 from tests.fakes.tls_peer import tls_peer, trusting

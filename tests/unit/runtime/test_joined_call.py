@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from revertrisk.runtime.coalescing import Joiner
-from revertrisk.runtime.joined_call import MOST_HALVES, Again, Verdict
+from revertrisk.runtime.coalescing import Coalescer
+from revertrisk.runtime.joined_call import MAX_HALVES, Again, RetryPlan
 from tests.fakes.http import in_a_minute
 
-MOST_CALLS = 3
+MAX_CALLS = 3
 
 
 class BadItemError(Exception):
@@ -24,7 +24,7 @@ class BusyError(Exception):
     """The place takes nothing now."""
 
 
-VERDICTS = {BadItemError: Again.HALVES, SilentError: Again.SINGLES, BusyError: Again.WHOLE}
+PLANS = {BadItemError: Again.HALVES, SilentError: Again.SINGLES, BusyError: Again.WHOLE}
 
 
 class Place:
@@ -54,13 +54,13 @@ class Place:
         finally:
             self.under_way -= 1
 
-    def joiner(self, most_calls: int = MOST_CALLS) -> Joiner[str, int, int]:
-        return Joiner(
+    def coalescer(self, max_calls: int = MAX_CALLS) -> Coalescer[str, int, int]:
+        return Coalescer(
             self.look_up,
-            most_items=50,
-            most_weight=1,
-            most_calls=most_calls,
-            again=lambda error: Verdict(VERDICTS.get(type(error), Again.NOTHING)),
+            max_items=50,
+            max_size=1,
+            max_calls=max_calls,
+            again=lambda error: RetryPlan(PLANS.get(type(error), Again.NOTHING)),
         )
 
 
@@ -69,10 +69,12 @@ def edits(count: int) -> list[tuple[int, int]]:
     return [(2 * number, 2 * number + 1) for number in range(count)]
 
 
-async def failed(joiner: Joiner[str, int, int], asked: list[tuple[int, ...]]) -> dict[tuple[int, ...], type]:
+async def failed(
+    coalescer: Coalescer[str, int, int], asked: list[tuple[int, ...]]
+) -> dict[tuple[int, ...], type]:
     """Ask for everything at once, and return who failed, and by what; all others have what they asked for."""
     told = await asyncio.gather(
-        *(joiner.get("en", items, deadline=in_a_minute()) for items in asked), return_exceptions=True
+        *(coalescer.get("en", items, deadline=in_a_minute()) for items in asked), return_exceptions=True
     )
     errors: dict[tuple[int, ...], type] = {}
     for items, found in zip(asked, told, strict=True):
@@ -81,82 +83,82 @@ async def failed(joiner: Joiner[str, int, int], asked: list[tuple[int, ...]]) ->
         else:
             assert [found[item] for item in items] == list(items)
     await asyncio.sleep(0)
-    assert not joiner._lanes  # noqa: SLF001 - memory has no public face
+    assert not coalescer._groups  # noqa: SLF001 - memory has no public face
     return errors
 
 
-@pytest.mark.parametrize("most_calls", [1, 3])
+@pytest.mark.parametrize("max_calls", [1, 3])
 @pytest.mark.parametrize("bad", range(50))
-async def test_h5_an_error_of_one_revision_fails_its_own_edit(bad: int, most_calls: int) -> None:
+async def test_h5_an_error_of_one_revision_fails_its_own_edit(bad: int, max_calls: int) -> None:
     """Of 25 edits, which one call can hold, whether it is the revision or its parent that is bad."""
     place = Place(**{f"n{bad}": BadItemError})
     edit = (bad // 2 * 2, bad // 2 * 2 + 1)
-    assert await failed(place.joiner(most_calls), edits(25)) == {edit: BadItemError}
-    assert len(place.calls) <= 1 + MOST_HALVES
-    assert place.most_under_way <= most_calls
+    assert await failed(place.coalescer(max_calls), edits(25)) == {edit: BadItemError}
+    assert len(place.calls) <= 1 + MAX_HALVES
+    assert place.most_under_way <= max_calls
 
 
 @pytest.mark.parametrize("bad", range(50))
 async def test_h5_twelve_further_calls_are_enough_for_fifty(bad: int) -> None:
     """As many as one call can hold, where each asks for one."""
     place = Place(**{f"n{bad}": BadItemError})
-    assert await failed(place.joiner(), [(item,) for item in range(50)]) == {(bad,): BadItemError}
-    assert len(place.calls) <= 1 + MOST_HALVES
+    assert await failed(place.coalescer(), [(item,) for item in range(50)]) == {(bad,): BadItemError}
+    assert len(place.calls) <= 1 + MAX_HALVES
 
 
-@pytest.mark.parametrize("most_calls", [1, 2, 3])
+@pytest.mark.parametrize("max_calls", [1, 2, 3])
 @pytest.mark.parametrize("bad", [0, 24, 49])
-async def test_h5_a_silent_revision_is_found_by_asking_for_each_alone(bad: int, most_calls: int) -> None:
+async def test_h5_a_silent_revision_is_found_by_asking_for_each_alone(bad: int, max_calls: int) -> None:
     """All others have their answers before it has been waited for a second time, if there are other places."""
     place = Place(**{f"n{bad}": SilentError})
     edit = (bad // 2 * 2, bad // 2 * 2 + 1)
-    assert await failed(place.joiner(most_calls), edits(25)) == {edit: SilentError}
+    assert await failed(place.coalescer(max_calls), edits(25)) == {edit: SilentError}
     assert place.calls[0] == list(range(50))
     assert sorted(place.calls[1:]) == sorted(list(items) for items in edits(25))
-    assert place.most_under_way <= most_calls
+    assert place.most_under_way <= max_calls
 
 
 async def test_h5_two_silent_revisions_leave_a_place_for_the_others() -> None:
     """Of three calls at a time."""
     place = Place(n4=SilentError, n30=SilentError)
-    assert await failed(place.joiner(), edits(25)) == {(4, 5): SilentError, (30, 31): SilentError}
+    assert await failed(place.coalescer(), edits(25)) == {(4, 5): SilentError, (30, 31): SilentError}
 
 
 async def test_h5_two_bad_revisions_beside_each_other_are_found() -> None:
     """An edit and the next one on the same page share a revision, and fail together."""
     place = Place(n5=BadItemError)
     asked: list[tuple[int, ...]] = [(number, number + 1) for number in range(14)]
-    assert await failed(place.joiner(), asked) == {(4, 5): BadItemError, (5, 6): BadItemError}
+    assert await failed(place.coalescer(), asked) == {(4, 5): BadItemError, (5, 6): BadItemError}
 
 
 async def test_h5_an_error_and_a_silence_in_one_call_are_both_found() -> None:
     """A part that gets no answer is asked for in singles, whatever the call failed of."""
     place = Place(n3=BadItemError)
     place.fails = lambda number: SilentError if number == 2 else None
-    assert await failed(place.joiner(), edits(16)) == {(2, 3): BadItemError}
+    assert await failed(place.coalescer(), edits(16)) == {(2, 3): BadItemError}
 
 
 async def test_h5_a_place_that_fails_whatever_is_asked_sees_no_more_calls_than_that() -> None:
     """An outage is not met with a flood of requests, and all are told."""
     place = Place()
     place.fails = lambda _: BadItemError
-    assert await failed(place.joiner(), edits(25)) == dict.fromkeys(edits(25), BadItemError)
-    assert len(place.calls) == 1 + MOST_HALVES
+    assert await failed(place.coalescer(), edits(25)) == dict.fromkeys(edits(25), BadItemError)
+    assert len(place.calls) == 1 + MAX_HALVES
 
 
 async def test_h5_a_place_that_hangs_is_given_up_after_as_many_time_outs_as_may_run() -> None:
     """Of the others none is asked for but those that took the first ones' places."""
     place = Place()
     place.fails = lambda _: SilentError
-    assert await failed(place.joiner(), edits(25)) == dict.fromkeys(edits(25), SilentError)
-    assert len(place.calls) <= 1 + MOST_CALLS + (MOST_CALLS - 1)
+    assert await failed(place.coalescer(), edits(25)) == dict.fromkeys(edits(25), SilentError)
+    assert len(place.calls) <= 1 + MAX_CALLS + (MAX_CALLS - 1)
 
 
 async def test_h5_a_busy_place_is_asked_for_the_whole_once_more() -> None:
     """Its answer is about none of the items, so it is passed on as it is."""
     place = Place()
     place.fails = lambda _: BusyError
-    assert await failed(place.joiner(), edits(25)) == dict.fromkeys(edits(25), BusyError)
+    assert await failed(place.coalescer(), edits(25)) == dict.fromkeys(edits(25), BusyError)
     assert [len(items) for items in place.calls] == [50, 50]
 
 
@@ -164,16 +166,16 @@ async def test_h5_a_place_that_is_busy_with_a_part_is_left_alone() -> None:
     """The rest of the call is told the same, and not asked for."""
     place = Place(n0=BadItemError)
     place.fails = lambda number: BusyError if number >= 4 else None
-    assert set((await failed(place.joiner(most_calls=1), edits(24))).values()) == {BusyError}
+    assert set((await failed(place.coalescer(max_calls=1), edits(24))).values()) == {BusyError}
     assert len(place.calls) == 4
 
 
 async def test_h5_who_asks_for_the_same_is_not_asked_for_apart() -> None:
     """There is nothing to part: the call is made once more."""
     place = Place(n1=BadItemError)
-    joiner = place.joiner()
+    coalescer = place.coalescer()
     told = await asyncio.gather(
-        *(joiner.get("en", (0, 1), deadline=in_a_minute()) for _ in range(9)), return_exceptions=True
+        *(coalescer.get("en", (0, 1), deadline=in_a_minute()) for _ in range(9)), return_exceptions=True
     )
     assert {type(error) for error in told} == {BadItemError}
     assert place.calls == [[0, 1], [0, 1]]
@@ -182,8 +184,8 @@ async def test_h5_who_asks_for_the_same_is_not_asked_for_apart() -> None:
 async def test_h5_who_has_gone_meanwhile_is_not_asked_for() -> None:
     """A part for which nobody waits is no call."""
     place = Place(n0=SilentError)
-    joiner = place.joiner(most_calls=1)
-    asked = [asyncio.create_task(joiner.get("en", items, deadline=in_a_minute())) for items in edits(10)]
+    coalescer = place.coalescer(max_calls=1)
+    asked = [asyncio.create_task(coalescer.get("en", items, deadline=in_a_minute())) for items in edits(10)]
     while len(place.calls) < 2:
         await asyncio.sleep(0)
     for task in asked[2:]:
@@ -196,18 +198,18 @@ async def test_h5_who_has_gone_meanwhile_is_not_asked_for() -> None:
 async def test_h5_an_error_that_no_second_try_can_help_is_told_at_once() -> None:
     """A bug, or a pause that is too long for the request."""
     place = Place(n0=KeyError)
-    assert set((await failed(place.joiner(), edits(3))).values()) == {KeyError}
+    assert set((await failed(place.coalescer(), edits(3))).values()) == {KeyError}
     assert len(place.calls) == 1
 
 
 async def test_h5_what_waits_is_asked_for_after_the_parts() -> None:
     """A failure holds nobody up for longer than its own calls."""
     place = Place(n0=BadItemError)
-    joiner = place.joiner(most_calls=1)
-    first = asyncio.create_task(failed(joiner, edits(2)))
+    coalescer = place.coalescer(max_calls=1)
+    first = asyncio.create_task(failed(coalescer, edits(2)))
     while not place.calls:
         await asyncio.sleep(0)
-    assert list(await joiner.get("en", (100,), deadline=in_a_minute())) == [100]
+    assert list(await coalescer.get("en", (100,), deadline=in_a_minute())) == [100]
     assert await first == {(0, 1): BadItemError}
     assert place.calls == [[0, 1, 2, 3], [0, 1], [2, 3], [100]]
 
@@ -215,5 +217,5 @@ async def test_h5_what_waits_is_asked_for_after_the_parts() -> None:
 async def test_h5_the_first_calls_of_a_second_try_are_said_to_be() -> None:
     """For a new connection each, as many as run at a time; the others may use these."""
     place = Place(n0=SilentError)
-    await failed(place.joiner(), edits(10))
+    await failed(place.coalescer(), edits(10))
     assert place.firsts == [False, True, True, True] + [False] * 7

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sys
 from typing import Any
 
 import ecs_logging
@@ -10,7 +11,10 @@ import pytest
 
 from revertrisk.runtime.logs import (
     EcsFormatter,
+    ExceptionArguments,
     ExceptionPlaces,
+    TextFormatter,
+    configure_logging,
     fields_of,
     label,
     start_request,
@@ -56,6 +60,8 @@ def test_an_exception_is_told_by_its_type_and_places_alone() -> None:
         record = record_of(logging.ERROR, "failed: %s", error)
         record.exc_info = (type(error), error, error.__traceback__)
     assert ExceptionPlaces().filter(record)
+    assert ExceptionArguments().filter(record)
+    assert "wikitext of somebody" not in TextFormatter().format(record)
     line = EcsFormatter().format(record)
     assert "wikitext of somebody" not in line
     assert json.loads(line)["error"]["type"] == "ValueError"
@@ -81,3 +87,26 @@ def test_a_records_own_fields_leave_the_requests_alone() -> None:
     assert fields["labels"] == {"wiki_id": "frwiki"}
     assert fields["http"] == {"request": {"id": "a-request", "method": "GET"}}
     assert request == {"http": {"request": {"id": "a-request"}}, "labels": {"wiki_id": "dewiki"}}
+
+
+def test_where_arguments_are_not_hidden_our_own_errors_say_why() -> None:
+    """A tool's line ends with the reason; of what was raised on the way it shows type and places only."""
+    try:
+        raise ValueError("the wikitext of somebody")  # noqa: TRY301 - one that was really raised
+    except ValueError as error:
+        record = record_of(logging.WARNING, "failed: %s", TimeoutError("too late"))
+        record.exc_info = (type(error), error, error.__traceback__)
+    assert ExceptionPlaces().filter(record)
+    text = TextFormatter(coloured=False).format(record)
+    assert "WARNING failed: too late " in text
+    assert "error.type=ValueError error.stack_trace=" in text
+    assert "wikitext of somebody" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"), [(("xml", "INFO"), "LOG_FORMAT"), (("ecs", "LOUD"), "LOG_LEVEL")]
+)
+def test_a_wrong_setting_is_named(given: tuple[str, str], reason: str) -> None:
+    """With what it may be."""
+    with pytest.raises(ValueError, match=f"{reason}: expected one of"):
+        configure_logging(*given, sys.stderr)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import uvicorn
 import uvloop
 
-from model_server.kserve_shell.single_write import BODY_IS_HERE, HeadHoldingTransport, WholeAnswersProtocol
+from model_server.kserve_shell.single_write import BODY_IS_HERE, CoalescingTransport, SingleWriteProtocol
 
 LARGE = b"x" * 3_000_000
 
@@ -30,8 +30,8 @@ class Written:
         return self.calls[-1:] == [b"CLOSED"]
 
 
-def holding(written: Written) -> HeadHoldingTransport:
-    return HeadHoldingTransport(cast("asyncio.Transport", written), asyncio.get_running_loop())
+def holding(written: Written) -> CoalescingTransport:
+    return CoalescingTransport(cast("asyncio.Transport", written), asyncio.get_running_loop())
 
 
 async def test_head_and_body_are_one_write() -> None:
@@ -86,7 +86,7 @@ async def serving() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamW
     """A connection to a uvicorn with our protocol."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
-            application, http=WholeAnswersProtocol, ws="none", lifespan="off", log_config=None
+            application, http=SingleWriteProtocol, ws="none", lifespan="off", log_config=None
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve([listener]))

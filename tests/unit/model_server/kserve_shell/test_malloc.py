@@ -8,14 +8,14 @@ import pytest
 
 FAULTS_OF_THE_SECOND_PAGE = """
 import resource
-from model_server.memory import keep_freed_memory
+from model_server.kserve_shell.serving import tune_malloc
 
 def page():
     blocks = [bytearray(b"x") * 4_000_000 for _ in range(4)]
     return len(blocks)
 
 if {keeps}:
-    keep_freed_memory()
+    tune_malloc()
 page()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 page()

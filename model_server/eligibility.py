@@ -1,6 +1,6 @@
-"""What the MediaWiki API says, weighed against what the caller said: a revision to score, or why there is none.
+"""Whether a fetched revision can be scored, by what the caller said and by what the MediaWiki API says.
 
-The API wins (DESIGN 10): text, user or comment that it hides by now is not scored and not emitted.
+The API wins: text, user or comment that it hides by now is not scored and not emitted.
 """
 
 from dataclasses import dataclass
@@ -30,28 +30,28 @@ NOTHING_HIDDEN = Redactions()
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ScorableRevision:
     """A revision ready to be scored, and what must not be said of it in public."""
 
     revision: Revision
     redactions: Redactions = NOTHING_HIDDEN
 
 
-def weigh(
+def assess(
     ref: RevisionRef,
     fetched: FetchedRevision,
     editor: Editor | None,
     *,
-    page_is_told: bool,
+    page_is_known: bool,
     max_bytes: int,
-) -> Evidence | Skip:
+) -> ScorableRevision | Skip:
     """Decide on what was fetched.
 
-    With ``page_is_told`` the event has said what the page was at the time of the edit; otherwise what it is
+    With ``page_is_known`` the event has said what the page was at the time of the edit; otherwise what it is
     today decides.
     """
     revision, parent = fetched.revision, fetched.parent
-    reason = None if page_is_told else _unscorable_page(revision)
+    reason = None if page_is_known else _unscorable_page(revision)
     reason = reason or _unscorable(revision, parent, max_bytes)
     if reason is not None:
         return Skip(reason)
@@ -74,7 +74,7 @@ def weigh(
         is_minor=revision.is_minor,
         tags=revision.tags,
     )
-    return Evidence(scored, redactions(revision, parent))
+    return ScorableRevision(scored, redactions(revision, parent))
 
 
 def unscorable_texts(text: str, parent_text: str, max_bytes: int) -> SkipReason | None:
@@ -102,13 +102,13 @@ def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
 
 
 def is_complete(fetched: FetchedRevision) -> bool:
-    """Tell whether the API had all that it was asked for, or said that it is hidden."""
+    """Whether the API had all that it was asked for, or said that it is hidden."""
     revision = fetched.revision
     return _is_there(revision) and (revision.parent_id == 0 or _is_there(fetched.parent))
 
 
 def may_still_appear(received_at: datetime | None, *, now: datetime) -> bool:
-    """Tell whether what the API lacks may just not have reached the replica that answered.
+    """Whether what the API lacks may just not have reached the replica that answered.
 
     An event that does not say when it was made may have been made just now.
     """
@@ -116,19 +116,19 @@ def may_still_appear(received_at: datetime | None, *, now: datetime) -> bool:
 
 
 def _is_there(revision: RevisionFacts | None) -> TypeGuard[RevisionFacts]:
-    """Tell whether a revision has come with its text, or with the word that its text is hidden."""
+    """Whether a revision has come with its text, or with the word that its text is hidden."""
     return revision is not None and (revision.hidden_text or revision.text is not None)
 
 
 def lagging() -> MediaWikiUnavailableError:
     """Return the error for a revision that is too young to be called missing."""
     return MediaWikiUnavailableError(
-        "the wiki does not have this revision yet", reason="lagging", retry_after=5.0
+        "the wiki does not have this revision yet", reason="lagging", retry_after_s=5.0
     )
 
 
 def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
-    """Name the fields in which the event and the API disagree; the title may have moved (DESIGN 12)."""
+    """Name the fields in which the event and the API disagree; the title may have moved."""
     revision = fetched.revision
     if revision is None:
         return ()
@@ -153,7 +153,7 @@ def _unscorable_page(revision: RevisionFacts | None) -> SkipReason | None:
     return SkipReason.REDIRECT if revision.is_redirect else None
 
 
-def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order of DESIGN 3
+def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order in which they count
     revision: RevisionFacts | None, parent: RevisionFacts | None, max_bytes: int
 ) -> SkipReason | None:
     if revision is not None and revision.hidden_text:
@@ -176,7 +176,7 @@ def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order of DE
 
 
 def _user(revision: RevisionFacts, editor: Editor | None) -> User:
-    """Describe the author: from the event where it tells, else only what kind of user; unknown if hidden.
+    """Describe the author: from the event where it says, else only what kind of user; unknown if hidden.
 
     What a wiki says today of an account is not asked: an edit count of now is not one of then.
     """
