@@ -24,7 +24,7 @@ from revertrisk.cli.programs import LOOPBACK, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 from revertrisk.wiki.table import WikiTable
-from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chromium, prefer_colours
+from tests.integration.live_page.browser import CHROMIUM, DRIVER, INSTALL, chromium, prefer_colours
 from tests.integration.live_page.live_page import LivePage
 
 FOLDER: Final = Path(__file__).parent / "screenshots"
@@ -35,7 +35,7 @@ _MOST_BYTES: Final = 200_000
 def main() -> None:
     """Start the programs, take the pictures, and end the programs."""
     if CHROMIUM is None or DRIVER is None:
-        sys.exit(MISSING)
+        sys.exit(f"Chromium or its driver is missing: {INSTALL}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-screenshots-")))
         wiki = stack.enter_context(running(["mock-mediawiki", "--port", "0"], folder / "wiki.log")).url

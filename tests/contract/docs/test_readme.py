@@ -141,6 +141,7 @@ def test_the_demo_looks_as_shown() -> None:
     assert counts.findall(shown[1]) == counts.findall(output)
 
 
+@pytest.mark.ci("demos")
 def test_chaos_ends_as_shown() -> None:
     """Its last lines: the verdict is the same each time, and how much went wrong differs from run to run."""
     output = demo("--chaos").splitlines()[-CHAOS_LINES:]

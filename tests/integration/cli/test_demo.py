@@ -40,6 +40,7 @@ def test_off_a_terminal_it_ends_with_a_summary(folder: Path) -> None:
     assert "given_up" not in output
 
 
+@pytest.mark.ci("demos")
 def test_chaos_loses_nothing(folder: Path) -> None:
     """While both upstreams fail, the same predictions arrive as without faults, and every promise is shown kept."""
     with demo(folder, "--chaos", "--seed", "11") as process:

@@ -21,7 +21,8 @@ from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.loopback import held_port
 
-pytestmark = pytest.mark.timeout(300)  # servers are started several times, and retries last twenty seconds
+# Servers are started several times, and retries last twenty seconds.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.ci("long outages")]
 
 Event = dict[str, Any]
 

@@ -131,6 +131,7 @@ async def test_a_grpc_call_in_flight_gets_its_answer(
         assert await asyncio.to_thread(program.process.wait, 30) == 0
 
 
+@pytest.mark.ci("kill loops")
 @pytest.mark.parametrize("enable_grpc", ["false", "true"])
 async def test_a_signal_at_any_moment_of_the_start_is_a_clean_exit(
     start_server: StartServer, sample_wiki: str, logs: Path, enable_grpc: str
