@@ -6,7 +6,10 @@ STAMP := $(VENV)/.installed
 RUNNABLE := $(VENV)/.runnable
 SOURCES := mock_eventgate mock_mediawiki model_server revertrisk schemas charts requirements tests
 # Most tests wait for a program to start. Files stay whole: the tests of a file share servers.
-PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PROCESSES ?= 3
+PYTEST = $(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Where this is set, each process and each program that a test starts would compile all sources anew.
+export PYTHONDONTWRITEBYTECODE :=
 T ?=
 
 .DEFAULT_GOAL := help
@@ -46,6 +49,7 @@ run: $(RUNNABLE)  ## everything on loopback: sample events through both models i
 	$(BIN)/revertrisk demo
 
 .PHONY: check
+check: PROCESSES = 2
 check: lint  ## formatting, lint, types, import rules and unit tests: about a minute
 	$(PYTEST) -m "not ci" tests/unit
 

@@ -123,7 +123,7 @@ def demo(*flags: str) -> str:
 
 
 def test_the_demo_looks_as_shown() -> None:
-    """Its first lines and its summary; times and ports differ from run to run."""
+    """Exit 0, its first lines and its summary; times and ports differ from run to run."""
     output = demo()
     lines = [line.rstrip() for line in output.splitlines()]
     first, last = SHOWN_LINES
