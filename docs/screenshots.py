@@ -20,11 +20,11 @@ import urllib3
 
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.cli.programs import LOOPBACK, free_port, running
+from revertrisk.cli.programs import LOOPBACK, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 from revertrisk.wiki.table import WikiTable
-from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chromium, prefer_colours
+from tests.integration.live_page.browser import CHROMIUM, DRIVER, INSTALL, chromium, prefer_colours
 from tests.integration.live_page.live_page import LivePage
 
 FOLDER: Final = Path(__file__).parent / "screenshots"
@@ -35,23 +35,18 @@ _MAX_BYTES: Final = 200_000
 def main() -> None:
     """Start the programs, take the pictures, and end the programs."""
     if CHROMIUM is None or DRIVER is None:
-        sys.exit(MISSING)
+        sys.exit(f"Chromium or its driver is missing: {INSTALL}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-screenshots-")))
         wiki = stack.enter_context(running(["mock-mediawiki", "--port", "0"], folder / "wiki.log")).url
-        ports = {model: free_port(0) for model in PREDICTION_STREAMS}
-        explainers = [
-            flag
-            for model, port in ports.items()
-            for flag in ("--explain-by", f"{model}=http://{LOOPBACK}:{port}")
-        ]
-        gate = stack.enter_context(_gate("--diff-base", wiki, *explainers))
+        gate = stack.enter_context(_gate("--diff-base", wiki))
         servers = {
             model: stack.enter_context(
-                running(["serve"], folder / f"{model}.log", _settings(model, port, wiki, gate))
+                running(["serve"], folder / f"{model}.log", _settings(model, wiki, gate))
             ).url
-            for model, port in ports.items()
+            for model in PREDICTION_STREAMS
         }
+        urllib3.request("PUT", f"{gate}/_mock/explainers", json=servers)
         page = LivePage(stack.enter_context(chromium(folder / "profile")))
         prefer_colours(page.driver, "light")
         page.open(gate)
@@ -80,10 +75,10 @@ def _gate(*arguments: str) -> Iterator[str]:
         process.terminate()
 
 
-def _settings(model: str, port: int, wiki: str, gate: str) -> dict[str, str]:
+def _settings(model: str, wiki: str, gate: str) -> dict[str, str]:
     return {
         "HTTP_HOST": LOOPBACK,
-        "HTTP_PORT": str(port),
+        "HTTP_PORT": "0",
         "ENABLE_GRPC": "false",
         "SHUTDOWN_DELAY_SECONDS": "0",
         "LOG_FORMAT": "ecs",

@@ -18,6 +18,9 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 # apt's own sandbox user cannot write here; the list of packages may be missing on a new machine.
 download() { apt-get -qq -o APT::Sandbox::User=root download prometheus; }
-download 2>/dev/null || { apt-get -qq update && download; }
+download 2>/dev/null || { apt-get -qq update && download; } || {
+    echo "get_promtool: as root: apt-get install -y prometheus" >&2
+    exit 1
+}
 dpkg-deb --extract prometheus_*.deb .
 install -m 755 usr/bin/promtool "$folder/promtool"

@@ -1,7 +1,6 @@
 """Server processes: started on a core of their own, and their CPU time read from outside."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from tests.fakes.loopback import held_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -74,7 +75,7 @@ def running(
     with ExitStack() as stack:
         servers = {}
         for name, command in commands.items():
-            port = _free_port()
+            port = stack.enter_context(held_port())
             log = stack.enter_context((logs / f"{name}.log").open("wb"))
             root = roots.get(name, ROOT)
             with on_core(core):
@@ -110,9 +111,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

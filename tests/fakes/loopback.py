@@ -1,14 +1,29 @@
-"""An aiohttp application on a loopback port, in a thread and an event loop of its own.
+"""An aiohttp application on a loopback port, in a thread of its own; and a port held for a program that needs one.
 
-A fixture of any scope can start it, and a program in another process can talk to it.
+A fixture of any scope can start the application, and a program in another process can talk to it.
 """
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
+
+
+@contextmanager
+def held_port() -> Iterator[int]:
+    """Yield a free port that no other program is given while the context lasts.
+
+    The socket is bound and does not listen. A server that names the port can listen on it, as often as it starts:
+    servers set SO_REUSEADDR, and gRPC's SO_REUSEPORT too. The kernel gives the port to no one who asks for any port.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """A server that must not start."""
 
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import Final
+
+from tests.fakes.forked_server import ForkedServer
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 EX_CONFIG: Final = 78
@@ -16,15 +17,13 @@ def refused_start(*, wait_s: float = 60, **environment: str) -> str:
     It has no environment but ``environment``. ``wait_s`` is how long it may take, in seconds.
     """
     defaults = {"PATH": "/usr/bin:/bin", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "ENABLE_GRPC": "false"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "revertrisk.cli.app", "serve"],
-        env=defaults | environment,
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=wait_s,
-        check=False,
-    )
-    assert ended.returncode == EX_CONFIG, ended.stderr
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
+    with tempfile.NamedTemporaryFile() as output:
+        started = ForkedServer(defaults | environment, Path(output.name))
+        try:
+            status = started.wait(wait_s)
+        finally:
+            started.kill()
+        said = output.read().decode()
+    assert status == EX_CONFIG, said
+    assert "Traceback" not in said
+    return said

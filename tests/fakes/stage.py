@@ -94,8 +94,8 @@ class Stage:
         await self.client.forget(self.gate)
         async with self.client.session.delete(f"{self.wikis.url}/_mock/requests") as answer:
             answer.raise_for_status()
+        self._metrics = await self.metrics()  # after the last line of the test before
         self._log_begins = self.log.stat().st_size
-        self._metrics = await self.metrics()
 
     async def _end(self) -> None:
         """Lift the faults, and check what holds of every request whatever it was about."""

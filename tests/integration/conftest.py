@@ -9,6 +9,7 @@ import pytest
 
 from revertrisk.cli.programs import Program, running
 from tests.fakes.clients import STREAM, Client, StartServer
+from tests.fakes.forked_server import running_server
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -37,7 +38,9 @@ def start_server(logs: Path) -> StartServer:
 
     def start(**environment: str) -> AbstractContextManager[Program]:
         log = logs / f"server-{len(list(logs.iterdir()))}.log"
-        return running(["serve"], log, defaults | environment)
+        if "WORKERS" in environment:  # its workers begin as it does, as programs
+            return running(["serve"], log, defaults | environment)
+        return running_server(log, defaults | environment)
 
     return start
 

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from revertrisk.cli.programs import LOOPBACK, Program, free_port, running
+from revertrisk.cli.programs import LOOPBACK, Program, running
+from tests.fakes.loopback import held_port
 
 KILL_AFTER_SECONDS = (1.0, 6.0)
 """Between the moment when a server listens and its end."""
@@ -53,14 +54,14 @@ class Server:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
-        self._port = free_port(0)
+        self._stack = ExitStack()
+        self._port = self._stack.enter_context(held_port())
         self._environment = environment | {
             "HTTP_HOST": LOOPBACK,
             "HTTP_PORT": str(self._port),
             "ENABLE_GRPC": "false",
             "LOG_FORMAT": "ecs",
         }
-        self._stack = ExitStack()
         self.program: Program | None = None
         self.starts = 0
 

@@ -1,13 +1,14 @@
 """The programs of the demo: which ones, on which ports, with which settings."""
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_server.settings import Settings
-from revertrisk.cli.programs import LOOPBACK, Program, ProgramError, free_port, running
+from revertrisk.cli.programs import LOOPBACK, Program, ProgramError, running
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 
 
@@ -71,16 +72,19 @@ class Starter:
             return self._stack.enter_context(running([*arguments, str(port)], log, settings))
 
         self._say(f"Starting {name} …")
-        port = free_port(wanted_port)
         try:
-            program = start(port)
+            program = start(0 if _listens(wanted_port) else wanted_port)
         except ProgramError:
-            if free_port(port) == port:
-                raise
-            program = start(0)  # another process took the port while the program started
+            program = start(0)  # another program may have taken the port meanwhile
         moved = "" if program.url.endswith(f":{wanted_port}") else f" (port {wanted_port} is taken)"
         self._say(f"  {name} listens on {program.url}{moved}")
         return program.url
+
+
+def _listens(port: int) -> bool:
+    """Whether a program listens on the port: asked without binding it, which would take it from another demo."""
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def _clean_environment() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The real helm, and what it renders of each set of example values."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.fakes.installed import installed
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "revertrisk"
@@ -23,17 +24,10 @@ Manifest = dict[str, Any]
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def find(program: str) -> str | None:
-    """Where a program is: first where the project's own scripts put it."""
-    return shutil.which(program, path=os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"])))
-
-
 @pytest.fixture(scope="session")
 def helm() -> Helm:
     """Run helm, from $HELM, .venv/bin or the path."""
-    binary = os.environ.get("HELM") or find("helm")
-    if binary is None:
-        pytest.skip("no helm: charts/tools/get_helm.py .venv/bin puts it there")
+    binary = os.environ.get("HELM") or installed("helm", "charts/tools/get_helm.py .venv/bin")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([binary, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
@@ -44,10 +38,7 @@ def helm() -> Helm:
 @pytest.fixture(scope="session")
 def promtool() -> str:
     """Where promtool is: it checks alerts and runs their unit tests."""
-    binary = find("promtool")
-    if binary is None:
-        pytest.skip("no promtool: charts/tools/get_promtool.sh .venv/bin puts it there")
-    return binary
+    return installed("promtool", "charts/tools/get_promtool.sh .venv/bin")
 
 
 def documents(text: str) -> list[Manifest]:

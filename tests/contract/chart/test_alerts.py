@@ -32,6 +32,7 @@ def alerts() -> list[Rule]:
     return [rule for rule in rules() if "alert" in rule]
 
 
+@pytest.mark.ci("promtool")
 def test_prometheus_reads_the_rules(promtool: str) -> None:
     """promtool check rules finds nothing wrong."""
     answer = subprocess.run(
@@ -46,6 +47,7 @@ def test_the_chart_ships_these_rules(rendered: list[dict[str, Any]]) -> None:
     assert all(spec == yaml.safe_load((FILES / "alerts.yaml").read_text()) for spec in shipped)
 
 
+@pytest.mark.ci("promtool")
 @pytest.mark.parametrize("file", UNIT_TESTS)
 def test_alerts_do_what_they_say(promtool: str, file: str) -> None:
     """promtool test rules: each alert fires on its fault, with its text, and resolves when it has passed."""
@@ -55,6 +57,7 @@ def test_alerts_do_what_they_say(promtool: str, file: str) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+@pytest.mark.ci("promtool")
 def test_prometheus_reads_the_dashboards_queries(promtool: str, tmp_path: Path) -> None:
     """Each query of the dashboard parses, with Grafana's variables filled in."""
     panels = json.loads((FILES / "dashboard.json").read_text())["panels"]

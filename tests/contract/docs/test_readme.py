@@ -123,7 +123,7 @@ def demo(*flags: str) -> str:
 
 
 def test_the_demo_looks_as_shown() -> None:
-    """Its first lines and its summary; times and ports differ from run to run."""
+    """Exit 0, its first lines and its summary; times and ports differ from run to run."""
     output = demo()
     lines = [line.rstrip() for line in output.splitlines()]
     first, last = SHOWN_LINES
@@ -141,6 +141,7 @@ def test_the_demo_looks_as_shown() -> None:
     assert counts.findall(shown[1]) == counts.findall(output)
 
 
+@pytest.mark.ci("demos")
 def test_chaos_ends_as_shown() -> None:
     """Its last lines: the verdict is the same each time, and how much went wrong differs from run to run."""
     output = demo("--chaos").splitlines()[-CHAOS_LINES:]

@@ -13,6 +13,8 @@ from revertrisk.consumer import Consumer, SourceError, read_kafka
 from tests.fakes.kafka_cluster import KafkaCluster, kafka_cluster
 from tests.unit.consumer.prediction_events import make_event
 
+pytestmark = pytest.mark.ci("Kafka brokers")
+
 PARTITIONS = 3
 
 

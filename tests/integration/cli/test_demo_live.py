@@ -72,6 +72,7 @@ def demo(*flags: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.ci("demos")
 def test_it_is_a_polite_guest(wiki: str) -> None:
     """It names its contact everywhere, reads one stream, drops most edits, and asks a wiki at most thrice at a time."""
     edits = Edits()
@@ -92,6 +93,7 @@ def test_it_is_a_polite_guest(wiki: str) -> None:
     assert set(stats["hosts"]) <= {each.domain for each in WikiTable.load()}
 
 
+@pytest.mark.ci("demos")
 def test_a_signal_ends_it_with_a_summary(wiki: str) -> None:
     """Ctrl-C finishes what is in flight, reckons up, and is no failure."""
     edits = Edits()

@@ -19,6 +19,8 @@ from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, STEADY_GROU
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
 from tests.integration.dispatcher.workplace import hearing
 
+pytestmark = pytest.mark.ci("Kafka brokers")
+
 STREAM = "mediawiki.page_change.v1"
 RULE = """
 rules:

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tests.fakes.dispatchers import Dispatcher, StartDispatcher
 from tests.fakes.kafka_cluster import QUICK_GROUPS, KafkaCluster, observed
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
+
+pytestmark = pytest.mark.ci("kill loops")
 
 TOPIC = "eqiad.mediawiki.page_change.v1"
 GROUP = "nothing-lost"

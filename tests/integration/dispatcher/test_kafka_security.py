@@ -13,6 +13,8 @@ from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.kafka_tls import Authority, TlsProxy, tls_in_front_of
 from tests.fakes.scripted_http import ScriptedServer
 
+pytestmark = pytest.mark.ci("Kafka brokers")
+
 PASSWORD = "hunter2"  # noqa: S105 - a test's
 RULE = """
 rules:

@@ -14,14 +14,15 @@ import pytest
 
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.cli.programs import free_port
 from revertrisk.dispatcher.rule_language.rule import Taken
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
+from tests.fakes.loopback import held_port
 
-pytestmark = pytest.mark.timeout(300)  # servers are started several times, and retries last twenty seconds
+# Servers are started several times, and retries last twenty seconds.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.ci("long outages")]
 
 Event = dict[str, Any]
 
@@ -134,9 +135,10 @@ async def outage(
     (tmp_path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in sample_events))
     (tmp_path / "skips.jsonl").touch()
     environment = {"WIKI_URL": sample_wiki, "EVENTGATE_URL": empty_gate, "EVENTGATE_STREAM": STREAM}
-    outage = Outage(tmp_path, client, empty_gate, start_server, environment, free_port(0), sample_events)
-    yield outage
-    outage.begin()
+    with held_port() as port:
+        outage = Outage(tmp_path, client, empty_gate, start_server, environment, port, sample_events)
+        yield outage
+        outage.begin()
 
 
 @pytest.fixture

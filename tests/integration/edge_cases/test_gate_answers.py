@@ -1,5 +1,6 @@
 """What EventGate's answers mean, read entry by entry, by a server that meets a gate which says anything."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,7 +66,6 @@ class Exchange:
     ) -> None:
         self._client, self._server, self._wikis, self._gate = client, server, wikis, gate
         self._replies = replies
-        self._log_begins = server.log.stat().st_size
 
     async def deliver(self, answer: Answers, event: Event | None = None) -> tuple[Reply, list[bytes]]:
         """Return what the server answered, and what the gate was sent."""
@@ -78,18 +78,19 @@ class Exchange:
         assert QUOTED not in orjson.dumps(reply.body).decode()
         return reply, list(self._gate.bodies)
 
-    async def is_ready(self) -> bool:
-        return bool(await self._client.get(f"{self._server.url}/v2/health/ready") == {"ready": True})
-
     async def line(self) -> dict[str, Any]:
-        """The one log line of the one request, which is written after its answer and before the next."""
-        assert await self.is_ready()
-        text = self._server.log.read_bytes()[self._log_begins :].decode()
-        assert QUOTED not in text
-        assert MARKER not in text
-        (line,) = (found for found in map(orjson.loads, text.splitlines()) if found["message"] == "predict")
-        assert isinstance(line, dict)
-        return line
+        """The log line of the last request, known by its id: it may be written after the answer has arrived."""
+        request_id = self._replies[-1].headers["x-request-id"]
+        while True:
+            text = self._server.log.read_text()
+            assert QUOTED not in text
+            assert MARKER not in text
+            for found in (
+                orjson.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")
+            ):
+                if found["message"] == "predict" and found["http"]["request"]["id"] == request_id:
+                    return dict(found)
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -27,7 +27,10 @@ from tests.integration.fuzzing.mutations import (
     tensor_bodies,
 )
 
+pytestmark = pytest.mark.ci("long fuzzing")
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1000"))
+REVISIONS = [edit_of(number) for number in range(1, 20)]
 ALLOWED = {200, 400, 409, 422, 503}
 """503 is for a revision that the wiki does not have yet."""
 PREDICT = f"/v1/models/{MODEL}:predict"
@@ -134,10 +137,10 @@ def test_mutated_events_are_produced_skipped_or_refused(target: Target, data: st
 
 @pytest.mark.timeout(3600)
 @thorough(EXAMPLES // 2)
-@given(data=st.data())
-def test_calls_batches_and_unsaved_edits_are_scored_or_refused(target: Target, data: st.DataObject) -> None:
+@given(body=call_bodies(REVISIONS))
+def test_calls_batches_and_unsaved_edits_are_scored_or_refused(target: Target, body: bytes) -> None:
     """Every other form of a body, with any values."""
-    check(target, data.draw(call_bodies([edit_of(number) for number in range(1, 20)])))
+    check(target, body)
 
 
 @pytest.mark.timeout(3600)
@@ -150,7 +153,7 @@ def test_broken_bodies_are_refused(target: Target, data: st.DataObject) -> None:
 
 @pytest.mark.timeout(3600)
 @thorough(EXAMPLES // 2)
-@given(data=st.data())
-def test_tensors_are_scored_or_refused(target: Target, data: st.DataObject) -> None:
+@given(body=tensor_bodies(REVISIONS))
+def test_tensors_are_scored_or_refused(target: Target, body: bytes) -> None:
     """The V2 protocol, whose route is KServe's own."""
-    check(target, data.draw(tensor_bodies([edit_of(number) for number in range(1, 20)])), INFER)
+    check(target, body, INFER)

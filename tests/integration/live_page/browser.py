@@ -10,7 +10,7 @@ from selenium.webdriver.chrome.service import Service
 
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
-MISSING = "Chromium and its driver are not installed: apt-get install -y chromium chromium-driver"
+INSTALL = "as root: apt-get install -y chromium chromium-driver"
 _FLAGS = (
     "--headless",
     "--no-sandbox",  # as root in a container there is no sandbox to be had

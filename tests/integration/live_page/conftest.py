@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.live_page.browser import CHROMIUM, DRIVER, MISSING, chromium, prefer_colours
+from tests.fakes.installed import installed
+from tests.integration.live_page.browser import INSTALL, chromium, prefer_colours
 from tests.integration.live_page.gate_program import GateProgram
 from tests.integration.live_page.live_page import LivePage
 
@@ -25,8 +26,8 @@ def gate(shared_gate: GateProgram) -> GateProgram:
 
 @pytest.fixture(scope="session")
 def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePage]:
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip(MISSING)
+    for program in ("chromium", "chromedriver"):
+        installed(program, INSTALL)
     with chromium(tmp_path_factory.mktemp("chromium") / "profile") as driver:
         yield LivePage(driver)
 

@@ -10,6 +10,8 @@ from tests.integration.live_page.browser import prefer_colours
 from tests.integration.live_page.gate_program import MULTILINGUAL, GateProgram, scored
 from tests.integration.live_page.live_page import LivePage
 
+pytestmark = pytest.mark.ci("browser")
+
 # The contrast of each text with what it stands on, as WCAG 2 computes it; only the worst are returned.
 _POOR_CONTRAST = """
 const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);

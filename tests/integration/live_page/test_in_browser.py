@@ -13,6 +13,8 @@ from tests.integration.live_page.gate_program import AGNOSTIC, MULTILINGUAL, Gat
 from tests.integration.live_page.live_page import LivePage
 from tests.integration.mock_eventgate.gate_client import ONE
 
+pytestmark = pytest.mark.ci("browser")
+
 PERSONAL = "Exempelsson"
 
 

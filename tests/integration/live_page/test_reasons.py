@@ -142,6 +142,7 @@ async def test_servers_can_be_told_later(server_url: str) -> None:
             assert answer.status == 200
 
 
+@pytest.mark.ci("browser")
 def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
     """A button beside a score opens them, by keyboard too; what the page held is text; Escape leads back."""
     gate = GateProgram("--explain-by", f"{AGNOSTIC}={server_url}")
@@ -167,6 +168,7 @@ def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
         gate.stop()
 
 
+@pytest.mark.ci("browser")
 def test_a_server_that_is_gone_is_told(browser: LivePage) -> None:
     """The dialog says that there are no reasons, and why."""
     gate = GateProgram("--explain-by", f"{AGNOSTIC}={DEAD}")

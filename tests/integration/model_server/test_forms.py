@@ -9,8 +9,8 @@ import grpc
 import orjson
 import pytest
 
-from revertrisk.cli.programs import free_port
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
+from tests.fakes.loopback import held_port
 from tests.fakes.wikis import AFTER, BEFORE, page, serving_wikis
 
 UNSAVED: dict[str, Any] = {
@@ -43,8 +43,9 @@ def wiki() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def grpc_port() -> int:
-    return free_port(0)
+def grpc_port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

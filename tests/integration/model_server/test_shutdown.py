@@ -13,9 +13,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from revertrisk.cli.programs import free_port
 from tests.fakes.clients import MODEL, Client, StartServer
-from tests.fakes.loopback import serving
+from tests.fakes.loopback import held_port, serving
 
 
 async def readiness(client: Client, server: str) -> int:
@@ -114,9 +113,9 @@ async def test_a_grpc_call_in_flight_gets_its_answer(
     app = web.Application()
     app.router.add_get("/w/api.php", answer_late)
     call = InferInput("request", [1], "BYTES", ['{"lang": "en", "rev_id": 456789}'])
-    port = free_port(0)
     with (
         serving(app) as wiki,
+        held_port() as port,
         start_server(WIKI_URL=wiki, ENABLE_GRPC="true", GRPC_PORT=str(port)) as program,
     ):
         async with InferenceGRPCClient(url=f"127.0.0.1:{port}") as grpc_client:
@@ -132,6 +131,7 @@ async def test_a_grpc_call_in_flight_gets_its_answer(
         assert await asyncio.to_thread(program.process.wait, 30) == 0
 
 
+@pytest.mark.ci("kill loops")
 @pytest.mark.parametrize("enable_grpc", ["false", "true"])
 async def test_a_signal_at_any_moment_of_the_start_is_a_clean_exit(
     start_server: StartServer, sample_wiki: str, logs: Path, enable_grpc: str

@@ -16,9 +16,10 @@ import orjson
 import psutil
 import pytest
 
-from revertrisk.cli.programs import Program, free_port
+from revertrisk.cli.programs import Program
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import EditedWikis, Event, serving_edited_wikis
+from tests.fakes.loopback import held_port
 from tests.fakes.refused_start import refused_start
 
 COUNT = 2
@@ -128,8 +129,15 @@ async def test_all_workers_serve_and_any_of_them_tells_the_totals(
     fresh: Client, start_server: StartServer, wikis: EditedWikis, empty_gate: str
 ) -> None:
     """Each request is served by one worker, counted once, and in /metrics whichever worker is asked; gRPC too."""
-    grpc = {"ENABLE_GRPC": "true", "GRPC_PORT": str(free_port(0))}
-    with several(start_server, wikis, empty_gate, SHUTDOWN_DELAY_SECONDS="0", **grpc) as program:
+    with (
+        held_port() as grpc_port,
+        several(
+            *(start_server, wikis, empty_gate),
+            SHUTDOWN_DELAY_SECONDS="0",
+            ENABLE_GRPC="true",
+            GRPC_PORT=str(grpc_port),
+        ) as program,
+    ):
         listening = await all_listen(program)
         assert [line["labels"]["event_loop"] for line in listening] == ["uvloop"] * COUNT
         assert len({line["server"]["port"] for line in listening}) == 1
@@ -141,7 +149,7 @@ async def test_all_workers_serve_and_any_of_them_tells_the_totals(
             *(fresh.predict(program.url, b"not JSON") for _ in range(REQUESTS)),
         )
         assert {reply.status for reply in replies} == {200, 400}
-        scores = {await scored_over_grpc(int(grpc["GRPC_PORT"]), wikis.event(1)) for _ in range(5)}
+        scores = {await scored_over_grpc(grpc_port, wikis.event(1)) for _ in range(5)}
         assert len(scores) == 1
         for _ in range(5):
             seen = await metrics(fresh, program)
