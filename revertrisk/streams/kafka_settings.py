@@ -81,7 +81,7 @@ class KafkaSettings:
     @property
     def brokers(self) -> str:
         """The brokers to ask first."""
-        return self.values[BROKERS]
+        return self.values.get(BROKERS, "")
 
     @property
     def for_producer(self) -> Mapping[str, str]:
