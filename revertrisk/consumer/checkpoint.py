@@ -85,7 +85,7 @@ class ConsumerCheckpoint:
         self.connection.execute("INSERT OR REPLACE INTO place VALUES (1, ?)", (token,))
 
     def remember(self, natural_key: str) -> bool:
-        """Take note of a natural key; tell whether it is new."""
+        """Take note of a natural key; return whether it is new."""
         added = self.connection.execute("INSERT OR IGNORE INTO seen (natural_key) VALUES (?)", (natural_key,))
         if added.rowcount == 0:
             return False

@@ -104,11 +104,11 @@ class Consumer:
         is_dealt_with = True
         try:
             for delivery in deliveries:
+                is_dealt_with = False
                 taken = self.take(delivery)
                 if isinstance(taken, PredictionRecord):
-                    is_dealt_with = False
                     yield taken
-                    is_dealt_with = True
+                is_dealt_with = True
                 self._commit_if_due()
         finally:
             if is_dealt_with:
@@ -119,11 +119,11 @@ class Consumer:
         is_dealt_with = True
         try:
             async for delivery in deliveries:
+                is_dealt_with = False
                 taken = self.take(delivery)
                 if isinstance(taken, PredictionRecord):
-                    is_dealt_with = False
                     yield taken
-                    is_dealt_with = True
+                is_dealt_with = True
                 self._commit_if_due()
         finally:
             if is_dealt_with:

@@ -1,4 +1,4 @@
-"""From an event to a prediction, or to the reason why it is none."""
+"""From an event to a prediction, or to the reason why there is none."""
 
 import re
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class PredictionReader:
     def read(self, event: Any) -> PredictionRecord | Drop:
         """Return the prediction that an event holds, or why it holds none; never raises for what came in.
 
-        A duplicate cannot be told from one event alone: that is the consumer's to say.
+        A duplicate cannot be recognised in one event alone: the consumer does that.
         """
         if not isinstance(event, Mapping):
             return Drop.INVALID

@@ -43,7 +43,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 5000
+MAX_WAITING = 5000
 """Postponed events in memory; the others wait in their topic."""
 
 Wrap = Callable[[EventSource, tuple[Rule, ...]], EventSource]
@@ -106,7 +106,7 @@ async def dispatch(
         stack.enter_context(_serving(registry, settings.metrics_port))
         runs = [pipeline(source, recent=RecentIds()).run(stop, limit=settings.limit)]
         if postponed is not None:
-            runs.append(pipeline(postponed, most_held=MOST_WAITING).run(stop))
+            runs.append(pipeline(postponed, max_held=MAX_WAITING).run(stop))
         await _until_one_ends(runs, stop)
     return summary
 

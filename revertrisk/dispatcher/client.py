@@ -59,7 +59,7 @@ class ServiceAnswer:
 
 
 class Sender(Protocol):
-    """Whoever makes the tries of a request."""
+    """What makes the tries of a request."""
 
     async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer | Failure:
         """Make one try, the first one (0) or the n-th retry, and say what came of it."""

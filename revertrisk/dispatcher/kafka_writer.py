@@ -69,7 +69,7 @@ class KafkaWriter:
                 written.set_result(error)
 
         def note(error: KafkaError | None, _: Message) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed: nothing waits any more
                 loop.call_soon_threadsafe(settle, error)
 
         try:

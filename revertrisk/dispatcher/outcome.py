@@ -105,7 +105,7 @@ class Summary:
             self.statuses[outcome.status] += 1
 
     def note_committed(self, positions: Iterable[Position]) -> None:
-        """Note how far the source has been told that all is done."""
+        """Note the positions that were committed."""
         for position in positions:
             self.committed[position.partition] = position.offset
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 COMMIT_INTERVAL_S = 0.5
 """As change-propagation does."""
-MOST_HELD = 10_000
+MAX_HELD = 10_000
 """Records read and not committable; behind one that takes minutes, reading stops here and memory stays bounded."""
 
 
@@ -61,9 +61,9 @@ class DispatchPipeline:
         on_outcome: Callable[[Outcome], None] | None = None,
         recent: RecentIds | None = None,
         summary: Summary | None = None,
-        most_held: int = MOST_HELD,
+        max_held: int = MAX_HELD,
     ) -> None:
-        """Take the parts, the seconds that bound a shutdown, and who hears of each outcome.
+        """Take the parts, the seconds that bound a shutdown, and what is called with each outcome.
 
         ``recent`` are the ids of events that are not taken again; ``summary`` may be shared between pipelines.
         """
@@ -74,7 +74,7 @@ class DispatchPipeline:
         self._on_outcome = on_outcome
         self._recent = recent
         self._summary = summary if summary is not None else Summary()
-        self._most_held = most_held
+        self._max_held = max_held
         self._room = asyncio.Event()
         self._tracker = OffsetTracker()
         self._ordering = Ordering()
@@ -120,7 +120,7 @@ class DispatchPipeline:
         return self._summary
 
     async def _drain(self, stopping: asyncio.Task[bool]) -> None:
-        """Wait for the requests in flight: without limit while nobody stops us, then for the grace period."""
+        """Wait for the requests in flight: without limit while nothing stops us, then for the grace period."""
         while self._in_flight and not stopping.done():
             await asyncio.wait({stopping, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
         if self._in_flight:
@@ -144,7 +144,7 @@ class DispatchPipeline:
 
     async def _wait_for_room(self) -> None:
         """Wait while so much is done behind something slow that more would be too much to remember."""
-        while self._tracker.held >= self._most_held:
+        while self._tracker.held >= self._max_held:
             self._room.clear()
             await self._room.wait()
 

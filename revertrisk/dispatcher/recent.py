@@ -7,7 +7,7 @@ from time import monotonic
 
 WINDOW_S = 3600.0
 """change-propagation's."""
-MOST_IDS = 100_000
+MAX_IDS = 100_000
 """Several hours of all Wikipedias' edits; about 11 MB."""
 _GENERATIONS = 12
 _DIGEST_BYTES = 12
@@ -24,13 +24,13 @@ class RecentIds:
         self,
         *,
         window_s: float = WINDOW_S,
-        most_ids: int = MOST_IDS,
+        max_ids: int = MAX_IDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._window_s = window_s
         self._generation_s = window_s / _GENERATIONS
-        self._most_ids = most_ids
-        self._most_in_one = max(1, most_ids // _GENERATIONS)
+        self._max_ids = max_ids
+        self._max_in_one = max(1, max_ids // _GENERATIONS)
         self._clock = clock
         self._sets: deque[set[bytes]] = deque([set()])
         """By age, the newest last."""
@@ -40,10 +40,10 @@ class RecentIds:
     def add(self, event_id: str) -> None:
         """Remember an id from now on."""
         now = self._clock()
-        if len(self._sets[-1]) >= self._most_in_one or now - self._begun[-1] >= self._generation_s:
+        if len(self._sets[-1]) >= self._max_in_one or now - self._begun[-1] >= self._generation_s:
             self._sets.append(set())
             self._begun.append(now)
-            while sum(map(len, self._sets)) + self._most_in_one > self._most_ids:
+            while sum(map(len, self._sets)) + self._max_in_one > self._max_ids:
                 self._drop_oldest()
         self._sets[-1].add(_digest(event_id))
 

@@ -61,7 +61,7 @@ class RetryTopicSource:
         self._inner = inner
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
-        """Yield the events that wait, and what is none of our messages as unreadable; raises SourceError."""
+        """Yield the events that wait, and any other message as unreadable; raises SourceError."""
         async with aclosing(self._inner.events()) as records:
             async for record in records:
                 yield _unwrapped(record) if isinstance(record, SourcedEvent) else record

@@ -38,7 +38,7 @@ class DispatchSettings:
     """How long a shutdown waits for requests under way."""
     user_agent: str = DEFAULT_USER_AGENT
     checkpoint: Path | None = None
-    """A SQLite file from which JSONL and EventStreams go on where they were."""
+    """A SQLite file from which JSONL and EventStreams continue where they were."""
     since: datetime | None = None
     """Where to begin when nothing has been committed; None for what comes from now on."""
     from_start: bool = False
@@ -73,5 +73,5 @@ class DispatchSettings:
 
     @property
     def resumes(self) -> bool:
-        """Whether another run goes on where this one was committed."""
+        """Whether another run continues where this one was committed."""
         return self.source.startswith("kafka:") or self.checkpoint is not None

@@ -198,13 +198,13 @@ def _stream_url(where: str) -> str:
 
 
 def _is_address(text: str) -> bool:
-    """Tell whether a text is an http or https address without a user's name in it."""
+    """Return whether a text is an http or https address without a user's name in it."""
     try:
         url = urlsplit(text)
         return (
             url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and url.username is None
         )
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # not a port, or not an IPv6 address
         return False
 
 

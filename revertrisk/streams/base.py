@@ -62,7 +62,7 @@ class UnreadableReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRecord:
-    """A record that holds no event; it is handed on so that nobody loses it."""
+    """A record that holds no event; it is handed on so that it is not lost."""
 
     raw: bytes = field(repr=False)
     """The record as it was read, its beginning only where it was too long."""
@@ -71,7 +71,7 @@ class UnreadableRecord:
 
 
 def read_record(raw: bytes, position: Position) -> SourcedEvent | UnreadableRecord:
-    """Return the event that a record holds as JSON, or the record with the reason why it is none."""
+    """Return the event that a record holds as JSON, or the record with the reason why it holds none."""
     try:
         event = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -86,7 +86,7 @@ class SourceError(Exception):
 
 
 class EventSource(Protocol):
-    """A stream of events that can be told how far they are done."""
+    """A stream of events that takes note of how far it is done."""
 
     def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
         """Yield every record once, offsets rising within each partition; raise SourceError when broken.

@@ -44,7 +44,7 @@ class CheckpointFile:
             raise SourceCheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
 
     def close(self) -> None:
-        """Close the file, after what is being written to it; whoever writes later gets a SourceCheckpointError."""
+        """Close the file, after what is being written to it; a later write raises a SourceCheckpointError."""
         with (
             self._lock,
             suppress(sqlite3.Error),

@@ -56,7 +56,7 @@ class JsonlSource:
 
     @classmethod
     def from_path(cls, path: str, checkpoint: SourceCheckpoint | None = None) -> "JsonlSource":
-        """Read a file, or standard input where the path is ``-``; a checkpoint makes it go on where it was."""
+        """Read a file, or standard input where the path is ``-``; a checkpoint makes it continue where it was."""
         if path == "-":
             # The descriptor and not sys.stdin: a thread still waiting in sys.stdin's buffer when the
             # interpreter ends is a fatal error.
@@ -215,7 +215,7 @@ async def _in_daemon_thread(call: Callable[[], T]) -> T:
             result = call()
         except Exception as exc:  # noqa: BLE001 (handed to the awaiting side, whatever it is)
             error = exc
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nothing waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="jsonl-reader", daemon=True).start()

@@ -1,7 +1,7 @@
 """Read topics of Kafka as a member of a consumer group, or all their partitions without one.
 
 librdkafka is asked in a thread of its own, so neither its waiting nor a rebalance blocks the event loop. What it brings
-waits in a bounded buffer. Only what :meth:`KafkaSource.commit` was told is done is ever committed; a partition that is
+waits in a bounded buffer. Only what :meth:`KafkaSource.commit` was given is ever committed; a partition that is
 taken away gets a few seconds to finish what is in flight, is committed, and then forgotten.
 """
 
@@ -52,7 +52,7 @@ STALL_S = 1.0
 REFRESH_S = 60.0
 """How often a reader without a group looks for new partitions; librdkafka does it for groups."""
 NO_GROUP = "revertrisk-reader"
-"""librdkafka wants a name, and it is joined by no one."""
+"""librdkafka wants a name, and no one joins it."""
 BOUNDS = {
     # Fetched ahead; the default is 64 MiB.
     "queued.max.messages.kbytes": 4 * 1024,
@@ -111,7 +111,7 @@ class KafkaSource:
         """Take the topics and the group, None for all partitions and no offsets kept by Kafka.
 
         ``to_end`` ends the events where every partition has been read to its end. Without ``keeps_offsets`` nothing is
-        committed. ``on_offset_reset`` hears, in another thread, of each topic of which a committed offset is gone.
+        committed. ``on_offset_reset`` is called, in another thread, with each topic whose committed offset is gone.
         Without a group, ``places`` are the offsets to begin at, and new partitions are looked for each ``refresh_s``.
 
         Raises:
@@ -155,7 +155,7 @@ class KafkaSource:
         arrived = asyncio.Event()
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody reads any more
+            with suppress(RuntimeError):  # the loop is closed: nothing reads any more
                 loop.call_soon_threadsafe(arrived.set)
 
         self._wake = wake
@@ -264,7 +264,7 @@ class KafkaSource:
             try:
                 return consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
             except KafkaException as exc:
-                consumer.poll(0)  # hears of errors that came meanwhile: what they say is the reason
+                consumer.poll(0)  # delivers errors that came meanwhile: what they say is the reason
                 if self._failure is None and not self._held.closing and monotonic() < give_up_at:
                     continue
                 self._fail(

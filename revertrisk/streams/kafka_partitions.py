@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from revertrisk.streams.base import Position
 
-MOST_BUFFERED = 1000
-MOST_BUFFERED_BYTES = 8 * 1024 * 1024
+MAX_BUFFERED = 1000
+MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 BATCH = 200
 """Records brought at once."""
 
@@ -181,6 +181,6 @@ class HeldPartitions:
     def _has_room(self) -> bool:
         return (
             self._reading
-            and len(self._buffer) <= MOST_BUFFERED - BATCH
-            and self._buffered_bytes < MOST_BUFFERED_BYTES
+            and len(self._buffer) <= MAX_BUFFERED - BATCH
+            and self._buffered_bytes < MAX_BUFFERED_BYTES
         )

@@ -59,7 +59,7 @@ class KafkaSettings:
         ``key=@FILE`` takes the value from a file, without the end of its last line.
 
         Raises:
-            KafkaSettingsError: an item is none, or sets what is decided here, or its file cannot be read, or the
+            KafkaSettingsError: an item is not key=value or sets what is decided here, its file cannot be read, or the
                 brokers are missing.
 
         """
@@ -81,7 +81,7 @@ class KafkaSettings:
     @property
     def brokers(self) -> str:
         """The brokers to ask first."""
-        return self.values[BROKERS]
+        return self.values.get(BROKERS, "")
 
     @property
     def for_producer(self) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ IDLE_TIMEOUT_S: Final = 120.0
 CONNECT_TIMEOUT_S: Final = 10.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-_MOST_DOUBLINGS: Final = 10
+_MAX_DOUBLINGS: Final = 10
 _TRY_AGAIN: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
@@ -138,5 +138,5 @@ def _check(answer: aiohttp.ClientResponse) -> None:
 
 def _pause_s(first_pause_s: float, fruitless: int, asked_s: float | None) -> float:
     """Return a random pause, so that clients cut off together do not come back together."""
-    longest = min(first_pause_s * 2 ** min(fruitless, _MOST_DOUBLINGS), LONGEST_PAUSE_S)
+    longest = min(first_pause_s * 2 ** min(fruitless, _MAX_DOUBLINGS), LONGEST_PAUSE_S)
     return max(asked_s or 0.0, random.uniform(0, longest))  # noqa: S311 - no secret

@@ -206,7 +206,7 @@ def read_skips(path: Path) -> dict[tuple[str, int], str]:
 
 
 def _is_torn(line: bytes) -> bool:
-    """Tell whether a skip was left half written; the next dispatcher ends its line."""
+    """Return whether a skip was left half written; the next dispatcher ends its line."""
     begun = line.removesuffix(b"\n")
     return begun == line or (_json(line) is None and (begun.startswith(_SKIP) or _SKIP.startswith(begun)))
 

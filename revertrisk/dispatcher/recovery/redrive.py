@@ -69,7 +69,7 @@ class Choice:
         return "".join(f"-{_NOT_IN_A_NAME.sub('_', name)}" for name in sorted(self.statuses | self.reasons))
 
     def takes(self, given_up: GivenUp) -> bool:
-        """Tell whether to send an event again."""
+        """Return whether to send an event again."""
         if self.reasons and given_up.reason not in self.reasons:
             return False
         if not self.statuses:
@@ -173,7 +173,7 @@ def _reason(status: int | None) -> str | None:
 
 
 def redrive_settings(settings: DispatchSettings, choice: Choice) -> DispatchSettings:
-    """Complete the settings of a redrive: read all that was given up, once, and go on there the next time.
+    """Complete the settings of a redrive: read all that was given up, once, and continue there the next time.
 
     ``dead-letters:FILE`` is read with a checkpoint beside it. A topic is read from its oldest event, by a group of
     its own that remembers how far it came. Each choice has its own place: what one leaves out is there for the

@@ -28,7 +28,7 @@ class PatternError(ValueError):
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a string of a rule is a regular expression: ``/…/`` with any letters as flags."""
+    """Return whether a string of a rule is a regular expression: ``/…/`` with any letters as flags."""
     return _LITERAL.fullmatch(text) is not None
 
 

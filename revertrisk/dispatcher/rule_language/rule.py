@@ -23,7 +23,7 @@ class Sample:
     hash_template: Template
 
     def takes(self, context: Context) -> bool:
-        """Tell whether the event is in the sample; one that lacks a field of the template is not."""
+        """Return whether the event is in the sample; one that lacks a field of the template is not."""
         try:
             text = self.hash_template.text(context)
         except UnexpandableError:
@@ -108,7 +108,7 @@ class RetrySchedule:
 PRODUCTION_RETRIES = RetrySchedule(limit=2, delay_s=60.0, factor=6.0)
 """change-propagation's defaults: after one minute and after six more."""
 QUICK_RETRIES = RetrySchedule(limit=3, delay_s=0.5, factor=2.0)
-"""0.5, 1 and 2 seconds: a file is read by somebody who waits for it, and a retry holds its slot meanwhile."""
+"""0.5, 1 and 2 seconds: a file is read while someone waits for it, and a retry holds its slot meanwhile."""
 
 Verdict = Taken | Canary | SampledOut | NotMatched
 
@@ -152,7 +152,7 @@ class Rule:
         return NotMatched("; ".join(refusal.why for refusal in refusals), refusals[0].field)
 
     def has_expired(self, event: Mapping[str, Any], now: datetime) -> bool:
-        """Tell whether an event is too old to be worth a request; one without a time is not."""
+        """Return whether an event is too old to be worth a request; one without a time is not."""
         if self.claim_ttl_s is None:
             return False
         received = received_at(event)

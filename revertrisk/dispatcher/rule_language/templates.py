@@ -157,7 +157,7 @@ def _check_root(reference: Reference, problems: Problems) -> None:
 
 
 def _is_json(value: str | float) -> bool:
-    """Tell whether a request can carry a value: no lone surrogate, nothing infinite, no number beyond 64 bits."""
+    """Return whether a request can carry a value: no lone surrogate, nothing infinite, no number beyond 64 bits."""
     try:
         orjson.dumps(value)
     except orjson.JSONEncodeError:
@@ -177,7 +177,7 @@ def _as_plain(context: Context, reference: Reference) -> str:
 
 
 def _captured(steps: Sequence[str], groups: Mapping[str, Any]) -> bool:
-    """Tell whether ``match.<steps>`` is a captured group, by its whole path or by its bare name."""
+    """Return whether ``match.<steps>`` is a captured group, by its whole path or by its bare name."""
     if not steps:
         return bool(groups)
     if len(steps) == 1 and _has_group(steps[0], groups):

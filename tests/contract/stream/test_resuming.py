@@ -151,33 +151,6 @@ def test_a_killed_consumer_ends_up_as_if_nothing_had_happened(tmp_path: Path) ->
         assert [row.rev_id for row in consumer.pages()] == [30]
 
 
-async def test_two_streams_are_read_at_once(session: aiohttp.ClientSession) -> None:
-    """One connection brings both models' streams, and one place resumes both."""
-    other = "mediawiki.page_revert_risk_multilingual_prediction_change.v1"
-    events = [
-        make_event(),
-        make_event(
-            meta__stream=other,
-            meta__id="another",
-            predicted_classification__model_name="revertrisk-multilingual",
-        ),
-    ]
-    async with listening() as url:
-        await post(session, url, events)
-        reading = read_eventstreams(session, f"{url}/v2/stream/{STREAM},{other}?since=0")
-        async with aclosing(reading) as deliveries:
-            with Consumer() as consumer:
-                for _ in events:
-                    consumer.take(await anext(deliveries))
-                assert len(list(consumer.pages())) == 2
-                assert {
-                    place["topic"].split(".", 1)[1] for place in orjson.loads(consumer.resume_at or "")
-                } == {
-                    STREAM,
-                    other,
-                }
-
-
 async def test_d3_what_an_idle_topic_brings_while_stopped_comes(
     session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:

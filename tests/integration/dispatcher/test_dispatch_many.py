@@ -175,7 +175,7 @@ async def test_reading_stops_behind_something_slow(
 
     dead_letters = DeadLetterFile(Path(workplace.settings(model_server.url).dead_letters))
     executor = Executor(rules, Slow(), dead_letters)  # type: ignore[arg-type]  # the part of the client that is used
-    pipeline = DispatchPipeline(source, rules, executor, grace_s=1, on_outcome=workplace.note, most_held=50)
+    pipeline = DispatchPipeline(source, rules, executor, grace_s=1, on_outcome=workplace.note, max_held=50)
     with dead_letters:
         running = asyncio.create_task(pipeline.run(asyncio.Event()))
         await workplace.settled(49)

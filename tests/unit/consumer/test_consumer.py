@@ -281,20 +281,6 @@ async def test_d4_a_stop_while_waiting_keeps_what_was_dealt_with(tmp_path: Path)
         assert consumer.resume_at == "3"
 
 
-async def test_deliveries_may_come_over_time(tmp_path: Path) -> None:
-    """An asynchronous source is read in the same way."""
-    log = [make_event(), *NOISE, make_event(), make_event(revision__rev_id=346)]
-
-    async def coming() -> AsyncIterator[Delivery]:
-        for delivery in deliveries(log):
-            yield delivery
-
-    with Consumer(tmp_path / "one.sqlite") as consumer:
-        assert [each.rev_id async for each in consumer.follow(coming())] == [345, 346]
-    with Consumer(tmp_path / "one.sqlite") as consumer:
-        assert consumer.resume_at == str(len(log))
-
-
 def test_a_source_that_cannot_resume_everywhere_keeps_the_token_before() -> None:
     """A delivery without a token does not make the consumer forget where it was."""
     with Consumer() as consumer:

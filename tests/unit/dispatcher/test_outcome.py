@@ -71,7 +71,7 @@ def test_an_outcome_does_not_show_its_event() -> None:
 
 
 def stops(*endings: Ending, limit: int = 2) -> bool:
-    """Tell whether a run with these outcomes is stopped."""
+    """Return whether a run with these outcomes is stopped."""
     stop = asyncio.Event()
     refusals = RefusalLimit(limit, stop, Summary())
     for number, ending in enumerate(endings):

@@ -35,7 +35,7 @@ def test_an_id_is_known_for_an_hour(others_every: int) -> None:
 
 def test_the_oldest_ids_make_room() -> None:
     """Memory is bounded, whatever comes."""
-    recent = RecentIds(most_ids=2, clock=Clock())
+    recent = RecentIds(max_ids=2, clock=Clock())
     for event_id in "a\ud800c":  # JSON can hold a lone surrogate
         recent.add(event_id)
     assert [event_id in recent for event_id in "a\ud800c"] == [False, True, True]

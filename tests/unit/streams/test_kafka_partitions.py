@@ -1,5 +1,5 @@
 from revertrisk.streams import Position
-from revertrisk.streams.kafka_partitions import BATCH, MOST_BUFFERED, HeldPartitions, RawRecord
+from revertrisk.streams.kafka_partitions import BATCH, MAX_BUFFERED, HeldPartitions, RawRecord
 
 
 def put(held: HeldPartitions, name: str, offset: int) -> None:
@@ -74,7 +74,7 @@ def test_a_full_buffer_has_no_room_until_a_batch_has_gone() -> None:
     while held.wait_for_room(0):
         put(held, "t[0]", offset)
         offset += 1
-    assert MOST_BUFFERED - BATCH < offset <= MOST_BUFFERED
+    assert MAX_BUFFERED - BATCH < offset <= MAX_BUFFERED
     held.next_record()
     assert held.wait_for_room(0)
 
