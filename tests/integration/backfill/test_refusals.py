@@ -144,20 +144,3 @@ async def test_another_selection_does_not_go_on_from_a_checkpoint(
     assert refused.status == 2
     assert f"revertrisk: {flag}: backfill.sqlite was begun with" in refused.log
     assert (await planned.run("--dry-run")).plan == first.plan
-
-
-async def test_one_checkpoint_is_used_by_one_backfill_at_a_time(
-    client: Client, sample_wiki: str, backfill_server: str, command: Callable[[str, str], Command]
-) -> None:
-    """The second one is told so."""
-    flags = (*RANGE, "--all-revisions", "--rate", "1")
-    slow = command(sample_wiki, backfill_server).having(*flags)
-    process = await slow.start()
-    assert process.stderr is not None
-    await process.stderr.readline()  # it plans, so it has opened the file
-    refused = await slow.run()
-    process.terminate()
-    await process.communicate()
-    assert process.returncode == 1
-    assert refused.status == 2
-    assert "another backfill is using it" in refused.log
