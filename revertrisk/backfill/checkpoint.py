@@ -130,7 +130,7 @@ class BackfillCheckpoint:
             if was != now:
                 raise BackfillCheckpointError(
                     f"{name}: {self.path} was begun with {was or 'none'}, not with {now or 'none'}: "
-                    "give the same flags to go on, or another --checkpoint"
+                    "give the same flags to continue, or another --checkpoint"
                 )
         return False
 

@@ -241,12 +241,12 @@ def _refs(page: Mapping[str, Any]) -> Sequence[ListedRevision]:
             for revision in page.get("revisions", ())
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise WikiError("the MediaWiki API told of a revision in another shape") from None
+        raise WikiError("the MediaWiki API described a revision in another shape") from None
 
 
 def _id(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= LARGEST_ID:
-        raise WikiError("the MediaWiki API told of something without an id")
+        raise WikiError("the MediaWiki API named something without an id")
     return value
 
 

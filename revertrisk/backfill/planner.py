@@ -9,6 +9,7 @@ from revertrisk.backfill.listing import Selection
 from revertrisk.backfill.lookup import CHUNK, Found, ListedRevision, Lookup
 from revertrisk.backfill.selection_verdict import LeftOut, SelectionJudge
 from revertrisk.runtime.instants import parse_date_time
+from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
 
 _REMEMBERED_PAGES = 10_000
@@ -71,35 +72,14 @@ class Planner:
                 beaten.append(ref)
             else:
                 taken[ref.page_id] = ref
-        self._add(
-            [
-                PlannedRevision(
-                    wiki_id=wiki.wiki_id,
-                    rev_id=ref.rev_id,
-                    parent_id=ref.parent_id,
-                    page_id=ref.page_id,
-                    namespace_id=ref.namespace_id,
-                    changed_at=ref.timestamp,
-                    reason=LeftOut.NOT_LATEST.reason,
-                )
-                for ref in beaten
-            ]
-        )
+        self._add([_planned(wiki, ref, None, LeftOut.NOT_LATEST.reason) for ref in beaten])
         return list(taken.values())
 
     async def _planned(
         self, wiki: Wiki, ref: ListedRevision, found: Found, asked_at: datetime
     ) -> PlannedRevision:
         facts = found.revision
-        planned = PlannedRevision(
-            wiki_id=wiki.wiki_id,
-            rev_id=ref.rev_id,
-            parent_id=facts.parent_id if facts else ref.parent_id,
-            page_id=facts.page_id if facts else ref.page_id,
-            namespace_id=facts.namespace_id if facts else ref.namespace_id,
-            changed_at=facts.timestamp if facts else ref.timestamp,
-            reason=self._judge.judge(wiki, found, asked_at).reason,
-        )
+        planned = _planned(wiki, ref, facts, self._judge.judge(wiki, found, asked_at).reason)
         if planned.reason is None and facts is not None and self._judge.filters.needs_page_age:
             created_at = await self._page_created_at(wiki, facts.page_id)
             changed_at = facts.saved_at
@@ -120,6 +100,21 @@ class Planner:
     def _add(self, planned: Sequence[PlannedRevision]) -> None:
         self._checkpoint.add(planned)
         self._on_planned(planned)
+
+
+def _planned(
+    wiki: Wiki, ref: ListedRevision, facts: RevisionFacts | None, reason: str | None
+) -> PlannedRevision:
+    """Return what is kept of a revision: what the look-up found, else what the list said."""
+    return PlannedRevision(
+        wiki_id=wiki.wiki_id,
+        rev_id=ref.rev_id,
+        parent_id=facts.parent_id if facts else ref.parent_id,
+        page_id=facts.page_id if facts else ref.page_id,
+        namespace_id=facts.namespace_id if facts else ref.namespace_id,
+        changed_at=facts.timestamp if facts else ref.timestamp,
+        reason=reason,
+    )
 
 
 def _chunks(refs: Sequence[ListedRevision]) -> Iterator[Sequence[ListedRevision]]:

@@ -69,7 +69,7 @@ class Lines:
         self._tally.add(count, skipped, failed)
         if monotonic() >= self._next:
             self._next = monotonic() + LINE_EVERY_S
-            self._write("goes on")
+            self._write("continues")
 
     def end(self) -> None:
         """Write the last line."""

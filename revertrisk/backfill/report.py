@@ -68,7 +68,7 @@ def show_report(counts: Counts, how_to_retry: str | None, out: TextIO | None = N
     for reason, count in sorted(counts.failed.items()):
         table.add_row(reason, str(count), style="red")
     if counts.left:
-        table.add_row("left: the same command goes on", str(counts.left), style="yellow")
+        table.add_row("left: run the same command to continue", str(counts.left), style="yellow")
     console.print(table)
     if how_to_retry is not None:
         console.print("What failed is sent again by")

@@ -131,7 +131,7 @@ class Backfill:
             await pipeline.run(stop)
         if summary.source_error is not None:
             return summary.source_error
-        return "stopped; the same command goes on" if stop.is_set() else None
+        return "stopped; run the same command to continue" if stop.is_set() else None
 
     async def _check_target(self, session: aiohttp.ClientSession) -> None:
         """Ask the target once more; one that is away, for a restart say, has as long as a revision has."""

@@ -75,7 +75,7 @@ def _scorer(target: str, status: int, about: Any) -> Scorer:
             pass
         case _:
             raise TargetError(
-                f"target: {target}{ABOUT_PATH} does not tell a stream (status {status}): a backfill is sent only "
+                f"target: {target}{ABOUT_PATH} does not name a stream (status {status}): a backfill is sent only "
                 f"to a revertrisk server whose stream ends in {BACKFILL_SUFFIX}"
             )
     if stream is None:

@@ -109,7 +109,7 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
 ) -> None:
-    """Score revisions of the past, politely, and never to a live stream; the same command goes on after a stop.
+    """Score revisions of the past, politely, and never to a live stream; the same command continues after a stop.
 
     Exits 0 only if everything that was planned is scored or skipped.
     """

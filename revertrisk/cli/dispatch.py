@@ -32,7 +32,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="Files and EventStreams: remember in this file how far events are done, and go on there the next "
+            help="Files and EventStreams: remember in this file how far events are done, and continue there the next "
             "time.",
         ),
     ] = None,

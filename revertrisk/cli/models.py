@@ -67,7 +67,7 @@ def label(
     wiki: Annotated[str, typer.Option(help="The wiki that an export is of.")] = "enwiki",
     hours: Annotated[float, typer.Option(min=0, help="A later revert does not count.")] = 48.0,
 ) -> None:
-    """Label edits by whether somebody else reverted them soon, for training and evaluation.
+    """Label edits by whether another user reverted them soon, for training and evaluation.
 
     Null edits, self-reverts and edits whose revert was itself reverted are left out; edits too young to tell
     are marked. An export gives the changed lines as well, events do not hold them.
@@ -91,7 +91,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     model: Model,
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A labelled file.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="Its format; by default told from its fields.")
+        str | None, typer.Option("--format", help="Its format; by default found from its fields.")
     ] = None,
     base_rate: Annotated[
         float | None, typer.Option(min=0.0001, max=0.9999, help="Weigh calibration to this share of reverts.")

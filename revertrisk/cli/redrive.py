@@ -53,7 +53,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 ) -> None:
     """Send again the events that were given up, once each, and end.
 
-    A second run goes on where the first one ended.
+    A second run continues where the first one ended.
     Counts go to standard output, logs to standard error.
 
     Exit status: 0 if nothing was given up again, 1 if something was or

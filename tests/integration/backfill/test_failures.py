@@ -53,7 +53,7 @@ async def test_a_wiki_that_is_not_there_is_said_so(tmp_path: Path, backfill_serv
     refused = await Command(tmp_path).run(*flags, *RANGE)
     assert refused.status == 1
     assert "enwiki: the MediaWiki API answered with status 404" in refused.log
-    assert "the same command goes on" in refused.log
+    assert "run the same command to continue" in refused.log
 
 
 async def test_a_stopped_run_says_how_to_go_on(
@@ -68,7 +68,7 @@ async def test_a_stopped_run_says_how_to_go_on(
     process.terminate()
     out, err = await process.communicate()
     assert process.returncode == 1
-    assert b"the same command goes on" in err
+    assert b"run the same command to continue" in err
     left = orjson.loads(out.splitlines()[-1])["report"]["left"]
     assert left > 0
     last = await this.run()

@@ -31,7 +31,7 @@ async def test_a_server_that_does_not_tell_its_stream_is_refused(
     """One that only scores, something else that answers HTTP, and nothing at all."""
     for target, reason in (
         (scorer, "only scores and emits nothing"),
-        (gate, "does not tell a stream (status 404)"),
+        (gate, "does not name a stream (status 404)"),
         ("http://127.0.0.1:9", "cannot be reached"),
     ):
         refused = await command(sample_wiki, target).having(*RANGE).run()
@@ -111,12 +111,14 @@ async def test_a_file_that_cannot_be_written_is_refused_before_the_plan(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_nobody_to_ask_is_a_refusal(tmp_path: Path, sample_wiki: str, backfill_server: str) -> None:
+async def test_no_terminal_to_ask_on_is_a_refusal(
+    tmp_path: Path, sample_wiki: str, backfill_server: str
+) -> None:
     """Without a terminal, sending takes ``--yes``."""
     flags = ("--wiki-url", sample_wiki, "--target", backfill_server)
     refused = await Command(tmp_path).run(*flags, *RANGE)
     assert refused.status == 2
-    assert "yes: nobody is here to be asked" in refused.log
+    assert "yes: there is no terminal to ask on" in refused.log
 
 
 @pytest.mark.parametrize(
@@ -144,20 +146,3 @@ async def test_another_selection_does_not_go_on_from_a_checkpoint(
     assert refused.status == 2
     assert f"revertrisk: {flag}: backfill.sqlite was begun with" in refused.log
     assert (await planned.run("--dry-run")).plan == first.plan
-
-
-async def test_one_checkpoint_is_used_by_one_backfill_at_a_time(
-    client: Client, sample_wiki: str, backfill_server: str, command: Callable[[str, str], Command]
-) -> None:
-    """The second one is told so."""
-    flags = (*RANGE, "--all-revisions", "--rate", "1")
-    slow = command(sample_wiki, backfill_server).having(*flags)
-    process = await slow.start()
-    assert process.stderr is not None
-    await process.stderr.readline()  # it plans, so it has opened the file
-    refused = await slow.run()
-    process.terminate()
-    await process.communicate()
-    assert process.returncode == 1
-    assert refused.status == 2
-    assert "another backfill is using it" in refused.log

@@ -21,18 +21,9 @@ def test_a_dry_run_does_not_wait_for_the_rate(tmp_path: Path) -> None:
     event = {"meta": {"stream": "mediawiki.page_change.v1"}, "wiki_id": "dewiki"}
     letter = json.dumps({"reason": "timeout", "rule": "model", "event": event})
     letters.write_text(f"{letter}\n" * 3)
-    command = [
-        sys.executable,
-        "-m",
-        "revertrisk.cli.app",
-        "redrive",
-        "--source",
-        f"dead-letters:{letters}",
-        "--rule",
-        rule,
-    ]
+    command = [sys.executable, "-m", "revertrisk.cli.app", "redrive", "--rule", rule]
     ended = subprocess.run(
-        [*command, "--rate", str(1 / 3600), "--dry-run"],
+        [*command, "--source", f"dead-letters:{letters}", "--rate", str(1 / 3600), "--dry-run"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,28 +7,20 @@ from revertrisk.scoring import changes
 any_text = st.text(alphabet=st.characters(), max_size=400)  # lone surrogates and NUL included
 
 
-def test_only_the_lines_that_differ_are_kept() -> None:
-    """A change to one line of many leaves that line, before and after."""
-    change = changes.between("first\nold line\nlast", "first\nnew line\nlast")
-    assert (change.old_lines, change.new_lines) == ("old line", "new line")
-
-
-def test_a_shared_line_between_two_changes_is_left_out() -> None:
-    """A line that both sides have is not part of the change, even between two that are."""
-    change = changes.between("a\nshared\nb", "x\nshared\ny")
-    assert (change.old_lines, change.new_lines) == ("a\nb", "x\ny")
-
-
-def test_an_appended_line_is_the_whole_change() -> None:
-    """Adding a line at the end takes nothing away."""
-    change = changes.between("one", "one\ntwo")
-    assert (change.old_lines, change.new_lines) == ("", "two")
-
-
-def test_a_moved_paragraph_changes_no_line() -> None:
-    """Moving a line elsewhere neither inserts nor removes it."""
-    change = changes.between("one\ntwo\nthree", "two\nthree\none")
-    assert (change.old_lines, change.new_lines) == ("", "")
+@pytest.mark.parametrize(
+    ("old", "new", "removed", "inserted"),
+    [
+        ("first\nold line\nlast", "first\nnew line\nlast", "old line", "new line"),
+        ("a\nshared\nb", "x\nshared\ny", "a\nb", "x\ny"),
+        ("one", "one\ntwo", "", "two"),
+        ("one\ntwo\nthree", "two\nthree\none", "", ""),
+    ],
+    ids=["one line of many", "a shared line between two changes", "an appended line", "a moved line"],
+)
+def test_only_the_lines_that_differ_are_kept(old: str, new: str, removed: str, inserted: str) -> None:
+    """A line that both sides have is no part of the change, wherever it stands."""
+    change = changes.between(old, new)
+    assert (change.old_lines, change.new_lines) == (removed, inserted)
 
 
 def test_what_is_read_is_bounded_and_what_is_measured_is_not() -> None:

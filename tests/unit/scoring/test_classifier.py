@@ -16,7 +16,7 @@ from safetensors.torch import save as to_safetensors
 
 from revertrisk.scoring.artifact import ArtifactError, load_metadata, save, shipped
 from revertrisk.scoring.classifier import TorchClassifier
-from revertrisk.scoring.prediction import Classifier, NoProbabilityError, Prediction
+from revertrisk.scoring.prediction import NoProbabilityError, Prediction
 from revertrisk.scoring.revision import Revision, User
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes import edits
@@ -84,14 +84,6 @@ def varied_edits(number: int) -> list[Revision]:
     return found
 
 
-def test_it_is_a_classifier(classifier: TorchClassifier) -> None:
-    """The torch model offers what anything that scores must offer."""
-    general: Classifier = classifier
-    assert general.name in {NAME, WITH_WORDS}
-    assert general.version == "revertrisk-events-1"
-    assert general.score([]) == []
-
-
 def test_each_model_knows_the_wikis_that_it_was_made_for() -> None:
     """The language-agnostic model takes every wiki, the multilingual one those of production's rule and test."""
     everywhere, some = (TorchClassifier.load(shipped(name)) for name in (NAME, WITH_WORDS))
@@ -136,6 +128,7 @@ def test_scores_do_not_depend_on_the_batch(classifier: TorchClassifier) -> None:
     permuted = classifier.score([varied[index] for index in order])
     assert [permuted[order.index(index)] for index in range(64)] == together
     assert len({score.probability for score in together}) > 32
+    assert classifier.score([]) == []
 
 
 def test_scores_do_not_depend_on_the_thread(classifier: TorchClassifier) -> None:

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,25 +39,34 @@ def test_the_kinds_of_users(kind: UserKind, anonymous: float | None, temporary: 
     assert feature(revision, "user_is_temporary") == temporary
 
 
-def test_an_address_has_no_edit_count_even_if_a_source_gives_one() -> None:
-    """Edits from an IP address may be anybody's."""
-    assert feature(edit("a", "b", user=User(kind=UserKind.IP, edit_count=102)), "user_edit_count") is None
+PATROLLER, CONFIRMED = frozenset({"patroller"}), frozenset({"autoconfirmed"})
+BY_PHONE = frozenset({"mobile edit", "mobile web edit"})
+CITED = "La ville est grande.<ref>[https://example.org Atlas]</ref>"
 
 
-def test_the_age_of_an_account_is_taken_at_the_edit() -> None:
-    """Age is counted from registration to the edit, in days."""
-    user = User(kind=UserKind.REGISTERED, registered_at=SAVED - timedelta(days=36))
-    assert feature(edit("a", "b", user=user), "user_age") == 36
-
-
-def test_groups_that_somebody_granted_are_privileges() -> None:
-    """A patroller is privileged, an autoconfirmed user is not, and unknown groups are unknown."""
-    for groups, expected in (
-        (frozenset({"patroller"}), 1.0),
-        (frozenset({"autoconfirmed"}), 0.0),
-        (None, None),
-    ):
-        assert feature(edit("a", "b", user=User(groups=groups)), "user_is_privileged") == expected
+@pytest.mark.parametrize(
+    ("revision", "expected"),
+    [
+        (edit("a", "b", user=User(kind=UserKind.IP, edit_count=102)), {"user_edit_count": None}),
+        (edit("a", "b", user=User(registered_at=SAVED - timedelta(days=36))), {"user_age": 36}),
+        (edit("a", "b", user=User(groups=PATROLLER)), {"user_is_privileged": 1}),
+        (edit("a", "b", user=User(groups=CONFIRMED)), {"user_is_privileged": 0}),
+        (edit("a", "b"), {"user_is_privileged": None, "is_mobile": None}),
+        (edit("a", "b", tags=BY_PHONE), {"is_mobile": 1, "is_visual": 0}),
+        (
+            edit("La ville est grande.", CITED),
+            {"references_gained": 1, "references_lost": 0, "external_links_gained": 1},
+        ),
+        (edit("a great city", "a '''great''' city"), {"no_words_changed": 1}),
+    ],
+    ids=[
+        "edits from an address may be anybody's", "age is counted up to the edit", "a group that was granted",
+        "a group that comes by itself", "what is unknown", "tags", "markup is counted net", "markup is no word",
+    ],
+)  # fmt: skip
+def test_facts_become_features(revision: Revision, expected: dict[str, float | None]) -> None:
+    """Of the author as of the edit, of the change tags, and of what the text gained and lost."""
+    assert {name: feature(revision, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -80,20 +88,6 @@ def test_a_comment_is_told_from_the_name_of_its_section(
     assert feature(revision, "comment_names_section") == section
 
 
-def test_tags_tell_how_an_edit_was_made_if_they_are_known() -> None:
-    """Mobile and visual edits are told by their change tags; without tags they are unknown."""
-    revision = replace(edit("a", "b"), tags=frozenset({"mobile edit", "mobile web edit"}))
-    assert (feature(revision, "is_mobile"), feature(revision, "is_visual")) == (1.0, 0.0)
-    assert feature(edit("a", "b"), "is_mobile") is None
-
-
-def test_a_new_reference_is_gained_and_none_is_lost() -> None:
-    """Markup is counted net, with a feature for each direction."""
-    revision = edit("La ville est grande.", "La ville est grande.<ref>[https://example.org Atlas]</ref>")
-    assert (feature(revision, "references_gained"), feature(revision, "references_lost")) == (1, 0)
-    assert feature(revision, "external_links_gained") == 1
-
-
 def test_blanking_removes_the_whole_page() -> None:
     """An emptied page has lost nearly all of its characters, and gained nothing to describe."""
     revision = edit("word " * 200, "")
@@ -102,11 +96,6 @@ def test_blanking_removes_the_whole_page() -> None:
     assert removed > 0.9
     assert feature(revision, "inserted_upper_share") is None
     assert feature(revision, "only_removes") == 1
-
-
-def test_changing_markup_only_changes_no_word() -> None:
-    """Bold type adds apostrophes and no words."""
-    assert feature(edit("a great city", "a '''great''' city"), "no_words_changed") == 1
 
 
 def test_a_data_set_says_what_it_lacks() -> None:

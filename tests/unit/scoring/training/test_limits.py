@@ -80,17 +80,8 @@ def test_scores_of_another_model_or_version_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no scores of revertrisk-magic"):
         read_scores(path, model_name="revertrisk-magic")
     mixed = tmp_path / "mixed.jsonl"
-    rows = [
-        {
-            "model_name": "m",
-            "model_version": version,
-            "wiki_id": "w",
-            "groups": [],
-            "label": 1,
-            "probability": 0.1,
-        }
-        for version in ("1", "2")
-    ]
+    row = {"model_name": "m", "wiki_id": "w", "groups": [], "label": 1, "probability": 0.1}
+    rows = [row | {"model_version": version} for version in ("1", "2")]
     mixed.write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(TrainingError, match="expected scores of m 1 only, found those of m 2"):
         read_scores(mixed, model_name="m", model_version="1")
