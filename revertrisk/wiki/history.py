@@ -150,9 +150,6 @@ class History(Protocol):
     def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki."""
 
-    def user(self, wiki_id: str, name: str) -> StoredUser | None:
-        """Return somebody with an account, with today's facts, or None."""
-
     def page_revisions(
         self,
         page: StoredPage,

@@ -13,20 +13,12 @@ _WORDS: Final = (
     "पुनर्प्रेषित", "เปลี่ยนทาง", "転送", "リダイレクト", "重定向", "넘겨주기",
 )  # fmt: skip
 
-_REDIRECT: Final = re.compile(
-    rf"\s*#(?:{'|'.join(map(re.escape, _WORDS))})\s*(?::\s*)?\[\[([^\[\]|#\n]*)", re.IGNORECASE
-)
+_REDIRECT: Final = re.compile(rf"\s*#(?:{'|'.join(map(re.escape, _WORDS))})\s*(?::\s*)?\[\[", re.IGNORECASE)
 
 
 def is_redirect(text: str) -> bool:
     """Return whether a wikitext begins with a redirect, in English or in one of the languages known here."""
     return _REDIRECT.match(text) is not None
-
-
-def redirect_target(text: str) -> str | None:
-    """Return the title that a wikitext redirects to, as it is written there without a section, or None."""
-    found = _REDIRECT.match(text)
-    return (found[1].strip().removeprefix(":") or None) if found else None
 
 
 def normalised_title(text: str) -> str:

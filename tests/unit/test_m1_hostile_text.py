@@ -42,7 +42,7 @@ from revertrisk.scoring.features import extract, without_section_names
 from revertrisk.scoring.revision import Page, ParentRevision, Revision
 from revertrisk.streams.jsonl import _Lines
 from revertrisk.streams.sse import ServerSentEventParser
-from revertrisk.wiki.titles import normalised_title, redirect_target
+from revertrisk.wiki.titles import is_redirect, normalised_title
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
 
@@ -394,7 +394,7 @@ PARSERS: dict[str, Callable[[int], object]] = {
     "a name that is nearly an address": lambda n: quietly(lambda: ipaddress.ip_address("1:" * n), ValueError),
     "a delay": lambda n: retry_after_s("1 " * n, SAVED),
     "a model version": lambda n: version_order("1a" * n),
-    "a redirect": lambda n: redirect_target("#REDIRECT" + " " * n),
+    "a redirect": lambda n: is_redirect("#REDIRECT" + " " * n),
     "elements that do not end": lambda n: _only_wikitext("<nowiki><pre>" * n),
     "elements that end": lambda n: _only_wikitext("<nowiki></nowiki><!---->" * n),
     "a title": lambda n: normalised_title("_ " * n),
