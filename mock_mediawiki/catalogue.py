@@ -5,10 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mock_mediawiki.namespaces import category_prefixes
+from mock_mediawiki.namespaces import category_prefixes, normalised_title
 from revertrisk.wiki.history import History, StoredPage
 from revertrisk.wiki.table import Wiki
-from revertrisk.wiki.titles import normalised_title
 
 
 class Member(NamedTuple):

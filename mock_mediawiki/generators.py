@@ -8,11 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from mock_mediawiki.catalogue import Catalogue, Member
 from mock_mediawiki.continuation import bad_continue
-from mock_mediawiki.namespaces import CATEGORY, category_prefixes
+from mock_mediawiki.namespaces import CATEGORY, category_prefixes, normalised_title
 from mock_mediawiki.parameters import ApiError, Parameters, whole_number
 from revertrisk.wiki.history import StoredPage
 from revertrisk.wiki.table import Wiki
-from revertrisk.wiki.titles import normalised_title
 
 _FILE: Final = 6
 _TYPES: Final = ("page", "subcat", "file")

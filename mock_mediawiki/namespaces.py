@@ -1,7 +1,7 @@
-"""What the namespaces that every wiki has are called, in English and in the languages of the sample pages.
+"""How titles are spelled, and what namespaces are called, in English and in the languages of the sample pages.
 
-https://www.mediawiki.org/wiki/Help:Namespaces lists the numbers. On a wiki of another
-language the English names stand, which every wiki understands as well.
+https://www.mediawiki.org/wiki/Help:Namespaces lists the numbers. On a wiki of another language the English names
+stand, which every wiki understands as well.
 """
 
 import json
@@ -30,6 +30,12 @@ def category_prefixes(wiki: Wiki) -> tuple[str, ...]:
     """Return the words that begin the title of a category on a wiki, its own name first."""
     own = namespace_names(wiki)[CATEGORY]
     return tuple(dict.fromkeys((own, _names(_ENGLISH)[CATEGORY], *_CATEGORY_ALIASES.get(wiki.language, ()))))
+
+
+def normalised_title(text: str) -> str:
+    """Return the title that a text means: spaces for underscores, one at a time, and a capital at the start."""
+    spaced = " ".join(text.replace("_", " ").split())
+    return spaced[:1].upper() + spaced[1:]
 
 
 @cache

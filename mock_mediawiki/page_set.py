@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mock_mediawiki.namespaces import normalised_title
 from mock_mediawiki.parameters import ApiError, Parameters
 from revertrisk.wiki.history import History, StoredPage, StoredRevision
-from revertrisk.wiki.titles import normalised_title
 
 
 @dataclass(frozen=True, slots=True)

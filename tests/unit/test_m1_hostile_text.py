@@ -30,6 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_mediawiki.catalogue import _category_link, _only_wikitext
+from mock_mediawiki.namespaces import normalised_title
 from mock_mediawiki.pages import line_diff
 from mock_mediawiki.parameters import ApiError, Parameters
 from revertrisk.consumer.prediction import version_order
@@ -42,7 +43,7 @@ from revertrisk.scoring.features import extract, without_section_names
 from revertrisk.scoring.revision import Page, ParentRevision, Revision
 from revertrisk.streams.jsonl import _Lines
 from revertrisk.streams.sse import ServerSentEventParser
-from revertrisk.wiki.titles import is_redirect, normalised_title
+from revertrisk.wiki.history import is_redirect
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
 
@@ -468,7 +469,7 @@ REWRITTEN = [
         "as/?#: ä",
     ),
     (
-        "revertrisk.wiki.titles._REDIRECT",
+        "revertrisk.wiki.history._REDIRECT",
         r"\s*#REDIRECT\s*:?\s*\[\[([^\[\]|#\n]*)",
         "match",
         "#REDIRECT",
