@@ -1,8 +1,8 @@
 """The part of MediaWiki's Action API that serving revisions takes: ``action=query``.
 
 https://www.mediawiki.org/wiki/API:Query describes it. Supported are ``prop=revisions|info``,
-``list=allrevisions|users``, ``meta=siteinfo``, ``generator=allpages|categorymembers`` and ``formatversion=2``; what
-is not supported is refused or warned of, never silently different.
+``list=allrevisions``, ``generator=categorymembers`` and ``formatversion=2``; what is not supported is refused or
+warned of, never silently different.
 """
 
 from typing import Any, Final
@@ -14,14 +14,11 @@ from mock_mediawiki.generators import generated_pages
 from mock_mediawiki.page_set import PageSet, read_page_set
 from mock_mediawiki.parameters import Parameters
 from mock_mediawiki.revision_query import RevisionQuery
-from mock_mediawiki.site_info import site_info
 from revertrisk.wiki.history import History, StoredPage
 from revertrisk.wiki.table import Wiki
 
 RESULT_LIMIT: Final = 12_582_912
 """Bytes of values in one answer on Wikimedia's wikis (``$wgAPIMaxResultSize``)."""
-
-_USER_PROPS: Final = ("editcount", "registration", "groups")
 
 
 class ActionApi:
@@ -58,9 +55,8 @@ class _Query:
         self._parameters = parameters
         self._result_limit = result_limit
         props = parameters.known_values("query", "prop", ("info", "revisions"))
-        lists = parameters.known_values("query", "list", ("allrevisions", "users"))
-        metas = parameters.known_values("query", "meta", ("siteinfo",))
-        self._continuation = Continuation(parameters, sorted(props), [*sorted(lists), *sorted(metas)])
+        lists = parameters.known_values("query", "list", ("allrevisions",))
+        self._continuation = Continuation(parameters, sorted(props), sorted(lists))
 
     def answer(self) -> dict[str, Any]:
         body: dict[str, Any] = {}
@@ -71,10 +67,6 @@ class _Query:
             body["allrevisions"], rest = listing.listed()
             if rest is not None:
                 self._continuation.go_on("allrevisions", "arvcontinue", rest)
-        if self._continuation.runs("users"):
-            body["users"] = self._users()
-        if self._continuation.runs("siteinfo"):
-            body |= site_info(self._wiki, self._parameters)
         answer = self._continuation.as_json()
         if body:
             answer["query"] = body
@@ -116,26 +108,11 @@ class _Query:
             info["new"] = True
         return info
 
-    def _users(self) -> list[dict[str, Any]]:
-        props = self._parameters.known_values("users", "usprop", _USER_PROPS)
-        return [self._user(name.replace("_", " "), props) for name in self._parameters.values("ususers")]
-
-    def _user(self, name: str, props: set[str]) -> dict[str, Any]:
-        user = self._history.user(self._wiki.wiki_id, name)
-        if user is None:
-            return {"name": name, "missing": True}
-        entry: dict[str, Any] = {"userid": user.user_id, "name": user.name}
-        facts = {"editcount": user.edit_count, "registration": user.registered, "groups": user.groups}
-        # A wiki knows these of every account; an export does not, and then they are left out.
-        return entry | {prop: value for prop, value in facts.items() if prop in props and value is not None}
-
 
 def _body(page_set: PageSet, entries: dict[int, dict[str, Any]]) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if page_set.normalized:
         body["normalized"] = page_set.normalized
-    if page_set.redirects:
-        body["redirects"] = page_set.redirects
     if page_set.bad_rev_ids:
         body["badrevids"] = {
             str(rev_id): {"revid": rev_id, "missing": True} for rev_id in page_set.bad_rev_ids

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from mock_mediawiki.api import ActionApi
 from mock_mediawiki.fault_board import WikiFaultBoard
-from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters, error_answer
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
 from revertrisk.mock_server.http import json_answer
 from revertrisk.runtime.headers import header_text
-from revertrisk.wiki.table import Wiki
+from revertrisk.wiki.table import Wiki, WikiTable
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _NO_WIKI: Final = (
     "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>No wiki found</title>"
     "<h1>No wiki found</h1><p>There is no wiki at this address.</p></html>"
@@ -21,11 +21,14 @@ _NO_WIKI: Final = (
 
 
 class ApiRoute:
-    """The handler of ``/w/api.php``."""
+    """The handler of ``/w/api.php``. ``default_wiki_id`` answers on a loopback host, any other wiki on its own."""
 
-    def __init__(self, api: ActionApi, hosts: Hosts, board: WikiFaultBoard, log: RequestLog) -> None:
+    def __init__(
+        self, api: ActionApi, wikis: WikiTable, default_wiki_id: str, board: WikiFaultBoard, log: RequestLog
+    ) -> None:
         self._api = api
-        self._hosts = hosts
+        self._wikis = wikis
+        self._default_wiki_id = default_wiki_id
         self._board = board
         self._log = log
 
@@ -43,13 +46,18 @@ class ApiRoute:
         return response
 
     async def _answer(self, request: web.Request, logged: LoggedRequest) -> web.StreamResponse | None:
-        wiki = self._hosts.wiki(logged.host)
+        wiki = self._wiki(logged.host)
         fault = self._board.strike_request(None if wiki is None else wiki.wiki_id)
         if fault is None:
             return self._right_answer(wiki, logged)
         logged.fault = fault.kind
         domain = logged.host if wiki is None else wiki.domain
         return await misbehave(fault, request, self._board, domain, lambda: self._right_answer(wiki, logged))
+
+    def _wiki(self, host: str) -> Wiki | None:
+        if host in _LOOPBACK:
+            return self._wikis.by_id(self._default_wiki_id)
+        return self._wikis.by_domain(host)
 
     def _right_answer(self, wiki: Wiki | None, logged: LoggedRequest) -> web.Response:
         if wiki is None:
@@ -61,6 +69,14 @@ class ApiRoute:
         except ApiError as exc:
             logged.error = exc.code
             return error_answer(exc, wiki.domain)
+
+
+def asked_host(request: web.Request) -> str:
+    """Return the host that was asked for, in small letters and without its port."""
+    host = (header_text(request.headers, "Host") or "").lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
 async def _form(request: web.Request) -> dict[str, str]:

@@ -12,11 +12,9 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.api_route import ApiRoute
 from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.faults import fault_reader
-from mock_mediawiki.hosts import Hosts
 from mock_mediawiki.pages.diff_page import DiffRoutes
-from mock_mediawiki.pages.log_page import LogRoutes
 from mock_mediawiki.parameters import API_PATH
-from mock_mediawiki.request_log import RequestLog
+from mock_mediawiki.request_log import LogRoutes, RequestLog
 from revertrisk.mock_server.faults import FaultRoutes
 from revertrisk.mock_server.http import serving_app
 from revertrisk.wiki.table import WikiTable
@@ -28,23 +26,18 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     Requests that hang end with their client only where the server has ``handler_cancellation=True``, as
     `listening` has.
     """
-    hosts, board, log = Hosts(wikis, default_wiki_id), WikiFaultBoard(), RequestLog()
+    board, log = WikiFaultBoard(), RequestLog()
     route, faults, readback = (
-        ApiRoute(api, hosts, board, log),
+        ApiRoute(api, wikis, default_wiki_id, board, log),
         FaultRoutes(board, fault_reader(wikis)),
         LogRoutes(log, board),
     )
-    diffs = DiffRoutes(api.history, hosts, board)
+    diffs = DiffRoutes(api.history, wikis, board)
     app = web.Application()
     for method, path, handler in (
         ("GET", API_PATH, route.answer),
         ("POST", API_PATH, route.answer),
-        ("GET", "/w/index.php", diffs.index_php),
-        ("GET", "/wiki/Special:Diff/{rev_id}", diffs.special_diff),
-        ("GET", "/wiki/Special:Diff/{earlier}/{rev_id}", diffs.special_diff),
         ("GET", "/_mock/diff/{wiki_id}/{rev_id}", diffs.mock_diff),
-        ("GET", "/_mock", readback.page),
-        ("GET", "/_mock/", readback.page),
         ("GET", "/_mock/stats", readback.stats),
         ("GET", "/_mock/requests", readback.requests),
         ("DELETE", "/_mock/requests", readback.forget),

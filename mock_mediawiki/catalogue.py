@@ -1,24 +1,13 @@
-"""Every page of a wiki in the order of its titles, and the categories that their latest texts put them in."""
+"""The categories of a wiki: those that the latest texts of its pages put them in."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from mock_mediawiki.namespaces import category_prefixes
+from mock_mediawiki.namespaces import category_prefixes, normalised_title
 from revertrisk.wiki.history import History, StoredPage
 from revertrisk.wiki.table import Wiki
-from revertrisk.wiki.titles import normalised_title
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A page, the title under which lists sort it (with underscores, without its namespace), and one more fact."""
-
-    page: StoredPage
-    key: str
-    is_redirect: bool
 
 
 class Member(NamedTuple):
@@ -30,22 +19,11 @@ class Member(NamedTuple):
 
 
 class Catalogue:
-    """The pages and categories of a history's wikis, read once a wiki, when they are first asked for.
-
-    The categories of a wiki take reading the latest text of each of its pages.
-    """
+    """The categories of a history's wikis, read when a wiki is first asked for one: from each page's latest text."""
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._listed: dict[str, list[Listed]] = {}
         self._members: dict[str, dict[str, list[Member]]] = {}
-
-    def pages(self, wiki_id: str) -> Sequence[Listed]:
-        """Return every page of a wiki, sorted by namespace and key."""
-        if wiki_id not in self._listed:
-            listed = map(self._describe, self._history.pages(wiki_id))
-            self._listed[wiki_id] = sorted(listed, key=lambda entry: (entry.page.namespace_id, entry.key))
-        return self._listed[wiki_id]
 
     def members(self, wiki: Wiki, category: str) -> Sequence[Member]:
         """Return the pages in a category, in order; its title is given without the prefix, with spaces."""
@@ -53,21 +31,14 @@ class Catalogue:
             self._members[wiki.wiki_id] = self._read_categories(wiki)
         return self._members[wiki.wiki_id].get(category, [])
 
-    def _describe(self, page: StoredPage) -> Listed:
-        latest = self._history.revision(page.wiki_id, page.latest_rev_id)
-        title = page.title if page.namespace_id == 0 else page.title.partition(":")[2]
-        return Listed(page, title.replace(" ", "_"), is_redirect=latest is not None and latest.is_redirect)
-
     def _read_categories(self, wiki: Wiki) -> dict[str, list[Member]]:
         link = _category_link(category_prefixes(wiki))
         members: defaultdict[str, dict[int, Member]] = defaultdict(dict)
-        for listed in self.pages(wiki.wiki_id):
-            page = listed.page
+        for page in self._history.pages(wiki.wiki_id):
+            title = page.title if page.namespace_id == 0 else page.title.partition(":")[2]
             for category, prefix in self._categories(page, link):
                 # MediaWiki sorts by the key of the link, then by the title; capital and small letters are alike.
-                sort_key = (
-                    f"{prefix}\n{listed.key.replace('_', ' ')}" if prefix else listed.key.replace("_", " ")
-                )
+                sort_key = f"{prefix}\n{title}" if prefix else title
                 # Of two links to the same category the last one counts.
                 members[category][page.page_id] = Member(sort_key.upper().encode(), page.page_id, page)
         return {category: sorted(of.values()) for category, of in members.items()}

@@ -1,7 +1,6 @@
-"""``generator=categorymembers|allpages``: pages that a query finds instead of being told.
+"""``generator=categorymembers``: pages that a query finds instead of being given.
 
-https://www.mediawiki.org/wiki/API:Categorymembers and API:Allpages; as of a generator, their parameters begin
-with ``g``.
+https://www.mediawiki.org/wiki/API:Categorymembers; as of a generator, its parameters begin with ``g``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from mock_mediawiki.catalogue import Catalogue, Member
 from mock_mediawiki.continuation import bad_continue
-from mock_mediawiki.namespaces import CATEGORY, category_prefixes
+from mock_mediawiki.namespaces import CATEGORY, category_prefixes, normalised_title
 from mock_mediawiki.parameters import ApiError, Parameters, whole_number
 from revertrisk.wiki.history import StoredPage
 from revertrisk.wiki.table import Wiki
-from revertrisk.wiki.titles import normalised_title
 
 _FILE: Final = 6
 _TYPES: Final = ("page", "subcat", "file")
@@ -33,41 +31,8 @@ def generated_pages(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) ->
     """
     if not parameters.given("generator"):
         return None
-    match parameters.choice("generator", ("allpages", "categorymembers")):
-        case "allpages":
-            return _all_pages(catalogue, wiki, parameters)
-        case _:
-            return _category_members(catalogue, wiki, parameters)
-
-
-def _all_pages(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) -> Generated:
-    if parameters.is_set("redirects"):
-        raise ApiError(
-            "params",
-            'Use "gapfilterredir=nonredirects" option instead of "redirects" when using allpages as a generator.',
-        )
-    limit = parameters.limit("allpages", "gaplimit")
-    namespace = parameters.integer("gapnamespace") or 0
-    redirects = parameters.choice("gapfilterredir", ("all", "nonredirects", "redirects"), "all")
-    is_descending = parameters.choice("gapdir", ("ascending", "descending"), "ascending") == "descending"
-    first = _key(parameters.text("gapcontinue") or parameters.text("gapfrom"))
-    last = _key(parameters.text("gapto"))
-    prefix = _key(parameters.text("gapprefix"))
-    found = [
-        entry
-        for entry in catalogue.pages(wiki.wiki_id)
-        if entry.page.namespace_id == namespace
-        and entry.key.startswith(prefix)
-        and (redirects == "all" or entry.is_redirect == (redirects == "redirects"))
-    ]
-    if is_descending:
-        found = [
-            entry for entry in reversed(found) if last <= entry.key and (not first or entry.key <= first)
-        ]
-    else:
-        found = [entry for entry in found if first <= entry.key and (not last or entry.key <= last)]
-    rest = ("gapcontinue", found[limit].key) if len(found) > limit else None
-    return Generated([entry.page for entry in found[:limit]], rest)
+    parameters.choice("generator", ("categorymembers",))
+    return _category_members(catalogue, wiki, parameters)
 
 
 def _category_members(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) -> Generated:
@@ -75,10 +40,7 @@ def _category_members(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) 
     category = _category(wiki, parameters)
     types = parameters.known_values("categorymembers", "gcmtype", _TYPES, "|".join(_TYPES))
     namespaces = parameters.namespaces("categorymembers", "gcmnamespace")
-    parameters.choice("gcmsort", ("sortkey",), "sortkey")
-    ascending, descending = ("asc", "ascending", "newer"), ("desc", "descending", "older")
-    is_descending = parameters.choice("gcmdir", (*ascending, *descending), "ascending") in descending
-    found = _by_type(catalogue.members(wiki, category), types, is_descending=is_descending)
+    found = _by_type(catalogue.members(wiki, category), types)
     if (value := parameters.text("gcmcontinue")) is not None:
         found = _from(found, value)
     rest = ("gcmcontinue", _mark(found[limit])) if len(found) > limit else None
@@ -99,8 +61,8 @@ def _category(wiki: Wiki, parameters: Parameters) -> str:
     return category
 
 
-def _by_type(members: Iterable[Member], types: Iterable[str], *, is_descending: bool) -> list[Member]:
-    ordered = sorted(members, reverse=is_descending)
+def _by_type(members: Iterable[Member], types: Iterable[str]) -> list[Member]:
+    ordered = sorted(members)
     return [member for kind in _TYPES if kind in types for member in ordered if _type(member.page) == kind]
 
 
@@ -124,7 +86,3 @@ def _mark(member: Member) -> str:
 
 def _type(page: StoredPage) -> str:
     return {CATEGORY: "subcat", _FILE: "file"}.get(page.namespace_id, "page")
-
-
-def _key(title: str | None) -> str:
-    return normalised_title(title or "").replace(" ", "_")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mock_mediawiki.namespaces import normalised_title
 from mock_mediawiki.parameters import ApiError, Parameters
 from revertrisk.wiki.history import History, StoredPage, StoredRevision
-from revertrisk.wiki.titles import normalised_title, redirect_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class PageSet:
     bad_rev_ids: list[int] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
     normalized: list[dict[str, Any]] = field(default_factory=list)
-    redirects: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_page_set(
@@ -43,15 +42,6 @@ def read_page_set(
             *_with_ids(history, wiki_id, parameters, page_set),
             *_with_titles(history, wiki_id, parameters, page_set),
         ]
-    if parameters.is_set("redirects"):
-        if page_set.revisions:
-            parameters.warn(
-                "query",
-                'Redirect resolution cannot be used together with the "revids" parameter. Any redirects the '
-                '"revids" point to have not been resolved.',
-            )
-        else:
-            found = list(_resolved(history, found, page_set))
     page_set.pages.update((page.page_id, page) for page in sorted(found, key=lambda page: page.page_id))
     return page_set
 
@@ -92,34 +82,6 @@ def _with_titles(
             page_set.missing.append(_missing(title))
         else:
             yield page
-
-
-def _resolved(history: History, pages: Iterable[StoredPage], page_set: PageSet) -> Iterable[StoredPage]:
-    """Yield pages that are no redirects, and for the others where they lead in the end."""
-    for page in pages:
-        target: StoredPage | None = page
-        seen: set[int] = set()
-        while target is not None and (title := _redirects_to(history, target)) is not None:
-            if target.page_id in seen:  # a circle leads nowhere
-                target = None
-                break
-            seen.add(target.page_id)
-            step = {"from": target.title, "to": title}
-            if step not in page_set.redirects:
-                page_set.redirects.append(step)
-            target = history.page_titled(page.wiki_id, title)
-            if target is None and _missing(title) not in page_set.missing:
-                page_set.missing.append(_missing(title))
-        if target is not None:
-            yield target
-
-
-def _redirects_to(history: History, page: StoredPage) -> str | None:
-    latest = history.revision(page.wiki_id, page.latest_rev_id)
-    if latest is None or not latest.is_redirect:
-        return None
-    target = redirect_target(history.text(latest) or "")
-    return None if target is None else normalised_title(target)
 
 
 def _missing(title: str) -> dict[str, Any]:

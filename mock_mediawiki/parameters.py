@@ -74,10 +74,6 @@ class Parameters:
         """Return those of the names that the request has."""
         return [name for name in names if name in self._values]
 
-    def is_set(self, name: str) -> bool:
-        """Return a yes or no, which MediaWiki reads from the parameter being there, whatever its value."""
-        return self.text(name) is not None
-
     def text(self, name: str) -> str | None:
         """Return a parameter as it is, or None."""
         self._recognised.add(name)

@@ -8,6 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakSet
 
+from aiohttp import web
+
+from mock_mediawiki.fault_board import WikiFaultBoard
+from revertrisk.mock_server.http import json_answer
+
 _KEPT: Final = 1000
 _MOST_NAMES: Final = 2000
 """More than there are wikis."""
@@ -94,6 +99,28 @@ class RequestLog:
     def last(self) -> list[LoggedRequest]:
         """Return the last requests, oldest first."""
         return list(self._last)
+
+
+class LogRoutes:
+    """Handlers of ``/_mock/stats`` and ``/_mock/requests``."""
+
+    def __init__(self, log: RequestLog, board: WikiFaultBoard) -> None:
+        self._log = log
+        self._board = board
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """Return the counts, those of struck requests by the fault's kind included."""
+        return json_answer(self._log.stats() | {"faults": self._board.counts()})
+
+    async def requests(self, _request: web.Request) -> web.Response:
+        """Return the last requests, oldest first."""
+        return json_answer([request.as_json() for request in self._log.last()])
+
+    async def forget(self, _request: web.Request) -> web.Response:
+        """Forget all requests and counts; faults stay in force."""
+        self._log.clear()
+        self._board.forget()
+        return web.Response(status=204)
 
 
 def _count(counter: Counter[str], name: str) -> None:

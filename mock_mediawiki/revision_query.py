@@ -1,7 +1,7 @@
 """``prop=revisions``: which revisions a request asks for.
 
 As in MediaWiki there are three ways to ask: revisions by id; the latest revision of several pages; and the history
-of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstart``, ``rvstartid``, ``rvend`` or ``rvendid`` is given.
+of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstart`` or ``rvend`` is given.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,18 +31,9 @@ class RevisionQuery:
         self._limit = parameters.limit(
             "revisions", "rvlimit", MAX_LIMIT_WITH_CONTENT if self._show.has_content else MAX_LIMIT
         )
-        for one, other in (("rvstart", "rvstartid"), ("rvend", "rvendid")):
-            if len(parameters.given(one, other)) > 1:
-                raise ApiError(
-                    "invalidparammix", f'The parameters "{one}", "{other}" can not be used together.'
-                )
         self._range = RevisionRange.read(parameters, "rv")
-        self._start_id = parameters.integer("rvstartid")
-        self._end_id = parameters.integer("rvendid")
         self._continue = parameters.text("rvcontinue")
-        self._enumerates = self._range.is_newer or bool(
-            parameters.given("rvlimit", "rvstart", "rvstartid", "rvend", "rvendid")
-        )
+        self._enumerates = self._range.is_newer or bool(parameters.given("rvlimit", "rvstart", "rvend"))
 
     def fill(self, page_set: PageSet, entries: Mapping[int, dict[str, Any]]) -> str | None:
         """Put the revisions asked for into the entries of their pages.
@@ -69,14 +60,14 @@ class RevisionQuery:
         if page_set.revisions:
             raise ApiError(
                 "invalidparammix",
-                'The "revids" parameter may not be used with the list options ("rvlimit", "rvstart", '
-                '"rvstartid", "rvend", "rvendid", "rvdir=newer").',
+                'The "revids" parameter may not be used with the list options ("rvlimit", "rvstart", "rvend", '
+                '"rvdir=newer").',
             )
         if len(page_set.pages) > 1:
             raise ApiError(
                 "invalidparammix",
-                'Several pages were asked for, but "rvlimit", "rvstart", "rvstartid", "rvend", "rvendid" and '
-                '"rvdir=newer" may only be used on a single page.',
+                'Several pages were asked for, but "rvlimit", "rvstart", "rvend" and "rvdir=newer" '
+                "may only be used on a single page.",
             )
         return self._history_of(next(iter(page_set.pages.values()), None))
 
@@ -97,10 +88,6 @@ class RevisionQuery:
         if page is None:
             return
         bounds = self._range
-        if self._start_id is not None:
-            bounds = bounds.starting(self._place(page, "rvstartid", self._start_id))
-        if self._end_id is not None:
-            bounds = bounds.ending(self._place(page, "rvendid", self._end_id))
         if self._continue is not None:
             bounds = bounds.starting_at_mark(self._continue)
         if bounds.is_empty:
@@ -110,12 +97,6 @@ class RevisionQuery:
         )
         for revision in found:
             yield mark_of(revision), revision
-
-    def _place(self, page: StoredPage, name: str, rev_id: int) -> tuple[str, int]:
-        revision = self._history.revision(page.wiki_id, rev_id)
-        if revision is None:
-            raise ApiError(f"badid_{name}", f'No revision was found for parameter "{name}".')
-        return revision.timestamp, rev_id
 
     def _continuation(self, length: int) -> tuple[int, ...]:
         parts = ["0"] * length if self._continue is None else self._continue.split("|")

@@ -49,10 +49,6 @@ class RevisionRange:
         """Return the same range with another start."""
         return replace(self, start=start)
 
-    def ending(self, end: Place) -> Self:
-        """Return the same range with another end."""
-        return replace(self, end=end)
-
     def starting_at_mark(self, mark: str) -> Self:
         """Return the range from the revision on that a ``continue`` value names.
 

@@ -23,10 +23,10 @@ from revertrisk.wiki.history import (
     StoredRevision,
     StoredUser,
     content_format,
+    is_redirect,
     sha1_base36,
 )
 from revertrisk.wiki.table import WikiTable
-from revertrisk.wiki.titles import is_redirect
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 _AUTOCONFIRM_EDITS: Final = 10  # as on most of Wikimedia's wikis

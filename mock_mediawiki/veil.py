@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
-from revertrisk.wiki.history import EarlierText, History, Part, StoredPage, StoredRevision, StoredUser
+from revertrisk.wiki.history import EarlierText, History, Part, StoredPage, StoredRevision
 
 HiddenParts = Callable[[str, int], frozenset[Part]]
 """Returns what is hidden of a revision, given its wiki_id and rev_id, beyond what its history hides."""
@@ -48,10 +48,6 @@ class VeiledHistory:
     def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki."""
         return self._history.pages(wiki_id)
-
-    def user(self, wiki_id: str, name: str) -> StoredUser | None:
-        """Return somebody with an account, or None."""
-        return self._history.user(wiki_id, name)
 
     def page_revisions(
         self,

@@ -8,12 +8,11 @@ from typing import Final
 from aiohttp import web
 
 from mock_mediawiki.fault_board import WikiFaultBoard
-from mock_mediawiki.hosts import Hosts, asked_host
 from mock_mediawiki.pages.html_page import direction, html_language, html_page
 from mock_mediawiki.pages.line_diff import DiffLine, LineKind, Piece, line_diff
 from mock_mediawiki.parameters import whole_number
 from revertrisk.wiki.history import History, Part, StoredRevision
-from revertrisk.wiki.table import Wiki
+from revertrisk.wiki.table import Wiki, WikiTable
 
 _MOST_ROWS: Final = 2_000
 _SIGNS: Final = {
@@ -25,45 +24,23 @@ _ELEMENTS: Final = {LineKind.SAME: "span", LineKind.REMOVED: "del", LineKind.ADD
 
 
 class DiffRoutes:
-    """Handlers of the addresses under which a wiki shows a diff, and of ``/_mock/diff/<wiki_id>/<rev_id>``."""
+    """The handler of ``/_mock/diff/<wiki_id>/<rev_id>``."""
 
-    def __init__(self, history: History, hosts: Hosts, board: WikiFaultBoard) -> None:
+    def __init__(self, history: History, wikis: WikiTable, board: WikiFaultBoard) -> None:
         self._history = history
-        self._hosts = hosts
+        self._wikis = wikis
         self._board = board
 
-    async def index_php(self, request: web.Request) -> web.Response:
-        """Answer ``/w/index.php?diff=<rev_id>``, with ``oldid=<rev_id>`` against another revision.
-
-        As in MediaWiki ``diff=prev&oldid=<rev_id>`` asks for that revision against the one before it.
-        """
-        diff, oldid = request.query.get("diff"), request.query.get("oldid")
-        if diff == "prev":
-            diff, oldid = oldid, None
-        wiki = self._hosts.wiki(asked_host(request), request.query.get("wiki"))
-        return await self._show(wiki, diff, None if oldid in {"prev", "0", ""} else oldid)
-
-    async def special_diff(self, request: web.Request) -> web.Response:
-        """Answer ``/wiki/Special:Diff/<rev_id>`` and ``/wiki/Special:Diff/<earlier>/<rev_id>``."""
-        wiki = self._hosts.wiki(asked_host(request), request.query.get("wiki"))
-        return await self._show(wiki, request.match_info["rev_id"], request.match_info.get("earlier"))
-
     async def mock_diff(self, request: web.Request) -> web.Response:
-        """Answer ``/_mock/diff/<wiki_id>/<rev_id>``, which works whatever the host."""
-        wiki = self._hosts.named(request.match_info["wiki_id"])
-        return await self._show(wiki, request.match_info["rev_id"], None)
-
-    async def _show(self, wiki: Wiki | None, rev_id: str | None, earlier_id: str | None) -> web.Response:
+        """Return the diff of a revision against its parent, whatever the host."""
+        wiki = self._wikis.by_id(request.match_info["wiki_id"])
         if wiki is None:
-            return _not_found("There is no wiki at this address.")
+            return _not_found("There is no wiki with this id.")
         view = self._board.view(self._history, wiki.wiki_id)
-        revision = _revision(view, wiki, rev_id)
+        revision = _revision(view, wiki, request.match_info["rev_id"])
         if revision is None:
             return _not_found(f"{wiki.wiki_id} has no such revision.")
-        if earlier_id is None:
-            earlier = view.revision(wiki.wiki_id, revision.parent_id) if revision.parent_id else None
-        elif (earlier := _revision(view, wiki, earlier_id)) is None:
-            return _not_found(f"{wiki.wiki_id} has no such earlier revision.")
+        earlier = view.revision(wiki.wiki_id, revision.parent_id) if revision.parent_id else None
         problem = _problem(view, revision, earlier)
         if problem is None:
             before = "" if earlier is None else view.text(earlier) or ""
@@ -76,9 +53,9 @@ class DiffRoutes:
         return html_page(title, _body(wiki, revision, earlier, changes))
 
 
-def _revision(view: History, wiki: Wiki, rev_id: str | None) -> StoredRevision | None:
+def _revision(view: History, wiki: Wiki, rev_id: str) -> StoredRevision | None:
     try:
-        return view.revision(wiki.wiki_id, whole_number(rev_id or ""))
+        return view.revision(wiki.wiki_id, whole_number(rev_id))
     except ValueError:
         return None
 
@@ -105,7 +82,7 @@ def _body(wiki: Wiki, revision: StoredRevision, earlier: StoredRevision | None, 
     created = "" if revision.parent_id else "<p>This revision created the page.</p>\n"
     return (
         f'<header>\n<p class="dim">{escape(wiki.domain)} (<code>{escape(wiki.wiki_id)}</code>), '
-        'as the mock MediaWiki has it · <a href="/_mock/">request log</a></p>\n'
+        "as the mock MediaWiki has it</p>\n"
         f"<h1>{title}</h1>\n</header>\n<main>\n{created}<dl>\n"
         f"{_described(wiki, 'Before', earlier)}{_described(wiki, 'After', revision)}</dl>\n"
         f"<h2>What changed</h2>\n{changes}</main>\n"

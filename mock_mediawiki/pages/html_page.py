@@ -52,14 +52,9 @@ def html_page(title: str, body: str, *, status: int = 200) -> web.Response:
     return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
 
 
-def is_rtl(language: str) -> bool:
-    """Return whether a wiki's language is written from right to left."""
-    return language in _RTL
-
-
 def direction(language: str) -> Literal["ltr", "rtl"]:
     """Return the ``dir`` of a text in a wiki's language."""
-    return "rtl" if is_rtl(language) else "ltr"
+    return "rtl" if language in _RTL else "ltr"
 
 
 def html_language(language: str) -> str:

@@ -6,6 +6,7 @@ Timestamps are strings as MediaWiki writes them (``2026-08-01T10:00:00Z``), so t
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,19 @@ _FORMATS: Final = {
     "wikibase-item": "application/json",
     "wikibase-property": "application/json",
 }
+_REDIRECT_WORDS: Final = (
+    "REDIRECT",  # understood by every wiki; what follows are the words of some languages
+    "ALIDIREKTU", "ALIH", "BIRZUZENDU", "DOORVERWIJZING", "LENCONG", "OHJAUS", "OMDIRIGERING", "OMDIRIGER",
+    "OMDIREGER", "PATRZ", "PRZEKIERUJ", "PŘESMĚRUJ", "REDIRECCIÓN", "REDIRECCION", "REDIRECIONAMENTO",
+    "REDIRECTEAZA", "REDIRECTION", "REDIRECIONAR", "RINVIA", "RINVIO", "TAM", "VIDERESTILLING", "WEITERLEITUNG",
+    "YÖNLENDİRME", "YÖNLENDIR", "ÁTIRÁNYÍTÁS", "ĐỔI", "ΑΝΑΚΑΤΕΥΘΥΝΣΗ", "ПЕРАНАКІРАВАНЬНЕ", "ПЕРЕНАПРАВЛЕНИЕ",
+    "ПЕРЕНАПР", "ПЕРЕНАПРАВЛЕННЯ", "ПРЕУСМЕРИ", "виж", "הפניה", "تحويل", "تغییر_مسیر", "تغییرمسیر",
+    "पुनर्प्रेषित", "เปลี่ยนทาง", "転送", "リダイレクト", "重定向", "넘겨주기",
+)  # fmt: skip
+
+_REDIRECT: Final = re.compile(
+    rf"\s*#(?:{'|'.join(map(re.escape, _REDIRECT_WORDS))})\s*(?::\s*)?\[\[", re.IGNORECASE
+)
 
 
 class Part(StrEnum):
@@ -150,9 +164,6 @@ class History(Protocol):
     def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki."""
 
-    def user(self, wiki_id: str, name: str) -> StoredUser | None:
-        """Return somebody with an account, with today's facts, or None."""
-
     def page_revisions(
         self,
         page: StoredPage,
@@ -199,3 +210,8 @@ def base36_sha1(hexadecimal: str) -> str:
 def content_format(content_model: str) -> str:
     """Return the format that MediaWiki stores a content model in; wikitext's for a model not known here."""
     return _FORMATS.get(content_model, "text/x-wiki")
+
+
+def is_redirect(text: str) -> bool:
+    """Return whether a wikitext begins with a redirect, in English or in one of the languages known here."""
+    return _REDIRECT.match(text) is not None

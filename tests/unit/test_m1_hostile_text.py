@@ -29,6 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_mediawiki.catalogue import _category_link, _only_wikitext
+from mock_mediawiki.namespaces import normalised_title
 from mock_mediawiki.pages import line_diff
 from mock_mediawiki.parameters import ApiError, Parameters
 from revertrisk.consumer.prediction import version_order
@@ -40,7 +41,7 @@ from revertrisk.scoring import changes, characters, markup, ngrams, spans
 from revertrisk.scoring.features import extract, without_section_names
 from revertrisk.streams.jsonl import _Lines
 from revertrisk.streams.sse import ServerSentEventParser
-from revertrisk.wiki.titles import normalised_title, redirect_target
+from revertrisk.wiki.history import is_redirect
 from tests.fakes.edits import SAVED, edit
 from tests.fakes.hostile_text import GROWTH, has_long_repeat, texts, worst_growth
 from tests.fakes.step_counter import StepCounter
@@ -383,7 +384,7 @@ PARSERS: dict[str, Callable[[int], object]] = {
     "a name that is nearly an address": lambda n: quietly(lambda: ipaddress.ip_address("1:" * n), ValueError),
     "a delay": lambda n: retry_after_s("1 " * n, SAVED),
     "a model version": lambda n: version_order("1a" * n),
-    "a redirect": lambda n: redirect_target("#REDIRECT" + " " * n),
+    "a redirect": lambda n: is_redirect("#REDIRECT" + " " * n),
     "elements that do not end": lambda n: _only_wikitext("<nowiki><pre>" * n),
     "elements that end": lambda n: _only_wikitext("<nowiki></nowiki><!---->" * n),
     "a title": lambda n: normalised_title("_ " * n),
@@ -457,7 +458,7 @@ REWRITTEN = [
         "as/?#: ä",
     ),
     (
-        "revertrisk.wiki.titles._REDIRECT",
+        "revertrisk.wiki.history._REDIRECT",
         r"\s*#REDIRECT\s*:?\s*\[\[([^\[\]|#\n]*)",
         "match",
         "#REDIRECT",

@@ -69,13 +69,6 @@ class ExportHistory:
             for row in self._database.execute("SELECT * FROM page ORDER BY page_id"):
                 yield self._page_of(row)
 
-    def user(self, wiki_id: str, name: str) -> StoredUser | None:
-        """Return somebody who edited with an account, or None."""
-        if wiki_id != self._wiki_id:
-            return None
-        row = self._one("SELECT * FROM author WHERE name = ? AND user_id > 0", name)
-        return None if row is None else _user(row)
-
     def page_revisions(
         self,
         page: StoredPage,

@@ -21,9 +21,8 @@ from typing import Final, Protocol
 import zstandard
 
 from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportedSite, ExportReader
-from revertrisk.wiki.history import Part, content_format, sha1_base36
+from revertrisk.wiki.history import Part, content_format, is_redirect, sha1_base36
 from revertrisk.wiki.table import WikiTable
-from revertrisk.wiki.titles import is_redirect
 
 INDEX_VERSION: Final = 2
 """Raised whenever the tables or their meaning change; an index of another version is built anew."""

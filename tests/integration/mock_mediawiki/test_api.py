@@ -182,10 +182,6 @@ async def test_titles_are_normalised_and_may_be_missing(wiki: Wiki) -> None:
         ({"pageids": "11", "rvlimit": "max"}, [203, 202, 201, 200]),
         ({"pageids": "11", "rvdir": "newer"}, [200, 201, 202, 203]),
         ({"pageids": "11", "rvlimit": "2"}, [203, 202]),
-        ({"pageids": "11", "rvstartid": "202"}, [202, 201, 200]),
-        ({"pageids": "11", "rvendid": "202"}, [203, 202]),
-        ({"pageids": "11", "rvdir": "newer", "rvstartid": "201", "rvendid": "202"}, [201, 202]),
-        ({"pageids": "11", "rvstartid": "201", "rvendid": "202"}, []),
         ({"pageids": "99", "rvlimit": "5"}, []),
     ],
 )
@@ -234,36 +230,6 @@ async def test_what_exceeds_the_result_limit_is_continued(
     assert second["batchcomplete"] is True
 
 
-async def test_users_are_listed_with_what_is_asked_for(wiki: Wiki) -> None:
-    """list=users tells edit count, registration and groups of accounts, and who is missing."""
-    answer = await wiki.query(
-        list="users", ususers="Ada|~2026-10011-01|Niemand", usprop="editcount|registration|groups"
-    )
-
-    assert answer == {
-        "batchcomplete": True,
-        "query": {
-            "users": [
-                {
-                    "userid": 7,
-                    "name": "Ada",
-                    "editcount": 900,
-                    "registration": "2019-01-01T00:00:00Z",
-                    "groups": ["editor", "*", "user", "autoconfirmed"],
-                },
-                {
-                    "userid": 9,
-                    "name": "~2026-10011-01",
-                    "editcount": 1,
-                    "registration": "2026-08-01T10:00:00Z",
-                    "groups": ["*", "temp"],
-                },
-                {"name": "Niemand", "missing": True},
-            ]
-        },
-    }
-
-
 async def test_without_rvslots_the_old_form_is_used(wiki: Wiki) -> None:
     """Content without slots lies in the revision itself, with MediaWiki's warning."""
     answer = await wiki.query(prop="revisions", revids="300", rvprop="content")
@@ -283,7 +249,6 @@ async def test_without_rvslots_the_old_form_is_used(wiki: Wiki) -> None:
         ({"revids": "1", "titles": "A"}, "invalidparammix", '"titles", "revids"'),
         ({"revids": "101", "rvlimit": "5"}, "invalidparammix", '"revids" parameter may not be used'),
         ({"pageids": "10|11", "rvlimit": "5"}, "invalidparammix", "single page"),
-        ({"pageids": "10", "rvstartid": "4711"}, "badid_rvstartid", 'parameter "rvstartid"'),
         ({"pageids": "10", "rvlimit": "many"}, "badinteger", '"rvlimit"'),
         ({"pageids": "10", "rvdir": "up"}, "badvalue", '"rvdir": up'),
         ({"revids": "101", "rvcontinue": "x"}, "badcontinue", "Invalid continue param"),
@@ -377,7 +342,7 @@ async def test_an_unknown_host_has_no_wiki(wiki: Wiki, host: str) -> None:
 
 
 async def test_headers_that_are_no_text_can_be_read_back(wiki: Wiki) -> None:
-    """Bytes that are not UTF-8 in a header are replaced, in the log as in the counts and on the page."""
+    """Bytes that are not UTF-8 in a header are replaced, in the log as in the counts."""
     reader, writer = await asyncio.open_connection(*wiki.address.removeprefix("http://").split(":"))
     writer.write(
         b"GET /w/api.php HTTP/1.1\r\nHost: x\xff.example\r\nUser-Agent: a\xff\r\nConnection: close\r\n\r\n"
@@ -390,8 +355,6 @@ async def test_headers_that_are_no_text_can_be_read_back(wiki: Wiki) -> None:
     assert (stats["hosts"], stats["user_agents"]) == ({"x\ufffd.example": 1}, {"a\ufffd": 1})
     async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
         assert [entry["host"] for entry in await response.json()] == ["x\ufffd.example"]
-    async with wiki.client.get(f"{wiki.address}/_mock/") as response:
-        assert "x\ufffd.example" in await response.text()
 
 
 @pytest.mark.parametrize(

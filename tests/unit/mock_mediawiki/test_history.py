@@ -100,17 +100,6 @@ def test_the_revisions_of_a_wiki_are_listed_in_the_order_of_time(
     assert list(history.wiki_revisions("enwiki", **bounds, limit=9)) == []  # type: ignore[arg-type]
 
 
-def test_a_user_is_found_by_name(history: History) -> None:
-    """Those with an account are found, addresses and strangers are not."""
-    user = history.user("dewiki", "Ada")
-
-    assert user is not None
-    assert (user.kind, user.user_id) == (UserKind.REGISTERED, 7)
-    assert history.user("dewiki", "203.0.113.5") is None
-    assert history.user("dewiki", "Niemand") is None
-    assert history.user("enwiki", "Ada") is None
-
-
 @pytest.mark.parametrize(
     ("newest_first", "start", "end", "limit", "expected"),
     [

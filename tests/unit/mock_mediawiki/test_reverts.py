@@ -3,8 +3,7 @@
 import pytest
 
 from mock_mediawiki.reverts import find_revert
-from revertrisk.wiki.history import ChangeKind, EarlierText, Part, RevertMethod, StoredRevision
-from revertrisk.wiki.titles import is_redirect
+from revertrisk.wiki.history import ChangeKind, EarlierText, Part, RevertMethod, StoredRevision, is_redirect
 
 
 def edit(
