@@ -1,7 +1,6 @@
 """docs/mock-mediawiki.md says what the mock does, and its examples show what the mock answers."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from mock_mediawiki.app import create_app
 from mock_mediawiki.faults import KINDS, RequestFault, RevisionFault, WikiFault
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.installed import installed
 from tests.fakes.loopback import serving
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs/mock-mediawiki.md").read_text("utf-8")
@@ -35,8 +35,7 @@ def address() -> Iterator[str]:
 
 def test_the_examples_answer_as_they_are_printed(address: str) -> None:
     """Every command is run, in the document's order, against one mock."""
-    if shutil.which("curl") is None:
-        pytest.skip("needs curl")
+    installed("curl", "as root: apt-get install -y curl")
     assert len(EXAMPLES) > 8
     for command, printed in EXAMPLES:
         done = subprocess.run(
