@@ -459,7 +459,7 @@ REWRITTEN = [
     ),
     (
         "revertrisk.wiki.history._REDIRECT",
-        r"\s*#REDIRECT\s*:?\s*\[\[([^\[\]|#\n]*)",
+        r"\s*#REDIRECT\s*:?\s*\[\[",
         "match",
         "#REDIRECT",
         " \n:[a]",
