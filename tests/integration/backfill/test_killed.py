@@ -10,6 +10,8 @@ import pytest
 from tests.fakes.backfills import BACKFILL_STREAM, Command, ended, made
 from tests.fakes.clients import Client, StartServer
 
+pytestmark = pytest.mark.ci("kill loops")
+
 RANGE = ("--wiki", "enwiki", "--all-revisions", *made("2006-01-01", "2006-01-12"))
 KILLS = 20
 SEED = 8
@@ -54,7 +56,8 @@ async def test_killed_at_twenty_points_it_ends_like_an_uninterrupted_one(
     await client.forget(empty_gate)
     await client.session.delete(f"{export_wiki}/_mock/requests")
     chance = random.Random(SEED)  # noqa: S311 - chance that repeats is what is wanted
-    points = sorted(chance.sample(range(1, work), KILLS))
+    # Not in the last tenth: a run that is nearly done may end before it is looked at again.
+    points = sorted(chance.sample(range(1, work * 9 // 10), KILLS))
     killed = 0
     with start_server(**environment) as server:  # another one, which remembers nothing
         again = command(export_wiki, server.url).having(*RANGE, "--rate", "60")

@@ -16,6 +16,8 @@ from mock_mediawiki.page_changes import page_changes
 from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.table import WikiTable
 
+pytestmark = pytest.mark.ci("real data")
+
 EDITS = Path(__file__).resolve().parents[3].parent / "shared/data/edits"
 EXPORT = EDITS / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 LABELLED = EDITS / "anarchism_enwiki_history.jsonl.gz"

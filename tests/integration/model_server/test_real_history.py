@@ -19,6 +19,8 @@ from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
 
+pytestmark = pytest.mark.ci("real data")
+
 EXPORT = "data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 EVENTS = 3000
 MAX_GROWTH = 1.05

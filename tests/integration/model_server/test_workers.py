@@ -22,6 +22,8 @@ from tests.fakes.edited_wikis import EditedWikis, Event, serving_edited_wikis
 from tests.fakes.loopback import held_port
 from tests.fakes.refused_start import refused_start
 
+pytestmark = pytest.mark.ci("several workers")
+
 COUNT = 2
 REQUESTS = 60
 """That all of them go to one of two workers has a chance of one in 2**59."""

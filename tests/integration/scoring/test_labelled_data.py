@@ -20,6 +20,8 @@ from revertrisk.scoring.training.examples import LEAKS, Dataset, Example, Traini
 from revertrisk.scoring.training.history import scorable_revisions
 from revertrisk.scoring.training.train import train_on
 
+pytestmark = pytest.mark.ci("real data")
+
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-language-agnostic"
 BOTH = ["revertrisk-language-agnostic", "revertrisk-multilingual"]

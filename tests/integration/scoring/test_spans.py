@@ -8,6 +8,8 @@ from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.training.heaviest_place import lowered, sample
 
+pytestmark = pytest.mark.ci("real data")
+
 EXPORT = (
     Path(__file__).resolve().parents[4] / "shared/data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 )
