@@ -5,7 +5,7 @@ from typing import Any
 from mock_mediawiki.continuation import value_size, warn_of_limit
 from mock_mediawiki.parameters import MAX_LIMIT, Parameters
 from mock_mediawiki.revision_query import MAX_LIMIT_WITH_CONTENT
-from mock_mediawiki.revision_range import RevisionRange, mark_of
+from mock_mediawiki.revision_range import from_mark, mark_of, read_range
 from mock_mediawiki.revision_shape import RevisionShape
 from revertrisk.wiki.history import History, StoredRevision
 from revertrisk.wiki.table import Wiki
@@ -28,9 +28,9 @@ class AllRevisions:
         largest = MAX_LIMIT_WITH_CONTENT if self._show.has_content else MAX_LIMIT
         self._limit = parameters.limit(_MODULE, "arvlimit", largest)
         self._namespaces = parameters.namespaces(_MODULE, "arvnamespace")
-        self._range = RevisionRange.read(parameters, "arv")
+        self._range = read_range(parameters, "arv")
         if (mark := parameters.text("arvcontinue")) is not None:
-            self._range = self._range.starting_at_mark(mark)
+            self._range = from_mark(self._range, mark)
 
     def listed(self) -> tuple[list[dict[str, Any]], str | None]:
         """Return the revisions by page, in the order of each page's first, and the ``arvcontinue`` of the rest."""
@@ -56,14 +56,7 @@ class AllRevisions:
     def _find(self) -> list[StoredRevision]:
         if self._range.is_empty:
             return []
-        found = self._history.wiki_revisions(
-            self._wiki.wiki_id,
-            newest_first=not self._range.is_newer,
-            start=self._range.start,
-            end=self._range.end,
-            limit=self._limit + 1,
-        )
-        return list(found)
+        return list(self._history.wiki_revisions(self._wiki.wiki_id, self._range, self._limit + 1))
 
     def _entry(self, revision: StoredRevision, shown: dict[str, Any]) -> dict[str, Any]:
         page = self._history.page(self._wiki.wiki_id, revision.page_id)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mock_mediawiki.continuation import bad_continue, value_size, warn_of_limit
 from mock_mediawiki.page_set import PageSet
 from mock_mediawiki.parameters import MAX_LIMIT, ApiError, Parameters, whole_number
-from mock_mediawiki.revision_range import RevisionRange, mark_of
+from mock_mediawiki.revision_range import from_mark, mark_of, read_range
 from mock_mediawiki.revision_shape import RevisionShape
 from revertrisk.wiki.history import History, StoredPage, StoredRevision
 
@@ -31,7 +31,7 @@ class RevisionQuery:
         self._limit = parameters.limit(
             "revisions", "rvlimit", MAX_LIMIT_WITH_CONTENT if self._show.has_content else MAX_LIMIT
         )
-        self._range = RevisionRange.read(parameters, "rv")
+        self._range = read_range(parameters, "rv")
         self._continue = parameters.text("rvcontinue")
         self._enumerates = self._range.is_newer or bool(parameters.given("rvlimit", "rvstart", "rvend"))
 
@@ -89,12 +89,10 @@ class RevisionQuery:
             return
         bounds = self._range
         if self._continue is not None:
-            bounds = bounds.starting_at_mark(self._continue)
+            bounds = from_mark(bounds, self._continue)
         if bounds.is_empty:
             return
-        found = self._history.page_revisions(
-            page, newest_first=not bounds.is_newer, start=bounds.start, end=bounds.end, limit=self._limit + 1
-        )
+        found = self._history.page_revisions(page, bounds, self._limit + 1)
         for revision in found:
             yield mark_of(revision), revision
 

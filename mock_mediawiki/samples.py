@@ -19,6 +19,7 @@ from revertrisk.wiki.history import (
     ChangeKind,
     EarlierText,
     Part,
+    RevisionRange,
     StoredPage,
     StoredRevision,
     StoredUser,
@@ -106,25 +107,15 @@ class SampleHistory:
         """Return somebody with an account, or None."""
         return self._users.get((wiki_id, name))
 
-    def page_revisions(
-        self,
-        page: StoredPage,
-        *,
-        newest_first: bool,
-        start: tuple[str, int],
-        end: tuple[str, int],
-        limit: int,
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+    def page_revisions(self, page: StoredPage, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a page within a range, at most ``limit`` of them, in its direction."""
         revisions = self._by_page[page.wiki_id, page.page_id]
-        return _between(revisions, newest_first=newest_first, start=start, end=end)[:limit]
+        return within.select(revisions)[:limit]
 
-    def wiki_revisions(
-        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+    def wiki_revisions(self, wiki_id: str, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a wiki within a range, at most ``limit`` of them, in its direction."""
         revisions = (revision for revision in self._revisions.values() if revision.wiki_id == wiki_id)
-        return _between(revisions, newest_first=newest_first, start=start, end=end)[:limit]
+        return within.select(revisions)[:limit]
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in its file, newest first."""
@@ -204,18 +195,6 @@ class SampleHistory:
         self._by_page[file.wiki_id, page.page_id].append(revision)
         if not sample.background:
             self._changes.append(revision)
-
-
-def _between(
-    revisions: Iterable[StoredRevision], *, newest_first: bool, start: tuple[str, int], end: tuple[str, int]
-) -> list[StoredRevision]:
-    found = [
-        revision
-        for revision in revisions
-        if min(start, end) <= (revision.timestamp, revision.rev_id) <= max(start, end)
-    ]
-    found.sort(key=lambda revision: (revision.timestamp, revision.rev_id), reverse=newest_first)
-    return found
 
 
 def _text(sample: SampleRevision, parent_text: str | None) -> str:

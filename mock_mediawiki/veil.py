@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
-from revertrisk.wiki.history import EarlierText, History, Part, StoredPage, StoredRevision
+from revertrisk.wiki.history import EarlierText, History, Part, RevisionRange, StoredPage, StoredRevision
 
 HiddenParts = Callable[[str, int], frozenset[Part]]
 """Returns what is hidden of a revision, given its wiki_id and rev_id, beyond what its history hides."""
@@ -49,28 +49,14 @@ class VeiledHistory:
         """Yield every page of a wiki."""
         return self._history.pages(wiki_id)
 
-    def page_revisions(
-        self,
-        page: StoredPage,
-        *,
-        newest_first: bool,
-        start: tuple[str, int],
-        end: tuple[str, int],
-        limit: int,
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, as they are seen."""
-        found = self._history.page_revisions(
-            page, newest_first=newest_first, start=start, end=end, limit=limit
-        )
+    def page_revisions(self, page: StoredPage, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a page within a range, at most ``limit`` of them, as they are seen."""
+        found = self._history.page_revisions(page, within, limit)
         return [self._veiled(revision) for revision in found]
 
-    def wiki_revisions(
-        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, as they are seen."""
-        found = self._history.wiki_revisions(
-            wiki_id, newest_first=newest_first, start=start, end=end, limit=limit
-        )
+    def wiki_revisions(self, wiki_id: str, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a wiki within a range, at most ``limit`` of them, as they are seen."""
+        found = self._history.wiki_revisions(wiki_id, within, limit)
         return [self._veiled(revision) for revision in found]
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:

@@ -7,7 +7,7 @@ Timestamps are strings as MediaWiki writes them (``2026-08-01T10:00:00Z``), so t
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
@@ -142,6 +142,31 @@ class EarlierText(NamedTuple):
     sha1: str | None
 
 
+Place = tuple[str, int]
+"""A timestamp and a rev_id: revisions are listed by both."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRange:
+    """The bounds of a list, both included; ``start`` is where it begins, so it may be the later one."""
+
+    is_newer: bool
+    """Whether the list goes from the oldest to the newest."""
+    start: Place
+    end: Place
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the end lies before the start."""
+        return self.start > self.end if self.is_newer else self.start < self.end
+
+    def select(self, revisions: Iterable[StoredRevision]) -> list[StoredRevision]:
+        """Return those within the bounds, in the direction of the list."""
+        first, last = sorted((self.start, self.end))
+        found = [each for each in revisions if first <= (each.timestamp, each.rev_id) <= last]
+        return sorted(found, key=lambda each: (each.timestamp, each.rev_id), reverse=not self.is_newer)
+
+
 class History(Protocol):
     """The past of one or more wikis."""
 
@@ -164,21 +189,11 @@ class History(Protocol):
     def pages(self, wiki_id: str) -> Iterator[StoredPage]:
         """Yield every page of a wiki."""
 
-    def page_revisions(
-        self,
-        page: StoredPage,
-        *,
-        newest_first: bool,
-        start: tuple[str, int],
-        end: tuple[str, int],
-        limit: int,
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+    def page_revisions(self, page: StoredPage, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a page within a range, at most ``limit`` of them, in its direction."""
 
-    def wiki_revisions(
-        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a wiki by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+    def wiki_revisions(self, wiki_id: str, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a wiki within a range, at most ``limit`` of them, in its direction."""
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
         """Return up to ``count`` revisions of the same page that come before one in the source, newest first."""

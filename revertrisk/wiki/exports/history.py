@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from revertrisk.wiki.exports.index import HIDDEN_BITS, TextReader
-from revertrisk.wiki.history import ChangeKind, EarlierText, Part, StoredPage, StoredRevision, StoredUser
+from revertrisk.wiki.history import (
+    ChangeKind,
+    EarlierText,
+    Part,
+    RevisionRange,
+    StoredPage,
+    StoredRevision,
+    StoredUser,
+)
 from revertrisk.wiki.user_kinds import UserKind
 
 _REVISIONS: Final = """
@@ -69,33 +77,23 @@ class ExportHistory:
             for row in self._database.execute("SELECT * FROM page ORDER BY page_id"):
                 yield self._page_of(row)
 
-    def page_revisions(
-        self,
-        page: StoredPage,
-        *,
-        newest_first: bool,
-        start: tuple[str, int],
-        end: tuple[str, int],
-        limit: int,
-    ) -> Sequence[StoredRevision]:
-        """Return revisions of a page by (timestamp, rev_id) from ``start`` to ``end``, both included."""
-        order = "DESC" if newest_first else "ASC"
+    def page_revisions(self, page: StoredPage, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions of a page within a range, at most ``limit`` of them, in its direction."""
+        order = "ASC" if within.is_newer else "DESC"
         rows = self._database.execute(
             f"{_REVISIONS} WHERE page_id = ? AND (timestamp, rev_id) BETWEEN (?, ?) AND (?, ?) "
             f"ORDER BY timestamp {order}, rev_id {order} LIMIT ?",
-            (page.page_id, *min(start, end), *max(start, end), limit),
+            (page.page_id, *min(within.start, within.end), *max(within.start, within.end), limit),
         )
         return [self._revision(row) for row in rows]
 
-    def wiki_revisions(
-        self, wiki_id: str, *, newest_first: bool, start: tuple[str, int], end: tuple[str, int], limit: int
-    ) -> Sequence[StoredRevision]:
-        """Return revisions by (timestamp, rev_id) from ``start`` to ``end``, both included."""
+    def wiki_revisions(self, wiki_id: str, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
+        """Return revisions within a range, at most ``limit`` of them, in its direction."""
         if wiki_id != self._wiki_id:
             return []
-        order = "DESC" if newest_first else "ASC"
+        order = "ASC" if within.is_newer else "DESC"
         # The bounds of the timestamp alone are what lets SQLite use its index.
-        (first, _), (last, _) = bounds = sorted((start, end))
+        (first, _), (last, _) = bounds = sorted((within.start, within.end))
         rows = self._database.execute(
             f"{_REVISIONS} WHERE timestamp BETWEEN ? AND ? AND (timestamp, rev_id) BETWEEN (?, ?) AND (?, ?) "
             f"ORDER BY timestamp {order}, rev_id {order} LIMIT ?",

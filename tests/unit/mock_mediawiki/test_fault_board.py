@@ -7,7 +7,7 @@ import pytest
 from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.faults import fault_reader
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.wiki.history import History, Part
+from revertrisk.wiki.history import History, Part, RevisionRange
 from revertrisk.wiki.table import WikiTable
 
 
@@ -79,10 +79,10 @@ def test_lists_see_what_is_hidden_and_all_revisions(
     view = board.view(history, "dewiki", [100, 101, 102])
     page = view.page("dewiki", 10)
     assert page is not None
-    bounds = {"newest_first": False, "start": ("", 0), "end": ("~", 0), "limit": 9}
+    bounds = RevisionRange(is_newer=True, start=("", 0), end=("~", 0))
 
-    by_page = view.page_revisions(page, **bounds)  # type: ignore[arg-type]  # of several types by name
-    by_wiki = view.wiki_revisions("dewiki", **bounds)  # type: ignore[arg-type]
+    by_page = view.page_revisions(page, bounds, 9)
+    by_wiki = view.wiki_revisions("dewiki", bounds, 9)
 
     assert view.revision("dewiki", 101) is None
     assert [revision.rev_id for revision in by_page] == [100, 101, 102]

@@ -8,7 +8,7 @@ import pytest
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.exports.index import indexed_export
-from revertrisk.wiki.history import ChangeKind, EarlierText, History, sha1_base36
+from revertrisk.wiki.history import ChangeKind, EarlierText, History, RevisionRange, sha1_base36
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -73,60 +73,34 @@ def test_the_pages_of_a_wiki_are_listed(history: History) -> None:
 
 
 @pytest.mark.parametrize(
-    ("newest_first", "start", "end", "limit", "expected"),
+    ("is_newer", "start", "end", "limit", "expected"),
     [
-        (False, FIRST, LAST, 2, [100, 101]),
-        (True, LAST, FIRST, 2, [102, 101]),
-        (True, ("2026-08-01T11:00:00Z", 101), FIRST, 1, [101]),
-        (False, ("2026-08-01T11:00:00Z", 101), ("2026-08-01T11:00:00Z", 101), 9, [101]),
-        (False, ("2026-08-01T11:00:00Z", 102), ("2026-08-01T11:59:59Z", 1), 9, []),
+        (True, FIRST, LAST, 9, [100, 101, 102]),
+        (True, FIRST, LAST, 2, [100, 101]),
+        (False, LAST, FIRST, 9, [102, 101, 100]),
+        (False, LAST, FIRST, 2, [102, 101]),
+        (False, ("2026-08-01T11:00:00Z", 101), FIRST, 9, [101, 100]),
+        (True, ("2026-08-01T11:00:00Z", 101), ("2026-08-01T11:00:00Z", 101), 9, [101]),
+        (True, ("2026-08-01T11:00:00Z", 102), ("2026-08-01T11:59:59Z", 1), 9, []),
+        (True, ("2026-08-01T11:00:00Z", 102), LAST, 9, [102]),
     ],
 )
-def test_the_revisions_of_a_wiki_are_listed_in_the_order_of_time(
+def test_revisions_are_listed_in_the_order_of_time(
     history: History,
-    newest_first: bool,
+    is_newer: bool,
     start: tuple[str, int],
     end: tuple[str, int],
     limit: int,
     expected: list[int],
 ) -> None:
-    """Both bounds are included, a rev_id counts within its second, and other wikis have none."""
-    bounds = {"newest_first": newest_first, "start": start, "end": end}
-
-    found = history.wiki_revisions("dewiki", **bounds, limit=limit + 1)  # type: ignore[arg-type]
-    ids = [revision.rev_id for revision in found if revision.page_id == 10][:limit]
-
-    assert ids == expected
-    assert list(history.wiki_revisions("enwiki", **bounds, limit=9)) == []  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("newest_first", "start", "end", "limit", "expected"),
-    [
-        (False, FIRST, LAST, 9, [100, 101, 102]),
-        (True, LAST, FIRST, 9, [102, 101, 100]),
-        (True, LAST, FIRST, 2, [102, 101]),
-        (True, ("2026-08-01T11:00:00Z", 101), FIRST, 9, [101, 100]),
-        (False, ("2026-08-01T11:00:00Z", 101), ("2026-08-01T11:00:00Z", 101), 9, [101]),
-        (False, ("2026-08-01T11:00:00Z", 102), LAST, 9, [102]),
-    ],
-)
-def test_a_page_s_revisions_are_listed_in_either_direction(
-    history: History,
-    *,
-    newest_first: bool,
-    start: tuple[str, int],
-    end: tuple[str, int],
-    limit: int,
-    expected: list[int],
-) -> None:
-    """The bounds are included, and the limit counts from the start."""
+    """Of a page and of a wiki: both bounds are included, a rev_id counts within its second, other wikis have none."""
+    within = RevisionRange(is_newer, start, end)
     page = history.page("dewiki", 10)
     assert page is not None
-
-    found = history.page_revisions(page, newest_first=newest_first, start=start, end=end, limit=limit)
-
-    assert [revision.rev_id for revision in found] == expected
+    of_wiki = [each for each in history.wiki_revisions("dewiki", within, 99) if each.page_id == 10]
+    for found in (history.page_revisions(page, within, limit), of_wiki[:limit]):
+        assert [revision.rev_id for revision in found] == expected
+    assert list(history.wiki_revisions("enwiki", within, 9)) == []
 
 
 def test_the_revisions_before_one_come_newest_first(history: History) -> None:

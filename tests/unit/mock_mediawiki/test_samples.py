@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.wiki.history import ChangeKind, Part, SampleLabel, StoredPage, StoredRevision
+from revertrisk.wiki.history import ChangeKind, Part, RevisionRange, SampleLabel, StoredPage, StoredRevision
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -66,7 +66,7 @@ def pages(history: SampleHistory, edits: list[StoredRevision]) -> list[StoredPag
 
 def past(history: SampleHistory, page: StoredPage) -> list[StoredRevision]:
     """Return every revision of a page, background included, oldest first."""
-    return list(history.page_revisions(page, newest_first=False, start=BEGINNING, end=END, limit=1000))
+    return list(history.page_revisions(page, RevisionRange(True, BEGINNING, END), 1000))
 
 
 def special(history: SampleHistory, name: str) -> StoredRevision:
