@@ -75,14 +75,20 @@ class Coalescer(Generic[Key, Item, Found]):
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group()
-        result: asyncio.Future[Mapping[Item, Found]] = asyncio.get_running_loop().create_future()
-        group.waiting.append(Waiter(items, size, result))
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Mapping[Item, Found]] = loop.create_future()
+        waiter = Waiter(items, size, result)
+        group.waiting.append(waiter)
         self._start(key, group)
+        timer = loop.call_at(deadline, waiter.expire)
         try:
-            async with asyncio.timeout_at(deadline):
-                return await result
+            return await result
         finally:
-            del result  # its exception holds this frame: together they would wait for the garbage collector
+            timer.cancel()
+            del (
+                result,
+                waiter,
+            )  # its exception holds this frame: together they would wait for the garbage collector
 
     def _start(self, key: Key, group: _Group[Item, Found]) -> None:
         """Start a task for what waits, if the key may have another call."""

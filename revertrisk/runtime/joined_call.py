@@ -49,6 +49,11 @@ class Waiter(NamedTuple, Generic[Item, Found]):
     size: int
     result: asyncio.Future[Mapping[Item, Found]]
 
+    def expire(self) -> None:
+        """Stop waiting at the deadline; the call continues for the others."""
+        if not self.result.done():
+            self.result.set_exception(TimeoutError("the deadline has passed"))
+
 
 @dataclass(slots=True, eq=False)
 class SecondTry:
