@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
 from revertrisk.runtime.instants import iso_z
+from revertrisk.wiki.history import base36_sha1
 from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
 
@@ -66,7 +67,7 @@ def _revision(facts: RevisionFacts) -> dict[str, Any]:
         "is_comment_visible": not facts.hidden_comment,
     }
     known = {
-        "rev_sha1": facts.sha1,
+        "rev_sha1": None if facts.sha1 is None else base36_sha1(facts.sha1),
         "rev_size": None if facts.hidden_text else facts.size,
         "comment": facts.comment,
         "editor": _author(facts),

@@ -204,17 +204,12 @@ class History(Protocol):
 
 def sha1_base36(text: str) -> str:
     """Return a text's SHA-1 as MediaWiki's tables and events write it: base 36, 31 digits."""
-    return base36_sha1(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    return base36_sha1(hashlib.sha1(text.encode(), usedforsecurity=False).digest())
 
 
-def base36_sha1(hexadecimal: str) -> str:
-    """Return a SHA-1 as MediaWiki's tables and events write it, given as the API writes it.
-
-    Raises:
-        ValueError: it is not hexadecimal.
-
-    """
-    number = int(hexadecimal, 16)
+def base36_sha1(digest: bytes) -> str:
+    """Return a SHA-1 of 20 bytes as MediaWiki's tables and events write it."""
+    number = int.from_bytes(digest)
     digits = []
     for _ in range(_SHA1_DIGITS):
         number, digit = divmod(number, 36)

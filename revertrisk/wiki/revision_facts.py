@@ -6,7 +6,6 @@ from types import UnionType
 from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from revertrisk.runtime.instants import parse_date_time
-from revertrisk.wiki.history import base36_sha1
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 PUBLIC_CONNECTIONS: Final = 3
@@ -49,8 +48,8 @@ class RevisionFacts(NamedTuple):
     """The same, read."""
     is_minor: bool
     size: int
-    sha1: str | None
-    """Base 36, 31 digits, as events have it; None where it was not asked for."""
+    sha1: bytes | None
+    """Of the content, 20 bytes; None where it is hidden or was not asked for."""
     content_model: str
     text: str | None
     comment: str | None
@@ -151,7 +150,7 @@ def _revision_facts(
         saved_at=parse_date_time(revision["timestamp"]),
         is_minor=revision.get("minor", False),
         size=revision.get("size", 0),
-        sha1=None if hidden_text or not revision.get("sha1") else base36_sha1(revision["sha1"]),
+        sha1=None if hidden_text or not revision.get("sha1") else bytes.fromhex(revision["sha1"]),
         content_model=slot.get("contentmodel", "wikitext"),
         text=None if hidden_text else slot.get("content"),
         comment=None if hidden_comment else revision.get("comment"),

@@ -15,7 +15,7 @@ ORDINARY_EDIT = RevisionFacts(
     saved_at=datetime(2006, 1, 1, tzinfo=UTC),
     is_minor=False,
     size=10,
-    sha1="0" * 31,
+    sha1=bytes(20),
     content_model="wikitext",
     text=None,
     comment="",

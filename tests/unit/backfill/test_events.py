@@ -1,5 +1,6 @@
 """The page_change event that a revision would have had."""
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 from revertrisk.backfill.events import page_change
 from revertrisk.event_platform.page_change import PageChangeReader, RevisionRef
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.wiki.history import sha1_base36
 from revertrisk.wiki.revision_facts import RevisionFacts, read_pages
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.revision_facts import ORDINARY_EDIT
@@ -23,7 +25,12 @@ PARENT = ORDINARY_EDIT._replace(
     title="An archism?", parent_id=0, is_minor=True, comment="begun", user_text="192.0.2.1", user_id=None
 )
 REVISION = PARENT._replace(
-    rev_id=101, parent_id=100, sha1="1" * 31, user_text="Example", user_id=7, comment="went on"
+    rev_id=101,
+    parent_id=100,
+    sha1=hashlib.sha1(b"Foo").digest(),  # noqa: S324 - MediaWiki's choice
+    user_text="Example",
+    user_id=7,
+    comment="went on",
 )
 
 
@@ -42,6 +49,7 @@ def test_it_is_what_the_server_reads() -> None:
     ref = reader.resolve(change)
     assert isinstance(ref, RevisionRef)
     assert (ref.wiki.wiki_id, ref.rev_id, ref.parent_id, ref.page_id) == ("enwiki", 101, 100, 12)
+    assert event_of()["revision"]["rev_sha1"] == sha1_base36("Foo")
 
 
 def test_it_is_a_page_change_event_by_the_published_schema() -> None:

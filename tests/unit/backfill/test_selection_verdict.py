@@ -18,7 +18,7 @@ from tests.fakes.revision_facts import ORDINARY_EDIT
 RULE = Path(dispatcher.__file__).parent / "rules" / "revertrisk-multilingual.yaml"
 WIKIS = WikiTable.load()
 PARENT = ORDINARY_EDIT
-REVISION = PARENT._replace(rev_id=101, parent_id=100, sha1="1" * 31)
+REVISION = PARENT._replace(rev_id=101, parent_id=100, sha1=b"1" * 20)
 
 
 def judged(

@@ -1,11 +1,9 @@
 """Revisions without their texts, as the Action API describes them."""
 
-import hashlib
 from typing import Any
 
 import pytest
 
-from revertrisk.wiki.history import sha1_base36
 from revertrisk.wiki.revision_facts import RevisionFacts, read_pages
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -28,14 +26,6 @@ def revision(rev_id: int = 101, **facts: Any) -> dict[str, Any]:
 def read(**facts: Any) -> RevisionFacts:
     (found,) = read_pages([page(revision(**facts))])
     return found
-
-
-def test_a_hash_is_written_as_events_write_it() -> None:
-    """In base 36 with 31 digits, where the API has hexadecimal."""
-    hexadecimal = hashlib.sha1(b"Foo").hexdigest()  # noqa: S324 - MediaWiki's choice
-    assert read(sha1=hexadecimal).sha1 == sha1_base36("Foo")
-    assert read(sha1="00" * 20).sha1 == "0" * 31
-    assert read(sha1="").sha1 is None
 
 
 @pytest.mark.parametrize(
