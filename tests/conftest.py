@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.fakes.program_fixtures"]
+
 LEFT = pytest.StashKey[Counter[str]]()
 """Of what kinds the tests are that were left out for their mark, and how many of each."""
 

@@ -2,19 +2,18 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
-from revertrisk.cli.programs import Program, running
+from revertrisk.cli.programs import Program
 from revertrisk.wiki.table import WikiTable
-from tests.fakes.clients import MODEL, STREAM
+from tests.fakes.clients import MODEL, STREAM, StartServer
 
 Event = dict[str, Any]
 
@@ -38,52 +37,16 @@ def samples() -> Samples:
     return Samples(history, list(page_changes(history, wikis)))
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
 @pytest.fixture(scope="package")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("logs")
-
-
-@pytest.fixture(scope="package")
-def gate(logs: Path) -> Iterator[str]:
-    with running(["mock-eventgate", "--port", "0"], logs / "gate.log") as program:
-        yield program.url
-
-
-@pytest.fixture(scope="package")
-def wiki(logs: Path) -> Iterator[str]:
-    with running(["mock-mediawiki", "--port", "0"], logs / "wiki.log") as program:
-        yield program.url
-
-
-@pytest.fixture(scope="package")
-def environment(gate: str, wiki: str) -> dict[str, str]:
-    return {
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": "0",
-        "ENABLE_GRPC": "false",
-        "SHUTDOWN_DELAY_SECONDS": "0",
-        "LOG_FORMAT": "ecs",
-        "WIKI_URL": wiki,
-        "EVENTGATE_URL": gate,
-    }
-
-
-@pytest.fixture(scope="package")
-def server(environment: dict[str, str], logs: Path) -> Iterator[Program]:
+def server(start_server: StartServer, gate: str, sample_wiki: str) -> Iterator[Program]:
     """The model server with the shipped model, on its own stream."""
-    with running(["serve"], logs / "server.log", environment | {"EVENTGATE_STREAM": STREAM}) as program:
+    with start_server(WIKI_URL=sample_wiki, EVENTGATE_URL=gate, EVENTGATE_STREAM=STREAM) as program:
         yield program
 
 
 @pytest.fixture(scope="package")
 def other_server(
-    environment: dict[str, str], logs: Path, tmp_path_factory: pytest.TempPathFactory
+    start_server: StartServer, gate: str, sample_wiki: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Program]:
     """A second server whose model has another name and version, on the stream of that model."""
     folder = tmp_path_factory.mktemp("artifact") / OTHER_MODEL
@@ -91,6 +54,11 @@ def other_server(
     metadata = json.loads((folder / "metadata.json").read_text())
     metadata |= {"name": OTHER_MODEL, "version": "revertrisk-events-10"}
     (folder / "metadata.json").write_text(json.dumps(metadata))
-    settings = {"MODEL_NAME": OTHER_MODEL, "MODEL_PATH": str(folder), "EVENTGATE_STREAM": OTHER_STREAM}
-    with running(["serve"], logs / "other-server.log", environment | settings) as program:
+    with start_server(
+        MODEL_NAME=OTHER_MODEL,
+        MODEL_PATH=str(folder),
+        WIKI_URL=sample_wiki,
+        EVENTGATE_URL=gate,
+        EVENTGATE_STREAM=OTHER_STREAM,
+    ) as program:
         yield program

@@ -1,6 +1,6 @@
 """Each way to list revisions can be gone on with after any of its batches."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -48,9 +48,8 @@ def enwiki() -> Wiki:
 
 
 @pytest.fixture
-async def api(export_wiki: str) -> AsyncIterator[WikiApi]:
-    async with aiohttp.ClientSession() as session:
-        yield WikiApi(session, RateLimiter(1000), wiki_url=export_wiki)
+def api(export_wiki: str, session: aiohttp.ClientSession) -> WikiApi:
+    return WikiApi(session, RateLimiter(1000), wiki_url=export_wiki)
 
 
 async def batches(selection: Selection, wiki: Wiki, place: Place) -> list[RevisionBatch]:

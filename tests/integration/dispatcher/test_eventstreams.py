@@ -16,11 +16,11 @@ from revertrisk.dispatcher import DispatchSettings, dispatch
 from revertrisk.streams import EventSource, SourcedEvent, SourceError
 from revertrisk.streams.checkpoints import CheckpointFile
 from revertrisk.streams.eventstreams import EventStreamsSource
-from tests.fakes.cutting_proxy import cutting
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.event_stream import EventStream
 from tests.fakes.loopback import serving
 from tests.fakes.scripted_http import ScriptedServer
+from tests.fakes.tcp_proxies import CuttingProxy, proxying
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 CUTS = 50
@@ -69,11 +69,13 @@ async def test_the_mock_eventgate_can_be_followed_through_every_cut(
     stop = asyncio.Event()
     async with (
         listening(options=Options(event_ids=event_ids)) as gate,
-        cutting(gate, iter([dice.randrange(200, 40_000) for _ in range(CUTS)])) as proxy,
+        proxying(
+            proxy := CuttingProxy(gate, iter([dice.randrange(200, 40_000) for _ in range(CUTS)]))
+        ) as url,
         aiohttp.ClientSession() as session,
     ):
         settings = DispatchSettings(
-            source=f"eventstreams:{proxy.url}/v2/stream/mediawiki.page_revert_risk_prediction_change.v1",
+            source=f"eventstreams:{url}/v2/stream/mediawiki.page_revert_risk_prediction_change.v1",
             rule_file=tmp_path / "rule.yaml",
             target=model_server.url,
             dead_letters=tmp_path / "dead.jsonl",

@@ -1,5 +1,7 @@
 """MediaWiki and EventGate fail in passing: tried again, then handed back to the dispatcher."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,8 +39,13 @@ def just_now(event: Event) -> Event:
     return event
 
 
-async def produced_by_the_retry(stage: Stage, event: Event) -> None:
-    """Prove that the dispatcher's retry of an event puts it on the stream, once."""
+@asynccontextmanager
+async def given_up_then_produced(stage: Stage, code: str) -> AsyncIterator[None]:
+    """Prove that an event gets a 503 while a fault lasts, and is on the stream once after the dispatcher's retry."""
+    event = stage.wikis.plain_edit()
+    reply = await stage.deliver(event)
+    assert (reply.status, reply.body["code"]) == (503, code)
+    yield
     assert (await stage.deliver(event, **RETRY)).outcome == "produced"
     assert len(await stage.emitted()) == 1
 
@@ -57,14 +64,10 @@ async def test_e01_a_lasting_mediawiki_fault_is_503_and_the_retry_is_produced(
     stage: Stage, fault: str
 ) -> None:
     """After two tries the dispatcher is told to come back; then it is scored as if nothing had been."""
-    event = stage.wikis.plain_edit()
     await stage.wiki_faults(WIKI_FAULTS[fault])
-    reply = await stage.deliver(event)
-    assert (reply.status, reply.body["code"]) == (503, "mediawiki_unavailable")
-    assert len(await stage.wiki_calls()) == 2
-    assert await stage.posts() == 0
-    await stage.wiki_faults()
-    await produced_by_the_retry(stage, event)
+    async with given_up_then_produced(stage, "mediawiki_unavailable"):
+        assert (len(await stage.wiki_calls()), await stage.posts()) == (2, 0)
+        await stage.wiki_faults()
 
 
 @pytest.mark.parametrize("kind", ["maxlag", "rate_limited"])
@@ -90,13 +93,10 @@ async def test_e02_a_lasting_eventgate_fault_is_503_and_the_retry_is_produced(
     stage: Stage, fault: str
 ) -> None:
     """Two tries, then 503; nothing is on the stream until the dispatcher's retry puts it there."""
-    event = stage.wikis.plain_edit()
     await stage.gate_faults(GATE_FAULTS[fault])
-    reply = await stage.deliver(event)
-    assert (reply.status, reply.body["code"]) == (503, "eventgate_unavailable")
-    assert (await stage.posts(), await stage.emitted()) == (2, [])
-    await stage.gate_faults()
-    await produced_by_the_retry(stage, event)
+    async with given_up_then_produced(stage, "eventgate_unavailable"):
+        assert (await stage.posts(), await stage.emitted()) == (2, [])
+        await stage.gate_faults()
 
 
 @pytest.mark.parametrize("kind", ["accept_then_hang", "accept_then_reset"])

@@ -5,7 +5,7 @@ from typing import Any
 
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
-from tests.fakes.dying_node import dying_node
+from tests.fakes.tcp_proxies import DyingNode, proxying
 from tests.fakes.wikis import page, serving_wikis
 from tests.integration.model_server.test_every_wikipedia import edit_on
 
@@ -28,10 +28,11 @@ async def test_u2_events_are_produced_though_all_kept_connections_are_dead(
     """Ten to MediaWiki, since all wikis are one origin, and as many to EventGate: one of each is tried."""
     pages = [page(number, 200 + number, 100 + number) for number in range(1, EDITS_LATER + 2)]
     with serving_wikis(dict.fromkeys(WIKIS, pages)) as wiki:
-        async with dying_node(wiki) as wikis, dying_node(gate) as gates:
+        wikis, gates = DyingNode(wiki), DyingNode(gate)
+        async with proxying(wikis) as wiki_url, proxying(gates) as gate_url:
             with start_server(
-                WIKI_URL=wikis.url,
-                EVENTGATE_URL=gates.url,
+                WIKI_URL=wiki_url,
+                EVENTGATE_URL=gate_url,
                 EVENTGATE_STREAM=STREAM,
                 AIOHTTP_CLIENT_TIMEOUT="1",
             ) as program:

@@ -19,7 +19,6 @@ from tests.fakes.edited_wikis import (
     MARKER,
     EditedWikis,
     edit_of,
-    serving_edited_wikis,
 )
 
 MODEL = "revertrisk-multilingual"
@@ -32,12 +31,6 @@ UNSAVED = {
     "parent": {"text": BEFORE, "timestamp": "2026-09-01T12:00:00Z"},
     "comment": f"{MARKER} school",
 }
-
-
-@pytest.fixture(scope="module")
-def wikis() -> Iterator[EditedWikis]:
-    with serving_edited_wikis() as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from tests.fakes.clients import STREAM, Client, StartServer
-from tests.fakes.edited_wikis import EditedWikis, serving_edited_wikis
+from tests.fakes.edited_wikis import EditedWikis
 
 SLOTS = 80
 """Requests that change-propagation has under way at most: 16 workers, 5 each."""
@@ -20,12 +20,6 @@ async def client() -> AsyncIterator[Client]:
     """As many connections as there are callers."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield Client(session)
-
-
-@pytest.fixture(scope="module")
-def wikis() -> Iterator[EditedWikis]:
-    with serving_edited_wikis() as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

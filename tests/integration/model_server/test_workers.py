@@ -18,7 +18,7 @@ import pytest
 
 from revertrisk.cli.programs import Program
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
-from tests.fakes.edited_wikis import EditedWikis, Event, serving_edited_wikis
+from tests.fakes.edited_wikis import EditedWikis, Event
 from tests.fakes.loopback import held_port
 from tests.fakes.refused_start import refused_start
 
@@ -28,12 +28,6 @@ COUNT = 2
 REQUESTS = 60
 """That all of them go to one of two workers has a chance of one in 2**59."""
 SAMPLE = re.compile(r"^(\w+(?:\{.*\})?) (\S+)$", re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def wikis() -> Iterator[EditedWikis]:
-    with serving_edited_wikis() as served:
-        yield served
 
 
 @pytest.fixture

@@ -120,11 +120,7 @@ def test_groups_are_those_of_the_moment(sample: str) -> None:
         ("minor: true", "minor: 1", "page 10, revision 102, minor: Input should be a valid boolean"),
         ("minor: true", "colour: red", "page 10, revision 102, colour: Extra inputs are not permitted"),
         ("text: Ein Apfelbaum.\n", "parent: 7\n        edit: []\n", "102, edit: there is no parent text"),
-        (
-            "find: Apfelbaum",
-            "find: B",
-            "revision 101, edit, replacement 1, find: occurs 0 times, must occur once",
-        ),
+        ("find: Apfelbaum", "find: B", "101, edit, replacement 1, find: occurs 0 times, must occur once"),
         ("find: Ein", "find: n", "revision 101, edit, replacement 2, find: occurs 2 times, must occur once"),
         ("comment: zurück", "edit: []", "page 10, revision 102: text, edit: give one of them"),
         ("comment: zurück", "kind: move", "page 10, revision 102: moved_from: is missing for a move"),

@@ -40,12 +40,6 @@ SPECIALS = {
 
 
 @pytest.fixture(scope="module")
-def wikis() -> WikiTable:
-    """Return the shipped wiki table."""
-    return WikiTable.load()
-
-
-@pytest.fixture(scope="module")
 def history(wikis: WikiTable) -> SampleHistory:
     """Return what the shipped sample files tell."""
     return SampleHistory.shipped(wikis)

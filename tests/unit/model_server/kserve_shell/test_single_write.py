@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import wraps
 from typing import Any, cast
 
 import uvicorn
@@ -30,14 +31,14 @@ class Written:
         return self.calls[-1:] == [b"CLOSED"]
 
 
-def holding(written: Written) -> CoalescingTransport:
-    return CoalescingTransport(cast("asyncio.Transport", written), asyncio.get_running_loop())
+def holding() -> tuple[Written, CoalescingTransport]:
+    written = Written()
+    return written, CoalescingTransport(cast("asyncio.Transport", written), asyncio.get_running_loop())
 
 
 async def test_head_and_body_are_one_write() -> None:
     """Written in the same turn, as uvicorn does with every answer of ours."""
-    written = Written()
-    transport = holding(written)
+    written, transport = holding()
     transport.write(b"head ")
     transport.write(b"body")
     assert written.calls == [b"head body"]
@@ -47,8 +48,7 @@ async def test_head_and_body_are_one_write() -> None:
 
 async def test_what_comes_alone_leaves_at_the_end_of_the_turn() -> None:
     """A 100 Continue has nothing after it: the client waits for it before it sends more."""
-    written = Written()
-    transport = holding(written)
+    written, transport = holding()
     transport.write(b"continue")
     assert written.calls == []
     await asyncio.sleep(0)
@@ -57,8 +57,7 @@ async def test_what_comes_alone_leaves_at_the_end_of_the_turn() -> None:
 
 async def test_closing_sends_what_is_held_first() -> None:
     """An answer to a broken request is one write and a close."""
-    written = Written()
-    transport = holding(written)
+    written, transport = holding()
     transport.write(b"400")
     transport.close()
     await asyncio.sleep(0)
@@ -99,52 +98,48 @@ async def serving() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamW
             await task
 
 
-def on_uvloop(test: Any) -> None:
-    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(test)
+def on_uvloop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test in the event loop that is used in production."""
+
+    @wraps(test)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(test())
+
+    return run
 
 
-def test_pipelined_requests_are_answered_in_order() -> None:
-    """And each in full, over one connection of the event loop that is used in production."""
-
-    async def run() -> None:
-        async with serving() as (reader, writer):
-            writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5)))
-            for number in range(5):
-                head = await reader.readuntil(b"\r\n\r\n")
-                assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-                assert await reader.readexactly(2) == b"/%d" % number
-
-    on_uvloop(run())
+@on_uvloop
+async def test_pipelined_requests_are_answered_in_order() -> None:
+    """And each in full, over one connection."""
+    async with serving() as (reader, writer):
+        writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5)))
+        for number in range(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert await reader.readexactly(2) == b"/%d" % number
 
 
-def test_a_body_that_does_not_fit_the_sockets_buffer_arrives_whole() -> None:
+@on_uvloop
+async def test_a_body_that_does_not_fit_the_sockets_buffer_arrives_whole() -> None:
     """What the kernel does not take at once is sent when it does; uvicorn is told to wait meanwhile."""
-
-    async def run() -> None:
-        async with serving() as (reader, writer):
-            writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-            assert answer.partition(b"\r\n\r\n")[2] == LARGE + b"end"
-
-    on_uvloop(run())
+    async with serving() as (reader, writer):
+        writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        assert answer.partition(b"\r\n\r\n")[2] == LARGE + b"end"
 
 
-def test_a_request_says_whether_all_of_its_body_is_there() -> None:
+@on_uvloop
+async def test_a_request_says_whether_all_of_its_body_is_there() -> None:
     """Also the second one on a connection, and one without a body."""
-
-    async def run() -> None:
-        async with serving() as (reader, writer):
-            for body in (b"at once", b""):
-                writer.write(
-                    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-                )
-                await reader.readuntil(b"\r\n\r\n")
-                assert await reader.readexactly(5) == b"whole"
-            # This one is only sent once the application has asked for it.
-            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
-            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-            writer.write(b"later")
+    async with serving() as (reader, writer):
+        for body in (b"at once", b""):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             await reader.readuntil(b"\r\n\r\n")
-            assert await reader.readexactly(5) == b"begun"
-
-    on_uvloop(run())
+            assert await reader.readexactly(5) == b"whole"
+        # This one is only sent once the application has asked for it.
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"later")
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(5) == b"begun"

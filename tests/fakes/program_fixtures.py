@@ -1,4 +1,4 @@
-"""The real programs on loopback, for the tests that watch them work together."""
+"""Fixtures: the real programs on loopback, for the tests that watch them work together."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
@@ -9,15 +9,21 @@ import pytest
 
 from revertrisk.cli.programs import Program, running
 from tests.fakes.clients import STREAM, Client, StartServer
+from tests.fakes.edited_wikis import EditedWikis, serving_edited_wikis
 from tests.fakes.forked_server import running_server
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
-        yield Client(session)
+        yield session
+
+
+@pytest.fixture
+def client(session: aiohttp.ClientSession) -> Client:
+    return Client(session)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +81,12 @@ def scorer(start_server: StartServer, sample_wiki: str) -> Iterator[str]:
     """A server that only scores."""
     with start_server(WIKI_URL=sample_wiki) as program:
         yield program.url
+
+
+@pytest.fixture(scope="module")
+def wikis() -> Iterator[EditedWikis]:
+    with serving_edited_wikis() as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,40 @@
-"""A TCP proxy whose connections can die without a word, as those to a host that has lost its power."""
+"""TCP proxies: one that cuts connections in the middle of an answer, one whose connections die without a word."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 _CHUNK = 16 * 1024
+
+
+class CuttingProxy:
+    """Passes everything on, and cuts each connection after so many bytes of its answer while there are cuts left."""
+
+    def __init__(self, url: str, cuts: Iterator[int]) -> None:
+        self._where = urlsplit(url)
+        self._cuts = cuts
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        left = next(self._cuts, None)
+        server_reader, server_writer = await asyncio.open_connection(self._where.hostname, self._where.port)
+        asking = asyncio.ensure_future(_pass_on(reader, server_writer))
+        try:
+            while chunk := await server_reader.read(_CHUNK):
+                writer.write(chunk if left is None else chunk[:left])
+                if left is not None:
+                    left -= len(chunk)
+                    if left <= 0:
+                        break
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            asking.cancel()
+            server_writer.close()
+            writer.close()
 
 
 class DyingNode:
@@ -19,7 +48,6 @@ class DyingNode:
         self._enough.set()
         self.swallowed = 0
         """Requests that were written to a dead connection."""
-        self.url = ""
 
     def wait_for(self, connections: int) -> None:
         """Pass nothing on until so many more connections have come, so that they exist side by side."""
@@ -58,12 +86,10 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @asynccontextmanager
-async def dying_node(url: str) -> AsyncIterator[DyingNode]:
-    """Run a node in front of a server."""
-    node = DyingNode(url)
-    server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
-    node.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+async def proxying(proxy: CuttingProxy | DyingNode) -> AsyncIterator[str]:
+    """Run a proxy, and give its address."""
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     try:
-        yield node
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
