@@ -1,6 +1,5 @@
 """Aligns two lists in a bounded number of steps, however often their items repeat."""
 
-from collections import Counter
 from collections.abc import Sequence
 from difflib import Match, SequenceMatcher
 
@@ -20,7 +19,6 @@ class BoundedMatcher(SequenceMatcher[str]):
     ) -> None:
         super().__init__(None, old, new, autojunk=autojunk)
         self._old = old
-        self._places = Counter(new)
         self._budget = budget
 
     def find_longest_match(
@@ -28,7 +26,8 @@ class BoundedMatcher(SequenceMatcher[str]):
     ) -> Match:
         """Search as difflib does, or find nothing once the budget is spent."""
         # What the search below does: one step for each place that each item has in the other list.
-        self._budget.left -= sum(1 + self._places[item] for item in self._old[alo:ahi])
+        places = self.b2j  # type: ignore[attr-defined] # documented in difflib's source; its stub lacks it
+        self._budget.left -= sum(1 + len(places.get(item, ())) for item in self._old[alo:ahi])
         return (
             super().find_longest_match(alo, ahi, blo, bhi) if self._budget.left >= 0 else Match(alo, blo, 0)
         )
