@@ -20,7 +20,7 @@ from revertrisk.wiki.table import WikiTable
 ROOT = Path(__file__).resolve().parents[3]
 RENDER = ROOT / "charts" / "tools" / "render_platform.py"
 COMMITTED = ROOT / "charts" / "platform"
-VALUES = ROOT / "charts" / "revertrisk" / "examples" / "production.yaml"
+VALUES = ROOT / "charts" / "revertrisk" / "examples" / "values" / "production.yaml"
 EVENTS = ROOT.parent / "shared" / "data" / "events"
 TARGET = "https://inference.example.org:30443"
 MODELS = ("revertrisk-language-agnostic", "revertrisk-multilingual")
