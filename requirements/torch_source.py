@@ -16,7 +16,7 @@ import urllib.request
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TIMEOUT_S = 5.0
 FROM_INDEX = "0.2 GB to download, and a virtual environment of 1.4 GB with all that `make run` needs"
-FROM_PYPI = "on Linux PyPI's build brings CUDA along, 2.7 GB to download and over 5 GB in all; a build for CPUs does not"
+FROM_PYPI = "on Linux PyPI's build brings CUDA along: 2.7 GB to download, over 5 GB in all"
 
 
 def answers(index: str, timeout_s: float) -> bool:

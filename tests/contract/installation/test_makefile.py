@@ -93,7 +93,7 @@ async def test_t9_torch_comes_from_elsewhere_where_the_index_does_not_answer() -
         for index in (silent, "http://127.0.0.1:9"):
             printed, said = await torch_source(index)
             assert printed == ""
-            assert f"{index} does not answer: on Linux PyPI's build brings CUDA along, 2.7 GB" in said
+            assert f"{index} does not answer: on Linux PyPI's build brings CUDA along: 2.7 GB" in said
             assert said.count("\n") == 1
 
 
