@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,15 +24,18 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8193
 
 
-def open_history(dump: Path | None, wikis: WikiTable) -> History:
-    """Open the history of an export, indexing it the first time, or of the sample pages where none is given.
+@contextmanager
+def open_history(dump: Path | None, wikis: WikiTable) -> Iterator[History]:
+    """Hold the history of an export, indexed the first time, or of the sample pages where none is given.
 
     :raises ExportError: if the export cannot be used; it is a ValueError.
     :raises OSError: if the export cannot be read or its index not be written.
     """
     if dump is None:
-        return SampleHistory.shipped(wikis)
-    return ExportHistory(indexed_export(dump, cache_folder(os.environ), wikis))
+        yield SampleHistory.shipped(wikis)
+        return
+    with closing(ExportHistory(indexed_export(dump, cache_folder(os.environ), wikis))) as history:
+        yield history
 
 
 def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = None) -> None:
@@ -42,7 +46,8 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = 
     """
     configure_logging("auto", "WARNING", sys.stderr)
     wikis = WikiTable.load()
-    uvloop.run(_serve(open_history(dump, wikis), wikis, host, port))
+    with open_history(dump, wikis) as history:
+        uvloop.run(_serve(history, wikis, host, port))
 
 
 async def _serve(history: History, wikis: WikiTable, host: str, port: int) -> None:

@@ -43,8 +43,18 @@ def _base_url(value: str) -> str:
     return _http_url(value)
 
 
+def _port(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(("tcp://", "udp://")):
+        raise ValueError(
+            "expected a port number, not the address of a Service, which Kubernetes puts into the variable where one "
+            "is named http or grpc: set enableServiceLinks: false in the pod"
+        )
+    return value
+
+
 Url = Annotated[str, BeforeValidator(_http_url)]
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
+Port = Annotated[int, BeforeValidator(_port), Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -89,11 +99,12 @@ class Settings(BaseSettings):
     torch_threads: int = Field(1, gt=0)
 
     http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
-    http_port: int = Field(8080, ge=0, le=65535)
-    grpc_port: int = Field(8081, ge=0, le=65535)
+    http_port: Port = 8080
+    grpc_port: Port = 8081
     enable_grpc: bool = True
     workers: int = Field(1, gt=0, le=64)
-    keep_alive_seconds: int = Field(75, gt=0, le=7200)
+    # Over the 90 s after which Knative's queue-proxy closes: if we close first, a request under way is lost.
+    keep_alive_seconds: int = Field(120, gt=0, le=7200)
     shutdown_delay_seconds: float = Field(5.0, ge=0, le=3600, allow_inf_nan=False)
     shutdown_grace_seconds: int = Field(30, ge=0)
 

@@ -126,7 +126,8 @@ def page_changes(
 
     wikis = WikiTable.load()
     try:
-        write_page_changes(open_history(dump, wikis), wikis, sys.stdout.buffer, limit)
+        with open_history(dump, wikis) as history:
+            write_page_changes(history, wikis, sys.stdout.buffer, limit)
     except (ExportError, OSError) as exc:
         refuse(exc)
 

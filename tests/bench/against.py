@@ -66,7 +66,8 @@ def main() -> None:
 
     wikis = WikiTable.load()
     with bench(commands, delivering=names, roots=roots) as measuring:
-        measuring.use(Traffic(edits(open_history(None, wikis), wikis, supported, most=200)))
+        with open_history(None, wikis) as history:
+            measuring.use(Traffic(edits(history, wikis, supported, most=200)))
         measuring.warm_up()
         lines = [
             line(

@@ -173,7 +173,7 @@ def test_e43_default_user_agent_for_public_wikis_is_a_warning_at_the_start(publi
 
 
 def test_e48_idle_connection_is_kept_as_long_as_the_setting_says(public_server: Program) -> None:
-    """Closed by us after KEEP_ALIVE_SECONDS and not before, so that a proxy with a shorter time-out closes first."""
+    """Closed by us after KEEP_ALIVE_SECONDS (120) and not before: Knative's proxy, which has 90 s, closes first."""
     connection = http.client.HTTPConnection(public_server.url.removeprefix("http://"), timeout=30)
     with closing(connection):
         connection.request("GET", "/v2/health/live")

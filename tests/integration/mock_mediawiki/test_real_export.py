@@ -27,7 +27,8 @@ import sys
 from pathlib import Path
 from revertrisk.wiki.table import WikiTable
 from mock_mediawiki.__main__ import open_history
-open_history(Path(sys.argv[1]), WikiTable.load())
+with open_history(Path(sys.argv[1]), WikiTable.load()):
+    pass
 # Not ru_maxrss: that remembers what the parent was before the exec.
 status = Path("/proc/self/status").read_text()
 print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))

@@ -72,7 +72,8 @@ async def test_3000_real_edits_are_each_accepted_or_skipped_for_a_reason(
     events = tmp_path / "events.jsonl"
     with events.open("wb") as out:
         wikis = WikiTable.load()
-        write_page_changes(open_history(export, wikis), wikis, out, EVENTS)
+        with open_history(export, wikis) as history:
+            write_page_changes(history, wikis, out, EVENTS)
     process = psutil.Process(server.process.pid)
     memory: list[int] = []
     done = 0

@@ -105,6 +105,11 @@ async def test_a_server_without_a_gate_says_that_it_only_scores(scorer: str, log
         ),
         ({"EVENTGATE_URL": "http://me:secret@127.0.0.1:9", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
         ({"LENIENT_EVENTS": "true", "VERIFY_EVENT": "strict"}, "VERIFY_EVENT"),
+        # C5: what Kubernetes sets where a Service is named grpc.
+        (
+            {"GRPC_PORT": "tcp://10.0.0.1:8081"},
+            "GRPC_PORT: expected a port number, not the address of a Service",
+        ),
     ],
     ids=lambda case: "-".join(case) if isinstance(case, dict) else "",
 )
