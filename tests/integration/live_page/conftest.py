@@ -12,9 +12,8 @@ DIFF_BASE = "http://127.0.0.1:8193"
 
 @pytest.fixture(scope="session")
 def shared_gate() -> Iterator[GateProgram]:
-    gate = GateProgram("--diff-base", f"{DIFF_BASE}/")
-    yield gate
-    gate.stop()
+    with GateProgram("--diff-base", f"{DIFF_BASE}/") as gate:
+        yield gate
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import urllib3
 
@@ -37,6 +37,12 @@ class GateProgram:
         """End it."""
         self._process.terminate()
         self._process.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def post(self, *events: Any) -> int:
         """Post events in one request and return the status."""

@@ -145,8 +145,7 @@ async def test_servers_can_be_told_later(server_url: str) -> None:
 @pytest.mark.ci("browser")
 def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
     """A button beside a score opens them, by keyboard too; what the page held is text; Escape leads back."""
-    gate = GateProgram("--explain-by", f"{AGNOSTIC}={server_url}")
-    try:
+    with GateProgram("--explain-by", f"{AGNOSTIC}={server_url}") as gate:
         browser.open(gate.url)
         gate.post(scored(345, 0.731), scored(345, 0.2, MULTILINGUAL))
         [row] = browser.wait_for_rows(1)
@@ -164,15 +163,12 @@ def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
         browser.press(Keys.ESCAPE)
         browser.wait_for(lambda: not browser.element("reasons").is_displayed())
         assert browser.driver.switch_to.active_element == button
-    finally:
-        gate.stop()
 
 
 @pytest.mark.ci("browser")
 def test_a_server_that_is_gone_is_told(browser: LivePage) -> None:
     """The dialog says that there are no reasons, and why."""
-    gate = GateProgram("--explain-by", f"{AGNOSTIC}={DEAD}")
-    try:
+    with GateProgram("--explain-by", f"{AGNOSTIC}={DEAD}") as gate:
         browser.open(gate.url)
         gate.post(scored(345, 0.731))
         browser.wait_for_rows(1)
@@ -182,5 +178,3 @@ def test_a_server_that_is_gone_is_told(browser: LivePage) -> None:
         assert not browser.element("reasons").is_displayed()
         [complaint] = browser.complaints()
         assert "502" in complaint
-    finally:
-        gate.stop()

@@ -48,6 +48,11 @@ class Gate:
             assert answer.status == status
             return await answer.json()
 
+    async def forget(self) -> None:
+        """Empty it."""
+        async with self.session.delete(f"{self.url}/_mock/events") as answer:
+            assert answer.status == 204
+
     async def set_faults(self, *faults: dict[str, Any]) -> None:
         """Put faults in force instead of all others."""
         async with self.session.put(f"{self.url}/_mock/faults", json=faults) as answer:

@@ -35,13 +35,19 @@ async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         await process.communicate()
 
 
+async def address(process: asyncio.subprocess.Process) -> str:
+    """Return the address that it prints once it can be reached."""
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    assert line.startswith("mock EventGate listening on ")
+    return line.split()[-1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_listens_and_ends(number: signal.Signals) -> None:
     """It prints its address once it can be reached, and exits 0 on SIGTERM and SIGINT."""
     async with program("--port", "0") as process:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        url = line.removeprefix("mock EventGate listening on ").strip()
+        url = await address(process)
         async with aiohttp.ClientSession() as session, session.get(f"{url}/v1/_test/events") as answer:
             assert answer.status == 201
             process.send_signal(number)
@@ -82,8 +88,7 @@ async def test_bad_argument(arguments: tuple[str, ...], reason: str) -> None:
 async def test_ends_with_requests_open(kind: str) -> None:
     """Requests that hang and streams that are being read do not hold it up, nor make a noise."""
     async with program("--port", "0") as process:
-        assert process.stdout is not None
-        url = (await process.stdout.readline()).decode().split()[-1]
+        url = await address(process)
         async with aiohttp.ClientSession() as session:
             gate = Gate(session, url)
             await gate.set_faults({"kind": kind})
@@ -101,8 +106,7 @@ async def test_ends_with_requests_open(kind: str) -> None:
 async def test_reset_connections() -> None:
     """A reset makes no noise on stderr, and the next request is served."""
     async with program("--port", "0") as process:
-        assert process.stdout is not None
-        url = (await process.stdout.readline()).decode().split()[-1]
+        url = await address(process)
         async with aiohttp.ClientSession() as session:
             gate = Gate(session, url)
             await gate.set_faults({"kind": "reset", "next": 1}, {"kind": "accept_then_reset", "next": 1})
@@ -118,8 +122,7 @@ async def test_reset_connections() -> None:
 async def test_stream_options() -> None:
     """What /v2/stream's event ids are made of, and when its responses end, can be chosen."""
     async with program("--port", "0", "--event-ids", "timestamp", "--max-stream-seconds", "0.01") as process:
-        assert process.stdout is not None
-        url = (await process.stdout.readline()).decode().split()[-1]
+        url = await address(process)
         async with aiohttp.ClientSession() as session:
             await Gate(session, url).post(prediction())
             async with session.get(f"{url}/v2/stream/{ONE}?since=0") as stream:
@@ -129,8 +132,7 @@ async def test_stream_options() -> None:
 async def test_client_that_goes_away() -> None:
     """A client that leaves in the middle of its body does not disturb the next one."""
     async with program("--port", "0") as process:
-        assert process.stdout is not None
-        url = (await process.stdout.readline()).decode().split()[-1]
+        url = await address(process)
         host, port = url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
         head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"

@@ -38,14 +38,6 @@ async def test_topic_offset_and_timestamp(gate: Gate) -> None:
     ]
 
 
-async def test_datacentre(session: aiohttp.ClientSession) -> None:
-    """The topic's prefix is the datacentre that the gate stands in."""
-    async with listening(options=Options(datacentre="codfw")) as url:
-        gate = Gate(session, url)
-        await gate.post(prediction())
-        assert (await gate.read("events"))["events"][0]["topic"] == f"codfw.{ONE}"
-
-
 async def test_filters(gate: Gate) -> None:
     """Events can be asked for by stream, wiki and first offset."""
     await gate.post([prediction(), prediction(OTHER), prediction(wiki_id="svwiki"), prediction()])
@@ -72,9 +64,8 @@ async def test_following(gate: Gate) -> None:
         after = page["next_after"]
     assert seen == ["w0", "w1", "w2", "w3", "w4"]
     await gate.post(prediction(wiki_id="w5"))
-    assert [item["event"]["wiki_id"] for item in (await gate.read(f"events?after={after}"))["events"]] == [
-        "w5"
-    ]
+    [last] = (await gate.read(f"events?after={after}"))["events"]
+    assert last["event"]["wiki_id"] == "w5"
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=10001", "after=-1", "offset=1.5", "offset="])
@@ -87,9 +78,8 @@ async def test_bad_query(gate: Gate, query: str) -> None:
 async def test_only_the_valid_ones_are_produced(gate: Gate) -> None:
     """Of a mixed request the valid events are produced and the others kept as refused, with reasons."""
     assert await gate.post([INVALID, prediction(), {"no": "schema"}]) == 207
-    assert [item["event"]["wiki_id"] for item in (await gate.read(f"events?stream={ONE}"))["events"]] == [
-        "nnwiki"
-    ]
+    [produced] = (await gate.read(f"events?stream={ONE}"))["events"]
+    assert produced["event"]["wiki_id"] == "nnwiki"
     refused = (await gate.read("refused"))["events"]
     assert [(item["stream"], item["entry"]["status"]) for item in refused] == [
         (ONE, "invalid"),
@@ -115,10 +105,8 @@ async def test_error_stream(gate: Gate) -> None:
     assert stored["topic"] == f"eqiad.{ERRORS}"
     error = stored["event"]
     assert json.loads(error.pop("raw_event")) == event
-    assert (
-        error.pop("meta").items()
-        >= {"domain": "nn.wikipedia.org", "request_id": "r-1", "stream": ERRORS}.items()
-    )
+    meta = error.pop("meta")
+    assert meta | {"domain": "nn.wikipedia.org", "request_id": "r-1", "stream": ERRORS} == meta
     assert error == {
         "$schema": "/error/1.0.0",
         "emitter_id": "mock-eventgate",
@@ -130,21 +118,15 @@ async def test_error_stream(gate: Gate) -> None:
 
 
 async def test_only_invalid_events_reach_the_error_stream(gate: Gate) -> None:
-    """An event for a stream that is not configured appears on no stream."""
-    assert await gate.post(prediction("no.such.stream")) == 500
+    """An event for a stream that is not configured appears on no stream; such names are counted as one."""
+    strange = [prediction("no.such"), prediction("neither"), prediction(5)]  # type: ignore[arg-type]  # invalid on purpose
+    assert await gate.post(strange) == 500
     assert (await gate.read("events"))["events"] == []
-
-
-async def test_readiness_probe(gate: Gate) -> None:
-    """The probe's test event goes the whole way."""
-    async with gate.session.get(f"{gate.url}/v1/_test/events") as answer:
-        assert (answer.status, answer.reason) == (201, "All 1 out of 1 events were accepted.")
-    (stored,) = (await gate.read("events"))["events"]
-    assert stored["topic"] == "eqiad.eventgate.test.event"
+    assert (await gate.read("stats"))["refused"] == {"(unconfigured)": 3}
 
 
 async def test_one_connection_for_500_events(gate: Gate) -> None:
-    """Connections and User-Agents are counted: one client that keeps its connection shows as one."""
+    """Connections and User-Agents are counted: a client that keeps its connection shows as one, others as many."""
     connector = aiohttp.TCPConnector(limit=1)
     async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": "producer/1.0"}) as producer:
         client = Gate(producer, gate.url)
@@ -155,13 +137,9 @@ async def test_one_connection_for_500_events(gate: Gate) -> None:
     assert stats["requests"] == 500
     assert stats["answers"] == {"201": 500}
     assert stats["accepted"] == {ONE: 500}
-
-
-async def test_connections_are_counted(gate: Gate) -> None:
-    """A client that closes its connection after each request shows as many."""
     for _ in range(3):
         assert await gate.post(prediction(), Connection="close") == 201
-    assert (await gate.read("stats"))["connections"] == 3
+    assert (await gate.read("stats"))["connections"] == 4
 
 
 async def test_user_agents_are_bounded(gate: Gate) -> None:
@@ -189,12 +167,6 @@ async def test_headers_that_are_no_text(gate: Gate) -> None:
     assert item["event"] == event | {"meta": event["meta"] | {"request_id": "r\ufffd"}}
 
 
-async def test_unconfigured_streams_are_counted_as_one(gate: Gate) -> None:
-    """Made-up stream names do not become names of counters."""
-    await gate.post([prediction("no.such"), prediction("neither"), prediction(5)])  # type: ignore[arg-type]  # invalid on purpose
-    assert (await gate.read("stats"))["refused"] == {"(unconfigured)": 3}
-
-
 async def test_memory_is_bounded(session: aiohttp.ClientSession) -> None:
     """The oldest events make room, and the reader is told how many it missed."""
     async with listening(options=Options(max_events=3)) as url:
@@ -209,8 +181,7 @@ async def test_memory_is_bounded(session: aiohttp.ClientSession) -> None:
 async def test_reset(gate: Gate) -> None:
     """A reset forgets events, refusals and counts; offsets begin again."""
     await gate.post([prediction(), INVALID])
-    async with gate.session.delete(f"{gate.url}/_mock/events") as answer:
-        assert answer.status == 204
+    await gate.forget()
     assert (await gate.read("events"))["events"] == []
     assert (await gate.read("refused"))["events"] == []
     stats = await gate.read("stats")
@@ -231,11 +202,6 @@ async def test_stream_config_file(session: aiohttp.ClientSession, tmp_path: Path
         assert (await gate.read("events"))["events"][0]["key"] == {"page": 12}
 
 
-async def test_index(gate: Gate) -> None:
-    """The index lists what can be read."""
-    assert "/_mock/events" in await gate.read("")
-
-
 async def test_bodies_that_are_read_as_javascript_reads_them(gate: Gate) -> None:
     """UTF-16, a byte order mark and broken UTF-8 are text to EventGate."""
     text = json.dumps(prediction())
@@ -251,27 +217,21 @@ async def test_bodies_that_are_read_as_javascript_reads_them(gate: Gate) -> None
     assert titles == ["Fjell", "Fjell", "Fj\ufffdll"]
 
 
-@pytest.mark.parametrize("depth", [300, 5000])
-async def test_deep_nesting(gate: Gate, depth: int) -> None:
-    """JSON nested deeper than can be echoed is refused like other bodies that cannot be read."""
-    data = b"[" * depth + b"]" * depth
-    headers = {"Content-Type": "application/json"}
-    async with gate.session.post(f"{gate.url}/v1/events", data=data, headers=headers) as answer:
-        assert answer.status == 500
-        assert (await answer.json())["type"] == "internal_error"
-
-
 @pytest.mark.parametrize(
     ("encoding", "data", "detail"),
     [
+        ("identity", b"[" * 300 + b"]" * 300, ""),  # nested deeper than can be echoed
+        ("identity", b"[" * 5000 + b"]" * 5000, ""),
         ("gzip", b"not gzip at all", "incorrect header check"),
         ("gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "unexpected end of file"),
         ("br", b"x", 'unsupported content encoding "br"'),
     ],
 )
-async def test_broken_compression(gate: Gate, encoding: str, data: bytes, detail: str) -> None:
-    """A body that cannot be decompressed is answered in EventGate's way, not with aiohttp's page."""
+async def test_bodies_that_cannot_be_read(gate: Gate, encoding: str, data: bytes, detail: str) -> None:
+    """What is nested too deeply or cannot be decompressed is answered in EventGate's way, not with aiohttp's page."""
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     async with gate.session.post(f"{gate.url}/v1/events", data=data, headers=headers) as answer:
         assert answer.status == 500
-        assert (await answer.json())["detail"] == detail
+        problem = await answer.json()
+    assert problem["type"] == "internal_error"
+    assert not detail or problem["detail"] == detail

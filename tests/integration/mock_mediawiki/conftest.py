@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 import pytest
@@ -12,6 +10,7 @@ from mock_mediawiki.api import RESULT_LIMIT, ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.table import WikiTable
+from tests.integration.mock_mediawiki.wiki_client import Wiki
 
 GERMAN = """\
 wiki_id: dewiki
@@ -108,25 +107,6 @@ pages:
          text: "שלד אחת\\nשלד <script>alert(2)</script> שתים\\nשלד שלש\\nחדש & נאה"}
       - {rev_id: 602, timestamp: 2026-08-01T12:00:00Z, user: 192.0.2.2, label: good, parent: 599, text: "נפל"}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Wiki:
-    """A running mock: its address, and an open client."""
-
-    address: str
-    client: aiohttp.ClientSession
-
-    async def query(self, host: str = "de.wikipedia.org", **params: str) -> dict[str, Any]:
-        """Ask ``action=query`` of a wiki and return the answer."""
-        defaults = {"action": "query", "format": "json", "formatversion": "2"}
-        async with self.client.get(
-            f"{self.address}/w/api.php", params=defaults | params, headers={"Host": host}
-        ) as response:
-            assert response.status == 200
-            answer: dict[str, Any] = await response.json()
-            assert response.headers.get("MediaWiki-API-Error") == answer.get("error", {}).get("code")
-            return answer
 
 
 StartWiki = Callable[[int], Awaitable[Wiki]]

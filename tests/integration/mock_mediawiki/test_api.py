@@ -2,22 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import pytest
 
-ALL = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
-
-
-class Wiki(Protocol):
-    """The running mock of the fixtures."""
-
-    address: str
-    client: aiohttp.ClientSession
-
-    async def query(self, host: str = ..., **params: str) -> dict[str, Any]:
-        """Ask ``action=query`` of a wiki."""
+from tests.integration.mock_mediawiki.wiki_client import DEFAULTS, EVERYTHING, Wiki
 
 
 async def revisions(wiki: Wiki, **params: str) -> list[int]:
@@ -28,61 +18,23 @@ async def revisions(wiki: Wiki, **params: str) -> list[int]:
 
 async def test_one_request_brings_a_revision_and_its_parent(wiki: Wiki) -> None:
     """Two revisions of a page come under that page, by id, with every property asked for."""
-    answer = await wiki.query(prop="revisions", revids="102|101", rvprop=ALL, rvslots="main")
+    answer = await wiki.query(prop="revisions", revids="102|101", rvprop=EVERYTHING, rvslots="main")
 
-    assert answer == {
-        "batchcomplete": True,
-        "query": {
-            "pages": [
-                {
-                    "pageid": 10,
-                    "ns": 0,
-                    "title": "Apfelbaum im Garten",
-                    "revisions": [
-                        {
-                            "revid": 101,
-                            "parentid": 100,
-                            "minor": False,
-                            "user": "203.0.113.5",
-                            "anon": True,
-                            "userid": 0,
-                            "timestamp": "2026-08-01T11:00:00Z",
-                            "size": 14,
-                            "sha1": "1775c670eac558acca9d3d0549048a72690d384b",
-                            "slots": {
-                                "main": {
-                                    "contentmodel": "wikitext",
-                                    "contentformat": "text/x-wiki",
-                                    "content": "Kein Birnbaum.",
-                                }
-                            },
-                            "comment": "",
-                            "tags": [],
-                        },
-                        {
-                            "revid": 102,
-                            "parentid": 101,
-                            "minor": True,
-                            "user": "Ada",
-                            "userid": 7,
-                            "timestamp": "2026-08-01T12:00:00Z",
-                            "size": 14,
-                            "sha1": "cda390bf246db9c08d92b2af2fcd825216c1bab1",
-                            "slots": {
-                                "main": {
-                                    "contentmodel": "wikitext",
-                                    "contentformat": "text/x-wiki",
-                                    "content": "Ein Apfelbaum.",
-                                }
-                            },
-                            "comment": "",
-                            "tags": [],
-                        },
-                    ],
-                }
-            ]
-        },
-    }
+    def shown(rev_id: int, hour: int, sha1: str, text: str, **author: Any) -> dict[str, Any]:
+        slot = {"contentmodel": "wikitext", "contentformat": "text/x-wiki", "content": text}
+        facts = {"revid": rev_id, "parentid": rev_id - 1, "timestamp": f"2026-08-01T{hour}:00:00Z"}
+        rest = {"size": 14, "sha1": sha1, "slots": {"main": slot}, "comment": "", "tags": []}
+        return facts | author | rest
+
+    [page] = answer["query"]["pages"]
+    assert answer["batchcomplete"] is True
+    assert page.pop("revisions") == [
+        shown(101, 11, "1775c670eac558acca9d3d0549048a72690d384b", "Kein Birnbaum.",
+              minor=False, user="203.0.113.5", anon=True, userid=0),
+        shown(102, 12, "cda390bf246db9c08d92b2af2fcd825216c1bab1", "Ein Apfelbaum.",
+              minor=True, user="Ada", userid=7),
+    ]  # fmt: skip
+    assert page == {"pageid": 10, "ns": 0, "title": "Apfelbaum im Garten"}
 
 
 async def test_missing_revisions_are_badrevids(wiki: Wiki) -> None:
@@ -95,15 +47,12 @@ async def test_missing_revisions_are_badrevids(wiki: Wiki) -> None:
     }
     assert len(answer["query"]["pages"]) == 1
     only = await wiki.query(prop="revisions", revids="4711")
-    assert only == {
-        "batchcomplete": True,
-        "query": {"badrevids": {"4711": {"revid": 4711, "missing": True}}},
-    }
+    assert only == {"batchcomplete": True, "query": {"badrevids": {"4711": {"revid": 4711, "missing": True}}}}
 
 
 async def test_hidden_parts_are_marked_and_absent(wiki: Wiki) -> None:
     """Hidden text, user and comment are said to be hidden; suppression is said of what is shown as hidden."""
-    answer = await wiki.query(prop="revisions", revids="200|201|202", rvprop=ALL, rvslots="main")
+    answer = await wiki.query(prop="revisions", revids="200|201|202", rvprop=EVERYTHING, rvslots="main")
 
     text_hidden, all_hidden, open_one = answer["query"]["pages"][0]["revisions"]
     assert text_hidden["slots"] == {"main": {"contentmodel": "wikitext", "texthidden": True}}
@@ -111,12 +60,8 @@ async def test_hidden_parts_are_marked_and_absent(wiki: Wiki) -> None:
     assert (text_hidden["user"], text_hidden["comment"], text_hidden["size"]) == ("Ada", "c", 6)
     assert "sha1" not in text_hidden
     assert "suppressed" not in text_hidden
-    assert {name for name, value in all_hidden.items() if value is True} == {
-        "userhidden",
-        "sha1hidden",
-        "commenthidden",
-        "suppressed",
-    }
+    marks = {name for name, value in all_hidden.items() if value is True}
+    assert marks == {"userhidden", "sha1hidden", "commenthidden", "suppressed"}
     assert not {"user", "userid", "anon", "comment", "sha1"} & all_hidden.keys()
     assert (open_one["user"], open_one["temp"], open_one["userid"]) == ("~2026-10011-01", True, 9)
     bare = await wiki.query(prop="revisions", revids="201", rvprop="ids|timestamp")
@@ -129,30 +74,15 @@ async def test_info_tells_of_the_page_as_it_is_now(wiki: Wiki) -> None:
     """prop=info gives model, language, latest revision, length, and marks for redirects and new pages."""
     answer = await wiki.query(prop="info", pageids="11|12|99")
 
+    facts = {"pagelanguage": "de"}
     assert answer["query"]["pages"] == [
         {"pageid": 99, "missing": True},
-        {
-            "pageid": 11,
-            "ns": 0,
-            "title": "Verborgenes",
-            "contentmodel": "wikitext",
-            "pagelanguage": "de",
-            "touched": "2026-08-04T10:00:00Z",
-            "lastrevid": 203,
-            "length": 28,
-            "redirect": True,
-        },
-        {
-            "pageid": 12,
-            "ns": 2,
-            "title": "Benutzer:Ada/common.css",
-            "contentmodel": "css",
-            "pagelanguage": "de",
-            "touched": "2026-08-01T10:00:00Z",
-            "lastrevid": 300,
-            "length": 4,
-            "new": True,
-        },
+        facts
+        | {"pageid": 11, "ns": 0, "title": "Verborgenes", "contentmodel": "wikitext", "length": 28}
+        | {"touched": "2026-08-04T10:00:00Z", "lastrevid": 203, "redirect": True},
+        facts
+        | {"pageid": 12, "ns": 2, "title": "Benutzer:Ada/common.css", "contentmodel": "css", "length": 4}
+        | {"touched": "2026-08-01T10:00:00Z", "lastrevid": 300, "new": True},
     ]
 
 
@@ -160,16 +90,12 @@ async def test_titles_are_normalised_and_may_be_missing(wiki: Wiki) -> None:
     """Underscores and a small first letter are accepted and reported."""
     answer = await wiki.query(prop="revisions", titles="apfelbaum_im_Garten|Nirgends", rvprop="ids")
 
+    page = {"pageid": 10, "ns": 0, "title": "Apfelbaum im Garten"}
     assert answer["query"] == {
         "normalized": [{"fromencoded": False, "from": "apfelbaum_im_Garten", "to": "Apfelbaum im Garten"}],
         "pages": [
             {"ns": 0, "title": "Nirgends", "missing": True},
-            {
-                "pageid": 10,
-                "ns": 0,
-                "title": "Apfelbaum im Garten",
-                "revisions": [{"revid": 102, "parentid": 101}],
-            },
+            page | {"revisions": [{"revid": 102, "parentid": 101}]},
         ],
     }
 
@@ -178,6 +104,7 @@ async def test_titles_are_normalised_and_may_be_missing(wiki: Wiki) -> None:
     ("params", "expected"),
     [
         ({"titles": "Verborgenes"}, [203]),
+        ({"revids": "\x1f101\x1f102"}, [101, 102]),  # joined by the separator that the list begins with
         ({"pageids": "10|11"}, [102, 203]),
         ({"pageids": "11", "rvlimit": "max"}, [203, 202, 201, 200]),
         ({"pageids": "11", "rvdir": "newer"}, [200, 201, 202, 203]),
@@ -206,8 +133,7 @@ async def test_a_long_history_is_continued(wiki: Wiki) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "mark"),
-    [({"revids": "101|102"}, "102"), ({"pageids": "10|11"}, "11|203")],
+    ("params", "mark"), [({"revids": "101|102"}, "102"), ({"pageids": "10|11"}, "11|203")]
 )
 async def test_what_exceeds_the_result_limit_is_continued(
     start_wiki: Callable[[int], Awaitable[Wiki]], params: dict[str, str], mark: str
@@ -292,42 +218,20 @@ async def test_what_is_not_known_is_warned_of(wiki: Wiki) -> None:
     assert '"9999" for parameter "rvlimit"' in clamped["warnings"]["revisions"]["warnings"]
 
 
-async def test_values_may_be_joined_by_the_unit_separator(wiki: Wiki) -> None:
-    """A list that begins with U+001F is separated by it."""
-    assert await revisions(wiki, revids="\x1f101\x1f102") == [101, 102]
-
-
-async def test_a_form_is_read_as_a_query(wiki: Wiki) -> None:
-    """A POST with a form is answered as the GET with the same parameters."""
-    form = {"action": "query", "format": "json", "formatversion": "2", "prop": "revisions", "revids": "101"}
-    async with wiki.client.post(
-        f"{wiki.address}/w/api.php", data=form, headers={"Host": "de.wikipedia.org"}
-    ) as response:
-        assert await response.json() == await wiki.query(prop="revisions", revids="101")
-        assert response.headers["Content-Type"] == "application/json; charset=utf-8"
-
-
 @pytest.mark.parametrize(
-    ("host", "title"),
+    ("host", "page_id", "title"),
     [
-        ("de.wikipedia.org", "Apfelbaum im Garten"),
-        ("DE.Wikipedia.org:8193", "Apfelbaum im Garten"),
-        ("zh-yue.wikipedia.org", "蘋果"),
+        ("de.wikipedia.org", "10", "Apfelbaum im Garten"),
+        ("DE.Wikipedia.org:8193", "10", "Apfelbaum im Garten"),
+        ("zh-yue.wikipedia.org", "10", "蘋果"),
+        *((host, "1", "Tree") for host in ("127.0.0.1:5", "localhost", "[::1]:8193")),
     ],
 )
-async def test_the_host_header_chooses_the_wiki(wiki: Wiki, host: str, title: str) -> None:
-    """The same page id means another page on another wiki; case and port do not matter."""
-    answer = await wiki.query(host, prop="info", pageids="10")
+async def test_the_host_header_chooses_the_wiki(wiki: Wiki, host: str, page_id: str, title: str) -> None:
+    """An id means another page on another wiki; case and port do not matter; loopback is the default wiki."""
+    answer = await wiki.query(host, prop="info", pageids=page_id)
 
     assert answer["query"]["pages"][0]["title"] == title
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:5", "localhost", "[::1]:8193"])
-async def test_a_loopback_host_means_the_default_wiki(wiki: Wiki, host: str) -> None:
-    """Where nobody names a wiki, the history's own default answers."""
-    answer = await wiki.query(host, prop="info", pageids="1")
-
-    assert answer["query"]["pages"][0]["title"] == "Tree"
 
 
 @pytest.mark.parametrize(
@@ -350,11 +254,9 @@ async def test_headers_that_are_no_text_can_be_read_back(wiki: Wiki) -> None:
     assert (await reader.read()).startswith(b"HTTP/1.1 404")
     writer.close()
 
-    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
-        stats = await response.json()
+    stats = await wiki.mock("stats")
     assert (stats["hosts"], stats["user_agents"]) == ({"x\ufffd.example": 1}, {"a\ufffd": 1})
-    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
-        assert [entry["host"] for entry in await response.json()] == ["x\ufffd.example"]
+    assert [entry["host"] for entry in await wiki.mock("requests")] == ["x\ufffd.example"]
 
 
 @pytest.mark.parametrize(
@@ -372,9 +274,12 @@ async def test_a_body_that_is_no_form_is_refused(wiki: Wiki, content_type: str, 
         assert (response.status, await response.text()) == (400, "body: expected a form\n")
 
 
-async def test_of_a_parameter_that_is_there_twice_the_last_counts(wiki: Wiki) -> None:
-    """As PHP reads it, in an address and in a form alike."""
-    query = "action=query&format=json&formatversion=2&prop=revisions&revids=100&revids=101"
+async def test_a_form_is_read_as_a_query(wiki: Wiki) -> None:
+    """A POST is answered as the GET; of a parameter that is there twice the last counts, as PHP reads it."""
+    query = (
+        "&".join(f"{name}={value}" for name, value in DEFAULTS.items())
+        + "&prop=revisions&revids=100&revids=101"
+    )
     headers = {"Host": "de.wikipedia.org", "Content-Type": "application/x-www-form-urlencoded"}
     async with (
         wiki.client.get(f"{wiki.address}/w/api.php?{query}", headers=headers) as got,
@@ -382,44 +287,37 @@ async def test_of_a_parameter_that_is_there_twice_the_last_counts(wiki: Wiki) ->
     ):
         expected = await wiki.query(prop="revisions", revids="101")
         assert (await got.json(), await posted.json()) == (expected, expected)
+        assert posted.headers["Content-Type"] == "application/json; charset=utf-8"
 
 
 async def test_what_was_asked_can_be_read_back(wiki: Wiki) -> None:
     """Requests, connections, hosts and user agents are counted, parameters kept, and all is forgotten on demand."""
     await wiki.query(prop="revisions", revids="101")
     await wiki.query("en.wikipedia.org", prop="info", titles="Tree")
+    headers = {"Host": "x.example", "User-Agent": "other"}
     async with (
         aiohttp.ClientSession() as other,
-        other.get(
-            f"{wiki.address}/w/api.php", headers={"Host": "x.example", "User-Agent": "other"}
-        ) as response,
+        other.get(f"{wiki.address}/w/api.php", headers=headers) as response,
     ):
         assert response.status == 404
 
-    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
-        assert await response.json() == {
-            "requests": 3,
-            "connections": 2,
-            "in_flight": 0,
-            "most_in_flight": 1,
-            "hosts": {"de.wikipedia.org": 1, "en.wikipedia.org": 1, "x.example": 1},
-            "user_agents": {"tester/1.0": 2, "other": 1},
-            "faults": {},
-        }
-    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
-        kept = await response.json()
-    assert [entry["host"] for entry in kept] == ["de.wikipedia.org", "en.wikipedia.org", "x.example"]
+    hosts = ["de.wikipedia.org", "en.wikipedia.org", "x.example"]
+    assert await wiki.mock("stats") == {
+        "requests": 3,
+        "connections": 2,
+        "in_flight": 0,
+        "most_in_flight": 1,
+        "hosts": dict.fromkeys(hosts, 1),
+        "user_agents": {"tester/1.0": 2, "other": 1},
+        "faults": {},
+    }
+    kept = await wiki.mock("requests")
+    assert [entry["host"] for entry in kept] == hosts
     assert kept[0]["params"]["revids"] == "101"
-    assert [(entry["method"], entry["status"], entry["error"], entry["fault"]) for entry in kept] == [
-        ("GET", 200, None, None),
-        ("GET", 200, None, None),
-        ("GET", 404, None, None),
-    ]
+    outcomes = [(entry["method"], entry["status"], entry["error"], entry["fault"]) for entry in kept]
+    assert outcomes == [("GET", status, None, None) for status in (200, 200, 404)]
     assert [entry["time"] for entry in kept] == sorted(entry["time"] for entry in kept)
 
-    async with wiki.client.delete(f"{wiki.address}/_mock/requests") as response:
-        assert response.status == 204
-    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
-        assert set(map(str, (await response.json()).values())) == {"0", "{}"}
-    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
-        assert await response.json() == []
+    await wiki.mock("requests", "DELETE", 204)
+    assert set(map(str, (await wiki.mock("stats")).values())) == {"0", "{}"}
+    assert await wiki.mock("requests") == []

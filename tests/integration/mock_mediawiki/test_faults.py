@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,20 +12,10 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.table import WikiTable
+from tests.integration.mock_mediawiki.wiki_client import DEFAULTS, EVERYTHING, Wiki
 
-ALL = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content"
-QUERY = {"action": "query", "format": "json", "formatversion": "2", "prop": "revisions", "rvslots": "main"}
-
-
-class Wiki(Protocol):
-    """The running mock of the fixtures."""
-
-    address: str
-    client: aiohttp.ClientSession
-
-    async def query(self, host: str = ..., **params: str) -> dict[str, Any]:
-        """Ask ``action=query`` of a wiki."""
-
+QUERY = DEFAULTS | {"prop": "revisions", "rvslots": "main", "rvprop": EVERYTHING}
+HANG = {"kind": "hang"}
 
 Ask = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
@@ -40,7 +30,7 @@ def ask(wiki: Wiki) -> Ask:
     async def ask(host: str = "de.wikipedia.org", rev_id: int = 101) -> tuple[int, dict[str, str], bytes]:
         async with wiki.client.post(
             f"{wiki.address}/w/api.php",
-            data=QUERY | {"revids": str(rev_id), "rvprop": ALL},
+            data=QUERY | {"revids": str(rev_id)},
             headers={"Host": host},
             allow_redirects=False,
         ) as response:
@@ -49,137 +39,65 @@ def ask(wiki: Wiki) -> Ask:
     return ask
 
 
-async def put(wiki: Wiki, *faults: dict[str, Any]) -> None:
-    """Put faults in force instead of all earlier ones."""
-    async with wiki.client.put(f"{wiki.address}/_mock/faults", json=list(faults)) as response:
-        assert response.status == 200, await response.text()
-
-
-async def lift(wiki: Wiki) -> None:
-    """Lift all faults."""
-    async with wiki.client.delete(f"{wiki.address}/_mock/faults") as response:
-        assert response.status == 204
-
-
-async def stats(wiki: Wiki) -> dict[str, Any]:
-    """Return the counts."""
-    async with wiki.client.get(f"{wiki.address}/_mock/stats") as response:
-        answer: dict[str, Any] = await response.json()
-        return answer
-
-
 async def hanging(wiki: Wiki, count: int) -> None:
     """Wait until so many requests are in flight."""
-    while (await stats(wiki))["in_flight"] != count:
+    while (await wiki.mock("stats"))["in_flight"] != count:
         await asyncio.sleep(0.01)
 
 
-async def revision(wiki: Wiki, rev_id: int, host: str = "de.wikipedia.org") -> dict[str, Any] | None:
-    """Ask for one revision with everything about it; None if it is in badrevids."""
-    answer = await wiki.query(host, prop="revisions", revids=str(rev_id), rvprop=ALL, rvslots="main")
-    if str(rev_id) in answer["query"].get("badrevids", {}):
-        return None
-    (shown,) = answer["query"]["pages"][0]["revisions"]
-    assert isinstance(shown, dict)
-    return shown
+HTML, JSON = "text/html; charset=utf-8", "application/json; charset=utf-8"
+OTHER = "https://other.example/w/api.php"
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 304, 403, 404, 418, 500, 502, 503, 504, 599])
-async def test_any_status_comes_with_a_proxy_s_page(wiki: Wiki, ask: Ask, status: int) -> None:
-    """E1: a status, with the HTML that a proxy would send where the status allows a body."""
-    await put(wiki, {"kind": "status", "status": status})
+@pytest.mark.parametrize(
+    ("fault", "status", "headers", "body"),
+    [
+        *(({"kind": "status", "status": status}, status, {"Content-Type": HTML}, f"<h1>{status}")
+          for status in (200, 301, 403, 404, 418, 500, 502, 503, 504, 599)),
+        *(({"kind": "status", "status": status}, status, {}, "") for status in (204, 304)),
+        *((fault | {"retry_after": after}, status, {"Retry-After": str(after)}, "")
+          for fault, status in (({"kind": "status", "status": 503}, 503), ({"kind": "rate_limited"}, 429),
+                                ({"kind": "maxlag"}, 200))
+          for after in (0, 7, "Wed, 21 Oct 2026 07:28:00 GMT", "soon")),
+        ({"kind": "rate_limited"}, 429, {"Retry-After": "5"}, "429 Too Many Requests"),
+        ({"kind": "html"}, 200, {"Content-Type": HTML}, "<!DOCTYPE html>"),
+        ({"kind": "not_json"}, 200, {"Content-Type": JSON}, "Warning: this claims to be JSON"),
+        *(({"kind": "redirect", "status": status, "location": OTHER}, status, {"Location": OTHER}, "")
+          for status in (301, 302, 303, 307, 308)),
+        *(({"kind": "api_error", "code": code, "info": "words"}, 200, {"MediaWiki-API-Error": code},
+           f'{{"error":{{"code":"{code}","info":"words"')
+          for code in ("internal_api_error_DBQueryError", "readonly", "ratelimited")),
+    ],
+)  # fmt: skip
+async def test_what_comes_instead_of_an_answer(
+    wiki: Wiki, ask: Ask, fault: dict[str, Any], status: int, headers: dict[str, str], body: str
+) -> None:
+    """E1, E44: any status with a proxy's page, any Retry-After as it is given, pages and nonsense inside 200."""
+    await wiki.put(fault)
 
-    answered, headers, body = await ask()
+    answered, sent, text = await ask()
 
-    assert answered == status
-    assert "Retry-After" not in headers
-    if status not in {204, 304}:
-        assert headers["Content-Type"] == "text/html; charset=utf-8"
-        assert body.startswith(b"<!DOCTYPE html>")
-        assert str(status).encode() in body
+    assert (answered, {name: sent.get(name) for name in headers}) == (status, headers)
+    assert body in text.decode()
+    assert ("Retry-After" in sent) == ("Retry-After" in headers)
 
 
-@pytest.mark.parametrize("retry_after", [0, 7, "Wed, 21 Oct 2026 07:28:00 GMT", "soon"])
-async def test_retry_after_is_sent_as_it_is_given(wiki: Wiki, ask: Ask, retry_after: int | str) -> None:
-    """E1: seconds, a date and nonsense all reach the client."""
-    for fault in ({"kind": "status", "status": 503}, {"kind": "rate_limited"}, {"kind": "maxlag"}):
-        await put(wiki, fault | {"retry_after": retry_after})
-        assert (await ask())[1]["Retry-After"] == str(retry_after)
-
-
-async def test_rate_limited_is_429_with_retry_after(wiki: Wiki, ask: Ask) -> None:
-    """E1: the edge answers a client that asks too much with a page and a number of seconds."""
-    await put(wiki, {"kind": "rate_limited"})
-
-    status, headers, body = await ask()
-
-    assert (status, headers["Retry-After"]) == (429, "5")
-    assert b"429 Too Many Requests" in body
-
-
-async def test_maxlag_is_an_error_inside_200(wiki: Wiki) -> None:
+async def test_maxlag_is_an_error_inside_200(wiki: Wiki, ask: Ask) -> None:
     """E1: the error says who lags and how much, and the headers say when to come back."""
-    await put(wiki, {"kind": "maxlag", "lag": 12.25})
+    await wiki.put({"kind": "maxlag", "lag": 12.25})
 
-    async with wiki.client.get(
-        f"{wiki.address}/w/api.php", params=QUERY | {"revids": "101"}, headers={"Host": "de.wikipedia.org"}
-    ) as response:
-        error = (await response.json())["error"]
-        assert response.status == 200
-        assert {name: response.headers[name] for name in ("MediaWiki-API-Error", "Retry-After")} == {
-            "MediaWiki-API-Error": "maxlag",
-            "Retry-After": "5",
-        }
-        assert response.headers["X-Database-Lag"] == "12"
+    _, headers, _ = await ask()
+    error = (await wiki.query(prop="revisions", revids="101"))["error"]
 
+    assert (headers["Retry-After"], headers["X-Database-Lag"]) == ("5", "12")
     assert (error["code"], error["lag"], error["type"]) == ("maxlag", 12.25, "db")
     assert "12.25 seconds lagged" in error["info"]
     assert "https://de.wikipedia.org/w/api.php" in error["docref"]
 
 
-@pytest.mark.parametrize("code", ["internal_api_error_DBQueryError", "readonly", "ratelimited"])
-async def test_any_api_error_is_inside_200(wiki: Wiki, code: str) -> None:
-    """E1: a code, which the header repeats, and words if they are given."""
-    await put(wiki, {"kind": "api_error", "code": code, "info": "words"})
-
-    answer = await wiki.query(prop="revisions", revids="101")
-
-    assert (answer["error"]["code"], answer["error"]["info"]) == (code, "words")
-
-
-async def test_html_inside_200(wiki: Wiki, ask: Ask) -> None:
-    """E1: a page where JSON should be, honestly labelled."""
-    await put(wiki, {"kind": "html"})
-
-    status, headers, body = await ask()
-
-    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert body.startswith(b"<!DOCTYPE html>")
-
-
-async def test_what_claims_to_be_json(wiki: Wiki, ask: Ask) -> None:
-    """E1: a body that is not JSON under JSON's content type."""
-    await put(wiki, {"kind": "not_json"})
-
-    status, headers, body = await ask()
-
-    assert (status, headers["Content-Type"].partition(";")[0]) == (200, "application/json")
-    assert not body.startswith((b"{", b"["))
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_leads_where_it_is_told_to(wiki: Wiki, ask: Ask, status: int) -> None:
-    """E44: to another host, for instance."""
-    await put(wiki, {"kind": "redirect", "status": status, "location": "https://other.example/w/api.php"})
-
-    answered, headers, _ = await ask()
-
-    assert (answered, headers["Location"]) == (status, "https://other.example/w/api.php")
-
-
 async def test_a_reset_connection_has_no_answer(wiki: Wiki, ask: Ask) -> None:
     """E1: the client sees a reset, and the mock is well afterwards."""
-    await put(wiki, {"kind": "reset", "next": 1})
+    await wiki.put({"kind": "reset", "next": 1})
 
     with pytest.raises(aiohttp.ClientConnectionError):
         await ask()
@@ -190,10 +108,10 @@ async def test_a_reset_connection_has_no_answer(wiki: Wiki, ask: Ask) -> None:
 async def test_a_cut_body_is_half_of_what_was_promised(wiki: Wiki, ask: Ask) -> None:
     """E1: Content-Length is the whole answer's, and half of it comes."""
     _, whole_headers, whole = await ask()
-    await put(wiki, {"kind": "cut"})
+    await wiki.put({"kind": "cut"})
 
     reader, writer = await asyncio.open_connection(*wiki.address.removeprefix("http://").split(":"))
-    target = "&".join(f"{name}={value}" for name, value in (QUERY | {"revids": "101", "rvprop": ALL}).items())
+    target = "&".join(f"{name}={value}" for name, value in (QUERY | {"revids": "101"}).items())
     writer.write(f"GET /w/api.php?{target} HTTP/1.1\r\nHost: de.wikipedia.org\r\n\r\n".encode())
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
@@ -205,91 +123,79 @@ async def test_a_cut_body_is_half_of_what_was_promised(wiki: Wiki, ask: Ask) -> 
 
 
 async def test_a_delayed_answer_is_the_right_one(wiki: Wiki, ask: Ask) -> None:
-    """The answer comes in full, not earlier than asked for."""
+    """The answer comes in full, not earlier than asked for; an hour's delay ends when it is lifted."""
     right = (await ask())[2]
-    await put(wiki, {"kind": "delay", "seconds": 0.2})
+    await wiki.put({"kind": "delay", "seconds": 0.2})
     before = asyncio.get_running_loop().time()
-
     assert (await ask())[2] == right
-
     assert asyncio.get_running_loop().time() - before >= 0.2
 
-
-async def test_a_delay_ends_when_it_is_lifted(wiki: Wiki, ask: Ask) -> None:
-    """An hour's delay is over once the faults are lifted."""
-    await put(wiki, {"kind": "delay", "seconds": 3600})
+    await wiki.put({"kind": "delay", "seconds": 3600})
     slow = asyncio.create_task(ask())
     await hanging(wiki, 1)
-
-    await lift(wiki)
-
+    await wiki.lift()
     assert (await slow)[0] == 200
 
 
-@pytest.mark.parametrize("how", ["lift", "replace"])
+@pytest.mark.parametrize("how", ["lift", "put"])
 async def test_what_hangs_ends_when_the_fault_is_lifted(wiki: Wiki, ask: Ask, how: str) -> None:
     """DELETE and PUT let go of what hangs: its connections end without an answer."""
-    await put(wiki, {"kind": "hang"})
+    await wiki.put(HANG)
     stuck = [asyncio.create_task(ask()) for _ in range(3)]
     await hanging(wiki, 3)
 
-    await (lift(wiki) if how == "lift" else put(wiki))
+    await getattr(wiki, how)()
 
     for result in await asyncio.gather(*stuck, return_exceptions=True):
         assert isinstance(result, aiohttp.ClientConnectionError)
     assert (await ask())[0] == 200
-    assert (await stats(wiki))["in_flight"] == 0
+    assert (await wiki.mock("stats"))["in_flight"] == 0
 
 
 async def test_what_hangs_ends_when_its_client_goes(wiki: Wiki, ask: Ask) -> None:
     """A client that gives up leaves nothing behind."""
-    await put(wiki, {"kind": "hang"})
+    await wiki.put(HANG)
     stuck = asyncio.create_task(ask())
     await hanging(wiki, 1)
 
     stuck.cancel()
 
     await hanging(wiki, 0)
-    assert (await stats(wiki))["most_in_flight"] == 1
+    assert (await wiki.mock("stats"))["most_in_flight"] == 1
 
 
 async def test_what_hangs_does_not_delay_the_shutdown() -> None:
     """The mock stops with requests hanging, and their clients see the end of the connection."""
     wikis = WikiTable.load()
-    history = SampleHistory.shipped(wikis)
 
     @asynccontextmanager
-    async def mock() -> AsyncIterator[str]:
-        async with listening(create_app(ActionApi(history), wikis, "enwiki")) as address:
-            yield address
+    async def mock(client: aiohttp.ClientSession) -> AsyncIterator[Wiki]:
+        async with listening(create_app(ActionApi(SampleHistory.shipped(wikis)), wikis, "enwiki")) as address:
+            yield Wiki(address, client)
 
     async with aiohttp.ClientSession() as client:
-        async with mock() as address:
-            async with client.put(f"{address}/_mock/faults", json={"kind": "hang"}) as response:
-                assert response.status == 200
-            stuck = asyncio.create_task(client.post(f"{address}/w/api.php"))
-            in_flight = 0
-            while in_flight == 0:
-                async with client.get(f"{address}/_mock/stats") as response:
-                    in_flight = (await response.json())["in_flight"]
+        async with mock(client) as wiki:
+            await wiki.put(HANG)
+            stuck = asyncio.create_task(client.post(f"{wiki.address}/w/api.php"))
+            await hanging(wiki, 1)
         with pytest.raises(aiohttp.ClientConnectionError):
             await stuck
 
 
 async def test_an_invisible_revision_appears_after_so_many_requests(wiki: Wiki) -> None:
     """E11: in badrevids for its first two requests; other revisions and other wikis count for themselves."""
-    await put(wiki, {"kind": "invisible", "requests": 2, "wiki_id": "dewiki"})
+    await wiki.put({"kind": "invisible", "requests": 2, "wiki_id": "dewiki"})
 
-    seen = [await revision(wiki, 101) is not None for _ in range(4)]
+    seen = [await wiki.revision(101) is not None for _ in range(4)]
 
     assert seen == [False, False, True, True]
-    assert await revision(wiki, 102) is None
-    assert await revision(wiki, 100, host="zh-yue.wikipedia.org") is not None
+    assert await wiki.revision(102) is None
+    assert await wiki.revision(100, host="zh-yue.wikipedia.org") is not None
 
 
 async def test_an_invisible_revision_is_missing_beside_a_visible_parent(wiki: Wiki) -> None:
     """E11: one request for a revision and its parent finds the parent alone, then both."""
-    await put(wiki, {"kind": "invisible", "requests": 1, "rev_id": 102})
+    await wiki.put({"kind": "invisible", "requests": 1, "rev_id": 102})
     ask = {"prop": "revisions", "revids": "101|102", "rvprop": "ids"}
 
     first, second = await wiki.query(**ask), await wiki.query(**ask)
@@ -302,32 +208,32 @@ async def test_an_invisible_revision_is_missing_beside_a_visible_parent(wiki: Wi
 
 async def test_an_invisible_revision_appears_after_a_while(wiki: Wiki) -> None:
     """E11: by time, from when it was first asked for."""
-    await put(wiki, {"kind": "invisible", "seconds": 3600, "rev_id": 101})
-    assert [await revision(wiki, 101) for _ in range(3)] == [None] * 3
-    await put(wiki, {"kind": "invisible", "seconds": 0.05})
+    await wiki.put({"kind": "invisible", "seconds": 3600, "rev_id": 101})
+    assert [await wiki.revision(101) for _ in range(3)] == [None] * 3
+    await wiki.put({"kind": "invisible", "seconds": 0.05})
 
-    assert await revision(wiki, 101) is None
-    while await revision(wiki, 101) is None:
+    assert await wiki.revision(101) is None
+    while await wiki.revision(101) is None:
         await asyncio.sleep(0.01)
 
 
 async def test_chance_decides_about_a_revision_once(wiki: Wiki) -> None:
     """With a rate, a revision is struck or spared for good; with next, so many revisions are struck."""
-    await put(wiki, {"kind": "invisible", "seconds": 3600, "rate": 0.5, "seed": 2})
+    await wiki.put({"kind": "invisible", "seconds": 3600, "rate": 0.5, "seed": 2})
     ids = [100, 101, 102, 200, 201, 202, 203, 300]
-    first = [await revision(wiki, rev_id) is None for rev_id in ids]
-    assert [await revision(wiki, rev_id) is None for rev_id in ids] == first
+    first = [await wiki.revision(rev_id) is None for rev_id in ids]
+    assert [await wiki.revision(rev_id) is None for rev_id in ids] == first
     assert len(set(first)) == 2
 
-    await put(wiki, {"kind": "invisible", "seconds": 3600, "next": 3})
-    assert [await revision(wiki, rev_id) is None for rev_id in ids] == [True] * 3 + [False] * 5
+    await wiki.put({"kind": "invisible", "seconds": 3600, "next": 3})
+    assert [await wiki.revision(rev_id) is None for rev_id in ids] == [True] * 3 + [False] * 5
 
 
 async def test_parts_are_hidden_between_two_calls(wiki: Wiki) -> None:
     """E12, E13, E14: what the first request saw is hidden from the second, and from all others after it."""
-    await put(wiki, {"kind": "hide", "parts": ["comment", "user"], "after": 1, "rev_id": 100})
+    await wiki.put({"kind": "hide", "parts": ["comment", "user"], "after": 1, "rev_id": 100})
 
-    before, after = await revision(wiki, 100), await revision(wiki, 100)
+    before, after = await wiki.revision(100), await wiki.revision(100)
 
     assert before is not None
     assert after is not None
@@ -336,20 +242,15 @@ async def test_parts_are_hidden_between_two_calls(wiki: Wiki) -> None:
     assert not {"user", "userid", "comment"} & after.keys()
     assert after["slots"]["main"]["content"] == "Ein Apfelbaum."
     listed = await wiki.query(prop="revisions", pageids="10", rvlimit="max", rvprop="ids|user")
-    assert {
-        shown["revid"]: shown.get("userhidden", False) for shown in listed["query"]["pages"][0]["revisions"]
-    } == {
-        102: False,
-        101: False,
-        100: True,
-    }
+    shown = {each["revid"]: each.get("userhidden") for each in listed["query"]["pages"][0]["revisions"]}
+    assert shown == {102: None, 101: None, 100: True}
 
 
 async def test_hidden_text_has_no_hash_either(wiki: Wiki) -> None:
     """E12: after: 0 hides from the first request on."""
-    await put(wiki, {"kind": "hide", "parts": ["text"], "after": 0})
+    await wiki.put({"kind": "hide", "parts": ["text"], "after": 0})
 
-    shown = await revision(wiki, 101)
+    shown = await wiki.revision(101)
 
     assert shown is not None
     assert shown["slots"]["main"] == {"contentmodel": "wikitext", "texthidden": True}
@@ -358,98 +259,69 @@ async def test_hidden_text_has_no_hash_either(wiki: Wiki) -> None:
 
 async def test_faults_of_revisions_add_up(wiki: Wiki) -> None:
     """E11, then E12: invisible for one request, whole for one, hidden from then on."""
-    await put(
-        wiki,
+    hide = {"kind": "hide", "after": 2, "rev_id": 101}
+    await wiki.put(
         {"kind": "invisible", "requests": 1, "rev_id": 101},
-        {"kind": "hide", "parts": ["text"], "after": 2, "rev_id": 101},
-        {"kind": "hide", "parts": ["user"], "after": 2, "rev_id": 101},
+        hide | {"parts": ["text"]},
+        hide | {"parts": ["user"]},
     )
 
-    shown = [await revision(wiki, 101) for _ in range(3)]
+    absent, whole, hidden = [await wiki.revision(101) for _ in range(3)]
 
-    assert shown[0] is None
-    assert shown[1] is not None
-    assert "content" in shown[1]["slots"]["main"]
-    assert shown[2] is not None
-    assert {"userhidden", "sha1hidden"} <= shown[2].keys()
-    assert (await stats(wiki))["faults"] == {"invisible": 1, "hide": 1}
+    assert absent is None
+    assert whole is not None
+    assert "content" in whole["slots"]["main"]
+    assert hidden is not None
+    assert {"userhidden", "sha1hidden"} <= hidden.keys()
+    assert (await wiki.mock("stats"))["faults"] == {"invisible": 1, "hide": 1}
 
 
 async def test_a_request_that_another_fault_answers_does_not_count_as_asking(wiki: Wiki, ask: Ask) -> None:
     """A revision is asked for when the API is reached: a 503 before it changes nothing."""
-    await put(
-        wiki,
-        {"kind": "status", "status": 503, "next": 2},
-        {"kind": "invisible", "requests": 1, "rev_id": 101},
+    await wiki.put(
+        {"kind": "status", "status": 503, "next": 2}, {"kind": "invisible", "requests": 1, "rev_id": 101}
     )
 
     assert [(await ask())[0], (await ask())[0]] == [503, 503]
-    assert await revision(wiki, 101) is None
-    assert await revision(wiki, 101) is not None
+    assert await wiki.revision(101) is None
+    assert await wiki.revision(101) is not None
 
 
 async def test_the_first_fault_that_fires_wins(wiki: Wiki, ask: Ask) -> None:
     """Several are in force; the later ones get what the earlier ones let pass, until they are spent."""
-    await put(
-        wiki,
+    await wiki.put(
         {"kind": "status", "status": 500, "next": 1},
         {"kind": "status", "status": 502, "next": 2},
         {"kind": "status", "status": 504, "wiki_id": "zh_yuewiki"},
     )
 
-    german = [(await ask())[0] for _ in range(4)]
-    cantonese = [(await ask("zh-yue.wikipedia.org", 100))[0] for _ in range(2)]
-
-    assert german == [500, 502, 502, 200]
-    assert cantonese == [504, 504]
-    assert (await stats(wiki))["faults"] == {"status": 5}
-
-
-async def test_a_rate_with_a_seed_repeats(wiki: Wiki, ask: Ask) -> None:
-    """The same fault strikes the same requests again, about as many as the rate says."""
-    fault = {"kind": "status", "status": 503, "rate": 0.3, "seed": 11}
-    runs = []
-    for _ in range(2):
-        await put(wiki, fault)
-        runs.append([(await ask())[0] for _ in range(60)])
-
-    assert runs[0] == runs[1]
-    assert 8 <= runs[0].count(503) <= 28
-    await put(wiki, fault | {"rate": 0})
-    assert (await ask())[0] == 200
+    assert [(await ask())[0] for _ in range(4)] == [500, 502, 502, 200]
+    assert [(await ask("zh-yue.wikipedia.org", 100))[0] for _ in range(2)] == [504, 504]
+    assert (await wiki.mock("stats"))["faults"] == {"status": 5}
 
 
 async def test_a_host_without_a_wiki_is_struck_too(wiki: Wiki, ask: Ask) -> None:
     """A fault of no particular wiki does not ask which wiki it is; that of a wiki leaves others alone."""
-    await put(wiki, {"kind": "rate_limited"})
+    await wiki.put({"kind": "rate_limited"})
     assert (await ask("wiki.example"))[0] == 429
-    await put(wiki, {"kind": "rate_limited", "wiki_id": "dewiki"})
+    await wiki.put({"kind": "rate_limited", "wiki_id": "dewiki"})
     assert (await ask("wiki.example"))[0] == 404
 
 
 async def test_faults_are_read_back_with_what_they_did(wiki: Wiki, ask: Ask) -> None:
     """PUT replaces, POST adds, GET shows what is left and how often it fired, DELETE lifts."""
-    url = f"{wiki.address}/_mock/faults"
-    await put(wiki, {"kind": "hang"})
-    async with wiki.client.put(url, json={"kind": "status", "status": 503, "next": 3}) as response:
-        assert response.status == 200
-    async with wiki.client.post(url, json=[{"kind": "delay", "seconds": 0, "rate": 0.5}]) as response:
-        assert response.status == 201
-        added = await response.json()
+    await wiki.put(HANG)
+    await wiki.mock("faults", "PUT", json={"kind": "status", "status": 503, "next": 3})
+    added = await wiki.mock("faults", "POST", 201, json=[{"kind": "delay", "seconds": 0, "rate": 0.5}])
     await ask()
-
-    async with wiki.client.get(url) as response:
-        shown = await response.json()
 
     delay = {"kind": "delay", "seconds": 0.0, "rate": 0.5, "seed": 0, "fired": 0}
     assert added == [{"kind": "status", "status": 503, "next": 3, "fired": 0}, delay]
-    assert shown == [{"kind": "status", "status": 503, "next": 2, "fired": 1}, delay]
-    await lift(wiki)
-    async with wiki.client.get(url) as response:
-        assert await response.json() == []
+    assert await wiki.mock("faults") == [{"kind": "status", "status": 503, "next": 2, "fired": 1}, delay]
+    await wiki.lift()
+    assert await wiki.mock("faults") == []
 
 
-HANG = {"kind": "hang"}
 ALL_KINDS = (
     "status, delay, hang, cut, html, not_json, rate_limited, maxlag, api_error, reset, redirect, invisible"
     ", hide"
@@ -498,46 +370,38 @@ async def test_a_fault_that_makes_no_sense_is_refused(
     wiki: Wiki, method: str, document: Any, problem: str
 ) -> None:
     """400 names the field and what was expected, and the faults in force stay as they were."""
-    await put(wiki, {"kind": "html"})
+    await wiki.put({"kind": "html"})
     body = {"data": document} if isinstance(document, bytes) else {"json": document}
 
-    async with wiki.client.request(method, f"{wiki.address}/_mock/faults", **body) as response:
-        assert response.status == 400
-        answer = await response.json()
+    answer = await wiki.mock("faults", method, 400, **body)
 
     assert answer.keys() == {"error"}
     assert answer["error"].startswith(problem)
-    async with wiki.client.get(f"{wiki.address}/_mock/faults") as response:
-        assert [fault["kind"] for fault in await response.json()] == ["html"]
+    assert [fault["kind"] for fault in await wiki.mock("faults")] == ["html"]
 
 
 async def test_faults_can_become_too_many_one_by_one(wiki: Wiki) -> None:
     """A hundred are enough."""
-    await put(wiki, *[{"kind": "html"}] * 99)
-    async with wiki.client.post(f"{wiki.address}/_mock/faults", json=[HANG, HANG]) as response:
-        assert (response.status, await response.json()) == (
-            400,
-            {"error": "body: expected at most 100 faults in all"},
-        )
+    await wiki.put(*[{"kind": "html"}] * 99)
+    answer = await wiki.mock("faults", "POST", 400, json=[HANG, HANG])
+    assert answer == {"error": "body: expected at most 100 faults in all"}
 
 
 async def test_struck_requests_are_counted_and_logged(wiki: Wiki, ask: Ask) -> None:
     """The counts tell how many each kind struck, the log which; forgetting leaves the faults in force."""
-    await put(wiki, {"kind": "status", "status": 503, "next": 2}, {"kind": "reset", "next": 1})
+    await wiki.put({"kind": "status", "status": 503, "next": 2}, {"kind": "reset", "next": 1})
     for _ in range(2):
         await ask()
     with pytest.raises(aiohttp.ClientConnectionError):
         await ask()
     await ask()
 
-    assert (await stats(wiki))["faults"] == {"status": 2, "reset": 1}
-    async with wiki.client.get(f"{wiki.address}/_mock/requests") as response:
-        kept = [(entry["status"], entry["fault"]) for entry in await response.json()]
+    assert (await wiki.mock("stats"))["faults"] == {"status": 2, "reset": 1}
+    kept = [(entry["status"], entry["fault"]) for entry in await wiki.mock("requests")]
     assert kept == [(503, "status"), (503, "status"), (None, "reset"), (200, None)]
 
-    await put(wiki, {"kind": "html"})
-    async with wiki.client.delete(f"{wiki.address}/_mock/requests") as response:
-        assert response.status == 204
-    assert (await stats(wiki))["faults"] == {}
+    await wiki.put({"kind": "html"})
+    await wiki.mock("requests", "DELETE", 204)
+    assert (await wiki.mock("stats"))["faults"] == {}
     assert b"html" in (await ask())[2]
-    assert (await stats(wiki))["faults"] == {"html": 1}
+    assert (await wiki.mock("stats"))["faults"] == {"html": 1}

@@ -1,18 +1,13 @@
 """Lists and generators of the mock's Action API, as a backfill asks for them, over a real socket."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
+from tests.integration.mock_mediawiki.wiki_client import Wiki
+
 FRENCH = "fr.wikipedia.org"
-
-
-class Wiki(Protocol):
-    """The running mock of the fixtures."""
-
-    async def query(self, host: str = ..., **params: str) -> dict[str, Any]:
-        """Ask ``action=query`` of a wiki."""
 
 
 async def batches(wiki: Wiki, **params: str) -> AsyncIterator[dict[str, Any]]:
@@ -77,35 +72,18 @@ async def test_all_revisions_come_by_page_in_the_order_of_time(wiki: Wiki) -> No
         FRENCH, list="allrevisions", arvdir="newer", arvlimit="4", arvprop="ids|timestamp"
     )
 
-    assert answer == {
-        "batchcomplete": True,
-        "continue": {"arvcontinue": "20260801130000|530", "continue": "-||"},
-        "query": {
-            "allrevisions": [
-                {
-                    "pageid": 20,
-                    "revisions": [
-                        {"revid": 500, "parentid": 0, "timestamp": "2026-08-01T10:00:00Z"},
-                        {"revid": 501, "parentid": 500, "timestamp": "2026-08-01T12:00:00Z"},
-                    ],
-                    "ns": 0,
-                    "title": "Pommier",
-                },
-                {
-                    "pageid": 21,
-                    "revisions": [{"revid": 510, "parentid": 0, "timestamp": "2026-08-01T11:00:00Z"}],
-                    "ns": 0,
-                    "title": "Chêne",
-                },
-                {
-                    "pageid": 22,
-                    "revisions": [{"revid": 520, "parentid": 0, "timestamp": "2026-08-01T11:00:00Z"}],
-                    "ns": 1,
-                    "title": "Discussion:Pommier",
-                },
-            ]
-        },
-    }
+    def first(page_id: int, rev_id: int, hour: int) -> dict[str, Any]:
+        shown = {"revid": rev_id, "parentid": 0, "timestamp": f"2026-08-01T{hour}:00:00Z"}
+        return {"pageid": page_id, "revisions": [shown]}
+
+    assert answer["continue"] == {"arvcontinue": "20260801130000|530", "continue": "-||"}
+    [apple, *others] = answer["query"]["allrevisions"]
+    assert apple["revisions"].pop() == {"revid": 501, "parentid": 500, "timestamp": "2026-08-01T12:00:00Z"}
+    assert [apple, *others] == [
+        first(20, 500, 10) | {"ns": 0, "title": "Pommier"},
+        first(21, 510, 11) | {"ns": 0, "title": "Chêne"},
+        first(22, 520, 11) | {"ns": 1, "title": "Discussion:Pommier"},
+    ]
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "3", "max"])
@@ -144,12 +122,8 @@ async def test_all_revisions_show_what_they_are_asked_for(wiki: Wiki) -> None:
 
     by_id = {shown["revid"]: shown for page in answer["query"]["allrevisions"] for shown in page["revisions"]}
     assert by_id[100]["slots"]["main"]["content"] == "Ein Apfelbaum."
-    assert (
-        by_id[201]["userhidden"]
-        is by_id[201]["suppressed"]
-        is by_id[201]["slots"]["main"]["texthidden"]
-        is True
-    )
+    assert by_id[201]["userhidden"] is by_id[201]["suppressed"] is True
+    assert by_id[201]["slots"]["main"]["texthidden"] is True
 
 
 async def test_all_revisions_that_exceed_the_result_limit_are_continued(
@@ -183,12 +157,8 @@ async def test_a_category_is_continued_in_its_order(wiki: Wiki) -> None:
 
     answers = [answer async for answer in batches(wiki, **params)]
 
-    assert [titles(answer) for answer in answers] == [
-        ["Chêne"],
-        ["Pommier"],
-        ["Discussion:Pommier"],
-        ["Catégorie:Arbres fruitiers"],
-    ]
+    in_order = ["Chêne", "Pommier", "Discussion:Pommier", "Catégorie:Arbres fruitiers"]
+    assert [titles(answer) for answer in answers] == [[title] for title in in_order]
     assert all(answer["batchcomplete"] for answer in answers)
     assert answers[0]["continue"]["continue"] == "gcmcontinue||"
     assert [answer["query"]["pages"][0]["revisions"][0]["revid"] for answer in answers][-1] == 530
@@ -211,20 +181,14 @@ async def test_a_category_is_listed_in_part(wiki: Wiki, params: dict[str, str], 
 
 
 @pytest.mark.parametrize(
-    ("host", "title", "page"),
-    [
-        ("de.wikipedia.org", "Kategorie:Nichts", None),
-        ("ja.wikipedia.org", "カテゴリ:無", None),
-        ("zh-yue.wikipedia.org", "分類:無", None),
-    ],
+    ("language", "title"), [("de", "Kategorie:Nichts"), ("ja", "カテゴリ:無"), ("zh-yue", "分類:無")]
 )
 async def test_every_wiki_s_own_word_for_category_is_understood(
-    wiki: Wiki, host: str, title: str, page: str | None
+    wiki: Wiki, language: str, title: str
 ) -> None:
     """The word depends on the wiki's language; some have several."""
-    answer = await wiki.query(host, generator="categorymembers", gcmtitle=title, prop="info")
-
-    assert answer == {"batchcomplete": True}
+    query = {"generator": "categorymembers", "gcmtitle": title, "prop": "info"}
+    assert await wiki.query(f"{language}.wikipedia.org", **query) == {"batchcomplete": True}
 
 
 async def test_every_page_of_a_generator_comes_once_with_its_content(
@@ -232,13 +196,8 @@ async def test_every_page_of_a_generator_comes_once_with_its_content(
 ) -> None:
     """Batches within batches: following continue brings every latest revision exactly once."""
     wiki = await start_wiki(60)
-    params = {
-        "generator": "categorymembers",
-        "gcmtitle": "Catégorie:Arbres",
-        "gcmlimit": "3",
-        "prop": "revisions",
-    }
-    params |= {"rvprop": "ids|content", "rvslots": "main"}
+    params = {"generator": "categorymembers", "gcmtitle": "Catégorie:Arbres", "gcmlimit": "3"}
+    params |= {"prop": "revisions", "rvprop": "ids|content", "rvslots": "main"}
 
     found = [
         revision["revid"]
@@ -262,31 +221,30 @@ async def test_a_list_goes_on_when_the_pages_are_done(wiki: Wiki) -> None:
     assert len(listed(first)) + len(listed(second)) == 9
 
 
+REVISIONS = {"prop": "revisions", "pageids": "10"}
+LIST = {"list": "allrevisions"}
+MEMBERS = {"generator": "categorymembers"}
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [
-        ({"prop": "revisions", "pageids": "10", "rvstart": "yesterday"}, "badtimestamp"),
-        ({"prop": "revisions", "pageids": "10", "rvend": "2026-13-01T00:00:00Z"}, "badtimestamp"),
-        ({"prop": "revisions", "pageids": "10", "rvend": "9999999999999"}, "badtimestamp"),
+        (REVISIONS | {"rvstart": "yesterday"}, "badtimestamp"),
+        (REVISIONS | {"rvend": "2026-13-01T00:00:00Z"}, "badtimestamp"),
+        (REVISIONS | {"rvend": "9999999999999"}, "badtimestamp"),
         ({"prop": "revisions", "revids": "101", "rvend": "now"}, "invalidparammix"),
-        ({"list": "allrevisions", "arvdir": "up"}, "badvalue"),
-        ({"list": "allrevisions", "arvstart": "x"}, "badtimestamp"),
-        ({"list": "allrevisions", "arvcontinue": "5"}, "badcontinue"),
-        ({"list": "allrevisions", "arvcontinue": "20261301000000|5"}, "badcontinue"),
-        ({"list": "allrevisions", "arvslots": "mediainfo"}, "badvalue"),
-        ({"list": "allrevisions", "continue": "-"}, "badcontinue"),
+        (LIST | {"arvdir": "up"}, "badvalue"),
+        (LIST | {"arvstart": "x"}, "badtimestamp"),
+        (LIST | {"arvcontinue": "5"}, "badcontinue"),
+        (LIST | {"arvcontinue": "20261301000000|5"}, "badcontinue"),
+        (LIST | {"arvslots": "mediainfo"}, "badvalue"),
+        (LIST | {"continue": "-"}, "badcontinue"),
         ({"generator": "random"}, "badvalue"),
-        ({"generator": "categorymembers"}, "missingparam"),
-        ({"generator": "categorymembers", "gcmtitle": "Arbres"}, "invalidcategory"),
-        ({"generator": "categorymembers", "gcmtitle": "Kategorie:"}, "invalidcategory"),
-        (
-            {"generator": "categorymembers", "gcmtitle": "Kategorie:A", "gcmcontinue": "page|zz|1"},
-            "badcontinue",
-        ),
-        (
-            {"generator": "categorymembers", "gcmtitle": "Kategorie:A", "gcmcontinue": "page|00|1"},
-            "badcontinue",
-        ),
+        (MEMBERS, "missingparam"),
+        (MEMBERS | {"gcmtitle": "Arbres"}, "invalidcategory"),
+        (MEMBERS | {"gcmtitle": "Kategorie:"}, "invalidcategory"),
+        (MEMBERS | {"gcmtitle": "Kategorie:A", "gcmcontinue": "page|zz|1"}, "badcontinue"),
+        (MEMBERS | {"gcmtitle": "Kategorie:A", "gcmcontinue": "page|00|1"}, "badcontinue"),
     ],
 )
 async def test_what_cannot_be_listed_is_an_error(wiki: Wiki, params: dict[str, str], code: str) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -14,18 +13,9 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.wiki.table import WikiTable
+from tests.integration.mock_mediawiki.wiki_client import Wiki
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
-
-
-class Wiki(Protocol):
-    """The running mock of the fixtures."""
-
-    address: str
-    client: aiohttp.ClientSession
-
-    async def query(self, host: str = ..., **params: str) -> dict[str, Any]:
-        """Ask ``action=query`` of a wiki."""
 
 
 class Page(HTMLParser):
@@ -88,16 +78,10 @@ async def open_page(wiki: Wiki, path: str, host: str | None = None, status: int 
     return Page(text)
 
 
-@pytest.mark.parametrize(
-    ("path", "host"),
-    [
-        ("/_mock/diff/dewiki/101", None),
-        ("/_mock/diff/dewiki/101", "en.wikipedia.org"),
-    ],
-)
-async def test_a_diff_is_found_on_every_host(wiki: Wiki, path: str, host: str | None) -> None:
+@pytest.mark.parametrize("host", [None, "en.wikipedia.org"])
+async def test_a_diff_is_found_on_every_host(wiki: Wiki, host: str | None) -> None:
     """Whatever the host."""
-    page = await open_page(wiki, path, host)
+    page = await open_page(wiki, "/_mock/diff/dewiki/101", host)
 
     assert page.text("h1") == "Apfelbaum im Garten"
     assert (page.text("del"), page.text("ins")) == ("Ein Apfelbaum", "Kein Birnbaum")
@@ -170,11 +154,7 @@ async def test_a_long_diff_is_cut_short(wiki_of_one_page: str) -> None:
     ("path", "shown", "absent"),
     [
         ("dewiki/200", ["text of this revision is hidden", "Ada"], ["geheim"]),
-        (
-            "dewiki/201",
-            ["text of this revision is hidden", "user name hidden", "comment hidden"],
-            ["geheim"],
-        ),
+        ("dewiki/201", ["text of this revision is hidden", "user name hidden", "comment hidden"], ["geheim"]),
         ("dewiki/202", ["text of the earlier revision is hidden", "~2026-10011-01"], ["offen", "geheim"]),
         ("hewiki/602", ["The earlier revision, 599, is not there"], ["נפל"]),
     ],
@@ -193,8 +173,7 @@ async def test_what_is_hidden_is_shown_as_hidden(
 async def test_what_a_fault_has_hidden_is_hidden_here_too(wiki: Wiki) -> None:
     """E12: once the API hides a revision, its diff does; opening the diff is not asking for the revision."""
     fault = {"kind": "hide", "parts": ["text", "user"], "after": 1, "rev_id": 101}
-    async with wiki.client.put(f"{wiki.address}/_mock/faults", json=fault) as response:
-        assert response.status == 200
+    await wiki.put(fault)
     for _ in range(2):
         assert (await open_page(wiki, "/_mock/diff/dewiki/101")).text("ins")
         await wiki.query(prop="revisions", revids="101")
@@ -207,12 +186,7 @@ async def test_what_a_fault_has_hidden_is_hidden_here_too(wiki: Wiki) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "/_mock/diff/dewiki/4711",
-        "/_mock/diff/dewiki/abc",
-        "/_mock/diff/nowhere/101",
-    ],
+    "path", ["/_mock/diff/dewiki/4711", "/_mock/diff/dewiki/abc", "/_mock/diff/nowhere/101"]
 )
 async def test_where_there_is_no_diff_there_is_a_page_that_says_so(wiki: Wiki, path: str) -> None:
     """404, as a page, which does not repeat what was asked."""

@@ -53,33 +53,29 @@ def test_no_request_id_is_made_up() -> None:
     assert "request_id" not in verdict.event["meta"]
 
 
-def test_timestamp_is_the_events_own() -> None:
-    """An event that brings its meta.dt has that time in Kafka."""
-    event = copy.deepcopy(EVENT) | {"meta": {**EVENT["meta"], "dt": "1970-01-01T01:00:01.5+01:00"}}  # type: ignore[dict-item]  # a literal's value type is object
-    verdict = judge().judge(event, None)
+@pytest.mark.parametrize(
+    ("dt", "timestamp"), [("1970-01-01T01:00:01.5+01:00", 1500), ("2026-19-39T12:00:00Z", 1_769_860_800_005)]
+)
+def test_timestamp_is_the_events_own(dt: str, timestamp: int) -> None:
+    """An event has its meta.dt as its time in Kafka, and now where that names no day of a calendar."""
+    verdict = judge().judge({**EVENT, "meta": {"stream": "eventgate.test.event", "dt": dt}}, None)
     assert isinstance(verdict, Accepted)
-    assert verdict.timestamp == 1500
+    assert verdict.timestamp == timestamp
 
 
-def test_timestamp_of_a_time_in_no_calendar() -> None:
-    """A meta.dt that passes the format check and names no day is taken as received now."""
-    event = {**EVENT, "meta": {"stream": "eventgate.test.event", "dt": "2026-19-39T12:00:00Z"}}
-    verdict = judge().judge(event, None)
-    assert isinstance(verdict, Accepted)
-    assert verdict.timestamp == 1_769_860_800_005
-
-
-@pytest.mark.parametrize("event", [None, 1, "text", [], {}, {"meta": {}}])
-def test_no_schema(event: Any) -> None:
-    """Whatever has no $schema is told so."""
-    assert message(event) == "Field(s) $schema were missing from event and could not be extracted."
-
-
-@pytest.mark.parametrize("meta", [None, 1, "text", [], {}])
-def test_no_stream(meta: Any) -> None:
-    """Whatever has no meta.stream is told so."""
-    expected = "Field(s) meta.stream were missing from event and could not be extracted."
-    assert message({"$schema": "/test/event/1.0.0", "meta": meta}) == expected
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        *((event, "$schema") for event in (None, 1, "text", [], {}, {"meta": {}})),
+        *(
+            ({"$schema": "/test/event/1.0.0", "meta": meta}, "meta.stream")
+            for meta in (None, 1, "text", [], {})
+        ),
+    ],
+)
+def test_no_schema_or_stream(event: Any, field: str) -> None:
+    """Whatever has no $schema, or no meta.stream, is told so."""
+    assert message(event) == f"Field(s) {field} were missing from event and could not be extracted."
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,11 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Return a clock."""
     return Clock()
 
 
 @pytest.fixture
 def board(clock: Clock) -> WikiFaultBoard:
-    """Return a board without faults."""
     return WikiFaultBoard(clock)
 
 
