@@ -18,13 +18,13 @@ from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
 from mock_eventgate.reasons import Reasons
-from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, GateService, gate_middleware
+from mock_eventgate.service import STREAM_PREFIX, GateService, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.mock_server.faults import FaultBoard, FaultRoutes
-from revertrisk.mock_server.http import serve_until_signal, serving_app
+from revertrisk.mock_server.http import MOCK_PREFIX, serve_until_signal, serving_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,6 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
     app.on_shutdown.append(end_what_would_not_end)
     for method, path, handler in (
         ("POST", "/v1/events", intake.post_events),
-        ("OPTIONS", "/v1/events", intake.options),
         ("GET", "/v1/_test/events", intake.produce_test_events),
         ("GET", "/v1/stream-configs", service.stream_configs),
         ("GET", "/v1/stream-configs/{names}", service.stream_configs),
@@ -150,9 +149,10 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         ("GET", MOCK_PREFIX, page.index),
         ("GET", "", service.root),
     ):
-        # Express takes every path with and without a slash at its end.
+        # Express takes every path with and without a slash at its end, and HEAD where it takes GET.
         for spelling in (path, f"{path}/") if path else ("/",):
-            app.router.add_route(method, spelling, handler)
+            for verb in ("GET", "HEAD") if method == "GET" else (method,):
+                app.router.add_route(verb, spelling, handler)
 
 
 def listening(

@@ -1,6 +1,7 @@
 """The reasons of a risk: asked of the model's server through the gate, and only when somebody wants them."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,8 @@ class ModelServer:
                 return web.json_response(["no", "explanation"])
             case 200:
                 return web.Response(text="<html>")
+            case 600:
+                return await self._endless(request)
         amounts = [0.1 * number * (-1) ** number for number in range(1, 21)]
         contributions = [
             {"name": f"fact_{number}", "value": None if number % 2 else number / 3, "amount": amount}
@@ -54,6 +57,14 @@ class ModelServer:
         return web.json_response(
             {"output": {"probabilities": {"true": 0.731, "false": 0.269}}, "explanation": explanation}
         )
+
+    async def _endless(self, request: web.Request) -> Any:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65_536)
+        return response
 
 
 @pytest.fixture
@@ -101,13 +112,14 @@ async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -
         ({"model": MULTILINGUAL, "wiki_id": "enwiki", "rev_id": "1"}, 502, "the model's server does not"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "404"}, 502, "the wiki has no such revision"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "500"}, 502, "the model's server gave no"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "200"}, 502, "the model's server does not"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "200"}, 502, "the model's server gave no"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "600"}, 502, "the model's server gave no"),
     ],
 )
 async def test_what_cannot_be_answered_says_why(
     ask: Any, query: dict[str, str], status: int, reason: str
 ) -> None:
-    """Only servers that the gate was told of are asked, and what they refuse is told in their words."""
+    """T2: only servers that the gate was told of are asked, what they refuse is told in their words, all is bounded."""
     answered, told = await ask(**query)
     assert (answered, told["error"].startswith(reason)) == (status, True), told
 
