@@ -18,7 +18,8 @@ from revertrisk.mock_server.http import json_answer, read_document
 
 TIMEOUT: Final = 25.0
 """Seconds; a little more than a server takes at most."""
-MOST_REASONS: Final = 8
+MOST_REASONS: Final = 200
+"""More than any model has features; the page sums them up and shows the strongest."""
 MOST_CHANGES: Final = 3
 _MAX_ANSWER: Final = 1024 * 1024
 """Bytes that are read of a server's answer; an explanation has some 20 kB."""
