@@ -11,7 +11,7 @@ import uvloop
 from mock_eventgate.app import Options, serve
 from mock_eventgate.reader import EventIds
 from mock_eventgate.reasons import read_explain_by
-from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.logs import configure_logging_from_environment
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8192
@@ -24,7 +24,7 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, options: Options | N
         a port that cannot be one.
     :raises OSError: if the address cannot be listened on.
     """
-    configure_logging("auto", "WARNING", sys.stderr)
+    configure_logging_from_environment("WARNING", sys.stderr)
     uvloop.run(serve(host, port, options))
 
 
