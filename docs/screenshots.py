@@ -73,7 +73,7 @@ def main() -> None:
 
 @contextmanager
 def _gate(*arguments: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "mock_eventgate", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "revertrisk.cli.app", "mock-eventgate", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own program
         if process.stdout is None:
             raise RuntimeError("its output is piped")

@@ -1,5 +1,6 @@
 """The mock EventGate as an aiohttp application: what it is made of, and how it is served."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
+import uvloop
 from aiohttp import web
 
 from mock_eventgate.canaries import CanaryRoutes
@@ -25,6 +27,7 @@ from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.mock_server.faults import FaultBoard, FaultRoutes
 from revertrisk.mock_server.http import MOCK_PREFIX, serve_until_signal, serving_app
+from revertrisk.runtime.logs import configure_logging_from_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +171,15 @@ def listening(
     return serving_app(create_app(options), host, port, auto_decompress=False)
 
 
-async def serve(host: str, port: int, options: Options | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted."""
-    await serve_until_signal("mock EventGate", listening(host, port, options))
+def run(host: str, port: int, options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted.
+
+    :raises StreamConfigError: if the stream configuration file cannot be used; it is a ValueError, as is
+        a port that cannot be one.
+    :raises OSError: if the address cannot be listened on.
+    """
+    configure_logging_from_environment("WARNING", sys.stderr)
+    uvloop.run(serve_until_signal("mock EventGate", listening(host, port, options)))
 
 
 def _now() -> datetime:

@@ -100,8 +100,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = [],  # noqa: B006 - Typer reads it
 ) -> None:
     """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
-    from mock_eventgate.__main__ import run
-    from mock_eventgate.app import Options
+    from mock_eventgate.app import Options, run
     from mock_eventgate.reasons import read_explain_by
 
     try:
