@@ -14,7 +14,7 @@ from mock_mediawiki.api import ActionApi
 from mock_mediawiki.app import create_app, listening
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.mock_server.http import serve_until_signal
-from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.logs import configure_logging_from_environment
 from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.exports.index import cache_folder, indexed_export
 from revertrisk.wiki.history import History
@@ -44,7 +44,7 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = 
     :raises ValueError: if the export cannot be used (an ExportError), or the port cannot be one.
     :raises OSError: if the export cannot be read, its index not be written, or the address not be listened on.
     """
-    configure_logging("auto", "WARNING", sys.stderr)
+    configure_logging_from_environment("WARNING", sys.stderr)
     wikis = WikiTable.load()
     with open_history(dump, wikis) as history:
         uvloop.run(_serve(history, wikis, host, port))

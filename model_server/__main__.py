@@ -32,6 +32,7 @@ from model_server.startup import (
     load_pickle,
 )
 from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.metrics_folder import metrics_folder_problem
 from revertrisk.runtime.signals import handle_signals
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at
@@ -94,6 +95,9 @@ def check(settings: Settings) -> ModelSource:
         ServerSettingsError: something is missing or wrong; the message names its variable.
 
     """
+    problem = metrics_folder_problem()
+    if problem is not None:
+        raise ServerSettingsError(problem)
     source = find_model(settings)
     check_pickle(settings, source.path)
     try:

@@ -4,7 +4,7 @@
 
 import gzip
 import json
-import time
+import sys
 import zlib
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from revertrisk.cli.dispatcher_flags import refuse
+from revertrisk.cli.dispatcher_flags import check_output, refuse
+from revertrisk.cli.steps import Steps
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -36,19 +37,18 @@ def train(
 
     The same files and seed give the same artefact.
     """
+    from revertrisk.scoring.artifact import METADATA
     from revertrisk.scoring.classifier import limit_threads
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.train import train as train_model
 
-    started = time.monotonic()
-
-    def show(line: str) -> None:
-        typer.echo(f"{time.monotonic() - started:7.1f} s  {line}", err=True)
-
     limit_threads(1)  # sums in another order would give other weights
     try:
-        report = train_model(data, model, out, seed=seed, splits=splits, progress=show)
-    except TrainingError as exc:
+        out.mkdir(parents=True, exist_ok=True)
+        check_output("out", out / METADATA)
+        with Steps() as steps:
+            report = train_model(data, model, out, seed=seed, splits=splits, progress=steps.begin)
+    except (TrainingError, OSError) as exc:
         refuse(exc)
     typer.echo(report.summary())
 
@@ -111,6 +111,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.scoring.training.model_card import figures_report
     from revertrisk.scoring.training.report import html_report
 
+    check_output("html", html)
+    check_output("scores", scores)
     try:
         result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
         if html is not None:
@@ -166,7 +168,7 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         return
     for (name, of_version), limits in found.items():
         typer.echo(f"{name} {of_version}, at most {target_fpr:.1%} of the edits that were not reverted\n")
-        typer.echo(limits_table(limits))
+        typer.echo(limits_table(limits, smallest))
 
 
 @app.command()
@@ -207,7 +209,11 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
     except (ArtifactError, UnexplainedError) as exc:
         refuse(exc)
-    typer.echo(json.dumps(answer, ensure_ascii=False, indent=1) if as_json else show(answer))
+    if as_json:
+        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        typer.echo(json.dumps(answer, ensure_ascii=not is_utf8, indent=1))
+    else:
+        typer.echo(show(answer))
 
 
 def _folder(model: str) -> Path:

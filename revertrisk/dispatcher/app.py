@@ -24,6 +24,7 @@ from revertrisk.dispatcher.outcome import (
     Summary,
 )
 from revertrisk.dispatcher.pipeline import DispatchPipeline
+from revertrisk.dispatcher.progress import log_progress
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
 from revertrisk.dispatcher.rule_language.rule import QUICK_RETRIES, Rule, Taken, Verdict
@@ -104,6 +105,7 @@ async def dispatch(
             summary=summary,
         )
         stack.enter_context(_serving(registry, settings.metrics_port))
+        stack.callback(asyncio.create_task(log_progress(summary, executor.retrying)).cancel)
         runs = [pipeline(source, recent=RecentIds()).run(stop, limit=settings.limit)]
         if postponed is not None:
             runs.append(pipeline(postponed, max_held=MAX_WAITING).run(stop))

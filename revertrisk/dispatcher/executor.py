@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -110,6 +111,8 @@ class Executor:
         self._later = later
         self._warned: set[str] = set()
         """Rules whose server does not say what it did with an event."""
+        self.retrying: Counter[str] = Counter()
+        """Requests that wait for another try, by the reason why the last one failed."""
         self._slots = {rule.name: asyncio.Semaphore(concurrency or rule.concurrency) for rule in rules}
 
     async def wait_for_slot(self, rule: Rule) -> None:
@@ -176,7 +179,11 @@ class Executor:
             log.debug("request %s: %s, again in %.1f s", request.request_id, tries.reason, pause)
             if self._later is not None and rule.order_by is None and pause > LONGEST_PAUSE_IN_A_SLOT_S:
                 return replace(tries, postponed_s=pause)
-            await asyncio.sleep(pause)
+            self.retrying[tries.reason] += 1
+            try:
+                await asyncio.sleep(pause)
+            finally:
+                self.retrying[tries.reason] -= 1
             retry += 1
 
     async def _give_up(self, rule_name: str, sourced: SourcedEvent, reason: str, tries: _Tries) -> Outcome:

@@ -64,7 +64,12 @@ def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
         stack.callback(stop_children)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
+        except FileNotFoundError as exc:
+            raise OSError(
+                exc.errno, "no folder for temporary files can be written: let TMPDIR name one that can"
+            ) from exc
         screen = Screen(console, [model.name for model in MODELS])
         starter = Starter(stack, folder, screen.say)
         try:

@@ -127,14 +127,17 @@ def limits_json(limits: Sequence[Limit]) -> list[dict[str, Any]]:
     return [asdict(each) for each in limits]
 
 
-def limits_table(limits: Sequence[Limit]) -> str:
-    """Return thresholds as a Markdown table; a row without one says why."""
+def limits_table(limits: Sequence[Limit], smallest: int = SMALLEST_SAMPLE) -> str:
+    """Return thresholds as a Markdown table, and how many wikis and kinds of authors have too few edits for one."""
     rows = ["| wiki | authors | edits / positive | threshold | false positive rate | recall | precision |"]
     rows.append("| --- " * 7 + "|")
-    for each in limits:
-        figures_of = [each.threshold, each.fpr, each.recall, each.precision]
-        cells = ["too few edits", "", "", ""] if each.threshold.value is None else map(_cell, figures_of)
+    found = [each for each in limits if each.threshold.value is not None]
+    for each in found:
+        cells = map(_cell, [each.threshold, each.fpr, each.recall, each.precision])
         rows.append(f"| {each.wiki_id} | {each.group} | {each.n} / {each.positives} | {' | '.join(cells)} |")
+    if len(found) < len(limits):
+        left_out = f"{len(limits) - len(found)} of {len(limits)} rows are left out"
+        rows += ["", f"{left_out}: fewer than {smallest} edits that were not reverted (all of them: --json)."]
     return "\n".join(rows) + "\n"
 
 
