@@ -279,6 +279,7 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
     code = error.answer_code
     body: dict[str, Any] = {
         "error": str(error),
+        "detail": str(error),  # what MediaWiki's ORES extension reads of a refusal
         "code": code,
         "retryable": error.retryable,
         "request_id": request_id,

@@ -9,7 +9,7 @@ import grpc
 import orjson
 import pytest
 
-from tests.fakes.clients import MODEL, STREAM, Client, StartServer
+from tests.fakes.clients import FAILURE_KEYS, MODEL, STREAM, Client, StartServer
 from tests.fakes.loopback import held_port
 from tests.fakes.wikis import AFTER, BEFORE, page, serving_wikis
 
@@ -238,7 +238,7 @@ async def test_a_bad_v2_request_has_the_one_body(
     answered, failure = await infer(client, server, body)
     assert answered == status, (what, failure)
     assert named in failure["error"]
-    assert {"error", "code", "retryable", "request_id"} <= failure.keys()
+    assert FAILURE_KEYS <= failure.keys()
 
 
 async def test_v2_metadata_describes_the_tensors(client: Client, server: str) -> None:

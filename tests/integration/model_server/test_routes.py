@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.fakes.clients import MODEL, Client
-
-FAILURE_KEYS = {"error", "code", "retryable", "request_id"}
+from tests.fakes.clients import FAILURE_KEYS, MODEL, Client
 
 
 @pytest.mark.parametrize(
@@ -53,11 +51,12 @@ async def test_metrics_are_served(client: Client, scorer: str) -> None:
 async def test_every_failure_has_the_one_body(
     client: Client, scorer: str, method: str, path: str, status: int, code: str
 ) -> None:
-    """DESIGN 2: unknown routes and models included."""
+    """DESIGN 2, H1: unknown routes and models included; `detail` has the text of `error`."""
     async with client.session.request(method, scorer + path, data=b"{}") as answer:
         body = await answer.json()
         assert (answer.status, body["code"]) == (status, code)
         assert body.keys() == FAILURE_KEYS
+        assert body["detail"] == body["error"]
         assert body["retryable"] is False
 
 
