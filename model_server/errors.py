@@ -82,6 +82,13 @@ class RequestTimeoutError(ServiceError):
     code = "request_timeout"
 
 
+class UnsupportedMediaTypeError(ServiceError):
+    """The body is encoded in a way that the server does not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class UriTooLongError(ServiceError):
     """The request line is longer than the server reads."""
 
@@ -115,6 +122,11 @@ class MethodNotAllowedError(ServiceError):
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        """Name the methods that it takes."""
+        super().__init__(f"this path takes {', '.join(allowed)}")
+        self.allowed = allowed
 
 
 class ViolatedContractError(InvalidRequestError):
@@ -291,6 +303,8 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
         ]
     if isinstance(error, NothingScoredError):
         body["errors"] = error.errors
+    if isinstance(error, MethodNotAllowedError):
+        headers["allow"] = ", ".join(error.allowed)
     if isinstance(error, UnavailableError | NothingScoredError) and error.retryable:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     return FailureAnswer(error.status, code, body, headers)

@@ -105,7 +105,7 @@ class Stage:
         for reply in self.replies:
             if reply.status >= 400:
                 assert MARKER not in orjson.dumps(reply.body).decode(), "an error tells of its input"
-                assert FAILURE_KEYS <= reply.body.keys()
+                assert reply.body.keys() >= FAILURE_KEYS
                 assert ("retry-after" in reply.headers) == reply.body["retryable"] == (reply.status == 503)
         counted = await self.counted()
         requests = {
