@@ -258,6 +258,7 @@ UNSCORABLE_BECAUSE: Mapping[SkipReason, str] = {
     SkipReason.REDIRECT: "the page is a redirect",
     SkipReason.REVISION_HIDDEN: "the text of the revision is hidden",
     SkipReason.REVISION_MISSING: "the wiki has no such revision",
+    SkipReason.PAGE_CHANGED: "the revision belongs to another page by now",
     SkipReason.NO_PARENT: "the revision created the page, so there is nothing to compare it with",
     SkipReason.PARENT_MISSING: "the parent revision is missing or belongs to another page",
     SkipReason.PARENT_HIDDEN: "the text of the parent revision is hidden",

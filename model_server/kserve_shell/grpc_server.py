@@ -77,7 +77,7 @@ class HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]  # grpc s
             self._watching.discard(task)
 
     def end_watching(self) -> None:
-        """End the calls of those who watch: the server's own stop would wait for them to the end of the grace period."""
+        """End the calls of those who watch: the server's own stop would wait for them as long as it may."""
         while self._watching:
             self._watching.pop().cancel()
 

@@ -5,6 +5,7 @@ A wiki is its ``wiki_id``. Its domain and its language are looked up here, and n
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +17,22 @@ SCORABLE_FAMILIES: Final = frozenset({"wikipedia", "test", "test2"})
 
 ALIASES: Final = {"be-x-old": "be_x_oldwiki", "nb": "nowiki"}
 """Names in use that are neither the language code nor the subdomain of their wiki."""
+
+PAGE_LANGUAGES: Final = {
+    "bho": "bhwiki",
+    "cbk": "cbk_zamwiki",
+    "cbk-x-zam": "cbk_zamwiki",
+    "egl": "emlwiki",
+    "en-simple": "simplewiki",
+    "ike": "iuwiki",
+    "jv-x-bms": "map_bmswiki",
+    "nap-x-tara": "roa_tarawiki",
+    "nrf": "nrmwiki",
+}
+"""Codes of MediaWiki's page languages (``LanguageCode::bcp47``, language variants) of which the first part is not the
+wiki's: everything else is found by leaving out variants, ``zh-hans-cn``, ``sr-el``, ``en-gb``."""
+
+_LANGUAGE_CODE: Final = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8}){0,7}")
 
 
 class WikiTableError(ValueError):
@@ -103,6 +120,28 @@ class WikiTable:
         """
         wanted = name.lower()
         return self._by_id.get(wanted) or self._by_name.get(wanted.replace("_", "-"))
+
+    def by_page_language(self, code: str) -> Wiki | None:
+        """Return the wiki whose pages are in a language, as MediaWiki names it for an edit that is not saved yet.
+
+        Beside all that :meth:`by_name` knows these are BCP 47 codes and language variants, which are those of their
+        language's wiki. A language without a wiki is one of a wiki that may come: in no table, and without a domain.
+        None is for what is no language code.
+        """
+        wanted = code.lower().replace("_", "-")
+        known = self.by_name(code)
+        if known is not None or not _LANGUAGE_CODE.fullmatch(wanted):
+            return known
+        parts = wanted.split("-")
+        for length in range(len(parts), 0, -1):
+            name = "-".join(parts[:length])
+            found = self._by_id.get(PAGE_LANGUAGES.get(name, "")) or self._by_name.get(name)
+            if found is not None:
+                return found
+        wiki_id = f"{wanted.replace('-', '_')}wiki"
+        return self._by_id.get(wiki_id) or Wiki(
+            wiki_id, "", wanted, "wikipedia", is_open=True, is_public=True
+        )
 
     def _names(self) -> dict[str, Wiki]:
         named = [wiki for wiki in self._by_id.values() if wiki.family in SCORABLE_FAMILIES]

@@ -140,13 +140,13 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("instances an object", {"instances": {}}, "invalid_request", "instances"),
     ("instances of strings", {"instances": ["en"]}, "invalid_request", "instances[0]"),
     ("too many instances", {"instances": TWENTY_ONE}, "batch_too_large", "20"),
-    ("twice the same", {"instances": [call("en", 11), call("enwiki", 11)]}, "invalid_request", "instances[1]"),
-    ("bad rev_id", {"instances": [call("en", 11), {"lang": "en", "rev_id": "1"}]}, "invalid_request", "instances[1].rev_id"),
+    ("bad rev_id", {"instances": [call("en", 11), {"lang": "en", "rev_id": "1 "}]}, "invalid_request", "instances[1].rev_id"),
     ("instances and event", {"instances": [], "event": {}}, "ambiguous_request", "instances"),
     ("instances and revision_data", {"instances": [], "revision_data": {}}, "ambiguous_request", "instances"),
     ("revision_data null", {"revision_data": None}, "invalid_revision_data", "/"),
     ("revision_data without parent", {"revision_data": {**UNSAVED, "parent": {}}}, "invalid_revision_data", "/parent/text"),
-    ("revision_data of an unknown wiki", {"revision_data": UNSAVED | {"lang": "xx"}}, "unknown_wiki", "lang"),
+    ("revision_data of no language", {"revision_data": UNSAVED | {"lang": "evil.example"}}, "unknown_wiki", "lang"),
+    ("revision_data of an unknown wiki", {"revision_data": UNSAVED | {"lang": "xxwiki"}}, "unknown_wiki", "lang"),
 ]  # fmt: skip
 
 
@@ -170,6 +170,37 @@ async def test_an_unsaved_edit_is_scored_without_asking_anybody(
     assert (reply.status, reply.body["wiki_db"], reply.body["revision_id"]) == (200, "enwiki", -1)
     assert (await client.get(f"{wiki}/_mock/stats"))["requests"] == 0
     assert await client.accepted(empty_gate) == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "wiki_db"),
+    [
+        ("egl", "emlwiki"),
+        ("zh-hans", "zhwiki"),
+        ("en-gb", "enwiki"),
+        ("tlh", "tlhwiki"),
+        ("bar-x-no", "barwiki"),
+    ],
+)
+async def test_h2_an_unsaved_edit_comes_with_its_page_language(
+    client: Client, server: str, lang: str, wiki_db: str
+) -> None:
+    """H2: of its wiki, or of none; for a direct call such a code names no wiki."""
+    reply = await client.predict(server, {"revision_data": UNSAVED | {"lang": lang}})
+    assert (reply.status, reply.body["wiki_db"]) == (200, wiki_db)
+    assert (await client.predict(server, call(lang, 11))).body["code"] == "unknown_wiki"
+
+
+async def test_h2_a_model_for_some_wikis_refuses_a_language_without_one(
+    client: Client, start_server: StartServer, wiki: str
+) -> None:
+    """H2: 422, as for any wiki that it was not made for."""
+    with start_server(
+        WIKI_URL=wiki, ALLOW_REVISION_JSON_INPUT="true", SUPPORTED_WIKIS="enwiki,zhwiki"
+    ) as program:
+        for lang, code in (("zh-hant", None), ("tlh", "unsupported_wiki"), ("egl", "unsupported_wiki")):
+            reply = await client.predict(program.url, {"revision_data": UNSAVED | {"lang": lang}})
+            assert (reply.status, reply.body.get("code")) == (422 if code else 200, code)
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,59 @@ def test_other_names_find_nothing(table: WikiTable, name: str) -> None:
     assert table.by_name(name) is None
 
 
+@pytest.mark.parametrize(
+    ("wiki_id", "codes"),
+    [
+        ("emlwiki", "egl eml"),
+        ("nrmwiki", "nrf nrm"),
+        ("bhwiki", "bho bh"),
+        ("cbk_zamwiki", "cbk-x-zam cbk cbk-zam"),
+        ("map_bmswiki", "jv-x-bms map-bms"),
+        ("roa_tarawiki", "nap-x-tara roa-tara"),
+        ("jvwiki", "jv"),
+        ("simplewiki", "simple en-simple"),
+        ("zhwiki", "zh zh-hans zh-hant zh-cn zh-Hant-HK zh-my"),
+        ("srwiki", "sr sr-el sr-ec sr-Latn sr-cyrl"),
+        ("shwiki", "sh-latn sh-cyrl"),
+        ("kkwiki", "kk-cyrl kk-latn kk-arab kk-kz"),
+        ("kuwiki", "ku-latn ku-arab"),
+        ("uzwiki", "uz-latn uz-cyrl"),
+        ("tgwiki", "tg-latn tg-cyrl"),
+        ("crhwiki", "crh-latn crh-cyrl crh-ro"),
+        ("ganwiki", "gan-hans gan-hant"),
+        ("iuwiki", "iu ike-cans ike-latn"),
+        ("shiwiki", "shi-tfng shi-latn"),
+        ("enwiki", "en-gb en-ca EN-GB en-x-piglatin"),
+        ("ptwiki", "pt-br"),
+        ("be_x_oldwiki", "be-tarask"),
+        ("nds_nlwiki", "nds-nl nds-NL"),
+        ("zh_min_nanwiki", "nan nan-latn-tailo"),
+        ("zh_yuewiki", "yue yue-hans"),
+        ("zh_classicalwiki", "lzh"),
+        ("nowiki", "nb no"),
+        ("enwiki", "enwiki"),
+    ],
+)
+def test_h2_a_page_language_finds_its_wiki(table: WikiTable, wiki_id: str, codes: str) -> None:
+    """H2: BCP 47 codes, language variants, and what a wiki is called anyway."""
+    found = [table.by_page_language(code) for code in codes.split()]
+    assert {wiki and wiki.wiki_id for wiki in found} == {wiki_id}
+
+
+def test_h2_a_language_without_a_wiki_is_a_wiki_to_come(table: WikiTable) -> None:
+    """H2: it is in no table, and nothing can be asked of it; a name of no language is none."""
+    for code, wiki_id in {"tlh": "tlhwiki", "zxx-Latn-a1": "zxx_latn_a1wiki"}.items():
+        wiki = table.by_page_language(code)
+        assert wiki is not None
+        assert (wiki.wiki_id, wiki.language, wiki.is_scorable) == (wiki_id, code.lower(), True)
+        assert table.by_id(wiki_id) is None
+    for name in ("", "evil.example", "xxwiki", "../en", "x-default", "en\n", "e", "commons"):
+        assert table.by_page_language(name) is None
+    closed = table.by_page_language("aa")
+    assert closed is not None
+    assert not closed.is_scorable
+
+
 def test_ids_are_exact_and_domains_are_whole(table: WikiTable) -> None:
     """An id is compared as written; a domain in any letter case, but never in part."""
     assert table.by_id("ENWIKI") is None
