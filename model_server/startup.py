@@ -120,6 +120,10 @@ def check_ports(settings: Settings) -> None:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             socket.create_server((host, port), family=family).close()
+        except (socket.gaierror, UnicodeError):
+            raise ServerSettingsError(
+                "HTTP_HOST: expected an address or a host name of this machine"
+            ) from None
         except OSError as exc:
             raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 

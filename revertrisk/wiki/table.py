@@ -4,13 +4,14 @@ A wiki is its ``wiki_id``. Its domain and its language are looked up here, and n
 ``zh_yuewiki`` lives at zh-yue.wikipedia.org and is written in ``yue``.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Self
+
+from revertrisk.runtime.json_files import JsonFileError, read_json_file
 
 SCORABLE_FAMILIES: Final = frozenset({"wikipedia", "test", "test2"})
 """The families whose open and public wikis are scored, and found by language code and subdomain."""
@@ -32,6 +33,8 @@ PAGE_LANGUAGES: Final = {
 """Codes of MediaWiki's page languages (``LanguageCode::bcp47``, language variants) of which the first part is not the
 wiki's: everything else is found by leaving out variants, ``zh-hans-cn``, ``sr-el``, ``en-gb``."""
 
+MAX_HOST: Final = 253
+"""The most characters of a host name (RFC 1035)."""
 _LANGUAGE_CODE: Final = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8}){0,7}")
 
 
@@ -85,11 +88,9 @@ class WikiTable:
         """
         file = path if path is not None else files("revertrisk.wiki").joinpath("wikis.json")
         try:
-            entries = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as exc:
-            raise WikiTableError(f"{file}: cannot be read: {exc.strerror}") from exc
-        except ValueError as exc:
-            raise WikiTableError(f"{file}: is not JSON in UTF-8") from exc
+            entries, _ = read_json_file(file)
+        except JsonFileError as exc:
+            raise WikiTableError(f"{file}: {exc}") from exc
         if not isinstance(entries, dict) or not entries:
             raise WikiTableError(f"{file}: must be a JSON object with an entry for each wiki")
         try:
@@ -152,16 +153,29 @@ class WikiTable:
         return names
 
 
+_WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
+_HOST: Final = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
+)
+"""A host name in lower case, with a port where it is another than the scheme's: requests go to it."""
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
 def _wiki(wiki_id: str, entry: Any) -> Wiki:
+    if not _WIKI_ID.fullmatch(wiki_id):
+        raise WikiTableError(f"{wiki_id[:80]!a} must be a wiki id: lower case, digits, _ and -")
     if not isinstance(entry, dict):
         raise WikiTableError(f"{wiki_id} must be an object")
     if unknown := entry.keys() - {"domain", "language", "family", "closed", "private"}:
-        raise WikiTableError(f"{wiki_id} must not have unknown fields: {', '.join(sorted(unknown))}")
+        named = ", ".join(ascii(name[:80]).strip("'") for name in sorted(unknown))
+        raise WikiTableError(f"{wiki_id} must not have unknown fields: {named}")
 
-    def text(field: str) -> str:
+    def text(field: str, pattern: re.Pattern[str], expected: str) -> str:
         value = entry.get(field)
         if not isinstance(value, str) or not value:
             raise WikiTableError(f"{wiki_id}: {field} must be a string that is not empty")
+        if not pattern.fullmatch(value) or len(value) > MAX_HOST:
+            raise WikiTableError(f"{wiki_id}: {field} must be {expected}")
         return value
 
     def flag(field: str) -> bool:
@@ -172,9 +186,9 @@ def _wiki(wiki_id: str, entry: Any) -> Wiki:
 
     return Wiki(
         wiki_id=wiki_id,
-        domain=text("domain"),
-        language=text("language"),
-        family=text("family"),
+        domain=text("domain", _HOST, "a host name in lower case"),
+        language=text("language", _WORD, "a language code"),
+        family=text("family", _WORD, "a word of letters and digits"),
         is_open=not flag("closed"),
         is_public=not flag("private"),
     )
