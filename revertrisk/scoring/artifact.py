@@ -6,7 +6,6 @@ A folder holds `model.safetensors` (the weights), `metadata.json` (everything el
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +26,7 @@ from revertrisk.runtime.json_files import JsonFileError, read_json_file
 from revertrisk.runtime.validation import explain
 from revertrisk.scoring.encoding import Encoder
 from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES
+from revertrisk.scoring.prediction import name_problem
 
 WEIGHTS = "model.safetensors"
 METADATA = "metadata.json"
@@ -38,7 +38,6 @@ MAX_WEIGHTS_BYTES = 2**30
 """Of a weights file: it is read whole, and the shipped ones are some megabytes."""
 MAX_SIZE = 2**20
 """Of one dimension of the network."""
-_NAME = re.compile(r"[!-{}~]{1,128}")
 
 Text = Annotated[str, Field(min_length=1)]
 _Value = TypeVar("_Value")
@@ -56,9 +55,9 @@ def _only(expected: _Value, why: str = "") -> AfterValidator:
 
 
 def _is_name(value: str) -> str:
-    """Refuse what cannot stand in a log line, in a metric's label and in the name that an event's id is made of."""
-    if not _NAME.fullmatch(value):
-        raise ValueError("expected at most 128 visible ASCII characters, without |")
+    problem = name_problem(value)
+    if problem is not None:
+        raise ValueError(problem)
     return value
 
 
