@@ -34,6 +34,7 @@ from model_server.startup import (
 from revertrisk.runtime.logs import configure_logging
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 from revertrisk.runtime.signals import handle_signals
+from revertrisk.scoring import probe
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at
 from revertrisk.scoring.prediction import Classifier
@@ -126,6 +127,10 @@ def serve(settings: Settings, source: ModelSource) -> None:
 
     """
     classifier = _load_classifier(settings, source.path)
+    try:
+        probe.check(classifier)
+    except probe.UnusableModelError as exc:
+        raise ServerSettingsError(f"MODEL_PATH: {source.path}: {exc}") from exc
     if classifier.name != settings.model_name:
         raise ServerSettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, FilePath, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from revertrisk.runtime.addresses import is_address
 from revertrisk.runtime.headers import user_agent
+from revertrisk.runtime.validation import explain
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-events")
@@ -30,17 +32,18 @@ class ServerSettingsError(ValueError):
 
 
 def _http_url(value: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(value)
-    parts = urlsplit(value)
-    if parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("expected a URL without a user, without a query and without a fragment")
+    if not is_address(value) or urlsplit(value).query or urlsplit(value).fragment:
+        raise ValueError(
+            "expected a URL of http or https, in visible ASCII characters, without a user, a query and a fragment"
+        )
     return value.rstrip("/")
 
 
 def _base_url(value: str) -> str:
-    if urlsplit(value).path not in ("", "/"):
+    url = _http_url(value)
+    if urlsplit(url).path:
         raise ValueError("expected http://host:port: the path /w/api.php is added to it")
-    return _http_url(value)
+    return url
 
 
 def _port(value: Any) -> Any:
@@ -68,7 +71,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True, frozen=True, extra="ignore", protected_namespaces=(), case_sensitive=False
     )
 
-    model_name: str = Field("revertrisk-language-agnostic", min_length=1)
+    model_name: str = Field("revertrisk-language-agnostic", pattern=r"^[!-~]+$")
     model_path: Path | None = None
     storage_uri: str | None = None
     allow_pickle: bool = False
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
     user_agent: str = Field(DEFAULT_USER_AGENT, pattern=r"^[\x20-\x7e]+$")
 
     eventgate_url: Url | None = None
-    eventgate_stream: str | None = None
+    eventgate_stream: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,249}$")
     lenient_events: bool = False
     verify_event: Literal["strict", "warn"] | None = None
     allow_revision_json_input: bool = False
@@ -98,7 +101,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     torch_threads: int = Field(1, gt=0)
 
-    http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
+    http_host: str = Field("0.0.0.0", pattern=r"^[A-Za-z0-9_.:%-]+$")  # noqa: S104 - a server in a container listens on all its interfaces
     http_port: Port = 8080
     grpc_port: Port = 8081
     enable_grpc: bool = True
@@ -182,9 +185,7 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        raise ServerSettingsError(
-            "\n".join(_explain(error["loc"], error["msg"]) for error in exc.errors())
-        ) from None
+        raise ServerSettingsError("\n".join(map(_with_variable, explain(exc)))) from None
 
 
 def removed_settings(environment: Mapping[str, str]) -> list[str]:
@@ -197,6 +198,7 @@ def removed_settings(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _explain(location: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return f"{str(location[0]).upper()}: {text}" if location else text
+def _with_variable(line: str) -> str:
+    """Name the variable of a field that is wrong; a sentence about several names them itself."""
+    field, colon, problem = line.partition(": ")
+    return f"{field.upper()}{colon}{problem}" if field in Settings.model_fields else line

@@ -21,6 +21,7 @@ from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
+from revertrisk.runtime.addresses import is_address
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.eventstreams import EventStreamsSource
@@ -181,7 +182,7 @@ def target_of(target: str | None) -> str | None:
     """Return the base address without a slash at its end; raises SettingsError."""
     if target is None:
         return None
-    if not _is_address(target) or urlsplit(target).query or urlsplit(target).fragment:
+    if not is_address(target) or urlsplit(target).query or urlsplit(target).fragment:
         # Without repeating it: what is wrong with it may be the password inside.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")
@@ -190,22 +191,11 @@ def target_of(target: str | None) -> str | None:
 def _stream_url(where: str) -> str:
     if _STREAM.fullmatch(where):
         return PUBLIC_EVENTSTREAMS + where
-    if not _is_address(where) or urlsplit(where).query:
+    if not is_address(where) or urlsplit(where).query:
         raise SettingsError(
             "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
         )
     return where
-
-
-def _is_address(text: str) -> bool:
-    """Return whether a text is an http or https address without a user's name in it."""
-    try:
-        url = urlsplit(text)
-        return (
-            url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and url.username is None
-        )
-    except ValueError:  # not a port, or not an IPv6 address
-        return False
 
 
 def _topic_of(dead_letters: str) -> str | None:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from revertrisk.cli.programs import Program
-from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
+from tests.fakes.clients import FAILURE_KEYS, MODEL, STREAM, Client, Reply, StartServer
 from tests.fakes.edited_wikis import HIDDEN_TEXT, MARKER, EditedWikis
 from tests.fakes.refused_start import refused_start
 from tests.fakes.stage import Stage, on_stage
@@ -199,7 +199,7 @@ async def test_e49_log_has_one_line_a_request_and_nothing_personal(stage: Stage)
     for path in (f"/{MARKER}", f"/v1/models/{MARKER}"):
         async with stage.client.session.get(stage.server + path) as answer:
             assert MARKER not in await answer.text()
-            assert (await answer.json()).keys() == {"error", "code", "retryable", "request_id"}
+            assert (await answer.json()).keys() == FAILURE_KEYS
     await stage.wiki_faults({"kind": "html"})
     await stage.deliver(stage.wikis.plain_edit())
     lines = await stage.log_lines()
