@@ -21,6 +21,15 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ],
     rule: flags.RuleFile,
     target: flags.Target = None,
+    any_topic: flags.AnyTopic = False,
+    any_emitter: Annotated[
+        bool,
+        typer.Option(
+            "--any-emitter",
+            help="Send what rules of other names gave up as well. Default: only what a rule of this name gave up, "
+            "less liftwing_ before it.",
+        ),
+    ] = False,
     dead_letters: Annotated[
         str, typer.Option(help="Where an event goes that is given up once more: a file, or kafka:TOPIC.")
     ] = "dead-letters-again.jsonl",
@@ -32,7 +41,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[str],
         typer.Option(
             help="Only events given up for this reason, as the dead letter has it: timeout, connection_refused, "
-            "status_503, …; repeatable."
+            "connection_reset, status_503, …, or no_status; repeatable."
         ),
     ] = [],  # noqa: B006 - Typer reads it
     rate: Annotated[float | None, typer.Option(help="Send at most this many events a second.")] = None,
@@ -67,11 +76,14 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     try:
         flags.log_as_the_environment_says("INFO")
-        choice = Choice(statuses=frozenset(status), reasons=frozenset(reason), per_second=rate)
+        choice = Choice(
+            statuses=frozenset(status), reasons=frozenset(reason), any_emitter=any_emitter, per_second=rate
+        )
         settings = redrive_settings(
             DispatchSettings(
                 source=source,
                 rule_file=rule,
+                any_topic=any_topic,
                 target=target,
                 dead_letters=dead_letters,
                 concurrency=concurrency,
@@ -114,6 +126,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     until: Annotated[
         str, typer.Option(metavar="TIME", help="The moment after the last, such as 2026-11-21T00:00:00Z.")
     ],
+    any_topic: flags.AnyTopic = False,
     skips: Annotated[
         Path | None,
         typer.Option(
@@ -154,6 +167,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             events=events,
             predictions=predictions,
             rule_file=rule,
+            any_topic=any_topic,
             since=flags.parse_time("since", since),
             until=flags.parse_time("until", until),
             skips=skips,

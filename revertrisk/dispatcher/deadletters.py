@@ -36,6 +36,8 @@ class DeadLetter:
     attempts: int = 0
     status: int | None = None
     code: str | None = None
+    topic: str | None = None
+    """The topic of Kafka that the event first came from, for a redrive."""
 
     def as_json(self, at: datetime) -> bytes:
         """Return the line for the file; a record that is not UTF-8 is kept in base64."""
@@ -49,6 +51,8 @@ class DeadLetter:
             "partition": self.position.partition,
             "offset": self.position.offset,
         }
+        if self.topic is not None:
+            line["topic"] = self.topic
         if self.raw is None:
             line["event"] = self.event
         else:

@@ -188,6 +188,7 @@ class Executor:
             attempts=tries.attempts,
             status=tries.answer.status if tries.answer else None,
             code=tries.answer.code if tries.answer else None,
+            topic=sourced.topic,
         )
         await self._dead_letters.write(letter)
         log.warning(

@@ -46,6 +46,8 @@ class SourcedEvent:
     position: Position
     ticket: RetryTicket | None = None
     """None for an event that comes for the first time."""
+    topic: str | None = None
+    """The topic of Kafka that it first came from, however often it was retried; None where that is not known."""
 
 
 class UnreadableReason(StrEnum):
@@ -70,7 +72,9 @@ class UnreadableRecord:
     position: Position
 
 
-def read_record(raw: bytes, position: Position) -> SourcedEvent | UnreadableRecord:
+def read_record(
+    raw: bytes, position: Position, *, topic: str | None = None
+) -> SourcedEvent | UnreadableRecord:
     """Return the event that a record holds as JSON, or the record with the reason why it holds none."""
     try:
         event = orjson.loads(raw)
@@ -78,7 +82,7 @@ def read_record(raw: bytes, position: Position) -> SourcedEvent | UnreadableReco
         return UnreadableRecord(raw, UnreadableReason.INVALID_JSON, position)
     if not isinstance(event, dict):
         return UnreadableRecord(raw, UnreadableReason.NOT_AN_OBJECT, position)
-    return SourcedEvent(event, position)
+    return SourcedEvent(event, position, topic=topic)
 
 
 class SourceError(Exception):

@@ -165,7 +165,8 @@ class KafkaSource:
             while True:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
-                    yield read_record(record.value, record.position)
+                    topic = place_of(record.position.partition, 0).topic
+                    yield read_record(record.value, record.position, topic=topic)
                 if self._failure is not None:
                     raise self._failure
                 if self._to_end and self._held.all_read:

@@ -109,7 +109,9 @@ class Sampled:
                     yield record
                     continue
                 others = [
-                    rule.name for rule in self._rules if not isinstance(rule.judge(record.event), Taken)
+                    rule.name
+                    for rule in self._rules
+                    if not isinstance(rule.judge(record.event, record.topic), Taken)
                 ]
                 if len(others) == len(self._rules) or monotonic() < due:
                     continue

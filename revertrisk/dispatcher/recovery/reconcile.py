@@ -124,15 +124,15 @@ class Reconciliation:
         self._seen = Revisions()
         self.report = Report()
 
-    def judge(self, event: dict[str, Any]) -> bool:
+    def judge(self, record: SourcedEvent) -> bool:
         """Count an event; returns whether its prediction is missing."""
-        report = self.report
+        report, event = self.report, record.event
         moment = received_at(event)
         if moment is None or moment not in self._window:
             report.outside += 1
             return False
         report.read += 1
-        verdicts = [rule.judge(event) for rule in self._rules]
+        verdicts = [rule.judge(event, record.topic) for rule in self._rules]
         if not any(isinstance(verdict, Taken) for verdict in verdicts):
             report.unmatched += 1
             return False
@@ -183,7 +183,7 @@ async def find_missing(
     async for record in _until(source, window.until, late_s):
         if isinstance(record, UnreadableRecord):
             reconciliation.report.unreadable += 1
-        elif reconciliation.judge(record.event):
+        elif reconciliation.judge(record):
             out.write(_line(record))
     out.flush()
     return reconciliation.report
@@ -227,7 +227,7 @@ def _line(record: SourcedEvent) -> bytes:
         "page_id": page.get("page_id") if isinstance(page, dict) else None,
         "rev_id": revision.get("rev_id") if isinstance(revision, dict) else None,
     }
-    where = {"partition": position.partition, "offset": position.offset}
+    where = {"partition": position.partition, "offset": position.offset, "topic": record.topic}
     return orjson.dumps(
         key | {"reason": MISSING} | where | {"event": event}, option=orjson.OPT_APPEND_NEWLINE
     )

@@ -48,6 +48,8 @@ class ReconcileSettings:
     predictions: str
     """Where the predictions of one model are, likewise."""
     rule_file: Path
+    any_topic: bool = False
+    """Take events whatever topic or stream they came from."""
     since: datetime
     until: datetime
     skips: Path | None = None
@@ -91,7 +93,7 @@ async def reconcile(settings: ReconcileSettings) -> Report:
         DeadLetterError: the list cannot be written to its end.
 
     """
-    rules = load_rules(settings.rule_file, target=NOWHERE)
+    rules = load_rules(settings.rule_file, target=NOWHERE, any_topic=settings.any_topic)
     window = Window(settings.since, settings.until)
     skipped = read_skips(settings.skips) if settings.skips is not None else {}
     contract = EventValidator(SchemaRepository().load(READING_CONTRACT))

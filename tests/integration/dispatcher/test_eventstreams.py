@@ -27,7 +27,10 @@ CUTS = 50
 
 
 def numbered(count: int) -> list[bytes]:
-    return [json.dumps({"number": number, "text": "x" * (number % 300)}).encode() for number in range(count)]
+    return [
+        json.dumps({"meta": {}, "number": number, "text": "x" * (number % 300)}).encode()
+        for number in range(count)
+    ]
 
 
 def source(url: str, **changes: float) -> EventStreamsSource:

@@ -48,7 +48,8 @@ class Setting:
         self.stream = f"{self.name}.stream"
         self.topic = f"eqiad.{self.stream}"
         self.folder = folder
-        (folder / "rule.yaml").write_text(RULE)
+        # Not what the events say of their stream: on Kafka the topic decides.
+        (folder / "rule.yaml").write_text(RULE.replace(STREAM, self.stream))
         cluster.create(self.topic, partitions)
 
     @property
@@ -206,6 +207,7 @@ async def test_a_long_pause_is_spent_in_the_retry_topic(
     (message,) = (json.loads(value) for value in setting.cluster.read(retry_topic(setting), 4))
     assert message["original_event"]["number"] == 1
     assert (message["rule"], message["tried"], message["reason"]) == ("model", 1, "status_503")
+    assert message["topic"] == setting.topic
     assert message["meta"]["request_id"] == "r-1"
 
 
@@ -223,11 +225,12 @@ async def test_what_waits_in_the_retry_topic_is_tried_when_its_time_has_come(
     """Also by a later process: with the right trail, counted once more, and given up when the tries are used up."""
     model_server.script = lambda seen: Reply(503) if seen.json["event"]["number"] == 2 else PRODUCED
     waiting = [
-        {"rule": "model", "tried": 1, "not_before": 0, "original_event": json.loads(event(1))},
-        {"rule": "model", "tried": 3, "not_before": 0, "original_event": json.loads(event(2))},
-        {"rule": "gone", "tried": 1, "not_before": 0, "original_event": json.loads(event(3))},
+        {"rule": "model", "tried": 1, "original_event": json.loads(event(1))},
+        {"rule": "model", "tried": 3, "original_event": json.loads(event(2))},
+        {"rule": "gone", "tried": 1, "original_event": json.loads(event(3))},
         {"something": "else"},
     ]
+    waiting = [message | {"not_before": 0, "topic": setting.topic} for message in waiting]
     setting.cluster.create(retry_topic(setting), 1)
     setting.cluster.produce(retry_topic(setting), ((0, json.dumps(message).encode()) for message in waiting))
     found: list[str] = []
@@ -262,6 +265,19 @@ async def test_dead_letters_may_go_to_a_topic(setting: Setting, model_server: Sc
         "invalid_event",
         json.loads(event(1)),
     )
+    assert letter["topic"] == setting.topic
+
+
+async def test_d7_another_topic_is_for_no_rule_unless_any_is(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """D7: events of another topic are counted and left alone, whatever stream they name; --any-topic takes them."""
+    (setting.folder / "rule.yaml").write_text(RULE)
+    setting.produce(1)
+    summary = await dispatch(setting.settings(model_server.url, to_end=True))
+    assert summary.outcomes == {"unmatched:topic": 1}
+    summary = await dispatch(setting.settings(model_server.url, to_end=True, group="any", any_topic=True))
+    assert summary.outcomes == {"produced": 1}
 
 
 @pytest.mark.parametrize(
