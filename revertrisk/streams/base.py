@@ -22,6 +22,8 @@ class Position:
     """Rises with every record of the partition; the line number (from 1) in a file."""
     epoch: int = 0
     """Which holding of the partition it was read under: one that was lost and given back is read again."""
+    is_open: bool = False
+    """Whether the record may still be written to: it is never committed, and comes again."""
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"

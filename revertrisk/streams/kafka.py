@@ -53,13 +53,9 @@ REFRESH_S = 60.0
 """How often a reader without a group looks for new partitions; librdkafka does it for groups."""
 NO_GROUP = "revertrisk-reader"
 """librdkafka wants a name, and no one joins it."""
-BOUNDS = {
-    # Fetched ahead; the default is 64 MiB.
-    "queued.max.messages.kbytes": 4 * 1024,
-    # In one answer of a broker, which may be on its way beside that; the default is 50 MiB.
-    "fetch.max.bytes": 4 * 1024 * 1024,
-}
-"""What librdkafka may hold: a record that is larger is brought all the same."""
+FETCHED_AHEAD_KB = 4 * 1024
+"""What librdkafka may hold; the default is 64 MiB. It lowers ``fetch.max.bytes``, the bound of an answer that may be on
+its way beside that, to the same, but never below ``message.max.bytes``; a record that is larger comes all the same."""
 
 # librdkafka's own errors have underscored names.
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001
@@ -165,6 +161,7 @@ class KafkaSource:
             while True:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
+                    assert record.value is not None  # noqa: S101 - it would not be handed out
                     topic = place_of(record.position.partition, 0).topic
                     yield read_record(record.value, record.position, topic=topic)
                 if self._failure is not None:
@@ -235,14 +232,14 @@ class KafkaSource:
     def _configuration(self) -> dict[str, Any]:
         return {
             "session.timeout.ms": 30_000,
-            **BOUNDS,
+            "queued.max.messages.kbytes": FETCHED_AHEAD_KB,
             **self._settings.values,
             "group.id": self._group or NO_GROUP,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
             "partition.assignment.strategy": "cooperative-sticky",
-            "enable.partition.eof": self._to_end,
+            "enable.partition.eof": True,
             "on_commit": self._note_commit,
             "error_cb": self._note_error,
         }
@@ -277,20 +274,22 @@ class KafkaSource:
         for message in messages:
             error, value, offset = message.error(), message.value(), message.offset()
             name = f"{message.topic()}[{message.partition()}]"
-            if error is not None:
-                self._receive_error(error, name, consumer)
-                continue
             epoch = self._held.epoch(name)
-            # A tombstone has nothing to dispatch.
-            if epoch is not None and value is not None and offset is not None:
+            if error is not None and error.code() != _END_OF_PARTITION:
+                self._receive_error(error, name, consumer)
+            elif epoch is None or offset is None:
+                continue
+            elif error is not None:
+                # What stands before the end and did not come is tombstones, and marks of transactions.
+                self._held.put(RawRecord(None, Position(name, offset - 1, epoch)))
+                self._held.note_end(name)
+            elif value is not None:
                 self._held.put(RawRecord(value, Position(name, offset, epoch)))
         if messages:
             self._wake()
 
     def _receive_error(self, error: KafkaError, name: str, consumer: Consumer) -> None:
-        if error.code() == _END_OF_PARTITION:
-            self._held.note_end(name)
-        elif error.code() == _OFFSET_LOST:
+        if error.code() == _OFFSET_LOST:
             log.error(
                 "ALERT: %s: the committed offset no longer exists, so events are lost; reading goes on at the oldest "
                 "that is left: %s",

@@ -188,6 +188,36 @@ async def test_a_lost_offset_is_an_alert_and_reading_goes_on_at_the_oldest_event
     assert setting.committed() == {0: 8}
 
 
+async def test_d10_what_is_no_event_at_the_end_leaves_no_lag(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """D10: a tombstone, or several, is committed when all before it is done, and not earlier."""
+    stop = asyncio.Event()
+    setting.cluster.produce(setting.topic, [(0, None), (0, event(1)), (0, None)])
+    running = asyncio.create_task(dispatch(setting.settings(model_server.url), None, stop))
+    while setting.committed() != {0: 3}:
+        await asyncio.sleep(0.05)
+    model_server.gate.clear()
+    setting.cluster.produce(setting.topic, [(0, event(2)), (0, None), (0, None)])
+    await model_server.arrived(2)
+    assert setting.committed() == {0: 3}
+    model_server.gate.set()
+    while setting.committed() != {0: 6}:
+        await asyncio.sleep(0.05)
+    assert (await until_stopped(running, stop)).outcomes == {"produced": 2}
+
+
+@pytest.mark.parametrize("largest", [6_000_000, 120_000_000])
+async def test_d10_a_bound_for_messages_is_kept(
+    setting: Setting, model_server: ScriptedServer, largest: int
+) -> None:
+    """D10: a file that all clients of a cluster share may allow larger messages than ours."""
+    setting.produce(1)
+    kafka = (*setting.kafka["kafka"], f"message.max.bytes={largest}")
+    summary = await dispatch(setting.settings(model_server.url, to_end=True, kafka=kafka))
+    assert summary.outcomes == {"produced": 1}
+
+
 async def test_a_long_pause_is_spent_in_the_retry_topic(
     setting: Setting, model_server: ScriptedServer
 ) -> None:
