@@ -11,14 +11,12 @@ from revertrisk.consumer.reader import Drop, PredictionReader
 from revertrisk.consumer.sources import Delivery, read_eventstreams, read_kafka
 from revertrisk.streams.base import SourceError
 from revertrisk.streams.resuming_stream import StreamRefusedError
-from revertrisk.streams.sse import EventTooLargeError
 
 __all__ = [
     "Consumer",
     "ConsumerCheckpointError",
     "Delivery",
     "Drop",
-    "EventTooLargeError",
     "NaturalKey",
     "PredictionReader",
     "PredictionRecord",

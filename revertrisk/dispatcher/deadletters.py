@@ -38,6 +38,8 @@ class DeadLetter:
     code: str | None = None
     topic: str | None = None
     """The topic of Kafka that the event first came from, for a redrive."""
+    place: str | None = None
+    """The event id of EventStreams, of a record that is no event."""
 
     def as_json(self, at: datetime) -> bytes:
         """Return the line for the file; a record that is not UTF-8 is kept in base64."""
@@ -51,8 +53,9 @@ class DeadLetter:
             "partition": self.position.partition,
             "offset": self.position.offset,
         }
-        if self.topic is not None:
-            line["topic"] = self.topic
+        line |= {
+            name: value for name, value in (("topic", self.topic), ("place", self.place)) if value is not None
+        }
         if self.raw is None:
             line["event"] = self.event
         else:

@@ -156,7 +156,9 @@ class Executor:
     async def keep_unreadable(self, record: UnreadableRecord) -> Outcome:
         """Put a record that is no event into the dead letters; raises DeadLetterError."""
         log.warning("%s is not an event: %s", record.position, record.reason)
-        await self._dead_letters.write(DeadLetter(record.reason, record.position, raw=record.raw))
+        await self._dead_letters.write(
+            DeadLetter(record.reason, record.position, raw=record.raw, place=record.place)
+        )
         return Outcome(Ending.GIVEN_UP, record.position, record.reason)
 
     async def give_up(self, rule_name: str, sourced: SourcedEvent, reason: str) -> Outcome:

@@ -72,6 +72,8 @@ class UnreadableRecord:
     """The record as it was read, its beginning only where it was too long."""
     reason: UnreadableReason
     position: Position
+    place: str | None = None
+    """What its source calls its place, where the position does not lead there: an EventStreams event id."""
 
 
 def read_record(

@@ -77,7 +77,6 @@ async def follow(  # noqa: PLR0913 - what a client has to know
 
     Raises:
         StreamRefusedError: on an answer that another try would not change.
-        EventTooLargeError: on an event that exceeds the parser's bound: it would come again with every connection.
 
     """
     fruitless = 0
