@@ -152,7 +152,8 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     Each line of the list is a dead letter, which redrive can send.
 
     Counts go to standard error. Exit status: 0 if nothing is missing, 1 if
-    something is or nothing could be read, 2 if a flag or a rule cannot work.
+    something is or nothing could be read, 2 if a flag or a rule cannot work,
+    3 if nothing is missing but some records could not be read.
 
     revertrisk reconcile --events jsonl:events.jsonl --rule rule.yaml
     --predictions jsonl:predictions.jsonl

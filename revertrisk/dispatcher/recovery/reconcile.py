@@ -21,10 +21,12 @@ from revertrisk.event_platform.page_change import (
     InvalidPageChangeError,
     PageChangeReader,
     Skip,
+    SkipReason,
     UnsupportedPageChangeError,
 )
 from revertrisk.event_platform.streams import received_at
 from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
+from revertrisk.wiki.table import WikiTable
 
 MISSING = "missing"
 """The reason in the list: its lines are dead letters, which a redrive can read."""
@@ -107,13 +109,15 @@ class Revisions:
 class Reconciliation:
     """Compares page_change events with what is known of their revisions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a verdict depends on
         self,
         rules: Sequence[Rule],
         reader: PageChangeReader,
         predicted: Revisions,
         skipped: Mapping[tuple[str, int], str],
+        *,
         window: Window,
+        wikis: WikiTable,
     ) -> None:
         """Take the rules that say what is due, what was predicted, and what the server skipped, with its reasons."""
         self._rules = rules
@@ -121,6 +125,7 @@ class Reconciliation:
         self._predicted = predicted
         self._skipped = skipped
         self._window = window
+        self._wikis = wikis
         self._seen = Revisions()
         self.report = Report()
 
@@ -155,8 +160,13 @@ class Reconciliation:
         except (InvalidPageChangeError, UnsupportedPageChangeError):
             return None  # the server refuses it: a dead letter, and a prediction that is missing
         if isinstance(found, Skip):
-            return str(found.reason)
-        return self._skipped.get((found.wiki.wiki_id, found.rev_id))
+            wiki_id, reason = event["wiki_id"], str(found.reason)
+        else:
+            wiki_id = found.wiki.wiki_id
+            reason = self._skipped.get((wiki_id, found.rev_id))
+        # A wiki of the table is not unknown: its domain was changed, and a new table brings its predictions.
+        is_renamed = reason == SkipReason.UNKNOWN_WIKI and self._wikis.by_id(wiki_id) is not None
+        return None if is_renamed else reason
 
 
 async def read_predictions(source: EventSource, *, late_s: float | None) -> Revisions:

@@ -1,7 +1,7 @@
 """What was given up comes back: redrive, and reconcile, which says whether anything is still missing."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from revertrisk.dispatcher import (
     Summary,
     dispatch,
 )
-from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile
+from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile, run_reconciliation
 from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings, unwrap
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import Reply, ScriptedServer
@@ -210,6 +210,62 @@ async def test_change_propagations_error_topic_is_read_to_its_end_and_remembered
     assert summary.outcomes == {"produced": 4, "unmatched:meta.stream": 1, "given_up:not_a_dead_letter": 2}
     summary = await workplace.redrive(f"kafka:{topic}", Choice(any_emitter=True), group="c", **kafka)
     assert (summary.read, summary.is_clean) == (0, True)
+
+
+async def test_h4_a_renamed_wiki_is_missing_and_a_changed_page_is_not(workplace: Workplace) -> None:
+    """H4: events of a wiki whose domain is not the table's are listed, whoever found that out; other skips are not."""
+    renamed = event(1, meta=event(1)["meta"] | {"domain": "ger.wikipedia.org"})
+    events = workplace.write(
+        "events.jsonl", [renamed, *map(event, (2, 3, 4)), event(5, wiki_id="unheardofwiki")]
+    )
+    reasons = {2: "unknown_wiki", 3: "page_changed", 4: "no_parent"}
+    skips = workplace.write(
+        "skips.jsonl",
+        [{"wiki_id": "dewiki", "rev_id": number, "reason": reason} for number, reason in reasons.items()],
+    )
+    missing = await workplace.missing(events, workplace.write("predictions.jsonl", []), skips=skips)
+    assert [line["rev_id"] for line in missing] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("records", "status", "said"),
+    [
+        (["event"], 0, ""),
+        (["event", "not json"], 3, "1 records could not be read"),
+        (["event", "missing", "not json"], 1, "1 records could not be read"),
+        (["not json"], 1, "no event of this time was read"),
+    ],
+)
+def test_d8_records_that_cannot_be_read_have_a_status_of_their_own(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str], records: list[str], status: int, said: str
+) -> None:
+    """D8: nothing is missing is not the same as nothing could be read, and each is said."""
+    lines = {"event": json.dumps(event(1)), "missing": json.dumps(event(2)), "not json": "{"}
+    (workplace.folder / "events.jsonl").write_text("".join(lines[name] + "\n" for name in records))
+    workplace.write("predictions.jsonl", [{"wiki_id": "dewiki", "revision": {"rev_id": 1}}])
+    settings = ReconcileSettings(
+        events=f"jsonl:{workplace.folder / 'events.jsonl'}",
+        predictions=f"jsonl:{workplace.folder / 'predictions.jsonl'}",
+        rule_file=workplace.folder / "rule.yaml",
+        since=DAY,
+        until=DAY + timedelta(days=1),
+        output=workplace.folder / "missing.jsonl",
+    )
+    assert run_reconciliation(settings) == status
+    assert said in capsys.readouterr().err
+
+
+async def test_d8_a_stream_is_not_waited_for(workplace: Workplace) -> None:
+    """D8: a window that is not over yet is refused where its end would be waited for."""
+    settings = ReconcileSettings(
+        events=f"eventstreams:{STREAM}",
+        predictions=f"jsonl:{workplace.write('predictions.jsonl', [])}",
+        rule_file=workplace.folder / "rule.yaml",
+        since=DAY,
+        until=datetime.now(UTC) + timedelta(hours=1),
+    )
+    with pytest.raises(SettingsError, match="until: expected a time that has passed"):
+        await reconcile(settings)
 
 
 @pytest.mark.parametrize(
