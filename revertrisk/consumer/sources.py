@@ -53,7 +53,10 @@ async def read_eventstreams(
 
     An event of more than 16 MiB comes as none, which counts as invalid.
 
+    The proxy that ``HTTPS_PROXY`` names is used, if there is one.
+
     :raises StreamRefusedError: on an answer that another try would not change.
+    :raises ProxyError: if the environment names something else as a proxy.
     """
     # A topic that is empty still has been so since the earliest of the places, if not since now.
     since = earliest_time(resume_at or "") or datetime.now(UTC)
