@@ -131,7 +131,7 @@ class Consumer:
 
     @contextmanager
     def _committing(self) -> Iterator[Callable[[Delivery], Iterator[PredictionRecord]]]:
-        """Yield what gives the new prediction of a delivery and commits when due; commit at the end what was dealt with."""
+        """Yield what gives the new prediction of a delivery; commit what was dealt with, when due and at the end."""
         is_dealt_with = True
 
         def new_in(delivery: Delivery) -> Iterator[PredictionRecord]:
