@@ -113,7 +113,7 @@ async def test_a_new_group_whose_first_commits_are_refused_loses_nothing(
     cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """From the first member's beginning on every event is handled, though a rebalance comes before any commit."""
-    caplog.set_level(logging.INFO, "revertrisk.streams.kafka")
+    caplog.set_level(logging.INFO, "revertrisk.streams")
     setting = Setting(cluster, tmp_path, partitions=2)
     setting.produce(*range(10))
     # Members that are not missed soon: one that the group has given up takes its beginnings with it.
