@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from revertrisk.dispatcher.client import OUTCOME_HEADER, Failure, Sender, ServiceAnswer
-from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters
+from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters, RecordTooLargeError
 from revertrisk.dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
 from revertrisk.dispatcher.rule_language.request import REQUEST_ID, Request
 from revertrisk.dispatcher.rule_language.rule import Case, RetrySchedule, Rule
@@ -136,9 +136,12 @@ class Executor:
         tries = await self._try(rule, request, sourced.ticket.tried if sourced.ticket else 0)
         tries = replace(tries, seconds=monotonic() - started)
         if tries.postponed_s is not None and self._later is not None:
-            await self._later.put(
-                rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
-            )
+            try:
+                await self._later.put(
+                    rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
+                )
+            except RecordTooLargeError:  # the message holds more than the event
+                return await self._give_up(rule.name, sourced, tries.reason, tries)
             return _outcome(rule.name, sourced, Ending.POSTPONED, tries.reason, tries)
         if tries.answer is None or not (tries.answer.done or tries.answer.status in rule.ignore):
             return await self._give_up(rule.name, sourced, tries.reason, tries)

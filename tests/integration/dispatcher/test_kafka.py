@@ -298,6 +298,30 @@ async def test_dead_letters_may_go_to_a_topic(setting: Setting, model_server: Sc
     assert letter["topic"] == setting.topic
 
 
+@pytest.mark.parametrize(("status", "tries"), [(400, 1), (503, 1)])
+async def test_d9_what_a_topic_is_too_small_for_stops_nothing(
+    setting: Setting, model_server: ScriptedServer, status: int, tries: int
+) -> None:
+    """D9: of an event that neither fits into the retry topic nor into a dead letter the beginning is kept."""
+    model_server.script = lambda seen: Reply(status) if "large" in seen.json["event"] else PRODUCED
+    meta = {"stream": STREAM, "id": "1"}
+    large = json.dumps({"number": 1, "meta": meta, "large": "x" * 120_000}).encode()
+    setting.cluster.produce(setting.topic, [(0, large), (0, event(2))])
+    setting.cluster.create(f"{setting.name}.dead", 1)
+    settings = setting.settings(
+        model_server.url,
+        dead_letters=f"kafka:{setting.name}.dead",
+        kafka=(*setting.kafka["kafka"], "message.max.bytes=100000"),
+        retries=RetrySchedule(limit=2, delay_s=60, factor=1),
+        limit=2,
+    )
+    summary = await dispatch(settings)
+    assert summary.outcomes == {"produced": 1, f"given_up:status_{status}": 1}
+    (letter,) = (json.loads(value) for value in setting.cluster.read(f"{setting.name}.dead", 1))
+    assert (letter["partition"], letter["offset"], letter["attempts"]) == (f"{setting.topic}[0]", 0, tries)
+    assert letter["raw"].startswith('{"number":1')
+
+
 async def test_d7_another_topic_is_for_no_rule_unless_any_is(
     setting: Setting, model_server: ScriptedServer
 ) -> None:
