@@ -17,6 +17,7 @@ import orjson
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.runtime.headers import retry_after_s
+from revertrisk.runtime.proxies import proxy_of
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS, TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 
@@ -99,9 +100,11 @@ class WikiApi:
         headers = dict(_HEADERS) if self._wiki_url is None else {**_HEADERS, "Host": wiki.domain}
         async with self._limiter.place():
             self.requests += 1
+            url = (self._wiki_url or f"https://{wiki.domain}") + _PATH
             try:
                 async with self._session.post(
-                    (self._wiki_url or f"https://{wiki.domain}") + _PATH,
+                    url,
+                    proxy=proxy_of(url),
                     data={**form, **parameters},
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),

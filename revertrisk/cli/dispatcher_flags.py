@@ -35,6 +35,13 @@ Target = Annotated[
         help="Base address of the model server, such as http://localhost:8080: {{globals.target}} in the rules.",
     ),
 ]
+AnyTopic = Annotated[
+    bool,
+    typer.Option(
+        "--any-topic",
+        help="Take events of any topic or stream, not only of the one that each rule names.",
+    ),
+]
 Concurrency = Annotated[
     int | None,
     typer.Option(min=1, help="Requests under way at once, for each rule. Default: what the rule says."),

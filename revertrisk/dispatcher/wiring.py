@@ -22,6 +22,7 @@ from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
 from revertrisk.runtime.addresses import is_address
+from revertrisk.runtime.proxies import ProxyError, proxy_of
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.eventstreams import EventStreamsSource
@@ -70,6 +71,10 @@ class Opening:
             return JsonlSource.from_path(self._where, None if peek else self._checkpoint(settings.source))
         if self._kind == "eventstreams":
             url = _stream_url(self._where)
+            try:
+                proxy_of(url)
+            except ProxyError as exc:
+                raise SettingsError(str(exc)) from exc
             return EventStreamsSource(
                 url,
                 user_agent=settings.user_agent,

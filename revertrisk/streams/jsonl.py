@@ -1,15 +1,20 @@
 """Read events from a file or standard input, one JSON object a line, plain or compressed.
 
-Memory is bounded by one chunk and one line, whatever the size of the input.
+A line may also be the body of a request, ``{"event": …}``. Somebody may be writing the last line of a file: without its
+newline it is taken if it is a whole object, and comes again; otherwise it waits for the next run. The end of a pipe, of
+standard input or of compressed content ends its line. Memory is bounded by one chunk and one line.
 """
 
 import asyncio
 import hashlib
 import io
+import logging
+import os
+import stat
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -31,6 +36,8 @@ from revertrisk.streams.compression import (
     open_by_content,
 )
 
+log = logging.getLogger(__name__)
+
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Far above any event that EventGate accepts; what is longer is not an event."""
 KEPT_OF_A_LONG_LINE = 64 * 1024
@@ -51,6 +58,7 @@ class JsonlSource:
         self._name = name
         self._open_raw = open_raw
         self._checkpoint = checkpoint
+        self._may_grow = False
         self._fingerprint = ""
         """Of the first line: whether a checkpoint is of this input or of another one with its name."""
 
@@ -86,6 +94,8 @@ class JsonlSource:
                     if number <= done.line:
                         continue
                     record = self._record(number, line)
+                    if not chunk and self._may_grow:
+                        record = self._last(record)
                     if record is not None:
                         yield record
                 if not chunk:
@@ -130,12 +140,16 @@ class JsonlSource:
         try:
             raw = self._open_raw()
             try:
-                return open_by_content(raw)
+                is_file = raw.name != _STDIN and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+                stream = open_by_content(raw)
             except OSError:
                 raw.close()
                 raise
         except OSError as exc:
             raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
+        # Nobody appends to a compressed line.
+        self._may_grow = is_file and isinstance(stream, io.BufferedReader)
+        return stream
 
     def _read(self, stream: ByteStream) -> bytes:
         try:
@@ -152,7 +166,20 @@ class JsonlSource:
         if len(line) > MAX_LINE_BYTES:
             return UnreadableRecord(line[:KEPT_OF_A_LONG_LINE], UnreadableReason.TOO_LONG, position)
         text = line.strip()
-        return read_record(text, position) if text else None
+        if not text:
+            return None
+        match record := read_record(text, position):
+            case SourcedEvent({"event": dict(event)}) if len(record.event) == 1:
+                return SourcedEvent(event, position)
+        return record
+
+    def _last(self, record: SourcedEvent | UnreadableRecord | None) -> SourcedEvent | None:
+        """Return the event of a last line without its newline, None where the line is not whole."""
+        if isinstance(record, SourcedEvent):
+            return replace(record, position=replace(record.position, is_open=True))
+        if record is not None:
+            log.warning("%s: the last line is not whole; it waits for its end", self._name)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

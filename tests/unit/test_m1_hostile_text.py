@@ -5,7 +5,7 @@ module, all others in its source. A pattern that is made at run time stands in `
 
 What is not counted: the methods of str and bytes, json, zlib, expat and httptools, all of them in C and linear in what
 they are given; and the patterns of formats, which Rust matches in linear time. Patterns in the rules of an operator are
-the operator's: those that are shipped are tried here.
+tried when the rules are read; those that are shipped are tried here as well.
 """
 
 import ast
@@ -65,6 +65,10 @@ class Held(NamedTuple):
 MADE_AT_RUN_TIME: dict[str, tuple[Callable[[], list[re.Pattern[Any]]], str]] = {
     "revertrisk.dispatcher.rule_language.js_patterns.compile_pattern": (
         lambda: shipped_rule_patterns(),  # noqa: PLW0108 - it is defined below
+        "finditer",
+    ),
+    "revertrisk.dispatcher.rule_language.pattern_trial.main": (
+        lambda: shipped_rule_patterns(),  # noqa: PLW0108 - likewise
         "finditer",
     ),
     "revertrisk.dispatcher.rule_language.rule_file._Reader._statuses": (

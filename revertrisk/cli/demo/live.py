@@ -20,6 +20,7 @@ from revertrisk.dispatcher.app import DispatchSettings
 from revertrisk.dispatcher.rule_language.rule import Rule, Taken
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
 from revertrisk.runtime.headers import is_contact, user_agent
+from revertrisk.runtime.proxies import ProxyError, proxy_of
 from revertrisk.streams.base import EventSource, Position, SourcedEvent, UnreadableRecord
 
 EDITS_PER_SECOND: Final = 3.0
@@ -55,6 +56,11 @@ class Live:
         for flag, url in (("--wiki-url", self.wiki_url), ("--stream-url", self.stream_url)):
             if url is not None and not _ADDRESS.fullmatch(url):
                 raise LiveError(f"{flag}: expected an address such as http://127.0.0.1:8193")
+        try:
+            proxy_of("https://wikipedia.org")
+            proxy_of(self.stream_url or "")
+        except ProxyError as exc:
+            raise LiveError(str(exc)) from exc
 
     @property
     def user_agent(self) -> str:
@@ -109,7 +115,9 @@ class Sampled:
                     yield record
                     continue
                 others = [
-                    rule.name for rule in self._rules if not isinstance(rule.judge(record.event), Taken)
+                    rule.name
+                    for rule in self._rules
+                    if not isinstance(rule.judge(record.event, record.topic), Taken)
                 ]
                 if len(others) == len(self._rules) or monotonic() < due:
                     continue

@@ -21,7 +21,7 @@ rules:
 
 
 def line(number: int, **changes: Any) -> bytes:
-    event = {"wiki_id": "enwiki", "page": {"namespace_id": 0}, "number": number} | changes
+    event = {"meta": {}, "wiki_id": "enwiki", "page": {"namespace_id": 0}, "number": number} | changes
     return json.dumps(event).encode() + b"\n"
 
 
