@@ -15,7 +15,8 @@ from mock_mediawiki.samples import SampleHistory
 from revertrisk.mock_server.http import serve_until_signal
 from revertrisk.runtime.logs import configure_logging
 from revertrisk.wiki.exports.history import ExportHistory
-from revertrisk.wiki.exports.index import cache_folder, indexed_export
+from revertrisk.wiki.exports.index import cache_folder, indexed_export, wikis_of_export
+from revertrisk.wiki.exports.reader import ExportError
 from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable
 
@@ -23,7 +24,20 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8193
 
 
-def open_history(dump: Path | None, wikis: WikiTable) -> History:
+def wikis_of(dump: Path | None, wiki_id: str | None = None) -> WikiTable:
+    """Return the shipped wiki table, with the wiki of an export that goes by ``wiki_id``.
+
+    :raises ExportError: if the export cannot be used, or a name is given without one.
+    """
+    wikis = WikiTable.load()
+    if dump is not None:
+        return wikis_of_export(dump, wikis, wiki_id)[1]
+    if wiki_id is not None:
+        raise ExportError("--wiki-id: is the name of an export's wiki, and needs --dump")
+    return wikis
+
+
+def open_history(dump: Path | None, wikis: WikiTable, wiki_id: str | None = None) -> History:
     """Open the history of an export, indexing it the first time, or of the sample pages where none is given.
 
     :raises ExportError: if the export cannot be used; it is a ValueError.
@@ -31,18 +45,20 @@ def open_history(dump: Path | None, wikis: WikiTable) -> History:
     """
     if dump is None:
         return SampleHistory.shipped(wikis)
-    return ExportHistory(indexed_export(dump, cache_folder(os.environ), wikis))
+    return ExportHistory(indexed_export(dump, cache_folder(os.environ), wikis, wiki_id))
 
 
-def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = None) -> None:
+def run(
+    host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, dump: Path | None = None, wiki_id: str | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT. Port 0 takes a free one; the address is printed as one line.
 
     :raises ValueError: if the export cannot be used (an ExportError), or the port cannot be one.
     :raises OSError: if the export cannot be read, its index not be written, or the address not be listened on.
     """
     configure_logging("auto", "WARNING", sys.stderr)
-    wikis = WikiTable.load()
-    uvloop.run(_serve(open_history(dump, wikis), wikis, host, port))
+    wikis = wikis_of(dump, wiki_id)
+    uvloop.run(_serve(open_history(dump, wikis, wiki_id), wikis, host, port))
 
 
 async def _serve(history: History, wikis: WikiTable, host: str, port: int) -> None:
@@ -56,9 +72,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default=DEFAULT_HOST)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--dump", type=Path, metavar="FILE", help="a MediaWiki XML export, packed or not")
+    parser.add_argument(
+        "--wiki-id", help="a name for the wiki of an export that names none of the wiki table"
+    )
     arguments = parser.parse_args(argv)
     try:
-        run(arguments.host, arguments.port, arguments.dump)
+        run(arguments.host, arguments.port, arguments.dump, arguments.wiki_id)
     except (ValueError, OSError) as error:  # export, address
         parser.error(str(error))
 

@@ -112,7 +112,7 @@ class StoredRevision:
     parent_id: int
     """0 for the first revision of a page."""
     position: int
-    """The place in the source, which orders revisions of the same second."""
+    """The place in the source."""
     timestamp: str
     user: StoredUser | None
     comment: str | None
@@ -196,10 +196,10 @@ class History(Protocol):
         """Return revisions of a wiki within a range, at most ``limit`` of them, in its direction."""
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
-        """Return up to ``count`` revisions of the same page that come before one in the source, newest first."""
+        """Return up to ``count`` revisions of the same page that came before one, newest first."""
 
     def changes(self) -> Iterator[StoredRevision]:
-        """Yield every revision that was news when it was made, oldest first, then in the source's order."""
+        """Yield every revision that was news when it was made, oldest first."""
 
 
 def sha1_base36(text: str) -> str:

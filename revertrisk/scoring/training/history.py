@@ -48,40 +48,49 @@ def scorable_revisions(
 ) -> Iterator[tuple[Revision, str | None, str]]:
     """Yield the edits of an export that changed a text, each with its author's name and page title.
 
-    A text that the export lacks is read as an empty one.
+    An edit whose text or parent's text the export does not hold is left out, and so is one whose parent is not the
+    revision before it in the file.
     """
     grandparent_empty = False
     before: tuple[ExportedPage, ExportedRevision] | None = None
     held: tuple[Revision, str | None, str] | None = None
     for page, current in exported_revisions(export):
-        follows_empty = before is not None and not before[1].text
-        if held is not None and (current.text or not follows_empty):
+        follows_empty = before is not None and before[1].text == ""
+        if held is not None and (current.text != "" or not follows_empty):
             yield held
         held = None
         leaves_lost_run = follows_empty and grandparent_empty
-        if before is not None and before[0] is page and not leaves_lost_run:
+        if before is not None and before[0].page_id == page.page_id and not leaves_lost_run:
             parent = before[1]
-            if (current.text or "") != (parent.text or ""):
-                held = (_revision(page, current, parent, wiki_id, language), current.user_name, page.title)
+            if _is_parent(parent, current) and current.text != parent.text:
+                held = _scorable(page, current, parent, wiki_id, language)
         grandparent_empty = follows_empty
         before = page, current
     if held is not None:
         yield held
 
 
-def _revision(
+def _is_parent(earlier: ExportedRevision, current: ExportedRevision) -> bool:
+    if current.parent_id is not None:
+        return current.parent_id == earlier.rev_id
+    return (earlier.timestamp, earlier.rev_id) < (current.timestamp, current.rev_id)
+
+
+def _scorable(
     page: ExportedPage, current: ExportedRevision, parent: ExportedRevision, wiki_id: str, language: str
-) -> Revision:
-    return Revision(
+) -> tuple[Revision, str | None, str] | None:
+    if current.text is None or parent.text is None:
+        return None
+    revision = Revision(
         wiki_id=wiki_id,
         language=language,
         rev_id=current.rev_id,
         timestamp=current.saved_at,
-        text=current.text or "",
+        text=current.text,
         parent=ParentRevision(
             rev_id=parent.rev_id,
             timestamp=parent.saved_at,
-            text=parent.text or "",
+            text=parent.text,
             user_kind=parent.user_kind,
         ),
         page=Page(page_id=0, title=page.title, namespace_id=0),
@@ -89,3 +98,4 @@ def _revision(
         comment=current.visible_comment,
         is_minor=current.is_minor,
     )
+    return revision, current.user_name, page.title
