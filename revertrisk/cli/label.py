@@ -4,7 +4,6 @@
 
 import gzip
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -80,8 +79,6 @@ def label(
     from revertrisk.wiki.exports.unpacking import PackedFileError
     from revertrisk.wiki.table import WikiTable
 
-    if math.isnan(hours):
-        refuse(ValueError("--hours: expected a number of hours"))
     counts = Counts()
     widened = [SkipReason(reason) for reason in include]
     horizon = timedelta(hours=hours)
@@ -148,7 +145,7 @@ def _of_export(  # noqa: PLR0913, PLR0917 - the flags of the command
 
     try:
         rule = LabelRule(wikis, widened, wiki_id)
-        events = page_changes(history, wikis)
+        events = enumerate(page_changes(history, wikis), start=1)
         yield from label_events(events, rule, counts, horizon=horizon, change_of=change_of)
     finally:
         history.close()
@@ -165,7 +162,7 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
             gzip.open(file, "wb") if path.suffix == ".gz" else nullcontext(file) as out,
         ):
             for row in rows:
-                out.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+                out.write(_json(row) + b"\n")
         if is_file:
             unfinished.replace(target)
     except OSError as exc:
@@ -177,6 +174,13 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
             unfinished.unlink(missing_ok=True)
 
 
+def _json(row: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which a file cannot hold but as an escape
+        return json.dumps(row).encode()
+
+
 def summary(counts: "Counts") -> str:
     """Return in words what became of what was read; the numbers add up."""
     lines = [
@@ -186,7 +190,7 @@ def summary(counts: "Counts") -> str:
     ]
     lines += [f"  {number} {reason}" for reason, number in counts.left_out.most_common()]
     if counts.first_invalid is not None:
-        lines.append(f"the first invalid_event is {counts.first_invalid}")
+        lines.append(f"the first invalid_event is in {counts.first_invalid}")
     if counts.reverts_without_range:
         lines.append(f"{counts.reverts_without_range} reverts without a range, which label nothing")
     return "\n".join(lines)

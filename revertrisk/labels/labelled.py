@@ -46,16 +46,16 @@ def no_texts(_wiki_id: str, _rev_id: int, _parent_id: int | None) -> Change | No
 
 
 def label_events(
-    events: Iterable[Mapping[str, Any] | None],
+    events: Iterable[tuple[int, Mapping[str, Any] | None]],
     rule: LabelRule,
     counts: Counts,
     *,
     horizon: timedelta = HORIZON,
     change_of: ChangeOf = no_texts,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a labelled file for page_change events, in any order; an event that is None could not be read.
+    """Yield the lines of a labelled file for numbered page_change events, in any order.
 
-    ``counts`` is filled in on the way.
+    An event that is None could not be read. ``counts`` is filled in on the way.
 
     Raises:
         sqlite3.Error: the edits do not fit on the disk.
@@ -81,16 +81,16 @@ def label_events(
 
 
 def _read(
-    events: Iterable[Mapping[str, Any] | None], rule: LabelRule, counts: Counts, store: EditStore
+    events: Iterable[tuple[int, Mapping[str, Any] | None]], rule: LabelRule, counts: Counts, store: EditStore
 ) -> datetime | None:
     """Put the record into the store; return when its last edit was made."""
     end: datetime | None = None
-    for event in events:
+    for number, event in events:
         counts.read += 1
         judgement = _NO_OBJECT if event is None else rule.judge(event)
         reason, change = judgement.reason, judgement.change
         if reason == INVALID_EVENT and counts.first_invalid is None:
-            counts.first_invalid = f"number {counts.read}: {judgement.problem}"
+            counts.first_invalid = f"line {number}: {judgement.problem}"
         if change is None or reason in _OF_ANOTHER_WIKI or not makes_revision(change):
             counts.left_out[str(reason)] += 1
             if change is not None and change.kind == VISIBILITY_CHANGE:

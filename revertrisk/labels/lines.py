@@ -30,8 +30,8 @@ def is_export(path: Path) -> bool:
     return False
 
 
-def recorded_events(path: Path) -> Iterator[dict[str, Any] | None]:
-    """Yield the object of each line that is not blank, None for a line that holds none.
+def recorded_events(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Yield the number and the object of each line that is not blank, None for a line that holds no object.
 
     A line ``{"event": {…}}``, as the body of a request has it, gives the event in it.
 
@@ -39,10 +39,9 @@ def recorded_events(path: Path) -> Iterator[dict[str, Any] | None]:
         PackedFileError: the file cannot be read or unpacked.
 
     """
-    for line in _lines(_chunks(path)):
-        if line is not None and not line.strip():
-            continue
-        yield None if line is None else _event(line)
+    for number, line in enumerate(_lines(_chunks(path)), start=1):
+        if line is None or line.strip():
+            yield number, None if line is None else _event(line.removeprefix(_BYTE_ORDER_MARK))
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from revertrisk.event_platform.page_change import Editor, PageChange
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.scoring.training.labelling import PageEdit
 from revertrisk.scoring.training.own_labels import FORMAT
+from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 VISIBILITY_CHANGE: Final = "visibility_change"
@@ -24,6 +25,7 @@ def page_edit(change: PageChange) -> PageEdit:
     """Return what the label of an edit, and of those around it, depends on."""
     revision = change.event["revision"]
     revert = revision.get("revert")
+    sha1 = revision.get("rev_sha1") or ""
     is_visible = revision.get("is_content_visible") is not False
     editor = change.editor
     return PageEdit(
@@ -35,9 +37,9 @@ def page_edit(change: PageChange) -> PageEdit:
         author=None
         if editor is None or not editor.user_text
         else digest(f"{change.wiki_id}|{editor.user_text}"),
-        sha1=revision.get("rev_sha1") or None if is_visible else None,
+        sha1=sha1 if sha1 and sha1.isascii() and is_visible else None,
         is_edit=change.kind in _EDITING,
-        is_revert=revert is not None,
+        is_revert=isinstance(revert, dict),
         reverts=_range(revert),
     )
 
@@ -84,9 +86,10 @@ def _range(revert: Any) -> tuple[int, int] | None:
     if not isinstance(revert, dict):
         return None
     oldest, newest = (revert.get(f"rev_reverted_{end}_id") for end in ("oldest", "newest"))
-    if isinstance(oldest, int) and isinstance(newest, int):
-        return oldest, newest
-    return None
+    # The reading contract does not look at these.
+    if not isinstance(oldest, int) or not isinstance(newest, int):
+        return None
+    return (oldest, newest) if 0 < oldest <= LARGEST_ID and 0 < newest <= LARGEST_ID else None
 
 
 def _parent(event: Mapping[str, Any]) -> Mapping[str, Any]:

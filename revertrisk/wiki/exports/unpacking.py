@@ -39,10 +39,10 @@ def unpacked_chunks(path: Path) -> Iterator[bytes]:
     except EOFError as exc:
         raise PackedFileError("the packed file is cut off") from exc
     except (lzma.LZMAError, zlib.error, OSError) as exc:
-        reason = getattr(exc, "strerror", None)
-        raise PackedFileError(
-            reason or "the packed file is damaged, or needs more than 256 MiB of memory"
-        ) from exc
+        reason = getattr(exc, "strerror", None) or "the packed file is damaged"
+        if "Memory usage limit" in str(exc):
+            reason = f"the packed file needs more than {_XZ_MEMORY >> 20} MiB of memory"
+        raise PackedFileError(reason) from exc
 
 
 def _chunks(file: BinaryIO, head: bytes) -> Iterator[bytes]:
