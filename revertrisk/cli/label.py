@@ -192,5 +192,5 @@ def summary(counts: "Counts") -> str:
     if counts.first_invalid is not None:
         lines.append(f"the first invalid_event is in {counts.first_invalid}")
     if counts.reverts_without_range:
-        lines.append(f"{counts.reverts_without_range} reverts without a range, which label nothing")
+        lines.append(f"reverts without a range, which label nothing: {counts.reverts_without_range}")
     return "\n".join(lines)

@@ -2,15 +2,18 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from revertrisk.streams.compression import DamagedInputError, open_by_content
-from revertrisk.wiki.exports.unpacking import CHUNK_BYTES, PackedFileError, unpacked_chunks
+from revertrisk.wiki.exports.unpacking import (
+    CHUNK_BYTES,
+    PackedFileError,
+    split_lines,
+    unpacked_chunks,
+)
 
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""Far above any event that EventGate accepts."""
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -39,7 +42,7 @@ def recorded_events(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
         PackedFileError: the file cannot be read or unpacked.
 
     """
-    for number, line in enumerate(_lines(_chunks(path)), start=1):
+    for number, line in enumerate(split_lines(_chunks(path)), start=1):
         if line is None or line.strip():
             yield number, None if line is None else _event(line.removeprefix(_BYTE_ORDER_MARK))
 
@@ -72,17 +75,3 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise PackedFileError("the packed file is damaged or cut off") from exc
     except OSError as exc:
         raise PackedFileError(exc.strerror or "cannot be read") from exc
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """Cut chunks into lines; None stands for one that is too long to be an event, of which little is held."""
-    rest = bytearray()
-    for chunk in chunks:
-        *ends, begin = chunk.split(b"\n")
-        for end in ends:
-            rest += end[: MAX_LINE_BYTES + 1 - len(rest)]
-            yield bytes(rest) if len(rest) <= MAX_LINE_BYTES else None
-            rest.clear()
-        rest += begin[: MAX_LINE_BYTES + 1 - len(rest)]
-    if rest:
-        yield bytes(rest) if len(rest) <= MAX_LINE_BYTES else None

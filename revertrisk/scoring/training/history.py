@@ -3,30 +3,43 @@
 The labels come from a companion file. Whole texts go through `features.extract`, the very path that serves.
 """
 
-import gzip
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from revertrisk.scoring.features import extract
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
-from revertrisk.scoring.training.examples import Dataset, Example
-from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, exported_revisions
+from revertrisk.scoring.training.examples import Dataset, Example, TrainingError, sha256_of
+from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportError, exported_revisions
+from revertrisk.wiki.exports.unpacking import text_lines
 
 
 def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> Dataset:
     """Read the labelled edits of an exported page: each revision with the one before it in the file.
 
     Null edits and self-reverts are left out, and so are edits into, out of and within a run of two or more
-    empty texts: there the archive lost the texts, and nobody blanked the page.
+    empty texts: there the archive lost the texts, and nobody blanked the page. That is a rule of training only: a
+    label takes an empty text for a blank page.
+
+    Raises:
+        TrainingError: one of the files cannot be used.
+
     """
-    packed = labels.read_bytes()
-    rows = {row["rev_id"]: row for row in map(json.loads, gzip.decompress(packed).splitlines())}
+    try:
+        rows = {row["rev_id"]: row for row in map(json.loads, text_lines(labels))}
+        return _joined(export, labels, rows, wiki_id=wiki_id, language=language)
+    except (KeyError, TypeError, ValueError, RecursionError) as exc:
+        problem = exc if isinstance(exc, ExportError) else f"{labels.name}: expected JSON lines with labels"
+        raise TrainingError(str(problem)) from exc
+
+
+def _joined(
+    export: Path, labels: Path, rows: Mapping[int, Mapping[str, Any]], *, wiki_id: str, language: str
+) -> Dataset:
     examples = []
     for revision, user_name, title in scorable_revisions(export, wiki_id=wiki_id, language=language):
-        row: dict[str, Any] | None = rows.get(revision.rev_id)
+        row = rows.get(revision.rev_id)
         if row is None or row["self_reverted"]:
             continue
         examples.append(
@@ -39,8 +52,7 @@ def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> 
                 is_anonymous=revision.user.kind.is_anonymous,
             )
         )
-    digest = hashlib.sha256(packed).hexdigest()
-    return Dataset(labels.name.removesuffix(".jsonl.gz"), labels.name, digest, tuple(examples))
+    return Dataset(labels.name.removesuffix(".jsonl.gz"), labels.name, sha256_of(labels), tuple(examples))
 
 
 def scorable_revisions(

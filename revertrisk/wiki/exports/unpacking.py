@@ -4,11 +4,13 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 CHUNK_BYTES: Final = 1 << 18
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""Far above any event that EventGate accepts, and any labelled edit."""
 _XZ_MEMORY: Final = 256 << 20
 """What xz and lzma may take to unpack; ``xz -9`` needs a quarter of it."""
 _ARCHIVES: Final = {
@@ -43,6 +45,35 @@ def unpacked_chunks(path: Path) -> Iterator[bytes]:
         if "Memory usage limit" in str(exc):
             reason = f"the packed file needs more than {_XZ_MEMORY >> 20} MiB of memory"
         raise PackedFileError(reason) from exc
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
+    """Cut chunks into lines; None stands for one of more than `MAX_LINE_BYTES`, of which no more is held."""
+    rest = bytearray()
+    for chunk in chunks:
+        *ends, begin = chunk.split(b"\n")
+        for end in ends:
+            rest += end[: MAX_LINE_BYTES + 1 - len(rest)]
+            yield bytes(rest) if len(rest) <= MAX_LINE_BYTES else None
+            rest.clear()
+        rest += begin[: MAX_LINE_BYTES + 1 - len(rest)]
+    if rest:
+        yield bytes(rest) if len(rest) <= MAX_LINE_BYTES else None
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a file that are not blank, plain or packed.
+
+    Raises:
+        PackedFileError: the file cannot be read or unpacked.
+        ValueError: it is not UTF-8, or has a line of more than `MAX_LINE_BYTES`.
+
+    """
+    for line in split_lines(unpacked_chunks(path)):
+        if line is None:
+            raise ValueError(f"a line of more than {MAX_LINE_BYTES:,} bytes")
+        if line.strip():
+            yield line.decode("utf-8")
 
 
 def _chunks(file: BinaryIO, head: bytes) -> Iterator[bytes]:
