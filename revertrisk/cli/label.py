@@ -57,7 +57,11 @@ def label(
     ] = None,
     include: Annotated[
         list[Widened],
-        typer.Option(help="Label also what a server skips for this reason; repeatable."),
+        typer.Option(
+            metavar="REASON",
+            help="Label also what a server skips as not_wikipedia, namespace, redirect, content_model or too_large; "
+            "repeatable.",
+        ),
     ] = [],  # noqa: B006 - Typer reads it
     hours: Annotated[
         float, typer.Option(min=0, max=_LONGEST_HOURS, help="A later revert does not count.")

@@ -73,7 +73,7 @@ UPDATE revision SET is_redirect = 1 WHERE rev_id IN (SELECT latest_rev_id FROM p
 """
 """What only the whole file tells: parents in formats without them, and which revision of a page is its latest."""
 
-_WIKI_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_WIKI_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 _INTERVAL: Final = 64
 """Texts of a page from one keyframe to the next."""
@@ -99,7 +99,7 @@ def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) 
     """
     if wiki_id is not None and not _WIKI_ID.fullmatch(wiki_id):
         raise ExportError(
-            "--wiki-id: expected a name of a-z, 0-9 and _, such as enwiki, that begins with a letter"
+            "--wiki-id: expected a name such as enwiki: letters, digits, _ and -, a letter first"
         )
     site = exported_site(export)
     wiki = wikis.by_id(site.dbname) if site.dbname else None
@@ -117,7 +117,7 @@ def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) 
     if wiki is None:
         wiki = Wiki(
             wiki_id=wiki_id,
-            domain=site.domain or f"{wiki_id.replace('_', '-')}.invalid",
+            domain=site.domain or f"{wiki_id.lower().replace('_', '-')}.invalid",
             language=site.language or "en",
             family="unknown",
             is_open=True,

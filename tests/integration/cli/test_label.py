@@ -90,6 +90,17 @@ DESCENDING = page(
     revision(3, "a", parent=2, user="Bo") + revision(2, "b", parent=1, user="192.0.2.7") + revision(1, "a")
 )
 BLANKED = page(chain("a", "", "a", "", "", "a"))
+STUBS = page(
+    "".join(
+        revision(
+            n,
+            parent=n - 1 or None,
+            user=f"U{n}",
+            element=f'<text bytes="9" id="{n}" /><sha1>{sha1:a<31}</sha1>',
+        )
+        for n, sha1 in enumerate("xyx", start=1)
+    )
+)
 FIFTEEN = page(chain("a", *map(str, range(15)), "a"))
 
 
@@ -108,6 +119,7 @@ FIFTEEN = page(chain("a", *map(str, range(15)), "a"))
             {},
             id="L6: without a text",
         ),
+        pytest.param([STUBS], {2: True, 3: False}, id="L6: hashes without texts"),
         pytest.param(
             [page(revision(2, "a", parent=1, contributor=""))], {2: False}, id="L6: without a contributor"
         ),

@@ -131,8 +131,14 @@ def test_a_revision_of_a_wiki_is_explained() -> None:
         (["label", "CUT", "--out", "OUT"], "cut.jsonl.gz: the packed file is cut off"),
         (["label", "BROKEN", "--out", "OUT"], "broken.jsonl.gz: the packed file is damaged"),
         (["label", "FILE", "--out", "NOWHERE"], "missing/out: No such file or directory"),
-        (["evaluate", "--model", NAME, "--data", "BROKEN"], "broken.jsonl.gz: the packed file is damaged: expected JSON"),
-        (["thresholds", "--scores", "BROKEN", "--target-fpr", "0.1"], "broken.jsonl.gz: the packed file is damaged: expected scores"),
+        (
+            ["evaluate", "--model", NAME, "--data", "BROKEN"],
+            "broken.jsonl.gz: the packed file is damaged: expected JSON",
+        ),
+        (
+            ["thresholds", "--scores", "BROKEN", "--target-fpr", "0.1"],
+            "broken.jsonl.gz: the packed file is damaged: expected scores",
+        ),
         (["evaluate", "--model", NAME, "--data", "FILE"], "expected labelled edits of one of these formats"),
         (["thresholds", "--scores", "FILE", "--target-fpr", "0.1"], "no scores"),
         (

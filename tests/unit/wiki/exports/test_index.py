@@ -1,6 +1,10 @@
 """The SQLite index of an export."""
 
+import bz2
+import gzip
+import lzma
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,7 @@ from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.exports.index import cache_folder, indexed_export, wikis_of_export
 from revertrisk.wiki.exports.reader import ExportError
 from revertrisk.wiki.table import WikiTable
-from tests.fakes.exports import export_of, page, revision
+from tests.fakes.exports import HIDDEN, chain, export_of, page, revision
 
 
 def test_an_index_is_built_once_and_used_again(export: Path, tmp_path: Path, wikis: WikiTable) -> None:
@@ -220,7 +224,7 @@ def test_l7_the_wiki_is_the_export_s_or_named(
     [
         ("<dbname>mill</dbname>", None, "name no wiki of the wiki table; --wiki-id gives the wiki a name"),
         ("<dbname>frwiki</dbname>", "dewiki", "is of frwiki, and --wiki-id says dewiki"),
-        ("<dbname>mill</dbname>", "../mill", "--wiki-id: expected a name of a-z"),
+        ("<dbname>mill</dbname>", "../mill", "--wiki-id: expected a name such as enwiki"),
     ],
 )
 def test_l7_a_wiki_without_a_name_is_refused(
@@ -232,3 +236,39 @@ def test_l7_a_wiki_without_a_name_is_refused(
 
     with pytest.raises(ExportError, match=problem):
         wikis_of_export(path, wikis, wiki_id)
+
+
+PIECES = [
+    b"<",
+    b"&",
+    b"]]>",
+    b"<!--",
+    b"<id>",
+    b"</revision>",
+    b"<page>",
+    b'deleted="deleted"',
+    b"\xff",
+    b"\0",
+    b"9" * 20,
+]
+
+
+def test_l8_a_broken_export_is_read_or_refused(tmp_path: Path, wikis: WikiTable) -> None:
+    """L6, L8: whatever is put in, taken out or turned around in a file, plain or packed, nothing else is raised."""
+    chance = random.Random(11)  # noqa: S311 - a sample, no secret
+    whole = export_of(page(chain("a", "b", "a") + revision(9, parent=3, element=HIDDEN))).encode()
+    refusals: list[str] = []
+    for _ in range(400):
+        content = bytearray(chance.choice([bytes, bytes, gzip.compress, bz2.compress, lzma.compress])(whole))
+        for _ in range(chance.randint(1, 3)):
+            place = chance.randrange(len(content))
+            taken = chance.choice([0, 1, 9])
+            content[place : place + taken] = chance.choice([*PIECES, chance.randbytes(1), b""])
+        path = tmp_path / "export.xml"
+        path.write_bytes(content)
+        try:
+            indexed_export(path, tmp_path / "cache", wikis)
+        except ExportError as exc:
+            refusals.append(str(exc))
+    assert 200 < len(refusals) < 400
+    assert all("\n" not in refusal for refusal in refusals)
