@@ -91,9 +91,12 @@ def _read(
         reason, change = judgement.reason, judgement.change
         if reason == INVALID_EVENT and counts.first_invalid is None:
             counts.first_invalid = f"line {number}: {judgement.problem}"
-        if change is None or reason in _OF_ANOTHER_WIKI or not makes_revision(change):
+        if change is None or reason in _OF_ANOTHER_WIKI:
             counts.left_out[str(reason)] += 1
-            if change is not None and change.kind == VISIBILITY_CHANGE:
+            continue
+        if not makes_revision(change):
+            counts.left_out[str(reason)] += 1
+            if change.kind == VISIBILITY_CHANGE:
                 _hide(store, change.event)
             continue
         edit = page_edit(change)

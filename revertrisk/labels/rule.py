@@ -21,6 +21,8 @@ from revertrisk.wiki.table import WikiTable
 MAX_REVISION_BYTES: Final = 2 * 1024 * 1024
 """A server's default for ``MAX_REVISION_BYTES``."""
 INVALID_EVENT: Final = "invalid_event"
+_MAX_PROBLEM: Final = 300
+"""Characters: an event may break the contract at any number of places."""
 LABELLED_KINDS: Final = frozenset({"create", "edit"})
 """A move or an undeletion is scored and edits nothing: what becomes of it says nothing of an edit."""
 WIDENABLE: Final = (
@@ -70,7 +72,7 @@ class LabelRule:
             change = self._reader.read(event)
             found = self._reader.resolve(PageChange.of(self._as_asked(event)))
         except (InvalidPageChangeError, UnsupportedPageChangeError) as exc:
-            return Judgement(INVALID_EVENT, None, str(exc))
+            return Judgement(INVALID_EVENT, None, str(exc)[:_MAX_PROBLEM])
         if isinstance(found, Skip):
             return Judgement(found.reason, change)
         if change.kind not in LABELLED_KINDS:
