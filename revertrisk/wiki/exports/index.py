@@ -73,7 +73,8 @@ UPDATE revision SET is_redirect = 1 WHERE rev_id IN (SELECT latest_rev_id FROM p
 """
 """What only the whole file tells: parents in formats without them, and which revision of a page is its latest."""
 
-_WIKI_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_WIKI_ID: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}")
 
 _INTERVAL: Final = 64
 """Texts of a page from one keyframe to the next."""
@@ -99,7 +100,7 @@ def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) 
     """
     if wiki_id is not None and not _WIKI_ID.fullmatch(wiki_id):
         raise ExportError(
-            "--wiki-id: expected a name such as enwiki: letters, digits, _ and -, a letter first"
+            "--wiki-id: expected a name such as enwiki: small letters, digits, _ and -, a letter first"
         )
     site = exported_site(export)
     wiki = wikis.by_id(site.dbname) if site.dbname else None
@@ -117,7 +118,9 @@ def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) 
     if wiki is None:
         wiki = Wiki(
             wiki_id=wiki_id,
-            domain=site.domain or f"{wiki_id.lower().replace('_', '-')}.invalid",
+            domain=site.domain
+            if site.domain and _HOST.fullmatch(site.domain)
+            else f"{wiki_id.replace('_', '-')}.invalid",
             language=site.language or "en",
             family="unknown",
             is_open=True,

@@ -200,6 +200,7 @@ def test_the_latest_revision_of_a_redirect_is_one_in_any_language(tmp_path: Path
         ("<base>https://fr.wikipedia.org/wiki/X</base>", "frwiki", ("frwiki", "fr.wikipedia.org", "fr")),
         ("<base>https://mill.fandom.com/wiki/Main</base>", "mill", ("mill", "mill.fandom.com", "de")),
         ("<dbname>mill</dbname>", "a_mill", ("a_mill", "a-mill.invalid", "de")),
+        ("<base>http://a mill/wiki</base>", "mill-2", ("mill-2", "mill-2.invalid", "de")),
         ("<base>http://[mill</base>", "enwiki", ("enwiki", "en.wikipedia.org", "en")),
     ],
 )
