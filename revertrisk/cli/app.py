@@ -34,6 +34,10 @@ Dump = Annotated[
         exists=True, dir_okay=False, help="A MediaWiki XML export, plain or compressed; default: samples."
     ),
 ]
+WikiId = Annotated[
+    str | None,
+    typer.Option(help="A name for the wiki of an export that names none of the wiki table."),
+]
 
 
 def _show_version(*, is_asked: bool) -> None:
@@ -122,12 +126,13 @@ def mock_mediawiki(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8193,
     dump: Dump = None,
+    wiki_id: WikiId = None,
 ) -> None:
     """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
     from mock_mediawiki.__main__ import run
 
     try:
-        run(host, port, dump)
+        run(host, port, dump, wiki_id)
     except (ValueError, OSError) as exc:
         _refuse_to_listen(exc, host, port)
 
@@ -135,17 +140,17 @@ def mock_mediawiki(
 @app.command()
 def page_changes(
     dump: Dump = None,
+    wiki_id: WikiId = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
 ) -> None:
     """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
-    from mock_mediawiki.__main__ import open_history
+    from mock_mediawiki.__main__ import open_history, wikis_of
     from mock_mediawiki.page_changes import write_page_changes
     from revertrisk.wiki.exports.reader import ExportError
-    from revertrisk.wiki.table import WikiTable
 
-    wikis = WikiTable.load()
     try:
-        with open_history(dump, wikis) as history:
+        wikis = wikis_of(dump, wiki_id)
+        with open_history(dump, wikis, wiki_id) as history:
             write_page_changes(history, wikis, sys.stdout.buffer, limit)
     except (ExportError, OSError) as exc:
         refuse(exc)

@@ -1,23 +1,19 @@
-"""Train, label, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
+"""Train, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
 
 # ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are not for all
 
-import gzip
 import json
 import sys
-import zlib
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from revertrisk.cli.dispatcher_flags import check_output, refuse
+from revertrisk.cli.label import label
 from revertrisk.cli.steps import Steps
 
 app = typer.Typer(no_args_is_help=True)
-
-_GZIP = b"\x1f\x8b"
 
 Model = Annotated[
     str, typer.Option(help="The name of a model that comes with this package, or an artefact folder.")
@@ -53,37 +49,7 @@ def train(
     typer.echo(report.summary())
 
 
-@app.command()
-def label(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, dir_okay=False, help="page_change events as JSON lines, or an XML export."
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option(dir_okay=False, help="The labelled edits, JSON lines, .gz packs them.")
-    ],
-    wiki: Annotated[str, typer.Option(help="The wiki that an export is of.")] = "enwiki",
-    hours: Annotated[float, typer.Option(min=0, help="A later revert does not count.")] = 48.0,
-) -> None:
-    """Label edits by whether another user reverted them soon, for training and evaluation.
-
-    Null edits, self-reverts and edits whose revert was itself reverted are left out; edits too young to tell
-    are marked. An export gives the changed lines as well, events do not hold them.
-    """
-    from revertrisk.scoring.training.examples import TrainingError
-    from revertrisk.scoring.training.own_labels import label_events, label_export, write_labels
-
-    horizon = timedelta(hours=hours)
-    try:
-        if ".xml" in source.suffixes:
-            number = write_labels(label_export(source, wiki, horizon), out)
-        else:
-            number = write_labels(label_events(_unpacked(source).split(b"\n"), horizon), out)
-    except (TrainingError, OSError) as exc:
-        refuse(exc)
-    typer.echo(f"{number} edits labelled")
+app.command()(label)
 
 
 @app.command()
@@ -226,16 +192,3 @@ def _folder(model: str) -> Path:
         return shipped(model)
     except ArtifactError as exc:
         refuse(ValueError(f"--model: {exc.problem}, or an artefact folder, not {model!r}"))
-
-
-def _unpacked(path: Path) -> bytes:
-    """Return what a file holds, gzipped or not; raises OSError and TrainingError."""
-    from revertrisk.scoring.training.examples import TrainingError
-
-    packed = path.read_bytes()
-    if not packed.startswith(_GZIP):
-        return packed
-    try:
-        return gzip.decompress(packed)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
-        raise TrainingError(f"{path.name}: the packed file is damaged or cut off") from exc

@@ -1,12 +1,11 @@
 """Thresholds that keep a false positive rate, for each wiki and kind of author, from scores with labels."""
 
 import csv
-import gzip
 import json
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from revertrisk.scoring.training import figures
 from revertrisk.scoring.training.evaluate import user_groups
 from revertrisk.scoring.training.examples import Example, TrainingError
 from revertrisk.scoring.training.figures import Estimate, Labels, Scores
+from revertrisk.wiki.exports.unpacking import PackedFileError, text_lines
 
 SMALLEST_SAMPLE = 200
 """A threshold needs at least this many edits that were not reverted."""
@@ -66,14 +66,17 @@ def read_scores(
 
     """
     try:
-        packed = path.read_bytes()
-        text = (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode("utf-8")
-        edits = list(_own(text) if text.startswith("{") else _production(text, model_name))
-    except OSError as exc:
-        raise TrainingError(f"{path.name}: cannot be read") from exc
+        lines = text_lines(path)
+        first = next(lines, "")
+        lines = chain([first], lines)
+        edits = list(_own(lines) if first.startswith("{") else _production(lines, model_name))
     except KeyError as exc:
         raise TrainingError(f"{path.name}: field {exc} is missing") from None
-    except (ValueError, TypeError, EOFError, zlib.error):
+    except PackedFileError as exc:
+        raise TrainingError(
+            f"{path.name}: {exc}: expected scores with labels, as JSON lines or CSV"
+        ) from None
+    except (ValueError, TypeError, RecursionError, csv.Error):
         raise TrainingError(f"{path.name}: expected scores with labels, as JSON lines or CSV") from None
     models: defaultdict[tuple[str, str], list[ScoredEdit]] = defaultdict(list)
     for edit in edits:
@@ -177,23 +180,22 @@ def _threshold(scores: Scores, labels: Labels, target_fpr: float, seed: int) -> 
     return Estimate(value, float(low), float(high))
 
 
-def _own(text: str) -> Iterator[ScoredEdit]:
-    for line in text.split("\n"):
-        if line.strip():
-            row: Mapping[str, Any] = json.loads(line)
-            yield ScoredEdit(
-                model_name=row["model_name"],
-                model_version=row["model_version"],
-                wiki_id=row["wiki_id"],
-                groups=tuple(row["groups"]),
-                label=bool(row["label"]),
-                probability=float(row["probability"]),
-            )
+def _own(lines: Iterable[str]) -> Iterator[ScoredEdit]:
+    for line in lines:
+        row: Mapping[str, Any] = json.loads(line)
+        yield ScoredEdit(
+            model_name=row["model_name"],
+            model_version=row["model_version"],
+            wiki_id=row["wiki_id"],
+            groups=tuple(row["groups"]),
+            label=bool(row["label"]),
+            probability=float(row["probability"]),
+        )
 
 
-def _production(text: str, model_name: str | None) -> Iterator[ScoredEdit]:
+def _production(lines: Iterable[str], model_name: str | None) -> Iterator[ScoredEdit]:
     """Yield what production's models said; of one of them if it is named, else of both."""
-    for row in csv.DictReader(text.splitlines()):
+    for row in csv.DictReader(lines):
         for column, name in _SCORE_COLUMNS.items():
             if model_name not in {None, name} or not row[column]:
                 continue  # not asked for, or an edit to which the model gave no score

@@ -59,7 +59,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     file = tmp_path_factory.mktemp("export") / "page.xml"
     file.write_text(
-        '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/"><siteinfo><dbname>enwiki</dbname></siteinfo>'
+        '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.4/"><siteinfo><dbname>enwiki</dbname></siteinfo>'
         f"<page><title>Long</title><ns>0</ns><id>1</id>{revisions}</page></mediawiki>",
         encoding="utf-8",
     )

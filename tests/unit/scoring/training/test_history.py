@@ -17,7 +17,7 @@ def export(folder: Path) -> Path:
         9: '</contributor><contributor deleted="deleted">',
     }
     revisions = "".join(
-        f"<revision><id>{index}</id><timestamp>2009-01-01T00:00:{index:02}Z</timestamp>"
+        f"<revision><id>{index or 1000}</id><timestamp>2009-01-01T00:00:{index:02}Z</timestamp>"
         f"<contributor>{authors.get(index, '<ip>192.0.2.1</ip>')}</contributor>"
         f"{'<minor/>' if index == 1 else ''}<comment>c{index}</comment>"
         f'<text xml:space="preserve">{text}</text></revision>'
