@@ -135,8 +135,14 @@ def test_the_newest_format_is_read_with_its_main_slot_only(tmp_path: Path) -> No
         lzma.compress,
         lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
         lambda data: bz2.compress(data[:500]) + bz2.compress(data[500:]),
+        lambda data: lzma.compress(data[:500]) + bytes(8) + lzma.compress(data[500:]),
+        lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"),
+        lambda data: (
+            b'<?xml version="1.0" encoding="utf-16"?>'.decode().encode("utf-16")
+            + data.decode().encode("utf-16")[2:]
+        ),
     ],
-    ids=["gzip", "bzip2", "xz", "lzma", "multistream bzip2"],
+    ids=["gzip", "bzip2", "xz", "lzma", "multistream bzip2", "xz in pieces", "byte order mark", "UTF-16"],
 )
 def test_packed_exports_are_recognised_by_their_content(export: Path, pack: Callable[[bytes], bytes]) -> None:
     """A packed export reads as the plain one, whatever its name."""
