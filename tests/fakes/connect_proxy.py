@@ -6,7 +6,10 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
+
+import trustme
 
 from tests.fakes.tcp_proxies import pass_on
 
@@ -77,3 +80,21 @@ async def connect_proxy(upstream: str, tls: ssl.SSLContext) -> AsyncIterator[Con
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def proxied(upstream: str, folder: Path) -> AsyncIterator[tuple[ConnectProxy, dict[str, str]]]:
+    """Run a proxy, and yield what makes a program use it and trust its certificates: for wikis, and for a stream."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("stream.example.org", "*.wikipedia.org").configure_cert(tls)
+    async with connect_proxy(upstream, tls) as proxy:
+        yield (
+            proxy,
+            {
+                "HTTPS_PROXY": proxy.url,
+                "http_proxy": proxy.url,
+                "SSL_CERT_FILE": str(folder / "authority.pem"),
+            },
+        )

@@ -114,8 +114,8 @@ class GivenUpEvents:
         self._inner = inner
         self._choice = choice
         self._rules = {_emitter(name): name for name in rules}
-        self.left_out = 0
-        """Given-up events that the choice leaves out, or that a rule of another name gave up."""
+        self._left_out = 0
+        self._of_others = 0
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
         """Yield the chosen events, at the chosen rate; raises SourceError."""
@@ -124,14 +124,18 @@ class GivenUpEvents:
             async for record in records:
                 found = self._unwrapped(record)
                 if found is None:
-                    self.left_out += 1
+                    self._left_out += 1
                     continue
                 if self._choice.per_second is not None:
                     now = monotonic()
                     await asyncio.sleep(max(0.0, due - now))
                     due = max(due, now) + 1 / self._choice.per_second
                 yield found
-        log.info("%d given-up events were left out", self.left_out)
+        log.info(
+            "%d given-up events were left out, %d of them given up by rules of other names (--any-emitter)",
+            self._left_out,
+            self._of_others,
+        )
 
     async def commit(self, position: Position) -> None:
         """Commit the record."""
@@ -147,6 +151,7 @@ class GivenUpEvents:
         given_up = unwrap(record.event)
         rule = None if given_up.rule is None else self._rules.get(_emitter(given_up.rule))
         is_of_another = given_up.rule is not None and rule is None and not self._choice.any_emitter
+        self._of_others += is_of_another
         if is_of_another or not self._choice.takes(given_up):
             return None
         if given_up.event is None:

@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-import ssl
+import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import trustme
 from aiohttp import web
 
-from tests.fakes.connect_proxy import CREDENTIALS, ConnectProxy, connect_proxy
+from tests.fakes.connect_proxy import CREDENTIALS, proxied
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.event_stream import EventStream
 from tests.fakes.loopback import serving
@@ -46,22 +43,6 @@ with wiki_relay(wikis) as url:
 """
 
 
-@asynccontextmanager
-async def proxied(
-    upstream: str, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> AsyncIterator[ConnectProxy]:
-    """Run a proxy that the environment names, and trust its certificates."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("stream.example.org", "*.wikipedia.org").configure_cert(tls)
-    async with connect_proxy(upstream, tls) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
-        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
-        yield proxy
-
-
 @pytest.mark.parametrize(
     ("stream", "asked"),
     [
@@ -81,7 +62,9 @@ async def test_u5_the_dispatcher_reads_through_it_and_sends_past_it(
     (tmp_path / "rule.yaml").write_text(RULE)
     events = EventStream([json.dumps(event(number)).encode() for number in range(3)])
     with serving(events.app()) as url:
-        async with proxied(url, monkeypatch, tmp_path) as proxy:
+        async with proxied(url, tmp_path) as (proxy, environment):
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
             dispatcher = await start_dispatcher(
                 model_server.url, f"eventstreams:{stream}", limit=3, log="DEBUG"
             )
@@ -91,7 +74,7 @@ async def test_u5_the_dispatcher_reads_through_it_and_sends_past_it(
     assert PASSWORD not in log + json.dumps(summary)
 
 
-async def test_u5_wikis_are_reached_through_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_u5_wikis_are_reached_through_it(tmp_path: Path) -> None:
     """U5: by a backfill, and by the servers of the demo, whose relay goes to wikis only."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -103,9 +86,10 @@ async def test_u5_wikis_are_reached_through_it(monkeypatch: pytest.MonkeyPatch, 
     app = web.Application()
     app.router.add_post("/w/api.php", answer)
     with serving(app) as url:
-        async with proxied(url, monkeypatch, tmp_path) as proxy:
+        async with proxied(url, tmp_path) as (proxy, environment):
             program = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-W", "error", "-c", WIKIS),
+                env={**os.environ, **environment},
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
