@@ -29,12 +29,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 REEMIT = REEMIT_HEADER.encode()
-PLAIN_BODY: Mapping[bytes, frozenset[bytes]] = {
-    b"content-length": frozenset(),
-    b"content-encoding": frozenset({b"", b"identity"}),
-    b"transfer-encoding": frozenset({b"chunked"}),
-}
-"""The headers that say how a body is sent, with the values of those that leave it as it is."""
+OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
+"""The headers that say how a body is sent."""
+PLAIN = frozenset({b"", b"identity", b"chunked"})
+"""How a body may be encoded: not at all, or in chunks, which the protocol has taken apart by then."""
 
 
 class ClientGoneError(Exception):
@@ -125,13 +123,12 @@ async def _read_all(scope: Message, receive: Receive, held: HeldBody, limit: int
 def _check_headers(scope: Mapping[str, Any], limit: int) -> None:
     """Refuse a body that says it is compressed or too large, before any of it is read."""
     for name, value in scope["headers"]:
-        plain = PLAIN_BODY.get(name)
-        if plain is None:
+        if name not in OF_THE_BODY:
             continue
         if name == b"content-length":
             if value.isdigit() and int(value[:20]) > limit:
                 raise BodyTooLargeError(f"the body must be at most {limit} bytes")
-        elif value.strip().lower() not in plain:
+        elif value.strip().lower() not in PLAIN:
             raise UnsupportedMediaTypeError(
                 f"{name.decode().title()}: the server reads bodies only as they are, neither compressed nor encoded"
             )
