@@ -36,6 +36,7 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     app = web.Application()
     for method, path, handler in (
         ("GET", API_PATH, route.answer),
+        ("HEAD", API_PATH, route.answer),
         ("POST", API_PATH, route.answer),
         ("GET", "/_mock/diff/{wiki_id}/{rev_id}", diffs.mock_diff),
         ("GET", "/_mock/stats", readback.stats),
