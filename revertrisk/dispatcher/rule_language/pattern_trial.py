@@ -32,8 +32,8 @@ from typing import Any
 
 CPU_LIMIT_S = 0.5
 """For all texts of a pattern; one that is linear takes some milliseconds."""
-LENGTH = 2000
-"""Characters of a text: no title, name or comment of MediaWiki is longer."""
+LENGTH = 600
+"""Characters of a text; a comment of MediaWiki has 500 at most, and a title or a name 255 bytes."""
 _ENDS = ("", "\0", "!", "\n")
 _POOL = "aZ09 _-./:!\n\té中"
 _REPEATS = {MAX_REPEAT, MIN_REPEAT, POSSESSIVE_REPEAT}

@@ -1,13 +1,17 @@
 """Edits with names and comments, and the two streams that say what of them must go."""
 
+import json
+from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from revertrisk.consumer import Delivery, ShownEdits
+from revertrisk.consumer import Delivery, Hiding, ShownEdits, read_hiding
 from tests.unit.consumer.prediction_events import Event, hidden, make_event
+
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 
 
 def edit(rev_id: int, **changes: Any) -> Event:
@@ -58,6 +62,16 @@ def test_what_either_stream_hides_is_removed(
 ) -> None:
     """T7: of current and older revisions, and of deleted pages; what an event does not call visible is not."""
     assert shown(tmp_path, edit(1), edit(2), hiding) == left
+
+
+def test_a_real_hiding_is_read() -> None:
+    """A comment that was hidden on Test Wikidata, as the stream had it; the rest of the revision stays."""
+    file = SHARED / "data" / "events" / "wdqs_page_change_item-visibility-change.json"
+    if not file.exists():
+        pytest.skip("needs the real events beside the repository")
+    hiding = read_hiding(json.loads(file.read_text()))
+    at = datetime(2024, 10, 4, 16, 16, 5, tzinfo=UTC)
+    assert hiding == Hiding("testwikidatawiki", False, 686140, at, text=False, comment=True, user=False)
 
 
 def test_the_order_of_arrival_brings_nothing_back(tmp_path: Path) -> None:
