@@ -12,6 +12,7 @@ import typer
 from revertrisk.cli.dispatcher_flags import check_output, refuse
 from revertrisk.cli.label import label
 from revertrisk.cli.steps import Steps
+from revertrisk.runtime.json_text import json_text
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -175,11 +176,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
     except (ArtifactError, UnexplainedError) as exc:
         refuse(exc)
-    if as_json:
-        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        typer.echo(json.dumps(answer, ensure_ascii=not is_utf8, indent=1))
-    else:
-        typer.echo(show(answer))
+    typer.echo(json_text(answer, sys.stdout, indent=1) if as_json else show(answer))
 
 
 def _folder(model: str) -> Path:
