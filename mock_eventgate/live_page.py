@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
-from mock_eventgate.reasons import Reasons, is_address
+from mock_eventgate.reasons import Reasons, is_base_address
 from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 from revertrisk.mock_server.http import json_answer
 from revertrisk.page_parts import CONTENT_TYPES, page_files
@@ -137,7 +137,7 @@ def check_diff_base(text: str) -> None:
 
     :raises ValueError: if it is not an http or https address.
     """
-    if not is_address(text):
+    if not is_base_address(text):
         raise ValueError(f"diff_base: expected an address such as http://127.0.0.1:8193, not {text!r}")
 
 

@@ -7,7 +7,7 @@ talk to the gate only, so the gate asks for it: the servers that it was told of,
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -15,6 +15,7 @@ from aiohttp import web
 
 from mock_eventgate.readback import integer_parameter
 from revertrisk.mock_server.http import json_answer, read_document
+from revertrisk.runtime.addresses import is_address
 
 TIMEOUT: Final = 25.0
 """Seconds; a little more than a server takes at most."""
@@ -48,7 +49,7 @@ class Reasons:
         """Ask these servers from now on, and no others: an object with an address for each model."""
         document = await read_document(request)
         is_map = isinstance(document, dict) and all(
-            model and isinstance(url, str) and is_address(url) for model, url in document.items()
+            model and isinstance(url, str) and is_base_address(url) for model, url in document.items()
         )
         if not is_map:
             return _error(400, 'body: expected an object such as {"a-model": "http://127.0.0.1:8080"}')
@@ -120,21 +121,16 @@ def read_explain_by(texts: Iterable[str]) -> dict[str, str]:
     """
     pairs = [text.partition("=")[::2] for text in texts]
     for model, url in pairs:
-        if not model or not is_address(url):
+        if not model or not is_base_address(url):
             raise ValueError(
                 f"explain_by: expected MODEL=URL such as a-model=http://127.0.0.1:8080, not {model}={url}"
             )
     return dict(pairs)
 
 
-def is_address(text: str) -> bool:
-    """Tell whether something is the base address of a server: http or https, at most with a path."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no port's number
-        return False
-    return usable and not parts.query and not parts.fragment
+def is_base_address(url: str) -> bool:
+    """Return whether a text is the base address of a server: http or https, at most with a path."""
+    return is_address(url) and not {"?", "#"} & set(url)
 
 
 def _error(status: int, reason: str) -> web.Response:

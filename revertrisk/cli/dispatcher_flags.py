@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, NoReturn
 
 import typer
@@ -128,6 +129,16 @@ def complain(problem: Exception) -> int:
         status = EXIT_INCOMPLETE if problem.errno in _BROKEN_ON_THE_WAY else EXIT_UNUSABLE
     typer.echo(f"revertrisk: {text}", err=True)
     return status
+
+
+def check_folder(flag: str, path: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is computed for it."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        refuse(ValueError(f"--{flag}: {path} cannot be written: {exc.strerror}"))
 
 
 def check_output(flag: str, path: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from revertrisk.cli.dispatcher_flags import check_output, refuse
+from revertrisk.cli.dispatcher_flags import check_folder, check_output, refuse
 from revertrisk.cli.label import label
 from revertrisk.cli.steps import Steps
 from revertrisk.runtime.json_text import json_text
@@ -34,15 +34,13 @@ def train(
 
     The same files and seed give the same artefact.
     """
-    from revertrisk.scoring.artifact import METADATA
     from revertrisk.scoring.classifier import limit_threads
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.train import train as train_model
 
     limit_threads(1)  # sums in another order would give other weights
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        check_output("out", out / METADATA)
+        check_folder("out", out)
         with Steps() as steps:
             report = train_model(data, model, out, seed=seed, splits=splits, progress=steps.begin)
     except (TrainingError, OSError) as exc:

@@ -86,7 +86,7 @@ EVALUATE = ("evaluate", *MODEL, "--data", RULE)
         (("thresholds", "--help"), {}, "/dev/full", 1, "No space left on device"),
         ((*EVALUATE, "--html", "/nowhere/x"), {}, None, 2, "--html: /nowhere is not a folder"),
         ((*EVALUATE, "--scores", "/proc/self/x"), {}, None, 2, "--scores: /proc/self/x cannot be written"),
-        (("train", *MODEL, "--data", ".", "--out", "/proc/x"), {}, None, 2, "/proc/x: No such file or directory"),
+        (("train", *MODEL, "--data", ".", "--out", "/proc/x"), {}, None, 2, "--out: /proc/x cannot be written"),
         (("backfill", "--wiki", "enwiki", "--titles", RULE, "--local", "x"), {"LOG_LEVEL": "LOUD"}, None, 2, LOUD),
         (("mock-eventgate", "--port", "0"), {"LOG_LEVEL": "LOUD"}, None, 2, LOUD),
         (("mock-mediawiki", "--port", "0"), {"LOG_LEVEL": "LOUD"}, None, 2, LOUD),

@@ -20,15 +20,15 @@ async def test_l7_it_is_served_under_its_name_and_its_host(
     site = "<dbname>mill</dbname><base>https://mill.fandom.com/wiki/Main</base>"
     dump.write_text(export_of(page(chain("a", "b")), site=site), encoding="utf-8")
     wikis = wikis_of(dump, "mill")
-    history = open_history(dump, wikis, "mill")
     asked = {"action": "query", "format": "json", "formatversion": "2", "prop": "revisions", "revids": "2"}
     found = {}
-    async with (
-        listening(create_app(ActionApi(history), wikis, history.default_wiki_id), "127.0.0.1", 0) as url,
-        aiohttp.ClientSession() as session,
-    ):
-        for host in ("mill.fandom.com", "127.0.0.1", "en.wikipedia.org"):
-            async with session.get(f"{url}/w/api.php", params=asked, headers={"Host": host}) as answer:
-                query = (await answer.json())["query"]
-                found[host] = [each["title"] for each in query.get("pages", ())]
+    with open_history(dump, wikis, "mill") as history:
+        async with (
+            listening(create_app(ActionApi(history), wikis, history.default_wiki_id), "127.0.0.1", 0) as url,
+            aiohttp.ClientSession() as session,
+        ):
+            for host in ("mill.fandom.com", "127.0.0.1", "en.wikipedia.org"):
+                async with session.get(f"{url}/w/api.php", params=asked, headers={"Host": host}) as answer:
+                    query = (await answer.json())["query"]
+                    found[host] = [each["title"] for each in query.get("pages", ())]
     assert found == {"mill.fandom.com": ["Mühle"], "127.0.0.1": ["Mühle"], "en.wikipedia.org": []}

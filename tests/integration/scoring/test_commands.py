@@ -46,7 +46,7 @@ def test_a_report_that_cannot_be_written_is_named(labels: Path, tmp_path: Path) 
     for flag in ("--html", "--scores"):
         result = run("evaluate", "--model", NAME, "--data", labels, flag, tmp_path / "missing" / "report")
         assert (result.exit_code, "Traceback" in result.output) == (2, False)
-        assert result.stderr.endswith("missing/report: No such file or directory\n")
+        assert result.stderr.endswith("missing is not a folder\n")
 
 
 def test_recorded_events_are_labelled_and_evaluated(labels: Path, tmp_path: Path) -> None:
