@@ -121,7 +121,6 @@ def check(target: Target, body: bytes, path: str = PREDICT) -> None:
 def thorough(examples: int) -> settings:
     return settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -149,7 +149,7 @@ async def see(client: Client, target: Target, bodies: Sequence[bytes], *, at_onc
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(drawn=requests())
 def test_one_at_a_time_and_all_at_once_are_answered_and_emitted_alike(
     target: Target, drawn: list[tuple[str, int]]

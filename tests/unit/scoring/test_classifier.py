@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
@@ -197,7 +197,6 @@ def test_an_unknown_author_scores_between_the_known_ones(classifier: TorchClassi
 any_text = st.text(alphabet=st.characters(), max_size=300)
 
 
-@settings(deadline=None)
 @given(any_text, any_text, st.none() | any_text, st.sampled_from(UserKind))
 def test_any_edit_has_a_score(
     classifier: TorchClassifier, old: str, new: str, comment: str | None, kind: UserKind

@@ -46,7 +46,7 @@ async def test_blank_lines_are_passed_over_and_counted(
     assert all(isinstance(record, SourcedEvent) for record in await read(path))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.binary(max_size=40)), st.sampled_from([bytes, gzip.compress, zstandard.compress]))
 async def test_no_line_is_ever_lost(tmp_path: Path, lines: list[bytes], encode: type[bytes]) -> None:
     """Any bytes whatever: each line that is not blank comes out as an event or as an unreadable record."""
