@@ -122,12 +122,10 @@ def check_ports(settings: Settings) -> None:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             socket.create_server((host, port), family=family).close()
-        except UnicodeError:
+        except (UnicodeError, socket.gaierror):
             raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
         except OSError as exc:
-            if exc.errno is not None and (
-                exc.errno < 0 or exc.errno == errno.EADDRNOTAVAIL
-            ):  # of the name, not the port
+            if exc.errno == errno.EADDRNOTAVAIL:
                 raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
             raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 
