@@ -79,8 +79,8 @@ def label(
     from revertrisk.labels.labelled import Counts
     from revertrisk.labels.lines import is_export
     from revertrisk.labels.rule import LabelRule
+    from revertrisk.runtime.unpacking import PackedFileError
     from revertrisk.wiki.exports.reader import ExportError
-    from revertrisk.wiki.exports.unpacking import PackedFileError
     from revertrisk.wiki.table import WikiTable
 
     counts = Counts()

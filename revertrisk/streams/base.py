@@ -89,6 +89,14 @@ def read_record(
     return SourcedEvent(event, position, topic=topic)
 
 
+def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event in the body of a request, ``{"event": {…}}``; any other object is the event itself."""
+    match event:
+        case {"event": dict(inner)} if len(event) == 1:
+            return inner
+    return event
+
+
 class SourceError(Exception):
     """A source cannot be read (any further); the text names the source and the cause."""
 
