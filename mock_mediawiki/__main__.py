@@ -16,8 +16,9 @@ from mock_mediawiki.samples import SampleHistory
 from revertrisk.mock_server.http import serve_until_signal
 from revertrisk.runtime.logs import configure_logging_from_environment
 from revertrisk.wiki.exports.history import ExportHistory
-from revertrisk.wiki.exports.index import cache_folder, indexed_export, wikis_of_export
+from revertrisk.wiki.exports.index import cache_folder, indexed_export
 from revertrisk.wiki.exports.reader import ExportError
+from revertrisk.wiki.exports.site import wikis_of_export
 from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable
 

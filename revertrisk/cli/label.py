@@ -134,7 +134,8 @@ def _of_export(  # noqa: PLR0913, PLR0917 - the flags of the command
     from revertrisk.scoring import changes
     from revertrisk.scoring.changes import Change
     from revertrisk.wiki.exports.history import ExportHistory
-    from revertrisk.wiki.exports.index import cache_folder, indexed_export, wikis_of_export
+    from revertrisk.wiki.exports.index import cache_folder, indexed_export
+    from revertrisk.wiki.exports.site import wikis_of_export
 
     _, wikis = wikis_of_export(source, wikis, wiki_id)
     history = ExportHistory(indexed_export(source, cache_folder(os.environ), wikis, wiki_id))

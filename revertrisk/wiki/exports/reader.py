@@ -337,20 +337,6 @@ def exported_revisions(path: Path) -> Iterator[tuple[ExportedPage, ExportedRevis
             yield page, item
 
 
-def exported_site(path: Path) -> ExportedSite:
-    """Return which wiki an export says it is of; only its beginning is read.
-
-    Raises:
-        ExportError: the file is not an export.
-
-    """
-    reader = ExportReader(path)
-    for item in reader:
-        if isinstance(item, ExportedSite):
-            return item
-    raise reader.error("there is no <siteinfo>: not a MediaWiki export")
-
-
 def _is_timestamp(written: str) -> bool:
     if _TIMESTAMP.fullmatch(written) is None:
         return False
