@@ -127,7 +127,7 @@ async def test_a_damaged_file_is_an_error_and_not_an_end(
     }[damage]
     path = tmp_path / "events"
     path.write_bytes(damaged)
-    with pytest.raises(SourceError, match="the packed file is (damaged|cut off)"):
+    with pytest.raises(SourceError, match=r"the packed file is (damaged|cut off)"):
         await read(path)
 
 
