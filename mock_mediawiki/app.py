@@ -107,7 +107,7 @@ def open_history(dump: Path | None, wikis: WikiTable, wiki_id: str | None = None
 
 
 def run(host: str, port: int, dump: Path | None, wiki_id: str | None) -> None:
-    """Serve until SIGTERM or SIGINT, as ``revertrisk mock-mediawiki``; say on stdout where, once connections are accepted.
+    """Serve until SIGTERM or SIGINT, and say on stdout where, once connections are accepted.
 
     :raises ValueError: if the export cannot be used (an ExportError), or the port cannot be one.
     :raises OSError: if the export cannot be read, its index not be written, or the address not be listened on.
