@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from revertrisk.event_platform.page_change import MAX_REVISION_BYTES
 from revertrisk.runtime.addresses import is_address
 from revertrisk.runtime.headers import user_agent
 from revertrisk.runtime.validation import explain
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
     request_deadline: Seconds = 20.0
     max_head_bytes: int = Field(65_536, ge=1024, le=2**20)
     max_body_bytes: int = Field(10_000_000, gt=0)
-    max_revision_bytes: int = Field(2_097_152, gt=0)
+    max_revision_bytes: int = Field(MAX_REVISION_BYTES, gt=0)
     queue_limit: int = Field(200, gt=0)
     batch_limit: int = Field(64, gt=0)
 

@@ -52,6 +52,10 @@ class SourcedEvent:
     """The topic of Kafka that it first came from, however often it was retried; None where that is not known."""
 
 
+KEPT_OF_A_LONG_RECORD = 64 * 1024
+"""Bytes of one that exceeds its source's bound."""
+
+
 class UnreadableReason(StrEnum):
     """Why a record is not an event."""
 

@@ -29,6 +29,7 @@ from revertrisk.runtime.unpacking import (
     open_unpacked,
 )
 from revertrisk.streams.base import (
+    KEPT_OF_A_LONG_RECORD,
     Position,
     SourcedEvent,
     SourceError,
@@ -40,8 +41,6 @@ from revertrisk.streams.base import (
 from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointError
 
 log = logging.getLogger(__name__)
-
-KEPT_OF_A_LONG_LINE = 64 * 1024
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STDIN = 0
@@ -169,7 +168,7 @@ class JsonlSource:
     def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
         position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
-            return UnreadableRecord(line[:KEPT_OF_A_LONG_LINE], UnreadableReason.TOO_LONG, position)
+            return UnreadableRecord(line[:KEPT_OF_A_LONG_RECORD], UnreadableReason.TOO_LONG, position)
         text = line.strip()
         if not text:
             return None
