@@ -4,10 +4,10 @@ import importlib.util
 import os
 import re
 import uuid
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from revertrisk.dispatcher.deadletters import (
@@ -38,6 +38,7 @@ NOWHERE = "http://localhost"
 _STREAM = re.compile(r"[A-Za-z0-9._,-]+")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_File = TypeVar("_File")
 _KINDS = "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,TOPIC], eventstreams:URL or eventstreams:STREAM"
 
 
@@ -109,17 +110,18 @@ class Opening:
         written = self._settings.dead_letters
         topic = _topic_of(str(written))
         if topic is None:
-            return self._stack.enter_context(DeadLetterFile(Path(written)))
+            return self._opened(DeadLetterFile, Path(written))
         writer = self._open_writer()
         await writer.find(topic)
         return DeadLetterTopic(writer, topic)
 
     def skips(self) -> SkipFile | None:
         """Open the file of skips, if there is one; raises SettingsError."""
-        if self._settings.skips is None:
-            return None
+        return None if self._settings.skips is None else self._opened(SkipFile, self._settings.skips)
+
+    def _opened(self, kind: Callable[[Path], AbstractContextManager[_File]], path: Path) -> _File:
         try:
-            return self._stack.enter_context(SkipFile(self._settings.skips))
+            return self._stack.enter_context(kind(path))
         except DeadLetterError as exc:
             raise SettingsError(str(exc)) from exc
 
