@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, FilePath, ValidationError, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from revertrisk.event_platform.page_change import MAX_REVISION_BYTES
-from revertrisk.runtime.addresses import is_address
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import user_agent
 from revertrisk.runtime.validation import explain
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
@@ -33,7 +33,7 @@ class ServerSettingsError(ValueError):
 
 
 def _http_url(value: str) -> str:
-    if not is_address(value) or urlsplit(value).query or urlsplit(value).fragment:
+    if not is_base_address(value):
         raise ValueError(
             "expected a URL of http or https, in visible ASCII characters, without a user, a query and a fragment"
         )

@@ -122,10 +122,11 @@ def check_ports(settings: Settings) -> None:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             socket.create_server((host, port), family=family).close()
-        except (UnicodeError, socket.gaierror):
+        except UnicodeError:
             raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
         except OSError as exc:
-            if exc.errno == errno.EADDRNOTAVAIL:
+            # create_server makes a plain OSError of a resolver's error, whose numbers are below 0.
+            if exc.errno is not None and (exc.errno < 0 or exc.errno == errno.EADDRNOTAVAIL):
                 raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
             raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 

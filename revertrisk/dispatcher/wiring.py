@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 from revertrisk.dispatcher.deadletters import (
     DeadLetterError,
@@ -21,7 +20,7 @@ from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
-from revertrisk.runtime.addresses import is_address
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.proxies import ProxyError, proxy_of
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
@@ -189,7 +188,7 @@ def target_of(target: str | None) -> str | None:
     """Return the base address without a slash at its end; raises SettingsError."""
     if target is None:
         return None
-    if not is_address(target) or urlsplit(target).query or urlsplit(target).fragment:
+    if not is_base_address(target):
         # Without repeating it: what is wrong with it may be the password inside.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")
@@ -198,7 +197,7 @@ def target_of(target: str | None) -> str | None:
 def _stream_url(where: str) -> str:
     if _STREAM.fullmatch(where):
         return PUBLIC_EVENTSTREAMS + where
-    if not is_address(where) or urlsplit(where).query:
+    if not is_base_address(where):
         raise SettingsError(
             "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
         )
