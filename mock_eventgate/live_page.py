@@ -15,10 +15,11 @@ from aiohttp.typedefs import Handler
 
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
-from mock_eventgate.reasons import Reasons, is_base_address
+from mock_eventgate.reasons import Reasons
 from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 from revertrisk.mock_server.http import json_answer
 from revertrisk.page_parts import CONTENT_TYPES, page_files
+from revertrisk.runtime.addresses import is_base_address
 
 INDEX: Final = "index.html"
 EARLIER_PREDICTIONS: Final = 1000

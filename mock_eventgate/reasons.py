@@ -15,7 +15,7 @@ from aiohttp import web
 
 from mock_eventgate.readback import integer_parameter
 from revertrisk.mock_server.http import json_answer, read_document
-from revertrisk.runtime.addresses import is_address
+from revertrisk.runtime.addresses import is_base_address
 
 TIMEOUT: Final = 25.0
 """Seconds; a little more than a server takes at most."""
@@ -126,11 +126,6 @@ def read_explain_by(texts: Iterable[str]) -> dict[str, str]:
                 f"explain_by: expected MODEL=URL such as a-model=http://127.0.0.1:8080, not {model}={url}"
             )
     return dict(pairs)
-
-
-def is_base_address(url: str) -> bool:
-    """Return whether a text is the base address of a server: http or https, at most with a path."""
-    return is_address(url) and not {"?", "#"} & set(url)
 
 
 def _error(status: int, reason: str) -> web.Response:

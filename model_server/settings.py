@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from revertrisk.runtime.addresses import is_address
+from revertrisk.event_platform.page_change import MAX_REVISION_BYTES
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import user_agent
 from revertrisk.runtime.validation import explain
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
@@ -32,7 +33,7 @@ class ServerSettingsError(ValueError):
 
 
 def _http_url(value: str) -> str:
-    if not is_address(value) or urlsplit(value).query or urlsplit(value).fragment:
+    if not is_base_address(value):
         raise ValueError(
             "expected a URL of http or https, in visible ASCII characters, without a user, a query and a fragment"
         )
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
     request_deadline: Seconds = 20.0
     max_head_bytes: int = Field(65_536, ge=1024, le=2**20)
     max_body_bytes: int = Field(10_000_000, gt=0)
-    max_revision_bytes: int = Field(2_097_152, gt=0)
+    max_revision_bytes: int = Field(MAX_REVISION_BYTES, gt=0)
     queue_limit: int = Field(200, gt=0)
     batch_limit: int = Field(64, gt=0)
 

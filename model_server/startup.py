@@ -125,9 +125,8 @@ def check_ports(settings: Settings) -> None:
         except UnicodeError:
             raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
         except OSError as exc:
-            if exc.errno is not None and (
-                exc.errno < 0 or exc.errno == errno.EADDRNOTAVAIL
-            ):  # of the name, not the port
+            # create_server makes a plain OSError of a resolver's error, whose numbers are below 0.
+            if exc.errno is not None and (exc.errno < 0 or exc.errno == errno.EADDRNOTAVAIL):
                 raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
             raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 

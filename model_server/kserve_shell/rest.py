@@ -101,9 +101,8 @@ class RevertRiskApp:
         if call is not None:
             await self._verbs[call[2]](call[1], scope, receive, send)
             return
-        if (
-            scope["method"] == "HEAD"
-        ):  # answered as GET is: uvicorn, which keeps its own scope, leaves the body out
+        # HEAD is answered as GET is: uvicorn, which keeps its own scope, leaves the body out.
+        if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         scope["headers"] = _with_request_id(scope)
         if self._lifecycle.draining and READINESS_PATH.fullmatch(path):

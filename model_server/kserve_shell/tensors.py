@@ -38,10 +38,13 @@ GRPC_STATUSES = {
 }
 JSON_LENGTH = b"inference-header-content-length"
 """Says where the JSON of a body ends that continues with its tensors in binary."""
+MAX_ENTRIES = 16
+"""Of the lists and objects of a V2 request, the data of its tensor aside: it has one tensor and three outputs."""
 WRONG_TENSOR = "inputs[0] must have datatype BYTES and shape [n], each a JSON object"
 WRONG_SIZE = "inputs[0] does not hold what its binary_data_size says"
 
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_LENGTH = re.compile(rb"[0-9]{1,16}")
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -53,11 +56,15 @@ def read_body(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
 
     """
     length = dict(headers).get(JSON_LENGTH)
-    document = parse_object(body) if length is None else _read_binary(body, length)
+    begin = len(body) if length is None else _json_length(length, body)
+    document = parse_object(body[:begin])
+    _check_entries(document)
+    if length is not None:
+        _take_in(body[begin:], document)
     try:
         InferenceRequest.model_validate(document)
     except ValidationError as exc:
-        raise InvalidRequestError("; ".join(explain(exc))) from None
+        raise InvalidRequestError("; ".join(explain(exc)[:MAX_ENTRIES])) from None
     others = [
         header for header in headers if header[0] not in {b"content-type", b"content-length", JSON_LENGTH}
     ]
@@ -65,15 +72,28 @@ def read_body(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     return [*others, (b"content-type", b"application/json")], body
 
 
-def _read_binary(body: bytes, length: bytes) -> dict[str, Any]:
-    """Read the JSON that a body begins with, and put the tensors that follow into it."""
-    if not length.isdigit() or int(length[:20]) > len(body):
+def _json_length(written: bytes, body: bytes) -> int:
+    if not _LENGTH.fullmatch(written) or int(written) > len(body):
         raise InvalidRequestError(
             "Inference-Header-Content-Length must be the size of the JSON that the body begins with"
         )
-    begin = int(length)
-    document = parse_object(body[:begin])
-    inputs = document.get("inputs")
+    return int(written)
+
+
+def _check_entries(document: dict[str, Any]) -> None:
+    """Refuse what pydantic would take seconds for: it makes an error of each entry that is wrong."""
+    named = [document.get(name) for name in ("inputs", "outputs")]
+    parts = [part for each in named if isinstance(each, list) for part in each[:MAX_ENTRIES]]
+    for part in (document, *parts):
+        for name in ("inputs", "outputs", "shape", "parameters"):
+            entries = part.get(name) if isinstance(part, dict) else None
+            if isinstance(entries, list | dict) and len(entries) > MAX_ENTRIES:
+                raise InvalidRequestError(f"{name} must have at most {MAX_ENTRIES} entries")
+
+
+def _take_in(binary: bytes, document: dict[str, Any]) -> None:
+    """Put the tensors that follow the JSON into it."""
+    inputs, begin = document.get("inputs"), 0
     for tensor in inputs if isinstance(inputs, list) else ():
         parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
         size = parameters.pop("binary_data_size", None) if isinstance(parameters, dict) else None
@@ -81,15 +101,14 @@ def _read_binary(body: bytes, length: bytes) -> dict[str, Any]:
             continue
         if tensor.get("datatype") != "BYTES":
             raise InvalidRequestError(WRONG_TENSOR)
-        if type(size) is not int or not 0 <= size <= len(body) - begin:
+        if type(size) is not int or not 0 <= size <= len(binary) - begin:
             raise InvalidRequestError(WRONG_SIZE)
         end = begin + size
         try:
-            tensor["data"] = [element.decode() for element in deserialize_bytes_tensor(body[begin:end])]
+            tensor["data"] = [element.decode() for element in deserialize_bytes_tensor(binary[begin:end])]
         except (ValueError, struct.error):
             raise InvalidRequestError(WRONG_SIZE) from None
         begin = end
-    return document
 
 
 def instances(request: InferRequest) -> list[Any]:
@@ -100,12 +119,15 @@ def instances(request: InferRequest) -> list[Any]:
             the message says why.
 
     """
-    for index, output in enumerate(request.request_outputs or ()):
+    asked = request.request_outputs or ()
+    for index, output in enumerate(asked):
         if output.name not in OUTPUT_NAMES:
             named = f" ({output.name})" if _NAME.fullmatch(output.name) else ""
             raise InvalidRequestError(
                 f"outputs[{index}].name{named} is not known: expected {', '.join(OUTPUT_NAMES)}"
             )
+    if len({output.name for output in asked}) < len(asked):
+        raise InvalidRequestError("outputs must name none twice")
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise InvalidRequestError(f"inputs must be one tensor named {INPUT}")
     tensor = request.inputs[0]

@@ -129,7 +129,7 @@ def mock_mediawiki(
     wiki_id: WikiId = None,
 ) -> None:
     """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
-    from mock_mediawiki.__main__ import run
+    from mock_mediawiki.app import run
 
     try:
         run(host, port, dump, wiki_id)
@@ -144,7 +144,7 @@ def page_changes(
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
 ) -> None:
     """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
-    from mock_mediawiki.__main__ import open_history, wikis_of
+    from mock_mediawiki.app import open_history, wikis_of
     from mock_mediawiki.page_changes import write_page_changes
     from revertrisk.wiki.exports.reader import ExportError
 

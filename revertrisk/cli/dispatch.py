@@ -87,8 +87,6 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     try:
         flags.log_as_the_environment_says("INFO")
-        if not dry_run and not dead_letters.startswith("kafka:"):
-            flags.check_output("dead-letters", Path(dead_letters))
         settings = DispatchSettings(
             source=source,
             rule_file=rule,

@@ -3,11 +3,9 @@
 # ruff: noqa: PLC0415 - the dispatcher is imported when a command of it runs
 
 import errno
-import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Annotated, NoReturn
 
 import typer
@@ -129,23 +127,3 @@ def complain(problem: Exception) -> int:
         status = EXIT_INCOMPLETE if problem.errno in _BROKEN_ON_THE_WAY else EXIT_UNUSABLE
     typer.echo(f"revertrisk: {text}", err=True)
     return status
-
-
-def check_folder(flag: str, path: Path) -> None:
-    """Refuse a folder that cannot be made or written to, before anything is computed for it."""
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    try:
-        with TemporaryFile(dir=there):
-            pass
-    except OSError as exc:
-        refuse(ValueError(f"--{flag}: {path} cannot be written: {exc.strerror}"))
-
-
-def check_output(flag: str, path: Path | None) -> None:
-    """Refuse a file that cannot be written, before anything is computed for it."""
-    if path is None:
-        return
-    if not path.parent.is_dir():
-        refuse(ValueError(f"--{flag}: {path.parent} is not a folder"))
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        refuse(ValueError(f"--{flag}: {path} cannot be written"))

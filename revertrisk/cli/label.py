@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from revertrisk.event_platform.page_change import SkipReason
     from revertrisk.labels.labelled import Counts
     from revertrisk.labels.rule import LabelRule
-    from revertrisk.wiki.table import WikiTable
 
 _LONGEST_HOURS = 87_600.0
 
@@ -79,8 +78,8 @@ def label(
     from revertrisk.labels.labelled import Counts
     from revertrisk.labels.lines import is_export
     from revertrisk.labels.rule import LabelRule
+    from revertrisk.runtime.unpacking import PackedFileError
     from revertrisk.wiki.exports.reader import ExportError
-    from revertrisk.wiki.exports.unpacking import PackedFileError
     from revertrisk.wiki.table import WikiTable
 
     counts = Counts()
@@ -88,7 +87,7 @@ def label(
     horizon = timedelta(hours=hours)
     try:
         if is_export(source):
-            rows = _of_export(source, WikiTable.load(), wiki_id, widened, counts, horizon)
+            rows = _of_export(source, wiki_id, widened, counts, horizon)
         else:
             rows = _of_events(source, LabelRule(WikiTable.load(), widened, wiki_id), counts, horizon)
         _write(rows, out)
@@ -119,40 +118,35 @@ def _of_events(
         )
 
 
-def _of_export(  # noqa: PLR0913, PLR0917 - the flags of the command
+def _of_export(
     source: Path,
-    wikis: "WikiTable",
     wiki_id: str | None,
     widened: "list[SkipReason]",
     counts: "Counts",
     horizon: timedelta,
 ) -> Iterator[dict[str, Any]]:
     """Label the events that the edits of an export make, and add the changed lines from its texts."""
+    from mock_mediawiki.app import open_history, wikis_of
     from mock_mediawiki.page_changes import page_changes
     from revertrisk.labels.labelled import label_events
     from revertrisk.labels.rule import LabelRule
     from revertrisk.scoring import changes
     from revertrisk.scoring.changes import Change
-    from revertrisk.wiki.exports.history import ExportHistory
-    from revertrisk.wiki.exports.index import cache_folder, indexed_export, wikis_of_export
 
-    _, wikis = wikis_of_export(source, wikis, wiki_id)
-    history = ExportHistory(indexed_export(source, cache_folder(os.environ), wikis, wiki_id))
+    wikis = wikis_of(source, wiki_id)
+    with open_history(source, wikis, wiki_id) as history:
 
-    def change_of(of_wiki: str, rev_id: int, parent_id: int | None) -> Change | None:
-        after = history.revision(of_wiki, rev_id)
-        before = history.revision(of_wiki, parent_id or 0)
-        if after is None or before is None:
-            return None
-        old, new = history.text(before), history.text(after)
-        return None if old is None or new is None else changes.between(old, new)
+        def change_of(of_wiki: str, rev_id: int, parent_id: int | None) -> Change | None:
+            after = history.revision(of_wiki, rev_id)
+            before = history.revision(of_wiki, parent_id or 0)
+            if after is None or before is None:
+                return None
+            old, new = history.text(before), history.text(after)
+            return None if old is None or new is None else changes.between(old, new)
 
-    try:
         rule = LabelRule(wikis, widened, wiki_id)
         events = enumerate(page_changes(history, wikis), start=1)
         yield from label_events(events, rule, counts, horizon=horizon, change_of=change_of)
-    finally:
-        history.close()
 
 
 def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:

@@ -3,13 +3,15 @@
 # ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are not for all
 
 import json
+import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Literal
 
 import typer
 
-from revertrisk.cli.dispatcher_flags import check_folder, check_output, refuse
+from revertrisk.cli.dispatcher_flags import refuse
 from revertrisk.cli.label import label
 from revertrisk.cli.steps import Steps
 from revertrisk.runtime.json_text import json_text
@@ -40,7 +42,7 @@ def train(
 
     limit_threads(1)  # sums in another order would give other weights
     try:
-        check_folder("out", out)
+        _check_folder("out", out)
         with Steps() as steps:
             report = train_model(data, model, out, seed=seed, splits=splits, progress=steps.begin)
     except (TrainingError, OSError) as exc:
@@ -76,8 +78,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.scoring.training.model_card import figures_report
     from revertrisk.scoring.training.report import html_report
 
-    check_output("html", html)
-    check_output("scores", scores)
+    _check_output("html", html)
+    _check_output("scores", scores)
     try:
         result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
         if html is not None:
@@ -187,3 +189,23 @@ def _folder(model: str) -> Path:
         return shipped(model)
     except ArtifactError as exc:
         refuse(ValueError(f"--model: {exc.problem}, or an artefact folder, not {model!r}"))
+
+
+def _check_folder(flag: str, path: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is computed for it."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        refuse(ValueError(f"--{flag}: {path} cannot be written: {exc.strerror}"))
+
+
+def _check_output(flag: str, path: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything is computed for it."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        refuse(ValueError(f"--{flag}: {path.parent} is not a folder"))
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        refuse(ValueError(f"--{flag}: {path} cannot be written"))

@@ -14,8 +14,7 @@ import orjson
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
 from revertrisk.runtime.instants import iso_z
-from revertrisk.streams.base import Position
-from revertrisk.streams.jsonl import KEPT_OF_A_LONG_LINE
+from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD, Position
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class DeadLetter:
     def beginning(self) -> Self:
         """The letter with no more than the beginning of what it is about, which its position leads to."""
         raw = orjson.dumps(self.event) if self.raw is None else self.raw
-        return replace(self, event=None, raw=raw[:KEPT_OF_A_LONG_LINE])
+        return replace(self, event=None, raw=raw[:KEPT_OF_A_LONG_RECORD])
 
     def as_json(self, at: datetime) -> bytes:
         """Return the line for the file; a record that is not UTF-8 is kept in base64."""

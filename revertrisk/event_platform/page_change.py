@@ -25,6 +25,8 @@ PAGE_CHANGE_SCHEMA = re.compile(r"/mediawiki/page/change/1(?:\.\d+\.\d+)?")
 
 WIKIPEDIA_HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,3}wikipedia\.org")
 """Where a Wikipedia lives, whether the wiki table knows it or not."""
+MAX_REVISION_BYTES = 2_097_152
+"""A server's default for ``MAX_REVISION_BYTES``."""
 MAIN_NAMESPACE = 0
 SCORABLE_KINDS = frozenset({"create", "edit", "move", "undelete"})
 WIKITEXT = "wikitext"

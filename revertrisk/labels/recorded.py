@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from revertrisk.event_platform.page_change import Editor, PageChange
+from revertrisk.event_platform.page_change import SCORABLE_KINDS, Editor, PageChange
 from revertrisk.runtime.instants import parse_date_time
 from revertrisk.scoring.training.labelling import PageEdit
 from revertrisk.scoring.training.own_labels import FORMAT
@@ -12,13 +12,13 @@ from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 VISIBILITY_CHANGE: Final = "visibility_change"
-_EDITING: Final = frozenset({"create", "edit"})
-_REVISION_MAKING: Final = frozenset({"create", "edit", "move", "undelete"})
+EDITING_KINDS: Final = frozenset({"create", "edit"})
+"""A move or an undeletion is scored and edits nothing: what becomes of it says nothing of an edit."""
 
 
 def makes_revision(change: PageChange) -> bool:
     """Return whether the event's revision is one of the page's history, as that of a deletion is not."""
-    return change.kind in _REVISION_MAKING
+    return change.kind in SCORABLE_KINDS
 
 
 def page_edit(change: PageChange) -> PageEdit:
@@ -38,7 +38,7 @@ def page_edit(change: PageChange) -> PageEdit:
         if editor is None or not editor.user_text
         else digest(f"{change.wiki_id}|{editor.user_text}"),
         sha1=sha1 if sha1 and sha1.isascii() and is_visible else None,
-        is_edit=change.kind in _EDITING,
+        is_edit=change.kind in EDITING_KINDS,
         is_revert=isinstance(revert, dict),
         reverts=_range(revert),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from revertrisk.event_platform.page_change import (
+    MAX_REVISION_BYTES,
     READING_CONTRACT,
     InvalidPageChangeError,
     PageChange,
@@ -15,16 +16,13 @@ from revertrisk.event_platform.page_change import (
 )
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.event_platform.streams import is_canary
+from revertrisk.labels.recorded import EDITING_KINDS
 from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.table import WikiTable
 
-MAX_REVISION_BYTES: Final = 2 * 1024 * 1024
-"""A server's default for ``MAX_REVISION_BYTES``."""
 INVALID_EVENT: Final = "invalid_event"
 _MAX_PROBLEM: Final = 300
 """Characters: an event may break the contract at any number of places."""
-LABELLED_KINDS: Final = frozenset({"create", "edit"})
-"""A move or an undeletion is scored and edits nothing: what becomes of it says nothing of an edit."""
 WIDENABLE: Final = (
     SkipReason.NOT_WIKIPEDIA,
     SkipReason.NAMESPACE,
@@ -75,7 +73,7 @@ class LabelRule:
             return Judgement(INVALID_EVENT, None, str(exc)[:_MAX_PROBLEM])
         if isinstance(found, Skip):
             return Judgement(found.reason, change)
-        if change.kind not in LABELLED_KINDS:
+        if change.kind not in EDITING_KINDS:
             return Judgement(SkipReason.PAGE_CHANGE_KIND, change)
         return Judgement(None, change)
 

@@ -4,12 +4,13 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-_VISIBLE: Final = re.compile(r"[!-~]+")
+_VISIBLE: Final = re.compile(r'[!"$->@-~]+')
+"""Visible ASCII without # and ?."""
 _HOST: Final = re.compile(r"[A-Za-z0-9._~:-]+")
 
 
-def is_address(text: str) -> bool:
-    """Return whether a text is an http or https address, without a user in it.
+def is_base_address(text: str) -> bool:
+    """Return whether a text is an http or https address, at most with a path: no user, no query, no fragment.
 
     Python's reader of URLs leaves out line breaks and tabs, wherever they are: they are looked for before.
     """

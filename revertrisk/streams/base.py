@@ -52,6 +52,10 @@ class SourcedEvent:
     """The topic of Kafka that it first came from, however often it was retried; None where that is not known."""
 
 
+KEPT_OF_A_LONG_RECORD = 64 * 1024
+"""Bytes of one that exceeds its source's bound."""
+
+
 class UnreadableReason(StrEnum):
     """Why a record is not an event."""
 
@@ -87,6 +91,14 @@ def read_record(
     if not isinstance(event, dict):
         return UnreadableRecord(raw, UnreadableReason.NOT_AN_OBJECT, position)
     return SourcedEvent(event, position, topic=topic)
+
+
+def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event in the body of a request, ``{"event": {…}}``; any other object is the event itself."""
+    match event:
+        case {"event": dict(inner)} if len(event) == 1:
+            return inner
+    return event
 
 
 class SourceError(Exception):

@@ -12,7 +12,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,27 +20,27 @@ from typing import TypeVar
 
 import orjson
 
+from revertrisk.runtime.unpacking import (
+    CHUNK_BYTES,
+    MAX_LINE_BYTES,
+    ByteStream,
+    Lines,
+    PackedFileError,
+    open_unpacked,
+)
 from revertrisk.streams.base import (
+    KEPT_OF_A_LONG_RECORD,
     Position,
     SourcedEvent,
     SourceError,
     UnreadableReason,
     UnreadableRecord,
     read_record,
+    unwrapped,
 )
 from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointError
-from revertrisk.streams.compression import (
-    CHUNK_BYTES,
-    ByteStream,
-    DamagedInputError,
-    open_by_content,
-)
 
 log = logging.getLogger(__name__)
-
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Far above any event that EventGate accepts; what is longer is not an event."""
-KEPT_OF_A_LONG_LINE = 64 * 1024
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STDIN = 0
@@ -81,15 +81,17 @@ class JsonlSource:
         """
         done = await self._read_checkpoint()
         stream = await _in_daemon_thread(self._open)
-        lines = _Lines()
+        lines, number = Lines(), 0
         idle = False
         try:
             while True:
                 idle = False
                 chunk = await _in_daemon_thread(partial(self._read, stream))
                 idle = True
-                for number, line in lines.feed(chunk):
+                for line in lines.feed(chunk):
+                    number += 1
                     if number == 1:
+                        line = line.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901
                         self._check_fingerprint(line, done)
                     if number <= done.line:
                         continue
@@ -141,10 +143,12 @@ class JsonlSource:
             raw = self._open_raw()
             try:
                 is_file = raw.name != _STDIN and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-                stream = open_by_content(raw)
-            except OSError:
+                stream = open_unpacked(raw)
+            except (OSError, PackedFileError):
                 raw.close()
                 raise
+        except PackedFileError as exc:
+            raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
         # Nobody appends to a compressed line.
@@ -154,9 +158,9 @@ class JsonlSource:
     def _read(self, stream: ByteStream) -> bytes:
         try:
             return stream.read1(CHUNK_BYTES)
-        except DamagedInputError as exc:
+        except PackedFileError as exc:
             stream.close()
-            raise SourceError(f"{self._name}: the compressed content is damaged or cut off") from exc
+            raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             stream.close()
             raise SourceError(f"{self._name}: cannot be read: {exc.strerror}") from exc
@@ -164,14 +168,12 @@ class JsonlSource:
     def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
         position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
-            return UnreadableRecord(line[:KEPT_OF_A_LONG_LINE], UnreadableReason.TOO_LONG, position)
+            return UnreadableRecord(line[:KEPT_OF_A_LONG_RECORD], UnreadableReason.TOO_LONG, position)
         text = line.strip()
         if not text:
             return None
-        match record := read_record(text, position):
-            case SourcedEvent({"event": dict(event)}) if len(record.event) == 1:
-                return SourcedEvent(event, position)
-        return record
+        record = read_record(text, position)
+        return replace(record, event=unwrapped(record.event)) if isinstance(record, SourcedEvent) else record
 
     def _last(self, record: SourcedEvent | UnreadableRecord | None) -> SourcedEvent | None:
         """Return the event of a last line without its newline, None where the line is not whole."""
@@ -190,34 +192,6 @@ class _Done:
     """The last line that is done; 0 for none."""
     first_line: str | None
     """The fingerprint of the input's first line; None where nothing is known."""
-
-
-class _Lines:
-    """Cuts chunks into numbered lines; of a line over the limit only its beginning is kept."""
-
-    def __init__(self) -> None:
-        self._number = 1
-        self._rest = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines that the chunk completes; an empty chunk is the end and completes the last one."""
-        *complete, rest = chunk.split(b"\n")
-        for end_of_line in complete:
-            self._append(end_of_line)
-            yield self._take()
-        self._append(rest)
-        if not chunk and self._rest:
-            yield self._take()
-
-    def _append(self, part: bytes) -> None:
-        # One byte over the limit is enough to know that the line is too long.
-        self._rest += part[: MAX_LINE_BYTES + 1 - len(self._rest)]
-
-    def _take(self) -> tuple[int, bytes]:
-        number, line = self._number, bytes(self._rest)
-        self._number += 1
-        self._rest.clear()
-        return number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
 async def _in_daemon_thread(call: Callable[[], T]) -> T:

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
+
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """Four times the largest message that Wikimedia's Kafka takes."""
-KEPT_OF_A_LONG_EVENT: Final = 64 * 1024
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # The standard takes any number of digits; a time of more than fifteen is no time.
@@ -43,7 +44,7 @@ class ServerSentEventParser:
         self.retry: int | None = None
         """How long the server wants clients to wait before they connect again, in milliseconds."""
         self._max_event_bytes = max_event_bytes
-        self._kept_bytes = min(KEPT_OF_A_LONG_EVENT, max_event_bytes)
+        self._kept_bytes = min(KEPT_OF_A_LONG_RECORD, max_event_bytes)
         self._line = bytearray()
         self._is_cut = False
         """Whether the line is longer than an event may be, and only its beginning is kept."""

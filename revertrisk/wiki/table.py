@@ -154,7 +154,7 @@ class WikiTable:
 
 
 _WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
-_HOST: Final = re.compile(
+HOST: Final = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
 )
 """A host name in lower case, with a port where it is another than the scheme's: requests go to it."""
@@ -186,7 +186,7 @@ def _wiki(wiki_id: str, entry: Any) -> Wiki:
 
     return Wiki(
         wiki_id=wiki_id,
-        domain=text("domain", _HOST, "a host name in lower case"),
+        domain=text("domain", HOST, "a host name in lower case"),
         language=text("language", _WORD, "a language code"),
         family=text("family", _WORD, "a word of letters and digits"),
         is_open=not flag("closed"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import MODELS, supported
 from tests.bench.figures import Figures, Rounds, Scenario, ratio

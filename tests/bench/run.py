@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from revertrisk.wiki.table import WikiTable
 from tests.bench import compute_per_edit, fast_paths, report
 from tests.bench.compute import MODELS, supported

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from mock_mediawiki.page_changes import page_changes
 from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable

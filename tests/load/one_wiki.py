@@ -27,7 +27,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.wiki.table import WikiTable

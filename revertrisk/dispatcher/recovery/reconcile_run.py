@@ -30,13 +30,11 @@ from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from revertrisk.dispatcher.wiring import NOWHERE, Opening
-from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader
+from revertrisk.event_platform.page_change import MAX_REVISION_BYTES, READING_CONTRACT, PageChangeReader
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.streams.base import EventSource, SourceError
 from revertrisk.wiki.table import WikiTable
 
-MAX_REVISION_BYTES = 2 * 1024 * 1024
-"""The server's default."""
 EXIT_UNREADABLE = 3
 """Nothing is missing among the events that could be read, and some records could not be."""
 _ENDLESS = "eventstreams:"

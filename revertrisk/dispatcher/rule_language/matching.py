@@ -167,9 +167,7 @@ def _compile_pattern(spec: str, problems: Problems, field: str) -> Condition | N
         pattern = compile_pattern(spec)
         if is_quick(pattern.pattern, pattern.flags):
             return _Matches(field, spec, pattern)
-        problems.add(
-            "takes too long on some texts: write it without repeats inside of repeats, such as (a+)+"
-        )
+        problems.add("takes too long on some texts: do not repeat what repeats, as (a+)+ does")
     except PatternError as exc:
         problems.add(str(exc))
     except OSError as exc:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from revertrisk.runtime.unpacking import text_lines
 from revertrisk.scoring.features import extract
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
 from revertrisk.scoring.training.examples import Dataset, Example, TrainingError, sha256_of
 from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportError, exported_revisions
-from revertrisk.wiki.exports.unpacking import text_lines
 
 
 def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> Dataset:

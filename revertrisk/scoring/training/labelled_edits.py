@@ -13,12 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from revertrisk.runtime.unpacking import PackedFileError, text_lines
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import Group
 from revertrisk.scoring.features import EditFacts, Features, describe
 from revertrisk.scoring.training import own_labels
 from revertrisk.scoring.training.examples import Dataset, Example, KnownAtTheEdit, TrainingError, sha256_of
-from revertrisk.wiki.exports.unpacking import PackedFileError, text_lines
 from revertrisk.wiki.user_kinds import UserKind
 
 Row = Mapping[str, Any]

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from revertrisk.runtime.unpacking import PackedFileError, text_lines
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.training import figures
 from revertrisk.scoring.training.evaluate import user_groups
 from revertrisk.scoring.training.examples import Example, TrainingError
 from revertrisk.scoring.training.figures import Estimate, Labels, Scores
-from revertrisk.wiki.exports.unpacking import PackedFileError, text_lines
 
 SMALLEST_SAMPLE = 200
 """A threshold needs at least this many edits that were not reverted."""

@@ -11,7 +11,6 @@ any text costs at most two decompressions.
 import hashlib
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -24,12 +23,11 @@ import zstandard
 from revertrisk.wiki.exports.reader import (
     ExportedPage,
     ExportedRevision,
-    ExportError,
     ExportReader,
-    exported_site,
 )
+from revertrisk.wiki.exports.site import wikis_of_export
 from revertrisk.wiki.history import Part, content_format, is_redirect, sha1_base36
-from revertrisk.wiki.table import Wiki, WikiTable
+from revertrisk.wiki.table import WikiTable
 
 INDEX_VERSION: Final = 3
 """Raised whenever the tables or their meaning change; an index of another version is built anew."""
@@ -73,9 +71,6 @@ UPDATE revision SET is_redirect = 1 WHERE rev_id IN (SELECT latest_rev_id FROM p
 """
 """What only the whole file tells: parents in formats without them, and which revision of a page is its latest."""
 
-_WIKI_ID: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}")
-
 _INTERVAL: Final = 64
 """Texts of a page from one keyframe to the next."""
 _LEVEL: Final = 3
@@ -87,47 +82,6 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     """Return where indexes are kept: ``$XDG_CACHE_HOME/revertrisk``, by default below ``~/.cache``."""
     base = environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "revertrisk"
-
-
-def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) -> tuple[Wiki, WikiTable]:
-    """Return the wiki of an export, and the table with this wiki in it.
-
-    The export's ``<dbname>`` or ``<base>`` names it. One that names no wiki of the table goes by ``wiki_id``.
-
-    Raises:
-        ExportError: the file is not an export, names no wiki of the table and none is given, or another than given.
-
-    """
-    if wiki_id is not None and not _WIKI_ID.fullmatch(wiki_id):
-        raise ExportError(
-            "--wiki-id: expected a name such as enwiki: small letters, digits, _ and -, a letter first"
-        )
-    site = exported_site(export)
-    wiki = wikis.by_id(site.dbname) if site.dbname else None
-    if wiki is None and site.domain:
-        wiki = wikis.by_domain(site.domain)
-    if wiki is not None:
-        if wiki_id not in {None, wiki.wiki_id}:
-            raise ExportError(f"{export}: is of {wiki.wiki_id}, and --wiki-id says {wiki_id}")
-        return wiki, wikis
-    if wiki_id is None:
-        raise ExportError(
-            f"{export}: <dbname> and <base> name no wiki of the wiki table; --wiki-id gives the wiki a name"
-        )
-    wiki = wikis.by_id(wiki_id)
-    if wiki is None:
-        wiki = Wiki(
-            wiki_id=wiki_id,
-            domain=site.domain
-            if site.domain and _HOST.fullmatch(site.domain)
-            else f"{wiki_id.replace('_', '-')}.invalid",
-            language=site.language or "en",
-            family="unknown",
-            is_open=True,
-            is_public=True,
-        )
-        wikis = WikiTable([*wikis, wiki])
-    return wiki, wikis
 
 
 def indexed_export(export: Path, folder: Path, wikis: WikiTable, wiki_id: str | None = None) -> Path:

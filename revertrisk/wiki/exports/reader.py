@@ -1,8 +1,7 @@
 """Reads a MediaWiki XML export (formats 0.3 to 0.11) as a stream, in bounded memory.
 
 https://www.mediawiki.org/wiki/Help:Export describes the format. What is read is the main slot of every revision
-of every page; uploads, log items and other slots are passed over. The file may be plain or packed with gzip,
-bzip2, xz or lzma, which its first bytes tell.
+of every page; uploads, log items and other slots are passed over. The file may be plain or packed.
 """
 
 import re
@@ -15,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from xml.parsers import expat
 
-from revertrisk.wiki.exports.unpacking import CHUNK_BYTES, PackedFileError, unpacked_chunks
+from revertrisk.runtime.unpacking import CHUNK_BYTES, PackedFileError, unpacked_chunks
 from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
@@ -336,20 +335,6 @@ def exported_revisions(path: Path) -> Iterator[tuple[ExportedPage, ExportedRevis
             page = item
         elif isinstance(item, ExportedRevision) and page is not None:
             yield page, item
-
-
-def exported_site(path: Path) -> ExportedSite:
-    """Return which wiki an export says it is of; only its beginning is read.
-
-    Raises:
-        ExportError: the file is not an export.
-
-    """
-    reader = ExportReader(path)
-    for item in reader:
-        if isinstance(item, ExportedSite):
-            return item
-    raise reader.error("there is no <siteinfo>: not a MediaWiki export")
 
 
 def _is_timestamp(written: str) -> bool:

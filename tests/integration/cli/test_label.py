@@ -150,8 +150,9 @@ def test_l6_a_temporary_account_is_one(tmp_path: Path) -> None:
         bz2.compress,
         lzma.compress,
         lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
+        zstandard.compress,
     ],
-    ids=["plain", "gzip", "bzip2", "xz", "lzma"],
+    ids=["plain", "gzip", "bzip2", "xz", "lzma", "zstd"],
 )
 def test_l6_exports_and_events_may_be_packed_whatever_their_name(
     tmp_path: Path, pack: Callable[[bytes], bytes]

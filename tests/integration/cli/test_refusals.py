@@ -78,7 +78,7 @@ EVALUATE = ("evaluate", *MODEL, "--data", RULE)
     ("arguments", "environment", "output", "status", "sentence"),
     [
         (DISPATCH, {"PROMETHEUS_MULTIPROC_DIR": "/nowhere"}, None, 2, NOWHERE),
-        ((*DISPATCH, "--dead-letters", "/nowhere/x"), {}, None, 2, "--dead-letters: /nowhere is not a folder"),
+        ((*DISPATCH, "--dead-letters", "/nowhere/x"), {}, None, 2, "dead_letters: /nowhere/x: cannot be written"),
         (("serve",), {"PROMETHEUS_MULTIPROC_DIR": "/nowhere"}, None, 78, NOWHERE),
         (("serve",), {"PROMETHEUS_MULTIPROC_DIR": "/proc/self"}, None, 78, "/proc/self cannot be written"),
         (("demo",), {}, None, 2, "no folder for temporary files can be written: let TMPDIR name one that can"),

@@ -14,9 +14,10 @@ import pytest
 from mock_eventgate import Options, listening
 from revertrisk.dispatcher import DispatchSettings, dispatch
 from revertrisk.streams import EventSource, SourcedEvent, SourceError
+from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
 from revertrisk.streams.checkpoints import CheckpointFile
 from revertrisk.streams.eventstreams import EventStreamsSource
-from revertrisk.streams.sse import KEPT_OF_A_LONG_EVENT, MAX_EVENT_BYTES
+from revertrisk.streams.sse import MAX_EVENT_BYTES
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.event_stream import TOPIC, EventStream
 from tests.fakes.loopback import serving
@@ -230,7 +231,7 @@ async def test_d9_a_large_event_is_a_dead_letter_and_reading_goes_on(
     (letter,) = workplace.dead_letters()
     assert json.loads(letter["place"]) == [{"topic": TOPIC, "partition": 0, "offset": 1}]
     assert letter["raw"] == '{"text": "' + "x" * (len(letter["raw"]) - 10)
-    assert len(letter["raw"]) == KEPT_OF_A_LONG_EVENT
+    assert len(letter["raw"]) == KEPT_OF_A_LONG_RECORD
 
 
 async def test_a_killed_dispatcher_goes_on_where_it_was(

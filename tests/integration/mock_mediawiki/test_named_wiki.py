@@ -5,9 +5,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from mock_mediawiki.__main__ import open_history, wikis_of
 from mock_mediawiki.api import ActionApi
-from mock_mediawiki.app import create_app, listening
+from mock_mediawiki.app import create_app, listening, open_history, wikis_of
 from tests.fakes.exports import chain, export_of, page
 
 

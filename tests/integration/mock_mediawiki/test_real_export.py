@@ -26,7 +26,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from revertrisk.wiki.table import WikiTable
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 with open_history(Path(sys.argv[1]), WikiTable.load()):
     pass
 # Not ru_maxrss: that remembers what the parent was before the exec.

@@ -298,6 +298,7 @@ async def test_s9_a_binary_tensor_is_answered_in_binary_where_that_is_asked_for(
     [
         (binary_body(call("en", 11))[0], "nonsense", "Inference-Header-Content-Length"),
         (binary_body(call("en", 11))[0], "9" * 400, "Inference-Header-Content-Length"),
+        (binary_body(call("en", 11))[0], "0" * 5000, "Inference-Header-Content-Length"),
         (*binary_body(call("en", 11), said=7), "binary_data_size"),
         (*binary_body(call("en", 11), said=2**40), "binary_data_size"),
         (*binary_body(), "at least one"),
@@ -346,6 +347,9 @@ V2_BAD: list[tuple[str, Any, int, str]] = [
     ("a shape of text", {"inputs": [{"name": "request", "shape": "1", "datatype": "BYTES", "data": ["{}"]}]}, 400, "inputs[0].shape: expected an array"),
     ("S9: no such output", v2_body(call("en", 11)) | {"outputs": [{"name": "error"}, {"name": "score"}]}, 400, "outputs[1].name (score)"),
     ("S9: an output of no name", v2_body(call("en", 11)) | {"outputs": [{"name": "a\nb"}]}, 400, "outputs[0].name is not"),
+    ("S9: an output twice", v2_body(call("en", 11)) | {"outputs": [{"name": "error"}] * 4}, 400, "none twice"),
+    ("S9: more than pydantic may list", {"inputs": [1] * 17}, 400, "inputs must have at most 16"),
+    ("S9: many parameters", v2_body(call("en", 11)) | {"outputs": [{"parameters": dict.fromkeys("abcdefghijklmnopq")}]}, 400, "parameters"),
 ]  # fmt: skip
 
 

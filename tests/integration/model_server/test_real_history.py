@@ -9,7 +9,7 @@ import psutil
 import pytest
 import yaml
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.programs import Program, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch

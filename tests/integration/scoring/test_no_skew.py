@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mock_mediawiki.__main__ import open_history
 from mock_mediawiki.api import ActionApi
-from mock_mediawiki.app import create_app, listening
+from mock_mediawiki.app import create_app, listening, open_history
 from model_server.eligibility import ScorableRevision, assess
 from model_server.metrics import ServerMetrics
 from model_server.resources import open_resources

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from model_server.settings import Settings
 from revertrisk.cli.label import Widened
 from revertrisk.event_platform.page_change import SkipReason
 from revertrisk.labels.labelled import Counts, label_events
-from revertrisk.labels.rule import MAX_REVISION_BYTES, WIDENABLE, LabelRule
+from revertrisk.labels.rule import WIDENABLE, LabelRule
 from revertrisk.scoring.training.labelled_edits import read_labelled
 from revertrisk.wiki.table import WikiTable
 
@@ -130,10 +129,9 @@ def test_l1_what_a_server_skips_is_not_labelled(changes: dict[str, Any], reason:
         assert (sorted(found), counts.left_out) == ([5, 900], {})
 
 
-def test_the_flag_and_the_limit_are_those_of_the_rule_and_of_a_server() -> None:
-    """--include has the reasons of the rule; what is too large is what a server's default says."""
+def test_the_flag_has_the_reasons_of_the_rule() -> None:
+    """--include takes what the rule can widen."""
     assert [each.value for each in Widened] == [each.value for each in WIDENABLE]
-    assert Settings.model_fields["max_revision_bytes"].default == MAX_REVISION_BYTES
 
 
 def test_l7_a_wiki_of_no_table_is_labelled_by_its_name() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from revertrisk.wiki.exports.history import ExportHistory
-from revertrisk.wiki.exports.index import cache_folder, indexed_export, wikis_of_export
+from revertrisk.wiki.exports.index import cache_folder, indexed_export
 from revertrisk.wiki.exports.reader import ExportError
+from revertrisk.wiki.exports.site import wikis_of_export
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.exports import HIDDEN, chain, export_of, page, revision
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from revertrisk.wiki.exports.reader import (
     ExportedPage,
@@ -134,6 +135,7 @@ def test_the_newest_format_is_read_with_its_main_slot_only(tmp_path: Path) -> No
         bz2.compress,
         lzma.compress,
         lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
+        zstandard.compress,
         lambda data: bz2.compress(data[:500]) + bz2.compress(data[500:]),
         lambda data: lzma.compress(data[:500]) + bytes(8) + lzma.compress(data[500:]),
         lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"),
@@ -142,7 +144,17 @@ def test_the_newest_format_is_read_with_its_main_slot_only(tmp_path: Path) -> No
             + data.decode().encode("utf-16")[2:]
         ),
     ],
-    ids=["gzip", "bzip2", "xz", "lzma", "multistream bzip2", "xz in pieces", "byte order mark", "UTF-16"],
+    ids=[
+        "gzip",
+        "bzip2",
+        "xz",
+        "lzma",
+        "zstd",
+        "multistream bzip2",
+        "xz in pieces",
+        "byte order mark",
+        "UTF-16",
+    ],
 )
 def test_packed_exports_are_recognised_by_their_content(export: Path, pack: Callable[[bytes], bytes]) -> None:
     """A packed export reads as the plain one, whatever its name."""
