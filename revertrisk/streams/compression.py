@@ -14,6 +14,15 @@ import zstandard
 CHUNK_BYTES = 256 * 1024
 _GZIP = b"\x1f\x8b"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_NOT_READ = {
+    b"BZh": "bzip2 files",
+    b"\xfd7zXZ\x00": "xz files",
+    b"7z\xbc\xaf": "7z archives",
+    b"PK\x03\x04": "zip archives",
+    b"\xff\xfe": "UTF-16 files",
+    b"\xfe\xff": "UTF-16 files",
+}
+"""First bytes that no line of JSON has: each line would be a dead letter."""
 
 _PIECE_BYTES = 1024
 """Compressed bytes given to Zstandard at once. Four of them can stand for 128 KiB, so 1 KiB is at most 32 MiB."""
@@ -21,6 +30,10 @@ _PIECE_BYTES = 1024
 
 class DamagedInputError(Exception):
     """The compressed content cannot be decoded, or ends in the middle."""
+
+
+class NotReadError(Exception):
+    """The content is of a kind that is not read here; the message names it."""
 
 
 class ByteStream(Protocol):
@@ -39,11 +52,15 @@ def open_by_content(raw: io.FileIO) -> ByteStream:
     """Return the decoded content of an input; blocks until its first bytes are there.
 
     Raises:
+        NotReadError: it is packed or encoded in another way.
         OSError: the input cannot be read.
 
     """
     buffered = io.BufferedReader(raw, CHUNK_BYTES)
-    magic = buffered.peek(len(_ZSTANDARD))
+    magic = buffered.peek(max(map(len, _NOT_READ)))
+    for other, name in _NOT_READ.items():
+        if magic.startswith(other):
+            raise NotReadError(f"{name} are not read: unpack it, or pipe its text to jsonl:-")
     if magic.startswith(_GZIP):
         return _GzipStream(buffered)
     if magic.startswith(_ZSTANDARD):

@@ -33,6 +33,7 @@ from revertrisk.streams.compression import (
     CHUNK_BYTES,
     ByteStream,
     DamagedInputError,
+    NotReadError,
     open_by_content,
 )
 
@@ -142,9 +143,11 @@ class JsonlSource:
             try:
                 is_file = raw.name != _STDIN and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
                 stream = open_by_content(raw)
-            except OSError:
+            except (NotReadError, OSError):
                 raw.close()
                 raise
+        except NotReadError as exc:
+            raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
         # Nobody appends to a compressed line.

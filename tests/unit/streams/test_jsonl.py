@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 from contextlib import aclosing
 from pathlib import Path
 
@@ -128,6 +130,23 @@ async def test_a_damaged_file_is_an_error_and_not_an_end(
     path = tmp_path / "events"
     path.write_bytes(damaged)
     with pytest.raises(SourceError, match="damaged or cut off"):
+        await read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (bz2.compress(b"{}\n"), "bzip2 files"),
+        (lzma.compress(b"{}\n"), "xz files"),
+        (b"PK\x03\x04", "zip archives"),
+        ("{}\n".encode("utf-16"), "UTF-16 files"),
+    ],
+)
+async def test_another_way_of_packing_is_refused_by_name(tmp_path: Path, content: bytes, name: str) -> None:
+    """D5: a file of a kind that is not read gives one sentence, and no dead letters that are committed."""
+    path = tmp_path / "events"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=f"{name} are not read"):
         await read(path)
 
 
