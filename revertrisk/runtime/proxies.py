@@ -5,8 +5,12 @@ address may hold a password: it goes into no log and no error.
 """
 
 import ipaddress
+import re
+from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # it is there
+from urllib.request import getproxies_environment
+
+_PORT: Final = re.compile(r":[0-9]{1,5}$")
 
 
 class ProxyError(ValueError):
@@ -23,8 +27,9 @@ def proxy_of(url: str) -> str | None:
     parts = urlsplit(url)
     proxies = getproxies_environment()
     written = proxies.get(parts.scheme)
-    host = parts.hostname or ""
-    if not written or _is_loopback(host) or _is_excepted(host, parts.port, proxies):
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not written or _is_loopback(host) or _is_excepted(host, port, proxies.get("no", "")):
         return None
     proxy = written if "://" in written else f"http://{written}"
     try:
@@ -37,13 +42,26 @@ def proxy_of(url: str) -> str | None:
     return proxy
 
 
-def _is_excepted(host: str, port: int | None, proxies: dict[str, str]) -> bool:
-    authority = host if port is None else f"{host}:{port}"
-    if proxy_bypass_environment(authority, proxies):
-        return True
+def _is_excepted(host: str, port: int, exceptions: str) -> bool:
+    """Tell whether NO_PROXY names a host, in the forms that curl and Go take.
+
+    ``*`` is every host; ``example.org``, ``.example.org`` and ``*.example.org`` are that domain and all below it,
+    ``example.org:443`` with this port only; an address or a network, ``10.0.0.0/8``, are those. Commas or spaces
+    stand between them.
+    """
     address = _address(host)
-    networks = [_network(each.strip()) for each in proxies.get("no", "").split(",")] if address else []
-    return any(network is not None and address in network for network in networks)
+    for each in exceptions.replace(",", " ").lower().split():
+        network = _network(each)
+        if network is not None:
+            if address is not None and address in network:
+                return True
+            continue
+        named, _, only_port = each.rpartition(":") if _PORT.search(each) else (each, "", "")
+        named = named.strip("[]").removeprefix("*.").strip(".")
+        is_named = named == "*" or (named and f".{host}".endswith(f".{named}"))
+        if is_named and only_port in {"", str(port)}:
+            return True
+    return False
 
 
 def _is_loopback(host: str) -> bool:
@@ -53,9 +71,10 @@ def _is_loopback(host: str) -> bool:
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _network(written: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

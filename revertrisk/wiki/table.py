@@ -155,7 +155,8 @@ class WikiTable:
 
 _WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
 HOST: Final = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 )
 """A host name in lower case, with a port where it is another than the scheme's: requests go to it."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")

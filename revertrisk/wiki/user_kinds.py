@@ -7,8 +7,9 @@ from typing import Final
 
 _TEMPORARY: Final = re.compile(r"~\d{4}-")
 """How the names of temporary accounts begin on Wikimedia's wikis (T352839)."""
-_MASKED_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){2}\.xxx", re.ASCII)
-"""How wikis wrote addresses until 2001: ``192.0.2.xxx``."""
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){2}\.(?:xxx|\d{1,3})", re.ASCII)
+"""What MediaWiki takes for an address beside valid ones (``UserNameUtils::isIP``): ``192.0.2.xxx``, as wikis wrote them
+until 2001, and numbers too high."""
 _IMPORTED: Final = ">"
 """Stands in ``en>Name``, somebody of another wiki whose edit was imported; no account here has it in its name."""
 
@@ -48,7 +49,7 @@ def user_kind(name: str | None, user_id: int | None = None, *, is_temp: bool | N
 
 
 def _is_address(name: str) -> bool:
-    if _MASKED_ADDRESS.fullmatch(name):
+    if _ADDRESS.fullmatch(name):
         return True
     try:
         ipaddress.ip_address(name)

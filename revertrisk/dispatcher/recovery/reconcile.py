@@ -160,7 +160,7 @@ class Reconciliation:
         except (InvalidPageChangeError, UnsupportedPageChangeError):
             return None  # the server refuses it: a dead letter, and a prediction that is missing
         wiki_id, rev_id = event["wiki_id"], int(event["revision"]["rev_id"])
-        reason = found.reason if isinstance(found, Skip) else self._skipped.get((wiki_id, rev_id))
+        reason = found.reason.value if isinstance(found, Skip) else self._skipped.get((wiki_id, rev_id))
         # A wiki of the table is not unknown: its domain was changed, and a new table brings its predictions.
         is_renamed = reason == SkipReason.UNKNOWN_WIKI and self._wikis.by_id(wiki_id) is not None
         return None if is_renamed else reason

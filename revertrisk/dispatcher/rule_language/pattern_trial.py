@@ -34,6 +34,8 @@ CPU_LIMIT_S = 0.5
 """For all texts of a pattern; one that is linear takes some milliseconds."""
 LENGTH = 600
 """Characters of a text; a comment of MediaWiki has 500 at most, and a title or a name 255 bytes."""
+MAX_COUNTS = 8
+"""How many of the numbers in a pattern's braces are tried, from the least."""
 _ENDS = ("", "\0", "!", "\n")
 _POOL = "aZ09 _-./:!\n\té中"
 _REPEATS = {MAX_REPEAT, MIN_REPEAT, POSSESSIVE_REPEAT}
@@ -66,10 +68,15 @@ def hostile_texts(pattern: re.Pattern[str]) -> Iterator[str]:
     tree = parse(pattern.pattern, pattern.flags)
     reader = _Reader(tree)
     pieces = dict.fromkeys([*reader.pool, *reader.parts(tree)])
+    # One fewer than (.*a){20} needs makes it try every way to divide them.
+    few = sorted({time for times in _times(tree) for time in (times - 1, times) if time > 1})[:MAX_COUNTS]
     for beginning in dict.fromkeys(reader.beginnings(tree, "")):
         for piece in filter(None, pieces):
             for end in _ENDS:
                 yield beginning + piece * (LENGTH // len(piece)) + end
+                for times in few:
+                    yield beginning + piece * times + end
+                    yield beginning + piece.rjust(LENGTH // times, "\0") * times + end
 
 
 class _Reader:
@@ -121,6 +128,16 @@ def _inner(node: Any) -> list[Any]:
         return list(value[1])
     found = value if isinstance(value, tuple | list) else [value]
     return [each for each in found if isinstance(each, SubPattern)]
+
+
+def _times(nodes: Any) -> Iterator[int]:
+    """Yield how often each repeat must be there, of those that must more than once."""
+    for node in nodes:
+        kind, value = node
+        if kind in _REPEATS and 1 < value[0] <= LENGTH:
+            yield value[0]
+        for inner in _inner(node):
+            yield from _times(inner)
 
 
 def _literals(nodes: Any) -> Iterator[str]:

@@ -231,6 +231,7 @@ async def test_h4_a_renamed_wiki_is_missing_and_a_changed_page_is_not(workplace:
     ("records", "status", "said"),
     [
         (["event"], 0, ""),
+        (["event", "skipped"], 0, '"skipped":{"no_parent":1}'),
         (["event", "not json"], 3, "1 records could not be read"),
         (["event", "missing", "not json"], 1, "1 records could not be read"),
         (["not json"], 1, "no event of this time was read"),
@@ -240,7 +241,13 @@ def test_d8_records_that_cannot_be_read_have_a_status_of_their_own(
     workplace: Workplace, capsys: pytest.CaptureFixture[str], records: list[str], status: int, said: str
 ) -> None:
     """D8: nothing is missing is not the same as nothing could be read, and each is said."""
-    lines = {"event": json.dumps(event(1)), "missing": json.dumps(event(2)), "not json": "{"}
+    first = event(3, revision=event(3)["revision"] | {"rev_parent_id": 0})
+    lines = {
+        "event": json.dumps(event(1)),
+        "missing": json.dumps(event(2)),
+        "skipped": json.dumps(first),
+        "not json": "{",
+    }
     (workplace.folder / "events.jsonl").write_text("".join(lines[name] + "\n" for name in records))
     workplace.write("predictions.jsonl", [{"wiki_id": "dewiki", "revision": {"rev_id": 1}}])
     settings = ReconcileSettings(

@@ -23,16 +23,35 @@ STREAM = "https://stream.wikimedia.org/v2/stream/x"
         *(
             ({"HTTPS_PROXY": "http://p:3128", name: excepted}, STREAM, None)
             for name in ("NO_PROXY", "no_proxy")
-            for excepted in ("*", "wikimedia.org", ".wikimedia.org", "x, stream.wikimedia.org")
+            for excepted in (
+                "*",
+                "wikimedia.org",
+                ".wikimedia.org",
+                "x, stream.wikimedia.org",
+                "x *.wikimedia.org",
+                "wikimedia.org:443",
+            )
         ),
-        ({"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "media.org,wikimedia.or"}, STREAM, "http://p:3128"),
+        (
+            {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "media.org,wikimedia.or,.,:443"},
+            STREAM,
+            "http://p:3128",
+        ),
         ({"HTTP_PROXY": "http://p:3128", "NO_PROXY": "a:81"}, "http://a:80/", "http://p:3128"),
         ({"HTTP_PROXY": "http://p:3128", "NO_PROXY": "a:81"}, "http://a:81/", None),
         ({"HTTP_PROXY": "http://p:3128", "NO_PROXY": "10.0.0.0/8"}, "http://10.1.2.3/", None),
         ({"HTTP_PROXY": "http://p:3128", "NO_PROXY": "10.0.0.0/8"}, "http://11.1.2.3/", "http://p:3128"),
         *(
             ({"HTTP_PROXY": "http://p:3128"}, f"http://{host}:8080/", None)
-            for host in ("localhost", "127.0.0.1", "127.1.2.3", "[::1]", "a.localhost")
+            for host in (
+                "localhost",
+                "127.0.0.1",
+                "127.1.2.3",
+                "[::1]",
+                "a.localhost",
+                "localhost.",
+                "[::ffff:127.0.0.1]",
+            )
         ),
     ],
 )

@@ -132,6 +132,21 @@ async def test_a_damaged_file_is_an_error_and_not_an_end(
         await read(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"PK\x03\x04", "zip archives are not read"),
+        ("{}\n".encode("utf-16"), "UTF-16 is not read"),
+    ],
+)
+async def test_another_way_of_packing_is_refused_by_name(tmp_path: Path, content: bytes, name: str) -> None:
+    """D5: a file of a kind that is not read gives one sentence, and no dead letters that are committed."""
+    path = tmp_path / "events"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=name):
+        await read(path)
+
+
 async def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     """A missing file and a folder are errors with the path and the cause."""
     with pytest.raises(SourceError, match=r"none\.jsonl: cannot be opened: No such file"):

@@ -314,6 +314,8 @@ ENTRY = {"domain": "a.example", "language": "a", "family": "wikipedia"}
                 "-a.example",
                 "a_b.example",
                 "a.example:http",
+                "a.example:0",
+                "a.example:65536",
                 "a.example?b",
                 "\u00e4.example",
                 "a." * 127,

@@ -36,7 +36,12 @@ def test_a_user_is_known_by_flag_then_id_then_name(
     assert user_kind(name, user_id, is_temp=is_temp) is kind
 
 
-H7 = [("en>Name", UserKind.UNKNOWN), ("192.0.2.xxx", UserKind.IP), ("", UserKind.UNKNOWN)]
+H7 = [
+    ("en>Name", UserKind.UNKNOWN),
+    ("192.0.2.xxx", UserKind.IP),
+    ("192.0.2.256", UserKind.IP),
+    ("", UserKind.UNKNOWN),
+]
 
 
 @pytest.mark.parametrize(("name", "kind"), H7)

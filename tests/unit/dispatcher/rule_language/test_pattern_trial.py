@@ -19,6 +19,8 @@ from revertrisk.dispatcher.rule_language.rule_file import load_rules
         r"/^(?!(\w|\d)+$).*wiki$/",
         "/(?:foo|foofoo)*bar$/",
         "/(.*a){20}b/",
+        "/(.*a){20}/",
+        "/(a?){30}a{30}/",
     ],
 )
 def test_d9_a_pattern_that_takes_too_long_is_refused(pattern: str) -> None:
