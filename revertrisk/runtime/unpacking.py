@@ -24,13 +24,7 @@ _XZ_MEMORY: Final = 256 << 20
 """What xz and lzma may take to unpack; ``xz -9`` needs a quarter of it."""
 _ZSTANDARD_PIECE: Final = 1024
 """Packed bytes given to Zstandard at once. Four of them can stand for 128 KiB, so 1 KiB is at most 32 MiB."""
-_NOT_READ: Final = {
-    b"7z\xbc\xaf\x27\x1c": "7z archives are not read: unpack it first",
-    b"PK\x03\x04": "zip archives are not read: unpack it first",
-    b"\xff\xfe": "UTF-16 is not read: expected UTF-8",
-    b"\xfe\xff": "UTF-16 is not read: expected UTF-8",
-}
-"""First bytes of which every line would be a broken record."""
+_ARCHIVES: Final = {b"7z\xbc\xaf\x27\x1c": "7z", b"PK\x03\x04": "zip"}
 
 
 class PackedFileError(ValueError):
@@ -56,15 +50,15 @@ def open_unpacked(raw: io.FileIO) -> ByteStream:
     raises PackedFileError where it is damaged.
 
     Raises:
-        PackedFileError: it is an archive, or not in UTF-8.
+        PackedFileError: it is an archive.
         OSError: it cannot be read.
 
     """
     buffered = io.BufferedReader(raw, CHUNK_BYTES)
     head = buffered.peek(6)[:6]
-    for magic, problem in _NOT_READ.items():
+    for magic, name in _ARCHIVES.items():
         if head.startswith(magic):
-            raise PackedFileError(problem)
+            raise PackedFileError(f"{name} archives are not read: unpack it first")
     if head.startswith(b"\x1f\x8b"):
         return _Unpacked(buffered, iter(partial(gzip.GzipFile(fileobj=buffered).read1, CHUNK_BYTES), b""))
     if head.startswith(b"BZh"):

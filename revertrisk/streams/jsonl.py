@@ -6,6 +6,7 @@ standard input or of compressed content ends its line. Memory is bounded by one 
 """
 
 import asyncio
+import codecs
 import hashlib
 import io
 import logging
@@ -43,6 +44,7 @@ from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointErr
 log = logging.getLogger(__name__)
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = frozenset({codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE})
 _STDIN = 0
 
 T = TypeVar("T")
@@ -144,6 +146,9 @@ class JsonlSource:
             try:
                 is_file = raw.name != _STDIN and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
                 stream = open_unpacked(raw)
+                # Of such a file every line would be a dead letter.
+                if isinstance(stream, io.BufferedReader) and stream.peek(2)[:2] in _UTF_16:
+                    raise PackedFileError("UTF-16 is not read: expected UTF-8")
             except (OSError, PackedFileError):
                 raw.close()
                 raise
