@@ -146,9 +146,6 @@ class JsonlSource:
             try:
                 is_file = raw.name != _STDIN and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
                 stream = open_unpacked(raw)
-                # Of such a file every line would be a dead letter.
-                if isinstance(stream, io.BufferedReader) and stream.peek(2)[:2] in _UTF_16:
-                    raise PackedFileError("UTF-16 is not read: expected UTF-8")
             except (OSError, PackedFileError):
                 raw.close()
                 raise
@@ -156,6 +153,10 @@ class JsonlSource:
             raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
+        # Of such a file every line would be a dead letter.
+        if isinstance(stream, io.BufferedReader) and stream.peek(2)[:2] in _UTF_16:
+            stream.close()
+            raise SourceError(f"{self._name}: UTF-16 is not read: expected UTF-8")
         # Nobody appends to a compressed line.
         self._may_grow = is_file and isinstance(stream, io.BufferedReader)
         return stream
