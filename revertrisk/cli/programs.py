@@ -48,7 +48,11 @@ def running(
     command = [sys.executable, "-m", "revertrisk.cli.app", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            process_group=0,  # Ctrl-C is for the demo, which still asks the gate what it has, and then ends them all
         )
     try:
         yield Program(process, f"http://{LOOPBACK}:{_port(process, log)}", log)

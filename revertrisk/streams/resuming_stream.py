@@ -128,6 +128,8 @@ async def _connection(
                     yield event
     except TimeoutError as exc:
         raise _ConnectionEndedError("nothing came for too long") from exc
+    except aiohttp.ClientHttpProxyError as exc:
+        raise _ConnectionEndedError(f"the proxy answers {exc.status}") from exc
     except (aiohttp.ClientError, ConnectionError) as exc:
         raise _ConnectionEndedError(f"the connection failed ({type(exc).__name__})") from exc
     raise _ConnectionEndedError(

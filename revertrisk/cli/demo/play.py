@@ -62,7 +62,8 @@ def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
     """
     console = Console()
     # Whoever ends the demo ends its programs with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
         stack.callback(stop_children)
         try:

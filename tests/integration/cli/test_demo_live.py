@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def demo(*flags: str, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"} | environment,
+        process_group=0,
     )
 
 
@@ -114,7 +116,7 @@ async def test_u5_behind_a_proxy_its_servers_reach_the_wikis(wiki: str, tmp_path
 
 @pytest.mark.ci("demos")
 def test_a_signal_ends_it_with_a_summary(wiki: str) -> None:
-    """Ctrl-C finishes what is in flight, reckons up, and is no failure."""
+    """T5: Ctrl-C, which a terminal sends to the whole group, finishes what is in flight and is no failure."""
     edits = Edits()
     with serving(edits.app()) as streams:
         stream = f"{streams}/v2/stream/mediawiki.page_change.v1"
@@ -123,7 +125,7 @@ def test_a_signal_ends_it_with_a_summary(wiki: str) -> None:
             for line in process.stdout:
                 if line.startswith(("█", "·", "-")):
                     break
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)
             rest = process.stdout.read()
             assert process.wait(60) == 0, rest
     assert "0 failed" in rest

@@ -104,3 +104,23 @@ async def test_u5_wikis_are_reached_through_it(tmp_path: Path) -> None:
         "body": "b=c",
     }
     assert proxy.asked == ["CONNECT de.wikipedia.org:443", "CONNECT en.wikipedia.org:443"]
+
+
+async def test_u5_a_proxy_that_refuses_is_named(
+    model_server: ScriptedServer,
+    start_dispatcher: StartDispatcher,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """U5: without its password, the log says that it was the proxy, and what it answered."""
+    (tmp_path / "rule.yaml").write_text(RULE)
+    async with proxied(model_server.url, tmp_path) as (proxy, environment):
+        monkeypatch.setenv("HTTPS_PROXY", environment["HTTPS_PROXY"].replace(PASSWORD, "wrong"))
+        dispatcher = await start_dispatcher(
+            model_server.url, "eventstreams:https://stream.example.org/v2/stream/x", log="DEBUG"
+        )
+        while len(proxy.asked) < 2:
+            await asyncio.sleep(0.05)
+        _, _, log = await dispatcher.stop()
+    assert "the proxy answers 407" in log
+    assert "wrong" not in log
