@@ -24,6 +24,7 @@ VIEWS: Final = (
     "prediction_current",
     "both_models",
     "outcome",
+    "page",
     "page_current",
     "coverage",
     "mediawiki_history",

@@ -62,6 +62,8 @@ class Written:
     """New and changed rows by table."""
     canaries: int = 0
     unreadable: int = 0
+    watermark: datetime | None = None
+    """The greatest meta.dt."""
 
     def add(self, other: "Written") -> None:
         """Count what became of another batch."""
@@ -99,7 +101,10 @@ class LakeWriter:
         """
         staged = self._stage.parse(batch.lines, self._wikis) if batch.lines else StagedBatch()
         written = Written(
-            len(batch), canaries=staged.canaries, unreadable=len(staged.unreadable) + len(batch.broken)
+            len(batch),
+            canaries=staged.canaries,
+            unreadable=len(staged.unreadable) + len(batch.broken),
+            watermark=staged.watermark,
         )
         for predictions in staged.predictions:
             self._merge_new(predictions, written)

@@ -45,7 +45,7 @@ def edits(
         if len(before) > 1 and chance.random() < 0.12:
             undone = min(chance.choice((1, 1, 2)), len(before) - 1)
             reverts = (before[-undone - 1], before[-undone], before[-1])
-        rev_id = 1_000_000 + each
+        rev_id = 1_000_000 * seed + each
         moment = START + each * step
         yield Edit(
             each,
