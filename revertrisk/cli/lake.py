@@ -141,6 +141,101 @@ def sql(
         _end(exc, exc.exit_status)
 
 
+@app.command()
+def check(lake: Lake) -> None:
+    """Look for what is wrong with a lake: doubled keys, told names of hidden authors, derived rows that differ.
+
+    Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
+    """
+    _need_engines()
+    from revertrisk.lake.check import check as find
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.tables import open_lake
+
+    _log("WARNING")
+    try:
+        findings = list(find(open_lake(lake)))
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    sys.stdout.writelines(f"{found}\n" for found in findings)
+    sys.stdout.write(f"{lake}: {len(findings) or 'no'} findings\n")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    lake: Lake,
+    key_file: KeyFile = None,
+    actor: Annotated[
+        list[str],
+        typer.Option(metavar="WIKI:NAME", help="A user or an address; give old names too; repeatable."),
+    ] = [],  # noqa: B006 - Typer reads it
+    page: Annotated[list[str], typer.Option(metavar="WIKI:ID", help="All rows of a page; repeatable.")] = [],  # noqa: B006
+    revision: Annotated[
+        list[str], typer.Option(metavar="WIKI:ID", help="All rows of a revision; repeatable.")
+    ] = [],  # noqa: B006 - Typer reads it
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds for readers to finish with the old files.")
+    ] = 60.0,
+) -> None:
+    """Take people, pages or revisions out of the lake for good, and prove by its files that they are gone.
+
+    An actor's rows stay, without anything that tells the actor; a page's and a revision's rows go.
+    What reads the lake's files in the meantime is not disturbed within the grace.
+    Kafka and the versions that an object store keeps are not reached.
+
+    Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
+    """
+    _need_engines()
+    from revertrisk.lake.erasure import erase as erase_from
+    from revertrisk.lake.erasure import parse_erasure
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.tables import open_lake_with_key
+
+    _log()
+    if not (actor or page or revision):
+        flags.refuse(ValueError("name what is to be erased: --actor, --page or --revision"))
+    try:
+        what = parse_erasure(actor, page, revision)
+        done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    for found in done.left:
+        sys.stdout.write(f"still there: {found}\n")
+    sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")
+    raise typer.Exit(1 if done.left else 0)
+
+
+@app.command()
+def prune(
+    lake: Lake,
+    before: Annotated[str, typer.Option(metavar="DAY", help="The first day that stays, such as 2026-11-01.")],
+) -> None:
+    """Delete whole days, or whole months, from the lake that lie before a day.
+
+    The files go with the writer's next maintenance, a week later.
+
+    Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
+    """
+    _need_engines()
+    from datetime import date
+
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.maintenance import prune as prune_before
+    from revertrisk.lake.tables import open_lake
+
+    _log()
+    try:
+        day = date.fromisoformat(before)
+    except ValueError:
+        flags.refuse(ValueError("before: expected a day such as 2026-11-01"))
+    try:
+        files = prune_before(open_lake(lake), day)
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
+
+
 def _need_engines() -> None:
     if any(importlib.util.find_spec(name) is None for name in ("deltalake", "duckdb")):
         _end(

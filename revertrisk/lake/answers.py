@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from revertrisk.lake.engine import Connection, Reader, quoted
+from revertrisk.lake.engine import ANSWER, Connection, Reader, quoted
 from revertrisk.runtime.instants import iso_z
 
 _AT_ONCE: Final = 10_000
@@ -31,7 +31,8 @@ def answer(root: str, query: str, output_format: str, out: BinaryIO) -> None:
         if output_format == "parquet":
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "answer.parquet")
-                reader.query(f"COPY ({query.strip().rstrip(';')}) TO {quoted(str(path))} (FORMAT parquet)")
+                reader.query(query)
+                reader.connection.execute(f"COPY {ANSWER} TO {quoted(str(path))} (FORMAT parquet)")
                 out.write(path.read_bytes())
             return
         cursor = reader.query(query)

@@ -4,10 +4,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import duckdb
 
@@ -16,6 +16,8 @@ from revertrisk.lake.schema import TABLES, Table
 from revertrisk.lake.tables import Lake, open_lake
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
@@ -32,6 +34,7 @@ VIEWS: Final = (
 )
 """Each is a query in lake/sql, in the SQL that DuckDB and Spark share; a view may read those before it."""
 REOPEN_TRIES: Final = 5
+ANSWER: Final = "_answer"
 
 
 def new_engine(memory_limit: str | None = None) -> Connection:
@@ -116,13 +119,10 @@ class Reader:
 
     def refresh(self) -> None:
         """Go to the newest version of each table; raises LakeError."""
-        for table in TABLES:
-            table_relation(self.connection, self._lake, table).create_view(table.name, replace=True)
-        for name in VIEWS:
-            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql_of(name)}")
+        self._until_files_stay(self._define)
 
     def query(self, text: str) -> Connection:
-        """Answer a query; fetch from what is returned.
+        """Answer a query; fetch from what is returned, which is worked out then and needs no file any more.
 
         A compaction or an erasure may remove a file between the opening of a version and its reading: then the
         query is asked again of the newest version.
@@ -132,9 +132,12 @@ class Reader:
             LakeError: files of the lake are missing or damaged.
 
         """
+        return self._until_files_stay(lambda: self._answer(text))
+
+    def _until_files_stay(self, ask: Callable[[], T]) -> T:
         for left in reversed(range(REOPEN_TRIES)):
             try:
-                return self.connection.execute(text)
+                return ask()
             except duckdb.Error as exc:
                 if "No such file" not in str(exc):
                     raise LakeUsageError(str(exc)) from exc
@@ -142,11 +145,24 @@ class Reader:
                     raise LakeError(
                         f"{self._lake.root}: files of the lake are missing: {_first_line(exc)}"
                     ) from exc
-                log.warning(
-                    "a file was removed meanwhile; the query is asked again of the lake's newest version"
-                )
-                self.refresh()
+                log.warning("a file was removed meanwhile; the lake's newest version is asked")
+                with suppress(duckdb.Error):
+                    self._define()
         raise AssertionError
+
+    def _define(self) -> None:
+        for table in TABLES:
+            table_relation(self.connection, self._lake, table).create_view(table.name, replace=True)
+        for name in VIEWS:
+            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql_of(name)}")
+
+    def _answer(self, text: str) -> Connection:
+        self.connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
+        relation = cast("Relation | None", self.connection.sql(text))  # its stub forgets None
+        if relation is None:  # a statement that answers nothing
+            return self.connection.execute("SELECT 1 AS nothing WHERE false")
+        relation.create(ANSWER)
+        return self.connection.execute(f"FROM {ANSWER}")
 
     def close(self) -> None:
         """Let go of the engine."""

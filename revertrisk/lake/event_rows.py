@@ -6,6 +6,7 @@ from revertrisk.event_platform.page_change import MAIN_NAMESPACE, SCORABLE_KINDS
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, CANARY_DOMAIN
 from revertrisk.lake.engine import quoted
 from revertrisk.lake.schema import PREDICTION, PREDICTION_BACKFILL, PREDICTION_SHADOW
+from revertrisk.lake.tables import Change
 from revertrisk.wiki.user_kinds import PRIVILEGED_GROUPS
 
 SHADOW_SUFFIX: Final = ".shadow"
@@ -185,12 +186,12 @@ SELECT
 FROM event WHERE what = 'visibility' AND {_VISIBILITY_IS_READABLE} AND NOT visibility."user"
 """
 
-_AUTHOR: Final = (
+AUTHOR: Final = (
     "user_kind", "is_bot", "is_system", "edit_bucket", "registered_month", "is_privileged", "is_autopatrolled",
     "actor_key", "author_dt",
 )  # fmt: skip
 """What a hidden author takes along."""
-_WITHOUT_AUTHOR: Final = {"user_kind": "'unknown'", "edit_bucket": "'unknown'"}
+WITHOUT_AUTHOR: Final = {"user_kind": "'unknown'", "edit_bucket": "'unknown'"}
 _OF_THE_EDIT: Final = (
     "parent_id",
     "meta_dt",
@@ -211,8 +212,8 @@ def combined_revisions() -> str:
     first = ", ".join(f"e.{name}" for name in _OF_THE_EDIT)
     newest = ", ".join(f"n.{name}" for name in _OF_THE_PAGE if name not in {"row_updated", "page_id"})
     author = ", ".join(
-        f"CASE WHEN is_known THEN a.{name} ELSE {_WITHOUT_AUTHOR.get(name, 'NULL')} END AS {name}"
-        for name in _AUTHOR
+        f"CASE WHEN is_known THEN a.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END AS {name}"
+        for name in AUTHOR
     )
     order = "(meta_dt, coalesce(meta_id, ''))"
     return f"""
@@ -233,7 +234,7 @@ FROM (
 )"""
 
 
-def revision_update() -> tuple[dict[str, str], str]:
+def revision_change() -> Change:
     """Return how a row of `revision` changes when more is told of it, and when; the order of telling does not matter.
 
     The earliest event tells of the edit, the newest of the page; the author is what the newest event said of it after
@@ -254,10 +255,10 @@ def revision_update() -> tuple[dict[str, str], str]:
     update |= {name: f"CASE WHEN {is_earlier} THEN s.{name} ELSE t.{name} END" for name in _OF_THE_EDIT}
     update |= {name: f"CASE WHEN {is_newer} THEN s.{name} ELSE t.{name} END" for name in _OF_THE_PAGE}
     update |= {
-        name: f"CASE WHEN {tells} THEN s.{name} WHEN {keeps} THEN t.{name} ELSE {_WITHOUT_AUTHOR.get(name, 'NULL')} END"
-        for name in _AUTHOR
+        name: f"CASE WHEN {tells} THEN s.{name} WHEN {keeps} THEN t.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END"
+        for name in AUTHOR
     }
-    return update, f"{is_earlier} OR {is_newer} OR {is_hidden_later} OR {tells}"
+    return Change(update, f"{is_earlier} OR {is_newer} OR {is_hidden_later} OR {tells}")
 
 
 DISTINCT: Final = {

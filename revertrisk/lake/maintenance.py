@@ -12,7 +12,7 @@ from typing import Final
 from revertrisk.lake.engine import new_engine, table_relation
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
-from revertrisk.lake.tables import Lake, compact, files_by_partition, merge_changed, vacuum
+from revertrisk.lake.tables import Change, Lake, compact, delete_partitions, files_by_partition, merge, vacuum
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,20 @@ def maintain(
     forget_titles(lake)
     forget_actors(lake, today - timedelta(days=actor_key_days))
     replaced = sum(compact_table(lake, table, today) for table in TABLES)
-    removed = sum(vacuum(lake, table, PLACE_GRACE if table is PLACE else grace) for table in TABLES)
+    kept = {table: PLACE_GRACE if table is PLACE else grace for table in TABLES}
+    removed = sum(vacuum(lake, table, keep, also_unknown=True) for table, keep in kept.items())
     log.info("maintenance: %d files were rewritten into fewer, %d removed", replaced, removed)
     return Maintained(replaced, removed)
+
+
+def prune(lake: Lake, before: date) -> int:
+    """Delete the days before a day, and the months that end before it; returns how many files. Raises LakeError."""
+    first_of_month = before.replace(day=1)
+    tables = [table for table in TABLES if table.partition is not None]
+    return sum(
+        delete_partitions(lake, table, before if table.partition == "day" else first_of_month)
+        for table in tables
+    )
 
 
 def compact_table(lake: Lake, table: Table, today: date) -> int:
@@ -85,9 +96,7 @@ def forget_titles(lake: Lake) -> int:
         if not months:
             return 0
         rows = engine.table("titled")
-        return merge_changed(
-            lake, PAGE_EVENT, rows, months, update={"title": "NULL"}, where="t.title IS NOT NULL"
-        )
+        return merge(lake, PAGE_EVENT, rows, months, Change({"title": "NULL"}, "t.title IS NOT NULL"))
     finally:
         engine.close()
 
@@ -112,11 +121,8 @@ def forget_actors(lake: Lake, before: date) -> int:
             )
             found = [day for (day,) in engine.execute("SELECT DISTINCT day FROM old").fetchall()]
             if found:
-                update = {"actor_key": "NULL"}
-                rows = engine.table("old")
-                changed += merge_changed(
-                    lake, table, rows, found, update=update, where="t.actor_key IS NOT NULL"
-                )
+                change = Change({"actor_key": "NULL"}, "t.actor_key IS NOT NULL")
+                changed += merge(lake, table, engine.table("old"), found, change)
         finally:
             engine.close()
     return changed

@@ -7,6 +7,7 @@ revert undoes the revisions of its page from its oldest to its newest reverted i
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation
+from revertrisk.lake.tables import Change
 
 AFFECTED_BY_BATCH: Final = """
 CREATE OR REPLACE TEMP TABLE affected_revert AS
@@ -86,7 +87,7 @@ def reverted_rows(connection: Connection, affected: str) -> Relation:
     return connection.table("reverted_now")
 
 
-def reverted_update() -> tuple[dict[str, str], str]:
+def reverted_change() -> Change:
     """Return how a row of `reverted` changes, and when.
 
     What was known of the authors of the same revert stays known when their keys are gone.
@@ -102,4 +103,4 @@ def reverted_update() -> tuple[dict[str, str], str]:
     changed = [f"(s.{name} IS DISTINCT FROM t.{name})" for name in _FACTS]
     changed += [f"(s.{name} IS NOT NULL AND (s.{name} IS DISTINCT FROM t.{name}))" for name in _OF_AUTHORS]
     changed.append("(s.reverter_kind <> 'unknown' AND (s.reverter_kind IS DISTINCT FROM t.reverter_kind))")
-    return update, " OR ".join(changed)
+    return Change(update, " OR ".join(changed))

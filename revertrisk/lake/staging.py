@@ -83,9 +83,9 @@ class Stage:
         self._read(lines)
         run = self._connection.execute
         run(KINDS)
-        batch.canaries, batch.watermark = run(
+        ((batch.canaries, batch.watermark),) = run(
             "SELECT count(*) FILTER (what = 'canary'), max(meta_at) FROM event"
-        ).fetchone() or (0, None)
+        ).fetchall()
         for number, reason in run(UNREADABLE).fetchall():
             raw = lines[number]
             batch.unreadable.append(Unreadable(number, reason, hashlib.sha256(raw).hexdigest()))

@@ -8,8 +8,8 @@ import json
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +81,12 @@ def open_lake(root: str, storage: Mapping[str, str] | None = None) -> Lake:
     return Lake(lake.root, configuration[_ID], None, lake.storage, _is_older(configuration))
 
 
+def open_lake_with_key(root: str, key_file: str | None, storage: Mapping[str, str] | None = None) -> Lake:
+    """Open an existing lake with its key; raises as `make_lake`, and LakeConfigurationError where there is none."""
+    open_lake(root, storage)
+    return make_lake(root, key_file, storage)
+
+
 def make_lake(root: str, key_file: str | None, storage: Mapping[str, str] | None = None) -> Lake:
     """Open a lake for writing, with its key; make what it lacks, which is all of it where there is nothing yet.
 
@@ -103,38 +109,69 @@ def make_lake(root: str, key_file: str | None, storage: Mapping[str, str] | None
     return made
 
 
-def merge_new(lake: Lake, table: Table, rows: Any, days: Iterable[date]) -> int:
-    """Insert the rows whose key the table does not have yet, in one commit; return how many were new.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a merge does with rows whose key the table has."""
 
-    ``rows`` is anything that hands over Arrow, with the table's columns. ``days`` are the partitions that the rows
-    belong to: only those are looked at. Where nothing is new nothing is written. Raises LakeError.
-    """
-    return _merge(lake, table, rows, days, {}, "")
+    update: Mapping[str, str] = field(default_factory=dict)
+    """Expressions by column; ``s`` is the row that comes, ``t`` the one that is there."""
+    where: str | None = None
+    """Which rows change; None for all."""
+    deletes: bool = False
+    """They are deleted instead."""
+    inserts: bool = True
+    """Rows whose key the table does not have are added."""
 
 
-def merge_changed(  # noqa: PLR0913 - what is merged, where, and how
-    lake: Lake, table: Table, rows: Any, days: Iterable[date], *, update: Mapping[str, str], where: str
+INSERT_ONLY: Final = Change()
+
+
+def merge(
+    lake: Lake, table: Table, rows: Any, partitions: Iterable[date], change: Change = INSERT_ONLY
 ) -> int:
-    """Insert the rows whose key the table does not have, and change those that it has ``where`` a condition holds.
+    """Merge rows into a table by its key, in one commit; return how many were added, changed or deleted.
 
-    ``update`` are expressions by column; ``s`` is the row that comes, ``t`` the one that is there. Returns how many
-    rows were inserted or changed. Raises LakeError.
+    ``rows`` is anything that hands over Arrow, with columns of the table. ``partitions`` are those that the rows belong
+    to: only they are looked at. Where nothing changes nothing is written. Values of the rows never stand in the log.
+
+    Raises:
+        LakeError: the table cannot be written.
+
     """
-    return _merge(lake, table, rows, days, update, where)
+    predicate = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
+    if table.partition is not None:
+        listed = ", ".join(f"DATE '{day}'" for day in sorted(partitions))
+        if not listed:
+            return 0
+        predicate += f" AND t.{table.partition} = s.{table.partition} AND t.{table.partition} IN ({listed})"
+
+    def make(target: DeltaTable) -> dict[str, Any]:
+        merger = target.merge(
+            rows,
+            predicate,
+            source_alias="s",
+            target_alias="t",
+            writer_properties=_WRITING,
+            commit_properties=_COMMIT,
+            post_commithook_properties=_HOOKS,
+            streamed_exec=False,
+        )
+        if change.deletes:
+            merger = merger.when_matched_delete(predicate=change.where)
+        elif change.update:
+            merger = merger.when_matched_update(dict(change.update), predicate=change.where)
+        if change.inserts:
+            merger = merger.when_not_matched_insert_all()
+        return merger.execute()
+
+    done = _repeated(lake, table, make)
+    return sum(int(done[f"num_target_rows_{what}"]) for what in ("inserted", "updated", "deleted"))
 
 
-def change_rows(lake: Lake, table: Table, predicate: str, update: Mapping[str, str]) -> int:
-    """Change the rows for which a predicate holds, and rewrite their files; returns how many. Raises LakeError."""
-    return int(
-        _repeated(lake, table, lambda target: target.update(dict(update), predicate=predicate))[
-            "num_updated_rows"
-        ]
-    )
-
-
-def delete_rows(lake: Lake, table: Table, predicate: str) -> int:
-    """Delete the rows for which a predicate holds, and rewrite their files; returns how many. Raises LakeError."""
-    return int(_repeated(lake, table, lambda target: target.delete(predicate))["num_deleted_rows"] or 0)
+def delete_partitions(lake: Lake, table: Table, before: date) -> int:
+    """Delete the partitions before a day; returns how many files that took out. Raises LakeError."""
+    predicate = f"{table.partition} < DATE '{before}'"
+    return int(_repeated(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
 
 
 def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...] = ()) -> int:
@@ -149,12 +186,16 @@ def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[s
     return int(_repeated(lake, table, rewrite)["numFilesRemoved"])
 
 
-def vacuum(lake: Lake, table: Table, keep: timedelta) -> int:
-    """Remove files that no version younger than ``keep`` needs; returns how many. Raises LakeError."""
+def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> int:
+    """Remove files that no version younger than ``keep`` needs; returns how many. Raises LakeError.
+
+    ``also_unknown`` removes files that no version ever named, which a writer that was killed has left. A file that is
+    being written is one of them: they must be kept for longer than a commit can take.
+    """
     hours = int(keep / timedelta(hours=1))
 
     def remove(target: DeltaTable) -> list[str]:
-        return target.vacuum(hours, dry_run=False, enforce_retention_duration=False)
+        return target.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=also_unknown)
 
     return len(_repeated(lake, table, remove))
 
@@ -167,41 +208,6 @@ def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
         partition = date.fromisoformat(value) if name == table.partition else None
         found[partition] = found.get(partition, 0) + 1
     return found
-
-
-def versions_since(lake: Lake, table: Table, moment: datetime) -> int:
-    """Return how many commits a table has had since a moment, at most 1,000; raises LakeError."""
-    since = moment.timestamp() * 1000
-    return sum(1 for commit in lake.table(table).history(1000) if commit.get("timestamp", 0) >= since)
-
-
-def _merge(  # noqa: PLR0913, PLR0917 - likewise
-    lake: Lake, table: Table, rows: Any, days: Iterable[date], update: Mapping[str, str], where: str
-) -> int:
-    predicate = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
-    if table.partition is not None:
-        listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        if not listed:
-            return 0
-        predicate += f" AND t.{table.partition} = s.{table.partition} AND t.{table.partition} IN ({listed})"
-
-    def change(target: DeltaTable) -> dict[str, Any]:
-        merger = target.merge(
-            rows,
-            predicate,
-            source_alias="s",
-            target_alias="t",
-            writer_properties=_WRITING,
-            commit_properties=_COMMIT,
-            post_commithook_properties=_HOOKS,
-            streamed_exec=False,
-        )
-        if update:
-            merger = merger.when_matched_update(dict(update), predicate=where)
-        return merger.when_not_matched_insert_all().execute()
-
-    done = _repeated(lake, table, change)
-    return int(done["num_target_rows_inserted"]) + int(done["num_target_rows_updated"])
 
 
 def _repeated(lake: Lake, table: Table, change: Any) -> Any:

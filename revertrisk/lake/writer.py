@@ -7,16 +7,29 @@ however often it comes, so a batch that was cut off is repeated from its source,
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 import orjson
 
 from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
 from revertrisk.lake.errors import LakeConfigurationError
-from revertrisk.lake.event_rows import revision_update
-from revertrisk.lake.reverted import AFFECTED_BY_BATCH, reverted_rows, reverted_update
+from revertrisk.lake.event_rows import revision_change
+from revertrisk.lake.reverted import AFFECTED_BY_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
-from revertrisk.lake.tables import Lake, merge_changed, merge_new
+from revertrisk.lake.tables import Change, Lake, merge
+
+_REVERTS_AUTHOR: Final = Change(
+    {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
+    "(s.actor_key IS DISTINCT FROM t.actor_key) OR (s.user_kind IS DISTINCT FROM t.user_kind)",
+)
+_PLACE_MOVES: Final = Change(
+    {
+        "place": "s.place",
+        "updated": "s.updated",
+        "watermark": "CASE WHEN t.watermark IS NULL OR s.watermark > t.watermark THEN s.watermark ELSE t.watermark END",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +134,10 @@ class LakeWriter:
         return str(rows[0][0]) if rows else None
 
     def _merge_new(self, staged: Staged, written: Written) -> None:
-        self._count(staged.table, merge_new(self._lake, staged.table, staged.rows, staged.days), written)
+        self._count(staged.table, merge(self._lake, staged.table, staged.rows, staged.days), written)
 
     def _write_changes(self, staged: StagedBatch, revisions: Staged, written: Written) -> None:
-        update, where = revision_update()
-        changed = merge_changed(
-            self._lake, REVISION, revisions.rows, revisions.days, update=update, where=where
-        )
+        changed = merge(self._lake, REVISION, revisions.rows, revisions.days, revision_change())
         self._count(REVISION, changed, written)
         if staged.page_events is not None:
             self._merge_new(staged.page_events, written)
@@ -162,14 +172,7 @@ class LakeWriter:
             if not days:
                 return
             rows = self._engine.sql(f"SELECT {', '.join(REVERT.column_names)} FROM authored")
-            changed = merge_changed(
-                self._lake,
-                REVERT,
-                rows,
-                days,
-                update={"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
-                where="(s.actor_key IS DISTINCT FROM t.actor_key) OR (s.user_kind IS DISTINCT FROM t.user_kind)",
-            )
+            changed = merge(self._lake, REVERT, rows, days, _REVERTS_AUTHOR)
             self._count(REVERT, changed, written)
             self._look_at_reverts(revisions)
 
@@ -184,8 +187,7 @@ class LakeWriter:
         rows = reverted_rows(self._engine, AFFECTED_BY_BATCH)
         days = [day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
         if days:
-            update, where = reverted_update()
-            changed = merge_changed(self._lake, REVERTED, rows, days, update=update, where=where)
+            changed = merge(self._lake, REVERTED, rows, days, reverted_change())
             self._count(REVERTED, changed, written)
 
     def _write_unreadable(self, batch: Batch, staged: StagedBatch, written: Written) -> None:
@@ -197,7 +199,7 @@ class LakeWriter:
         ]
         if rows:
             name = self._as_rows(UNREADABLE, rows)
-            number = merge_new(self._lake, UNREADABLE, self._engine.table(name), ())
+            number = merge(self._lake, UNREADABLE, self._engine.table(name), ())
             self._count(UNREADABLE, number, written)
 
     def _write_places(self, batch: Batch, staged: StagedBatch) -> None:
@@ -209,14 +211,8 @@ class LakeWriter:
         ]
         if not rows:
             return
-        update = {
-            "place": "s.place",
-            "updated": "s.updated",
-            "watermark": "CASE WHEN t.watermark IS NULL OR s.watermark > t.watermark THEN s.watermark "
-            "ELSE t.watermark END",
-        }
         name = self._as_rows(PLACE, rows)
-        merge_changed(self._lake, PLACE, self._engine.table(name), (), update=update, where="true")
+        merge(self._lake, PLACE, self._engine.table(name), (), _PLACE_MOVES)
 
     def _as_rows(self, table: Table, rows: Sequence[dict[str, object]]) -> str:
         """Make a temporary table of rows, and return its name."""

@@ -19,7 +19,6 @@ from revertrisk.lake.sources import SourceSettings
 from revertrisk.lake.tables import files_by_partition, make_lake, open_lake
 from revertrisk.streams.base import SourceError
 from tests.fakes.event_stream import EventStream
-from tests.fakes.loopback import serving
 from tests.fakes.kafka_cluster import KafkaCluster, kafka_cluster
 from tests.fakes.lake_events import (
     MULTILINGUAL,
@@ -31,6 +30,7 @@ from tests.fakes.lake_events import (
     prediction,
 )
 from tests.fakes.lake_oracle import differences
+from tests.fakes.loopback import serving
 
 DATA_TABLES = [table for table in TABLES if table.name != "place"]
 
@@ -131,7 +131,16 @@ async def test_a_source_that_breaks_leaves_what_it_brought(tmp_path: Path) -> No
 
 
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "revertrisk.cli.app", "lake", "run", "--to", str(tmp_path / "lake"), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "revertrisk.cli.app",
+        "lake",
+        "run",
+        "--to",
+        str(tmp_path / "lake"),
+        *arguments,
+    ]
     environment = os.environ | {"LAKE_KEY_FILE": str(tmp_path / "key")}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -195,7 +204,7 @@ async def test_a_kafka_group_continues_where_the_lake_is(cluster: KafkaCluster, 
         cluster.create(topic, 2)
     kafka = SourceSettings(
         from_beginning=True,
-        kafka=(f"bootstrap.servers={cluster.brokers}",),
+        kafka=(f"bootstrap.servers={cluster.brokers}", "session.timeout.ms=6000"),
         datacentres=("eqiad", "codfw"),
         to_end=True,
     )
