@@ -41,6 +41,8 @@ def new_engine(memory_limit: str | None = None) -> Connection:
     """Return an engine of its own, in memory; times are in UTC and nothing is fetched from anywhere."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    # A name in a query is a table's, never a variable's of this program.
+    connection.execute("SET python_enable_replacements = false")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     if memory_limit is not None:
         connection.execute(f"SET memory_limit = '{memory_limit}'")
