@@ -141,6 +141,12 @@ _PREDICTION: Final = (
         "Sorts as model versions do: runs of digits count as numbers.",
         "derived from model_version",
     ),
+    Column(
+        "precedence",
+        Type.VARCHAR,
+        "The greatest of a revision and model is the one that counts: the latest version, then live before backfill.",
+        "derived from model_version, the table and page_change_kind",
+    ),
 )
 _PREDICTION_KEY: Final = ("wiki_id", "rev_id", "page_change_kind", "model_name", "model_version")
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache, partial
 from typing import Final
 
 import orjson
@@ -27,12 +28,16 @@ from revertrisk.lake.event_rows import (
 from revertrisk.lake.key import ActorKeys
 from revertrisk.lake.schema import (
     PAGE_EVENT,
+    PREDICTION_BACKFILL,
     REVERT,
     REVISION,
     Table,
 )
 from revertrisk.lake.versions import version_rank
 from revertrisk.wiki.user_kinds import user_kind
+
+MAX_ACCOUNTS: Final = 100_000
+"""Users whose kind and key are remembered between batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class Stage:
 
     def __init__(self, connection: Connection, actor_keys: ActorKeys) -> None:
         self._connection = connection
-        self._keys = actor_keys
+        # People who edit much come in every batch.
+        self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
 
     def parse(self, lines: Sequence[bytes], wikis: frozenset[str] | None = None) -> StagedBatch:
@@ -83,6 +89,7 @@ class Stage:
         self._read(lines)
         run = self._connection.execute
         run(KINDS)
+        run("DROP TABLE line")
         ((batch.canaries, batch.watermark),) = run(
             "SELECT count(*) FILTER (what = 'canary'), max(meta_at) FROM event"
         ).fetchall()
@@ -97,7 +104,9 @@ class Stage:
         run(CHANGES)
         self._make_accounts()
         run(REVISIONS)
+        run("DROP TABLE event")
         run(combined_revisions())
+        run("DROP TABLE told")
         batch.revisions = self._staged(REVISION, "revised")
         batch.reverts = self._reverts()
         batch.page_events = self._page_events()
@@ -119,13 +128,15 @@ class Stage:
         versions = self._connection.execute("SELECT DISTINCT model_version FROM predicted").fetchall()
         ranks = [{"model_version": version, "version_rank": version_rank(version)} for (version,) in versions]
         self._make_table("ranked", ranks, "{'model_version': 'VARCHAR', 'version_rank': 'VARCHAR'}")
-        for table, source in DISTINCT.items():
+        for table, rows in DISTINCT.items():
             key = ", ".join(table.key)
             columns = ", ".join(table.column_names)
             name = f"new_{table.name}"
+            source = "backfill" if table is PREDICTION_BACKFILL else "live"
             self._connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} "
-                f"FROM (SELECT DISTINCT ON ({key}) * FROM {source} ORDER BY {key}, number) JOIN ranked USING (model_version)"  # noqa: E501
+                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM ("
+                f"SELECT *, version_rank || ' {source} ' || page_change_kind AS precedence FROM ("
+                f"SELECT DISTINCT ON ({key}) * FROM {rows} ORDER BY {key}, number) JOIN ranked USING (model_version))"
             )
             staged = self._staged(table, name)
             if staged is not None:
@@ -141,14 +152,7 @@ class Stage:
         people = self._connection.execute(
             "SELECT person_id, wiki_id, name, user_id, is_temp FROM person"
         ).fetchall()
-        rows = [
-            {
-                "person_id": number,
-                "user_kind": user_kind(name, user_id, is_temp=is_temp).value,
-                "actor_key": self._keys.of(wiki_id, name) if name else None,
-            }
-            for number, wiki_id, name, user_id, is_temp in people
-        ]
+        rows = [self._account(*person[1:]) | {"person_id": person[0]} for person in people]
         self._make_table(
             "key_of", rows, "{'person_id': 'BIGINT', 'user_kind': 'VARCHAR', 'actor_key': 'VARCHAR'}"
         )
@@ -206,3 +210,10 @@ class Stage:
 
 _OF_REVERTS_AUTHOR: Final = ("actor_key", "user_kind")
 """Taken from `revision` when the rows are written."""
+
+
+def _account(
+    actor_keys: ActorKeys, wiki_id: str, name: str | None, user_id: int | None, is_temp: bool | None
+) -> dict[str, object]:
+    kind = user_kind(name, user_id, is_temp=is_temp)
+    return {"user_kind": kind.value, "actor_key": actor_keys.of(wiki_id, name) if name else None}

@@ -1,7 +1,7 @@
 """Streams of synthetic events for the lake: edits, reverts, predictions, hidings, undeletes; any number, any order."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -197,7 +197,7 @@ def canary(stream: str = PAGE_CHANGE_STREAM) -> dict[str, Any]:
     return event | {"meta": event["meta"] | {"domain": "canary", "stream": stream}}
 
 
-def as_lines(events: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> list[bytes]:
+def as_lines(events: Iterable[dict[str, Any]]) -> list[bytes]:
     """Return events as JSON, one a line."""
     return [orjson.dumps(event) for event in events]
 

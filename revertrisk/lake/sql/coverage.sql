@@ -7,6 +7,6 @@ SELECT
 FROM revision AS e
 CROSS JOIN (SELECT DISTINCT model_name FROM prediction_current) AS m
 LEFT JOIN prediction_current AS p
-    ON e.wiki_id = p.wiki_id AND e.rev_id = p.rev_id AND m.model_name = p.model_name
+    ON e.wiki_id = p.wiki_id AND e.rev_id = p.rev_id AND e.day = p.day AND m.model_name = p.model_name
 WHERE e.kind IS NOT NULL
 GROUP BY 1, 2, 3, 4
