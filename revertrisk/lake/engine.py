@@ -157,6 +157,9 @@ class Reader:
             table_relation(self.connection, self._lake, table).create_view(table.name, replace=True)
         for name in VIEWS:
             self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql_of(name)}")
+        # Queries that were written for Wikimedia's cluster find their table under its own name.
+        self.connection.execute("CREATE SCHEMA IF NOT EXISTS wmf")
+        self.connection.execute("CREATE OR REPLACE VIEW wmf.mediawiki_history AS FROM main.mediawiki_history")
 
     def _answer(self, text: str) -> Connection:
         self.connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")

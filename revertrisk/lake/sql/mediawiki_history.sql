@@ -1,13 +1,13 @@
 -- Revisions with the column names of Wikimedia's wmf.mediawiki_history. A listed bot has its name as event_user_text, any
--- other user an actor key; event_user_revision_count is the least of its bucket.
+-- other user an actor key; one of whom no account is known, a hidden one too, is anonymous; event_user_revision_count is
+-- the least of its bucket.
 SELECT
     e.wiki_id AS wiki_db,
     'revision' AS event_entity,
     'create' AS event_type,
     e.dt AS event_timestamp,
     COALESCE(b.name, e.actor_key) AS event_user_text,
-    CASE e.user_kind WHEN 'ip' THEN TRUE WHEN 'temporary' THEN TRUE WHEN 'registered' THEN FALSE END
-        AS event_user_is_anonymous,
+    e.user_kind <> 'registered' AS event_user_is_anonymous,
     CASE e.edit_bucket WHEN '0' THEN 0 WHEN '1-9' THEN 1 WHEN '10-99' THEN 10 WHEN '100-499' THEN 100 WHEN '500+' THEN 500
         END AS event_user_revision_count,
     e.page_id,
