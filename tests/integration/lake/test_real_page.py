@@ -3,7 +3,9 @@
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,7 @@ from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.check import check
 from revertrisk.lake.tables import Lake, make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
-from revertrisk.scoring.training.labelling import label_edits
-from revertrisk.scoring.training.own_labels import _page_edit
+from revertrisk.scoring.training.labelling import PageEdit, label_edits
 from revertrisk.wiki.table import WikiTable
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
@@ -78,9 +79,24 @@ def test_its_reverts_are_those_of_the_labelled_history(lake: Lake, reader: Reade
     assert list(check(lake)) == []
 
 
+def page_edit(event: dict[str, Any]) -> PageEdit:
+    """Return what `revertrisk label` takes from an event."""
+    revision = event["revision"]
+    revert = revision.get("revert")
+    return PageEdit(
+        wiki_id=event["wiki_id"],
+        page_id=event["page"]["page_id"],
+        rev_id=revision["rev_id"],
+        timestamp=datetime.fromisoformat(revision["rev_dt"]),
+        author=revision.get("editor", {}).get("user_text"),
+        sha1=revision.get("rev_sha1"),
+        reverts=revert and (revert["rev_reverted_oldest_id"], revert["rev_reverted_newest_id"]),
+    )
+
+
 def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Reader) -> None:
     """Each edit that a label keeps is reverted within 48 hours here as there, and each other one has its reason."""
-    labels = label_edits(_page_edit(json.loads(line)) for line in lines)
+    labels = label_edits(page_edit(json.loads(line)) for line in lines)
     rows = reader.query(
         "SELECT o.rev_id, coalesce(o.seconds_to_revert <= 48 * 3600, false), coalesce(e.is_null_edit, false), "
         "coalesce(o.is_self, false), coalesce(epoch(o.revert_reverted_at - f.dt) <= 48 * 3600, false) "
@@ -91,11 +107,8 @@ def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Read
     differing = []
     for rev_id, within, is_null_edit, is_self, is_undone in rows:
         label = labels.get(("enwiki", rev_id))
-        if label is None:
-            agrees = is_null_edit or (within and (is_self or is_undone))
-        else:
-            agrees = label.reverted == within
-        if not agrees:
+        has_reason = is_null_edit or (within and (is_self or is_undone))
+        if (has_reason if label is None else label.reverted == within) is False:
             differing.append(rev_id)
     assert set(differing) <= LONG_REVERT
 
