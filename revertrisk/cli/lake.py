@@ -20,7 +20,7 @@ app = typer.Typer(
 
 Lake = Annotated[
     str,
-    typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake: a folder or s3://BUCKET/PATH."),
+    typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake's folder."),
 ]
 KeyFile = Annotated[
     str | None,
@@ -182,7 +182,7 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     An actor's rows stay, without anything that tells the actor; a page's and a revision's rows go.
     What reads the lake's files in the meantime is not disturbed within the grace.
-    Kafka and the versions that an object store keeps are not reached.
+    Kafka and copies of the lake elsewhere are not reached.
 
     Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
     """

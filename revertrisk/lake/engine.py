@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any, Final, TypeVar, cast
@@ -107,7 +107,7 @@ def as_file(content: bytes) -> Iterator[str]:
 class Reader:
     """Answers queries over a lake; tables and views have their names. Several threads need several readers."""
 
-    def __init__(self, root: str, storage: Mapping[str, str] | None = None) -> None:
+    def __init__(self, root: str) -> None:
         """Open the newest version of each table.
 
         Raises:
@@ -115,7 +115,7 @@ class Reader:
             LakeError: it is damaged.
 
         """
-        self._lake = open_lake(root, storage)
+        self._lake = open_lake(root)
         self.connection = new_engine()
         self.refresh()
 
@@ -175,7 +175,7 @@ class Reader:
             self.connection.close()
 
 
-def connect(root: str, storage: Mapping[str, str] | None = None) -> Connection:
+def connect(root: str) -> Connection:
     """Return a DuckDB connection with the tables and views of a lake, as they are now; for notebooks.
 
     Raises:
@@ -183,7 +183,7 @@ def connect(root: str, storage: Mapping[str, str] | None = None) -> Connection:
         LakeError: it is damaged.
 
     """
-    return Reader(root, storage).connection
+    return Reader(root).connection
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Takes actors, pages and revisions out of a lake, and proves by its files that they are gone.
 
-The rows are rewritten at once. Readers have some time to finish with the old files, then these are removed. Kafka, the
-versions that an object store keeps, and copies of the lake elsewhere are not reached.
+The rows are rewritten at once. Readers have some time to finish with the old files, then these are removed. Kafka and
+copies of the lake elsewhere are not reached.
 """
 
 import logging
@@ -156,18 +156,14 @@ def _left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> lis
     """Return where something of the erased can still be found: in a row, in a file's texts or in its plain bytes."""
     left = []
     for table in TABLES:
-        if "://" in lake.root:
-            paths = lake.files(table)  # what a store keeps beside them cannot be listed here
-        else:
-            paths = [str(path) for path in Path(lake.root, table.name).rglob("*.parquet")]
-        for path in paths:
-            left += _left_in_rows(engine, table, path)
-    if "://" not in lake.root:
-        sought = [key["actor_key"].encode() for key in keys] + [key["name"].encode() for key in keys]
-        sought = [each for each in sought if len(each) > _SHORTEST]
-        for file in Path(lake.root).rglob("*"):
-            if file.is_file() and any(each in file.read_bytes() for each in sought):
-                left.append(f"{file}: the name or its key")
+        for path in Path(lake.root, table.name).rglob("*.parquet"):
+            left += _left_in_rows(engine, table, str(path))
+    sought = [
+        text.encode() for key in keys for text in (key["actor_key"], key["name"]) if len(text) > _SHORTEST
+    ]
+    for file in Path(lake.root).rglob("*"):
+        if file.is_file() and any(each in file.read_bytes() for each in sought):
+            left.append(f"{file}: the name or its key")
     return left
 
 

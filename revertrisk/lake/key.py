@@ -106,5 +106,5 @@ def _read(path: Path) -> ActorKeys:
 
 
 def _refuse_inside(path: Path, lake: str) -> None:
-    if "://" not in lake and path.resolve().is_relative_to(Path(lake).resolve()):
+    if path.resolve().is_relative_to(Path(lake).resolve()):
         raise LakeConfigurationError(f"{path}: the lake's key must not lie in the lake's own folder {lake}")

@@ -43,7 +43,7 @@ class RunSettings:
 
     sources: tuple[str, ...]
     to: str
-    """The lake: a folder or the address of an object store."""
+    """The lake's folder."""
     key_file: str | None = None
     wikis: frozenset[str] | None = None
     """Take the events of these wikis only; None for all."""
@@ -52,7 +52,6 @@ class RunSettings:
     actor_key_days: int = ACTOR_KEY_DAYS
     grace: timedelta = GRACE
     metrics_port: int | None = None
-    storage: Mapping[str, str] = field(default_factory=dict)
 
 
 class Collecting:
@@ -168,7 +167,7 @@ def run(settings: RunSettings) -> int:
     async def until_signalled() -> Written:
         stop = asyncio.Event()
         with on_signals(stop.set):
-            lake = make_lake(settings.to, settings.key_file, settings.storage)
+            lake = make_lake(settings.to, settings.key_file)
             return await fill(settings, lake, stop)
 
     try:

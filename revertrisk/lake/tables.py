@@ -40,11 +40,10 @@ class Lake:
     """An open lake: where it is, and what its actor keys are made with."""
 
     root: str
-    """A folder, or the address of an object store such as ``s3://bucket/lake``."""
+    """Its folder."""
     lake_id: str
     actor_keys: keys.ActorKeys | None
     """None for a reader that needs no key."""
-    storage: Mapping[str, str]
     is_older: bool = False
     """It was made with an older minor format: old files may lack columns."""
 
@@ -57,7 +56,7 @@ class Lake:
         """
         uri = f"{self.root}/{table.name}"
         try:
-            return DeltaTable(uri, storage_options=dict(self.storage))
+            return DeltaTable(uri)
         except (DeltaError, TableNotFoundError, OSError) as exc:
             raise LakeError(f"{uri}: the table cannot be opened: {_first_line(exc)}") from exc
 
@@ -66,7 +65,7 @@ class Lake:
         return self.table(table).file_uris()
 
 
-def open_lake(root: str, storage: Mapping[str, str] | None = None) -> Lake:
+def open_lake(root: str) -> Lake:
     """Open a lake for reading.
 
     Raises:
@@ -74,20 +73,20 @@ def open_lake(root: str, storage: Mapping[str, str] | None = None) -> Lake:
         LakeError: it is damaged.
 
     """
-    lake = Lake(_as_root(root), "", None, storage or {})
+    lake = Lake(_as_root(root), "", None)
     configuration = _configuration(lake)
     if configuration is None:
         raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` makes one")
-    return Lake(lake.root, configuration[_ID], None, lake.storage, _is_older(configuration))
+    return Lake(lake.root, configuration[_ID], None, _is_older(configuration))
 
 
-def open_lake_with_key(root: str, key_file: str | None, storage: Mapping[str, str] | None = None) -> Lake:
+def open_lake_with_key(root: str, key_file: str | None) -> Lake:
     """Open an existing lake with its key; raises as `make_lake`, and LakeConfigurationError where there is none."""
-    open_lake(root, storage)
-    return make_lake(root, key_file, storage)
+    open_lake(root)
+    return make_lake(root, key_file)
 
 
-def make_lake(root: str, key_file: str | None, storage: Mapping[str, str] | None = None) -> Lake:
+def make_lake(root: str, key_file: str | None) -> Lake:
     """Open a lake for writing, with its key; make what it lacks, which is all of it where there is nothing yet.
 
     Raises:
@@ -95,14 +94,14 @@ def make_lake(root: str, key_file: str | None, storage: Mapping[str, str] | None
         LakeError: it is damaged or cannot be written.
 
     """
-    lake = Lake(_as_root(root), "", None, storage or {})
+    lake = Lake(_as_root(root), "", None)
     configuration = _configuration(lake)
     if configuration is None:
         configuration = _create(lake, key_file)
     lake_id = configuration[_ID]
     path = keys.key_path(lake_id, key_file)
     actor_keys = keys.read_key(path, lake.root, lake_id, configuration[_CHECK])
-    made = Lake(lake.root, lake_id, actor_keys, lake.storage, _is_older(configuration))
+    made = Lake(lake.root, lake_id, actor_keys, _is_older(configuration))
     for table in TABLES:
         _create_table(made, table, configuration)
         _add_columns(made, table)
@@ -229,9 +228,9 @@ def _repeated(lake: Lake, table: Table, change: Any) -> Any:
 def _configuration(lake: Lake) -> Mapping[str, str] | None:
     """Return what the lake says of itself, None where there is nothing yet."""
     uri = f"{lake.root}/{PLACE.name}"
-    if not DeltaTable.is_deltatable(uri, storage_options=dict(lake.storage)):
+    if not DeltaTable.is_deltatable(uri):
         folder = Path(lake.root)
-        if "://" not in lake.root and folder.exists():
+        if folder.exists():
             if not folder.is_dir():
                 raise LakeConfigurationError(f"{lake.root}: expected a folder")
             there = sorted(each.name for each in folder.iterdir())
@@ -276,7 +275,7 @@ def _create(lake: Lake, key_file: str | None) -> Mapping[str, str]:
 
 def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) -> None:
     uri = f"{lake.root}/{table.name}"
-    if DeltaTable.is_deltatable(uri, storage_options=dict(lake.storage)):
+    if DeltaTable.is_deltatable(uri):
         return
     fields = [
         {"name": each.name, "type": DELTA_TYPES[each.type], "nullable": True, "metadata": {}}
@@ -295,13 +294,10 @@ def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) ->
                 "delta.logRetentionDuration": f"interval {LOG_RETENTION_DAYS} days",
                 "delta.enableExpiredLogCleanup": "true",
             },
-            storage_options=dict(lake.storage),
             raise_if_key_not_exists=False,
         )
     except (CommitFailedError, DeltaError, OSError) as exc:
-        if not DeltaTable.is_deltatable(
-            uri, storage_options=dict(lake.storage)
-        ):  # else another writer made it
+        if not DeltaTable.is_deltatable(uri):  # else another writer made it
             raise LakeError(f"{uri}: the table cannot be made: {_first_line(exc)}") from exc
 
 
@@ -319,8 +315,15 @@ def _add_columns(lake: Lake, table: Table) -> None:
 
 
 def _as_root(root: str) -> str:
-    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
+    if "://" in root:
+        raise LakeConfigurationError(
+            f"{root}: expected a folder; a lake in an object store is not supported yet"
+        )
+    return str(Path(root).absolute())
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+    text = str(error)
+    if "No space left on device" in text:
+        return "the disk is full; what is not in the lake yet will be read again"
+    return text.partition("\n")[0] or type(error).__name__

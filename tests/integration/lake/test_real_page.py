@@ -33,7 +33,7 @@ LONG_REVERT = {
     32149072, 32162811, 32165326, 32166011, 32167110, 32168486, 32168610, 32168730, 32169107, 32169362, 32169623,
     32176579, 32178550, 32178886, 32189566,
 }  # fmt: skip
-"""Edits before 32216904, which restored the text of 16 edits before: MediaWiki looks at 15, comparing texts may find it."""
+"""Edits before 32216904, which restored the text of 16 edits before: MediaWiki looks at 15, other searches further."""
 
 
 @pytest.fixture(scope="module")

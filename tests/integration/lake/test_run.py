@@ -161,6 +161,32 @@ def test_sigterm_writes_what_was_taken_and_ends_with_zero(tmp_path: Path) -> Non
     assert differences(Reader(str(tmp_path / "lake")).connection, events) == []
 
 
+@pytest.mark.ci("full disk")
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    """The run ends with 1 and a sentence; with room again, the next one completes the lake."""
+    events = events_of(3000, days=1)
+    source = write_file(tmp_path / "events", events)
+    (tmp_path / "disk").mkdir()
+    command = f"{sys.executable} -m revertrisk.cli.app lake run --source {source} --to {tmp_path}/disk/lake"
+    script = (
+        f"mount -t tmpfs -o size=300k none {tmp_path}/disk || exit 99; {command}; echo status $?; "
+        f"mount -o remount,size=64m {tmp_path}/disk; {command}; echo status $?; "
+        f"cp -r {tmp_path}/disk/lake {tmp_path}/lake"
+    )
+    environment = os.environ | {"LAKE_KEY_FILE": str(tmp_path / "key")}
+    ran = subprocess.run(
+        ["/usr/bin/unshare", "-m", "sh", "-c", script], env=environment, capture_output=True, check=False
+    )
+    if ran.returncode == 99 or b"unshare" in ran.stderr:
+        pytest.skip("a small disk cannot be mounted here: it needs root")
+    assert b"the disk is full" in ran.stderr
+    assert [line for line in ran.stdout.decode().splitlines() if line.startswith("status")] == [
+        "status 1",
+        "status 0",
+    ]
+    assert differences(Reader(str(tmp_path / "lake")).connection, events) == []
+
+
 @pytest.mark.ci("kill loops")
 @pytest.mark.timeout(900)
 def test_two_writers_killed_at_any_moment_equal_the_oracle(tmp_path: Path) -> None:
