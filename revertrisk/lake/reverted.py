@@ -26,10 +26,16 @@ SELECT r.* FROM revert_now r SEMI JOIN direct d
 """Needs `new_revert` and `revised`, the batch's rows, beside `revert_now`."""
 AFFECTED_ALL: Final = "CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM revert_now"
 
+_PAGES: Final = """
+CREATE OR REPLACE TEMP TABLE page_revision AS
+SELECT e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key, e.is_bot, e.kind
+FROM revision_now e SEMI JOIN affected_revert r ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id
+"""
+"""The one look at all revisions: those of the pages that are touched."""
 _ROWS: Final = """
 WITH edit AS (
     SELECT e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key
-    FROM revision_now e
+    FROM page_revision e
     SEMI JOIN affected_revert r
         ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
     WHERE e.kind IS NOT NULL
@@ -58,7 +64,7 @@ undone AS (
 ),
 reverter AS (
     SELECT v.wiki_id, v.rev_id, v.is_bot
-    FROM revision_now v SEMI JOIN page_revert r ON v.wiki_id = r.wiki_id AND v.rev_id = r.rev_id
+    FROM page_revision v SEMI JOIN page_revert r ON v.wiki_id = r.wiki_id AND v.rev_id = r.rev_id
 )
 SELECT
     f.day, f.wiki_id, f.rev_id, f.page_id,
@@ -83,6 +89,7 @@ def reverted_rows(connection: Connection, affected: str) -> Relation:
     They are worked out when this returns.
     """
     connection.execute(affected)
+    connection.execute(_PAGES)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE reverted_now AS {_ROWS}")
     return connection.table("reverted_now")
 

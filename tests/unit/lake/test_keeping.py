@@ -1,6 +1,8 @@
 """Compaction, forgetting, pruning, erasure and the check of a lake."""
 
+import shutil
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from revertrisk.lake.erasure import Erasure, erase, parse_erasure
 from revertrisk.lake.errors import LakeUsageError
 from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
-from revertrisk.lake.tables import Change, Lake, files_by_partition, merge
+from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import as_lines, edits, page_change, prediction
 from tests.fakes.lake_oracle import differences
@@ -24,11 +26,28 @@ EVENTS = [page_change(edit) for edit in KNOWN] + [prediction(edit) for edit in K
 LATER = datetime(2027, 1, 1, tzinfo=UTC).date()
 
 
-@pytest.fixture
-def filled(lake: Lake, writer: LakeWriter) -> Lake:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lake in six batches, once; each test has a copy."""
+    folder = tmp_path_factory.mktemp("written")
+    writer = LakeWriter(make_lake(str(folder / "lake"), str(folder / "key")))
     for number in range(6):
         writer.write(batch_of(as_lines(EVENTS[number::6])))
-    return lake
+    writer.close()
+    return folder
+
+
+@pytest.fixture
+def filled(written: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(written, tmp_path / "copy")
+    return make_lake(str(tmp_path / "copy/lake"), str(tmp_path / "copy/key"))
+
+
+@pytest.fixture
+def writer_of_filled(filled: Lake) -> Iterator[LakeWriter]:
+    writer = LakeWriter(filled)
+    yield writer
+    writer.close()
 
 
 @pytest.mark.parametrize("today", [LATER, date(2026, 10, 4)], ids=["closed days", "today"])
@@ -132,12 +151,12 @@ def test_pruning_deletes_whole_days(filled: Lake) -> None:
     assert tables.execute("SELECT count(*) FROM page_event").fetchall() == [(len(KNOWN),)]
 
 
-def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer: LakeWriter) -> None:
+def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer_of_filled: LakeWriter) -> None:
     """No file of the folder has the key or the name, not even in the log; figures without names are unchanged."""
     actor = next(edit for edit in KNOWN if edit.user == 2)
     own_page = page_change(actor, kind="edit", after_s=5, rev_id=5)
     own_page["page"] |= {"page_id": 99_999, "page_title": "User_talk:User_2/Archive"}
-    writer.write(batch_of(as_lines([own_page])))
+    writer_of_filled.write(batch_of(as_lines([own_page])))
     assert filled.actor_keys is not None
     key = filled.actor_keys.of(actor.wiki_id, "User 2")
     tables = tables_of(filled)
@@ -162,7 +181,7 @@ def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer: LakeWrit
             assert not any(key in row for row in rows)
     for path in Path(filled.root).rglob("*"):
         assert path.is_dir() or key.encode() not in path.read_bytes()
-    writer.write(batch_of(as_lines(EVENTS)))
+    writer_of_filled.write(batch_of(as_lines(EVENTS)))
     assert tables_of(filled).execute(edits_of_actor).fetchall() == [(0,)], (
         "a replay must not bring the actor back"
     )
