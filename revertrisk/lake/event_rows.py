@@ -52,12 +52,16 @@ FIELDS: Final = {
 
 
 def _instant(text: str) -> str:
-    """Return SQL for the instant in a text, null where there is none; the forms that parse_date_time takes."""
-    return (
+    """Return SQL for the instant in a text, null where there is none; the forms that parse_date_time takes.
+
+    An instant before 1970 or after 2200 is none: no wiki has one, and not every reader of the files can count so far.
+    """
+    parsed = (
         f"CASE WHEN {text} LIKE '____-__-__T%' THEN try_cast({text} AS TIMESTAMPTZ) "
-        f"WHEN {text} IS NOT NULL AND length({text}) > 10 "
+        f"WHEN length({text}) > 10 "
         f"THEN try_cast(replace(upper({text}), '23:59:60', '23:59:59') AS TIMESTAMPTZ) END"
     )
+    return f"list_filter([{parsed}], lambda t: t BETWEEN TIMESTAMPTZ '1970-01-01' AND TIMESTAMPTZ '2200-01-01')[1]"
 
 
 KINDS: Final = f"""

@@ -30,7 +30,7 @@ BATCH_ROWS: Final = 20_000
 BATCH_S: Final = 60.0
 """A batch is written when it has so many rows, or is so old."""
 MAX_ROWS: Final = 200_000
-MAX_BYTES: Final = 96 * 1024 * 1024
+MAX_BYTES: Final = 48 * 1024 * 1024
 """While a batch is being written the next one grows to this; then the sources wait."""
 MAINTAIN_EVERY_S: Final = 3600.0
 MEMORY_LIMIT: Final = "700MB"
@@ -219,7 +219,7 @@ async def _note_places(
     """Ask each source what it is resumed with behind this batch."""
     for name, partitions in positions.items():
         source = sources[name]
-        if source.checkpoint is None:  # its own servers know; the lake says it for people
+        if source.checkpoint is None:  # Kafka knows, and a pipe is not resumed; the lake says it for people
             batch.resume[name] = orjson.dumps(
                 {part: last.offset for part, last in partitions.items()}
             ).decode()
@@ -243,7 +243,7 @@ def _maintain(settings: RunSettings, lake: Lake) -> None:
 
 
 def _partition_name(source: OpenSource, position: Position) -> str:
-    return source.name if source.checkpoint is not None else f"kafka:{position.partition}"
+    return f"kafka:{position.partition}" if source.name.startswith("kafka:") else source.name
 
 
 def _tell(total: Written, written: Written, begun: float) -> None:

@@ -64,7 +64,7 @@ class OpenSource:
     """By which its place is kept."""
     source: EventSource
     checkpoint: LakeCheckpoint | None
-    """None where the source's own servers remember the place: Kafka."""
+    """None where Kafka remembers the place, and for standard input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

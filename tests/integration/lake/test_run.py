@@ -151,14 +151,18 @@ def test_sigterm_writes_what_was_taken_and_ends_with_zero(tmp_path: Path) -> Non
     events = events_of(30)
     with start(tmp_path, "--source", "jsonl:-", "--batch-seconds", "0.2") as writer:
         assert writer.stdin and writer.stdout and writer.stderr  # noqa: PT018 - for mypy
-        writer.stdin.write(b"\n".join(as_lines(events)) + b"\n")
+        writer.stdin.write(b"no event\n" + b"\n".join(as_lines(events)) + b"\n")
         writer.stdin.flush()
         writer.stderr.readline()  # the first batch is written
         writer.send_signal(signal.SIGTERM)
         said = writer.stdout.read().decode()
     assert writer.returncode == 0
-    assert said.startswith(f"{len(events):,} events into ")
-    assert differences(Reader(str(tmp_path / "lake")).connection, events) == []
+    assert said.startswith(f"{len(events) + 1:,} events into ")
+    reader = Reader(str(tmp_path / "lake"))
+    assert differences(reader.connection, events) == []
+    assert reader.query("SELECT source, place, reason FROM unreadable").fetchall() == [
+        ("jsonl:-", 1, "invalid_json")
+    ]
 
 
 @pytest.mark.ci("full disk")

@@ -202,6 +202,44 @@ def test_what_cannot_be_read_is_listed_without_its_body(
     ).fetchall() == [(1, 1)]
 
 
+VALUES: list[Any] = [
+    None, "", "x", "\u0000", "é" * 500, -1, 0, 1.5, 2**53, 2**63, 1e300, True, [], [None], {}, {"true": "x"},
+    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-10-01t00:00:00+23:59", "2016-12-31T23:59:60Z", "2026-10-01",
+    "-infinity", "NaN", "enwiki", "edit",
+]  # fmt: skip
+
+
+def mutated(event: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """Return a copy of an event in which some value, at any depth, is another one or gone."""
+    copy: dict[str, Any] = orjson.loads(orjson.dumps(event))
+    place = copy
+    while True:
+        name = chance.choice(list(place))
+        if isinstance(place[name], dict) and place[name] and chance.random() < 0.7:
+            place = place[name]
+            continue
+        if chance.random() < 0.2:
+            del place[name]
+        else:
+            place[name] = chance.choice(VALUES)
+        return copy
+
+
+def test_no_event_stops_the_writer(lake: Lake, writer: LakeWriter) -> None:
+    """Whatever stands in a field, an event is taken in or listed as unreadable; the next good one is written."""
+    chance = random.Random(5)  # noqa: S311 - no secret
+    events = month(60)
+    strange = [mutated(chance.choice(events), chance) for _ in range(1500)]
+    written = writer.write(batch_of(as_lines([*strange, *events]), source="strange"))
+    assert 100 < written.unreadable < 1400
+    assert writer.write(batch_of(as_lines(strange), source="strange")).rows == {}
+    tables = tables_of(lake)
+    assert tables.execute("SELECT count(*) FROM unreadable").fetchall() == [(written.unreadable,)]
+    assert tables.execute(
+        "SELECT min(day) >= DATE '1970-01-01', max(day) < DATE '2201-01-01' FROM revision"
+    ).fetchall() == [(True, True)]
+
+
 def test_a_later_minor_schema_is_taken_in(lake: Lake, writer: LakeWriter) -> None:
     """Minor versions only add, at any level."""
     event = page_change(EDIT) | {"$schema": "/mediawiki/page/change/1.99.0", "new": {"a": [1]}}
