@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from revertrisk.lake import Reader
+from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.check import check
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
@@ -17,7 +18,7 @@ from revertrisk.lake.maintenance import compact_table, forget_actors, forget_tit
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
 from revertrisk.lake.writer import LakeWriter
-from tests.fakes.lake_events import as_lines, edits, page_change, prediction
+from tests.fakes.lake_events import WIKIS, as_lines, edits, page_change, prediction
 from tests.fakes.lake_oracle import differences
 from tests.unit.lake.conftest import batch_of, tables_of
 
@@ -98,17 +99,24 @@ def test_a_reader_during_writes_compaction_and_erasure_sees_every_row_once(
 
 
 def test_old_actor_keys_go_and_what_was_derived_stays(filled: Lake) -> None:
-    """After ACTOR_KEY_DAYS no key is left before the day, and `reverted` and the kinds of users are as they were."""
+    """After ACTOR_KEY_DAYS only listed bots have keys before the day; `reverted` and kinds of users are as they were."""
     tables = tables_of(filled)
     derived = "SELECT * FROM reverted ORDER BY ALL"
     kinds = "SELECT user_kind, count(*) FROM revert GROUP BY ALL ORDER BY ALL"
     before = [tables.execute(query).fetchall() for query in (derived, kinds)]
+    write_bots(filled, [Bot(wiki_id=wiki, name="User 10") for wiki in WIKIS])
     day = date(2026, 10, 3)
     assert forget_actors(filled, day) > 0
     tables = tables_of(filled)
     for table in ("revision", "revert"):
-        left = tables.execute(f"SELECT min(day) FROM {table} WHERE actor_key IS NOT NULL").fetchall()
-        assert left == [(day,)]
+        left = tables.execute(
+            f"SELECT min(day) FROM {table} ANTI JOIN bot USING (wiki_id, actor_key) WHERE actor_key IS NOT NULL"
+        )
+        assert left.fetchall() == [(day,)]
+    bots_edits = tables.execute(
+        f"SELECT count(*) FROM revision SEMI JOIN bot USING (actor_key) WHERE day < DATE '{day}'"
+    )
+    assert bots_edits.fetchall()[0][0] > 0
     assert [tables.execute(query).fetchall() for query in (derived, kinds)] == before
     assert list(check(filled)) == []
 
