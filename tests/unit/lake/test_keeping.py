@@ -99,7 +99,7 @@ def test_a_reader_during_writes_compaction_and_erasure_sees_every_row_once(
 
 
 def test_old_actor_keys_go_and_what_was_derived_stays(filled: Lake) -> None:
-    """After ACTOR_KEY_DAYS only listed bots have keys before the day; `reverted` and kinds of users are as they were."""
+    """After ACTOR_KEY_DAYS only listed bots have keys before the day; `reverted` and user kinds are as they were."""
     tables = tables_of(filled)
     derived = "SELECT * FROM reverted ORDER BY ALL"
     kinds = "SELECT user_kind, count(*) FROM revert GROUP BY ALL ORDER BY ALL"
