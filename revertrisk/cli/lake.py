@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 - the lake's engines are imported when a command of it runs
 
+import asyncio
 import importlib.util
 import os
 import sys
@@ -142,19 +143,38 @@ def sql(
 
 
 @app.command()
-def check(lake: Lake) -> None:
-    """Look for what is wrong with a lake: doubled keys, told names of hidden authors, derived rows that differ.
+def check(
+    lake: Lake,
+    api: Annotated[
+        bool,
+        typer.Option(
+            "--api", help="Also hold a sample of revisions against what their wikis say of them now."
+        ),
+    ] = False,
+    sample: Annotated[int, typer.Option(min=1, help="With --api: how many revisions.")] = 200,
+    wiki_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki instead of the wikis' own."
+        ),
+    ] = None,
+) -> None:
+    """Look for what is wrong with a lake: doubled keys, hidden authors that are told, derived rows that differ.
 
     Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
     """
     _need_engines()
+    from revertrisk.lake.api_check import check_with_wikis
     from revertrisk.lake.check import check as find
     from revertrisk.lake.errors import LakeError
     from revertrisk.lake.tables import open_lake
 
     _log("WARNING")
     try:
-        findings = list(find(open_lake(lake)))
+        opened = open_lake(lake)
+        findings = list(find(opened))
+        if api:
+            findings += asyncio.run(check_with_wikis(opened, number=sample, wiki_url=wiki_url))
     except LakeError as exc:
         _end(exc, exc.exit_status)
     sys.stdout.writelines(f"{found}\n" for found in findings)
