@@ -1,4 +1,4 @@
-"""`revertrisk lake check --api`: a sample of the lake against its wiki, here the mock MediaWiki with its sample pages."""
+"""`revertrisk lake check --api`: a sample of the lake against its wiki, here the mock MediaWiki and its samples."""
 
 from collections.abc import Iterator
 from pathlib import Path
