@@ -143,7 +143,7 @@ SKIP_REASON: Final = f"""CASE
     WHEN revision.rev_parent_id = 0 OR (revision.rev_parent_id IS NULL AND page_change_kind = 'create')
         THEN '{SkipReason.NO_PARENT}'
     WHEN NOT parent.is_content_visible THEN '{SkipReason.PARENT_HIDDEN}'
-    WHEN revision.rev_sha1 = parent.rev_sha1 THEN '{SkipReason.NULL_EDIT}'
+    WHEN nullif(revision.rev_sha1, '') = parent.rev_sha1 THEN '{SkipReason.NULL_EDIT}'
     WHEN revision.content_slots.main.content_model <> '{WIKITEXT}' THEN '{SkipReason.CONTENT_MODEL}'
     WHEN greatest(coalesce(revision.rev_size, 0), coalesce(parent.rev_size, 0)) > {MAX_REVISION_BYTES}
         THEN '{SkipReason.TOO_LARGE}'
@@ -165,7 +165,7 @@ SELECT
     revision.rev_parent_id AS parent_id, rev_at AS dt, meta_at AS meta_dt, page_change_kind AS kind,
     page.namespace_id AS namespace_id, page.namespace_is_content AS is_content_namespace,
     page.is_redirect AS is_redirect, revision.is_minor_edit AS is_minor, revision.rev_size AS rev_size,
-    parent.rev_size AS parent_size, revision.rev_sha1 = parent.rev_sha1 AS is_null_edit,
+    parent.rev_size AS parent_size, nullif(revision.rev_sha1, '') = nullif(parent.rev_sha1, '') AS is_null_edit,
     {SKIP_REASON} AS skip_reason,
     coalesce(account.user_kind, 'unknown') AS user_kind, author.is_bot AS is_bot, author.is_system AS is_system,
     CASE

@@ -300,13 +300,13 @@ REVERT: Final = Table(
         Column(
             "oldest_id",
             Type.BIGINT,
-            "The first revision that was undone.",
+            "The first revision that was undone; null where the event does not tell.",
             "revision.revert.rev_reverted_oldest_id",
         ),
         Column(
             "newest_id",
             Type.BIGINT,
-            "The last revision that was undone.",
+            "The last revision that was undone; null where the event does not tell.",
             "revision.revert.rev_reverted_newest_id",
         ),
         Column("dt", Type.TIMESTAMP, "When the reverting revision was saved.", "revision.rev_dt"),

@@ -171,8 +171,8 @@ class Stage:
             "day, wiki_id, changed_id AS rev_id, page.page_id AS page_id, revision.revert.method AS method, "
             "revision.revert.is_exact AS is_exact, revision.revert.rev_original_id AS original_id, "
             "revision.revert.rev_reverted_oldest_id AS oldest_id, revision.revert.rev_reverted_newest_id AS newest_id, "
-            "rev_at AS dt FROM change WHERE revision.revert.rev_reverted_oldest_id IS NOT NULL "
-            "AND revision.revert.rev_reverted_newest_id IS NOT NULL ORDER BY wiki_id, changed_id, meta_at, meta.id"
+            "rev_at AS dt FROM change WHERE revision.revert IS NOT NULL "
+            "ORDER BY wiki_id, changed_id, meta_at, meta.id"
         )
         return self._staged(REVERT, "new_revert")
 

@@ -302,6 +302,27 @@ def test_the_reason_for_a_skip_is_the_servers(lake: Lake, writer: LakeWriter) ->
     assert len(set(wanted.values())) == 10
 
 
+def test_h6_an_empty_hash_is_unknown(lake: Lake, writer: LakeWriter) -> None:
+    """H6: two texts whose hashes are both empty are not the same text."""
+    event = page_change(EDIT)
+    event["revision"] |= {"rev_sha1": "", "rev_parent_id": 5}
+    event["prior_state"] = {"revision": {"rev_id": 5, "rev_sha1": ""}}
+    writer.write(batch_of(as_lines([event])))
+    found = tables_of(lake).execute("SELECT is_null_edit, skip_reason FROM revision").fetchall()
+    assert found == [(None, None)]
+
+
+def test_l5_a_revert_without_a_range_undoes_nothing(lake: Lake, writer: LakeWriter) -> None:
+    """L5: where EventBus leaves the reverted ids out, the edit is taken in, and no edit is reverted by it."""
+    event = page_change(EDIT)
+    event["revision"]["revert"] = {"method": "undo", "is_exact": False}
+    writer.write(batch_of(as_lines([event])))
+    tables = tables_of(lake)
+    names = ("revision", "revert", "reverted")
+    counts = [tables.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in names]
+    assert counts == [1, 1, 0]
+
+
 def test_versions_sort_as_consumers_sort_them() -> None:
     """`version_rank` has the order of the consumer's version_order."""
     versions = [
