@@ -71,7 +71,9 @@ def compact_table(lake: Lake, table: Table, today: date) -> int:
             days=1 if table.partition == "day" else 31
         )
         if number >= OPEN_FILES or spare > SPARE_FILES or (is_closed and number > OPEN_FILES // 2):
-            sorted_by = _SORTED_BY if is_closed and set(_SORTED_BY) <= set(table.column_names) else ()
+            # A month may be too large to be sorted in memory.
+            is_sorted = is_closed and table.partition == "day" and set(_SORTED_BY) <= set(table.column_names)
+            sorted_by = _SORTED_BY if is_sorted else ()
             try:
                 replaced += compact(lake, table, partition, sorted_by)
             except LakeError as exc:

@@ -25,6 +25,8 @@ from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
 log = logging.getLogger(__name__)
 
 LOG_RETENTION_DAYS: Final = 7
+ONE_FILE_BYTES: Final = 2 * 1024**3
+"""Above every partition: a compacted one has one file, and is left alone from then on."""
 CONFLICT_RETRIES: Final = 20
 """How often a change is repeated that another writer's commit came before."""
 _ID: Final = "revertrisk.lakeId"
@@ -178,9 +180,12 @@ def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[s
     filters = None if partition is None else [(str(table.partition), "=", str(partition))]
 
     def rewrite(target: DeltaTable) -> dict[str, Any]:
-        if sorted_by:
-            return target.optimize.z_order(sorted_by, partition_filters=filters, writer_properties=_WRITING)
-        return target.optimize.compact(partition_filters=filters, writer_properties=_WRITING)
+        how: dict[str, Any] = {
+            "partition_filters": filters,
+            "target_size": ONE_FILE_BYTES,
+            "writer_properties": _WRITING,
+        }
+        return target.optimize.z_order(sorted_by, **how) if sorted_by else target.optimize.compact(**how)
 
     return int(_repeated(lake, table, rewrite)["numFilesRemoved"])
 
