@@ -1,6 +1,11 @@
 # Everything runs inside .venv, which any target makes and keeps up to date by itself.
-PYTHON ?= python3.11
 VENV := .venv
+# Those that run: pyenv has commands without a Python behind them, and Debian's packages bring venv apart.
+PYTHONS := $(foreach python,python3.13 python3.12 python3.11,\
+    $(shell $(python) -c 'import ensurepip' 2>/dev/null && echo $(python)))
+# What .venv has, or the newest.
+PYTHON ?= $(firstword $(notdir $(realpath $(VENV)/bin/python)) $(PYTHONS))
+OTHER_PYTHONS = $(filter-out $(notdir $(PYTHON)),$(PYTHONS))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNNABLE := $(VENV)/.runnable
@@ -18,12 +23,15 @@ T ?=
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-# What `make run` needs, which is half of what development needs. torch comes first and by its exact version: a CPU
-# build is found where an index or find-links offers one, and a range would bring CUDA packages of several gigabytes.
+# What `make run` needs, which is half of what development needs. torch comes first and by its exact version: a range
+# would bring CUDA packages of several gigabytes where pip's own sources have a build for CPUs.
 $(RUNNABLE): pyproject.toml requirements/constraints.txt
-	@echo "Setting up $(VENV), once: this takes a minute or more, and says nothing while it downloads."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt torch==2.13.0
+	$(if $(PYTHON),,$(error no Python from 3.11 to 3.13 that can make a virtual environment: on Debian and Ubuntu, \
+	    apt-get install python3-venv))
+	@echo "Setting up $(VENV) with $(PYTHON), once: a minute or more, of which most is silent downloads."
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	torch=$$($(BIN)/python requirements/torch_source.py) && \
+	    $(BIN)/pip install --quiet --constraint requirements/constraints.txt $$torch torch==2.13.0
 	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[serve]'
 	touch $@
 
@@ -32,7 +40,8 @@ $(STAMP): $(RUNNABLE)
 	touch $@
 
 .PHONY: constraints
-constraints: $(STAMP)  ## note the exact versions of everything that is installed
+constraints: $(STAMP)  ## note the exact versions of everything that is installed, by the Python of the images
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "make lock VENV=.venv-3.11 PYTHON=python3.11")'
 	{ echo "# Exact versions of everything, by \`make constraints\`."; echo torch==2.13.0; \
 	  $(BIN)/pip freeze --exclude-editable | grep -vi '^torch=='; } > requirements/constraints.txt
 
@@ -50,8 +59,16 @@ run: $(RUNNABLE)  ## everything on loopback: sample events through both models i
 
 .PHONY: check
 check: PROCESSES = 2
-check: lint  ## formatting, lint, types, import rules and unit tests: about a minute
+check: lint unit other-pythons  ## formatting, lint, types, import rules and unit tests, on each Python: a minute each
+
+.PHONY: unit
+unit: $(STAMP)
 	$(PYTEST) -m "not ci" tests/unit
+
+# Each has a virtual environment of its own; `make check PYTHONS=` leaves them out.
+.PHONY: other-pythons
+other-pythons:
+	$(foreach python,$(OTHER_PYTHONS),$(MAKE) unit PYTHON=$(python) VENV=.venv-$(python:python%=%) PROCESSES=$(PROCESSES) &&) true
 
 .PHONY: lint
 lint: $(STAMP)  ## formatting, lint, types and import rules only
@@ -149,7 +166,7 @@ docs: $(STAMP)  ## write docs/edge-cases.md from a run of its tests
 	$(BIN)/python -m tests.integration.edge_cases.report
 
 .PHONY: ci
-ci: lint $(BIN)/helm $(BIN)/promtool  ## what continuous integration runs: lint, every test, short load runs
+ci: lint other-pythons $(BIN)/helm $(BIN)/promtool  ## what continuous integration runs: lint, every test, short load runs
 	CI=true $(PYTEST)
 	$(MAKE) chaos SECONDS=45
 	$(MAKE) calm

@@ -30,6 +30,8 @@ from tests.integration.live_page.live_page import LivePage
 FOLDER: Final = Path(__file__).parent / "screenshots"
 _SHOWN_LAST: Final = 22
 _MAX_BYTES: Final = 200_000
+_DESKTOP: Final = (1280, 800)
+_PHONE: Final = (390, 844)
 
 
 def main() -> None:
@@ -57,7 +59,11 @@ def main() -> None:
         _take(page, "live-busy")
         _show_reasons(page)
         _take(page, "live-reasons")
+        _resize(page, *_PHONE)
+        _take(page, "live-phone-reasons")
         page.element("reasons-close").click()
+        _take(page, "live-phone")
+        _resize(page, *_DESKTOP)
         _post_refused(gate)
         _settle(page, gate)
         _take(page, "live-refused")
@@ -67,7 +73,7 @@ def main() -> None:
 
 @contextmanager
 def _gate(*arguments: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "mock_eventgate", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "revertrisk.cli.app", "mock-eventgate", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own program
         if process.stdout is None:
             raise RuntimeError("its output is piped")
@@ -136,6 +142,11 @@ def _show_reasons(page: LivePage) -> None:
     script = "document.querySelector('.score:has(.band.high) .why-button').click()"
     page.driver.execute_script(script)
     page.wait_for(lambda: page.text("reasons-body").startswith("Risk"))
+
+
+def _resize(page: LivePage, width: int, height: int) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def _take(page: LivePage, name: str) -> None:

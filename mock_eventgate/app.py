@@ -1,5 +1,6 @@
 """The mock EventGate as an aiohttp application: what it is made of, and how it is served."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
+import uvloop
 from aiohttp import web
 
 from mock_eventgate.canaries import CanaryRoutes
@@ -18,13 +20,14 @@ from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
 from mock_eventgate.reasons import Reasons
-from mock_eventgate.service import MOCK_PREFIX, STREAM_PREFIX, GateService, gate_middleware
+from mock_eventgate.service import STREAM_PREFIX, GateService, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.mock_server.faults import FaultBoard, FaultRoutes
-from revertrisk.mock_server.http import serve_until_signal, serving_app
+from revertrisk.mock_server.http import MOCK_PREFIX, serve_until_signal, serving_app
+from revertrisk.runtime.logs import configure_logging_from_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,6 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
     app.on_shutdown.append(end_what_would_not_end)
     for method, path, handler in (
         ("POST", "/v1/events", intake.post_events),
-        ("OPTIONS", "/v1/events", intake.options),
         ("GET", "/v1/_test/events", intake.produce_test_events),
         ("GET", "/v1/stream-configs", service.stream_configs),
         ("GET", "/v1/stream-configs/{names}", service.stream_configs),
@@ -150,9 +152,10 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         ("GET", MOCK_PREFIX, page.index),
         ("GET", "", service.root),
     ):
-        # Express takes every path with and without a slash at its end.
+        # Express takes every path with and without a slash at its end, and HEAD where it takes GET.
         for spelling in (path, f"{path}/") if path else ("/",):
-            app.router.add_route(method, spelling, handler)
+            for verb in ("GET", "HEAD") if method == "GET" else (method,):
+                app.router.add_route(verb, spelling, handler)
 
 
 def listening(
@@ -168,9 +171,15 @@ def listening(
     return serving_app(create_app(options), host, port, auto_decompress=False)
 
 
-async def serve(host: str, port: int, options: Options | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted."""
-    await serve_until_signal("mock EventGate", listening(host, port, options))
+def run(host: str, port: int, options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted.
+
+    :raises StreamConfigError: if the stream configuration file cannot be used; it is a ValueError, as is
+        a port that cannot be one.
+    :raises OSError: if the address cannot be listened on.
+    """
+    configure_logging_from_environment("WARNING", sys.stderr)
+    uvloop.run(serve_until_signal("mock EventGate", listening(host, port, options)))
 
 
 def _now() -> datetime:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mock_eventgate.gate import Gate
 from mock_eventgate.positions import (
@@ -93,6 +93,8 @@ class EventStreams:
         response = web.StreamResponse(headers=_HEADERS)
         response.content_type, response.charset = framing.content_type, "utf-8"
         await response.prepare(request)
+        if request.method == hdrs.METH_HEAD:
+            return response
         with suppress(ConnectionError):  # the client has gone
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._max_seconds):

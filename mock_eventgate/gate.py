@@ -129,11 +129,12 @@ class Gate:
     ) -> GateOutcome:
         """Judge the events of one request in turn, and produce those that are accepted.
 
+        Events without a request id get ``request_id``, or one that is made for the request.
         ``kafka_refuses`` tells whether Kafka fails to take the n-th valid event, counted from 0.
         """
         invalid: list[Refused] = []
         errors: list[Refused] = []
-        received = self._now()
+        received, request_id = self._now(), request_id or str(uuid4())
         valid = 0
         for event in events:
             verdict = self._judge.judge(event, request_id)
@@ -164,7 +165,8 @@ class Gate:
         stream = name if name is not None and self.streams.get(name) else UNCONFIGURED
         self.stats.refused[stream] += 1
         if refused.status == "invalid":
-            verdict = self._judge.judge(_error_event(refused), None)
+            error = _error_event(refused)
+            verdict = self._judge.judge(error, error["meta"]["request_id"])
             if isinstance(verdict, Accepted):
                 self.store.produce(verdict, received)
         return stream

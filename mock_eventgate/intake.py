@@ -53,10 +53,6 @@ class Intake:
         """Produce a test event end to end: a readiness probe."""
         return await self._answer(request, copy.deepcopy(_TEST_EVENTS))
 
-    async def options(self, _request: web.Request) -> web.Response:
-        """Answer an OPTIONS request as Express does."""
-        return web.Response(text="POST", content_type="text/html", headers={"Allow": "POST"})
-
     async def _answer(self, request: web.Request, events: list[Any]) -> web.Response:
         if not events or events == [{}]:
             return web.Response(

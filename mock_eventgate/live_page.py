@@ -4,6 +4,7 @@ The page reads predictions from ``/v2/stream/…`` as any client would, and poll
 and refusals. One connection a page stays open, so that a browser's limit of six a host is no trouble.
 """
 
+import json
 from importlib.resources import files
 from pathlib import PurePath
 from typing import Any, Final
@@ -14,21 +15,17 @@ from aiohttp.typedefs import Handler
 
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
-from mock_eventgate.reasons import Reasons, is_address
+from mock_eventgate.reasons import Reasons
 from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 from revertrisk.mock_server.http import json_answer
+from revertrisk.page_parts import CONTENT_TYPES, page_files
+from revertrisk.runtime.addresses import is_base_address
 
 INDEX: Final = "index.html"
 EARLIER_PREDICTIONS: Final = 1000
 """How many predictions that came before a page was opened it begins with, roughly."""
 REFUSALS_AT_ONCE: Final = 200
 """How many refusals one answer holds, the newest; the page shows no more than it can."""
-_CONTENT_TYPES: Final = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-}
 _HEADERS: Final = {
     # Trusted types: the browser itself refuses to make HTML of a string, whatever an event holds.
     "Content-Security-Policy": (
@@ -58,11 +55,8 @@ class LivePage:
         self._reasons = reasons
         self._diff_base = diff_base and diff_base.rstrip("/")
         self._index_for_programs = index_for_programs
-        self._files = {
-            entry.name: entry.read_bytes()
-            for entry in files("mock_eventgate").joinpath("page").iterdir()
-            if PurePath(entry.name).suffix in _CONTENT_TYPES
-        }
+        self._files = page_files("mock_eventgate", "page")
+        self._wikis = served_wikis()
         self._streams = [
             name
             for name, settings in gate.streams.published().items()
@@ -113,6 +107,7 @@ class LivePage:
                 "streams": self._streams,
                 "since": self._since(),
                 "diff_base": self._diff_base,
+                "wikis": self._wikis,
             }
         return json_answer(answer, headers={"Cache-Control": "no-store"})
 
@@ -122,10 +117,20 @@ class LivePage:
         return max(0, min((event.timestamp for event in newest), default=0))
 
     def _file(self, name: str) -> web.Response:
-        content_type = _CONTENT_TYPES[PurePath(name).suffix]
+        content_type = CONTENT_TYPES[PurePath(name).suffix]
         return web.Response(
             body=self._files[name], content_type=content_type, charset="utf-8", headers=_HEADERS
         )
+
+
+def served_wikis() -> dict[str, list[str]]:
+    """Return the wikis of each shipped model that does not serve all; read as data, for scoring itself needs numpy."""
+    found = {}
+    for folder in files("revertrisk").joinpath("scoring", "artifacts").iterdir():
+        metadata = json.loads(folder.joinpath("metadata.json").read_bytes())
+        if metadata["supported_wikis"] is not None:
+            found[folder.name] = metadata["supported_wikis"]
+    return found
 
 
 def check_diff_base(text: str) -> None:
@@ -133,7 +138,7 @@ def check_diff_base(text: str) -> None:
 
     :raises ValueError: if it is not an http or https address.
     """
-    if not is_address(text):
+    if not is_base_address(text):
         raise ValueError(f"diff_base: expected an address such as http://127.0.0.1:8193, not {text!r}")
 
 

@@ -18,7 +18,8 @@ from mock_eventgate.store import PARTITION, EventStore
 END: Final = -1
 BEGINNING: Final = -2
 """The offsets by which librdkafka means the end and the beginning of a topic."""
-_MILLISECONDS: Final = re.compile(r"[0-9]{1,15}")
+_NUMBER: Final = re.compile(r"(-?[0-9]{1,300})(?:\.[0-9]+)?")
+_LATEST: Final = 2**53
 
 
 class PositionError(ValueError):
@@ -65,10 +66,12 @@ def read_last_event_id(text: str, topics: Collection[str]) -> list[StreamPositio
 def read_since(text: str) -> int:
     """Return a time in milliseconds since 1970 from such a number, or from an ISO 8601 date or time.
 
+    Any number will do, as EventStreams asks JavaScript's ``isNaN`` only: before 1970 means everything.
+
     :raises ValueError: if it is neither.
     """
-    if _MILLISECONDS.fullmatch(text):
-        return int(text)
+    if number := _NUMBER.fullmatch(text):
+        return min(max(0, int(number[1])), _LATEST)
     # A plus sign that was not escaped in the URL arrives as a space.
     moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))
     if moment.tzinfo is None:

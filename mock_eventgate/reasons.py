@@ -7,20 +7,24 @@ talk to the gate only, so the gate asks for it: the servers that it was told of,
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import orjson
 from aiohttp import web
 
 from mock_eventgate.readback import integer_parameter
-from revertrisk.mock_server.http import json_answer
+from revertrisk.mock_server.http import json_answer, read_document
+from revertrisk.runtime.addresses import is_base_address
 
 TIMEOUT: Final = 25.0
 """Seconds; a little more than a server takes at most."""
-MOST_REASONS: Final = 8
+MOST_REASONS: Final = 200
+"""More than any model has features; the page sums them up and shows the strongest."""
 MOST_CHANGES: Final = 3
-_MAX_BODY: Final = 100 * 1024
+_MAX_ANSWER: Final = 1024 * 1024
+"""Bytes that are read of a server's answer; an explanation has some 20 kB."""
+_MAX_ERROR: Final = 300
 _WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
 
 
@@ -43,12 +47,9 @@ class Reasons:
 
     async def replace(self, request: web.Request) -> web.Response:
         """Ask these servers from now on, and no others: an object with an address for each model."""
-        try:
-            document = orjson.loads(await request.clone(client_max_size=_MAX_BODY).read())
-        except (web.HTTPRequestEntityTooLarge, orjson.JSONDecodeError):
-            document = None
+        document = await read_document(request)
         is_map = isinstance(document, dict) and all(
-            model and isinstance(url, str) and is_address(url) for model, url in document.items()
+            model and isinstance(url, str) and is_base_address(url) for model, url in document.items()
         )
         if not is_map:
             return _error(400, 'body: expected an object such as {"a-model": "http://127.0.0.1:8080"}')
@@ -67,14 +68,29 @@ class Reasons:
         body = orjson.dumps({"lang": wiki_id, "rev_id": rev_id})
         try:
             async with self._session.post(url, data=body, allow_redirects=False) as answer:
-                document = orjson.loads(await answer.read())
-        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
+                document = await _read(answer)
+        except (aiohttp.ClientError, TimeoutError):
             return _error(502, "the model's server does not answer")
         try:
             return _json(strongest(document))
         except (KeyError, TypeError):  # an error, or none of our servers
             reason = document.get("error") if isinstance(document, dict) else None
-            return _error(502, reason if isinstance(reason, str) else "the model's server gave no reasons")
+            if not isinstance(reason, str):
+                reason = "the model's server gave no reasons"
+            return _error(502, reason[:_MAX_ERROR])
+
+
+async def _read(answer: aiohttp.ClientResponse) -> Any:
+    """Return the JSON of an answer; None if it is something else, or longer than an explanation can be."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > _MAX_ANSWER:
+            return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def strongest(document: Any) -> dict[str, Any]:
@@ -105,21 +121,11 @@ def read_explain_by(texts: Iterable[str]) -> dict[str, str]:
     """
     pairs = [text.partition("=")[::2] for text in texts]
     for model, url in pairs:
-        if not model or not is_address(url):
+        if not model or not is_base_address(url):
             raise ValueError(
                 f"explain_by: expected MODEL=URL such as a-model=http://127.0.0.1:8080, not {model}={url}"
             )
     return dict(pairs)
-
-
-def is_address(text: str) -> bool:
-    """Tell whether something is the base address of a server: http or https, at most with a path."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no port's number
-        return False
-    return usable and not parts.query and not parts.fragment
 
 
 def _error(status: int, reason: str) -> web.Response:

@@ -1,18 +1,18 @@
 """EventGate's other routes: stream configuration, service information, and the page for everything else."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 from importlib.metadata import version
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from mock_eventgate.gate import Gate
-from revertrisk.mock_server.http import json_answer
+from revertrisk.mock_server.http import MOCK_PREFIX, json_answer
 from revertrisk.runtime.headers import header_text
 
-MOCK_PREFIX: Final = "/_mock"
 STREAM_PREFIX: Final = "/v2/stream"
 _NAME: Final = "mock-eventgate"
 _DESCRIPTION: Final = "EventGate's HTTP contract for development and tests; nothing reaches Kafka"
@@ -69,10 +69,19 @@ def gate_middleware(gate: Gate) -> Middleware:
             gate.stats.count_request(request.transport, header_text(request.headers, "User-Agent"))
         try:
             return await handler(request)
-        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        except web.HTTPNotFound:
             return _cannot(request)
+        except web.HTTPMethodNotAllowed as error:
+            return (
+                _options(error.allowed_methods) if request.method == hdrs.METH_OPTIONS else _cannot(request)
+            )
 
     return middleware
+
+
+def _options(methods: Iterable[str]) -> web.Response:
+    allowed = ",".join(sorted(methods))
+    return web.Response(text=allowed, content_type="text/html", headers={"Allow": allowed})
 
 
 def _cannot(request: web.Request) -> web.Response:

@@ -80,7 +80,7 @@ class GateJudge:
         self._now = now
         self._schemas: dict[str, _Schema] = {}
 
-    def judge(self, event: Any, request_id: str | None) -> Accepted | Refused:
+    def judge(self, event: Any, request_id: str) -> Accepted | Refused:
         """Return the verdict on an event, which gets EventGate's own fields where they are absent."""
         try:
             uri, schema = self._schema_of(event)
@@ -108,7 +108,7 @@ class GateJudge:
                 raise _EventError(f"Failed loading schema at {uri}") from None
         return uri, schema
 
-    def _add_fields(self, event: dict[str, Any], schema: _Schema, request_id: str | None) -> None:
+    def _add_fields(self, event: dict[str, Any], schema: _Schema, request_id: str) -> None:
         if not schema.added_fields:
             return
         meta = event.get("meta")
@@ -118,7 +118,7 @@ class GateJudge:
             meta["id"] = str(uuid4())
         if "dt" in schema.added_fields and "dt" not in meta:
             meta["dt"] = iso_z(self._now())
-        if request_id and "request_id" in schema.added_fields and "request_id" not in meta:
+        if "request_id" in schema.added_fields and "request_id" not in meta:
             meta["request_id"] = request_id
 
     def _stream_of(self, event: dict[str, Any], uri: str, schema: _Schema) -> Stream:

@@ -9,7 +9,7 @@ from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters, error_answer
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
-from revertrisk.mock_server.http import json_answer
+from revertrisk.mock_server.http import asked_host, json_answer
 from revertrisk.runtime.headers import header_text
 from revertrisk.wiki.table import Wiki, WikiTable
 
@@ -69,14 +69,6 @@ class ApiRoute:
         except ApiError as exc:
             logged.error = exc.code
             return error_answer(exc, wiki.domain)
-
-
-def asked_host(request: web.Request) -> str:
-    """Return the host that was asked for, in small letters and without its port."""
-    host = (header_text(request.headers, "Host") or "").lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
 
 
 async def _form(request: web.Request) -> dict[str, str]:

@@ -4,8 +4,13 @@ The wiki is chosen by the ``Host`` header, whatever its port, as behind Wikimedi
 host means the wiki that the history names as its default.
 """
 
-from contextlib import AbstractAsyncContextManager
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 from mock_mediawiki.api import ActionApi
@@ -15,8 +20,15 @@ from mock_mediawiki.faults import fault_reader
 from mock_mediawiki.pages.diff_page import DiffRoutes
 from mock_mediawiki.parameters import API_PATH
 from mock_mediawiki.request_log import LogRoutes, RequestLog
+from mock_mediawiki.samples import SampleHistory
 from revertrisk.mock_server.faults import FaultRoutes
-from revertrisk.mock_server.http import serving_app
+from revertrisk.mock_server.http import serve_until_signal, serving_app
+from revertrisk.runtime.logs import configure_logging_from_environment
+from revertrisk.wiki.exports.history import ExportHistory
+from revertrisk.wiki.exports.index import cache_folder, indexed_export
+from revertrisk.wiki.exports.reader import ExportError
+from revertrisk.wiki.exports.site import wikis_of_export
+from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable
 
 
@@ -36,6 +48,7 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     app = web.Application()
     for method, path, handler in (
         ("GET", API_PATH, route.answer),
+        ("HEAD", API_PATH, route.answer),
         ("POST", API_PATH, route.answer),
         ("GET", "/_mock/diff/{wiki_id}/{rev_id}", diffs.mock_diff),
         ("GET", "/_mock/stats", readback.stats),
@@ -64,3 +77,43 @@ def listening(
     :raises ValueError: if the port is not a port's number.
     """
     return serving_app(app, host, port)
+
+
+def wikis_of(dump: Path | None, wiki_id: str | None = None) -> WikiTable:
+    """Return the shipped wiki table, with the wiki of an export that goes by ``wiki_id``.
+
+    :raises ExportError: if the export cannot be used, or a name is given without one.
+    """
+    wikis = WikiTable.load()
+    if dump is not None:
+        return wikis_of_export(dump, wikis, wiki_id)[1]
+    if wiki_id is not None:
+        raise ExportError("--wiki-id: is the name of an export's wiki, and needs --dump")
+    return wikis
+
+
+@contextmanager
+def open_history(dump: Path | None, wikis: WikiTable, wiki_id: str | None = None) -> Iterator[History]:
+    """Hold the history of an export, indexed the first time, or of the sample pages where none is given.
+
+    :raises ExportError: if the export cannot be used; it is a ValueError.
+    :raises OSError: if the export cannot be read or its index not be written.
+    """
+    if dump is None:
+        yield SampleHistory.shipped(wikis)
+        return
+    with closing(ExportHistory(indexed_export(dump, cache_folder(os.environ), wikis, wiki_id))) as history:
+        yield history
+
+
+def run(host: str, port: int, dump: Path | None, wiki_id: str | None) -> None:
+    """Serve until SIGTERM or SIGINT, and say on stdout where, once connections are accepted.
+
+    :raises ValueError: if the export cannot be used (an ExportError), or the port cannot be one.
+    :raises OSError: if the export cannot be read, its index not be written, or the address not be listened on.
+    """
+    configure_logging_from_environment("WARNING", sys.stderr)
+    wikis = wikis_of(dump, wiki_id)
+    with open_history(dump, wikis, wiki_id) as history:
+        app = create_app(ActionApi(history), wikis, history.default_wiki_id)
+        uvloop.run(serve_until_signal("mock MediaWiki", listening(app, host, port)))

@@ -1,12 +1,15 @@
 """What a fault can be asked to do: the documents of ``/_mock/faults``, field by field."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from revertrisk.mock_server.faults import MAX_COUNT, BaseFault, Count, FaultReader, Seconds
 from revertrisk.wiki.history import Part
 from revertrisk.wiki.table import WikiTable
+
+MAX_HEADER_LENGTH: Final = 2000
 
 
 def _fits_a_header(value: str) -> str:
@@ -15,8 +18,20 @@ def _fits_a_header(value: str) -> str:
     return value
 
 
-_HeaderText = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_fits_a_header)]
-_RetryAfter = Count | _HeaderText
+_HeaderText = Annotated[
+    str, Field(min_length=1, max_length=MAX_HEADER_LENGTH), AfterValidator(_fits_a_header)
+]
+
+
+def _retry_after(value: object) -> object:
+    if isinstance(value, str) and 0 < len(value) <= MAX_HEADER_LENGTH:
+        return _fits_a_header(value)
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
+    raise ValueError("expected seconds, or text as it stands in a header")
+
+
+_RetryAfter = Annotated[int | str, PlainValidator(_retry_after)]
 """Seconds, or any text, which is sent as it is: a date, or nonsense."""
 _RevId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
@@ -132,13 +147,12 @@ RequestFault: TypeAlias = (
     StatusFault | DelayFault | HangFault | CutFault | HtmlFault | NotJsonFault | RateLimitedFault | MaxlagFault
     | ApiErrorFault | ResetFault | RedirectFault
 )  # fmt: skip
-Fault: TypeAlias = Annotated[RequestFault | RevisionFault, Field(discriminator="kind")]
 
-KINDS: Final[tuple[str, ...]] = tuple(
-    get_args(fault.model_fields["kind"].annotation)[0]
+KINDS: Final[Mapping[str, type[RequestFault | RevisionFault]]] = {
+    get_args(fault.model_fields["kind"].annotation)[0]: fault
     for fault in (*get_args(RequestFault), *get_args(RevisionFault))
-)
-"""Every ``kind``, in the order of the classes here."""
+}
+"""The class of each ``kind``, in the order of the classes here."""
 
 
 def fault_reader(wikis: WikiTable) -> FaultReader[RequestFault | RevisionFault]:
@@ -149,4 +163,4 @@ def fault_reader(wikis: WikiTable) -> FaultReader[RequestFault | RevisionFault]:
             return None
         return "wiki_id: expected the id of a wiki, such as enwiki"
 
-    return FaultReader(TypeAdapter(Fault), KINDS, check, is_union=True)
+    return FaultReader(KINDS, check)

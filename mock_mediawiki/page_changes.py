@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import orjson
 
-from mock_mediawiki.reverts import SEARCH_RADIUS, Revert, find_revert
+from mock_mediawiki.reverts import Revert, find_revert
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
 from revertrisk.wiki.history import ChangeKind, History, Part, StoredRevision, StoredUser
+from revertrisk.wiki.reverts import TEXTS_COMPARED
 from revertrisk.wiki.table import Wiki, WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -76,7 +77,7 @@ def _page_change(history: History, wiki: Wiki, revision: StoredRevision) -> dict
         event["performer"] = _user(user, revision.wiki_id)
     if kind is ChangeKind.MOVE and (comment := _visible_comment(revision)) is not None:
         event["comment"] = comment
-    revert = find_revert(revision, history.preceding(revision, SEARCH_RADIUS))
+    revert = find_revert(revision, history.preceding(revision, TEXTS_COMPARED))
     if revert is not None:
         event["revision"]["revert"] = _revert(revert)
     prior_state: dict[str, Any] = {}
@@ -123,12 +124,14 @@ def _redirect_left_behind(history: History, move: StoredRevision) -> dict[str, A
 
 
 def _revision(history: History, revision: StoredRevision) -> dict[str, Any]:
+    # An export may lack a text and its hash: an event without a hash is one of a text that is not visible.
+    is_content_visible = Part.TEXT not in revision.hidden and revision.sha1 is not None
     entity: dict[str, Any] = {
         "rev_id": revision.rev_id,
         "rev_dt": revision.timestamp,
         "is_minor_edit": revision.is_minor,
         "rev_parent_id": revision.parent_id,
-        "is_content_visible": Part.TEXT not in revision.hidden,
+        "is_content_visible": is_content_visible,
         "is_editor_visible": Part.USER not in revision.hidden,
         "is_comment_visible": Part.COMMENT not in revision.hidden,
     }
@@ -136,7 +139,7 @@ def _revision(history: History, revision: StoredRevision) -> dict[str, Any]:
         entity["comment"] = comment
     if (user := _visible_user(revision)) is not None:
         entity["editor"] = _user(user, revision.wiki_id)
-    if Part.TEXT not in revision.hidden:
+    if is_content_visible:
         content = {"rev_sha1": revision.sha1, "rev_size": revision.size}
         entity |= {name: value for name, value in content.items() if value is not None}
         entity["content_slots"] = {"main": _main_slot(history, revision)}

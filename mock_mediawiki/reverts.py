@@ -1,15 +1,12 @@
-"""Recognises edits that restore an earlier text of their page, as MediaWiki does when it saves one."""
+"""Says of an edit that restores an earlier text of its page what MediaWiki says when it saves one."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from revertrisk.wiki.history import ChangeKind, EarlierText, Part, RevertMethod, StoredRevision
-
-SEARCH_RADIUS: Final = 15
-"""How many earlier revisions MediaWiki looks at (``$wgManualRevertSearchRadius``)."""
+from revertrisk.wiki.reverts import reverted_edits
 
 _TAGS: Final = {"mw-rollback": RevertMethod.ROLLBACK, "mw-undo": RevertMethod.UNDO}
 _ROLLBACK_COMMENT: Final = re.compile(
@@ -29,23 +26,21 @@ class Revert:
 
 
 def find_revert(revision: StoredRevision, preceding: Sequence[EarlierText]) -> Revert | None:
-    """Return what an edit reverts, given up to ``SEARCH_RADIUS`` revisions before it, newest first.
+    """Return what an edit reverts, given up to ``TEXTS_COMPARED`` revisions before it, newest first.
 
-    An edit that changes nothing reverts nothing. A hidden text takes no part: equal hashes would tell it.
+    Nothing but an edit reverts. A hidden text takes no part: equal hashes would tell it.
     """
-    if revision.kind is not ChangeKind.EDIT or revision.sha1 is None or Part.TEXT in revision.hidden:
+    if revision.kind is not ChangeKind.EDIT or Part.TEXT in revision.hidden:
         return None
-    if not preceding or preceding[0].sha1 == revision.sha1:
+    count = reverted_edits(revision.sha1, [earlier.sha1 for earlier in preceding])
+    if not count:
         return None
-    for newer, original in pairwise(preceding):
-        if original.sha1 == revision.sha1:
-            return Revert(
-                method=_method(revision),
-                original=original,
-                oldest_reverted=newer,
-                newest_reverted=preceding[0],
-            )
-    return None
+    return Revert(
+        method=_method(revision),
+        original=preceding[count],
+        oldest_reverted=preceding[count - 1],
+        newest_reverted=preceding[0],
+    )
 
 
 def _method(revision: StoredRevision) -> RevertMethod:

@@ -32,7 +32,9 @@ from model_server.startup import (
     load_pickle,
 )
 from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.metrics_folder import metrics_folder_problem
 from revertrisk.runtime.signals import handle_signals
+from revertrisk.scoring import probe
 from revertrisk.scoring.artifact import ArtifactError
 from revertrisk.scoring.official import pickle_at
 from revertrisk.scoring.prediction import Classifier
@@ -94,6 +96,9 @@ def check(settings: Settings) -> ModelSource:
         ServerSettingsError: something is missing or wrong; the message names its variable.
 
     """
+    problem = metrics_folder_problem()
+    if problem is not None:
+        raise ServerSettingsError(problem)
     source = find_model(settings)
     check_pickle(settings, source.path)
     try:
@@ -122,6 +127,10 @@ def serve(settings: Settings, source: ModelSource) -> None:
 
     """
     classifier = _load_classifier(settings, source.path)
+    try:
+        probe.check(classifier)
+    except probe.UnusableModelError as exc:
+        raise ServerSettingsError(f"MODEL_PATH: {source.path}: {exc}") from exc
     if classifier.name != settings.model_name:
         raise ServerSettingsError(f"MODEL_NAME: the model in {source.path} is {classifier.name}")
 

@@ -52,7 +52,7 @@ def assess(
     """
     revision, parent = fetched.revision, fetched.parent
     reason = None if page_is_known else _unscorable_page(revision)
-    reason = reason or _unscorable(revision, parent, max_bytes)
+    reason = reason or _unscorable(ref, revision, parent, max_bytes)
     if reason is not None:
         return Skip(reason)
     assert revision is not None and parent is not None  # noqa: S101, PT018 - _unscorable has seen to both
@@ -128,16 +128,17 @@ def lagging() -> MediaWikiUnavailableError:
 
 
 def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
-    """Name the fields in which the event and the API disagree; the title may have moved."""
-    revision = fetched.revision
-    if revision is None:
+    """Name the fields in which the event and the API disagree although neither can have changed since.
+
+    A title may have moved. An undeletion or a merge of histories gives a revision another page, and with it another
+    parent, and an import may leave it without a parent: those are reasons to skip the event (`assess`).
+    """
+    revision, ref = fetched.revision, request.ref
+    if revision is None or revision.page_id != ref.page_id or revision.parent_id == 0:
         return ()
-    differing = []
-    if request.ref.page_id != revision.page_id:
-        differing.append("/page/page_id")
-    if request.ref.parent_id is not None and request.ref.parent_id != revision.parent_id:
-        differing.append("/revision/rev_parent_id")
-    return tuple(differing)
+    if ref.parent_id is not None and ref.parent_id != revision.parent_id:
+        return ("/revision/rev_parent_id",)
+    return ()
 
 
 def mismatch(pointers: tuple[str, ...]) -> EventMismatchError:
@@ -154,12 +155,14 @@ def _unscorable_page(revision: RevisionFacts | None) -> SkipReason | None:
 
 
 def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order in which they count
-    revision: RevisionFacts | None, parent: RevisionFacts | None, max_bytes: int
+    ref: RevisionRef, revision: RevisionFacts | None, parent: RevisionFacts | None, max_bytes: int
 ) -> SkipReason | None:
     if revision is not None and revision.hidden_text:
         return SkipReason.REVISION_HIDDEN
     if revision is None or revision.text is None:  # a revision without text has lost it
         return SkipReason.REVISION_MISSING
+    if ref.page_id is not None and revision.page_id != ref.page_id:
+        return SkipReason.PAGE_CHANGED
     if revision.parent_id == 0:
         return SkipReason.NO_PARENT
     if parent is not None and parent.hidden_text:

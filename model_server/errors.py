@@ -82,6 +82,13 @@ class RequestTimeoutError(ServiceError):
     code = "request_timeout"
 
 
+class UnsupportedMediaTypeError(ServiceError):
+    """The body is encoded in a way that the server does not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class UriTooLongError(ServiceError):
     """The request line is longer than the server reads."""
 
@@ -115,6 +122,11 @@ class MethodNotAllowedError(ServiceError):
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        """Name the methods that it takes."""
+        super().__init__(f"this path takes {', '.join(allowed)}")
+        self.allowed = allowed
 
 
 class ViolatedContractError(InvalidRequestError):
@@ -246,6 +258,7 @@ UNSCORABLE_BECAUSE: Mapping[SkipReason, str] = {
     SkipReason.REDIRECT: "the page is a redirect",
     SkipReason.REVISION_HIDDEN: "the text of the revision is hidden",
     SkipReason.REVISION_MISSING: "the wiki has no such revision",
+    SkipReason.PAGE_CHANGED: "the revision belongs to another page by now",
     SkipReason.NO_PARENT: "the revision created the page, so there is nothing to compare it with",
     SkipReason.PARENT_MISSING: "the parent revision is missing or belongs to another page",
     SkipReason.PARENT_HIDDEN: "the text of the parent revision is hidden",
@@ -279,6 +292,7 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
     code = error.answer_code
     body: dict[str, Any] = {
         "error": str(error),
+        "detail": str(error),  # what MediaWiki's ORES extension reads of a refusal
         "code": code,
         "retryable": error.retryable,
         "request_id": request_id,
@@ -290,6 +304,8 @@ def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
         ]
     if isinstance(error, NothingScoredError):
         body["errors"] = error.errors
+    if isinstance(error, MethodNotAllowedError):
+        headers["allow"] = ", ".join(error.allowed)
     if isinstance(error, UnavailableError | NothingScoredError) and error.retryable:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     return FailureAnswer(error.status, code, body, headers)

@@ -19,7 +19,7 @@ from prometheus_client import Histogram
 from model_server.errors import MediaWikiUnavailableError
 from model_server.mediawiki_faults import endless, how_again, unavailable
 from model_server.metrics import by_label
-from model_server.mwapi_session import MwapiSession
+from model_server.mwapi_session import Document, MwapiSession
 from revertrisk.event_platform.page_change import RevisionRef
 from revertrisk.runtime.coalescing import Coalescer
 from revertrisk.runtime.http_client import HttpClient
@@ -53,8 +53,10 @@ MAX_IDS = 50
 """Values that one parameter of the API may have."""
 MAX_JOINED_BYTES = 2**20
 """Texts asked for together, as far as their events tell: no one else waits for a page larger than this."""
-MAX_CONTINUATIONS = MAX_IDS
-"""MediaWiki splits an answer over 12.5 MB; at worst each revision comes alone."""
+MAX_PARTS_PER_ID = 2
+"""MediaWiki splits an answer over 12.5 MB; at worst each revision and each page's own facts come alone."""
+MAX_ANSWER_BYTES = 128 * 2**20
+"""Of all parts of an answer: more than MediaWiki's largest, 12.5 MB of text, of which JSON may make six bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class MediaWikiClient:
 
     async def _look_up(self, api: _Api, rev_ids: list[int], again: bool) -> Found:
         params = {**REVISIONS, "revids": "|".join(map(str, rev_ids))}
-        return await self._read(api, params, read_revisions, max_answers=1 + MAX_CONTINUATIONS, fresh=again)
+        parts = 1 + MAX_PARTS_PER_ID * len(rev_ids)
+        return await self._read(api, params, read_revisions, max_answers=parts, fresh=again)
 
     async def _read(
         self,
@@ -171,11 +174,13 @@ class MediaWikiClient:
         """Run a query once and read the facts out of its answer, which may come in several parts."""
         document = await self._get(api.fresh if fresh else api.kept, params)
         documents: Documents = [document["query"]]
+        size = document.size
         while (continuation := document.get("continue")) and len(documents) < max_answers:
-            if not isinstance(continuation, dict):
+            if not isinstance(continuation, dict) or size > MAX_ANSWER_BYTES:
                 raise endless()
             document = await self._get(api.kept, {**params, **continuation})
             documents.append(document["query"])
+            size += document.size
         if continuation and max_answers > 1:
             raise endless()
         try:
@@ -186,7 +191,7 @@ class MediaWikiClient:
                 "the MediaWiki API gave an answer of another shape", reason="malformed"
             ) from None
 
-    async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Document:
         started = time.perf_counter()
         outcome = "failed"
         try:
@@ -199,7 +204,7 @@ class MediaWikiClient:
             self._seconds(outcome).observe(time.perf_counter() - started)
         return document
 
-    async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Document:
         """Make one request; every way in which it can fail becomes our own error, without foreign text."""
         try:
             document = await api.request("GET", params)
@@ -213,7 +218,7 @@ class MediaWikiClient:
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer with JSON", reason="not_json"
             ) from None
-        if not isinstance(document, dict) or not isinstance(document.get("query"), dict):
+        if not isinstance(document, Document) or not isinstance(document.get("query"), dict):
             raise MediaWikiUnavailableError("the MediaWiki API answered without a result", reason="malformed")
         return document
 

@@ -53,6 +53,13 @@ def _encoded(params: tuple[tuple[str, object], ...]) -> str:
     return urlencode(params)
 
 
+class Document(dict[str, Any]):
+    """An answer's document, with its size."""
+
+    size: int = 0
+    """In bytes, as it came."""
+
+
 class _Exchange:
     """One request and its answer, as far as mwapi looks at them."""
 
@@ -90,7 +97,11 @@ class _Exchange:
             ValueError: the answer is not JSON.
 
         """
-        return orjson.loads(self._body)
+        document = orjson.loads(self._body)
+        if isinstance(document, dict):
+            document = Document(document)
+            document.size = len(self._body)
+        return document
 
     async def text(self) -> str:
         """Return what mwapi may quote: nothing."""

@@ -2,9 +2,12 @@
 
 The forms are ``{"event": {…}}`` as change-propagation sends it, a bare page_change event,
 ``{"lang": …, "rev_id": …}`` for a direct call, ``{"instances": […]}`` for several of them, and
-``{"revision_data": {…}}`` for an edit that is not saved yet.
+``{"revision_data": {…}}`` for an edit that is not saved yet; or any of these as the data of a structured CloudEvent.
 """
 
+import base64
+import logging
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -52,6 +55,12 @@ from revertrisk.wiki.user_kinds import user_kind
 
 MAX_INSTANCES = 20
 FORMS = frozenset({"event", "instances", "revision_data"})
+CLOUD_EVENTS = "1.0"
+"""The version of CloudEvents that is read: what its JSON format has in ``specversion``."""
+REV_ID_TEXT = re.compile(r"[0-9]{1,16}")
+"""A revision id in decimal, which Lift Wing takes as well (H3)."""
+
+logger = logging.getLogger(__name__)
 
 
 class RequestReader:
@@ -71,6 +80,8 @@ class RequestReader:
         self._revision_data = revision_data
         self._lenient = lenient
         self._allow_revision_data = allow_revision_data
+        self._renamed: set[str] = set()
+        """Wikis of which an event has named another host than the table, and which were logged for that."""
 
     def read(self, body: bytes) -> ScoringRequest | BatchRequest | Skip:
         """Turn a body into a request, or the reason why its event is not scored.
@@ -80,7 +91,9 @@ class RequestReader:
             UnscorableError: a direct call is for a wiki that is not a Wikipedia.
 
         """
-        payload = parse_object(body)
+        return self._read_payload(parse_object(body))
+
+    def _read_payload(self, payload: Mapping[str, Any]) -> ScoringRequest | BatchRequest | Skip:
         if len(payload.keys() & FORMS) > 1:
             raise AmbiguousRequestError("send either event, instances or revision_data")
         if "instances" in payload:
@@ -92,6 +105,8 @@ class RequestReader:
             if not isinstance(event, dict):
                 raise InvalidRequestError("event must be an object")
             return self._read_event(event)
+        if "specversion" in payload:
+            return self._read_payload(cloud_event_data(payload))
         if "$schema" in payload or "meta" in payload:
             return self._read_event(payload)
         return self._read_direct(payload)
@@ -110,12 +125,23 @@ class RequestReader:
                 raise InvalidEventError(exc.violations) from exc
             return partial
         if isinstance(ref, Skip):
-            if ref.reason is not SkipReason.UNKNOWN_WIKI:
+            if self._wikis.by_id(change.wiki_id) is not None:
                 label(wiki_id=change.wiki_id, rev_id=change.rev_id)
+                if ref.reason is SkipReason.UNKNOWN_WIKI:
+                    self._note_renamed(change.wiki_id)
             return ref
         if self._lenient:
             return PartialEventRequest(RevisionRef(ref.wiki, ref.rev_id), event)
         return EventRequest(ref, change)
+
+    def _note_renamed(self, wiki_id: str) -> None:
+        """Say once that the events of a wiki are lost until the wiki table is brought up to date."""
+        if wiki_id not in self._renamed:
+            self._renamed.add(wiki_id)
+            logger.error(
+                "%s has another host than the wiki table says: its events are skipped until the table has it",
+                wiki_id,
+            )
 
     def _partial(
         self, event: Mapping[str, Any], error: page_change.InvalidPageChangeError
@@ -142,7 +168,7 @@ class RequestReader:
         return DirectRequest(RevisionRef(self._scorable_wiki(lang), rev_id))
 
     def read_batch(self, instances: Any) -> BatchRequest:
-        """Read several direct calls: 1 to 20, none twice, of any wikis.
+        """Read several direct calls: 1 to 20, of any wikis.
 
         A wiki that cannot be scored fails its own item only.
 
@@ -154,7 +180,7 @@ class RequestReader:
             raise InvalidRequestError("instances must be a list with at least one object")
         if len(instances) > MAX_INSTANCES:
             raise BatchTooLargeError(f"instances must have at most {MAX_INSTANCES} objects")
-        items: dict[tuple[str, int], BatchItem] = {}
+        items = []
         for index, instance in enumerate(instances):
             if not isinstance(instance, dict):
                 raise InvalidRequestError(f"instances[{index}] must be an object with lang and rev_id")
@@ -162,13 +188,10 @@ class RequestReader:
             request: DirectRequest | ServiceError
             try:
                 request = DirectRequest(RevisionRef(self._scorable_wiki(lang), rev_id))
-                key = (request.wiki.wiki_id, rev_id)
             except ServiceError as error:
-                request, key = error, (lang, rev_id)
-            if key in items:
-                raise InvalidRequestError(f"instances[{index}] asks for the same revision as one before it")
-            items[key] = BatchItem(lang, rev_id, request)
-        return BatchRequest(tuple(items.values()))
+                request = error
+            items.append(BatchItem(lang, rev_id, request))
+        return BatchRequest(tuple(items))
 
     def _read_revision_data(self, data: Any) -> RevisionDataRequest:
         if not self._allow_revision_data:
@@ -178,7 +201,7 @@ class RequestReader:
         violations = self._revision_data.violations(data)
         if violations:
             raise InvalidRevisionDataError(tuple(violations))
-        wiki = self._scorable_wiki(data["lang"])
+        wiki = _scorable(self._wikis.by_page_language(data["lang"]))
         page, parent = data["page"], data["parent"]
         revision = Revision(
             wiki_id=wiki.wiki_id,
@@ -203,18 +226,23 @@ class RequestReader:
         return RevisionDataRequest(wiki, revision)
 
     def _scorable_wiki(self, lang: str) -> Wiki:
-        wiki = self._wikis.by_name(lang)
-        if wiki is None:
-            raise UnknownWikiError(
-                "lang is not a wiki known here: give a language code, a subdomain or a wiki id"
-            )
-        if not wiki.is_scorable:
-            raise UnscorableError(SkipReason.NOT_WIKIPEDIA)
-        return wiki
+        return _scorable(self._wikis.by_name(lang))
+
+
+def _scorable(wiki: Wiki | None) -> Wiki:
+    if wiki is None:
+        raise UnknownWikiError(
+            "lang is not a wiki known here: give a language code, a subdomain or a wiki id"
+        )
+    if not wiki.is_scorable:
+        raise UnscorableError(SkipReason.NOT_WIKIPEDIA)
+    return wiki
 
 
 def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
     rev_id = call.get("rev_id")
+    if isinstance(rev_id, str) and REV_ID_TEXT.fullmatch(rev_id):
+        rev_id = int(rev_id)
     # bool is an int in Python, and true is not a revision.
     if type(rev_id) is not int or not 1 <= rev_id <= LARGEST_ID:
         raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {LARGEST_ID}")
@@ -241,6 +269,33 @@ def parse_object(body: bytes) -> dict[str, Any]:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise InvalidJsonError(f"the body is not JSON: see line {exc.lineno}, column {exc.colno}") from None
+    if isinstance(payload, list):
+        raise InvalidJsonError(
+            "the body must be a JSON object: send each event, or CloudEvent, by itself, and several direct calls as "
+            "instances"
+        )
     if not isinstance(payload, dict):
         raise InvalidJsonError("the body must be a JSON object")
     return payload
+
+
+def cloud_event_data(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a CloudEvent in structured mode carries: a body like any other.
+
+    Raises:
+        InvalidRequestError: it carries none that can be read; the message names the attribute.
+
+    """
+    if envelope["specversion"] != CLOUD_EVENTS:
+        raise InvalidRequestError(f"specversion must be {CLOUD_EVENTS}")
+    if ("data" in envelope) == ("data_base64" in envelope):
+        raise InvalidRequestError("a CloudEvent must have data, or data_base64: a page_change event")
+    data = envelope.get("data")
+    if "data_base64" in envelope:
+        try:
+            data = orjson.loads(base64.b64decode(envelope["data_base64"], validate=True))
+        except (TypeError, ValueError):
+            raise InvalidRequestError("data_base64 must be JSON in base64") from None
+    if not isinstance(data, dict) or "specversion" in data:
+        raise InvalidRequestError("data must be an object: a page_change event")
+    return data

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from model_server.batching import BatchScorer
-from model_server.mediawiki import MediaWikiClient
+from model_server.mediawiki import MAX_ANSWER_BYTES, MediaWikiClient
 from model_server.metrics import ServerMetrics
 from model_server.page_history import PageHistoryScorer
 from model_server.request_reader import RequestReader
@@ -23,8 +23,6 @@ from revertrisk.wiki.table import WikiTable
 
 REVISION_DATA = "/reading/revision_data/1"
 INTERNAL_CONNECTIONS = 100
-MAX_QUERY_BYTES = 128 * 2**20
-"""More than MediaWiki's largest answer: 12.5 MB of text, of which JSON may make six bytes each."""
 MAX_REFUSAL_BYTES = 2**20
 """EventGate says in full only what it refuses, with the event's echo."""
 CALLS_PER_WIKI = 3
@@ -70,7 +68,7 @@ async def open_resources(
     public = PUBLIC_CONNECTIONS // settings.workers  # what all workers together may open
     per_host = public if settings.wiki_url is None else INTERNAL_CONNECTIONS
     async with (
-        open_http(settings, per_host, MAX_QUERY_BYTES) as mediawiki_http,
+        open_http(settings, per_host, MAX_ANSWER_BYTES) as mediawiki_http,
         open_http(settings, INTERNAL_CONNECTIONS, MAX_REFUSAL_BYTES) as eventgate_http,
     ):
         mediawiki = MediaWikiClient(

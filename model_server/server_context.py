@@ -1,6 +1,8 @@
 """What a server process has from its start to its end: settings and loaded things that outlive any one event loop."""
 
+import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -19,6 +21,10 @@ async def _no_grpc() -> None:
     """Wait for nothing."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Lifecycle:
     """Whether this process still wants new work: it shuts down without losing a request.
 
@@ -30,8 +36,15 @@ class Lifecycle:
         """``shutdown_delay_s`` is in seconds, from the signal to the closing of the listener."""
         self._shutdown_delay_s = shutdown_delay_s
         self._closes_at: float | None = None
+        self._is_ready = False
+        self._tell: Callable[[], None] = _nothing
         self.finish_grpc = _no_grpc
         """Takes no new calls over gRPC, and waits for those in flight; whoever listens for them sets it."""
+
+    @property
+    def is_serving(self) -> bool:
+        """True from the moment when the model can score to the signal."""
+        return self._is_ready and not self.draining
 
     @property
     def draining(self) -> bool:
@@ -43,10 +56,31 @@ class Lifecycle:
         """True once the delay has passed."""
         return self._closes_at is not None and time.monotonic() >= self._closes_at
 
+    def begin(self) -> None:
+        """Note that the model can score."""
+        self._is_ready = True
+        self._tell()
+
     def drain(self) -> None:
         """Begin to shut down; a second call closes at once."""
         delay = 0.0 if self.draining else self._shutdown_delay_s
         self._closes_at = time.monotonic() + delay
+        self._tell()
+
+    def watch(self, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have ``tell`` run in the running event loop whenever :attr:`is_serving` changes."""
+        loop = asyncio.get_running_loop()
+        running: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
+
+        def start() -> None:
+            task = loop.create_task(tell())
+            running.add(task)
+            task.add_done_callback(running.discard)
+
+        def soon() -> None:
+            loop.call_soon_threadsafe(start)  # a signal may come while the loop is asleep
+
+        self._tell = soon
 
 
 class ServerContext:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, FilePath, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from revertrisk.event_platform.page_change import MAX_REVISION_BYTES
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import user_agent
+from revertrisk.runtime.validation import explain
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-events")
@@ -30,21 +33,32 @@ class ServerSettingsError(ValueError):
 
 
 def _http_url(value: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(value)
-    parts = urlsplit(value)
-    if parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("expected a URL without a user, without a query and without a fragment")
+    if not is_base_address(value):
+        raise ValueError(
+            "expected a URL of http or https, in visible ASCII characters, without a user, a query and a fragment"
+        )
     return value.rstrip("/")
 
 
 def _base_url(value: str) -> str:
-    if urlsplit(value).path not in ("", "/"):
+    url = _http_url(value)
+    if urlsplit(url).path:
         raise ValueError("expected http://host:port: the path /w/api.php is added to it")
-    return _http_url(value)
+    return url
+
+
+def _port(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(("tcp://", "udp://")):
+        raise ValueError(
+            "expected a port number, not the address of a Service, which Kubernetes puts into the variable where one "
+            "is named http or grpc: set enableServiceLinks: false in the pod"
+        )
+    return value
 
 
 Url = Annotated[str, BeforeValidator(_http_url)]
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
+Port = Annotated[int, BeforeValidator(_port), Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -58,7 +72,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True, frozen=True, extra="ignore", protected_namespaces=(), case_sensitive=False
     )
 
-    model_name: str = Field("revertrisk-language-agnostic", min_length=1)
+    model_name: str = Field("revertrisk-language-agnostic", pattern=r"^[!-~]+$")
     model_path: Path | None = None
     storage_uri: str | None = None
     allow_pickle: bool = False
@@ -73,7 +87,7 @@ class Settings(BaseSettings):
     user_agent: str = Field(DEFAULT_USER_AGENT, pattern=r"^[\x20-\x7e]+$")
 
     eventgate_url: Url | None = None
-    eventgate_stream: str | None = None
+    eventgate_stream: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,249}$")
     lenient_events: bool = False
     verify_event: Literal["strict", "warn"] | None = None
     allow_revision_json_input: bool = False
@@ -81,19 +95,20 @@ class Settings(BaseSettings):
     request_deadline: Seconds = 20.0
     max_head_bytes: int = Field(65_536, ge=1024, le=2**20)
     max_body_bytes: int = Field(10_000_000, gt=0)
-    max_revision_bytes: int = Field(2_097_152, gt=0)
+    max_revision_bytes: int = Field(MAX_REVISION_BYTES, gt=0)
     queue_limit: int = Field(200, gt=0)
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     torch_threads: int = Field(1, gt=0)
 
-    http_host: str = "0.0.0.0"  # noqa: S104 - a server in a container listens on all its interfaces
-    http_port: int = Field(8080, ge=0, le=65535)
-    grpc_port: int = Field(8081, ge=0, le=65535)
+    http_host: str = Field("0.0.0.0", pattern=r"^[A-Za-z0-9_.:%-]+$")  # noqa: S104 - a server in a container listens on all its interfaces
+    http_port: Port = 8080
+    grpc_port: Port = 8081
     enable_grpc: bool = True
     workers: int = Field(1, gt=0, le=64)
-    keep_alive_seconds: int = Field(75, gt=0, le=7200)
+    # Over the 90 s after which Knative's queue-proxy closes: if we close first, a request under way is lost.
+    keep_alive_seconds: int = Field(120, gt=0, le=7200)
     shutdown_delay_seconds: float = Field(5.0, ge=0, le=3600, allow_inf_nan=False)
     shutdown_grace_seconds: int = Field(30, ge=0)
 
@@ -171,9 +186,7 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        raise ServerSettingsError(
-            "\n".join(_explain(error["loc"], error["msg"]) for error in exc.errors())
-        ) from None
+        raise ServerSettingsError("\n".join(map(_with_variable, explain(exc)))) from None
 
 
 def removed_settings(environment: Mapping[str, str]) -> list[str]:
@@ -186,6 +199,7 @@ def removed_settings(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _explain(location: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return f"{str(location[0]).upper()}: {text}" if location else text
+def _with_variable(line: str) -> str:
+    """Name the variable of a field that is wrong; a sentence about several names them itself."""
+    field, colon, problem = line.partition(": ")
+    return f"{field.upper()}{colon}{problem}" if field in Settings.model_fields else line

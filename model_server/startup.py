@@ -1,5 +1,6 @@
 """Checks before the server starts: the model, and the stream it is to write to."""
 
+import errno
 import logging
 import socket
 import ssl
@@ -22,6 +23,7 @@ from revertrisk.wiki.table import WikiTable
 logger = logging.getLogger(__name__)
 
 MAX_CONFIG_BYTES = 2**20
+NOT_A_HOST = "expected an address or a host name of this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,12 @@ def check_ports(settings: Settings) -> None:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             socket.create_server((host, port), family=family).close()
+        except UnicodeError:
+            raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
         except OSError as exc:
+            # create_server makes a plain OSError of a resolver's error, whose numbers are below 0.
+            if exc.errno is not None and (exc.errno < 0 or exc.errno == errno.EADDRNOTAVAIL):
+                raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
             raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
 
 

@@ -60,10 +60,12 @@ def _requirements(project: dict[str, object], extras: tuple[str, ...]) -> Iterat
 
 
 def _needed_by_torch() -> Iterator[str]:
-    """Yield what the installed build of torch needs; a CPU build asks for no CUDA packages."""
+    """Yield what a build of torch for CPUs needs; the installed one may ask for CUDA packages as well."""
     for text in requires("torch") or []:
         requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+        if requirement.name.startswith(("cuda-", "nvidia-", "triton")):
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": "", "python_version": PYTHON}):
             yield requirement.name
 
 

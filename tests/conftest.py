@@ -4,9 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.fakes.program_fixtures"]
+
+# No test compares a time with a bound: an example may take as long as a busy machine makes it take.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 LEFT = pytest.StashKey[Counter[str]]()
 """Of what kinds the tests are that were left out for their mark, and how many of each."""

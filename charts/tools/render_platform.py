@@ -12,17 +12,20 @@ The producers of a set of chart values say which models emit, and where to. For 
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
 from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 
 ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "revertrisk"
 RULES = ROOT / "revertrisk" / "dispatcher" / "rules"
 TARGET = "{{globals.target}}"
 """What stands for the address of the servers in our dispatcher's rules; change-propagation has no such thing."""
@@ -46,6 +49,36 @@ class ProducerService:
     stream: str
 
 
+def read_values(path: Path) -> dict[str, Any]:
+    """Read values as helm does: over the chart's own, and held to its schema.
+
+    Raises:
+        RenderError: they are not YAML, or do not fit; the paths are named.
+
+    """
+    try:
+        # In JSON each key is text, as it is for helm: `true:` names a service too.
+        given = json.loads(json.dumps(yaml.safe_load(path.read_text()) or {}, default=str))
+    except yaml.YAMLError as exc:
+        raise RenderError(f"{path}: {exc}") from exc
+    values = _over(yaml.safe_load((CHART / "values.yaml").read_text()), given)
+    schema = jsonschema.Draft7Validator(json.loads((CHART / "values.schema.json").read_text()))
+    problems = [
+        f"{error.json_path.removeprefix('$.')}: {error.message}" for error in schema.iter_errors(values)
+    ]
+    if problems:
+        raise RenderError("\n".join([f"{path} is not what the chart takes", *problems]))
+    return dict(values)
+
+
+def _over(below: Any, above: Any) -> Any:
+    """Lay values over others: maps are merged, where null takes a key out, and all else is replaced."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    merged = below | {key: _over(below.get(key), value) for key, value in above.items()}
+    return {key: value for key, value in merged.items() if value is not None or key not in below}
+
+
 def producers(values: dict[str, Any]) -> Iterator[ProducerService]:
     """Yield the producers of a set of chart values.
 
@@ -55,10 +88,12 @@ def producers(values: dict[str, Any]) -> Iterator[ProducerService]:
         RenderError: one names no stream.
 
     """
-    for name, service in values.get("inference_services", {}).items():
+    for name, service in values["inference_services"].items():
         if service["role"] != "producer":
             continue
-        variables = {entry["name"]: entry.get("value") for entry in service["predictor"]["custom_env"]}
+        variables = {
+            entry["name"]: entry.get("value") for entry in service["predictor"].get("custom_env", [])
+        }
         model, stream = variables.get("MODEL_NAME"), variables.get("EVENTGATE_STREAM")
         if not model or not stream:
             raise RenderError(
@@ -116,7 +151,7 @@ def as_php(streams: dict[str, dict[str, Any]]) -> str:
 
 def render(values: Path, target: str, event_service: str) -> dict[str, str]:
     """Return the text of each file by its name; raises RenderError."""
-    emitting = list(producers(yaml.safe_load(values.read_text())))
+    emitting = list(producers(read_values(values)))
     rules = change_propagation_rules(emitting, target)
     streams = stream_configuration([producer.stream for producer in emitting], event_service)
     return {

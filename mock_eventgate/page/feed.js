@@ -10,7 +10,8 @@ const ANSWER_WITHIN_MILLISECONDS = 5000;
 
 /**
  * @typedef {object} Listener
- * @property {(diffBase: ?string) => void} onBegin the gate is new, or the page is: forget what was shown
+ * @property {(diffBase: ?string, wikis: Object<string, string[]>) => void} onBegin the gate is new, or the page is:
+ *   forget what was shown; `wikis` are those of each model that does not serve all
  * @property {(models: string[]) => void} onExplains these models can be asked for reasons
  * @property {(event: unknown) => void} onPrediction
  * @property {(refusals: unknown[]) => void} onRefusals
@@ -64,7 +65,7 @@ export class Feed {
       this.#streamUrl = answer.streams.length
         ? `../v2/stream/${answer.streams.map(encodeURIComponent).join(",")}?since=${answer.since}`
         : null;
-      this.#listener.onBegin(answer.diff_base);
+      this.#listener.onBegin(answer.diff_base, answer.wikis);
     }
     this.#after = answer.next_after;
     this.#listener.onCounts(answer.accepted, answer.refused);

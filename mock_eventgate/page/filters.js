@@ -9,17 +9,23 @@ export class Filters {
   #model = document.getElementById("filter-model");
   #risk = document.getElementById("filter-risk");
   #riskShown = document.getElementById("filter-risk-shown");
+  #fold = document.getElementById("filter-fold");
+  #foldNote = document.getElementById("filter-fold-note");
 
   /** @param {() => void} onChange */
   constructor(onChange) {
     const changed = () => {
-      this.#showRisk();
+      this.#showState();
       onChange();
     };
     this.#form.addEventListener("input", changed);
     this.#form.addEventListener("reset", () => setTimeout(changed)); // the fields change after the event
     this.#form.addEventListener("submit", (event) => event.preventDefault());
-    this.#showRisk(); // a browser may keep a field's value when the page is loaded again
+    this.#showState(); // a browser may keep a field's value when the page is loaded again
+    const wide = matchMedia("(min-width: 48.01rem)"); // where the style sheet has cards no more
+    const fold = () => { this.#fold.open = wide.matches; };
+    wide.addEventListener("change", fold);
+    fold();
   }
 
   /** Offer the wikis and models of an entry. @param {Entry} entry */
@@ -52,8 +58,11 @@ export class Filters {
     return least === 0 || scores.some((score) => score.risk !== null && score.risk >= least);
   }
 
-  #showRisk() {
+  #showState() {
     this.#riskShown.textContent = Number(this.#risk.value).toFixed(2);
+    const fields = [this.#kind.value, this.#wiki.value, this.#model.value, Number(this.#risk.value)];
+    const active = fields.filter(Boolean).length;
+    this.#foldNote.textContent = active ? ` (${active} active)` : "";
   }
 }
 

@@ -90,8 +90,9 @@ byId("pause").addEventListener("click", pause);
 
 new Feed({
   onExplains: (models) => table.offerReasons(models),
-  onBegin(base) {
+  onBegin(base, wikis) {
     diffBase = base;
+    table.tellServed(wikis);
     waiting = [];
     entries = new Entries();
     rate.clear();

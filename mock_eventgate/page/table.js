@@ -5,13 +5,12 @@
  */
 
 import { absent, element, isolated } from "./elements.js";
+import { riskOf } from "./risk.js";
 
 /** @import { Entry, RefusalEntry, RevisionEntry } from "./entries.js" */
 /** @import { Edit, Score } from "./event_reader.js" */
 
 export const MOST_ROWS = 500;
-const MEDIUM_FROM = 0.25;
-const HIGH_FROM = 0.5;
 
 export class Table {
   #table = document.getElementById("rows");
@@ -25,6 +24,8 @@ export class Table {
   #columns = new Map();
   #model = "";
   #explains = new Set();
+  /** The wikis that a model serves, of those models that do not serve all. */
+  #served = new Map();
   #onWhy;
 
   /** @param {(edit: Edit, model: string) => void} onWhy somebody wants a model's reasons */
@@ -36,6 +37,11 @@ export class Table {
   offerReasons(models) {
     this.#explains = new Set(models);
     this.#table.classList.toggle("explained", models.length > 0);
+  }
+
+  /** Say of models which wikis they serve; the others serve all, or are not known. @param {Object<string, string[]>} wikis */
+  tellServed(wikis) {
+    this.#served = new Map(Object.entries(wikis));
   }
 
   /** How many rows there are. @returns {number} */
@@ -132,7 +138,8 @@ export class Table {
         continue;
       }
       const cells = new Map([...row.querySelectorAll(".score")].map((cell) => [cell.dataset.model, cell]));
-      row.append(...this.#columnNames().map((model) => cells.get(model) ?? this.#scoreCell(model)));
+      const edit = { wikiId: row.dataset.wiki ?? null };
+      row.append(...this.#columnNames().map((model) => cells.get(model) ?? this.#scoreCell(model, undefined, edit)));
     }
   }
 
@@ -160,7 +167,9 @@ export class Table {
         ? [this.#reasonCell(entry)]
         : this.#columnNames().map((model) => this.#scoreCell(model, entry.scores.get(model), edit))),
     );
-    return element("tr", { className: entry.kind }, cells);
+    const row = element("tr", { className: entry.kind }, cells);
+    if (edit.wikiId !== null) row.dataset.wiki = edit.wikiId;
+    return row;
   }
 
   /** @param {RefusalEntry} refusal */
@@ -176,11 +185,11 @@ export class Table {
     ]);
   }
 
-  /** @param {string} model @param {Score} [score] @param {Edit} [edit] */
+  /** @param {string} model @param {?Score} score @param {Edit} edit */
   #scoreCell(model, score, edit) {
     const cell = element("td", { className: "score", hidden: this.#isHidden(model) });
     cell.dataset.model = model;
-    if (!score) cell.append(absent("no score"));
+    if (!score) cell.append(absent(this.#serves(model, edit.wikiId) ? "no score" : `does not serve ${edit.wikiId}`));
     else if (score.risk === null) cell.append(absent("no probability"));
     else cell.append(riskOf(score.risk));
     if (score?.isPredicted) {
@@ -196,6 +205,10 @@ export class Table {
     return cell;
   }
 
+  #serves(model, wikiId) {
+    return wikiId === null || (this.#served.get(model)?.includes(wikiId) ?? true);
+  }
+
   #whyButton(model, edit) {
     const about = ` ${model} says so of ${edit.title ?? ""} ${edit.revId}`;
     const button = element("button", { type: "button", className: "why-button" }, [
@@ -205,17 +218,6 @@ export class Table {
     button.addEventListener("click", () => this.#onWhy(edit, model));
     return button;
   }
-}
-
-function riskOf(risk) {
-  const band = risk < MEDIUM_FROM ? "low" : risk < HIGH_FROM ? "medium" : "high";
-  const bar = element("span", { className: "bar", ariaHidden: "true" });
-  bar.style.setProperty("--risk", String(risk));
-  return element("span", { className: `risk ${band}` }, [
-    element("span", { className: "number" }, [risk.toFixed(3)]),
-    bar,
-    element("span", { className: `band ${band}` }, [band]),
-  ]);
 }
 
 function titleCell({ title, revId, link }) {

@@ -250,7 +250,7 @@ class BoundedProtocol(SingleWriteProtocol):
     def _head_without_offer(self) -> bytes:
         method = self.parser.get_method()
         if method == b"CONNECT":
-            raise MethodNotAllowedError("this server is not a proxy")
+            raise MethodNotAllowedError(("GET", "HEAD", "POST"))
         version = self.parser.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]

@@ -19,6 +19,9 @@ from model_server.kserve_shell.workers import shared_listener
 from model_server.server_context import Lifecycle
 from revertrisk.runtime.signals import handle_signals
 
+ONE_MODEL = "this server has one model, which it loads before it listens and keeps to the end"
+"""Why there is nothing to load and nothing to unload."""
+
 logger = logging.getLogger(__name__)
 
 

@@ -16,6 +16,7 @@ from model_server.errors import (
     NotReadyError,
     OverloadedError,
     ServiceError,
+    UnsupportedMediaTypeError,
 )
 from model_server.kserve_shell.connections import REFUSAL
 from model_server.kserve_shell.model import REEMIT_HEADER
@@ -28,6 +29,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 REEMIT = REEMIT_HEADER.encode()
+OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
+"""The headers that say how a body is sent."""
+PLAIN = frozenset({b"", b"identity", b"chunked"})
+"""How a body may be encoded: not at all, or in chunks, which the protocol has taken apart by then."""
 
 
 class ClientGoneError(Exception):
@@ -69,7 +74,7 @@ class PredictRoute:
         self, model_name: str, scope: Message, receive: Receive, request_id: str
     ) -> VerbAnswer:
         if scope["method"] != "POST":
-            raise MethodNotAllowedError("this route takes POST")
+            raise MethodNotAllowedError(("POST",))
         if model_name != self._model.name:
             raise ModelNotFoundError("this server serves another model")
         deadline = asyncio.get_running_loop().time() + self._context.request_deadline
@@ -86,10 +91,11 @@ async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int
     Raises:
         ClientGoneError: the connection was closed before.
         BodyTooLargeError: it is too large; the rest is unread.
+        UnsupportedMediaTypeError: it is compressed; all of it is unread.
         OverloadedError: it did not come in time, or too much is held already; the rest is unread.
 
     """
-    _check_length(scope, limit)
+    _check_headers(scope, limit)
     if scope.get(BODY_IS_HERE):
         return await _read_all(scope, receive, held, limit)
     try:
@@ -114,11 +120,18 @@ async def _read_all(scope: Message, receive: Receive, held: HeldBody, limit: int
             return b"".join(chunks)
 
 
-def _check_length(scope: Mapping[str, Any], limit: int) -> None:
-    """Refuse a body that says it is too large, before any of it is read."""
+def _check_headers(scope: Mapping[str, Any], limit: int) -> None:
+    """Refuse a body that says it is compressed or too large, before any of it is read."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value[:20]) > limit:
-            raise BodyTooLargeError(f"the body must be at most {limit} bytes")
+        if name not in OF_THE_BODY:
+            continue
+        if name == b"content-length":
+            if value.isdigit() and int(value[:20]) > limit:
+                raise BodyTooLargeError(f"the body must be at most {limit} bytes")
+        elif value.strip().lower() not in PLAIN:
+            raise UnsupportedMediaTypeError(
+                f"{name.decode().title()}: the server reads bodies only as they are, neither compressed nor encoded"
+            )
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:

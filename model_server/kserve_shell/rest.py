@@ -1,7 +1,8 @@
 """Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure.
 
-This is the only patch of KServe: :func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and
-multi-process servers look it up. (`kserve_server.py` subclasses what KServe lets be subclassed.) The
+:func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and multi-process servers look it up; that,
+and the same for gRPC in `grpc_server.py`, are the only patches of KServe. (`kserve_server.py` subclasses what KServe
+lets be subclassed.) The
 raw route saves four fifths of the framework's CPU time per request and still runs the KServe model, so
 KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
 """
@@ -37,6 +38,7 @@ from model_server.errors import (
     failure_answer,
 )
 from model_server.explaining import ExplainHandler
+from model_server.kserve_shell import tensors
 from model_server.kserve_shell.connections import (
     REFUSAL,
     BoundedProtocol,
@@ -44,7 +46,7 @@ from model_server.kserve_shell.connections import (
     FullServer,
     max_connections,
 )
-from model_server.kserve_shell.kserve_server import DrainingServer
+from model_server.kserve_shell.kserve_server import ONE_MODEL, DrainingServer
 from model_server.kserve_shell.merged_metrics import merged_metrics
 from model_server.kserve_shell.model import StartingModel
 from model_server.kserve_shell.predict_route import (
@@ -64,6 +66,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 VERB_PATH = re.compile(r"/v1/models/([^/]+):(predict|explain)")
 READINESS_PATH = re.compile(r"/v2/health/ready|/v1/models/[^/:]+|/v2/models/[^/]+/ready")
 OPENAPI_PATH = "/openapi.json"
+READ_METHODS = ("GET", "HEAD")
 CLOSED_PATH = re.compile(r"/v2/repository/.*|/v2/models/[^/]+/versions/.*")
 """Loading and unloading models (an unload would turn every later event into a final 404), and versions."""
 
@@ -78,8 +81,10 @@ class RevertRiskApp:
         self._verbs = verbs
         self._lifecycle = context.lifecycle
         self._context = context
-        self._about = context.about()
-        self._openapi = yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes())
+        self._documents = {
+            ABOUT_PATH: context.about(),
+            OPENAPI_PATH: yaml.safe_load(files("model_server").joinpath("openapi.yaml").read_bytes()),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the application's lifespan."""
@@ -96,23 +101,24 @@ class RevertRiskApp:
         if call is not None:
             await self._verbs[call[2]](call[1], scope, receive, send)
             return
+        # HEAD is answered as GET is: uvicorn, which keeps its own scope, leaves the body out.
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         scope["headers"] = _with_request_id(scope)
         if self._lifecycle.draining and READINESS_PATH.fullmatch(path):
             await _fail(NotReadyError("the server is shutting down"), scope, send)
-        elif path == OPENAPI_PATH:
-            await send_json(send, 200, self._openapi, {})
-        elif path == ABOUT_PATH:
-            await self._tell_about(scope, send)
+        elif path in self._documents:
+            await self._tell(self._documents[path], scope, send)
         elif CLOSED_PATH.fullmatch(path):
-            await _fail(RouteNotFoundError("this server does not offer that"), scope, send)
+            await _fail(RouteNotFoundError(f"{ONE_MODEL}, without other versions"), scope, send)
         else:
             await self._pass_on(scope, receive, send)
 
-    async def _tell_about(self, scope: Scope, send: Send) -> None:
+    async def _tell(self, document: Mapping[str, Any], scope: Scope, send: Send) -> None:
         if scope["method"] == "GET":
-            await send_json(send, 200, self._about, {})
+            await send_json(send, 200, document, {})
         else:
-            await _fail(MethodNotAllowedError("what the server says of itself takes GET"), scope, send)
+            await _fail(MethodNotAllowedError(READ_METHODS), scope, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let KServe's application answer: our limits hold for its routes too.
@@ -128,6 +134,7 @@ class RevertRiskApp:
             try:
                 with context.admission.request():  # KServe's model takes one of its own afterwards
                     body = await read_body(scope, receive, held, context.max_body_bytes, deadline)
+                    scope["headers"], body = tensors.read_body(scope["headers"], body)
             except ClientGoneError:
                 return
             except ServiceError as error:
@@ -254,6 +261,7 @@ def _lifespan(
             with closing(explaining):
                 verbs["predict"] = PredictRoute(model, context)
                 verbs["explain"] = PredictRoute(explaining, context)
+                context.lifecycle.begin()
                 yield
 
     return lifespan
@@ -276,9 +284,15 @@ async def _on_http_exception(request: fastapi.Request, error: Exception) -> JSON
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     kinds: dict[int, ServiceError] = {
         404: RouteNotFoundError("there is nothing at this path"),
-        405: MethodNotAllowedError("this route does not take that method"),
+        405: MethodNotAllowedError(_allowed(error)),
     }
     return _answer(kinds.get(error.status_code, InvalidJsonError("the body could not be read")), request)
+
+
+def _allowed(error: HTTPException) -> tuple[str, ...]:
+    """Return what a route of KServe's takes, from Starlette's answer; HEAD is ours."""
+    methods = (error.headers or {}).get("Allow", "").split(", ")
+    return READ_METHODS if "GET" in methods else tuple(methods)
 
 
 async def _on_invalid_request(request: fastapi.Request, _: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import kserve
 import uvloop
 
-from model_server.kserve_shell import rest
+from model_server.kserve_shell import grpc_server, rest
 from model_server.kserve_shell.kserve_server import SealedRepository, SignalledModelServer
 from model_server.kserve_shell.model import RevertRiskModel, StartingModel
 from model_server.resources import Resources
@@ -35,6 +35,7 @@ def run_server(
     model = StartingModel(context, build)
     model.load()
     rest.install()
+    grpc_server.install()
     # Modules and the model stay to the end: the collector need not look through them again and again.
     gc.collect()
     gc.freeze()

@@ -9,13 +9,17 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from revertrisk.backfill.checkpoint import BackfillCheckpointError
+from revertrisk.backfill.checkpoint import (
+    BackfillCheckpointError,
+    DamagedCheckpointError,
+    checkpoint_error,
+)
 from revertrisk.backfill.prediction_file import OutputError
 from revertrisk.backfill.progress import log_beside_progress
 from revertrisk.backfill.report import show_plan, show_report
 from revertrisk.backfill.settings import BackfillSettings, SettingsError
 from revertrisk.backfill.target import TargetError
-from revertrisk.backfill.wiki_api import WikiError
+from revertrisk.backfill.wiki_api import WikiError, WikiRefusedError
 from revertrisk.backfill.wiring import open_backfill
 from revertrisk.dispatcher.deadletters import DeadLetterError
 from revertrisk.dispatcher.outcome import EXIT_INCOMPLETE, EXIT_OK, EXIT_UNUSABLE
@@ -35,8 +39,8 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
 
     ``ask`` puts a question to the user at the terminal and returns whether the answer was yes.
     """
-    log_beside_progress()
     try:
+        _log()
         with ExitStack() as stack:
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             return _run(settings, ask, stack, runner)
@@ -44,10 +48,15 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return EXIT_UNUSABLE
     except sqlite3.Error as exc:
-        name = f"checkpoint: {settings.checkpoint}"
-        sys.stderr.write(
-            f"revertrisk: {name}: {exc}; what is done is kept; run the same command to continue\n"
-        )
+        problem = checkpoint_error(settings.checkpoint, exc)
+        sys.stderr.write(f"revertrisk: {problem}")
+        if isinstance(problem, DamagedCheckpointError):
+            sys.stderr.write("\n")
+        else:
+            sys.stderr.write("; what is done is kept; run the same command to continue\n")
+        return EXIT_INCOMPLETE
+    except WikiRefusedError as exc:
+        sys.stderr.write(f"revertrisk: {exc}; what is done is kept\n")
         return EXIT_INCOMPLETE
     except (WikiError, DeadLetterError, OutputError) as exc:
         sys.stderr.write(f"revertrisk: {exc}; what is done is kept; run the same command to continue\n")
@@ -55,6 +64,13 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
     except (StoppedError, KeyboardInterrupt):
         sys.stderr.write("revertrisk: stopped; what is done is kept; run the same command to continue\n")
         return EXIT_INCOMPLETE
+
+
+def _log() -> None:
+    try:
+        log_beside_progress()
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from None
 
 
 def _run(settings: BackfillSettings, ask: Ask, stack: ExitStack, runner: asyncio.Runner) -> int:

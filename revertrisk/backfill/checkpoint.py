@@ -37,8 +37,30 @@ CREATE INDEX pending ON revision (number) WHERE reason IS NULL AND outcome IS NU
 """
 
 
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY_CODE: Final = 0xFF
+"""The part of SQLite's extended error codes that says which error it is."""
+
+
 class BackfillCheckpointError(Exception):
     """A checkpoint cannot be used; the message names the file and the reason."""
+
+
+class DamagedCheckpointError(BackfillCheckpointError):
+    """The file is damaged: no command can continue from it."""
+
+    def __init__(self, path: Path, problem: object) -> None:
+        super().__init__(
+            f"checkpoint: {path} is damaged ({problem}) and cannot be continued: begin anew with another --checkpoint, "
+            "and another --local where there is one; a prediction that comes again has the same meta.id"
+        )
+
+
+def checkpoint_error(path: Path, problem: sqlite3.Error) -> BackfillCheckpointError:
+    """Return the error for what SQLite says of a checkpoint."""
+    if getattr(problem, "sqlite_errorcode", 0) & _PRIMARY_CODE in _DAMAGED:
+        return DamagedCheckpointError(path, problem)
+    return BackfillCheckpointError(f"checkpoint: {path}: {problem}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +119,7 @@ class BackfillCheckpoint:
             ) from exc
         except sqlite3.Error as exc:
             self.close()
-            raise BackfillCheckpointError(f"checkpoint: {path}: {exc}") from exc
+            raise checkpoint_error(path, exc) from exc
         except BackfillCheckpointError:
             self.close()
             raise
@@ -146,7 +168,10 @@ class BackfillCheckpoint:
     def place(self, wiki_id: str) -> dict[str, Any] | None:
         """Return where the next batch of a wiki begins, ``{}`` for the beginning, None where all is planned."""
         row = self._database.execute("SELECT place FROM place WHERE wiki_id = ?", (wiki_id,)).fetchone()
-        place: dict[str, Any] | None = {} if row is None else json.loads(row[0])
+        try:
+            place: dict[str, Any] | None = {} if row is None else json.loads(row[0])
+        except (TypeError, ValueError) as exc:
+            raise DamagedCheckpointError(self.path, "a place is not JSON") from exc
         return place
 
     def known(self, wiki_id: str, rev_ids: Iterable[int]) -> set[int]:

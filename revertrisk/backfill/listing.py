@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from revertrisk.backfill.lookup import ListedRevision
+from revertrisk.backfill.settings import SettingsError
 from revertrisk.backfill.wiki_api import WikiApi, WikiError
 from revertrisk.wiki.revision_facts import LARGEST_ID, optional
 from revertrisk.wiki.table import Wiki
@@ -142,6 +143,8 @@ class LatestOfCategory:
             answer = await self._api.query(wiki, self._parameters | following)
             following = answer.get("continue")
             pages = answer.get("query", {}).get("pages", ())
+            if not (pages or place or following):
+                await _check_category(self._api, wiki, self._parameters["gcmtitle"])
             yield RevisionBatch([ref for page in pages for ref in _refs(page)], following)
 
 
@@ -203,6 +206,8 @@ class HistoryOfCategory:
             answer = await self._api.query(wiki, self._parameters | members)
             members = answer.get("continue")
             page_ids = [_id(page.get("pageid")) for page in answer.get("query", {}).get("pages", ())]
+            if not (page_ids or place or members):
+                await _check_category(self._api, wiki, self._parameters["gcmtitle"])
             if not page_ids:  # namespaces may be filtered after the limit
                 yield RevisionBatch([], None if members is None else {"members": members})
 
@@ -261,6 +266,14 @@ def _members(category: str, namespaces: Sequence[int]) -> dict[str, str]:
         "gcmlimit": str(_PAGES),
         "gcmnamespace": "|".join(map(str, namespaces)),
     }
+
+
+async def _check_category(api: WikiApi, wiki: Wiki, title: str) -> None:
+    """Make sure that a category of which nothing is listed is there at all; raises SettingsError, WikiError."""
+    answer = await api.query(wiki, {"titles": _SEPARATOR + title, "prop": "info"})
+    pages = answer.get("query", {}).get("pages", ())
+    if not pages or pages[0].get("pageid") is None:
+        raise SettingsError(f"category: {wiki.wiki_id} has no {title}, and no page in it")
 
 
 def _bounds(since: datetime | None, until: datetime | None) -> dict[str, str]:

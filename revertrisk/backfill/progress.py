@@ -1,4 +1,4 @@
-"""Show how far a backfill is: a bar on a terminal, lines of JSON anywhere else. Both go to standard error."""
+"""Show how far a backfill is: a bar on a terminal, log lines anywhere else. Both go to standard error."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from revertrisk.runtime.logs import configure_logging
+from revertrisk.runtime.logs import configure_logging_from_environment
 
 LINE_EVERY_S = 10.0
 
@@ -55,7 +55,7 @@ class _Tally:
 
 
 class Lines:
-    """Writes a line of JSON at the beginning and the end of a phase, and every ten seconds between."""
+    """Logs a line at the beginning and the end of a phase, and every ten seconds between."""
 
     def __init__(self, phase: str, total: int | None) -> None:
         self._phase = phase
@@ -137,6 +137,11 @@ def showing(phase: str, total: int | None) -> Iterator[Display]:
 
 
 def log_beside_progress() -> None:
-    """Send the log to standard error: as text on a terminal, above the bar, else as JSON."""
+    """Send the log to standard error as LOG_FORMAT and LOG_LEVEL say; on a terminal, text goes above the bar.
+
+    Raises:
+        ValueError: one of them is not what it can be.
+
+    """
     above = RichHandler(console=Console(stderr=True), show_time=False, show_level=False, show_path=False)
-    configure_logging("auto", "INFO", sys.stderr, terminal=above)
+    configure_logging_from_environment("INFO", sys.stderr, terminal=above)

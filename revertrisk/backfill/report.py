@@ -6,11 +6,11 @@ from datetime import timedelta
 from math import ceil
 from typing import Any, TextIO
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
 from revertrisk.backfill.counts import Counts
+from revertrisk.runtime.json_text import json_text
 
 _MAX_TITLES = 10
 
@@ -96,5 +96,5 @@ def _lasting(seconds: float) -> str:
 
 
 def _write_json(out: TextIO, document: dict[str, Any]) -> None:
-    out.write(orjson.dumps(document).decode() + "\n")
+    out.write(json_text(document, out) + "\n")
     out.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from revertrisk.dispatcher.settings import SettingsError
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import USER_AGENT_POLICY, is_contact, user_agent
 from revertrisk.wiki.revision_facts import LARGEST_ID, PUBLIC_CONNECTIONS
 from revertrisk.wiki.table import WikiTable
@@ -89,11 +90,10 @@ class BackfillSettings:
             raise SettingsError("all-revisions: --revisions names each revision by itself")
 
     def _check_politeness(self) -> None:
-        if self.wiki_url is not None:
-            url = urlsplit(self.wiki_url)
-            is_base = url.path in {"", "/"} and not url.query and url.username is None
-            if url.scheme not in {"http", "https"} or not url.hostname or not is_base:
-                raise SettingsError("wiki-url: expected http://host:port: the path /w/api.php is added to it")
+        if self.wiki_url is not None and not (
+            is_base_address(self.wiki_url) and urlsplit(self.wiki_url).path in {"", "/"}
+        ):
+            raise SettingsError("wiki-url: expected http://host:port: the path /w/api.php is added to it")
         if self.contact is not None and not is_contact(self.contact):
             raise SettingsError(
                 "contact: expected an e-mail address or a URL, in ASCII and without spaces, quotes and brackets"

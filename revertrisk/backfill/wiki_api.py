@@ -17,6 +17,7 @@ import orjson
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from revertrisk.runtime.headers import retry_after_s
+from revertrisk.runtime.proxies import proxy_of
 from revertrisk.wiki.revision_facts import PUBLIC_CONNECTIONS, TRANSIENT_CODES
 from revertrisk.wiki.table import Wiki
 
@@ -42,6 +43,10 @@ class WikiError(Exception):
     """A wiki did not answer, or refused; the text names it and the reason, and nothing that it wrote itself."""
 
 
+class WikiRefusedError(WikiError):
+    """The API has an error for the question, such as an invalid title: asking again will not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Obstacle:
     """Why a try brought nothing, and what the wiki said of when to come back."""
@@ -49,6 +54,8 @@ class _Obstacle:
     reason: str
     asked_s: float | None = None
     is_final: bool = False
+    is_refusal: bool = False
+    """Whether it is an error of the API's about the question."""
 
 
 class WikiApi:
@@ -82,7 +89,8 @@ class WikiApi:
             pause = RETRIES.pause_s(retry, retry_after_s=None, longest_s=0)
             pause = max(min(pause, LONGEST_OWN_PAUSE_S), result.asked_s or 0.0)
             if result.is_final or retry == RETRIES.limit or pause > LONGEST_PAUSE_S:
-                raise WikiError(f"{wiki.wiki_id}: the MediaWiki API {result.reason}")
+                kind = WikiRefusedError if result.is_refusal and result.is_final else WikiError
+                raise kind(f"{wiki.wiki_id}: the MediaWiki API {result.reason}")
             retry += 1
             log.info("%s: the MediaWiki API %s: pausing for %.0f s", wiki.wiki_id, result.reason, pause)
             self._limiter.pause(pause)
@@ -92,9 +100,11 @@ class WikiApi:
         headers = dict(_HEADERS) if self._wiki_url is None else {**_HEADERS, "Host": wiki.domain}
         async with self._limiter.place():
             self.requests += 1
+            url = (self._wiki_url or f"https://{wiki.domain}") + _PATH
             try:
                 async with self._session.post(
-                    (self._wiki_url or f"https://{wiki.domain}") + _PATH,
+                    url,
+                    proxy=proxy_of(url),
                     data={**form, **parameters},
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
@@ -134,7 +144,8 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
         case {"error": {"code": str(code)}}:
             may_pass = code.startswith(TRANSIENT_CODES)
             name = code if code.isascii() and code.replace("_", "").replace("-", "").isalnum() else "an error"
-            return _Obstacle(f"answered with {name[:64]}", asked_s, is_final=not may_pass)
+            reason = f"answered with {name[:64]}"
+            return _Obstacle(reason, asked_s, is_final=not may_pass, is_refusal=True)
         case dict() if _is_well_formed(document):
             return document
         case dict():

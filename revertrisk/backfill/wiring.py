@@ -29,6 +29,8 @@ from revertrisk.dispatcher.outcome import Ending
 from revertrisk.dispatcher.rule_language.rule import Case, Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.wiring import NOWHERE, target_of
+from revertrisk.runtime.proxies import ProxyError, proxy_of
+from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
 from revertrisk.wiki.table import Wiki, WikiTable, WikiTableError
 
 if TYPE_CHECKING:
@@ -57,8 +59,16 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     rev_ids = listed.rev_ids() if settings.revisions is not None else []
     target = target_of(settings.target)
     local = None
+    wiki_url = settings.wiki_url
+    try:
+        is_behind_a_proxy = wiki_url is None and proxies_reach_wikis(wikis)
+        proxy_of(wiki_url or "")
+    except ProxyError as exc:
+        raise SettingsError(str(exc)) from exc
     if target is None:
-        local = _load_model(wikis, wiki_url=settings.wiki_url, user_agent=settings.user_agent)
+        if is_behind_a_proxy:
+            wiki_url = stack.enter_context(wiki_relay(wikis))
+        local = _load_model(wikis, wiki_url=wiki_url, user_agent=settings.user_agent)
     scorer = local.scorer if local is not None else runner.run(_ask(str(target), settings.user_agent))
     _check_scored(chosen, scorer)
     rule_file = settings.rule_file or _shipped_rule(scorer.model_name)

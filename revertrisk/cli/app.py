@@ -2,7 +2,10 @@
 
 # ruff: noqa: PLC0415 - see above
 
+import io
+import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -11,10 +14,11 @@ import typer
 from revertrisk.cli import models
 from revertrisk.cli.backfill import backfill
 from revertrisk.cli.dispatch import dispatch
-from revertrisk.cli.dispatcher_flags import refuse
+from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
+from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
 app = typer.Typer(
     name="revertrisk", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -34,11 +38,31 @@ Dump = Annotated[
         exists=True, dir_okay=False, help="A MediaWiki XML export, plain or compressed; default: samples."
     ),
 ]
+WikiId = Annotated[
+    str | None,
+    typer.Option(help="A name for the wiki of an export that names none of the wiki table."),
+]
+
+
+def _show_version(*, is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"revertrisk-events {version('revertrisk-events')}")
+        raise typer.Exit
 
 
 @app.callback()
-def revertrisk() -> None:
+def revertrisk(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
     """Score wiki edits for revert risk, and publish each prediction through EventGate."""
+    if context.invoked_subcommand != "serve":  # which has an exit status of its own for it
+        problem = metrics_folder_problem()
+        if problem is not None:
+            refuse(ValueError(problem))
 
 
 @app.command()
@@ -84,8 +108,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = [],  # noqa: B006 - Typer reads it
 ) -> None:
     """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
-    from mock_eventgate.__main__ import run
-    from mock_eventgate.app import Options
+    from mock_eventgate.app import Options, run
     from mock_eventgate.reasons import read_explain_by
 
     try:
@@ -107,12 +130,13 @@ def mock_mediawiki(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8193,
     dump: Dump = None,
+    wiki_id: WikiId = None,
 ) -> None:
     """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
-    from mock_mediawiki.__main__ import run
+    from mock_mediawiki.app import run
 
     try:
-        run(host, port, dump)
+        run(host, port, dump, wiki_id)
     except (ValueError, OSError) as exc:
         _refuse_to_listen(exc, host, port)
 
@@ -120,17 +144,18 @@ def mock_mediawiki(
 @app.command()
 def page_changes(
     dump: Dump = None,
+    wiki_id: WikiId = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
 ) -> None:
     """Write the page_change events of the sample pages, or of an export, as JSON lines, oldest first."""
-    from mock_mediawiki.__main__ import open_history
+    from mock_mediawiki.app import open_history, wikis_of
     from mock_mediawiki.page_changes import write_page_changes
     from revertrisk.wiki.exports.reader import ExportError
-    from revertrisk.wiki.table import WikiTable
 
-    wikis = WikiTable.load()
     try:
-        write_page_changes(open_history(dump, wikis), wikis, sys.stdout.buffer, limit)
+        wikis = wikis_of(dump, wiki_id)
+        with open_history(dump, wikis, wiki_id) as history:
+            write_page_changes(history, wikis, sys.stdout.buffer, limit)
     except (ExportError, OSError) as exc:
         refuse(exc)
 
@@ -189,8 +214,30 @@ def _refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what a file, a folder or an output cannot do ends it with a sentence."""
+    # A closed descriptor would be given to the next file that is opened.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that cannot show a page's title shows what it can
+    try:
+        app()
+    except OSError as exc:
+        sys.exit(complain(exc))
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write out what is still buffered; where no one reads any more, let the interpreter not complain of it."""
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_INCOMPLETE if isinstance(exc, BrokenPipeError) else complain(exc))
 
 
 if __name__ == "__main__":

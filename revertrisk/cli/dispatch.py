@@ -20,6 +20,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ],
     rule: flags.RuleFile,
     target: flags.Target = None,
+    any_topic: flags.AnyTopic = False,
     dead_letters: Annotated[
         str,
         typer.Option(
@@ -89,6 +90,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         settings = DispatchSettings(
             source=source,
             rule_file=rule,
+            any_topic=any_topic,
             target=target,
             dead_letters=dead_letters,
             concurrency=concurrency,

@@ -1,8 +1,8 @@
-"""The flags that ``dispatch``, ``redrive`` and ``reconcile`` share, and how they say what is wrong with one."""
+"""The flags that ``dispatch``, ``redrive`` and ``reconcile`` share, and how commands say what is wrong."""
 
 # ruff: noqa: PLC0415 - the dispatcher is imported when a command of it runs
 
-import os
+import errno
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
+EXIT_INCOMPLETE = 1
+"""Something broke on the way."""
 EXIT_UNUSABLE = 2
 """A flag, a file or an address cannot be used; nothing was done."""
+_BROKEN_ON_THE_WAY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+"""What happens to a file that could be opened."""
 
 RuleFile = Annotated[
     Path,
@@ -28,6 +32,13 @@ Target = Annotated[
     typer.Option(
         metavar="URL",
         help="Base address of the model server, such as http://localhost:8080: {{globals.target}} in the rules.",
+    ),
+]
+AnyTopic = Annotated[
+    bool,
+    typer.Option(
+        "--any-topic",
+        help="Take events of any topic or stream, not only of the one that each rule names.",
     ),
 ]
 Concurrency = Annotated[
@@ -94,20 +105,25 @@ def parse_optional_time(name: str, written: str | None) -> datetime | None:
 def log_as_the_environment_says(default_level: str) -> None:
     """Set up logging by ``LOG_FORMAT`` and ``LOG_LEVEL``; raises SettingsError."""
     from revertrisk.dispatcher import SettingsError
-    from revertrisk.runtime.logs import configure_logging
+    from revertrisk.runtime.logs import configure_logging_from_environment
 
-    log_format = os.environ.get("LOG_FORMAT") or "auto"
-    level = os.environ.get("LOG_LEVEL") or default_level
     try:
-        configure_logging(log_format, level, sys.stderr)
+        configure_logging_from_environment(default_level, sys.stderr)
     except ValueError as exc:
         raise SettingsError(str(exc)) from None
 
 
 def refuse(problem: Exception) -> NoReturn:
-    """Say on standard error why nothing was done, and exit."""
-    text = str(problem)
-    if isinstance(problem, OSError) and problem.filename is not None:  # its own text begins with [Errno 2]
-        text = f"{problem.filename}: {problem.strerror}"
+    """Say on standard error what is wrong, and exit."""
+    raise typer.Exit(complain(problem)) from problem
+
+
+def complain(problem: Exception) -> int:
+    """Say on standard error what is wrong, and return the exit status."""
+    text, status = str(problem), EXIT_UNUSABLE
+    if isinstance(problem, OSError):
+        if problem.strerror is not None:  # its own text begins with [Errno 2]
+            text = ": ".join(str(part) for part in (problem.filename, problem.strerror) if part is not None)
+        status = EXIT_INCOMPLETE if problem.errno in _BROKEN_ON_THE_WAY else EXIT_UNUSABLE
     typer.echo(f"revertrisk: {text}", err=True)
-    raise typer.Exit(EXIT_UNUSABLE) from problem
+    return status

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from model_server.metrics import ServerMetrics
 from model_server.pipeline import ScoringPipeline
 from model_server.resources import open_resources
 from model_server.settings import ServerSettingsError, Settings, read_settings
+from revertrisk.runtime.proxies import ProxyError
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
+from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
 from revertrisk.wiki.table import WikiTable, WikiTableError
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -59,7 +61,8 @@ def explain_files(model: Path, old: Path, new: Path, user: UserKind, comment: st
 def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) -> dict[str, Any]:
     """Fetch a revision as a server would, and return what ``:explain`` answers for it.
 
-    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too.
+    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too; other than a server, this reads
+    ``HTTPS_PROXY``.
 
     Raises:
         UnexplainedError: the settings, the wiki or the revision cannot be used.
@@ -68,11 +71,15 @@ def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) 
     """
     overrides = {} if wiki_url is None else {"wiki_url": wiki_url}
     try:
-        settings = read_settings(**overrides)
-        return asyncio.run(
-            _explained(settings, TorchClassifier.load(model), {"lang": lang, "rev_id": rev_id})
-        )
-    except (ServerSettingsError, WikiTableError, ServiceError) as exc:
+        with ExitStack() as stack:
+            settings = read_settings(**overrides)
+            wikis = WikiTable.load(settings.wikis_file)
+            if settings.wiki_url is None and proxies_reach_wikis(wikis):
+                settings = read_settings(wiki_url=stack.enter_context(wiki_relay(wikis)))
+            return asyncio.run(
+                _explained(settings, TorchClassifier.load(model), {"lang": lang, "rev_id": rev_id})
+            )
+    except (ServerSettingsError, WikiTableError, ServiceError, ProxyError) as exc:
         raise UnexplainedError(str(exc)) from exc
 
 

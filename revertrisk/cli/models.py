@@ -1,22 +1,22 @@
-"""Train, label, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
+"""Train, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
 
 # ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are not for all
 
-import gzip
 import json
-import time
-import zlib
-from datetime import timedelta
+import os
+import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Literal
 
 import typer
 
 from revertrisk.cli.dispatcher_flags import refuse
+from revertrisk.cli.label import label
+from revertrisk.cli.steps import Steps
+from revertrisk.runtime.json_text import json_text
 
 app = typer.Typer(no_args_is_help=True)
-
-_GZIP = b"\x1f\x8b"
 
 Model = Annotated[
     str, typer.Option(help="The name of a model that comes with this package, or an artefact folder.")
@@ -40,50 +40,17 @@ def train(
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.train import train as train_model
 
-    started = time.monotonic()
-
-    def show(line: str) -> None:
-        typer.echo(f"{time.monotonic() - started:7.1f} s  {line}", err=True)
-
     limit_threads(1)  # sums in another order would give other weights
     try:
-        report = train_model(data, model, out, seed=seed, splits=splits, progress=show)
-    except TrainingError as exc:
+        _check_folder("out", out)
+        with Steps() as steps:
+            report = train_model(data, model, out, seed=seed, splits=splits, progress=steps.begin)
+    except (TrainingError, OSError) as exc:
         refuse(exc)
     typer.echo(report.summary())
 
 
-@app.command()
-def label(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, dir_okay=False, help="page_change events as JSON lines, or an XML export."
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option(dir_okay=False, help="The labelled edits, JSON lines, .gz packs them.")
-    ],
-    wiki: Annotated[str, typer.Option(help="The wiki that an export is of.")] = "enwiki",
-    hours: Annotated[float, typer.Option(min=0, help="A later revert does not count.")] = 48.0,
-) -> None:
-    """Label edits by whether another user reverted them soon, for training and evaluation.
-
-    Null edits, self-reverts and edits whose revert was itself reverted are left out; edits too young to tell
-    are marked. An export gives the changed lines as well, events do not hold them.
-    """
-    from revertrisk.scoring.training.examples import TrainingError
-    from revertrisk.scoring.training.own_labels import label_events, label_export, write_labels
-
-    horizon = timedelta(hours=hours)
-    try:
-        if ".xml" in source.suffixes:
-            number = write_labels(label_export(source, wiki, horizon), out)
-        else:
-            number = write_labels(label_events(_unpacked(source).split(b"\n"), horizon), out)
-    except (TrainingError, OSError) as exc:
-        refuse(exc)
-    typer.echo(f"{number} edits labelled")
+app.command()(label)
 
 
 @app.command()
@@ -111,6 +78,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.scoring.training.model_card import figures_report
     from revertrisk.scoring.training.report import html_report
 
+    _check_output("html", html)
+    _check_output("scores", scores)
     try:
         result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
         if html is not None:
@@ -166,7 +135,7 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         return
     for (name, of_version), limits in found.items():
         typer.echo(f"{name} {of_version}, at most {target_fpr:.1%} of the edits that were not reverted\n")
-        typer.echo(limits_table(limits))
+        typer.echo(limits_table(limits, smallest))
 
 
 @app.command()
@@ -207,7 +176,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             refuse(UnexplainedError("expected --lang and --rev-id, or --old and --new"))
     except (ArtifactError, UnexplainedError) as exc:
         refuse(exc)
-    typer.echo(json.dumps(answer, ensure_ascii=False, indent=1) if as_json else show(answer))
+    typer.echo(json_text(answer, sys.stdout, indent=1) if as_json else show(answer))
 
 
 def _folder(model: str) -> Path:
@@ -222,14 +191,21 @@ def _folder(model: str) -> Path:
         refuse(ValueError(f"--model: {exc.problem}, or an artefact folder, not {model!r}"))
 
 
-def _unpacked(path: Path) -> bytes:
-    """Return what a file holds, gzipped or not; raises OSError and TrainingError."""
-    from revertrisk.scoring.training.examples import TrainingError
-
-    packed = path.read_bytes()
-    if not packed.startswith(_GZIP):
-        return packed
+def _check_folder(flag: str, path: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is computed for it."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
-        return gzip.decompress(packed)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
-        raise TrainingError(f"{path.name}: the packed file is damaged or cut off") from exc
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        refuse(ValueError(f"--{flag}: {path} cannot be written: {exc.strerror}"))
+
+
+def _check_output(flag: str, path: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything is computed for it."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        refuse(ValueError(f"--{flag}: {path.parent} is not a folder"))
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        refuse(ValueError(f"--{flag}: {path} cannot be written"))

@@ -21,6 +21,15 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ],
     rule: flags.RuleFile,
     target: flags.Target = None,
+    any_topic: flags.AnyTopic = False,
+    any_emitter: Annotated[
+        bool,
+        typer.Option(
+            "--any-emitter",
+            help="Send what rules of other names gave up as well. Default: only what a rule of this name gave up, "
+            "less liftwing_ before it.",
+        ),
+    ] = False,
     dead_letters: Annotated[
         str, typer.Option(help="Where an event goes that is given up once more: a file, or kafka:TOPIC.")
     ] = "dead-letters-again.jsonl",
@@ -32,7 +41,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[str],
         typer.Option(
             help="Only events given up for this reason, as the dead letter has it: timeout, connection_refused, "
-            "status_503, …; repeatable."
+            "connection_reset, status_503, …, or no_status; repeatable."
         ),
     ] = [],  # noqa: B006 - Typer reads it
     rate: Annotated[float | None, typer.Option(help="Send at most this many events a second.")] = None,
@@ -67,11 +76,14 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     try:
         flags.log_as_the_environment_says("INFO")
-        choice = Choice(statuses=frozenset(status), reasons=frozenset(reason), per_second=rate)
+        choice = Choice(
+            statuses=frozenset(status), reasons=frozenset(reason), any_emitter=any_emitter, per_second=rate
+        )
         settings = redrive_settings(
             DispatchSettings(
                 source=source,
                 rule_file=rule,
+                any_topic=any_topic,
                 target=target,
                 dead_letters=dead_letters,
                 concurrency=concurrency,
@@ -114,6 +126,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     until: Annotated[
         str, typer.Option(metavar="TIME", help="The moment after the last, such as 2026-11-21T00:00:00Z.")
     ],
+    any_topic: flags.AnyTopic = False,
     skips: Annotated[
         Path | None,
         typer.Option(
@@ -139,7 +152,8 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     Each line of the list is a dead letter, which redrive can send.
 
     Counts go to standard error. Exit status: 0 if nothing is missing, 1 if
-    something is or nothing could be read, 2 if a flag or a rule cannot work.
+    something is or nothing could be read, 2 if a flag or a rule cannot work,
+    3 if nothing is missing but some records could not be read.
 
     revertrisk reconcile --events jsonl:events.jsonl --rule rule.yaml
     --predictions jsonl:predictions.jsonl
@@ -154,6 +168,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             events=events,
             predictions=predictions,
             rule_file=rule,
+            any_topic=any_topic,
             since=flags.parse_time("since", since),
             until=flags.parse_time("until", until),
             skips=skips,

@@ -1,7 +1,8 @@
 """A consumer: deliveries in, new predictions and the state of each page out, through any number of restarts."""
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Final, Self
@@ -101,33 +102,16 @@ class Consumer:
         a crash, what came since the last commit is yielded again. The end of the deliveries is committed, however they
         end.
         """
-        is_dealt_with = True
-        try:
+        with self._committing() as new_in:
             for delivery in deliveries:
-                is_dealt_with = False
-                taken = self.take(delivery)
-                if isinstance(taken, PredictionRecord):
-                    yield taken
-                is_dealt_with = True
-                self._commit_if_due()
-        finally:
-            if is_dealt_with:
-                self.commit()
+                yield from new_in(delivery)
 
     async def follow(self, deliveries: AsyncIterable[Delivery]) -> AsyncIterator[PredictionRecord]:
         """Do the same as `new_predictions` for deliveries that come over time."""
-        is_dealt_with = True
-        try:
+        with self._committing() as new_in:
             async for delivery in deliveries:
-                is_dealt_with = False
-                taken = self.take(delivery)
-                if isinstance(taken, PredictionRecord):
-                    yield taken
-                is_dealt_with = True
-                self._commit_if_due()
-        finally:
-            if is_dealt_with:
-                self.commit()
+                for prediction in new_in(delivery):
+                    yield prediction
 
     def page(self, model_name: str, wiki_id: str, page_id: int) -> PredictionRecord | None:
         """Return the row of a page; None if no revision of it was scored, which is no low score."""
@@ -144,6 +128,26 @@ class Consumer:
     def close(self) -> None:
         """Let go of the checkpoint; what was not committed is undone."""
         self._checkpoint.close()
+
+    @contextmanager
+    def _committing(self) -> Iterator[Callable[[Delivery], Iterator[PredictionRecord]]]:
+        """Yield what gives the new prediction of a delivery; commit what was dealt with, when due and at the end."""
+        is_dealt_with = True
+
+        def new_in(delivery: Delivery) -> Iterator[PredictionRecord]:
+            nonlocal is_dealt_with
+            is_dealt_with = False
+            taken = self.take(delivery)
+            if isinstance(taken, PredictionRecord):
+                yield taken
+            is_dealt_with = True
+            self._commit_if_due()
+
+        try:
+            yield new_in
+        finally:
+            if is_dealt_with:
+                self.commit()
 
     def _commit_if_due(self) -> None:
         is_first_place = self._resume_at is not None and not self._has_place

@@ -51,8 +51,12 @@ async def read_eventstreams(
     ``?since=`` for the very beginning. ``rewind`` and ``first_wait`` are in seconds. The session should send
     a User-Agent that says whose client this is.
 
+    An event of more than 16 MiB comes as none, which counts as invalid.
+
+    The proxy that ``HTTPS_PROXY`` names is used, if there is one.
+
     :raises StreamRefusedError: on an answer that another try would not change.
-    :raises EventTooLargeError: on an event that exceeds the parser's bound of 16 MiB.
+    :raises ProxyError: if the environment names something else as a proxy.
     """
     # A topic that is empty still has been so since the earliest of the places, if not since now.
     since = earliest_time(resume_at or "") or datetime.now(UTC)

@@ -24,6 +24,7 @@ from revertrisk.dispatcher.outcome import (
     Summary,
 )
 from revertrisk.dispatcher.pipeline import DispatchPipeline
+from revertrisk.dispatcher.progress import log_progress
 from revertrisk.dispatcher.recent import RecentIds
 from revertrisk.dispatcher.rule_language.problems import RuleFileError
 from revertrisk.dispatcher.rule_language.rule import QUICK_RETRIES, Rule, Taken, Verdict
@@ -68,7 +69,7 @@ async def dispatch(
         SourceError: a checkpoint cannot be written.
 
     """
-    rules = load_rules(settings.rule_file, target=target_of(settings.target))
+    rules = load_rules(settings.rule_file, target=target_of(settings.target), any_topic=settings.any_topic)
     stop = stop or asyncio.Event()
     summary = Summary(resumes=settings.resumes)
     registry = CollectorRegistry()
@@ -104,6 +105,7 @@ async def dispatch(
             summary=summary,
         )
         stack.enter_context(_serving(registry, settings.metrics_port))
+        stack.callback(asyncio.create_task(log_progress(summary, executor.retrying)).cancel)
         runs = [pipeline(source, recent=RecentIds()).run(stop, limit=settings.limit)]
         if postponed is not None:
             runs.append(pipeline(postponed, max_held=MAX_WAITING).run(stop))
@@ -164,7 +166,8 @@ async def explain(source: EventSource, rules: tuple[Rule, ...], out: TextIO, *, 
                 out.write(f"{record.position}: not an event: {record.reason}\n")
             else:
                 out.writelines(
-                    f"{record.position}: {rule.name} {_said(rule.judge(record.event))}\n" for rule in rules
+                    f"{record.position}: {rule.name} {_said(rule.judge(record.event, record.topic))}\n"
+                    for rule in rules
                 )
             read += 1
             if read == limit:
@@ -179,7 +182,9 @@ def _said(verdict: Verdict) -> str:
 
 
 async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
-    rules = load_rules(settings.rule_file, target=target_of(settings.target) or NOWHERE)
+    rules = load_rules(
+        settings.rule_file, target=target_of(settings.target) or NOWHERE, any_topic=settings.any_topic
+    )
     async with AsyncExitStack() as stack:
         opening = Opening(settings, rules, DispatcherMetrics(CollectorRegistry(), ""), stack)
         source = wrap(opening.source(peek=True), rules)

@@ -3,8 +3,9 @@
 import asyncio
 import base64
 import io
+import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -13,13 +14,19 @@ import orjson
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
 from revertrisk.runtime.instants import iso_z
-from revertrisk.streams.base import Position
+from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD, Position
+
+log = logging.getLogger(__name__)
 
 _NEWLINE = b"\n"
 
 
 class DeadLetterError(Exception):
     """Dead letters, the retry topic or skips cannot be written; the text names the place and the cause."""
+
+
+class RecordTooLargeError(DeadLetterError):
+    """A topic does not take a record of this size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,16 @@ class DeadLetter:
     attempts: int = 0
     status: int | None = None
     code: str | None = None
+    topic: str | None = None
+    """The topic of Kafka that the event first came from, for a redrive."""
+    place: str | None = None
+    """The event id of EventStreams, of a record that is no event."""
+
+    @property
+    def beginning(self) -> Self:
+        """The letter with no more than the beginning of what it is about, which its position leads to."""
+        raw = orjson.dumps(self.event) if self.raw is None else self.raw
+        return replace(self, event=None, raw=raw[:KEPT_OF_A_LONG_RECORD])
 
     def as_json(self, at: datetime) -> bytes:
         """Return the line for the file; a record that is not UTF-8 is kept in base64."""
@@ -48,6 +65,9 @@ class DeadLetter:
             "code": self.code,
             "partition": self.position.partition,
             "offset": self.position.offset,
+        }
+        line |= {
+            name: value for name, value in (("topic", self.topic), ("place", self.place)) if value is not None
         }
         if self.raw is None:
             line["event"] = self.event
@@ -63,7 +83,13 @@ class TopicWriter(Protocol):
     """Appends to topics of Kafka."""
 
     async def write(self, topic: str, value: bytes) -> None:
-        """Return when the value is safe there; raises DeadLetterError where it cannot be."""
+        """Return when the value is safe there.
+
+        Raises:
+            RecordTooLargeError: the topic takes none of this size.
+            DeadLetterError: it cannot be written.
+
+        """
         ...
 
 
@@ -135,8 +161,15 @@ class DeadLetterTopic:
         self._topic = topic
 
     async def write(self, letter: DeadLetter) -> None:
-        """Write a letter and wait until the brokers have it; raises DeadLetterError."""
-        await self._writer.write(self._topic, letter.as_json(datetime.now(UTC)).rstrip())
+        """Write a letter and wait until the brokers have it, of a large one the beginning; raises DeadLetterError."""
+        now = datetime.now(UTC)
+        try:
+            await self._writer.write(self._topic, letter.as_json(now).rstrip())
+        except RecordTooLargeError:
+            log.warning(
+                "%s: the dead letter is too large for %s: its beginning is kept", letter.position, self._topic
+            )
+            await self._writer.write(self._topic, letter.beginning.as_json(now).rstrip())
 
 
 class SkipFile:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from revertrisk.dispatcher.client import OUTCOME_HEADER, Failure, Sender, ServiceAnswer
-from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters
+from revertrisk.dispatcher.deadletters import DeadLetter, DeadLetters, RecordTooLargeError
 from revertrisk.dispatcher.outcome import UNEXPANDABLE, Ending, Outcome
 from revertrisk.dispatcher.rule_language.request import REQUEST_ID, Request
 from revertrisk.dispatcher.rule_language.rule import Case, RetrySchedule, Rule
@@ -110,6 +111,8 @@ class Executor:
         self._later = later
         self._warned: set[str] = set()
         """Rules whose server does not say what it did with an event."""
+        self.retrying: Counter[str] = Counter()
+        """Requests that wait for another try, by the reason why the last one failed."""
         self._slots = {rule.name: asyncio.Semaphore(concurrency or rule.concurrency) for rule in rules}
 
     async def wait_for_slot(self, rule: Rule) -> None:
@@ -136,9 +139,12 @@ class Executor:
         tries = await self._try(rule, request, sourced.ticket.tried if sourced.ticket else 0)
         tries = replace(tries, seconds=monotonic() - started)
         if tries.postponed_s is not None and self._later is not None:
-            await self._later.put(
-                rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
-            )
+            try:
+                await self._later.put(
+                    rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
+                )
+            except RecordTooLargeError:  # the message holds more than the event
+                return await self._give_up(rule.name, sourced, tries.reason, tries)
             return _outcome(rule.name, sourced, Ending.POSTPONED, tries.reason, tries)
         if tries.answer is None or not (tries.answer.done or tries.answer.status in rule.ignore):
             return await self._give_up(rule.name, sourced, tries.reason, tries)
@@ -156,7 +162,9 @@ class Executor:
     async def keep_unreadable(self, record: UnreadableRecord) -> Outcome:
         """Put a record that is no event into the dead letters; raises DeadLetterError."""
         log.warning("%s is not an event: %s", record.position, record.reason)
-        await self._dead_letters.write(DeadLetter(record.reason, record.position, raw=record.raw))
+        await self._dead_letters.write(
+            DeadLetter(record.reason, record.position, raw=record.raw, place=record.place)
+        )
         return Outcome(Ending.GIVEN_UP, record.position, record.reason)
 
     async def give_up(self, rule_name: str, sourced: SourcedEvent, reason: str) -> Outcome:
@@ -176,7 +184,11 @@ class Executor:
             log.debug("request %s: %s, again in %.1f s", request.request_id, tries.reason, pause)
             if self._later is not None and rule.order_by is None and pause > LONGEST_PAUSE_IN_A_SLOT_S:
                 return replace(tries, postponed_s=pause)
-            await asyncio.sleep(pause)
+            self.retrying[tries.reason] += 1
+            try:
+                await asyncio.sleep(pause)
+            finally:
+                self.retrying[tries.reason] -= 1
             retry += 1
 
     async def _give_up(self, rule_name: str, sourced: SourcedEvent, reason: str, tries: _Tries) -> Outcome:
@@ -188,6 +200,7 @@ class Executor:
             attempts=tries.attempts,
             status=tries.answer.status if tries.answer else None,
             code=tries.answer.code if tries.answer else None,
+            topic=sourced.topic,
         )
         await self._dead_letters.write(letter)
         log.warning(

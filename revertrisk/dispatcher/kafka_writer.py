@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from revertrisk.dispatcher.deadletters import DeadLetterError
+from revertrisk.dispatcher.deadletters import DeadLetterError, RecordTooLargeError
 from revertrisk.streams.kafka_settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class KafkaWriter:
         raise DeadLetterError(f"kafka:{topic}: {reason}; create the topic")
 
     async def write(self, topic: str, value: bytes) -> None:
-        """Append a value and wait until the brokers have it; raises DeadLetterError."""
+        """Append a value and wait until the brokers have it; raises RecordTooLargeError and DeadLetterError."""
         loop = asyncio.get_running_loop()
         written: asyncio.Future[KafkaError | None] = loop.create_future()
 
@@ -74,11 +74,13 @@ class KafkaWriter:
 
         try:
             await self._produce(topic, value, note)
+            error = await written
         except KafkaException as exc:
-            raise DeadLetterError(f"kafka:{topic}: cannot be written: {exc.args[0].str()}") from exc
-        error = await written
+            error = exc.args[0]
         if error is not None:
-            raise DeadLetterError(f"kafka:{topic}: cannot be written: {error.str()}")
+            is_too_large = error.code() == KafkaError.MSG_SIZE_TOO_LARGE
+            kind = RecordTooLargeError if is_too_large else DeadLetterError
+            raise kind(f"kafka:{topic}: cannot be written: {error.str()}")
 
     async def close(self) -> None:
         """Stop the producer; whatever was waited for is written."""

@@ -39,7 +39,8 @@ class OffsetTracker:
             passed = partition.waiting.popleft()
             partition.finished.remove(passed)
             self.held -= 1
-            self._committable[key] = passed
+            if not passed.is_open:
+                self._committable[key] = passed
         if not partition.waiting:
             del self._partitions[key]
 

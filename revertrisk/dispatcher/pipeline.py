@@ -170,7 +170,7 @@ class DispatchPipeline:
             if not rules:
                 self._settle_alone(await self._executor.give_up(record.ticket.rule, record, UNKNOWN_RULE))
                 return []
-        verdicts = [(rule, rule.judge(record.event)) for rule in rules]
+        verdicts = [(rule, rule.judge(record.event, record.topic)) for rule in rules]
         taken = [(rule, verdict.case) for rule, verdict in verdicts if isinstance(verdict, Taken)]
         if not taken:
             self._settle_alone(_left_alone(record, [verdict for _, verdict in verdicts]))

@@ -1,7 +1,7 @@
 """Let an event wait for its next try in a topic of Kafka, for minutes and across restarts.
 
-A message has the fields of change-propagation's own (``/change-prop/retry/1.0.0``), and two more: how often the event
-was tried, and when to try again.
+A message has the fields of change-propagation's own (``/change-prop/retry/1.0.0``), and three more: how often the event
+was tried, when to try again, and the topic that the event first came from.
 """
 
 from collections.abc import AsyncGenerator
@@ -49,6 +49,7 @@ class RetryTopic:
             "retries_left": max(0, rule.retries.limit - tried + 1),
             "not_before": now + pause_s,
             "reason": reason,
+            "topic": sourced.topic,
             "original_event": sourced.event,
         }
         await self._writer.write(self._topic, orjson.dumps(message))
@@ -83,5 +84,7 @@ def _unwrapped(message: SourcedEvent) -> SourcedEvent | UnreadableRecord:
             "tried": int(tried),
             "not_before": int() | float() as not_before,
         }:
-            return SourcedEvent(event, message.position, RetryTicket(rule, tried, float(not_before)))
+            ticket = RetryTicket(rule, tried, float(not_before))
+            topic = message.event.get("topic")
+            return SourcedEvent(event, message.position, ticket, topic if isinstance(topic, str) else None)
     return UnreadableRecord(orjson.dumps(message.event), UnreadableReason.NOT_A_RETRY, message.position)

@@ -24,6 +24,8 @@ class DispatchSettings:
     source: str
     """``jsonl:FILE``, ``jsonl:-``, ``kafka:TOPIC[,TOPIC]`` or ``eventstreams:URL``."""
     rule_file: Path
+    any_topic: bool = False
+    """Take events whatever topic or stream they came from, not only of each rule's own."""
     target: str | None = None
     """The base address that ``{{globals.target}}`` stands for."""
     dead_letters: Path | str = Path("dead-letters.jsonl")

@@ -4,11 +4,10 @@ import importlib.util
 import os
 import re
 import uuid
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, TypeVar
 
 from revertrisk.dispatcher.deadletters import (
     DeadLetterError,
@@ -21,6 +20,8 @@ from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
+from revertrisk.runtime.addresses import is_base_address
+from revertrisk.runtime.proxies import ProxyError, proxy_of
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.eventstreams import EventStreamsSource
@@ -36,6 +37,7 @@ NOWHERE = "http://localhost"
 _STREAM = re.compile(r"[A-Za-z0-9._,-]+")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_File = TypeVar("_File")
 _KINDS = "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,TOPIC], eventstreams:URL or eventstreams:STREAM"
 
 
@@ -69,6 +71,10 @@ class Opening:
             return JsonlSource.from_path(self._where, None if peek else self._checkpoint(settings.source))
         if self._kind == "eventstreams":
             url = _stream_url(self._where)
+            try:
+                proxy_of(url)
+            except ProxyError as exc:
+                raise SettingsError(str(exc)) from exc
             return EventStreamsSource(
                 url,
                 user_agent=settings.user_agent,
@@ -103,17 +109,18 @@ class Opening:
         written = self._settings.dead_letters
         topic = _topic_of(str(written))
         if topic is None:
-            return self._stack.enter_context(DeadLetterFile(Path(written)))
+            return self._opened(DeadLetterFile, Path(written))
         writer = self._open_writer()
         await writer.find(topic)
         return DeadLetterTopic(writer, topic)
 
     def skips(self) -> SkipFile | None:
         """Open the file of skips, if there is one; raises SettingsError."""
-        if self._settings.skips is None:
-            return None
+        return None if self._settings.skips is None else self._opened(SkipFile, self._settings.skips)
+
+    def _opened(self, kind: Callable[[Path], AbstractContextManager[_File]], path: Path) -> _File:
         try:
-            return self._stack.enter_context(SkipFile(self._settings.skips))
+            return self._stack.enter_context(kind(path))
         except DeadLetterError as exc:
             raise SettingsError(str(exc)) from exc
 
@@ -181,7 +188,7 @@ def target_of(target: str | None) -> str | None:
     """Return the base address without a slash at its end; raises SettingsError."""
     if target is None:
         return None
-    if not _is_address(target) or urlsplit(target).query or urlsplit(target).fragment:
+    if not is_base_address(target):
         # Without repeating it: what is wrong with it may be the password inside.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")
@@ -190,22 +197,11 @@ def target_of(target: str | None) -> str | None:
 def _stream_url(where: str) -> str:
     if _STREAM.fullmatch(where):
         return PUBLIC_EVENTSTREAMS + where
-    if not _is_address(where) or urlsplit(where).query:
+    if not is_base_address(where):
         raise SettingsError(
             "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
         )
     return where
-
-
-def _is_address(text: str) -> bool:
-    """Return whether a text is an http or https address without a user's name in it."""
-    try:
-        url = urlsplit(text)
-        return (
-            url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and url.username is None
-        )
-    except ValueError:  # not a port, or not an IPv6 address
-        return False
 
 
 def _topic_of(dead_letters: str) -> str | None:

@@ -23,6 +23,10 @@ READING_CONTRACT = "/reading/mediawiki/page/change/1"
 PAGE_CHANGE_SCHEMA = re.compile(r"/mediawiki/page/change/1(?:\.\d+\.\d+)?")
 """Any schema of major version 1, which may be written without its minor version."""
 
+WIKIPEDIA_HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,3}wikipedia\.org")
+"""Where a Wikipedia lives, whether the wiki table knows it or not."""
+MAX_REVISION_BYTES = 2_097_152
+"""A server's default for ``MAX_REVISION_BYTES``."""
 MAIN_NAMESPACE = 0
 SCORABLE_KINDS = frozenset({"create", "edit", "move", "undelete"})
 WIKITEXT = "wikitext"
@@ -40,6 +44,7 @@ class SkipReason(StrEnum):
     REDIRECT = "redirect"
     REVISION_HIDDEN = "revision_hidden"
     REVISION_MISSING = "revision_missing"
+    PAGE_CHANGED = "page_changed"
     NO_PARENT = "no_parent"
     PARENT_MISSING = "parent_missing"
     PARENT_HIDDEN = "parent_hidden"
@@ -204,7 +209,7 @@ class PageChangeReader:
         """Name the revision to fetch, or why there is none; the first reason in the order of `SkipReason` wins.
 
         Raises:
-            InvalidPageChangeError: the event's domain is not that of its wiki.
+            InvalidPageChangeError: the event's domain is not that of its wiki, nor of any Wikipedia.
 
         """
         wiki = self._wikis.by_id(change.wiki_id)
@@ -212,6 +217,8 @@ class PageChangeReader:
             return Skip(SkipReason.UNKNOWN_WIKI)
         domain = change.event["meta"].get("domain")
         if domain is not None and domain != wiki.domain:
+            if WIKIPEDIA_HOST.fullmatch(domain):  # the wiki has been renamed since the table was made
+                return Skip(SkipReason.UNKNOWN_WIKI)
             raise InvalidPageChangeError(
                 (Violation("/meta/domain", "must be the domain of /wiki_id", "const"),)
             )
@@ -256,8 +263,8 @@ def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the ord
     parent = _prior_revision(change.event, parent_id)
     if parent.get("is_content_visible") is False:
         return SkipReason.PARENT_HIDDEN
-    sha1 = revision.get("rev_sha1")
-    if sha1 is not None and sha1 == parent.get("rev_sha1"):
+    sha1 = revision.get("rev_sha1")  # EventBus writes an empty one where it does not know it
+    if sha1 and sha1 == parent.get("rev_sha1"):
         return SkipReason.NULL_EDIT
     main_slot = revision.get("content_slots", {}).get("main", {})
     if main_slot.get("content_model", WIKITEXT) != WIKITEXT:

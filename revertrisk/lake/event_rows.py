@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from revertrisk.event_platform.page_change import MAIN_NAMESPACE, SCORABLE_KINDS, WIKITEXT, SkipReason
+from revertrisk.event_platform.page_change import (
+    MAIN_NAMESPACE,
+    MAX_REVISION_BYTES,
+    SCORABLE_KINDS,
+    WIKITEXT,
+    SkipReason,
+)
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, CANARY_DOMAIN
 from revertrisk.lake.engine import quoted
 from revertrisk.lake.schema import PREDICTION, PREDICTION_BACKFILL, PREDICTION_SHADOW
@@ -14,8 +20,6 @@ SHADOW_SUFFIX: Final = ".shadow"
 AUTOPATROLLED_GROUPS: Final = frozenset({"autopatrolled", "autoreviewer", "bot", "sysop"})
 """Groups with the right `autopatrol`, by their names on Wikimedia's wikis."""
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
-MAX_REVISION_BYTES: Final = 2_097_152
-"""What the model server scores by default (MAX_REVISION_BYTES)."""
 
 _USER: Final = (
     "STRUCT(user_text VARCHAR, user_id BIGINT, is_temp BOOLEAN, is_bot BOOLEAN, is_system BOOLEAN, "

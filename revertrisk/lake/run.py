@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import uvloop
@@ -82,7 +82,7 @@ class Collecting:
                 digest = hashlib.sha256(record.raw).hexdigest()
                 self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
             else:
-                line = orjson.dumps(_unwrapped(record.event))
+                line = orjson.dumps(record.event)
                 self._batch.lines.append(line)
                 self._batch.places.append(place)
                 self._bytes += len(line)
@@ -240,12 +240,6 @@ async def _commit(positions: Mapping[str, Mapping[str, Position]], sources: Mapp
 
 def _maintain(settings: RunSettings, lake: Lake) -> None:
     maintain(lake, actor_key_days=settings.actor_key_days, grace=settings.grace)
-
-
-def _unwrapped(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event of a line ``{"event": …}``, as some tools write them."""
-    inner = event.get("event")
-    return inner if len(event) == 1 and isinstance(inner, dict) else event
 
 
 def _partition_name(source: OpenSource, position: Position) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from revertrisk.lake.errors import LakeUsageError
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import user_agent
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import SourceCheckpoint
@@ -142,14 +142,7 @@ def _kafka(topics: Sequence[str], settings: SourceSettings) -> EventSource:
 def _stream_url(where: str) -> str:
     if _STREAMS.fullmatch(where):
         return PUBLIC_EVENTSTREAMS + where
-    try:
-        url = urlsplit(where)
-        is_address = (
-            url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and not url.query
-        )
-    except ValueError:  # not a port, or not an IPv6 address
-        is_address = False
-    if not is_address:
+    if not is_base_address(where):
         raise LakeUsageError(
             "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
         )

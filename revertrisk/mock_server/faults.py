@@ -7,13 +7,14 @@ A fault says what goes wrong (``kind``) and when: for a share of the requests (`
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from revertrisk.mock_server.http import bad_request, json_answer, read_document
+from revertrisk.runtime.validation import explain
 
 MAX_FAULTS: Final = 100
 MAX_COUNT: Final = 1_000_000_000
@@ -139,22 +140,13 @@ class FaultBoard(Generic[AnyFault]):
 class FaultReader(Generic[AnyFault]):
     """Reads faults from JSON.
 
-    ``adapter`` knows their fields, of one class for all ``kinds`` or (``is_union``) of one class for each; ``check``
-    returns what else is wrong with a fault, beginning with the field.
+    ``kinds`` has the class with the fields of each kind; ``check`` returns what else is wrong with a fault, beginning
+    with the field.
     """
 
-    def __init__(
-        self,
-        adapter: TypeAdapter[AnyFault],
-        kinds: Sequence[str],
-        check: Callable[[AnyFault], str | None],
-        *,
-        is_union: bool = False,
-    ) -> None:
-        self._adapter = adapter
+    def __init__(self, kinds: Mapping[str, type[AnyFault]], check: Callable[[AnyFault], str | None]) -> None:
         self._kinds = kinds
         self._check = check
-        self._is_union = is_union
 
     def read(self, document: Any) -> list[AnyFault]:
         """Return the faults that an object describes, or an array of objects.
@@ -173,26 +165,16 @@ class FaultReader(Generic[AnyFault]):
         prefix = f"{where}." if where else ""
         if not isinstance(document, dict):
             raise FaultError(f'{where or "body"}: expected an object, such as {{"kind": "hang"}}')
-        if document.get("kind") not in self._kinds:
+        kind = document.get("kind")
+        if not isinstance(kind, str) or kind not in self._kinds:
             raise FaultError(f"{prefix}kind: expected one of {', '.join(self._kinds)}")
         try:
-            fault = self._adapter.validate_python(document)
-        except ValidationError as exc:
-            raise FaultError(f"{prefix}{_problem(exc, steps=1 if self._is_union else 0)}") from None
+            fault = self._kinds[kind].model_validate(document)
+        except ValidationError as exc:  # the first problem: a person mends one at a time
+            raise FaultError(f"{prefix}{explain(exc)[0]}") from None
         if problem := self._check(fault):
             raise FaultError(f"{prefix}{problem}")
         return fault
-
-
-def _problem(error: ValidationError, steps: int) -> str:
-    """Return the first problem, beginning with its field: a person mends one at a time. No input is quoted.
-
-    ``steps`` are those of its path that come before the field: in a union, the kind.
-    """
-    first = error.errors(include_url=False, include_input=False)[0]
-    text = first["msg"].removeprefix("Value error, ")
-    path = first["loc"][steps:]
-    return f"{path[0]}: {text[:1].lower()}{text[1:]}" if path else text
 
 
 class FaultRoutes(Generic[AnyFault]):

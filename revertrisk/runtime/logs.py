@@ -170,6 +170,14 @@ def _flat(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
+def configure_logging_from_environment(
+    default_level: str, stream: TextIO, *, terminal: logging.Handler | None = None
+) -> None:
+    """Set up logging as LOG_FORMAT and LOG_LEVEL say; raises ValueError as `configure_logging` does."""
+    log_format, level = os.environ.get("LOG_FORMAT") or "auto", os.environ.get("LOG_LEVEL") or default_level
+    configure_logging(log_format, level, stream, terminal=terminal if stream.isatty() else None)
+
+
 def configure_logging(
     log_format: str,
     level: str,

@@ -35,6 +35,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "less_than_equal": lambda context: f"expected at most {context['le']:g}",
     "literal_error": lambda context: f"expected {context['expected']}",
     "missing": lambda _: "is missing",
+    "path_not_file": lambda _: "expected a file that is there",
     "string_pattern_mismatch": lambda context: f"expected text that matches {context['pattern']}",
     "string_too_short": lambda _: "expected a string that is not empty",
     "too_short": lambda context: f"expected at least {context['min_length']}",

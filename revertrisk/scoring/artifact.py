@@ -16,20 +16,28 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FiniteFloat,
     PositiveInt,
     ValidationError,
     field_serializer,
 )
 
+from revertrisk.runtime.json_files import JsonFileError, read_json_file
 from revertrisk.runtime.validation import explain
 from revertrisk.scoring.encoding import Encoder
 from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES
+from revertrisk.scoring.prediction import name_problem
 
 WEIGHTS = "model.safetensors"
 METADATA = "metadata.json"
 MODEL_CARD = "MODEL_CARD.md"
 FORMAT = 1
 """The version of this layout; a reader refuses any other."""
+
+MAX_WEIGHTS_BYTES = 2**30
+"""Of a weights file: it is read whole, and the shipped ones are some megabytes."""
+MAX_SIZE = 2**20
+"""Of one dimension of the network."""
 
 Text = Annotated[str, Field(min_length=1)]
 _Value = TypeVar("_Value")
@@ -46,6 +54,18 @@ def _only(expected: _Value, why: str = "") -> AfterValidator:
     return AfterValidator(check)
 
 
+def _is_name(value: str) -> str:
+    problem = name_problem(value)
+    if problem is not None:
+        raise ValueError(problem)
+    return value
+
+
+Name = Annotated[Text, AfterValidator(_is_name)]
+Size = Annotated[PositiveInt, Field(le=MAX_SIZE)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class ArtifactError(Exception):
     """An artefact cannot be used; the message names the file, the field and what is wrong with it."""
 
@@ -60,9 +80,9 @@ class ArtifactError(Exception):
 class Calibration:
     """How logits become probabilities: sigmoid(`slope` * logit + `offset`)."""
 
-    slope: float
-    offset: float
-    base_rate: float
+    slope: FiniteFloat
+    offset: FiniteFloat
+    base_rate: Share
     """The share of reverted edits for which the probabilities hold."""
 
 
@@ -70,8 +90,8 @@ class Calibration:
 class NetworkShape:
     """The sizes of the network that the weights belong to."""
 
-    hidden: PositiveInt
-    members: PositiveInt
+    hidden: Size
+    members: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +100,7 @@ class NgramTable:
 
     ngram_sizes: Annotated[tuple[int, ...], _only(SIZES)]
     characters_read: Annotated[int, _only(CHARACTERS_READ)]
-    known_ngrams: PositiveInt
+    known_ngrams: Annotated[PositiveInt, Field(le=256 * MAX_SIZE)]
     """Rows of the table of n-gram weights."""
 
 
@@ -90,8 +110,8 @@ class Metadata(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     format: Annotated[int, _only(FORMAT, ": made by another version of this package")]
-    name: Text
-    version: Text
+    name: Name
+    version: Name
     supported_wikis: frozenset[str] | None
     """The wiki ids that the model was made for; None for all."""
     preprocessing: Encoder
@@ -99,7 +119,7 @@ class Metadata(BaseModel):
     """None for a model that reads no words."""
     network: NetworkShape
     calibration: Calibration
-    thresholds: dict[str, float]
+    thresholds: dict[str, Share]
     """Probabilities to act from, by the goal that each meets on held-out edits (``fpr_0.05``)."""
     training_data: dict[str, Text]
     """The SHA-256 of each file that the model was trained on, by file name."""
@@ -143,9 +163,10 @@ def load_metadata(path: Path) -> Metadata:
     """
     file = path / METADATA
     try:
-        metadata = Metadata.model_validate_json(file.read_bytes())
-    except OSError as exc:
-        raise ArtifactError(file, "file", f"cannot be read ({exc.strerror})") from exc
+        _, content = read_json_file(file)
+        metadata = Metadata.model_validate_json(content)
+    except JsonFileError as exc:
+        raise ArtifactError(file, "file", str(exc)) from exc
     except ValidationError as exc:
         field, _, problem = explain(exc)[0].rpartition(": ")
         raise ArtifactError(file, field or "file", problem) from exc
@@ -164,7 +185,10 @@ def save(path: Path, metadata: Metadata, weights: bytes, model_card: str) -> Non
 
 def _check_weights(file: Path, expected: str) -> None:
     try:
-        found = hashlib.sha256(file.read_bytes()).hexdigest()
+        if file.stat().st_size > MAX_WEIGHTS_BYTES:
+            raise ArtifactError(file, "file", f"is larger than {MAX_WEIGHTS_BYTES} bytes")
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as exc:
         raise ArtifactError(file, "file", f"cannot be read ({exc.strerror})") from exc
     if found != expected:

@@ -1,6 +1,6 @@
 """The classifier that serves a trained network from an artefact folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -46,22 +46,22 @@ class TorchClassifier:
         """Load an artefact folder onto a torch device; raises ArtifactError naming what is wrong with it."""
         metadata = load_metadata(path)
         encoder = metadata.preprocessing
-        network = RevertRiskNetwork(
-            encoder.width, 2 * len(encoder.core), metadata.network, known_ngrams=metadata.known_ngrams
-        )
-        tensors = load_file(path / WEIGHTS)
-        vocabulary = _vocabulary(tensors) if metadata.known_ngrams is not None else None
-        try:
-            network.load_state_dict(tensors)
-        except RuntimeError as exc:  # torch's answer to missing, surplus and misshapen tensors
-            raise ArtifactError(
-                path / WEIGHTS, "tensors", "do not fit the network that metadata.json describes"
-            ) from exc
+        sizes = (encoder.width, 2 * len(encoder.core), metadata.network)
+        file = path / WEIGHTS
+        tensors = _read(file)
+        vocabulary = _vocabulary(file, tensors) if metadata.known_ngrams is not None else None
+        with torch.device("meta"):  # only shapes: what the metadata claims takes no memory yet
+            described = RevertRiskNetwork(*sizes, known_ngrams=metadata.known_ngrams).state_dict()
+        _check(file, tensors, described)
         if vocabulary is not None and len(vocabulary) != metadata.known_ngrams:
-            raise ArtifactError(
-                path / WEIGHTS, "vocabulary", "does not fit text.known_ngrams of metadata.json"
-            )
-        return cls(network, metadata, vocabulary, device)
+            raise ArtifactError(file, "vocabulary", "does not fit text.known_ngrams of metadata.json")
+        network = RevertRiskNetwork(*sizes, known_ngrams=metadata.known_ngrams)
+        network.load_state_dict(tensors)
+        classifier = cls(network, metadata, vocabulary, device)
+        folded = [part for part in classifier._calibrated if part is not None]
+        if not all(bool(torch.isfinite(part).all()) for part in folded):
+            raise ArtifactError(file, "tensors", "add up to numbers that are not finite")
+        return classifier
 
     @property
     def name(self) -> str:
@@ -166,12 +166,49 @@ def packed(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:
     return content
 
 
-def _vocabulary(tensors: dict[str, torch.Tensor]) -> Vocabulary:
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(file)
+    except Exception as exc:  # what is wrong with such a file shows in many kinds of exceptions
+        raise ArtifactError(file, "file", f"is not a safetensors file ({type(exc).__name__})") from exc
+    return tensors
+
+
+def _check(file: Path, tensors: Mapping[str, torch.Tensor], described: Mapping[str, torch.Tensor]) -> None:
+    """Compare an artefact's tensors with those that its metadata describes; each number must be finite."""
+    for name, expected in described.items():
+        found = tensors.get(name)
+        if found is None or (found.shape, found.dtype) != (expected.shape, expected.dtype):
+            kind = str(expected.dtype).removeprefix("torch.")
+            raise ArtifactError(
+                file,
+                "tensors",
+                "do not fit the network that metadata.json describes: "
+                f"expected {name} of {kind} and shape {list(expected.shape)}",
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise ArtifactError(file, name, "has numbers that are not finite")
+    if len(tensors) > len(described):
+        raise ArtifactError(
+            file,
+            "tensors",
+            f"do not fit the network that metadata.json describes: expected {', '.join(described)} only",
+        )
+
+
+def _vocabulary(file: Path, tensors: dict[str, torch.Tensor]) -> Vocabulary:
     """Take the known n-grams out of an artefact's tensors; a side that is missing has none."""
-    empty = torch.empty(0, dtype=torch.int64)
-    return Vocabulary(
-        tuple(tensors.pop(_VOCABULARY + side, empty).numpy().astype(np.uint32) for side in SIDES)
-    )
+    hashes = []
+    for side in SIDES:
+        name = _VOCABULARY + side
+        found = tensors.pop(name, torch.empty(0, dtype=torch.int64))
+        is_list = found.dtype == torch.int64 and found.dim() == 1
+        if not is_list or (
+            len(found) > 0 and (found[0] < 0 or found[-1] >= 2**32 or not bool((found.diff() > 0).all()))
+        ):
+            raise ArtifactError(file, name, "expected hashes of 32 bits in rising order, as int64")
+        hashes.append(found.numpy().astype(np.uint32))
+    return Vocabulary(tuple(hashes))
 
 
 def choose_device(wish: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from revertrisk.scoring.prediction import Classifier, Prediction
+from revertrisk.scoring.prediction import Classifier, Prediction, name_problem
 from revertrisk.scoring.revision import Page, Revision
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -68,7 +68,7 @@ class OfficialClassifier:
         try:
             module = importlib.import_module(MODULES[name])
             read = importlib.import_module(f"{PACKAGE}.schema").Revision.from_json
-            return cls(name, module.load_model(file), module.classify, read, language_of)
+            loaded = cls(name, module.load_model(file), module.classify, read, language_of)
         except ImportError as exc:
             raise OfficialModelError(f"the package {PACKAGE} cannot be imported") from exc
         except AttributeError as exc:
@@ -77,6 +77,9 @@ class OfficialClassifier:
             raise OfficialModelError(
                 f"the package {PACKAGE} could not load it ({type(exc).__name__})"
             ) from exc
+        if (problem := name_problem(loaded.version)) is not None:
+            raise OfficialModelError(f"model_version: {problem}")
+        return loaded
 
     def supports(self, wiki_id: str) -> bool:
         """Return whether the model was made for a wiki; a model that names no wikis is for all."""

@@ -1,6 +1,7 @@
 """What a model says about an edit, and what anything that scores edits must offer."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,17 @@ from revertrisk.scoring.revision import Revision
 
 DECIMALS = 6
 """Probabilities are rounded to this many decimals before anything uses them: a repeated score is identical."""
+
+
+_NAME = re.compile(r"[!-{}~]{1,128}")
+
+
+def name_problem(value: str) -> str | None:
+    """Say why a text cannot be the name or the version of a model, None if it can.
+
+    It stands in log lines and in metrics' labels, and between bars in what an event's id is made of.
+    """
+    return None if _NAME.fullmatch(value) else "expected at most 128 visible ASCII characters, without |"
 
 
 class NoProbabilityError(Exception):

@@ -22,6 +22,8 @@ class Position:
     """Rises with every record of the partition; the line number (from 1) in a file."""
     epoch: int = 0
     """Which holding of the partition it was read under: one that was lost and given back is read again."""
+    is_open: bool = False
+    """Whether the record may still be written to: it is never committed, and comes again."""
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"
@@ -46,6 +48,12 @@ class SourcedEvent:
     position: Position
     ticket: RetryTicket | None = None
     """None for an event that comes for the first time."""
+    topic: str | None = None
+    """The topic of Kafka that it first came from, however often it was retried; None where that is not known."""
+
+
+KEPT_OF_A_LONG_RECORD = 64 * 1024
+"""Bytes of one that exceeds its source's bound."""
 
 
 class UnreadableReason(StrEnum):
@@ -68,9 +76,13 @@ class UnreadableRecord:
     """The record as it was read, its beginning only where it was too long."""
     reason: UnreadableReason
     position: Position
+    place: str | None = None
+    """What its source calls its place, where the position does not lead there: an EventStreams event id."""
 
 
-def read_record(raw: bytes, position: Position) -> SourcedEvent | UnreadableRecord:
+def read_record(
+    raw: bytes, position: Position, *, topic: str | None = None
+) -> SourcedEvent | UnreadableRecord:
     """Return the event that a record holds as JSON, or the record with the reason why it holds none."""
     try:
         event = orjson.loads(raw)
@@ -78,7 +90,15 @@ def read_record(raw: bytes, position: Position) -> SourcedEvent | UnreadableReco
         return UnreadableRecord(raw, UnreadableReason.INVALID_JSON, position)
     if not isinstance(event, dict):
         return UnreadableRecord(raw, UnreadableReason.NOT_AN_OBJECT, position)
-    return SourcedEvent(event, position)
+    return SourcedEvent(event, position, topic=topic)
+
+
+def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event in the body of a request, ``{"event": {…}}``; any other object is the event itself."""
+    match event:
+        case {"event": dict(inner)} if len(event) == 1:
+            return inner
+    return event
 
 
 class SourceError(Exception):

@@ -8,6 +8,7 @@ it can lose events, so it is sent a little earlier (:func:`resume_id`); a few ev
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ from revertrisk.streams.base import (
     Position,
     SourcedEvent,
     SourceError,
+    UnreadableReason,
     UnreadableRecord,
     read_record,
 )
@@ -31,7 +33,7 @@ from revertrisk.streams.resuming_stream import (
     StreamRefusedError,
     follow,
 )
-from revertrisk.streams.sse import EventTooLargeError, ServerSentEvent
+from revertrisk.streams.sse import ServerSentEvent
 
 REWIND_MS: Final = 1
 """The millisecond that EventStreams adds to the time of the last event."""
@@ -165,7 +167,7 @@ class EventStreamsSource:
                 try:
                     async for event in events:
                         yield self._record(event)
-                except (StreamRefusedError, EventTooLargeError) as exc:
+                except StreamRefusedError as exc:
                     raise SourceError(f"{self._name}: {exc}") from exc
 
     async def commit(self, position: Position) -> None:
@@ -205,4 +207,8 @@ class EventStreamsSource:
     def _record(self, event: ServerSentEvent) -> SourcedEvent | UnreadableRecord:
         self._yielded += 1
         self._ids.append((self._yielded, event.last_event_id))
-        return read_record(event.data.encode(), Position(self._name, self._yielded))
+        data, position = event.data.encode(), Position(self._name, self._yielded)
+        if not event.is_whole:
+            return UnreadableRecord(data, UnreadableReason.TOO_LONG, position, event.last_event_id)
+        record = read_record(data, position)
+        return record if isinstance(record, SourcedEvent) else replace(record, place=event.last_event_id)

@@ -1,39 +1,46 @@
 """Read events from a file or standard input, one JSON object a line, plain or compressed.
 
-Memory is bounded by one chunk and one line, whatever the size of the input.
+A line may also be the body of a request, ``{"event": …}``. Somebody may be writing the last line of a file: without its
+newline it is taken if it is a whole object, and comes again; otherwise it waits for the next run. The end of a pipe, of
+standard input or of compressed content ends its line. Memory is bounded by one chunk and one line.
 """
 
 import asyncio
 import hashlib
 import io
+import logging
+import os
+import stat
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 import orjson
 
+from revertrisk.runtime.unpacking import (
+    CHUNK_BYTES,
+    MAX_LINE_BYTES,
+    ByteStream,
+    Lines,
+    PackedFileError,
+    open_unpacked,
+)
 from revertrisk.streams.base import (
+    KEPT_OF_A_LONG_RECORD,
     Position,
     SourcedEvent,
     SourceError,
     UnreadableReason,
     UnreadableRecord,
     read_record,
+    unwrapped,
 )
 from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointError
-from revertrisk.streams.compression import (
-    CHUNK_BYTES,
-    ByteStream,
-    DamagedInputError,
-    open_by_content,
-)
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Far above any event that EventGate accepts; what is longer is not an event."""
-KEPT_OF_A_LONG_LINE = 64 * 1024
+log = logging.getLogger(__name__)
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STDIN = 0
@@ -51,6 +58,7 @@ class JsonlSource:
         self._name = name
         self._open_raw = open_raw
         self._checkpoint = checkpoint
+        self._may_grow = False
         self._fingerprint = ""
         """Of the first line: whether a checkpoint is of this input or of another one with its name."""
 
@@ -73,19 +81,23 @@ class JsonlSource:
         """
         done = await self._read_checkpoint()
         stream = await _in_daemon_thread(self._open)
-        lines = _Lines()
+        lines, number = Lines(), 0
         idle = False
         try:
             while True:
                 idle = False
                 chunk = await _in_daemon_thread(partial(self._read, stream))
                 idle = True
-                for number, line in lines.feed(chunk):
+                for line in lines.feed(chunk):
+                    number += 1
                     if number == 1:
+                        line = line.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901
                         self._check_fingerprint(line, done)
                     if number <= done.line:
                         continue
                     record = self._record(number, line)
+                    if not chunk and self._may_grow:
+                        record = self._last(record)
                     if record is not None:
                         yield record
                 if not chunk:
@@ -130,19 +142,25 @@ class JsonlSource:
         try:
             raw = self._open_raw()
             try:
-                return open_by_content(raw)
-            except OSError:
+                is_file = raw.name != _STDIN and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+                stream = open_unpacked(raw)
+            except (OSError, PackedFileError):
                 raw.close()
                 raise
+        except PackedFileError as exc:
+            raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
+        # Nobody appends to a compressed line.
+        self._may_grow = is_file and isinstance(stream, io.BufferedReader)
+        return stream
 
     def _read(self, stream: ByteStream) -> bytes:
         try:
             return stream.read1(CHUNK_BYTES)
-        except DamagedInputError as exc:
+        except PackedFileError as exc:
             stream.close()
-            raise SourceError(f"{self._name}: the compressed content is damaged or cut off") from exc
+            raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             stream.close()
             raise SourceError(f"{self._name}: cannot be read: {exc.strerror}") from exc
@@ -150,9 +168,20 @@ class JsonlSource:
     def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
         position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
-            return UnreadableRecord(line[:KEPT_OF_A_LONG_LINE], UnreadableReason.TOO_LONG, position)
+            return UnreadableRecord(line[:KEPT_OF_A_LONG_RECORD], UnreadableReason.TOO_LONG, position)
         text = line.strip()
-        return read_record(text, position) if text else None
+        if not text:
+            return None
+        record = read_record(text, position)
+        return replace(record, event=unwrapped(record.event)) if isinstance(record, SourcedEvent) else record
+
+    def _last(self, record: SourcedEvent | UnreadableRecord | None) -> SourcedEvent | None:
+        """Return the event of a last line without its newline, None where the line is not whole."""
+        if isinstance(record, SourcedEvent):
+            return replace(record, position=replace(record.position, is_open=True))
+        if record is not None:
+            log.warning("%s: the last line is not whole; it waits for its end", self._name)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,34 +192,6 @@ class _Done:
     """The last line that is done; 0 for none."""
     first_line: str | None
     """The fingerprint of the input's first line; None where nothing is known."""
-
-
-class _Lines:
-    """Cuts chunks into numbered lines; of a line over the limit only its beginning is kept."""
-
-    def __init__(self) -> None:
-        self._number = 1
-        self._rest = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines that the chunk completes; an empty chunk is the end and completes the last one."""
-        *complete, rest = chunk.split(b"\n")
-        for end_of_line in complete:
-            self._append(end_of_line)
-            yield self._take()
-        self._append(rest)
-        if not chunk and self._rest:
-            yield self._take()
-
-    def _append(self, part: bytes) -> None:
-        # One byte over the limit is enough to know that the line is too long.
-        self._rest += part[: MAX_LINE_BYTES + 1 - len(self._rest)]
-
-    def _take(self) -> tuple[int, bytes]:
-        number, line = self._number, bytes(self._rest)
-        self._number += 1
-        self._rest.clear()
-        return number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
 async def _in_daemon_thread(call: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -31,6 +31,7 @@ from revertrisk.streams.kafka_beginnings import (
     name_of,
     place_of,
 )
+from revertrisk.streams.kafka_commits import Commits
 from revertrisk.streams.kafka_partitions import BATCH, HeldPartitions, RawRecord
 from revertrisk.streams.kafka_settings import KafkaSettings
 
@@ -38,12 +39,8 @@ log = logging.getLogger(__name__)
 librdkafka_log = logging.getLogger("librdkafka")
 
 POLL_S = 0.1
-COMMIT_PAUSE_S = 0.2
-"""Between two commits; the pipeline tells every half second how far it is."""
 REVOKE_GRACE_S = 5.0
 """How long a rebalance waits for requests in flight; what takes longer is sent again by the next owner."""
-LEAVING_COMMIT_S, CLOSING_COMMIT_S = 20.0, 2.0
-"""How long a commit is tried again before a partition is given back, and at the end of the process."""
 CLOSE_TIMEOUT_S = 20.0
 ASK_AGAIN_S = 3.0
 """While no broker answers: a refused password is known sooner than the last of them is given up."""
@@ -53,13 +50,9 @@ REFRESH_S = 60.0
 """How often a reader without a group looks for new partitions; librdkafka does it for groups."""
 NO_GROUP = "revertrisk-reader"
 """librdkafka wants a name, and no one joins it."""
-BOUNDS = {
-    # Fetched ahead; the default is 64 MiB.
-    "queued.max.messages.kbytes": 4 * 1024,
-    # In one answer of a broker, which may be on its way beside that; the default is 50 MiB.
-    "fetch.max.bytes": 4 * 1024 * 1024,
-}
-"""What librdkafka may hold: a record that is larger is brought all the same."""
+FETCHED_AHEAD_KB = 4 * 1024
+"""What librdkafka may hold; the default is 64 MiB. It lowers ``fetch.max.bytes``, the bound of an answer that may be on
+its way beside that, to the same, but never below ``message.max.bytes``; a record that is larger comes all the same."""
 
 # librdkafka's own errors have underscored names.
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001
@@ -75,20 +68,6 @@ _HOPELESS = frozenset(
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }
 )
-_REBALANCING = frozenset(
-    {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
-)
-"""Why the brokers refuse commits while a group shares its partitions anew."""
-_BUSY = frozenset(
-    {
-        KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.REQUEST_TIMED_OUT,
-    }
-)
-"""What passes while one is still a member."""
 
 
 class KafkaSource:
@@ -132,10 +111,10 @@ class KafkaSource:
         self._revoke_grace_s = revoke_grace_s
         self._name = f"kafka:{','.join(topics)}"
         self._held = HeldPartitions()
+        self._commits = Commits(self._name, self._held)
         self._failure: SourceError | None = None
         self._thread: threading.Thread | None = None
         self._wake: Callable[[], None] = lambda: None
-        self._committed_at = 0.0
         self._trouble = ""
         """What librdkafka complained about last."""
         try:
@@ -165,7 +144,9 @@ class KafkaSource:
             while True:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
-                    yield read_record(record.value, record.position)
+                    assert record.value is not None  # noqa: S101 - it would not be handed out
+                    topic = place_of(record.position.partition, 0).topic
+                    yield read_record(record.value, record.position, topic=topic)
                 if self._failure is not None:
                     raise self._failure
                 if self._to_end and self._held.all_read:
@@ -216,7 +197,8 @@ class KafkaSource:
                 self._receive(
                     consumer.consume(BATCH, POLL_S) if has_room else consumer.consume(1, 0), consumer
                 )
-                self._commit_done(consumer)
+                if self._keeps_offsets:
+                    self._commits.ask(consumer)
                 if self._group is None and monotonic() - looked_at >= self._refresh_s:
                     self._assign_new(beginnings, consumer)
                     looked_at = monotonic()
@@ -226,23 +208,24 @@ class KafkaSource:
             log.exception("%s: the consumer failed", self._name)
             self._fail(f"the consumer failed ({type(exc).__name__})")
         finally:
-            with suppress(KafkaException):
-                self._commit_done(consumer, now=True)
+            if self._keeps_offsets:
+                with suppress(KafkaException):
+                    self._commits.make_sure(consumer)
             with suppress(KafkaException, RuntimeError):
                 consumer.close()
 
     def _configuration(self) -> dict[str, Any]:
         return {
             "session.timeout.ms": 30_000,
-            **BOUNDS,
+            "queued.max.messages.kbytes": FETCHED_AHEAD_KB,
             **self._settings.values,
             "group.id": self._group or NO_GROUP,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
             "partition.assignment.strategy": "cooperative-sticky",
-            "enable.partition.eof": self._to_end,
-            "on_commit": self._note_commit,
+            "enable.partition.eof": True,
+            "on_commit": self._commits.note,
             "error_cb": self._note_error,
         }
 
@@ -276,20 +259,22 @@ class KafkaSource:
         for message in messages:
             error, value, offset = message.error(), message.value(), message.offset()
             name = f"{message.topic()}[{message.partition()}]"
-            if error is not None:
-                self._receive_error(error, name, consumer)
-                continue
             epoch = self._held.epoch(name)
-            # A tombstone has nothing to dispatch.
-            if epoch is not None and value is not None and offset is not None:
+            if error is not None and error.code() != _END_OF_PARTITION:
+                self._receive_error(error, name, consumer)
+            elif epoch is None or offset is None:
+                continue
+            elif error is not None:
+                # What stands before the end and did not come is tombstones, and marks of transactions.
+                self._held.put(RawRecord(None, Position(name, offset - 1, epoch)))
+                self._held.note_end(name)
+            elif value is not None:
                 self._held.put(RawRecord(value, Position(name, offset, epoch)))
         if messages:
             self._wake()
 
     def _receive_error(self, error: KafkaError, name: str, consumer: Consumer) -> None:
-        if error.code() == _END_OF_PARTITION:
-            self._held.note_end(name)
-        elif error.code() == _OFFSET_LOST:
+        if error.code() == _OFFSET_LOST:
             log.error(
                 "ALERT: %s: the committed offset no longer exists, so events are lost; reading goes on at the oldest "
                 "that is left: %s",
@@ -344,7 +329,8 @@ class KafkaSource:
         names = [name_of(partition) for partition in partitions]
         if not self._held.wait_until_idle(names, self._revoke_grace_s):
             log.info("%s: requests in flight are left to the next owner", ", ".join(names))
-        self._commit_before_leaving(consumer)
+        if self._keeps_offsets:
+            self._commits.before_leaving(consumer)
         self._held.give_back(names)
         consumer.incremental_unassign(partitions)
         log.info("%s: gave back %s", self._name, ", ".join(names))
@@ -354,50 +340,6 @@ class KafkaSource:
         log.warning("%s: lost %s", self._name, ", ".join(names))
         self._held.give_back(names)
         consumer.incremental_unassign(partitions)
-
-    def _commit_done(self, consumer: Consumer, *, now: bool = False) -> None:
-        """Have the brokers keep what is done: every now and then without waiting for it, or now and for sure."""
-        if not self._keeps_offsets or (not now and monotonic() - self._committed_at < COMMIT_PAUSE_S):
-            return
-        offsets = [place_of(name, offset) for name, offset in self._held.take_uncommitted().items()]
-        if not offsets:
-            return
-        self._committed_at = monotonic()
-        if not now:
-            consumer.commit(offsets=offsets, asynchronous=True)
-            return
-        try:
-            consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException:
-            self._held.put_back_uncommitted({name_of(place): place.offset for place in offsets})
-            raise
-
-    def _commit_before_leaving(self, consumer: Consumer) -> None:
-        """Commit for sure what is done, the beginnings too: the next owner knows nothing else of them.
-
-        The group waits meanwhile. What the brokers cannot do right now is asked for again for a while.
-        """
-        give_up_at = monotonic() + (CLOSING_COMMIT_S if self._held.closing else LEAVING_COMMIT_S)
-        while True:
-            try:
-                self._commit_done(consumer, now=True)
-            except KafkaException as exc:
-                error = exc.args[0]
-                if error.code() in _BUSY and monotonic() < give_up_at:
-                    log.info("%s: a commit failed and is tried again: %s", self._name, error.str())
-                    sleep(COMMIT_PAUSE_S)
-                    continue
-                log.warning("%s: what is done could not be committed: %s", self._name, error.str())
-            return
-
-    def _note_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        """Hear what became of a commit; one that failed is asked for again, with what is done by then."""
-        failed = {name_of(place): place.offset for place in partitions if error or place.error}
-        if failed:
-            reason = error or next(place.error for place in partitions if place.error)
-            level = logging.INFO if reason is not None and reason.code() in _REBALANCING else logging.WARNING
-            log.log(level, "%s: a commit failed and is tried again: %s", self._name, reason)
-            self._held.put_back_uncommitted(failed)
 
     def _fail(self, reason: str) -> None:
         """Have the reader hear of it; the first reason counts."""

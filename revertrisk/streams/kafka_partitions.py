@@ -20,7 +20,8 @@ BATCH = 200
 class RawRecord:
     """A message as it came: it is parsed when its turn has come, since an event takes several times its text."""
 
-    value: bytes = field(repr=False)
+    value: bytes | None = field(repr=False)
+    """None where there is nothing to hand out, up to and including its position."""
     position: Position
 
 
@@ -35,10 +36,17 @@ class _Held:
     epoch: int
     yielded: int = -1
     done: int = -1
+    passed: int = -1
+    """Behind what was handed out: how far there is nothing to hand out."""
     asked: int = _NEVER
     """The last one whose commit the brokers were asked for."""
     leaving: bool = False
     at_end: bool = False
+
+    def settle(self) -> None:
+        """Count as done what there is nothing to do for, once all before it is done."""
+        if self.done >= self.yielded:
+            self.done = max(self.done, self.passed)
 
 
 class HeldPartitions:
@@ -60,13 +68,17 @@ class HeldPartitions:
         with self._changed:
             while self._buffer:
                 record = self._buffer.popleft()
-                self._buffered_bytes -= len(record.value)
+                self._buffered_bytes -= len(record.value or b"")
                 if len(self._buffer) % BATCH == 0:
                     self._changed.notify_all()
                 held = self._of(record.position)
-                if held is not None and not held.leaving:
+                if held is None or held.leaving:
+                    continue
+                if record.value is not None:
                     held.yielded = record.position.offset
                     return record
+                held.passed = record.position.offset
+                held.settle()
         return None
 
     def note_done(self, position: Position) -> None:
@@ -75,6 +87,7 @@ class HeldPartitions:
             held = self._of(position)
             if held is not None:
                 held.done = max(held.done, position.offset)
+                held.settle()
                 self._changed.notify_all()
 
     def stop_reading(self) -> None:
@@ -151,7 +164,7 @@ class HeldPartitions:
             if held is not None and self._reading:
                 held.at_end = False
                 self._buffer.append(record)
-                self._buffered_bytes += len(record.value)
+                self._buffered_bytes += len(record.value or b"")
 
     def note_end(self, name: str) -> None:
         """Note that a partition has been read to its end, for now."""

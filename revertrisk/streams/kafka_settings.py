@@ -13,7 +13,7 @@ _DECIDED_HERE = {
     "auto.offset.reset": "a new group starts at the newest event, and a lost offset is an alert",
     "partition.assignment.strategy": "it is cooperative-sticky",
     "group.protocol": "it is the classic one",
-    "enable.partition.eof": "the dispatcher sets it where it reads to the end",
+    "enable.partition.eof": "it is on",
     "enable.idempotence": "it is on",
     "acks": "it is all",
 }

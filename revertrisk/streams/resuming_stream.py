@@ -18,6 +18,7 @@ from typing import Final
 import aiohttp
 
 from revertrisk.runtime.headers import retry_after_s
+from revertrisk.runtime.proxies import proxy_of
 from revertrisk.streams.sse import ServerSentEvent, ServerSentEventParser
 
 log = logging.getLogger(__name__)
@@ -75,9 +76,11 @@ async def follow(  # noqa: PLR0913 - what a client has to know
     ``ask`` makes a connection's question of the id of the last event, which is empty before the first. A connection
     that brought something is followed after up to ``first_pause_s``; the longest pause doubles with each that did not.
 
+    The proxy of the environment is used, if it names one.
+
     Raises:
+        ProxyError: the environment names something else as a proxy.
         StreamRefusedError: on an answer that another try would not change.
-        EventTooLargeError: on an event that exceeds the parser's bound: it would come again with every connection.
 
     """
     fruitless = 0
@@ -112,7 +115,12 @@ async def _connection(
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_timeout_s)
     try:
         async with session.get(
-            url, params=question.query, headers=headers, timeout=timeout, allow_redirects=False
+            url,
+            params=question.query,
+            headers=headers,
+            timeout=timeout,
+            allow_redirects=False,
+            proxy=proxy_of(url),
         ) as answer:
             _check(answer)
             async for chunk in answer.content.iter_any():

@@ -9,16 +9,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
+
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """Four times the largest message that Wikimedia's Kafka takes."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # The standard takes any number of digits; a time of more than fifteen is no time.
 _RETRY: Final = re.compile(rb"[0-9]{1,15}")
-
-
-class EventTooLargeError(ValueError):
-    """An event that exceeds the parser's bound; the stream cannot be read any further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,16 @@ class ServerSentEvent:
     data: str
     type: str = "message"
     last_event_id: str = ""
+    is_whole: bool = True
+    """False for one that exceeded the parser's bound: ``data`` is its beginning."""
 
 
 class ServerSentEventParser:
     """Parses one response: feed it chunks of any size. What is incomplete at the end was not an event.
 
     A new response needs a new parser, given the ``last_event_id`` of the one before, which an event without
-    an id of its own inherits. ``max_event_bytes`` bounds what is kept of an event that is not complete.
+    an id of its own inherits. ``max_event_bytes`` bounds what is kept of an event that is not complete: of a larger one
+    only the beginning comes, in its place; a field of its own that is larger is passed over.
     """
 
     def __init__(self, *, last_event_id: str = "", max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -43,19 +44,20 @@ class ServerSentEventParser:
         self.retry: int | None = None
         """How long the server wants clients to wait before they connect again, in milliseconds."""
         self._max_event_bytes = max_event_bytes
+        self._kept_bytes = min(KEPT_OF_A_LONG_RECORD, max_event_bytes)
         self._line = bytearray()
+        self._is_cut = False
+        """Whether the line is longer than an event may be, and only its beginning is kept."""
         self._ended_with_cr = False
         self._is_first_line = True
         self._id = last_event_id
         self._type = ""
         self._data: list[str] = []
         self._data_bytes = 0
+        self._is_whole = True
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """Return the events that a chunk completes, in order.
-
-        :raises EventTooLargeError: if the bound is exceeded; events of the same chunk are lost with it.
-        """
+        """Return the events that a chunk completes, in order."""
         if not chunk:
             return []
         if self._ended_with_cr and chunk.startswith(b"\n"):
@@ -70,13 +72,16 @@ class ServerSentEventParser:
         for piece in lines:
             line = piece
             if self._line:
-                line = bytes(self._line) + piece
+                line = bytes(self._line) if self._is_cut else bytes(self._line) + piece
                 self._line.clear()
             event = self._read(line)
             if event is not None:
                 events.append(event)
-        self._line += rest
-        self._check_size(len(self._line))
+        if not self._is_cut:
+            self._line += rest
+        if len(self._line) > self._max_event_bytes:
+            self._is_cut = True
+            del self._line[self._kept_bytes :]
         return events
 
     def _read(self, line: bytes) -> ServerSentEvent | None:
@@ -85,13 +90,15 @@ class ServerSentEventParser:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
             return self._dispatch()
-        self._check_size(len(line))
+        is_too_long = self._is_cut or len(line) > self._max_event_bytes
+        self._is_cut = False
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         # A comment has the empty name, which is none of these.
         if name == b"data":
-            self._data.append(value.decode(errors="replace"))
-            self._data_bytes += len(value) + 1  # empty lines must not add up for free
+            self._add(value, is_too_long=is_too_long)
+        elif is_too_long:
+            return None
         elif name == b"event":
             self._type = value.decode(errors="replace")
         elif name == b"id":
@@ -103,12 +110,17 @@ class ServerSentEventParser:
 
     def _dispatch(self) -> ServerSentEvent | None:
         self.last_event_id = self._id
-        data, event_type = self._data, self._type
-        self._data, self._data_bytes, self._type = [], 0, ""
+        data, event_type, is_whole = self._data, self._type, self._is_whole
+        self._data, self._data_bytes, self._type, self._is_whole = [], 0, "", True
         if not data:
             return None
-        return ServerSentEvent("\n".join(data), event_type or "message", self._id)
+        return ServerSentEvent("\n".join(data), event_type or "message", self._id, is_whole)
 
-    def _check_size(self, line_bytes: int) -> None:
-        if self._data_bytes + line_bytes > self._max_event_bytes:
-            raise EventTooLargeError(f"an event of more than {self._max_event_bytes} bytes")
+    def _add(self, value: bytes, *, is_too_long: bool) -> None:
+        if not self._is_whole:
+            return
+        self._data.append(value.decode(errors="replace"))
+        self._data_bytes += len(value) + 1  # empty lines must not add up for free
+        if is_too_long or self._data_bytes > self._max_event_bytes:
+            self._is_whole = False
+            self._data = ["\n".join(self._data)[: self._kept_bytes]]

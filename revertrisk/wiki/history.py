@@ -35,6 +35,9 @@ _REDIRECT_WORDS: Final = (
     "YÖNLENDİRME", "YÖNLENDIR", "ÁTIRÁNYÍTÁS", "ĐỔI", "ΑΝΑΚΑΤΕΥΘΥΝΣΗ", "ПЕРАНАКІРАВАНЬНЕ", "ПЕРЕНАПРАВЛЕНИЕ",
     "ПЕРЕНАПР", "ПЕРЕНАПРАВЛЕННЯ", "ПРЕУСМЕРИ", "виж", "הפניה", "تحويل", "تغییر_مسیر", "تغییرمسیر",
     "पुनर्प्रेषित", "เปลี่ยนทาง", "転送", "リダイレクト", "重定向", "넘겨주기",
+    "ADKAS", "AIL-CYFEIRIO", "ATHSHEOLADH", "PERADRESAVIMAS", "PREUSMERI", "PREUSMERITEV", "PREUSMJERI", "PRESMERUJ",
+    "RIDREJTO", "SUUNA", "TILVÍSUN", "İSTİQAMƏTLƏNDİRMƏ", "АЙДАУ", "ПЕРАНАКІРАВАННЕ", "ПРЕНАСОЧУВАЊЕ", "ЮНӘЛТҮ",
+    "ՎԵՐԱՀՂՈՒՄ", "გადამისამართება", "अनुप्रेषित", "पुनर्निर्देशन", "পুনর্নির্দেশ", "வழிமாற்று", "దారిమార్పు", "തിരിച്ചുവിടുക",
 )  # fmt: skip
 
 _REDIRECT: Final = re.compile(
@@ -112,7 +115,7 @@ class StoredRevision:
     parent_id: int
     """0 for the first revision of a page."""
     position: int
-    """The place in the source, which orders revisions of the same second."""
+    """The place in the source."""
     timestamp: str
     user: StoredUser | None
     comment: str | None
@@ -196,10 +199,10 @@ class History(Protocol):
         """Return revisions of a wiki within a range, at most ``limit`` of them, in its direction."""
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
-        """Return up to ``count`` revisions of the same page that come before one in the source, newest first."""
+        """Return up to ``count`` revisions of the same page that came before one, newest first."""
 
     def changes(self) -> Iterator[StoredRevision]:
-        """Yield every revision that was news when it was made, oldest first, then in the source's order."""
+        """Yield every revision that was news when it was made, oldest first."""
 
 
 def sha1_base36(text: str) -> str:

@@ -4,18 +4,38 @@ A wiki is its ``wiki_id``. Its domain and its language are looked up here, and n
 ``zh_yuewiki`` lives at zh-yue.wikipedia.org and is written in ``yue``.
 """
 
-import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Self
 
+from revertrisk.runtime.json_files import JsonFileError, read_json_file
+
 SCORABLE_FAMILIES: Final = frozenset({"wikipedia", "test", "test2"})
 """The families whose open and public wikis are scored, and found by language code and subdomain."""
 
 ALIASES: Final = {"be-x-old": "be_x_oldwiki", "nb": "nowiki"}
 """Names in use that are neither the language code nor the subdomain of their wiki."""
+
+PAGE_LANGUAGES: Final = {
+    "bho": "bhwiki",
+    "cbk": "cbk_zamwiki",
+    "cbk-x-zam": "cbk_zamwiki",
+    "egl": "emlwiki",
+    "en-simple": "simplewiki",
+    "ike": "iuwiki",
+    "jv-x-bms": "map_bmswiki",
+    "nap-x-tara": "roa_tarawiki",
+    "nrf": "nrmwiki",
+}
+"""Codes of MediaWiki's page languages (``LanguageCode::bcp47``, language variants) of which the first part is not the
+wiki's: everything else is found by leaving out variants, ``zh-hans-cn``, ``sr-el``, ``en-gb``."""
+
+MAX_HOST: Final = 253
+"""The most characters of a host name (RFC 1035)."""
+_LANGUAGE_CODE: Final = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8}){0,7}")
 
 
 class WikiTableError(ValueError):
@@ -68,11 +88,9 @@ class WikiTable:
         """
         file = path if path is not None else files("revertrisk.wiki").joinpath("wikis.json")
         try:
-            entries = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as exc:
-            raise WikiTableError(f"{file}: cannot be read: {exc.strerror}") from exc
-        except ValueError as exc:
-            raise WikiTableError(f"{file}: is not JSON in UTF-8") from exc
+            entries, _ = read_json_file(file)
+        except JsonFileError as exc:
+            raise WikiTableError(f"{file}: {exc}") from exc
         if not isinstance(entries, dict) or not entries:
             raise WikiTableError(f"{file}: must be a JSON object with an entry for each wiki")
         try:
@@ -104,6 +122,28 @@ class WikiTable:
         wanted = name.lower()
         return self._by_id.get(wanted) or self._by_name.get(wanted.replace("_", "-"))
 
+    def by_page_language(self, code: str) -> Wiki | None:
+        """Return the wiki whose pages are in a language, as MediaWiki names it for an edit that is not saved yet.
+
+        Beside all that :meth:`by_name` knows these are BCP 47 codes and language variants, which are those of their
+        language's wiki. A language without a wiki is one of a wiki that may come: in no table, and without a domain.
+        None is for what is no language code.
+        """
+        wanted = code.lower().replace("_", "-")
+        known = self.by_name(code)
+        if known is not None or not _LANGUAGE_CODE.fullmatch(wanted):
+            return known
+        parts = wanted.split("-")
+        for length in range(len(parts), 0, -1):
+            name = "-".join(parts[:length])
+            found = self._by_id.get(PAGE_LANGUAGES.get(name, "")) or self._by_name.get(name)
+            if found is not None:
+                return found
+        wiki_id = f"{wanted.replace('-', '_')}wiki"
+        return self._by_id.get(wiki_id) or Wiki(
+            wiki_id, "", wanted, "wikipedia", is_open=True, is_public=True
+        )
+
     def _names(self) -> dict[str, Wiki]:
         named = [wiki for wiki in self._by_id.values() if wiki.family in SCORABLE_FAMILIES]
         names = {name: self._by_id[wiki_id] for name, wiki_id in ALIASES.items() if wiki_id in self._by_id}
@@ -113,16 +153,29 @@ class WikiTable:
         return names
 
 
+_WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
+HOST: Final = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
+)
+"""A host name in lower case, with a port where it is another than the scheme's: requests go to it."""
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
 def _wiki(wiki_id: str, entry: Any) -> Wiki:
+    if not _WIKI_ID.fullmatch(wiki_id):
+        raise WikiTableError(f"{wiki_id[:80]!a} must be a wiki id: lower case, digits, _ and -")
     if not isinstance(entry, dict):
         raise WikiTableError(f"{wiki_id} must be an object")
     if unknown := entry.keys() - {"domain", "language", "family", "closed", "private"}:
-        raise WikiTableError(f"{wiki_id} must not have unknown fields: {', '.join(sorted(unknown))}")
+        named = ", ".join(ascii(name[:80]).strip("'") for name in sorted(unknown))
+        raise WikiTableError(f"{wiki_id} must not have unknown fields: {named}")
 
-    def text(field: str) -> str:
+    def text(field: str, pattern: re.Pattern[str], expected: str) -> str:
         value = entry.get(field)
         if not isinstance(value, str) or not value:
             raise WikiTableError(f"{wiki_id}: {field} must be a string that is not empty")
+        if not pattern.fullmatch(value) or len(value) > MAX_HOST:
+            raise WikiTableError(f"{wiki_id}: {field} must be {expected}")
         return value
 
     def flag(field: str) -> bool:
@@ -133,9 +186,9 @@ def _wiki(wiki_id: str, entry: Any) -> Wiki:
 
     return Wiki(
         wiki_id=wiki_id,
-        domain=text("domain"),
-        language=text("language"),
-        family=text("family"),
+        domain=text("domain", HOST, "a host name in lower case"),
+        language=text("language", _WORD, "a language code"),
+        family=text("family", _WORD, "a word of letters and digits"),
         is_open=not flag("closed"),
         is_public=not flag("private"),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from revertrisk.wiki.table import WikiTable
 from tests.bench.compute import MODELS, supported
 from tests.bench.figures import Figures, Rounds, Scenario, ratio
@@ -66,7 +66,8 @@ def main() -> None:
 
     wikis = WikiTable.load()
     with bench(commands, delivering=names, roots=roots) as measuring:
-        measuring.use(Traffic(edits(open_history(None, wikis), wikis, supported, most=200)))
+        with open_history(None, wikis) as history:
+            measuring.use(Traffic(edits(history, wikis, supported, most=200)))
         measuring.warm_up()
         lines = [
             line(

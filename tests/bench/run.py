@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from revertrisk.wiki.table import WikiTable
 from tests.bench import compute_per_edit, fast_paths, report
 from tests.bench.compute import MODELS, supported
@@ -106,9 +106,11 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else FULL
     wikis = WikiTable.load()
-    history = open_history(arguments.dump, wikis)
     began = time.monotonic()
-    with bench(commands, delivering=DELIVERING) as measuring:
+    with (
+        open_history(arguments.dump, wikis) as history,
+        bench(commands, delivering=DELIVERING) as measuring,
+    ):
         many = edits(history, wikis, supported, most=200)
         measuring.use(Traffic(many))
         measuring.warm_up()
@@ -123,8 +125,8 @@ def main() -> None:
             for scenario in one_wiki_scenarios()
         }
         if arguments.export.is_file():
-            real_edits = edits(open_history(arguments.export, wikis), wikis, supported, most=200, padded_to=0)
-            measuring.use(Traffic(real_edits))
+            with open_history(arguments.export, wikis) as of_export:
+                measuring.use(Traffic(edits(of_export, wikis, supported, most=200, padded_to=0)))
             real = Scenario(EXPORT, 20, 0, 32, (REAL_EDITS_BY, f"naive {MODELS[1]}"))
             measured[real] = measuring.measure(real, plan.pairs, plan.seconds)
         (large,) = edits(history, wikis, supported, most=1, padded_to=LARGE_BYTES)

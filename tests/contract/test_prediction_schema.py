@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
@@ -90,7 +90,7 @@ def mutated(draw: st.DrawFn, uri: str) -> Any:
 
 def check_many(examples: int) -> Callable[..., Any]:
     """Return the settings of a test over mutated events: no deadline, the machine may be busy."""
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(max_examples=examples)
 
 
 @pytest.mark.parametrize("uri", VALIDATORS)

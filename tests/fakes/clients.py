@@ -11,6 +11,8 @@ import orjson
 from revertrisk.cli.programs import Program
 
 MODEL = "revertrisk-language-agnostic"
+FAILURE_KEYS = frozenset({"error", "detail", "code", "retryable", "request_id"})
+"""What every failure body has."""
 STREAM = "mediawiki.page_revert_risk_prediction_change.v1"
 
 

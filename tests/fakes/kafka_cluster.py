@@ -61,7 +61,7 @@ class KafkaCluster:
     def start_brokers(self) -> None:
         self._tell("up")
 
-    def produce(self, topic: str, values: Iterable[tuple[int, bytes]]) -> None:
+    def produce(self, topic: str, values: Iterable[tuple[int, bytes | None]]) -> None:
         """Append values, each to the partition that stands before it."""
         for number, (partition, value) in enumerate(values):
             self.producer.produce(topic, value, partition=partition)

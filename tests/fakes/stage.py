@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.fakes.clients import Client, Reply
+from tests.fakes.clients import FAILURE_KEYS, Client, Reply
 from tests.fakes.edited_wikis import MARKER, EditedWikis, Event
 
 _SAMPLE = re.compile(r"^(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
@@ -105,7 +105,7 @@ class Stage:
         for reply in self.replies:
             if reply.status >= 400:
                 assert MARKER not in orjson.dumps(reply.body).decode(), "an error tells of its input"
-                assert {"error", "code", "retryable", "request_id"} <= reply.body.keys()
+                assert reply.body.keys() >= FAILURE_KEYS
                 assert ("retry-after" in reply.headers) == reply.body["retryable"] == (reply.status == 503)
         counted = await self.counted()
         requests = {

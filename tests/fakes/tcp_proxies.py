@@ -20,7 +20,7 @@ class CuttingProxy:
         self.connections += 1
         left = next(self._cuts, None)
         server_reader, server_writer = await asyncio.open_connection(self._where.hostname, self._where.port)
-        asking = asyncio.ensure_future(_pass_on(reader, server_writer))
+        asking = asyncio.ensure_future(pass_on(reader, server_writer))
         try:
             while chunk := await server_reader.read(_CHUNK):
                 writer.write(chunk if left is None else chunk[:left])
@@ -64,7 +64,7 @@ class DyingNode:
         if self._missing <= 0:
             self._enough.set()
         server, to_server = await asyncio.open_connection(self._where.hostname, self._where.port)
-        back = asyncio.ensure_future(_pass_on(server, to_client))
+        back = asyncio.ensure_future(pass_on(server, to_client))
         try:
             while chunk := await client.read(_CHUNK):
                 await self._enough.wait()
@@ -80,7 +80,7 @@ class DyingNode:
             to_client.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while chunk := await reader.read(_CHUNK):
         writer.write(chunk)
 

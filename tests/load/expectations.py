@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from mock_mediawiki.page_changes import page_changes
 from revertrisk.wiki.history import History
 from revertrisk.wiki.table import WikiTable
@@ -83,17 +83,17 @@ UNSCORABLE: dict[str, Callable[[Event], None]] = {
 def real_history(dump: Path, scorable: int) -> list[Expected]:
     """Return the events of an export's first scorable revisions, and unscorable ones of every reason."""
     wikis = WikiTable.load()
-    history = open_history(dump, wikis)
     expected: list[Expected] = []
     left = {PRODUCED: scorable, "": MOST_UNSCORABLE}
-    for event in page_changes(history, wikis):
-        outcome = _by_the_texts(history, event)
-        sort = outcome if outcome == PRODUCED else ""
-        if left[sort]:
-            left[sort] -= 1
-            expected.append(Expected(_dated(event), outcome))
-        if not any(left.values()):
-            break
+    with open_history(dump, wikis) as history:
+        for event in page_changes(history, wikis):
+            outcome = _by_the_texts(history, event)
+            sort = outcome if outcome == PRODUCED else ""
+            if left[sort]:
+                left[sort] -= 1
+                expected.append(Expected(_dated(event), outcome))
+            if not any(left.values()):
+                break
     if left[PRODUCED]:
         raise ValueError(f"the export has only {scorable - left[PRODUCED]} scorable revisions")
     return expected + list(_made_unscorable(expected))

@@ -27,7 +27,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.wiki.table import WikiTable
@@ -139,9 +139,9 @@ async def play(scene: Scene, events: int, host: str) -> dict[str, Any]:
 def run(events: int) -> dict[str, Any]:
     """Start everything, play the scene, and return what it was like, with the problems found."""
     wikis = WikiTable.load()
-    history = open_history(None, wikis)
-    of_both = (edits(history, wikis, supported, most=100, only_wiki=each) for each in (BURSTING, HANGING))
-    traffic = Traffic([edit for pair in zip(*of_both, strict=True) for edit in pair])
+    with open_history(None, wikis) as history:
+        of_both = (edits(history, wikis, supported, most=100, only_wiki=each) for each in (BURSTING, HANGING))
+        traffic = Traffic([edit for pair in zip(*of_both, strict=True) for edit in pair])
     hanging = wikis.by_id(HANGING)
     assert hanging is not None
     problems: list[str] = []

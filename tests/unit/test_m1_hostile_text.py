@@ -5,7 +5,7 @@ module, all others in its source. A pattern that is made at run time stands in `
 
 What is not counted: the methods of str and bytes, json, zlib, expat and httptools, all of them in C and linear in what
 they are given; and the patterns of formats, which Rust matches in linear time. Patterns in the rules of an operator are
-the operator's: those that are shipped are tried here.
+tried when the rules are read; those that are shipped are tried here as well.
 """
 
 import ast
@@ -37,9 +37,9 @@ from revertrisk.dispatcher.rule_language.js_patterns import compile_pattern, is_
 from revertrisk.dispatcher.rule_language.templates import Context, Template
 from revertrisk.runtime.headers import retry_after_s
 from revertrisk.runtime.instants import is_instant
+from revertrisk.runtime.unpacking import Lines
 from revertrisk.scoring import changes, characters, markup, ngrams, spans
 from revertrisk.scoring.features import extract, without_section_names
-from revertrisk.streams.jsonl import _Lines
 from revertrisk.streams.sse import ServerSentEventParser
 from revertrisk.wiki.history import is_redirect
 from tests.fakes.edits import SAVED, edit
@@ -65,6 +65,10 @@ class Held(NamedTuple):
 MADE_AT_RUN_TIME: dict[str, tuple[Callable[[], list[re.Pattern[Any]]], str]] = {
     "revertrisk.dispatcher.rule_language.js_patterns.compile_pattern": (
         lambda: shipped_rule_patterns(),  # noqa: PLW0108 - it is defined below
+        "finditer",
+    ),
+    "revertrisk.dispatcher.rule_language.pattern_trial.main": (
+        lambda: shipped_rule_patterns(),  # noqa: PLW0108 - likewise
         "finditer",
     ),
     "revertrisk.dispatcher.rule_language.rule_file._Reader._statuses": (
@@ -377,8 +381,8 @@ PARSERS: dict[str, Callable[[int], object]] = {
     "a line of an event stream that does not end": lambda n: fed(ServerSentEventParser, b"data", n),
     "an event that does not end": lambda n: fed(ServerSentEventParser, b"data: x\n", n),
     "lines of an event stream in bytes": lambda n: fed(ServerSentEventParser, b"\r", n),
-    "a line of a file that does not end": lambda n: fed(_Lines, b"x", n),
-    "empty lines of a file": lambda n: fed(_Lines, b"\n\n", n),
+    "a line of a file that does not end": lambda n: fed(Lines, b"x", n),
+    "empty lines of a file": lambda n: fed(Lines, b"\n\n", n),
     "an address of a rule": lambda n: Template((("message", "title"),)).uri(Context({"title": "ä/" * n}, {})),
     "an instant": lambda n: is_instant("2026-01-01T00:00:00." + "1" * n + "+00:00"),
     "a name that is nearly an address": lambda n: quietly(lambda: ipaddress.ip_address("1:" * n), ValueError),

@@ -3,15 +3,20 @@
 {{ include "revertrisk.selector" . }}
 app.kubernetes.io/component: {{ .role }}
 app.kubernetes.io/part-of: revertrisk
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "revertrisk.labelValue" .root.Chart.AppVersion }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | include "revertrisk.labelValue" }}
+{{- end }}
+
+{{/* A version as a label takes it: no + or :, 63 characters, a letter or digit at both ends. */}}
+{{- define "revertrisk.labelValue" -}}
+{{ regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trunc 63 | trimAll "-_." | quote }}
 {{- end }}
 
 {{/* What selects the pods of one workload: (dict "root" $ "name" NAME) */}}
 {{- define "revertrisk.selector" -}}
-app.kubernetes.io/name: {{ .name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ .name | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end }}
 
 {{/* The labels that KServe, which has its own, is to put on the pods as well. */}}
@@ -30,8 +35,9 @@ app.kubernetes.io/part-of: revertrisk
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
+{{- with omit .Values.securityContext "fsGroup" }}
+{{ toYaml . }}
+{{- end }}
 capabilities:
   drop: [ALL]
 seccompProfile:
@@ -40,9 +46,9 @@ seccompProfile:
 
 {{- define "revertrisk.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
+{{- with .Values.securityContext }}
+{{ toYaml . }}
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
@@ -64,12 +70,19 @@ field: there a revision's timeout is also its pods' grace period.
 {{- add $shutdown.pre_stop_seconds $shutdown.delay_seconds $shutdown.grace_seconds 5 }}
 {{- end }}
 
-{{/* The environment of a server, by name; as YAML: (dict "root" $ "name" NAME "service" SERVICE) */}}
+{{/*
+The environment of a server, by name; as YAML: (dict "root" $ "name" NAME "service" SERVICE)
+
+Whoever keeps connections to the server must close them first, or a request meets the server's own closing and fails:
+Knative's queue-proxy closes idle ones after 90 s, the Envoy of a gateway or mesh after an hour.
+*/}}
 {{- define "revertrisk.environment" -}}
 {{- $predictor := include "revertrisk.predictor" . | fromYaml }}
 {{- $inference := .root.Values.inference }}
+{{- $mode := include "revertrisk.mode" .root }}
 {{- $variables := dict
   "ENABLE_GRPC" (dict "name" "ENABLE_GRPC" "value" "false")
+  "KEEP_ALIVE_SECONDS" (dict "name" "KEEP_ALIVE_SECONDS" "value" (ternary "120" "3660" (eq $mode "Serverless")))
   "LOG_FORMAT" (dict "name" "LOG_FORMAT" "value" "ecs")
 }}
 {{- range concat ($predictor.base_env | default list) ($predictor.custom_env | default list) }}
@@ -119,8 +132,8 @@ WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
 {{- $predictor := include "revertrisk.predictor" . | fromYaml }}
 {{- $variables := include "revertrisk.environment" . | fromYaml }}
 - name: {{ ternary "server" "kserve-container" (eq $mode "plain") }}
-  image: {{ printf "%s/%s:%s" .root.Values.docker.registry $predictor.image $predictor.image_version }}
-  imagePullPolicy: {{ .root.Values.docker.imagePullPolicy }}
+  image: {{ printf "%s/%s:%s" .root.Values.docker.registry $predictor.image $predictor.image_version | quote }}
+  imagePullPolicy: {{ .root.Values.docker.imagePullPolicy | quote }}
   ports:
     - name: {{ ternary "http" "http1" (eq $mode "plain") }}
       containerPort: 8080
@@ -156,7 +169,7 @@ WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
         command: [sleep, {{ .root.Values.inference.shutdown.pre_stop_seconds | quote }}]
   {{- end }}
   securityContext:
-    {{- include "revertrisk.containerSecurity" . | nindent 4 }}
+    {{- include "revertrisk.containerSecurity" .root | nindent 4 }}
   volumeMounts:
     - name: tmp
       mountPath: /tmp

@@ -4,7 +4,6 @@ It is a guest there, and behaves like one (https://www.mediawiki.org/wiki/API:Et
 a few edits a second and lets the others pass, and each model asks for one revision at a time.
 """
 
-import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ from revertrisk.cli.demo.programs import MODELS
 from revertrisk.dispatcher.app import DispatchSettings
 from revertrisk.dispatcher.rule_language.rule import Rule, Taken
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import is_contact, user_agent
+from revertrisk.runtime.proxies import ProxyError, proxy_of
 from revertrisk.streams.base import EventSource, Position, SourcedEvent, UnreadableRecord
 
 EDITS_PER_SECOND: Final = 3.0
 REQUESTS_PER_MODEL: Final = 1
 """Two models make two at a time at most, to whatever wiki."""
-_ADDRESS: Final = re.compile(r"https?://[!-~]+")
 _TARGET: Final = "{{globals.target}}"
 
 
@@ -53,8 +53,13 @@ class Live:
                 "Wikimedia asks for it, to reach you before it blocks you"
             )
         for flag, url in (("--wiki-url", self.wiki_url), ("--stream-url", self.stream_url)):
-            if url is not None and not _ADDRESS.fullmatch(url):
+            if url is not None and not is_base_address(url):
                 raise LiveError(f"{flag}: expected an address such as http://127.0.0.1:8193")
+        try:
+            proxy_of("https://wikipedia.org")
+            proxy_of(self.stream_url or "")
+        except ProxyError as exc:
+            raise LiveError(str(exc)) from exc
 
     @property
     def user_agent(self) -> str:
@@ -109,7 +114,9 @@ class Sampled:
                     yield record
                     continue
                 others = [
-                    rule.name for rule in self._rules if not isinstance(rule.judge(record.event), Taken)
+                    rule.name
+                    for rule in self._rules
+                    if not isinstance(rule.judge(record.event, record.topic), Taken)
                 ]
                 if len(others) == len(self._rules) or monotonic() < due:
                     continue

@@ -31,6 +31,7 @@ from revertrisk.cli.programs import ProgramError, stop_children
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
 from revertrisk.runtime.signals import on_signals
+from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
 from revertrisk.wiki.table import WikiTable
 
 POLL_S = 0.2
@@ -64,7 +65,12 @@ def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
         stack.callback(stop_children)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
+        except FileNotFoundError as exc:
+            raise OSError(
+                exc.errno, "no folder for temporary files can be written: let TMPDIR name one that can"
+            ) from exc
         screen = Screen(console, [model.name for model in MODELS])
         starter = Starter(stack, folder, screen.say)
         try:
@@ -97,7 +103,10 @@ def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | N
 def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Playing:
     """Start the gate and the servers, and return what sends Wikipedia's edits through them."""
     gate = starter.eventgate()
-    targets = starter.servers(gate, live.server_environment)
+    environment, wikis = live.server_environment, WikiTable.load()
+    if live.wiki_url is None and proxies_reach_wikis(wikis):
+        environment["WIKI_URL"] = starter.stack.enter_context(wiki_relay(wikis))
+    targets = starter.servers(gate, environment)
     # A user who waits for edits that do not come must see why.
     logging.basicConfig(format="  %(message)s", stream=sys.stdout)
     logging.getLogger("revertrisk.streams").setLevel(logging.INFO)

@@ -31,7 +31,7 @@ class Starter:
 
     def __init__(self, stack: ExitStack, folder: Path, say: Callable[[str], None]) -> None:
         """Take the folder of the logs, and what writes a line."""
-        self._stack = stack
+        self.stack = stack
         self._folder = folder
         self._say = say
 
@@ -69,7 +69,7 @@ class Starter:
         def start(port: int) -> Program:
             log = self._folder / f"{name}.log"
             settings = _clean_environment() | environment
-            return self._stack.enter_context(running([*arguments, str(port)], log, settings))
+            return self.stack.enter_context(running([*arguments, str(port)], log, settings))
 
         self._say(f"Starting {name} …")
         try:

@@ -17,6 +17,8 @@ RISK_COLOURS = ((0.5, "red"), (0.2, "yellow"), (0.0, "green"))
 FAULT: Final = "⚡"
 RETRIED: Final = "↻"
 REPEATED: Final = "≡"
+_IN_ASCII: Final = str.maketrans({FAULT: "!", RETRIED: "~", REPEATED: "=", "█": "#", "·": ".", "…": "."})
+"""What stands for each sign where the output's encoding has none of them."""
 _STYLES: Final = {FAULT: "yellow", RETRIED: "cyan", REPEATED: "magenta"}
 _INDENT: Final = "      "
 
@@ -35,7 +37,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Write one line of prose."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._print(text)
 
     def explain_chaos(self) -> None:
         """Say what there will be to see."""
@@ -59,7 +61,13 @@ class Screen:
         self._mark(REPEATED, f"{_named(event, event['predicted_classification']['model_name'])} {again}")
 
     def _mark(self, mark: str, text: str) -> None:
-        self._console.print(Text(f"{_INDENT}{mark} {text}", style=_STYLES[mark]), soft_wrap=True)
+        self._print(Text(f"{_INDENT}{mark} {text}", style=_STYLES[mark]))
+
+    def _print(self, line: str | Text) -> None:
+        if self._console.options.ascii_only:
+            plain = line if isinstance(line, str) else line.plain
+            line = Text(plain.translate(_IN_ASCII), style="" if isinstance(line, str) else line.style)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def show(self, event: Mapping[str, Any]) -> None:
         """Take an accepted prediction event; its revision is shown once no model is awaited any more."""
@@ -96,7 +104,7 @@ class Screen:
         title.truncate(TITLE_WIDTH, overflow="ellipsis", pad=True)
         line.append_text(title)
         line.append(f" {rev_id}")
-        self._console.print(line, soft_wrap=True)
+        self._print(line)
 
     def summarise(self, model_name: str, counts: Mapping[str, Any]) -> None:
         """Write what became of one model's events."""

@@ -21,10 +21,12 @@ from revertrisk.event_platform.page_change import (
     InvalidPageChangeError,
     PageChangeReader,
     Skip,
+    SkipReason,
     UnsupportedPageChangeError,
 )
 from revertrisk.event_platform.streams import received_at
 from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
+from revertrisk.wiki.table import WikiTable
 
 MISSING = "missing"
 """The reason in the list: its lines are dead letters, which a redrive can read."""
@@ -107,13 +109,15 @@ class Revisions:
 class Reconciliation:
     """Compares page_change events with what is known of their revisions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a verdict depends on
         self,
         rules: Sequence[Rule],
         reader: PageChangeReader,
         predicted: Revisions,
         skipped: Mapping[tuple[str, int], str],
+        *,
         window: Window,
+        wikis: WikiTable,
     ) -> None:
         """Take the rules that say what is due, what was predicted, and what the server skipped, with its reasons."""
         self._rules = rules
@@ -121,18 +125,19 @@ class Reconciliation:
         self._predicted = predicted
         self._skipped = skipped
         self._window = window
+        self._wikis = wikis
         self._seen = Revisions()
         self.report = Report()
 
-    def judge(self, event: dict[str, Any]) -> bool:
+    def judge(self, record: SourcedEvent) -> bool:
         """Count an event; returns whether its prediction is missing."""
-        report = self.report
+        report, event = self.report, record.event
         moment = received_at(event)
         if moment is None or moment not in self._window:
             report.outside += 1
             return False
         report.read += 1
-        verdicts = [rule.judge(event) for rule in self._rules]
+        verdicts = [rule.judge(event, record.topic) for rule in self._rules]
         if not any(isinstance(verdict, Taken) for verdict in verdicts):
             report.unmatched += 1
             return False
@@ -154,9 +159,11 @@ class Reconciliation:
             found = self._reader.resolve(self._reader.read(event))
         except (InvalidPageChangeError, UnsupportedPageChangeError):
             return None  # the server refuses it: a dead letter, and a prediction that is missing
-        if isinstance(found, Skip):
-            return str(found.reason)
-        return self._skipped.get((found.wiki.wiki_id, found.rev_id))
+        wiki_id, rev_id = event["wiki_id"], int(event["revision"]["rev_id"])
+        reason = found.reason if isinstance(found, Skip) else self._skipped.get((wiki_id, rev_id))
+        # A wiki of the table is not unknown: its domain was changed, and a new table brings its predictions.
+        is_renamed = reason == SkipReason.UNKNOWN_WIKI and self._wikis.by_id(wiki_id) is not None
+        return None if is_renamed else reason
 
 
 async def read_predictions(source: EventSource, *, late_s: float | None) -> Revisions:
@@ -183,7 +190,7 @@ async def find_missing(
     async for record in _until(source, window.until, late_s):
         if isinstance(record, UnreadableRecord):
             reconciliation.report.unreadable += 1
-        elif reconciliation.judge(record.event):
+        elif reconciliation.judge(record):
             out.write(_line(record))
     out.flush()
     return reconciliation.report
@@ -227,7 +234,7 @@ def _line(record: SourcedEvent) -> bytes:
         "page_id": page.get("page_id") if isinstance(page, dict) else None,
         "rev_id": revision.get("rev_id") if isinstance(revision, dict) else None,
     }
-    where = {"partition": position.partition, "offset": position.offset}
+    where = {"partition": position.partition, "offset": position.offset, "topic": record.topic}
     return orjson.dumps(
         key | {"reason": MISSING} | where | {"event": event}, option=orjson.OPT_APPEND_NEWLINE
     )

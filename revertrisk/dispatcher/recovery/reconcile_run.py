@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,13 +30,15 @@ from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from revertrisk.dispatcher.wiring import NOWHERE, Opening
-from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader
+from revertrisk.event_platform.page_change import MAX_REVISION_BYTES, READING_CONTRACT, PageChangeReader
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.streams.base import EventSource, SourceError
 from revertrisk.wiki.table import WikiTable
 
-MAX_REVISION_BYTES = 2 * 1024 * 1024
-"""The server's default."""
+EXIT_UNREADABLE = 3
+"""Nothing is missing among the events that could be read, and some records could not be."""
+_ENDLESS = "eventstreams:"
+"""How a source begins that has no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class ReconcileSettings:
     predictions: str
     """Where the predictions of one model are, likewise."""
     rule_file: Path
+    any_topic: bool = False
+    """Take events whatever topic or stream they came from."""
     since: datetime
     until: datetime
     skips: Path | None = None
@@ -62,9 +66,9 @@ class ReconcileSettings:
 
 
 def run_reconciliation(settings: ReconcileSettings) -> int:
-    """List what is missing, show the counts on standard error; returns 0 only if nothing is missing.
+    """List what is missing, show the counts on standard error, and return the exit status.
 
-    A window of which nothing was read proves nothing, and is no success.
+    A window of which nothing was read proves nothing, and is no success; neither are records that cannot be read.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -78,7 +82,13 @@ def run_reconciliation(settings: ReconcileSettings) -> int:
     sys.stderr.write(orjson.dumps(report.as_dict()).decode() + "\n")
     if report.read == 0:
         sys.stderr.write("no event of this time was read: is it the right stream, and the right time?\n")
-    return EXIT_INCOMPLETE if report.missing or report.unreadable or report.read == 0 else EXIT_OK
+    if report.unreadable:
+        sys.stderr.write(
+            f"{report.unreadable} records could not be read, and may be events: look into the source\n"
+        )
+    if report.missing or report.read == 0:
+        return EXIT_INCOMPLETE
+    return EXIT_UNREADABLE if report.unreadable else EXIT_OK
 
 
 async def reconcile(settings: ReconcileSettings) -> Report:
@@ -91,17 +101,20 @@ async def reconcile(settings: ReconcileSettings) -> Report:
         DeadLetterError: the list cannot be written to its end.
 
     """
-    rules = load_rules(settings.rule_file, target=NOWHERE)
+    rules = load_rules(settings.rule_file, target=NOWHERE, any_topic=settings.any_topic)
     window = Window(settings.since, settings.until)
+    if settings.events.startswith(_ENDLESS) and settings.until > datetime.now(UTC):
+        raise SettingsError("until: expected a time that has passed: a stream would be read until then")
     skipped = read_skips(settings.skips) if settings.skips is not None else {}
     contract = EventValidator(SchemaRepository().load(READING_CONTRACT))
-    reader = PageChangeReader(contract, WikiTable.load(), max_revision_bytes=settings.max_revision_bytes)
+    wikis = WikiTable.load()
+    reader = PageChangeReader(contract, wikis, max_revision_bytes=settings.max_revision_bytes)
     async with AsyncExitStack() as stack:
         predictions = _open(settings, settings.predictions, rules, stack)
         events = _open(settings, settings.events, rules, stack)
         out = stack.enter_context(_output(settings.output))
         predicted = await read_predictions(predictions, late_s=_late_s(settings, settings.predictions))
-        reconciliation = Reconciliation(rules, reader, predicted, skipped, window)
+        reconciliation = Reconciliation(rules, reader, predicted, skipped, window=window, wikis=wikis)
         return await find_missing(
             reconciliation, events, window, out, late_s=_late_s(settings, settings.events)
         )
@@ -140,4 +153,4 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def _late_s(settings: ReconcileSettings, source: str) -> float | None:
-    return settings.late_s if source.startswith("eventstreams:") else None
+    return settings.late_s if source.startswith(_ENDLESS) else None

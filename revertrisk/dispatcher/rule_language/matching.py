@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from revertrisk.dispatcher.rule_language.js_patterns import PatternError, compile_pattern, is_pattern
+from revertrisk.dispatcher.rule_language.pattern_trial import is_quick
 from revertrisk.dispatcher.rule_language.problems import Problems
 
 _SHOWN = 80
@@ -163,10 +164,15 @@ def compile_condition(spec: Any, problems: Problems, *, field: str = "") -> Cond
 
 def _compile_pattern(spec: str, problems: Problems, field: str) -> Condition | None:
     try:
-        return _Matches(field, spec, compile_pattern(spec))
+        pattern = compile_pattern(spec)
+        if is_quick(pattern.pattern, pattern.flags):
+            return _Matches(field, spec, pattern)
+        problems.add("takes too long on some texts: do not repeat what repeats, as (a+)+ does")
     except PatternError as exc:
         problems.add(str(exc))
-        return None
+    except OSError as exc:
+        problems.add(f"cannot be tried: no process can be started: {exc.strerror}")
+    return None
 
 
 def _compile_object(spec: dict[Any, Any], problems: Problems, field: str) -> Condition | None:

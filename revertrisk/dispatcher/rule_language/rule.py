@@ -1,6 +1,7 @@
 """What a rule says: which events it takes, the request it makes of each, and when that is tried again."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from revertrisk.event_platform.streams import CANARY_DOMAIN, event_meta, is_cana
 
 _HASH_BYTES = 8
 _HASH_RANGE = 1 << 64
+# Before the name of a topic stand its data centre and, in a mirror, the name of the cluster that it is a copy from.
+_PREFIX = re.compile(r"(?:[^.]+\.)?(?:(?:eqiad|codfw)\.)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +136,22 @@ class Rule:
     """Events older than this by ``meta.dt`` are let go; None keeps them all."""
     order_by: Template | None = None
     """What events have in common that go out one after the other, such as the page's id; None for no order."""
+    any_topic: bool = False
+    """Take events of any topic or stream."""
 
-    def judge(self, event: Mapping[str, Any]) -> Verdict:
-        """Decide whether the rule takes an event; the first case that matches wins, and then samples."""
+    def judge(self, event: Mapping[str, Any], topic: str | None = None) -> Verdict:
+        """Decide whether the rule takes an event; the first case that matches wins, and then samples.
+
+        ``topic`` is the topic of Kafka that the event first came from, None where that is not known.
+        """
         if is_canary(event):
             return Canary()
-        # An event that names no stream is what its source says it is.
-        if event_meta(event).get("stream", self.topic) != self.topic:
-            return NotMatched(f"topic: meta.stream is not {self.topic!r}", "meta.stream")
+        # change-propagation drops it before any rule sees it.
+        if not isinstance(event.get("meta"), dict):
+            return NotMatched("meta: the event has none", "meta")
+        stranger = self._other_topic(event, topic)
+        if stranger is not None:
+            return stranger
         refusals: list[NotMatched] = []
         for case in self.cases:
             refusal = case.refusal(event)
@@ -150,6 +161,20 @@ class Rule:
                 return SampledOut(f"{case.path}.sample" if case.path else "sample")
             refusals.append(refusal)
         return NotMatched("; ".join(refusal.why for refusal in refusals), refusals[0].field)
+
+    def is_for(self, topic: str) -> bool:
+        """Return whether a topic is the rule's own, or a data centre's or a mirror's copy of it."""
+        return self.any_topic or (
+            topic.endswith(self.topic) and _PREFIX.fullmatch(topic.removesuffix(self.topic)) is not None
+        )
+
+    def _other_topic(self, event: Mapping[str, Any], topic: str | None) -> NotMatched | None:
+        if topic is not None:
+            return None if self.is_for(topic) else NotMatched(f"topic: it is not {self.topic!r}", "topic")
+        # An event that names no stream is what its source says it is.
+        if self.any_topic or event_meta(event).get("stream", self.topic) == self.topic:
+            return None
+        return NotMatched(f"topic: meta.stream is not {self.topic!r}", "meta.stream")
 
     def has_expired(self, event: Mapping[str, Any], now: datetime) -> bool:
         """Return whether an event is too old to be worth a request; one without a time is not."""

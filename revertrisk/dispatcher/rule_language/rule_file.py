@@ -7,6 +7,7 @@ what events have in common that must go out one after the other.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,11 @@ _OURS = ("x-request-id", "x-triggered-by")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*")
 
 
-def load_rules(path: Path, *, target: str | None) -> tuple[Rule, ...]:
+def load_rules(path: Path, *, target: str | None, any_topic: bool = False) -> tuple[Rule, ...]:
     """Read a rule file.
 
-    ``target`` is what ``{{globals.target}}`` will stand for; a rule that uses it cannot work without.
+    ``target`` is what ``{{globals.target}}`` will stand for; a rule that uses it cannot work without. With
+    ``any_topic`` the rules take events of any topic or stream.
 
     Raises:
         RuleFileError: the file cannot be read, or a rule in it cannot work; all reasons are listed.
@@ -71,7 +73,8 @@ def load_rules(path: Path, *, target: str | None) -> tuple[Rule, ...]:
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
         raise RuleFileError(str(path), [Problem("", f"cannot be read: {reason}")]) from exc
-    return parse_rules(text, name=str(path), target=target)
+    rules = parse_rules(text, name=str(path), target=target)
+    return tuple(replace(rule, any_topic=any_topic) for rule in rules)
 
 
 def parse_rules(text: str, *, name: str, target: str | None) -> tuple[Rule, ...]:

@@ -1,7 +1,9 @@
 """Labelled edits as training and evaluation see them, and how to divide them without a leak."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,15 @@ class Dataset:
     def labels(self) -> NDArray[np.bool_]:
         """The labels, in order."""
         return labels_of(self.examples)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file's bytes; raises TrainingError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise TrainingError(f"{path.name}: cannot be read ({exc.strerror})") from None
 
 
 def labels_of(examples: Sequence[Example]) -> NDArray[np.bool_]:

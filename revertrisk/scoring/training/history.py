@@ -3,30 +3,43 @@
 The labels come from a companion file. Whole texts go through `features.extract`, the very path that serves.
 """
 
-import gzip
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from revertrisk.runtime.unpacking import text_lines
 from revertrisk.scoring.features import extract
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
-from revertrisk.scoring.training.examples import Dataset, Example
-from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, exported_revisions
+from revertrisk.scoring.training.examples import Dataset, Example, TrainingError, sha256_of
+from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportError, exported_revisions
 
 
 def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> Dataset:
     """Read the labelled edits of an exported page: each revision with the one before it in the file.
 
     Null edits and self-reverts are left out, and so are edits into, out of and within a run of two or more
-    empty texts: there the archive lost the texts, and nobody blanked the page.
+    empty texts: there the archive lost the texts, and nobody blanked the page. That is a rule of training only: a
+    label takes an empty text for a blank page.
+
+    Raises:
+        TrainingError: one of the files cannot be used.
+
     """
-    packed = labels.read_bytes()
-    rows = {row["rev_id"]: row for row in map(json.loads, gzip.decompress(packed).splitlines())}
+    try:
+        rows = {row["rev_id"]: row for row in map(json.loads, text_lines(labels))}
+        return _joined(export, labels, rows, wiki_id=wiki_id, language=language)
+    except (KeyError, TypeError, ValueError, RecursionError) as exc:
+        problem = exc if isinstance(exc, ExportError) else f"{labels.name}: expected JSON lines with labels"
+        raise TrainingError(str(problem)) from exc
+
+
+def _joined(
+    export: Path, labels: Path, rows: Mapping[int, Mapping[str, Any]], *, wiki_id: str, language: str
+) -> Dataset:
     examples = []
     for revision, user_name, title in scorable_revisions(export, wiki_id=wiki_id, language=language):
-        row: dict[str, Any] | None = rows.get(revision.rev_id)
+        row = rows.get(revision.rev_id)
         if row is None or row["self_reverted"]:
             continue
         examples.append(
@@ -39,8 +52,7 @@ def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> 
                 is_anonymous=revision.user.kind.is_anonymous,
             )
         )
-    digest = hashlib.sha256(packed).hexdigest()
-    return Dataset(labels.name.removesuffix(".jsonl.gz"), labels.name, digest, tuple(examples))
+    return Dataset(labels.name.removesuffix(".jsonl.gz"), labels.name, sha256_of(labels), tuple(examples))
 
 
 def scorable_revisions(
@@ -48,40 +60,49 @@ def scorable_revisions(
 ) -> Iterator[tuple[Revision, str | None, str]]:
     """Yield the edits of an export that changed a text, each with its author's name and page title.
 
-    A text that the export lacks is read as an empty one.
+    An edit whose text or parent's text the export does not hold is left out, and so is one whose parent is not the
+    revision before it in the file.
     """
     grandparent_empty = False
     before: tuple[ExportedPage, ExportedRevision] | None = None
     held: tuple[Revision, str | None, str] | None = None
     for page, current in exported_revisions(export):
-        follows_empty = before is not None and not before[1].text
-        if held is not None and (current.text or not follows_empty):
+        follows_empty = before is not None and before[1].text == ""
+        if held is not None and (current.text != "" or not follows_empty):
             yield held
         held = None
         leaves_lost_run = follows_empty and grandparent_empty
-        if before is not None and before[0] is page and not leaves_lost_run:
+        if before is not None and before[0].page_id == page.page_id and not leaves_lost_run:
             parent = before[1]
-            if (current.text or "") != (parent.text or ""):
-                held = (_revision(page, current, parent, wiki_id, language), current.user_name, page.title)
+            if _is_parent(parent, current) and current.text != parent.text:
+                held = _scorable(page, current, parent, wiki_id, language)
         grandparent_empty = follows_empty
         before = page, current
     if held is not None:
         yield held
 
 
-def _revision(
+def _is_parent(earlier: ExportedRevision, current: ExportedRevision) -> bool:
+    if current.parent_id is not None:
+        return current.parent_id == earlier.rev_id
+    return (earlier.timestamp, earlier.rev_id) < (current.timestamp, current.rev_id)
+
+
+def _scorable(
     page: ExportedPage, current: ExportedRevision, parent: ExportedRevision, wiki_id: str, language: str
-) -> Revision:
-    return Revision(
+) -> tuple[Revision, str | None, str] | None:
+    if current.text is None or parent.text is None:
+        return None
+    revision = Revision(
         wiki_id=wiki_id,
         language=language,
         rev_id=current.rev_id,
         timestamp=current.saved_at,
-        text=current.text or "",
+        text=current.text,
         parent=ParentRevision(
             rev_id=parent.rev_id,
             timestamp=parent.saved_at,
-            text=parent.text or "",
+            text=parent.text,
             user_kind=parent.user_kind,
         ),
         page=Page(page_id=0, title=page.title, namespace_id=0),
@@ -89,3 +110,4 @@ def _revision(
         comment=current.visible_comment,
         is_minor=current.is_minor,
     )
+    return revision, current.user_name, page.title

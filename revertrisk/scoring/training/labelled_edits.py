@@ -1,30 +1,27 @@
-"""Readers of labelled edits: JSON lines or CSV, gzipped or not, that hold changed lines or no text at all.
+"""Readers of labelled edits: JSON lines or CSV, packed or not, that hold changed lines or no text at all.
 
 Each reader says which groups of features its file cannot give. They read named fields only, and none of
 those that `examples.is_leak` tells of.
 """
 
 import csv
-import gzip
-import hashlib
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from revertrisk.runtime.unpacking import PackedFileError, text_lines
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import Group
 from revertrisk.scoring.features import EditFacts, Features, describe
 from revertrisk.scoring.training import own_labels
-from revertrisk.scoring.training.examples import Dataset, Example, KnownAtTheEdit, TrainingError
+from revertrisk.scoring.training.examples import Dataset, Example, KnownAtTheEdit, TrainingError, sha256_of
 from revertrisk.wiki.user_kinds import UserKind
 
 Row = Mapping[str, Any]
-
-_GZIP = b"\x1f\x8b"
 
 
 def read_normalised_vandalism(path: Path) -> Dataset:
@@ -79,7 +76,7 @@ def read_labelled(path: Path, file_format: str | None = None) -> Dataset:
         if file_format not in FORMATS:
             raise TrainingError(f"format: expected one of {', '.join(FORMATS)}")
         return FORMATS[file_format].read(path)
-    first = next(_rows(path, _bytes(path)), {})
+    first = next(_rows(path), {})
     for known in FORMATS.values():
         if known.fields <= first.keys():
             return known.read(path)
@@ -114,9 +111,8 @@ FORMATS: Mapping[str, FileFormat] = {
 def _read(
     path: Path, features: Callable[[Row], Features], keep: Callable[[Row], bool] | None = None
 ) -> Dataset:
-    packed = _bytes(path)
     examples = []
-    for number, row in enumerate(_rows(path, packed), start=1):
+    for number, row in enumerate(_rows(path), start=1):
         try:
             if keep is None or keep(row):
                 examples.append(_example(row, features(KnownAtTheEdit(row))))
@@ -128,7 +124,7 @@ def _read(
                 f"{path.name}, edit {number}: a field has a value of the wrong type"
             ) from None
     name = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".csv")
-    return Dataset(name, path.name, hashlib.sha256(packed).hexdigest(), tuple(examples))
+    return Dataset(name, path.name, sha256_of(path), tuple(examples))
 
 
 def _example(row: Row, features: Features) -> Example:
@@ -151,26 +147,21 @@ def _example(row: Row, features: Features) -> Example:
     )
 
 
-def _bytes(path: Path) -> bytes:
+def _rows(path: Path) -> Iterator[Row]:
+    """Yield the edits of JSON lines or of a CSV file with a header, packed or not."""
     try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise TrainingError(f"{path.name}: cannot be read ({exc.strerror})") from None
-
-
-def _rows(path: Path, packed: bytes) -> Iterator[Row]:
-    """Yield the edits of JSON lines or of a CSV file with a header, gzipped or not."""
-    try:
-        text = (gzip.decompress(packed) if packed.startswith(_GZIP) else packed).decode("utf-8")
-        # Not splitlines: that would also cut inside a text, at characters that Unicode calls line ends.
-        lines = (line for line in text.split("\n") if line.strip())
-        if not text.lstrip().startswith("{"):
-            yield from csv.DictReader(lines)
+        # Not str.splitlines: that would also cut inside a text, at characters that Unicode calls line ends.
+        lines = text_lines(path)
+        first = next(lines, "")
+        if not first.lstrip().startswith("{"):
+            yield from csv.DictReader(chain([first], lines))
             return
         # An array or a number has no fields: updating with it raises one of the errors below.
-        yield from (dict(**json.loads(line)) for line in lines)
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, csv.Error):
-        raise TrainingError(f"{path.name}: expected JSON lines or CSV, gzipped or not") from None
+        yield from (dict(**json.loads(line)) for line in chain([first], lines))
+    except PackedFileError as exc:
+        raise TrainingError(f"{path.name}: {exc}: expected JSON lines or CSV, packed or not") from None
+    except (ValueError, TypeError, RecursionError, csv.Error):
+        raise TrainingError(f"{path.name}: expected JSON lines or CSV, packed or not") from None
 
 
 def _normalised_features(row: Row) -> Features:

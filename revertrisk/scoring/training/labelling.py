@@ -1,17 +1,27 @@
 """Labels from what happened next: which edits of a page were reverted by somebody else, and soon.
 
-Knows nothing of features; `own_labels` joins both into files.
+Knows nothing of events or features; `revertrisk.labels` joins them into files.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+
+from revertrisk.wiki.reverts import TEXTS_COMPARED, reverted_edits
 
 HORIZON = timedelta(hours=48)
 """A revert that comes later is not counted."""
-_IDENTITY_RADIUS = 15
-"""An edit restores an earlier text if that is at most this many edits back: MediaWiki's own limit."""
+
+
+class NotLabelled(StrEnum):
+    """Why an edit that a server scores has no label: nobody can say what it is."""
+
+    NULL_EDIT = "null_edit"
+    SELF_REVERT = "self_revert"
+    REVERT_REVERTED = "revert_reverted"
+    REVERT_WITHOUT_RANGE = "revert_without_range"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +32,16 @@ class PageEdit:
     page_id: int
     rev_id: int
     timestamp: datetime
+    parent_id: int | None = None
+    """0 for none; None where the source does not tell, so that it is the edit before on the page."""
     author: str | None
     """None where the author is hidden."""
     sha1: str | None
-    """Of the text after the edit; None where it is hidden or lost."""
+    """Of the text after the edit; None where it is hidden or not known."""
+    is_edit: bool = True
+    """False for a move and whatever else makes a revision without editing: it reverts nothing."""
+    is_revert: bool = False
+    """The source says that this edit is a revert."""
     reverts: tuple[int, int] | None = None
     """The oldest and newest revision ids that this edit reverted, where the source says so."""
 
@@ -35,66 +51,79 @@ class Label:
     """What became of an edit."""
 
     reverted: bool
-    mature: bool
-    """The record goes on for the whole horizon after the edit.
-
-    One that was reverted already is no exception: of the youngest edits, only those would be left.
-    """
     reverted_after: timedelta | None
 
 
-def label_edits(edits: Iterable[PageEdit], horizon: timedelta = HORIZON) -> dict[tuple[str, int], Label]:
-    """Label edits, in the order in which they happened; by wiki id and revision id.
+@dataclass(slots=True)
+class _Seen:
+    """An edit of the page, and which edit reverted it first within the horizon."""
 
-    Left out are null edits, edits that their own author took back, and edits whose revert was itself
-    reverted within the horizon: nobody can say what those are.
+    edit: PageEdit
+    is_null_edit: bool
+    reverted_by: "_Seen | None" = None
+    is_in_unknown_range: bool = False
+
+    def outcome(self) -> Label | NotLabelled:
+        if self.is_null_edit:
+            return NotLabelled.NULL_EDIT
+        if self.is_in_unknown_range:
+            return NotLabelled.REVERT_WITHOUT_RANGE
+        reverter = self.reverted_by
+        if reverter is None:
+            return Label(reverted=False, reverted_after=None)
+        if self.edit.author is not None and self.edit.author == reverter.edit.author:
+            return NotLabelled.SELF_REVERT
+        if reverter.reverted_by is not None:
+            return NotLabelled.REVERT_REVERTED
+        return Label(reverted=True, reverted_after=reverter.edit.timestamp - self.edit.timestamp)
+
+
+def label_page(
+    edits: Iterable[PageEdit], horizon: timedelta = HORIZON
+) -> Iterator[tuple[PageEdit, Label | NotLabelled]]:
+    """Yield the edits of one page, given by (timestamp, rev_id), each with its label or why it has none.
+
+    Not labelled are null edits, edits that their own author took back, edits whose revert was itself reverted within
+    the horizon, and those that a revert whose range the source does not say may have reverted. Held in memory are the
+    edits of twice the horizon: the revert of an edit may come at its end, and the revert of that as much later.
     """
-    pages: defaultdict[tuple[str, int], list[PageEdit]] = defaultdict(list)
-    end: datetime | None = None
+    window: deque[_Seen] = deque()
     for edit in edits:
-        pages[edit.wiki_id, edit.page_id].append(edit)
-        end = edit.timestamp if end is None else max(end, edit.timestamp)
-    labels: dict[tuple[str, int], Label] = {}
-    for page in pages.values():
-        reverters = _reverters(page, horizon)
-        for place, edit in enumerate(page):
-            if place and edit.sha1 is not None and edit.sha1 == page[place - 1].sha1:
-                continue
-            mature = end is not None and end - edit.timestamp >= horizon
-            reverter = reverters.get(place)
-            if reverter is None:
-                labels[edit.wiki_id, edit.rev_id] = Label(reverted=False, mature=mature, reverted_after=None)
-                continue
-            own = edit.author is not None and edit.author == page[reverter].author
-            if not own and reverter not in reverters:
-                after = page[reverter].timestamp - edit.timestamp
-                labels[edit.wiki_id, edit.rev_id] = Label(reverted=True, mature=mature, reverted_after=after)
-    return labels
+        while len(window) > TEXTS_COMPARED and edit.timestamp - window[0].edit.timestamp > 2 * horizon:
+            seen = window.popleft()
+            yield seen.edit, seen.outcome()
+        reverter = _Seen(edit, is_null_edit=_is_null_edit(edit, window))
+        for seen in _reverted(edit, window):
+            if edit.timestamp - seen.edit.timestamp <= horizon:
+                if edit.is_revert and edit.reverts is None:
+                    seen.is_in_unknown_range = True
+                elif seen.reverted_by is None:
+                    seen.reverted_by = reverter
+        window.append(reverter)
+    for seen in window:
+        yield seen.edit, seen.outcome()
 
 
-def _reverters(page: Sequence[PageEdit], horizon: timedelta) -> dict[int, int]:
-    """Return which edit reverted which, by their places: the first that did, within the horizon."""
-    found: dict[int, int] = {}
-    places = {edit.rev_id: place for place, edit in enumerate(page)}
-    for place, edit in enumerate(page):
-        for reverted in _reverted(page, place, places):
-            if edit.timestamp - page[reverted].timestamp <= horizon:
-                found.setdefault(reverted, place)
-    return found
+def _is_null_edit(edit: PageEdit, window: deque[_Seen]) -> bool:
+    for seen in reversed(window):
+        if edit.parent_id in {None, seen.edit.rev_id}:
+            return bool(edit.sha1) and edit.sha1 == seen.edit.sha1
+    return False
 
 
-def _reverted(page: Sequence[PageEdit], place: int, places: dict[int, int]) -> range:
-    """Return the places of the edits that one edit took back."""
-    edit = page[place]
+def _reverted(edit: PageEdit, window: deque[_Seen]) -> list[_Seen]:
+    """Return the earlier edits that one reverts: those that the source names, else those between equal texts."""
     if edit.reverts is not None:
-        oldest, newest = (places.get(rev_id) for rev_id in edit.reverts)
-        # A record that begins later does not hold the oldest.
-        return (
-            range(0 if oldest is None else oldest, min(place, newest + 1)) if newest is not None else range(0)
-        )
-    if edit.sha1 is None or (place and page[place - 1].sha1 == edit.sha1):
-        return range(0)
-    for earlier in range(place - 2, max(-1, place - 2 - _IDENTITY_RADIUS), -1):
-        if page[earlier].sha1 == edit.sha1:
-            return range(earlier + 1, place)
-    return range(0)
+        oldest, newest = edit.reverts
+        found: list[_Seen] = []
+        for seen in reversed(window):
+            if found or seen.edit.rev_id == newest:
+                found.append(seen)
+            # A record that begins later does not hold the oldest.
+            if seen.edit.rev_id == oldest:
+                break
+        return found
+    if not edit.is_edit:
+        return []
+    earlier = [window[-number] for number in range(1, min(len(window), TEXTS_COMPARED) + 1)]
+    return earlier[: reverted_edits(edit.sha1, [seen.edit.sha1 for seen in earlier])]

@@ -1,17 +1,17 @@
 """Thresholds that keep a false positive rate, for each wiki and kind of author, from scores with labels."""
 
 import csv
-import gzip
 import json
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from revertrisk.runtime.unpacking import PackedFileError, text_lines
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.training import figures
 from revertrisk.scoring.training.evaluate import user_groups
@@ -66,14 +66,17 @@ def read_scores(
 
     """
     try:
-        packed = path.read_bytes()
-        text = (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode("utf-8")
-        edits = list(_own(text) if text.startswith("{") else _production(text, model_name))
-    except OSError as exc:
-        raise TrainingError(f"{path.name}: cannot be read") from exc
+        lines = text_lines(path)
+        first = next(lines, "")
+        lines = chain([first], lines)
+        edits = list(_own(lines) if first.startswith("{") else _production(lines, model_name))
     except KeyError as exc:
         raise TrainingError(f"{path.name}: field {exc} is missing") from None
-    except (ValueError, TypeError, EOFError, zlib.error):
+    except PackedFileError as exc:
+        raise TrainingError(
+            f"{path.name}: {exc}: expected scores with labels, as JSON lines or CSV"
+        ) from None
+    except (ValueError, TypeError, RecursionError, csv.Error):
         raise TrainingError(f"{path.name}: expected scores with labels, as JSON lines or CSV") from None
     models: defaultdict[tuple[str, str], list[ScoredEdit]] = defaultdict(list)
     for edit in edits:
@@ -127,14 +130,17 @@ def limits_json(limits: Sequence[Limit]) -> list[dict[str, Any]]:
     return [asdict(each) for each in limits]
 
 
-def limits_table(limits: Sequence[Limit]) -> str:
-    """Return thresholds as a Markdown table; a row without one says why."""
+def limits_table(limits: Sequence[Limit], smallest: int = SMALLEST_SAMPLE) -> str:
+    """Return thresholds as a Markdown table, and how many wikis and kinds of authors have too few edits for one."""
     rows = ["| wiki | authors | edits / positive | threshold | false positive rate | recall | precision |"]
     rows.append("| --- " * 7 + "|")
-    for each in limits:
-        figures_of = [each.threshold, each.fpr, each.recall, each.precision]
-        cells = ["too few edits", "", "", ""] if each.threshold.value is None else map(_cell, figures_of)
+    found = [each for each in limits if each.threshold.value is not None]
+    for each in found:
+        cells = map(_cell, [each.threshold, each.fpr, each.recall, each.precision])
         rows.append(f"| {each.wiki_id} | {each.group} | {each.n} / {each.positives} | {' | '.join(cells)} |")
+    if len(found) < len(limits):
+        left_out = f"{len(limits) - len(found)} of {len(limits)} rows are left out"
+        rows += ["", f"{left_out}: fewer than {smallest} edits that were not reverted (all of them: --json)."]
     return "\n".join(rows) + "\n"
 
 
@@ -174,23 +180,22 @@ def _threshold(scores: Scores, labels: Labels, target_fpr: float, seed: int) -> 
     return Estimate(value, float(low), float(high))
 
 
-def _own(text: str) -> Iterator[ScoredEdit]:
-    for line in text.split("\n"):
-        if line.strip():
-            row: Mapping[str, Any] = json.loads(line)
-            yield ScoredEdit(
-                model_name=row["model_name"],
-                model_version=row["model_version"],
-                wiki_id=row["wiki_id"],
-                groups=tuple(row["groups"]),
-                label=bool(row["label"]),
-                probability=float(row["probability"]),
-            )
+def _own(lines: Iterable[str]) -> Iterator[ScoredEdit]:
+    for line in lines:
+        row: Mapping[str, Any] = json.loads(line)
+        yield ScoredEdit(
+            model_name=row["model_name"],
+            model_version=row["model_version"],
+            wiki_id=row["wiki_id"],
+            groups=tuple(row["groups"]),
+            label=bool(row["label"]),
+            probability=float(row["probability"]),
+        )
 
 
-def _production(text: str, model_name: str | None) -> Iterator[ScoredEdit]:
+def _production(lines: Iterable[str], model_name: str | None) -> Iterator[ScoredEdit]:
     """Yield what production's models said; of one of them if it is named, else of both."""
-    for row in csv.DictReader(text.splitlines()):
+    for row in csv.DictReader(lines):
         for column, name in _SCORE_COLUMNS.items():
             if model_name not in {None, name} or not row[column]:
                 continue  # not asked for, or an edit to which the model gave no score

@@ -156,9 +156,11 @@ def train(  # noqa: PLR0913 - each is an option of the command
     missing = [path.name for path in sources if not path.is_file()]
     if missing:
         raise TrainingError(f"data folder: missing {', '.join(missing)}")
-    progress("reading the labelled edits")
+    progress(f"reading {sources[0].name}")
     main = read_normalised_vandalism(sources[0])
+    progress(f"reading {_EXPORT}")
     history = read_history(data_dir / _EXPORT, labels, wiki_id="enwiki", language="en")
+    progress("reading what is for evaluation only")
     return train_on(
         main,
         history,

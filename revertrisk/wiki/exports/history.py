@@ -102,24 +102,17 @@ class ExportHistory:
         return [self._revision(row) for row in rows]
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
-        """Return up to ``count`` revisions of the same page that come before one in the file, newest first."""
-        # The revisions of a page stand together in an export, so the positions alone lead to them; the plus
-        # keeps SQLite from walking through the index of the whole page.
+        """Return up to ``count`` revisions of the same page that are earlier than one, newest first."""
         rows = self._database.execute(
             "SELECT rev_id, timestamp, CASE WHEN hidden & ? THEN NULL ELSE sha1 END FROM revision "
-            "WHERE position BETWEEN ? AND ? AND +page_id = ? ORDER BY position DESC",
-            (
-                HIDDEN_BITS[Part.TEXT],
-                revision.position - count,
-                revision.position - 1,
-                revision.page_id,
-            ),
+            "WHERE page_id = ? AND (timestamp, rev_id) < (?, ?) ORDER BY timestamp DESC, rev_id DESC LIMIT ?",
+            (HIDDEN_BITS[Part.TEXT], revision.page_id, revision.timestamp, revision.rev_id, count),
         )
         return [EarlierText(*row) for row in rows]
 
     def changes(self) -> Iterator[StoredRevision]:
-        """Yield every revision, oldest first, then in file order."""
-        for row in self._database.execute(f"{_REVISIONS} ORDER BY timestamp, position"):
+        """Yield every revision, oldest first, those of one second by their ids."""
+        for row in self._database.execute(f"{_REVISIONS} ORDER BY timestamp, rev_id"):
             yield self._revision(row)
 
     def _one(self, query: str, *values: str | int) -> Any:

@@ -1,7 +1,7 @@
 """Turns an export into an SQLite index, once, so that any revision can be looked up at once.
 
-The index of a file is kept as ``<sha256 of the file>.sqlite`` and used again. It is written under another name
-and renamed when it is complete, so what carries the name is whole.
+The index of a file is kept as ``<sha256 of the file>.<wiki id>.sqlite`` and used again. It is written under another
+name and renamed when it is complete, so what carries the name is whole.
 
 Two revisions of a page differ by a sentence, so zstd with an earlier text as its dictionary stores little more than
 that sentence. The earlier text is a *keyframe*: about every 64th text of a page, itself stored whole, so that reading
@@ -16,15 +16,20 @@ from collections.abc import Mapping
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import zstandard
 
-from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, ExportedSite, ExportReader
+from revertrisk.wiki.exports.reader import (
+    ExportedPage,
+    ExportedRevision,
+    ExportReader,
+)
+from revertrisk.wiki.exports.site import wikis_of_export
 from revertrisk.wiki.history import Part, content_format, is_redirect, sha1_base36
 from revertrisk.wiki.table import WikiTable
 
-INDEX_VERSION: Final = 2
+INDEX_VERSION: Final = 3
 """Raised whenever the tables or their meaning change; an index of another version is built anew."""
 
 HIDDEN_BITS: Final = {Part.TEXT: 1, Part.COMMENT: 2, Part.USER: 4}
@@ -32,16 +37,16 @@ HIDDEN_BITS: Final = {Part.TEXT: 1, Part.COMMENT: 2, Part.USER: 4}
 _TABLES: Final = """
 CREATE TABLE site (wiki_id TEXT NOT NULL);
 CREATE TABLE page (
-    page_id INTEGER PRIMARY KEY, namespace_id INTEGER NOT NULL, title TEXT NOT NULL,
-    latest_rev_id INTEGER NOT NULL DEFAULT 0
+    page_id INTEGER PRIMARY KEY, namespace_id INTEGER NOT NULL, title TEXT NOT NULL UNIQUE,
+    is_redirect INTEGER NOT NULL, latest_rev_id INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE author (
     author_id INTEGER PRIMARY KEY, name TEXT NOT NULL, user_id INTEGER NOT NULL, kind TEXT NOT NULL,
-    UNIQUE (name, user_id)
+    UNIQUE (name, user_id, kind)
 );
 CREATE TABLE revision (
     position INTEGER PRIMARY KEY, rev_id INTEGER NOT NULL UNIQUE, page_id INTEGER NOT NULL,
-    parent_id INTEGER NOT NULL, timestamp TEXT NOT NULL, author_id INTEGER,
+    parent_id INTEGER, timestamp TEXT NOT NULL, author_id INTEGER,
     comment TEXT, is_minor INTEGER NOT NULL, size INTEGER, sha1 TEXT, content_model TEXT NOT NULL,
     content_format TEXT NOT NULL, is_redirect INTEGER NOT NULL, hidden INTEGER NOT NULL
 );
@@ -49,10 +54,22 @@ CREATE TABLE text (position INTEGER PRIMARY KEY, keyframe INTEGER, data BLOB NOT
 """
 
 _INDEXES: Final = """
-CREATE UNIQUE INDEX page_title ON page (title);
-CREATE INDEX revision_time ON revision (timestamp, position);
+CREATE INDEX revision_time ON revision (timestamp, rev_id);
 CREATE INDEX revision_page_time ON revision (page_id, timestamp, rev_id);
 """
+
+_AS_A_WHOLE: Final = """
+UPDATE revision SET parent_id = COALESCE((
+    SELECT rev_id FROM revision AS earlier
+    WHERE page_id = revision.page_id AND (timestamp, rev_id) < (revision.timestamp, revision.rev_id)
+    ORDER BY timestamp DESC, rev_id DESC LIMIT 1
+), 0) WHERE parent_id IS NULL;
+UPDATE page SET latest_rev_id = COALESCE((
+    SELECT rev_id FROM revision WHERE page_id = page.page_id ORDER BY timestamp DESC, rev_id DESC LIMIT 1
+), 0);
+UPDATE revision SET is_redirect = 1 WHERE rev_id IN (SELECT latest_rev_id FROM page WHERE is_redirect);
+"""
+"""What only the whole file tells: parents in formats without them, and which revision of a page is its latest."""
 
 _INTERVAL: Final = 64
 """Texts of a page from one keyframe to the next."""
@@ -67,15 +84,17 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "revertrisk"
 
 
-def indexed_export(export: Path, folder: Path, wikis: WikiTable) -> Path:
+def indexed_export(export: Path, folder: Path, wikis: WikiTable, wiki_id: str | None = None) -> Path:
     """Return the index of an export, built first where ``folder`` has none yet.
 
-    :raises ExportError: if the file is no complete export, or of a wiki that ``wikis`` does not know.
+    :raises ExportError: if the file is no complete export, or `wikis_of_export` finds no wiki for it.
     :raises OSError: if the export cannot be read or the index not be written.
     """
+    wiki, _ = wikis_of_export(export, wikis, wiki_id)
     with export.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    index = folder / f"{sha256}.sqlite"
+    # The same file may be looked at as one wiki and as another.
+    index = folder / f"{sha256}.{wiki.wiki_id}.sqlite"
     if index.exists() and _version(index) == INDEX_VERSION:
         return index
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +102,7 @@ def indexed_export(export: Path, folder: Path, wikis: WikiTable) -> Path:
     unfinished = folder / f"{sha256}.{os.getpid()}.tmp"
     unfinished.unlink(missing_ok=True)
     try:
-        _build(export, unfinished, wikis)
+        _build(export, unfinished, wiki.wiki_id)
         unfinished.replace(index)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -98,61 +117,81 @@ def _version(index: Path) -> int:
             return 0
 
 
-def _build(export: Path, target: Path, wikis: WikiTable) -> None:
-    with closing(sqlite3.connect(target, isolation_level=None)) as database:
-        # The file is thrown away unless it is completed: no journal is needed.
-        database.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION};{_TABLES}"
-        )
-        database.execute("BEGIN")
-        reader = ExportReader(export)
-        builder = _Builder(database, reader, wikis)
-        try:
+def _build(export: Path, target: Path, wiki_id: str) -> None:
+    try:
+        with closing(sqlite3.connect(target, isolation_level=None)) as database:
+            # The file is thrown away unless it is completed: no journal is needed.
+            database.executescript(
+                f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION};{_TABLES}"
+            )
+            database.execute("BEGIN")
+            database.execute("INSERT INTO site VALUES (?)", (wiki_id,))
+            reader = ExportReader(export)
+            builder = _Builder(database, reader)
             for item in reader:
                 match item:
-                    case ExportedSite():
-                        builder.add_site(item)
                     case ExportedPage():
                         builder.add_page(item)
                     case ExportedRevision():
                         builder.add_revision(item)
             database.execute("COMMIT")
-            database.executescript(_INDEXES)
-        except sqlite3.IntegrityError as exc:
-            raise reader.error("a page id, page title or revision id is there twice") from exc
+            database.executescript(_INDEXES + _AS_A_WHOLE)
+    except sqlite3.Error as exc:  # the disk is full, say
+        raise OSError(f"the index of {export} cannot be written: {exc}") from exc
 
 
 class _Builder:
-    """Writes what the reader finds, in its order."""
+    """Writes what the reader finds, in its order. A page may come in pieces, and a revision more than once."""
 
-    def __init__(self, database: sqlite3.Connection, reader: ExportReader, wikis: WikiTable) -> None:
+    def __init__(self, database: sqlite3.Connection, reader: ExportReader) -> None:
         self._database = database
         self._reader = reader
-        self._wikis = wikis
         self._texts = TextWriter()
         self._position = 0
-        self._page = ExportedPage(page_id=0, namespace_id=0, title="")
-        self._previous_rev_id = 0
-
-    def add_site(self, site: ExportedSite) -> None:
-        wiki = self._wikis.by_id(site.dbname) if site.dbname else None
-        if wiki is None and site.domain:
-            wiki = self._wikis.by_domain(site.domain)
-        if wiki is None:
-            raise self._reader.error("<dbname> and <base> name no wiki of the wiki table")
-        self._database.execute("INSERT INTO site VALUES (?)", (wiki.wiki_id,))
+        self._page_id = 0
 
     def add_page(self, page: ExportedPage) -> None:
-        self._page = page
-        self._previous_rev_id = 0
+        self._page_id = page.page_id
         self._texts.start_page()
+        known = self._one("SELECT namespace_id, title FROM page WHERE page_id = ?", page.page_id)
+        if known is not None:
+            if known != (page.namespace_id, page.title):
+                raise self._reader.error(
+                    f"page {page.page_id} is there twice, with different titles or namespaces"
+                )
+            self._database.execute(
+                "UPDATE page SET is_redirect = is_redirect OR ? WHERE page_id = ?",
+                (page.is_redirect, page.page_id),
+            )
+            return
+        namesake = self._one("SELECT page_id FROM page WHERE title = ?", page.title)
+        if namesake is not None:
+            raise self._reader.error(f"pages {namesake[0]} and {page.page_id} have the same title")
         self._database.execute(
-            "INSERT INTO page (page_id, namespace_id, title) VALUES (?, ?, ?)",
-            (page.page_id, page.namespace_id, page.title),
+            "INSERT INTO page (page_id, namespace_id, title, is_redirect) VALUES (?, ?, ?, ?)",
+            (page.page_id, page.namespace_id, page.title, page.is_redirect),
         )
 
     def add_revision(self, revision: ExportedRevision) -> None:
+        facts = self._facts(revision)
+        known = self._one("SELECT * FROM revision WHERE rev_id = ?", revision.rev_id)
+        if known is not None:
+            if known[1:] != facts or self._text(known[0]) != revision.text:
+                raise self._reader.error(
+                    f"revision {revision.rev_id} is there twice, with different contents"
+                )
+            return
         self._position += 1
+        self._database.execute(
+            "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (self._position, *facts)
+        )
+        if revision.text is not None:
+            self._database.execute(
+                "INSERT INTO text VALUES (?, ?, ?)",
+                (self._position, *self._texts.add(self._position, revision.text)),
+            )
+
+    def _facts(self, revision: ExportedRevision) -> tuple[str | int | None, ...]:
         text = revision.text
         model = revision.content_model or "wikitext"
         hidden = sum(
@@ -164,46 +203,44 @@ class _Builder:
             )
             if is_hidden
         )
-        self._database.execute(
-            "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._position,
-                revision.rev_id,
-                self._page.page_id,
-                self._previous_rev_id if revision.parent_id is None else revision.parent_id,
-                revision.timestamp,
-                self._author_id(revision),
-                None if revision.comment_hidden else revision.comment,
-                revision.is_minor,
-                revision.size if text is None else len(text.encode()),
-                revision.sha1 or (None if text is None else sha1_base36(text)),
-                model,
-                revision.content_format or content_format(model),
-                text is not None and is_redirect(text),
-                hidden,
-            ),
+        return (
+            revision.rev_id,
+            self._page_id,
+            revision.parent_id,
+            revision.timestamp,
+            self._author_id(revision),
+            None if revision.comment_hidden else revision.comment,
+            int(revision.is_minor),
+            revision.size if text is None else len(text.encode()),
+            revision.sha1 or (None if text is None else sha1_base36(text)),
+            model,
+            revision.content_format or content_format(model),
+            int(text is not None and is_redirect(text)),
+            hidden,
         )
-        if text is not None:
-            self._database.execute(
-                "INSERT INTO text VALUES (?, ?, ?)", (self._position, *self._texts.add(self._position, text))
-            )
-        self._database.execute(
-            "UPDATE page SET latest_rev_id = ? WHERE page_id = ?", (revision.rev_id, self._page.page_id)
-        )
-        self._previous_rev_id = revision.rev_id
 
     def _author_id(self, revision: ExportedRevision) -> int | None:
         if revision.user_hidden or revision.user_name is None:
             return None
-        name, user_id = revision.user_name, revision.user_id
-        self._database.execute(
-            "INSERT OR IGNORE INTO author (name, user_id, kind) VALUES (?, ?, ?)",
-            (name, user_id, revision.user_kind),
-        )
-        row = self._database.execute(
-            "SELECT author_id FROM author WHERE name = ? AND user_id = ?", (name, user_id)
-        ).fetchone()
+        author = (revision.user_name, revision.user_id or 0, revision.user_kind)
+        self._database.execute("INSERT OR IGNORE INTO author (name, user_id, kind) VALUES (?, ?, ?)", author)
+        row = self._one("SELECT author_id FROM author WHERE name = ? AND user_id = ? AND kind = ?", *author)
         return int(row[0])
+
+    def _text(self, position: int) -> str | None:
+        try:
+            return TextReader(self._packed_text).text(position)
+        except LookupError:
+            return None
+
+    def _packed_text(self, position: int) -> tuple[int | None, bytes]:
+        row = self._one("SELECT keyframe, data FROM text WHERE position = ?", position)
+        if row is None:
+            raise LookupError(position)
+        return row[0], row[1]
+
+    def _one(self, query: str, *values: str | int) -> Any:
+        return self._database.execute(query, values).fetchone()
 
 
 class TextWriter:

@@ -1,5 +1,6 @@
 """The real helm, and what it renders of each set of example values."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -13,11 +14,17 @@ from tests.fakes.installed import installed
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "revertrisk"
+VALUES = CHART / "examples" / "values"
 EXAMPLES = {
     "minikube": ("minikube.yaml", ()),
     "staging": ("staging.yaml", ()),
     "production": ("production.yaml", ()),
     "production without KServe": ("production.yaml", ("--set", "kserve.enabled=false")),
+    "staging on OpenShift": ("staging.yaml", ("--values", str(VALUES / "openshift.yaml"))),
+    "production without KServe on OpenShift": (
+        "production.yaml",
+        ("--set", "kserve.enabled=false", "--values", str(VALUES / "openshift.yaml")),
+    ),
 }
 
 Manifest = dict[str, Any]
@@ -56,7 +63,7 @@ def example(request: pytest.FixtureRequest) -> str:
 def example_values(example: str) -> list[str]:
     """What helm needs to hear to take the example's values."""
     file, more = EXAMPLES[example]
-    return ["--values", str(CHART / "examples" / file), *more]
+    return ["--values", str(VALUES / file), *more]
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +80,9 @@ def render(helm: Helm, tmp_path: Path) -> Callable[[Manifest], subprocess.Comple
 
     def with_values(values: Manifest) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "values.yaml"
-        path.write_text(yaml.safe_dump(values))
+        path.write_text(
+            json.dumps(values)
+        )  # PyYAML leaves text without quotes that Go reads as a number: 1e3
         return helm("template", "revertrisk", str(CHART), "--namespace", "ml", "--values", str(path))
 
     return with_values

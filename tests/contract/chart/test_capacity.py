@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 TOOL = ROOT / "charts" / "tools" / "capacity.py"
 OPERATIONS = ROOT / "docs" / "operations.md"
-PRODUCTION = ROOT / "charts" / "revertrisk" / "examples" / "production.yaml"
+PRODUCTION = ROOT / "charts" / "revertrisk" / "examples" / "values" / "production.yaml"
 FIGURES = """
 | model | MediaWiki / EventGate ms | concurrency | ours req/s | ours CPU us (compute) |
 | --- | --- | --- | --- | --- |

@@ -20,7 +20,7 @@ from revertrisk.wiki.table import WikiTable
 ROOT = Path(__file__).resolve().parents[3]
 RENDER = ROOT / "charts" / "tools" / "render_platform.py"
 COMMITTED = ROOT / "charts" / "platform"
-VALUES = ROOT / "charts" / "revertrisk" / "examples" / "production.yaml"
+VALUES = ROOT / "charts" / "revertrisk" / "examples" / "values" / "production.yaml"
 EVENTS = ROOT.parent / "shared" / "data" / "events"
 TARGET = "https://inference.example.org:30443"
 MODELS = ("revertrisk-language-agnostic", "revertrisk-multilingual")
@@ -164,6 +164,43 @@ def test_a_shadow_gets_the_rule_of_its_model_under_its_own_name_and_host(
     assert shadow["exec"]["headers"].pop("host") == "revertrisk-multilingual-next.revertrisk.wikimedia.org"
     del live["revertrisk-multilingual"]["exec"]["headers"]["host"]
     assert shadow == live["revertrisk-multilingual"]
+
+
+def test_c3_a_service_whose_name_yaml_reads_as_a_boolean_has_that_name(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    """C3: for helm each key is text."""
+    path = tmp_path / "values.yaml"
+    services = values["inference_services"]
+    path.write_text(yaml.safe_dump({"inference_services": {True: services["revertrisk-multilingual"]}}))
+    assert render(path, tmp_path).returncode == 0
+    rules = yaml.safe_load((tmp_path / "change-propagation.yaml").read_text())
+    assert list(rules) == ["true"]
+    assert rules["true"]["exec"]["headers"]["host"].startswith("true.")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"inference_services": None}, "'inference_services' is a required property"),
+        (
+            {"inference_services": {"rr": {"role": "producer", "predictor": None}}},
+            "inference_services.rr.predictor: None",
+        ),
+        ({"inference_services": []}, "inference_services: []"),
+        (["a list"], "$: "),
+    ],
+    ids=["null", "null inside", "another type", "no map"],
+)
+def test_c2_values_that_the_chart_refuses_are_refused_by_their_path(
+    tmp_path: Path, wrong: Any, named: str
+) -> None:
+    """C2: the same schema as helm's."""
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(wrong))
+    answer = render(path, tmp_path)
+    assert answer.returncode == 1
+    assert f"\n{named}" in answer.stderr or f": {named}" in answer.stderr
 
 
 def test_a_model_without_a_rule_is_named(tmp_path: Path, values: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from model_server.settings import Settings
+
 Manifest = dict[str, Any]
 
 
@@ -37,12 +39,20 @@ def role(manifest: Manifest) -> str:
     return str(manifest["metadata"]["labels"]["app.kubernetes.io/component"])
 
 
-def test_nobody_is_root_or_may_become_it(rendered: list[Manifest]) -> None:
-    """Each container is an ordinary user without capabilities, on a root file system that it cannot write."""
+def test_nobody_is_root_or_may_become_it(rendered: list[Manifest], example: str) -> None:
+    """Each container is an ordinary user without capabilities, on a root file system that it cannot write.
+
+    C4: OpenShift's restricted-v2 gives it that user, and refuses one that is named.
+    """
+    user = None if "OpenShift" in example else 65532
+    for _, spec in pods(rendered):
+        if "securityContext" in spec:  # Knative refuses it
+            assert {spec["securityContext"].get(f) for f in ("runAsUser", "runAsGroup", "fsGroup")} == {user}
+            assert spec["securityContext"]["runAsNonRoot"] is True
     for container in containers(rendered):
         security = container["securityContext"]
+        assert {security.get("runAsUser"), security.get("runAsGroup")} == {user}
         assert security["runAsNonRoot"] is True
-        assert security["runAsUser"] > 0
         assert security["allowPrivilegeEscalation"] is False
         assert security["readOnlyRootFilesystem"] is True
         assert security["capabilities"] == {"drop": ["ALL"]}
@@ -51,8 +61,12 @@ def test_nobody_is_root_or_may_become_it(rendered: list[Manifest]) -> None:
 
 
 def test_pods_have_no_way_to_the_cluster(rendered: list[Manifest]) -> None:
-    """No pod holds a service-account token or shares anything of its node."""
+    """No pod holds a service-account token or shares anything of its node.
+
+    C5: nor has it variables that Kubernetes makes of Services: one that is named grpc would be our GRPC_PORT.
+    """
     for _, spec in pods(rendered):
+        assert spec["enableServiceLinks"] is False
         assert spec["automountServiceAccountToken"] is False
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
         for volume in spec["volumes"]:
@@ -119,6 +133,15 @@ def test_readiness_is_seen_within_the_delay(rendered: list[Manifest]) -> None:
             assert probe["periodSeconds"] * probe["failureThreshold"] < delay
 
 
+def test_s6_whoever_keeps_connections_closes_them_first(rendered: list[Manifest], example: str) -> None:
+    """S6: Knative's queue-proxy closes an idle connection after 90 s, the Envoy of a gateway or mesh after an hour."""
+    in_front = 90 if example == "production" else 3600
+    assert Settings.model_fields["keep_alive_seconds"].default > 90
+    for manifest, spec in pods(rendered):
+        if role(manifest) in {"producer", "scorer"}:
+            assert int(variables(spec["containers"][0])["KEEP_ALIVE_SECONDS"] or 0) > in_front
+
+
 def test_only_producers_can_emit(rendered: list[Manifest]) -> None:
     """EVENTGATE_* is set on every producer and nowhere else, and no producer is lenient."""
     for manifest, spec in pods(rendered):
@@ -155,7 +178,24 @@ def test_no_network_rule_opens_everything(rendered: list[Manifest]) -> None:
             assert rule["ports"]
 
 
-EVENTGATE_PORT = {"minikube": 8192, "staging": 8192, "production": 4480, "production without KServe": 4480}
+def test_every_pod_reaches_the_dns_of_its_cluster(rendered: list[Manifest], example: str) -> None:
+    """C5: kube-dns and NodeLocal DNSCache on port 53, or OpenShift's pods, which listen on 5353."""
+    kubernetes = {(53, "UDP"), (53, "TCP")}, ["kube-system", "169.254.20.10/32"]
+    openshift = {(5353, "UDP"), (5353, "TCP")}, ["openshift-dns"]
+    for manifest in rendered:
+        if manifest["kind"] == "NetworkPolicy" and role(manifest) != "mock":
+            rule = manifest["spec"]["egress"][0]
+            ports = {(port["port"], port["protocol"]) for port in rule["ports"]}
+            to = [
+                peer["ipBlock"]["cidr"]
+                if "ipBlock" in peer
+                else peer["namespaceSelector"]["matchLabels"][NAMESPACE]
+                for peer in rule["to"]
+            ]
+            assert (ports, to) == (openshift if "OpenShift" in example else kubernetes)
+
+
+NAMESPACE = "kubernetes.io/metadata.name"
 
 
 def test_only_producers_reach_eventgate(rendered: list[Manifest], example: str) -> None:
@@ -163,7 +203,8 @@ def test_only_producers_reach_eventgate(rendered: list[Manifest], example: str) 
     for manifest in rendered:
         if manifest["kind"] == "NetworkPolicy" and role(manifest) in {"producer", "scorer"}:
             ports = {port["port"] for rule in manifest["spec"]["egress"] for port in rule["ports"]}
-            assert (EVENTGATE_PORT[example] in ports) == (role(manifest) == "producer")
+            eventgate = 4480 if example.startswith("production") else 8192
+            assert (eventgate in ports) == (role(manifest) == "producer")
 
 
 def test_several_replicas_are_never_all_disrupted(rendered: list[Manifest]) -> None:

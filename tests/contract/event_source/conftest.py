@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +61,13 @@ def as_zstandard(records: Records) -> bytes:
     return zstandard.compress(joined(records[:half])) + zstandard.compress(joined(records[half:]))
 
 
-ENCODINGS = {"plain": as_plain, "gzip": as_gzip, "zstd": as_zstandard}
+def as_xz(records: Records) -> bytes:
+    """Two streams, as `cat a.xz b.xz` makes them."""
+    half = len(records) // 2
+    return lzma.compress(joined(records[:half])) + lzma.compress(joined(records[half:]))
+
+
+ENCODINGS = {"plain": as_plain, "gzip": as_gzip, "zstd": as_zstandard, "xz": as_xz}
 KINDS = (
     *(f"{how}-{encoding}" for how in ("file", "pipe") for encoding in ENCODINGS),
     "checkpointed-file",

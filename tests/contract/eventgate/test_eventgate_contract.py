@@ -158,6 +158,7 @@ def compressed(name: str, data: bytes) -> Row:
     return accepted(PARSED, name, data=data, headers={**JSON, "Content-Encoding": name})
 
 
+SERVICE_ROUTES = "GET /_info, /_info/name, /_info/version, /?spec, /robots.txt"
 STREAM_CONFIGS = "GET /v1/stream-configs, /v1/stream-configs/a,b (or a|b)"
 ALL_ACCEPTED = "valid object or array"
 MIXED = "mixed, at least one success (the valid ones are produced)"
@@ -214,6 +215,8 @@ ROWS = [
     compressed("deflate", zlib.compress(json.dumps(VALID).encode())),
     accepted("POST /v1/events/ (trailing slash)", "trailing-slash", path=f"{EVENTS}/"),
     Row("OPTIONS /v1/events", "options", 200, None, method="OPTIONS", body=b"POST"),
+    Row(SERVICE_ROUTES, "head", 200, None, method="HEAD", path="/_info"),
+    Row(SERVICE_ROUTES, "options-of-get", 200, None, method="OPTIONS", path="/_info", body=b"GET,HEAD"),
     Row("GET /v1/_test/events", "test-events", 201, None, method="GET", path="/v1/_test/events"),
     Row(STREAM_CONFIGS, "unknown-stream-config", 200, None, body={}, method="GET",
         path="/v1/stream-configs/no.such.stream"),
@@ -322,14 +325,22 @@ async def test_kafka_refuses_the_size(roomy_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", EVENTS), ("PUT", EVENTS), ("POST", "/events"), ("GET", "/"), ("DELETE", EVENTS), ("GET", "/x")],
+    [
+        ("GET", EVENTS),
+        ("HEAD", EVENTS),
+        ("PUT", EVENTS),
+        ("POST", "/events"),
+        ("GET", "/"),
+        ("DELETE", EVENTS),
+        ("GET", "/x"),
+    ],
 )
 async def test_no_such_route(method: str, path: str, send: Send) -> None:
     """A route that does not exist is Express's page, whatever the method."""
     answer = await send(method, path)
     assert answer.status == 404
     assert answer.headers["Content-Type"].startswith("text/html")
-    assert f"<pre>Cannot {method} {path}</pre>".encode() in answer.body
+    assert method == "HEAD" or f"<pre>Cannot {method} {path}</pre>".encode() in answer.body
 
 
 async def test_all_stream_configs(send: Send) -> None:
@@ -372,9 +383,6 @@ async def test_kafka_down(kind: str, base_url: str, base_url_option: str | None,
     assert produced == (0 if kind == "hang" else 2)
 
 
-SERVICE_ROUTES = "GET /_info, /_info/name, /_info/version, /?spec, /robots.txt"
-
-
 @pytest.mark.parametrize("path", ["/_info", "/_info/name", "/_info/version", "/?spec", "/robots.txt"])
 async def test_service_routes(path: str, send: Send) -> None:
     """The routes that tell about the service answer 200."""
@@ -383,16 +391,19 @@ async def test_service_routes(path: str, send: Send) -> None:
     assert answer.body
 
 
-async def test_fields_are_added_where_absent(send: Send) -> None:
-    """meta.id, meta.dt and meta.request_id are added where they are absent, as the echo shows."""
+@pytest.mark.parametrize("request_id", ["request-7", None])
+async def test_fields_are_added_where_absent(request_id: str | None, send: Send) -> None:
+    """T8: meta.id, meta.dt and meta.request_id are added where absent, a request id is made where none is sent."""
     event = copy.deepcopy(INVALID)
     for name in ("id", "dt", "request_id"):
         del event["meta"][name]
-    answer = await send("POST", EVENTS, json=event, headers={**JSON, "X-Request-ID": "request-7"})
+    headers = JSON if request_id is None else {**JSON, "X-Request-ID": request_id}
+    answer = await send("POST", EVENTS, json=event, headers=headers)
     meta = answer.json()["invalid"][0]["event"]["meta"]
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", meta["id"])
+    uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    assert re.fullmatch(uuid, meta["id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", meta["dt"])
-    assert meta["request_id"] == "request-7"
+    assert re.fullmatch(request_id or uuid, meta["request_id"])
 
 
 async def test_fields_are_kept_where_present(send: Send) -> None:

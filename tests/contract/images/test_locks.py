@@ -15,6 +15,9 @@ REQUIREMENTS = ROOT / "requirements"
 EXTRAS = {"server": {"serve"}, "dispatcher": {"kafka"}, "mocks": set[str]()}
 UNFROZEN = {"setuptools"}
 """What pip freeze, which makes constraints.txt, leaves out."""
+CUDA = ("cuda-", "nvidia-", "triton")
+"""What PyPI's torch needs, which may be the installed one, and the images' does not."""
+IN_THE_IMAGES = {"python_version": "3.11", "python_full_version": "3.11.0"}
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -55,7 +58,7 @@ def test_torch_is_apart(image: str) -> None:
     """torch is locked by its version only, in constraints.txt, and so are no CUDA packages."""
     locked = pins(f"locked-{image}.txt")
     assert "torch" not in locked
-    assert not any(package.startswith(("nvidia-", "triton")) for package in locked)
+    assert not any(package.startswith(CUDA) for package in locked)
     assert "torch" in pins("constraints.txt")
 
 
@@ -85,6 +88,10 @@ def needed(extras: set[str]) -> Iterator[str]:
 
 def _requires(name: str, extras: set[str]) -> Iterator[str]:
     for text in requires(name) or []:
-        marker = Requirement(text).marker
-        if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras | {""}):
+        requirement = Requirement(text)
+        if name == "torch" and requirement.name.startswith(CUDA):
+            continue
+        if requirement.marker is None or any(
+            requirement.marker.evaluate(IN_THE_IMAGES | {"extra": extra}) for extra in extras | {""}
+        ):
             yield text

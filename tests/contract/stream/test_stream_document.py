@@ -15,11 +15,17 @@ import aiohttp
 import pytest
 
 from mock_eventgate import listening
-from revertrisk.consumer import Consumer, Delivery
+from revertrisk.consumer import Consumer, Delivery, ShownEdits
 from revertrisk.event_platform.page_change import SkipReason
-from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE, PREDICTION_STREAMS
+from revertrisk.event_platform.streams import (
+    PAGE_CHANGE_STREAM,
+    PREDICTION_SCHEMA_TITLE,
+    PREDICTION_STREAMS,
+)
 from tests.fakes.clients import MODEL, STREAM
-from tests.unit.consumer.prediction_events import Event, make_event
+from tests.fakes.event_stream import EventStream
+from tests.fakes.loopback import serving
+from tests.unit.consumer.prediction_events import Event, hidden, make_event
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "STREAM.md").read_text(encoding="utf-8")
@@ -170,11 +176,41 @@ def test_the_current_state_of_pages(lake: sqlite3.Connection) -> None:
         assert rows == [(row.wiki_id, row.page_id, row.rev_id, row.probability) for row in consumer.pages()]
 
 
+def program(number: int) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(blocks("python")[number], "docs/STREAM.md", "exec"), names)  # noqa: S102 - it is the document that is tested
+    return names
+
+
+async def test_the_reader_of_hidings_runs_as_written(tmp_path: Path) -> None:
+    """The second Python example reads three streams at once, removes what two of them hide, and resumes."""
+    names = program(1)
+    assert names["URL"].endswith(
+        f"/v2/stream/{STREAM},{PAGE_CHANGE_STREAM},mediawiki.revision-visibility-change"
+    )
+    edits = [make_event(revision__rev_id=rev_id, revision__editor={"user_text": "Eva"}) for rev_id in (1, 2)]
+    stream = EventStream([json.dumps(event).encode() for event in (*edits, hidden(1, user=False))])
+    file = tmp_path / "shown.sqlite"
+
+    async def keep_until(shown: list[str | None]) -> None:
+        keeping = asyncio.create_task(names["keep"](f"{url}/v2/stream/x", file))
+        while not keeping.done():
+            await asyncio.sleep(0.01)
+            with suppress(sqlite3.Error), ShownEdits(file) as found:
+                if [edit.user for edit in found.above(0)] == shown:
+                    keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+    with serving(stream.app()) as url:
+        await keep_until([None, "Eva"])
+        stream.events.append(json.dumps(hidden(2, user=False)).encode())
+        await keep_until([None, None])
+
+
 async def test_the_program_runs_as_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The Python example prints the predictions above its threshold, and each once, over a real connection."""
-    (program,) = blocks("python")
-    names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(program, "docs/STREAM.md", "exec"), names)  # noqa: S102 - it is the document that is tested
+    names = program(0)
     assert names["URL"].endswith(f"/v2/stream/{STREAM}")
     events = [
         *stored(),

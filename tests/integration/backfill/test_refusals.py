@@ -121,6 +121,31 @@ async def test_no_terminal_to_ask_on_is_a_refusal(
     assert "yes: there is no terminal to ask on" in refused.log
 
 
+@pytest.mark.parametrize("history", [(), ("--all-revisions",)])
+@pytest.mark.parametrize(
+    ("category", "status", "sentence"),
+    [
+        ("No such thing", 2, "category: frwiki has no Category:No such thing, and no page in it"),
+        ("Category:", 1, "frwiki: the MediaWiki API answered with invalidcategory; what is done is kept\n"),
+    ],
+)
+async def test_a_category_that_is_not_there_is_refused(
+    sample_wiki: str,
+    backfill_server: str,
+    command: Callable[[str, str], Command],
+    category: str,
+    status: int,
+    sentence: str,
+    history: tuple[str, ...],
+) -> None:
+    """T4: a mistyped category is no empty plan, and no sentence says that the same command would help."""
+    flags = ("--wiki", "frwiki", "--category", category, *history)
+    refused = await command(sample_wiki, backfill_server).having(*flags, "--dry-run").run()
+    assert (refused.status, refused.documents) == (status, {}), refused.log
+    assert sentence in refused.log
+    assert "same command" not in refused.log
+
+
 @pytest.mark.parametrize(
     ("other", "flag"),
     [

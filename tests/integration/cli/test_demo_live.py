@@ -18,6 +18,7 @@ from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.programs import running
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.connect_proxy import proxied
 from tests.fakes.loopback import serving
 
 CONTACT = "reader@example.org"
@@ -62,13 +63,13 @@ def wiki(tmp_path: Path) -> Iterator[str]:
         yield program.url
 
 
-def demo(*flags: str) -> subprocess.Popen[str]:
+def demo(*flags: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "revertrisk.cli.app", "demo", "--live", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"},
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"} | environment,
     )
 
 
@@ -91,6 +92,24 @@ def test_it_is_a_polite_guest(wiki: str) -> None:
     for agent in (*edits.user_agents, *stats["user_agents"]):
         assert CONTACT in agent
     assert set(stats["hosts"]) <= {each.domain for each in WikiTable.load()}
+
+
+@pytest.mark.ci("demos")
+async def test_u5_behind_a_proxy_its_servers_reach_the_wikis(wiki: str, tmp_path: Path) -> None:
+    """U5: they read no proxy themselves, so the demo relays; a stream on loopback is read directly."""
+    with serving(Edits().app()) as streams:
+        stream = f"{streams}/v2/stream/mediawiki.page_change.v1"
+        async with proxied(wiki, tmp_path) as (proxy, environment):
+            with demo(
+                *("--contact", CONTACT, "--limit", str(LIMIT), "--stream-url", stream), **environment
+            ) as process:
+                output, _ = await asyncio.to_thread(process.communicate, timeout=110)
+    assert process.returncode == 0, output
+    assert "0 failed" in output
+    assert proxy.asked
+    assert all(asked.endswith(".wikipedia.org:443") for asked in proxy.asked)
+    stats = (await asyncio.to_thread(urllib3.request, "GET", f"{wiki}/_mock/stats")).json()
+    assert all(CONTACT in agent for agent in stats["user_agents"])
 
 
 @pytest.mark.ci("demos")

@@ -57,6 +57,22 @@ async def test_metrics_are_served_while_the_run_lasts(
     assert 'dispatcher_lag_seconds{source="jsonl"}' in text
 
 
+@pytest.mark.parametrize(("cut", "sent"), [(9, [1, 2]), (0, [1, 2, 2])])
+async def test_d5_a_last_line_is_not_done_before_its_end(
+    workplace: Workplace, model_server: ScriptedServer, tmp_path: Path, cut: int, sent: list[int]
+) -> None:
+    """D5: a half one is sent by the run after it is completed, and a whole one once more, as the same event."""
+    workplace.write([event(1), event(2)])
+    file, checkpoint = tmp_path / "events.jsonl", tmp_path / "checkpoint"
+    whole = file.read_bytes()
+    for written, committed in ((whole[: -1 - cut], 1), (whole, 2)):
+        file.write_bytes(written)
+        summary = await dispatch(workplace.settings(model_server.url, checkpoint=checkpoint))
+        assert (summary.is_clean, summary.committed) == (True, {f"jsonl:{file}": committed})
+    assert (await dispatch(workplace.settings(model_server.url, checkpoint=checkpoint))).read == 0
+    assert [seen.json["event"]["page"]["page_id"] for seen in model_server.seen] == sent
+
+
 async def test_a_checkpoint_takes_a_file_up_where_it_was(
     model_server: ScriptedServer, workplace: Workplace, tmp_path: Path
 ) -> None:

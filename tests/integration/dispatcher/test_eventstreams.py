@@ -14,20 +14,26 @@ import pytest
 from mock_eventgate import Options, listening
 from revertrisk.dispatcher import DispatchSettings, dispatch
 from revertrisk.streams import EventSource, SourcedEvent, SourceError
+from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
 from revertrisk.streams.checkpoints import CheckpointFile
 from revertrisk.streams.eventstreams import EventStreamsSource
+from revertrisk.streams.sse import MAX_EVENT_BYTES
 from tests.fakes.dispatchers import StartDispatcher
-from tests.fakes.event_stream import EventStream
+from tests.fakes.event_stream import TOPIC, EventStream
 from tests.fakes.loopback import serving
 from tests.fakes.scripted_http import ScriptedServer
 from tests.fakes.tcp_proxies import CuttingProxy, proxying
+from tests.integration.dispatcher.workplace import RULE, Workplace
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 CUTS = 50
 
 
 def numbered(count: int) -> list[bytes]:
-    return [json.dumps({"number": number, "text": "x" * (number % 300)}).encode() for number in range(count)]
+    return [
+        json.dumps({"meta": {}, "number": number, "text": "x" * (number % 300)}).encode()
+        for number in range(count)
+    ]
 
 
 def source(url: str, **changes: float) -> EventStreamsSource:
@@ -203,6 +209,29 @@ async def test_a_first_beginning_outlives_a_crash(tmp_path: Path) -> None:
             assert await first(reader, 2) == [0, 1]
     checkpoints.close()
     assert {since for _, since in stream.requests} == {"2026-01-01T00:00:00.000Z"}
+
+
+async def test_d9_a_large_event_is_a_dead_letter_and_reading_goes_on(
+    model_server: ScriptedServer, workplace: Workplace, tmp_path: Path
+) -> None:
+    """D9: with its beginning and its place in the stream; the next run begins behind it."""
+    first, last = numbered(2)
+    stream = EventStream([first, b'{"text": "%b"}' % (b"x" * MAX_EVENT_BYTES), last])
+    workplace.write([], RULE.replace("match: {wiki_id: /wiki$/}", ""))
+    with serving(stream.app()) as url:
+        settings = workplace.settings(
+            model_server.url,
+            source=f"eventstreams:{url}/v2/stream/x",
+            since=SINCE,
+            checkpoint=tmp_path / "checkpoint",
+            limit=3,
+        )
+        summary = await dispatch(settings)
+    assert summary.outcomes == {"produced": 2, "given_up:record_too_long": 1}
+    (letter,) = workplace.dead_letters()
+    assert json.loads(letter["place"]) == [{"topic": TOPIC, "partition": 0, "offset": 1}]
+    assert letter["raw"] == '{"text": "' + "x" * (len(letter["raw"]) - 10)
+    assert len(letter["raw"]) == KEPT_OF_A_LONG_RECORD
 
 
 async def test_a_killed_dispatcher_goes_on_where_it_was(

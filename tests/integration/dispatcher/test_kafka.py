@@ -48,7 +48,8 @@ class Setting:
         self.stream = f"{self.name}.stream"
         self.topic = f"eqiad.{self.stream}"
         self.folder = folder
-        (folder / "rule.yaml").write_text(RULE)
+        # Not what the events say of their stream: on Kafka the topic decides.
+        (folder / "rule.yaml").write_text(RULE.replace(STREAM, self.stream))
         cluster.create(self.topic, partitions)
 
     @property
@@ -112,7 +113,7 @@ async def test_a_new_group_whose_first_commits_are_refused_loses_nothing(
     cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """From the first member's beginning on every event is handled, though a rebalance comes before any commit."""
-    caplog.set_level(logging.INFO, "revertrisk.streams.kafka")
+    caplog.set_level(logging.INFO, "revertrisk.streams")
     setting = Setting(cluster, tmp_path, partitions=2)
     setting.produce(*range(10))
     # Members that are not missed soon: one that the group has given up takes its beginnings with it.
@@ -187,6 +188,36 @@ async def test_a_lost_offset_is_an_alert_and_reading_goes_on_at_the_oldest_event
     assert setting.committed() == {0: 8}
 
 
+async def test_d10_what_is_no_event_at_the_end_leaves_no_lag(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """D10: a tombstone, or several, is committed when all before it is done, and not earlier."""
+    stop = asyncio.Event()
+    setting.cluster.produce(setting.topic, [(0, None), (0, event(1)), (0, None)])
+    running = asyncio.create_task(dispatch(setting.settings(model_server.url), None, stop))
+    while setting.committed() != {0: 3}:
+        await asyncio.sleep(0.05)
+    model_server.gate.clear()
+    setting.cluster.produce(setting.topic, [(0, event(2)), (0, None), (0, None)])
+    await model_server.arrived(2)
+    assert setting.committed() == {0: 3}
+    model_server.gate.set()
+    while setting.committed() != {0: 6}:
+        await asyncio.sleep(0.05)
+    assert (await until_stopped(running, stop)).outcomes == {"produced": 2}
+
+
+@pytest.mark.parametrize("largest", [6_000_000, 120_000_000])
+async def test_d10_a_bound_for_messages_is_kept(
+    setting: Setting, model_server: ScriptedServer, largest: int
+) -> None:
+    """D10: a file that all clients of a cluster share may allow larger messages than ours."""
+    setting.produce(1)
+    kafka = (*setting.kafka["kafka"], f"message.max.bytes={largest}")
+    summary = await dispatch(setting.settings(model_server.url, to_end=True, kafka=kafka))
+    assert summary.outcomes == {"produced": 1}
+
+
 async def test_a_long_pause_is_spent_in_the_retry_topic(
     setting: Setting, model_server: ScriptedServer
 ) -> None:
@@ -206,6 +237,7 @@ async def test_a_long_pause_is_spent_in_the_retry_topic(
     (message,) = (json.loads(value) for value in setting.cluster.read(retry_topic(setting), 4))
     assert message["original_event"]["number"] == 1
     assert (message["rule"], message["tried"], message["reason"]) == ("model", 1, "status_503")
+    assert message["topic"] == setting.topic
     assert message["meta"]["request_id"] == "r-1"
 
 
@@ -223,11 +255,12 @@ async def test_what_waits_in_the_retry_topic_is_tried_when_its_time_has_come(
     """Also by a later process: with the right trail, counted once more, and given up when the tries are used up."""
     model_server.script = lambda seen: Reply(503) if seen.json["event"]["number"] == 2 else PRODUCED
     waiting = [
-        {"rule": "model", "tried": 1, "not_before": 0, "original_event": json.loads(event(1))},
-        {"rule": "model", "tried": 3, "not_before": 0, "original_event": json.loads(event(2))},
-        {"rule": "gone", "tried": 1, "not_before": 0, "original_event": json.loads(event(3))},
+        {"rule": "model", "tried": 1, "original_event": json.loads(event(1))},
+        {"rule": "model", "tried": 3, "original_event": json.loads(event(2))},
+        {"rule": "gone", "tried": 1, "original_event": json.loads(event(3))},
         {"something": "else"},
     ]
+    waiting = [message | {"not_before": 0, "topic": setting.topic} for message in waiting]
     setting.cluster.create(retry_topic(setting), 1)
     setting.cluster.produce(retry_topic(setting), ((0, json.dumps(message).encode()) for message in waiting))
     found: list[str] = []
@@ -262,6 +295,43 @@ async def test_dead_letters_may_go_to_a_topic(setting: Setting, model_server: Sc
         "invalid_event",
         json.loads(event(1)),
     )
+    assert letter["topic"] == setting.topic
+
+
+@pytest.mark.parametrize(("status", "tries"), [(400, 1), (503, 1)])
+async def test_d9_what_a_topic_is_too_small_for_stops_nothing(
+    setting: Setting, model_server: ScriptedServer, status: int, tries: int
+) -> None:
+    """D9: of an event that neither fits into the retry topic nor into a dead letter the beginning is kept."""
+    model_server.script = lambda seen: Reply(status) if "large" in seen.json["event"] else PRODUCED
+    meta = {"stream": STREAM, "id": "1"}
+    large = json.dumps({"number": 1, "meta": meta, "large": "x" * 120_000}).encode()
+    setting.cluster.produce(setting.topic, [(0, large), (0, event(2))])
+    setting.cluster.create(f"{setting.name}.dead", 1)
+    settings = setting.settings(
+        model_server.url,
+        dead_letters=f"kafka:{setting.name}.dead",
+        kafka=(*setting.kafka["kafka"], "message.max.bytes=100000"),
+        retries=RetrySchedule(limit=2, delay_s=60, factor=1),
+        limit=2,
+    )
+    summary = await dispatch(settings)
+    assert summary.outcomes == {"produced": 1, f"given_up:status_{status}": 1}
+    (letter,) = (json.loads(value) for value in setting.cluster.read(f"{setting.name}.dead", 1))
+    assert (letter["partition"], letter["offset"], letter["attempts"]) == (f"{setting.topic}[0]", 0, tries)
+    assert letter["raw"].startswith('{"number":1')
+
+
+async def test_d7_another_topic_is_for_no_rule_unless_any_is(
+    setting: Setting, model_server: ScriptedServer
+) -> None:
+    """D7: events of another topic are counted and left alone, whatever stream they name; --any-topic takes them."""
+    (setting.folder / "rule.yaml").write_text(RULE)
+    setting.produce(1)
+    summary = await dispatch(setting.settings(model_server.url, to_end=True))
+    assert summary.outcomes == {"unmatched:topic": 1}
+    summary = await dispatch(setting.settings(model_server.url, to_end=True, group="any", any_topic=True))
+    assert summary.outcomes == {"produced": 1}
 
 
 @pytest.mark.parametrize(

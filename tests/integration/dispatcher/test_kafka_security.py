@@ -54,7 +54,7 @@ def secured(proxy: TlsProxy, authority: Authority, folder: Path, **changes: str)
 def reading(
     folder: Path, topic: str, target: str, kafka: tuple[str, ...], **changes: Any
 ) -> DispatchSettings:
-    (folder / "rule.yaml").write_text(RULE)
+    (folder / "rule.yaml").write_text(RULE.replace("topic: t", f"topic: {topic}"))
     given: dict[str, Any] = {
         "source": f"kafka:{topic}",
         "rule_file": folder / "rule.yaml",
@@ -81,7 +81,7 @@ async def test_certificates_and_passwords_reach_the_brokers(
     topic = f"secured-{user}"
     cluster.create(topic, 1)
     cluster.create(f"{topic}.dead", 1)
-    cluster.produce(topic, [(0, orjson.dumps({"number": 1})), (0, b"no event")])
+    cluster.produce(topic, [(0, orjson.dumps({"meta": {}, "number": 1})), (0, b"no event")])
     async with tls_in_front_of(cluster.brokers, authority, user=user, password=PASSWORD) as proxy:
         summary = await dispatch(
             reading(

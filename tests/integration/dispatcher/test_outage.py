@@ -245,7 +245,7 @@ async def test_what_change_propagation_gave_up_is_scored(outage: Outage, cluster
         *("redrive", "--source", f"kafka:{topic}", "--target", outage.target, *outage.skips, *kafka(cluster))
     )
     outcomes = json.loads(out)["outcomes"]
-    assert (status, outcomes["unmatched:meta.stream"]) == (0, 1), err
+    assert (status, outcomes.keys() & {"unmatched:meta.stream"}) == (0, set()), err
     status, missing, counts = await outage.missing()
     assert (status, missing, counts["predicted"]) == (0, [], outcomes["produced"])
 

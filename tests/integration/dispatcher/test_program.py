@@ -21,7 +21,7 @@ rules:
 
 
 def line(number: int, **changes: Any) -> bytes:
-    event = {"wiki_id": "enwiki", "page": {"namespace_id": 0}, "number": number} | changes
+    event = {"meta": {}, "wiki_id": "enwiki", "page": {"namespace_id": 0}, "number": number} | changes
     return json.dumps(event).encode() + b"\n"
 
 
@@ -152,7 +152,7 @@ async def test_a_source_that_breaks_is_an_exit_status(
     whole = gzip.compress(b"".join(line(number) for number in range(5)))
     path.write_bytes(whole + b"\x1f\x8b\x08")
     status, out, err = await (await start_dispatcher(model_server.url, f"jsonl:{path}")).printed()
-    assert (status, err) == (1, f"jsonl:{path}: the compressed content is damaged or cut off\n")
+    assert (status, err) == (1, f"jsonl:{path}: the packed file is cut off\n")
     assert json.loads(out)["outcomes"] == {"produced": 5}
 
 

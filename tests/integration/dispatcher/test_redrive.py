@@ -1,7 +1,7 @@
 """What was given up comes back: redrive, and reconcile, which says whether anything is still missing."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from revertrisk.dispatcher import (
     Summary,
     dispatch,
 )
-from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile
-from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings
+from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile, run_reconciliation
+from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings, unwrap
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import Reply, ScriptedServer
 
@@ -155,53 +155,154 @@ async def test_only_what_is_due_is_missing(workplace: Workplace) -> None:
     assert (missing[0]["wiki_id"], missing[0]["page_id"], missing[0]["reason"]) == ("dewiki", 7, "missing")
 
 
+def error(raw: Any, message: str, *, rule: str = "liftwing_model", **changes: Any) -> dict[str, Any]:
+    """An error of change-propagation as its topic holds it."""
+    return {
+        "$schema": "/error/0.0.3",
+        "emitter_id": f"changeprop#{rule}",
+        "message": message,
+        "raw_event": raw if isinstance(raw, str) else json.dumps(raw),
+        "meta": {"stream": "changeprop.error"},
+    } | changes
+
+
+def retried(event: dict[str, Any], status: int) -> dict[str, Any]:
+    """A message of change-propagation's retry topic."""
+    return {
+        "$schema": "/change-prop/retry/1.0.0",
+        "emitter_id": "changeprop#liftwing_model",
+        "retries_left": 0,
+        "error_status": status,
+        "original_event": event,
+        "meta": {"stream": f"changeprop.retry.{STREAM}"},
+    }
+
+
 async def test_change_propagations_error_topic_is_read_to_its_end_and_remembered(
     workplace: Workplace, cluster: KafkaCluster
 ) -> None:
-    """The event inside is sent, whether it failed at once or as a retry; other rules' errors are left alone."""
+    """D1, D2: the event inside is sent, whether it failed at once or as a retry; other rules' errors are left alone."""
     topic = "eqiad.changeprop.error"
-    retry = {
-        "$schema": "/change-prop/retry/1.0.0",
-        "emitter_id": "changeprop#lw",
-        "retries_left": 0,
-        "error_status": 503,
-        "original_event": event(2),
-        "meta": {"stream": f"changeprop.retry.{STREAM}"},
-    }
-    raws = [
-        json.dumps(event(1)),
-        json.dumps(retry),
-        json.dumps({"meta": {"stream": "resource_change"}, "uri": "x"}),
-        "not json",
-    ]
+    other = event(9, meta=event(9)["meta"] | {"stream": "resource_change"})
     errors = [
-        {
-            "$schema": "/error/0.0.3",
-            "emitter_id": "changeprop#lw",
-            "message": "m",
-            "raw_event": raw,
-            "meta": {},
-        }
-        for raw in raws
+        error(event(1), "m", details={"status": 500}),
+        error(retried(event(2), 400), "503: http_error"),
+        error(other, "500: http_error"),
+        error("not json", "504: internal_http_error"),
+        error("not json either", "500: http_error", rule="mw_purge"),
+        error(event(3), "500: http_error", rule="liftwing_another"),
+        # It came from the topic of the rule, whatever it says itself.
+        error(retried(other, 503), "read ECONNRESET"),
     ]
-    errors[0]["details"] = {"status": 500}
     cluster.create(topic, 1)
-    cluster.produce(topic, ((0, json.dumps(error).encode()) for error in errors))
+    cluster.produce(topic, ((0, json.dumps(each).encode()) for each in errors))
     kafka = {"kafka": (f"bootstrap.servers={cluster.brokers}", *QUICKEST_GROUPS)}
 
     summary = await workplace.redrive(
         f"kafka:{topic}", Choice(statuses=frozenset({"50x"})), group="a", **kafka
     )
-    assert (sorted(sent(workplace.server)), summary.read) == ([1, 2], 3)
-    assert summary.outcomes == {"produced": 2, "given_up:not_a_dead_letter": 1}
-    summary = await workplace.redrive(
-        f"kafka:{topic}", Choice(reasons=frozenset({"status_503"})), group="b", **kafka
-    )
-    assert sent(workplace.server)[2:] == [2]
-    summary = await workplace.redrive(f"kafka:{topic}", group="c", **kafka)
+    assert sorted(sent(workplace.server)) == [1, 2]
     assert summary.outcomes == {"produced": 2, "unmatched:meta.stream": 1, "given_up:not_a_dead_letter": 1}
-    summary = await workplace.redrive(f"kafka:{topic}", group="c", **kafka)
+    for reason in ("status_503", "connection_reset"):
+        await workplace.redrive(f"kafka:{topic}", Choice(reasons=frozenset({reason})), group=reason, **kafka)
+    assert sent(workplace.server)[2:] == [2, 9]
+    summary = await workplace.redrive(f"kafka:{topic}", Choice(any_emitter=True), group="c", **kafka)
+    assert summary.outcomes == {"produced": 4, "unmatched:meta.stream": 1, "given_up:not_a_dead_letter": 2}
+    summary = await workplace.redrive(f"kafka:{topic}", Choice(any_emitter=True), group="c", **kafka)
     assert (summary.read, summary.is_clean) == (0, True)
+
+
+async def test_h4_a_renamed_wiki_is_missing_and_a_changed_page_is_not(workplace: Workplace) -> None:
+    """H4: events of a wiki whose domain is not the table's are listed, whoever found that out; other skips are not."""
+    renamed = event(1, meta=event(1)["meta"] | {"domain": "ger.wikipedia.org"})
+    events = workplace.write(
+        "events.jsonl", [renamed, *map(event, (2, 3, 4)), event(5, wiki_id="unheardofwiki")]
+    )
+    reasons = {2: "unknown_wiki", 3: "page_changed", 4: "no_parent"}
+    skips = workplace.write(
+        "skips.jsonl",
+        [{"wiki_id": "dewiki", "rev_id": number, "reason": reason} for number, reason in reasons.items()],
+    )
+    missing = await workplace.missing(events, workplace.write("predictions.jsonl", []), skips=skips)
+    assert [line["rev_id"] for line in missing] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("records", "status", "said"),
+    [
+        (["event"], 0, ""),
+        (["event", "not json"], 3, "1 records could not be read"),
+        (["event", "missing", "not json"], 1, "1 records could not be read"),
+        (["not json"], 1, "no event of this time was read"),
+    ],
+)
+def test_d8_records_that_cannot_be_read_have_a_status_of_their_own(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str], records: list[str], status: int, said: str
+) -> None:
+    """D8: nothing is missing is not the same as nothing could be read, and each is said."""
+    lines = {"event": json.dumps(event(1)), "missing": json.dumps(event(2)), "not json": "{"}
+    (workplace.folder / "events.jsonl").write_text("".join(lines[name] + "\n" for name in records))
+    workplace.write("predictions.jsonl", [{"wiki_id": "dewiki", "revision": {"rev_id": 1}}])
+    settings = ReconcileSettings(
+        events=f"jsonl:{workplace.folder / 'events.jsonl'}",
+        predictions=f"jsonl:{workplace.folder / 'predictions.jsonl'}",
+        rule_file=workplace.folder / "rule.yaml",
+        since=DAY,
+        until=DAY + timedelta(days=1),
+        output=workplace.folder / "missing.jsonl",
+    )
+    assert run_reconciliation(settings) == status
+    assert said in capsys.readouterr().err
+
+
+async def test_d8_a_stream_is_not_waited_for(workplace: Workplace) -> None:
+    """D8: a window that is not over yet is refused where its end would be waited for."""
+    settings = ReconcileSettings(
+        events=f"eventstreams:{STREAM}",
+        predictions=f"jsonl:{workplace.write('predictions.jsonl', [])}",
+        rule_file=workplace.folder / "rule.yaml",
+        since=DAY,
+        until=datetime.now(UTC) + timedelta(hours=1),
+    )
+    with pytest.raises(SettingsError, match="until: expected a time that has passed"):
+        await reconcile(settings)
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "reason"),
+    [
+        ("500: http_error", 500, "status_500"),
+        ("404: https://example.org/not_found: 503", 404, "status_404"),
+        ("503", 503, "status_503"),
+        ("503 Service Unavailable", 503, "status_503"),
+        ("read ECONNRESET", None, "connection_reset"),
+        ("Error: connect ECONNREFUSED 10.2.1.5:31443", None, "connection_refused"),
+        ("socket hang up", None, "connection_reset"),
+        ("ESOCKETTIMEDOUT", None, "timeout"),
+        ("getaddrinfo ENOTFOUND host", None, "connection_failed"),
+        ("5000 ms have passed", None, "no_status"),
+        ("", None, "no_status"),
+        (None, None, "no_status"),
+    ],
+)
+def test_d1_the_status_of_an_error_stands_in_its_message(
+    message: str | None, status: int | None, reason: str
+) -> None:
+    """D1: where there are no details; the status of a retry message is that of the try before, and is not taken."""
+    for raw in (event(1), retried(event(1), 502)):
+        found = unwrap(error(raw, "") | {"message": message})
+        assert (found.event, found.status, found.reason) == (event(1), status, reason)
+        detailed = unwrap(error(raw, "") | {"message": message, "details": {"status": 502}})
+        assert (detailed.status, detailed.reason) == (502, "status_502")
+
+
+def test_d1_d2_a_real_error_is_read(shared: Path) -> None:
+    """D1, D2: an error of change-propagation 0.13.0, with its status and its rule."""
+    real = json.loads((shared / "cases" / "changeprop_error_500.json").read_text())
+    found = unwrap(real)
+    assert found.event == json.loads(real["raw_event"])
+    assert (found.status, found.reason) == (500, "status_500")
+    assert found.rule == "liftwing_revertrisk-language-agnostic"
 
 
 async def test_a_redrive_goes_on_where_the_last_one_ended(workplace: Workplace) -> None:

@@ -45,7 +45,7 @@ class Workplace:
 
     def write(self, events: list[Any], rule: str = RULE) -> None:
         lines = (line if isinstance(line, bytes) else json.dumps(line).encode() for line in events)
-        (self._folder / "events.jsonl").write_bytes(b"\n".join(lines))
+        (self._folder / "events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
         (self._folder / "rule.yaml").write_text(rule)
 
     def settings(self, target: str, **changes: Any) -> DispatchSettings:

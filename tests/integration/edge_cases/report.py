@@ -7,6 +7,7 @@ The exit status is 1, and nothing is written, if a test fails.
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ WORDS = {
     "uri": "URI",
 }
 """Words of test names that are written otherwise."""
+CASE = re.compile(r"^[A-Z]\d+(?:, [A-Z]\d+)*: ")
+"""The case that a docstring begins with: of a list that readers of the document do not have."""
 INTRODUCTION = """\
 # Edge cases
 
@@ -72,7 +75,8 @@ def edge_case_tests() -> Iterator[EdgeCaseTest]:
             name = TEST_NAME.fullmatch(node.name)
             if name is not None:
                 marked = any("xfail" in ast.unparse(decorator) for decorator in node.decorator_list)
-                sentence = " ".join((ast.get_docstring(node) or "").split())
+                sentence = CASE.sub("", " ".join((ast.get_docstring(node) or "").split()))
+                sentence = sentence[:1].upper() + sentence[1:]
                 found.append(EdgeCaseTest(int(name[1]), node.name, module.name, sentence, marked))
     yield from sorted(found, key=lambda test: test.row)
 

@@ -19,12 +19,17 @@ from tests.integration.edge_cases.rows import LIMITS
 
 
 def changed_model(folder: Path, *, spoil: bool = False, **metadata: Any) -> Path:
-    """Copy the shipped artefact with other metadata, or with weights that give no number."""
+    """Copy the shipped artefact with other metadata, or with weights that give no number for edits like those here."""
     source = shipped(MODEL)
     folder.mkdir()
     weights = load_file(source / WEIGHTS)
     if spoil:
-        weights = {name: np.full_like(values, np.nan) for name, values in weights.items()}
+        # Finite, and of no effect on most edits: one that adds a reference makes infinity, and that times 0 no number.
+        core = json.loads((source / METADATA).read_bytes())["preprocessing"]["core"]
+        (references,) = (index for index, scale in enumerate(core) if scale["name"] == "references_gained")
+        weights["hidden_weight"][0, :, 0] = 0
+        weights["hidden_weight"][0, references, 0] = np.finfo(np.float64).max
+        weights["output_weight"][0, 0, 0] = 0
     save_file(weights, folder / WEIGHTS)
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     content = json.loads((source / METADATA).read_bytes()) | metadata | {"weights_sha256": digest}
@@ -112,7 +117,7 @@ async def test_e36_score_that_is_no_probability_is_500_and_never_emitted(
     replies: list[Reply],
     tmp_path: Path,
 ) -> None:
-    """A model that gives NaN fails closed, event after event, and the server stays up."""
+    """A model that gives NaN for some edits fails closed, event after event, and the server stays up."""
     await client.forget(edge_gate)
     with spoiled(start_server, wikis, edge_gate, tmp_path / "model") as program:
         bodies = [

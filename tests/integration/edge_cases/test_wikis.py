@@ -1,5 +1,6 @@
 """A wiki is its wiki_id: hosts and languages come from one table and never from input."""
 
+import orjson
 import pytest
 
 from tests.fakes.edited_wikis import Event, edit_of
@@ -76,13 +77,39 @@ async def test_e27_testwiki_is_scored(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "domain", ["de.wikipedia.org", "en.wikipedia.org.evil.example", "EN.wikipedia.org@evil"]
+    "domain",
+    [
+        "en.wikipedia.org.evil.example",
+        "EN.wikipedia.org@evil",
+        "en.wikipedia.org/x.wikipedia.org",
+        "wikipedia.org",
+        "evilwikipedia.org",
+        "en.wikibooks.org",
+        "",
+    ],
 )
 async def test_e27_domain_of_another_wiki_is_refused(stage: Stage, domain: str) -> None:
     """An event whose domain is not its wiki's is malformed, and the field is named."""
     reply = await stage.deliver(moved_to(stage.wikis.event(1), "enwiki", domain))
     assert (reply.status, reply.body["code"]) == (400, "invalid_event")
     assert [found["pointer"] for found in reply.body["violations"]] == ["/meta/domain"]
+    assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
+
+
+async def test_e27_wiki_that_was_renamed_is_skipped_and_said_once(stage: Stage) -> None:
+    """H4: another host of Wikipedia's than the table's; the log says so at level error, once a wiki."""
+    for wiki_id in ("simplewiki", "simplewiki", "dewiki"):
+        event = moved_to(stage.wikis.event(1, wiki_id), wiki_id, "renamed-since.wikipedia.org")
+        assert (await stage.deliver(event)).outcome == "skipped:unknown_wiki"
+    said = [
+        line for line in (await stage.log_text()).splitlines() if "another host than the wiki table" in line
+    ]
+    assert [orjson.loads(line)["log.level"] for line in said] == ["error", "error"]
+    assert [wiki_id in line for wiki_id, line in zip(("simplewiki", "dewiki"), said, strict=True)] == [
+        True,
+        True,
+    ]
+    assert (await stage.counted())['revertrisk_requests_total{outcome="skipped:unknown_wiki"}'] == 3
     assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
 
 

@@ -151,7 +151,7 @@ def test_sigterm_writes_what_was_taken_and_ends_with_zero(tmp_path: Path) -> Non
     events = events_of(30)
     with start(tmp_path, "--source", "jsonl:-", "--batch-seconds", "0.2") as writer:
         assert writer.stdin and writer.stdout and writer.stderr  # noqa: PT018 - for mypy
-        wrapped = as_lines({"event": event} for event in events)  # D6: as some tools write them
+        wrapped = as_lines({"event": event} for event in events)  # as some tools write them
         writer.stdin.write(b"no event\n" + b"\n".join(wrapped) + b"\n")
         writer.stdin.flush()
         writer.stderr.readline()  # the first batch is written

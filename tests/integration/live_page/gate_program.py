@@ -9,6 +9,7 @@ import urllib3
 
 from tests.integration.mock_eventgate.gate_client import ONE, OTHER, prediction
 
+COMMAND = (sys.executable, "-m", "revertrisk.cli.app", "mock-eventgate")
 ROOT = Path(__file__).resolve().parents[3]
 AGNOSTIC, MULTILINGUAL = "revertrisk-language-agnostic", "revertrisk-multilingual"
 STREAMS = {AGNOSTIC: ONE, MULTILINGUAL: OTHER}
@@ -25,7 +26,7 @@ class GateProgram:
     def start(self) -> None:
         """Start it, at the port that it had before if there was one, and wait until it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mock_eventgate", "--port", self._port, *self._arguments],
+            [*COMMAND, "--port", self._port, *self._arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
         )

@@ -1,5 +1,6 @@
 """The live page for those who do not see it, or do not see it well, or use no mouse."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -129,13 +130,41 @@ def test_screen_readers_are_not_flooded(page: LivePage, gate: GateProgram) -> No
     assert [element.get_attribute("id") for element in live] == ["connection", "reasons-body", "announcer"]
 
 
-def test_fits_a_narrow_screen(busy_page: LivePage) -> None:
-    """On a narrow screen only the table scrolls sideways, not the page."""
-    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": False}
+@pytest.fixture
+def phone(busy_page: LivePage) -> Iterator[LivePage]:
+    """Return the page on a phone's screen."""
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
     busy_page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
-        width = busy_page.driver.execute_script("return document.documentElement.scrollWidth")
-        assert width <= 360
-    finally:
-        wide = metrics | {"width": 1280, "height": 800}
-        busy_page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", wide)
+    yield busy_page
+    wide = metrics | {"width": 1280, "height": 800}
+    busy_page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", wide)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_card_a_row_on_a_phone(phone: LivePage, scheme: str) -> None:
+    """T3: the risk comes first, with its model's name; all is readable without scrolling sideways, as a table still."""
+    prefer_colours(phone.driver, scheme)
+    assert phone.driver.execute_script("return document.documentElement.scrollWidth") <= 390
+    for row in phone.driver.find_elements(By.CSS_SELECTOR, "#body tr.prediction"):
+        cells = row.find_elements(By.CSS_SELECTOR, "td:not([hidden]), th")
+        assert all(cell.is_displayed() and cell.rect["x"] + cell.rect["width"] <= 390 for cell in cells)
+        top = min(cells, key=lambda cell: cell.rect["y"])
+        assert "score" in str(top.get_attribute("class"))
+    roles = {role for role, _ in accessible_nodes(phone)}
+    assert {"table", "row", "columnheader", "rowheader", "cell"} <= roles
+    assert phone.driver.execute_script(_POOR_CONTRAST)[1] == []
+
+
+def test_filters_are_folded_on_a_phone(phone: LivePage) -> None:
+    """T3: the filters open by keyboard, say how many are active when folded, and cards fill the screen."""
+    phone.wait_for(lambda: not phone.element("filter-wiki").is_displayed())
+    assert phone.driver.find_element(By.CSS_SELECTOR, "#body tr").rect["y"] < 400
+    summary = phone.driver.find_element(By.CSS_SELECTOR, "#filter-fold summary")
+    phone.driver.execute_script("arguments[0].focus()", summary)
+    phone.press(Keys.ENTER)
+    phone.tab_to("filter-kind")
+    phone.press("r")
+    phone.wait_for_rows(1)
+    summary.click()
+    phone.wait_for(lambda: not phone.element("filter-wiki").is_displayed())
+    assert summary.text == "Filters (1 active)"

@@ -74,7 +74,7 @@ def test_refused_nonsense_appears(page: LivePage, gate: GateProgram, event: obje
 
 
 def test_models_side_by_side(page: LivePage, gate: GateProgram) -> None:
-    """What two models say about a revision is in one row, and the same revision id of another wiki is not."""
+    """T3: two models' scores of a revision are in one row, another wiki's are not; a dash says why in words."""
     gate.post(scored(345, 0.1), scored(346, 0.2))
     page.wait_for_rows(2)
     gate.post(scored(345, 0.9, MULTILINGUAL), scored(345, 0.4, MULTILINGUAL, wiki_id="svwiki"))
@@ -85,6 +85,7 @@ def test_models_side_by_side(page: LivePage, gate: GateProgram) -> None:
         ["nnwiki", "0.200", "—"],
         ["nnwiki", "0.100", "0.900"],
     ]
+    assert [rows[0][4], rows[1][5]] == ["— no score", "— does not serve nnwiki"]
 
 
 def test_earlier_events_are_shown(browser: LivePage, gate: GateProgram) -> None:

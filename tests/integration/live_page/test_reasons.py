@@ -1,6 +1,7 @@
 """The reasons of a risk: asked of the model's server through the gate, and only when somebody wants them."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +42,13 @@ class ModelServer:
                 return web.json_response(["no", "explanation"])
             case 200:
                 return web.Response(text="<html>")
-        amounts = [0.1 * number * (-1) ** number for number in range(1, 21)]
+            case 600:
+                return await self._endless(request)
+        facts = {"words_inserted": (12, 0.5), "words_removed": (0, 0.75), "user_is_anonymous": (1, 1.0)}
+        facts |= {"comment_present": (0, -0.5), "is_minor": (None, -2.0), "made_up": (1 / 3, 0.125)}
+        facts |= {f"fact_{number}": (None, 0.0) for number in range(MOST_REASONS)}
         contributions = [
-            {"name": f"fact_{number}", "value": None if number % 2 else number / 3, "amount": amount}
-            for number, amount in enumerate(amounts, start=1)
+            {"name": name, "value": value, "amount": amount} for name, (value, amount) in facts.items()
         ]
         spans = [
             {"start": 0, "end": 4, "removed": "old", "removed_length": 3, "inserted": text, "weight": weight}
@@ -54,6 +58,14 @@ class ModelServer:
         return web.json_response(
             {"output": {"probabilities": {"true": 0.731, "false": 0.269}}, "explanation": explanation}
         )
+
+    async def _endless(self, request: web.Request) -> Any:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65_536)
+        return response
 
 
 @pytest.fixture
@@ -81,12 +93,14 @@ async def ask(server_url: str) -> AsyncIterator[Any]:
 
 
 async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -> None:
-    """By what they did to the score, whichever way; no more than a person reads."""
+    """By what they did to the score, whichever way; bounded."""
     status, told = await ask(model=AGNOSTIC, wiki_id="be_x_oldwiki", rev_id="345")
     assert status == 200
     assert server.asked == [{"lang": "be_x_oldwiki", "rev_id": 345}]
     assert told["probability"] == 0.731
-    assert [each["name"] for each in told["reasons"]] == [f"fact_{20 - n}" for n in range(MOST_REASONS)]
+    names = [each["name"] for each in told["reasons"]]
+    assert names[:3] == ["is_minor", "user_is_anonymous", "words_removed"]
+    assert len(names) == MOST_REASONS
     assert [each["inserted"] for each in told["changes"]] == ["<b>most</b>", "more", "some"][:MOST_CHANGES]
 
 
@@ -101,13 +115,14 @@ async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -
         ({"model": MULTILINGUAL, "wiki_id": "enwiki", "rev_id": "1"}, 502, "the model's server does not"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "404"}, 502, "the wiki has no such revision"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "500"}, 502, "the model's server gave no"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "200"}, 502, "the model's server does not"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "200"}, 502, "the model's server gave no"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "600"}, 502, "the model's server gave no"),
     ],
 )
 async def test_what_cannot_be_answered_says_why(
     ask: Any, query: dict[str, str], status: int, reason: str
 ) -> None:
-    """Only servers that the gate was told of are asked, and what they refuse is told in their words."""
+    """T2: only servers that the gate was told of are asked, what they refuse is told in their words, all is bounded."""
     answered, told = await ask(**query)
     assert (answered, told["error"].startswith(reason)) == (status, True), told
 
@@ -144,25 +159,73 @@ async def test_servers_can_be_told_later(server_url: str) -> None:
 
 @pytest.mark.ci("browser")
 def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
-    """A button beside a score opens them, by keyboard too; what the page held is text; Escape leads back."""
+    """T3: a button opens the facts in words, by keyboard too; numbers on demand; text stays text; Escape leads back."""
     with GateProgram("--explain-by", f"{AGNOSTIC}={server_url}") as gate:
         browser.open(gate.url)
-        gate.post(scored(345, 0.731), scored(345, 0.2, MULTILINGUAL))
+        temporary = {"user_id": 8, "user_text": "~2026-1", "is_temp": True}
+        gate.post(scored(345, 0.731, performer=temporary), scored(345, 0.2, MULTILINGUAL))
         [row] = browser.wait_for_rows(1)
         assert "Why" in row[4]
         assert "Why" not in row[5]
         button = browser.driver.find_element("css selector", ".why-button")
         browser.driver.execute_script("arguments[0].focus()", button)
         browser.press(Keys.ENTER)
-        browser.wait_for(lambda: "Risk 0.731" in browser.text("reasons"))
-        shown = browser.text("reasons")
-        assert "Fjell 345, nnwiki, by revertrisk-language-agnostic" in shown
-        assert "fact 20 6.67 ▲ raises it by 2.00" in shown
-        assert "fact 19 — ▼ lowers it by 1.90" in shown
-        assert "<b>most</b>" in shown
+        browser.wait_for(lambda: "Risk 0.731, high." in browser.text("reasons"))
+        assert "Fjell 345, nnwiki, by revertrisk-language-agnostic" in browser.text("reasons")
+        facts = browser.driver.find_elements("css selector", ".facts li")
+        assert [" ".join(fact.text.split()) for fact in facts] == [
+            "marked as minor or not: not known ▼ lowers the risk",
+            "12 words added, none removed ▲ raises the risk",
+            "an unregistered editor (temporary account) ▲ raises the risk",
+            "no edit summary ▼ lowers the risk",
+            "made up: 0.333 ▲ raises the risk",
+            "fact 0: not known ▲ raises the risk",
+        ]
+        assert "<b>most</b>" in browser.text("reasons")
+        assert "log-odds" not in browser.text("reasons")
+        browser.driver.find_element("css selector", ".numbers summary").click()
+        assert "words that the changed lines lost 0 words +0.75" in browser.text("reasons")
         browser.press(Keys.ESCAPE)
         browser.wait_for(lambda: not browser.element("reasons").is_displayed())
         assert browser.driver.switch_to.active_element == button
+
+
+_WORDS = """
+const [values, userKind, done] = arguments;
+import("./page/facts.js").then(({factsOf}) => done(factsOf(
+  Object.entries(values).map(([name, value]) => ({name, value, amount: 1})), userKind).map((fact) => fact.words)));
+"""
+
+
+@pytest.mark.ci("browser")
+@pytest.mark.parametrize(
+    ("values", "user_kind", "words"),
+    [
+        ({"words_inserted": 1, "words_removed": 1200}, "IP", "1 word added, 1,200 removed"),
+        ({"words_inserted": 0, "words_removed": 3}, "IP", "no words added, 3 removed"),
+        ({"words_inserted": 0, "words_removed": 0}, "IP", "no words changed: only markup, order or spaces"),
+        ({"user_is_anonymous": 0}, "registered", "a registered editor"),
+        ({"user_is_anonymous": 1, "user_is_temporary": 0}, "IP", "an unregistered editor (IP address)"),
+        ({"user_is_anonymous": 1}, "unknown", "an unregistered editor"),
+        ({"user_is_anonymous": None}, "unknown", "whether the editor is registered: not known"),
+        ({"user_edit_count": 1, "user_age": 0.4}, "registered", "1 earlier edit, an account of no days"),
+        ({"references_gained": 0, "references_lost": 2}, "IP", "2 references removed"),
+        ({"references_gained": 0, "references_lost": 0}, "IP", "no references added or removed"),
+        ({"inserted_digit_share": 0}, "IP", "no digits in the added words"),
+        ({"inserted_digit_share": 0.004}, "IP", "under 1 % digits in the added words"),
+        ({"inserted_digit_share": None}, "IP", "no words were added"),
+        ({"inserted_upper_share": 0.25, "inserted_shouted_share": 0.5}, "IP",
+         "25 % capital letters in the added words, 50 % of the words in capitals only"),
+        ({"seconds_since_parent": 90}, "IP", "2 minutes after the edit before"),
+        ({"seconds_since_parent": 3e9}, "IP", "95 years after the edit before"),
+        ({"comment_present": 1, "comment_length": 24}, "IP", "an edit summary of 24 characters"),
+        ({"removed_share_of_page": 0.996}, "IP", "over 99 % of the page removed"),
+        ({"inserted_text": None}, "IP", "the added words themselves"),
+    ],
+)  # fmt: skip
+def test_facts_in_words(page: LivePage, values: dict[str, Any], user_kind: str, words: str) -> None:
+    """T3: facts are told as a patroller would tell them, in one sentence for all features of one thing."""
+    assert page.driver.execute_async_script(_WORDS, values, user_kind) == [words]
 
 
 @pytest.mark.ci("browser")

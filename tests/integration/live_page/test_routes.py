@@ -74,6 +74,7 @@ async def test_feed_to_a_new_page(gate: Gate) -> None:
     assert "eventgate.test.event" not in feed["streams"]
     assert (feed["since"], feed["diff_base"]) == (1769860801250, "http://wiki.test:8193")
     assert (feed["accepted"], feed["refused"], feed["next_after"]) == (2, 1, 1)
+    assert "enwiki" in feed["wikis"]["revertrisk-multilingual"]
     assert [refusal["entry"]["event"] for refusal in feed["refusals"]] == [REFUSED]
 
 

@@ -88,6 +88,7 @@ async def gate_with(**options: Any) -> AsyncIterator[Gate]:
 async def test_what_goes_over_the_wire(gate: Gate) -> None:
     """Headers, the opening comment and an event are EventStreams', with topic, partition and offset in meta."""
     event = prediction()
+    event["meta"]["request_id"] = "r"
     async with reading(gate) as reader:
         headers = reader.response.headers
         assert headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -112,7 +113,8 @@ async def test_what_goes_over_the_wire(gate: Gate) -> None:
 @pytest.mark.parametrize(
     ("since", "expected"),
     [
-        ("0", ["w0", "w1", "w2"]),
+        *((since, ["w0", "w1", "w2"]) for since in ("0", "-1", "-5", "1.5", "-0.5", f"{AT}.9")),
+        ("9" * 20, []),
         (str(AT + 100), ["w1", "w2"]),
         ("2026-01-31T12:00:01.400Z", ["w2"]),
         ("2026-01-31T12:00:01.350Z", ["w1", "w2"]),
@@ -125,7 +127,7 @@ async def test_what_goes_over_the_wire(gate: Gate) -> None:
     ],
 )
 async def test_since(gate: Gate, since: str, expected: list[str]) -> None:
-    """``since`` begins with the first event at or after a time; without one, at the end."""
+    """T8: ``since`` begins with the first event at or after a time, any number being one; without one, at the end."""
     await gate.post([at(100 * number, f"w{number}") for number in range(3)])
     async with gate.session.get(URL(f"{gate.url}/v2/stream/{ONE}?since={since}", encoded=True)) as response:
         reader = Reader(response)
@@ -218,7 +220,7 @@ async def test_unknown_stream(gate: Gate, path: str) -> None:
         }
 
 
-@pytest.mark.parametrize("since", ["yesterday", "-1", "1.5", "2026-13-01", "9" * 20])
+@pytest.mark.parametrize("since", ["yesterday", "-", "1.5.1", "2026-13-01"])
 async def test_bad_since(gate: Gate, since: str) -> None:
     """A time that is none is a 400 that repeats it."""
     async with gate.session.get(f"{gate.url}/v2/stream/{ONE}?since={since}") as answer:
@@ -269,6 +271,17 @@ async def test_topic_of_another_stream(gate: Gate) -> None:
             "availableTopics": [EQIAD_ONE, CODFW_ONE],
             "statusCode": 404,
         }
+
+
+@pytest.mark.parametrize(("stream", "status"), [(ONE, 200), ("no.such.stream", 400)])
+async def test_head_and_options(gate: Gate, stream: str, status: int) -> None:
+    """T8: HEAD has the headers of GET and ends, OPTIONS names the methods, as Express answers them."""
+    url = f"{gate.url}/v2/stream/{stream}"
+    async with gate.session.head(url) as answer:
+        assert (answer.status, await answer.read()) == (status, b"")
+        assert answer.content_type == ("text/event-stream" if status == 200 else "application/json")
+    async with gate.session.options(url) as answer:
+        assert (answer.status, answer.headers["Allow"], await answer.text()) == (200, "GET,HEAD", "GET,HEAD")
 
 
 @pytest.mark.parametrize("path", ["/v2/stream", "/v2/stream/", "/v2", f"/v2/stream/{ONE}/more"])

@@ -198,9 +198,9 @@ async def test_set_read_and_clear(gate: Gate) -> None:
         (
             "PUT",
             b'[{"kind":"hang"},{"kind":"hang","seed":-1}]',
-            "[1].seed: input should be greater than or equal to 0",
+            "[1].seed: expected at least 0",
         ),
-        ("POST", b'{"kind":"hang","rate":2}', "rate: input should be less than or equal to 1"),
+        ("POST", b'{"kind":"hang","rate":2}', "rate: expected at most 1"),
         ("POST", b"hang", "body: expected JSON"),
         ("PUT", b"[" + b" " * 200_000 + b"]", "body: expected at most 102400 bytes"),
     ],

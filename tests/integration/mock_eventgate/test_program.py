@@ -21,7 +21,8 @@ async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "mock_eventgate",
+        "revertrisk.cli.app",
+        "mock-eventgate",
         *arguments,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
@@ -71,8 +72,8 @@ async def test_bad_stream_config(tmp_path: Path) -> None:
         (("--max-body", "0"), "max_body: expected a positive number, not 0"),
         (("--port", "99999"), "port: expected a number from 0 to 65535, not 99999"),
         (("--max-stream-seconds", "0"), "max_stream_seconds: expected a positive number, not 0.0"),
-        (("--event-ids", "hash"), "argument --event-ids: invalid choice: 'hash'"),
-        (("--port", "x"), "argument --port: invalid int value: 'x'"),
+        (("--event-ids", "hash"), "Invalid value for '--event-ids'"),
+        (("--port", "x"), "Invalid value for '--port'"),
     ],
 )
 async def test_bad_argument(arguments: tuple[str, ...], reason: str) -> None:

@@ -275,7 +275,7 @@ async def test_a_body_that_is_no_form_is_refused(wiki: Wiki, content_type: str, 
 
 
 async def test_a_form_is_read_as_a_query(wiki: Wiki) -> None:
-    """A POST is answered as the GET; of a parameter that is there twice the last counts, as PHP reads it."""
+    """T8: POST and HEAD are answered as GET; of a parameter that is there twice the last counts, as PHP reads it."""
     query = (
         "&".join(f"{name}={value}" for name, value in DEFAULTS.items())
         + "&prop=revisions&revids=100&revids=101"
@@ -284,9 +284,11 @@ async def test_a_form_is_read_as_a_query(wiki: Wiki) -> None:
     async with (
         wiki.client.get(f"{wiki.address}/w/api.php?{query}", headers=headers) as got,
         wiki.client.post(f"{wiki.address}/w/api.php", data=query.encode(), headers=headers) as posted,
+        wiki.client.head(f"{wiki.address}/w/api.php?{query}", headers=headers) as head,
     ):
         expected = await wiki.query(prop="revisions", revids="101")
         assert (await got.json(), await posted.json()) == (expected, expected)
+        assert (head.status, head.headers["Content-Length"]) == (200, got.headers["Content-Length"])
         assert posted.headers["Content-Type"] == "application/json; charset=utf-8"
 
 

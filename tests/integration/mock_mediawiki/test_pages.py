@@ -65,10 +65,9 @@ async def wiki_of_one_page() -> AsyncIterator[str]:
         yield address
 
 
-async def open_page(wiki: Wiki, path: str, host: str | None = None, status: int = 200) -> Page:
+async def open_page(wiki: Wiki, path: str, status: int = 200) -> Page:
     """Get a page and read it."""
-    headers = {} if host is None else {"Host": host}
-    async with wiki.client.get(f"{wiki.address}{path}", headers=headers) as response:
+    async with wiki.client.get(f"{wiki.address}{path}") as response:
         assert response.status == status
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
@@ -76,15 +75,6 @@ async def open_page(wiki: Wiki, path: str, host: str | None = None, status: int 
     assert text.startswith("<!DOCTYPE html>")
     assert not re.search(r"https?://|//[a-z]|<script|\bsrc=|@import|url\(", text)
     return Page(text)
-
-
-@pytest.mark.parametrize("host", [None, "en.wikipedia.org"])
-async def test_a_diff_is_found_on_every_host(wiki: Wiki, host: str | None) -> None:
-    """Whatever the host."""
-    page = await open_page(wiki, "/_mock/diff/dewiki/101", host)
-
-    assert page.text("h1") == "Apfelbaum im Garten"
-    assert (page.text("del"), page.text("ins")) == ("Ein Apfelbaum", "Kein Birnbaum")
 
 
 async def test_a_diff_says_what_changed_and_who_changed_it(wiki: Wiki) -> None:

@@ -33,7 +33,7 @@ def serving(cache: Path, dump: Path | None = None) -> Iterator[tuple[subprocess.
     """Run a mock and give its process and the address it printed."""
     options = ["--port", "0"] if dump is None else ["--port", "0", "--dump", str(dump)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "mock_mediawiki", *options],
+        [sys.executable, "-m", "revertrisk.cli.app", "mock-mediawiki", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -88,13 +88,13 @@ def test_it_serves_an_export_under_the_export_s_wiki(tmp_path: Path) -> None:
     [
         (["--port", "65536"], "port: expected a number from 0 to 65535, not 65536"),
         (["--port", "0", "--dump", __file__], "line 1, column .* not a complete XML file"),
-        (["--port", "0", "--dump", "/nowhere.xml"], "No such file or directory"),
+        (["--port", "0", "--dump", "/nowhere.xml"], "does not exist"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_once(tmp_path: Path, options: list[str], problem: str) -> None:
     """A bad port or export ends the program with status 2 and one line of reason."""
     done = subprocess.run(
-        [sys.executable, "-m", "mock_mediawiki", *options],
+        [sys.executable, "-m", "revertrisk.cli.app", "mock-mediawiki", *options],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,

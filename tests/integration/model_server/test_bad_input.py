@@ -51,7 +51,7 @@ TABLE: list[tuple[str, Any, int, str, str]] = [
     ("rev_id 0", {"lang": "en", "rev_id": 0}, 400, "invalid_request", "rev_id"),
     ("rev_id negative", {"lang": "en", "rev_id": -5}, 400, "invalid_request", "rev_id"),
     ("rev_id true", {"lang": "en", "rev_id": True}, 400, "invalid_request", "rev_id"),
-    ("rev_id a string", {"lang": "en", "rev_id": "456789"}, 400, "invalid_request", "rev_id"),
+    ("rev_id a word", {"lang": "en", "rev_id": "one"}, 400, "invalid_request", "rev_id"),
     ("rev_id a float", {"lang": "en", "rev_id": 1.5}, 400, "invalid_request", "rev_id"),
     ("rev_id over 2^53", {"lang": "en", "rev_id": 2**53}, 400, "invalid_request", "rev_id"),
     ("rev_id huge", b'{"lang": "en", "rev_id": 1' + b"0" * 400 + b"}", 400, "invalid", ""),

@@ -188,11 +188,11 @@ async def test_a_canary_is_skipped(client: Client, producer: str, empty_gate: st
 async def test_an_event_that_the_wiki_contradicts_is_refused(
     client: Client, producer: str, empty_gate: str, edit: dict[str, Any]
 ) -> None:
-    """E53: a forged event is 409, names the fields, and emits nothing."""
-    forged = edit | {"page": edit["page"] | {"page_id": 124}}
+    """E53: a forged event is 409, names the field, and emits nothing."""
+    forged = edit | {"revision": edit["revision"] | {"rev_parent_id": 124}}
     reply = await client.predict(producer, {"event": forged})
     assert (reply.status, reply.body["code"]) == (409, "event_mismatch")
-    assert "/page/page_id" in reply.body["error"]
+    assert "/revision/rev_parent_id" in reply.body["error"]
     assert await client.accepted(empty_gate) == []
 
 

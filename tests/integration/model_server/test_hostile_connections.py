@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from revertrisk.cli.programs import Program
-from tests.fakes.clients import MODEL, Client, StartServer
+from tests.fakes.clients import FAILURE_KEYS, MODEL, Client, StartServer
 
 PREDICT, INFER, NOWHERE = f"/v1/models/{MODEL}:predict", f"/v2/models/{MODEL}/infer", "/nowhere"
 BODIES = {
@@ -201,7 +201,7 @@ async def test_s3_what_is_not_a_request_has_the_one_body_and_counts_once(
         connection.writer.write(sent)
         answer = await connection.answer()
         assert (answer.status, answer.body["code"], answer.headers["connection"]) == (status, code, "close")
-        assert answer.body.keys() == {"error", "code", "retryable", "request_id"}
+        assert answer.body.keys() == FAILURE_KEYS
         assert await connection.is_closed()
     assert await count_of(client, impatient, code) == counted + 1
     lines = [line for line in impatient.log.read_text().splitlines() if answer.body["request_id"] in line]

@@ -26,7 +26,7 @@ MOST_REQUESTS = 24
 UPSTREAM_SECONDS = 0.01
 """How long MediaWiki and EventGate take, so that requests wait for one another."""
 NO_SUCH_REVISION = 10**12
-FORMS = ("event", "mismatched", "missing", "call", "missing_call", "batch", "broken")
+FORMS = ("event", "mismatched", "merged", "missing", "call", "missing_call", "batch", "broken")
 
 
 class Target:
@@ -92,6 +92,9 @@ def body_of(wikis: EditedWikis, form: str, number: int) -> bytes:
         case "event":
             body = {"event": event}
         case "mismatched":
+            revision["rev_parent_id"] = revision.get("rev_parent_id", 0) + 7
+            body = {"event": event}
+        case "merged":
             event["page"]["page_id"] += 1
             body = {"event": event}
         case "missing":
@@ -146,7 +149,7 @@ async def see(client: Client, target: Target, bodies: Sequence[bytes], *, at_onc
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(drawn=requests())
 def test_one_at_a_time_and_all_at_once_are_answered_and_emitted_alike(
     target: Target, drawn: list[tuple[str, int]]

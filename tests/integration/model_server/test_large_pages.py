@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     file = tmp_path_factory.mktemp("export") / "page.xml"
     file.write_text(
-        '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/"><siteinfo><dbname>enwiki</dbname></siteinfo>'
+        '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.4/"><siteinfo><dbname>enwiki</dbname></siteinfo>'
         f"<page><title>Long</title><ns>0</ns><id>1</id>{revisions}</page></mediawiki>",
         encoding="utf-8",
     )
@@ -76,8 +77,8 @@ def wiki(export: Path, logs: Path) -> Iterator[str]:
 def events(export: Path) -> dict[int, dict[str, Any]]:
     """Return the page_change events, by revision."""
     wikis = WikiTable.load()
-    history = ExportHistory(indexed_export(export, export.parent / "index", wikis))
-    return {event["revision"]["rev_id"]: event for event in page_changes(history, wikis)}
+    with closing(ExportHistory(indexed_export(export, export.parent / "index", wikis))) as history:
+        return {event["revision"]["rev_id"]: event for event in page_changes(history, wikis)}
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -7,8 +7,13 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
+from prometheus_client import Histogram
 
+from model_server import mediawiki
+from revertrisk.event_platform.page_change import RevisionRef
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import Client, StartServer
+from tests.fakes.http import in_a_minute, open_http
 from tests.fakes.loopback import serving
 
 PRIVATE = "Erika Mustermann 192.0.2.99"
@@ -143,3 +148,42 @@ async def test_why_a_request_failed_is_logged(client: Client, server: str, logs:
         "malformed",
     ):
         assert f'revertrisk_mediawiki_request_seconds_count{{outcome="{reason}"}}' in counted
+
+
+@pytest.mark.parametrize(
+    ("revisions", "part_bytes", "parts"),
+    [
+        pytest.param(1, 100, 3, id="a part for each revision and each page"),
+        pytest.param(20, 100, 41, id="of twenty"),
+        pytest.param(20, 100_000, 10, id="as many bytes as one answer may have"),
+    ],
+)
+async def test_u3_an_answer_that_never_ends_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, revisions: int, part_bytes: int, parts: int
+) -> None:
+    """U3: in its parts and in their sum; asked for once more, as a whole, it is given up."""
+    monkeypatch.setattr(mediawiki, "MAX_ANSWER_BYTES", 1_000_000)
+    asked = []
+
+    async def never_ends(request: web.Request) -> web.Response:
+        asked.append(request.query.get("continue"))
+        return web.json_response(
+            {"query": {"pages": []}, "continue": {"continue": str(len(asked))}, "x": "x" * part_bytes}
+        )
+
+    app = web.Application()
+    app.router.add_get("/w/api.php", never_ends)
+    wiki = WikiTable.load().by_id("enwiki")
+    assert wiki is not None
+    with serving(app) as url:
+        async with open_http() as http:
+            seconds = Histogram("seconds", "Of a request.", ["outcome"], registry=None)
+            client = mediawiki.MediaWikiClient(
+                http, user_agent="test", timeout=5, requests_seconds=seconds, max_calls=1, wiki_url=url
+            )
+            fetches = [
+                client.fetch(RevisionRef(wiki, number), in_a_minute()) for number in range(1, revisions + 1)
+            ]
+            failures = await asyncio.gather(*fetches, return_exceptions=True)
+    assert {getattr(failure, "reason", failure) for failure in failures} == {"endless"}
+    assert (asked.count(None), len(asked)) == (2, 2 * parts)

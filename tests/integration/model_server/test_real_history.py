@@ -9,7 +9,7 @@ import psutil
 import pytest
 import yaml
 
-from mock_mediawiki.__main__ import open_history
+from mock_mediawiki.app import open_history
 from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.programs import Program, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
@@ -72,7 +72,8 @@ async def test_3000_real_edits_are_each_accepted_or_skipped_for_a_reason(
     events = tmp_path / "events.jsonl"
     with events.open("wb") as out:
         wikis = WikiTable.load()
-        write_page_changes(open_history(export, wikis), wikis, out, EVENTS)
+        with open_history(export, wikis) as history:
+            write_page_changes(history, wikis, out, EVENTS)
     process = psutil.Process(server.process.pid)
     memory: list[int] = []
     done = 0

@@ -1,10 +1,10 @@
 """What the server answers beside predictions."""
 
+import gzip
+
 import pytest
 
-from tests.fakes.clients import MODEL, Client
-
-FAILURE_KEYS = {"error", "code", "retryable", "request_id"}
+from tests.fakes.clients import FAILURE_KEYS, MODEL, Client
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,70 @@ async def test_metrics_are_served(client: Client, scorer: str) -> None:
 async def test_every_failure_has_the_one_body(
     client: Client, scorer: str, method: str, path: str, status: int, code: str
 ) -> None:
-    """DESIGN 2: unknown routes and models included."""
+    """DESIGN 2, H1: unknown routes and models included; `detail` has the text of `error`."""
     async with client.session.request(method, scorer + path, data=b"{}") as answer:
         body = await answer.json()
         assert (answer.status, body["code"]) == (status, code)
         assert body.keys() == FAILURE_KEYS
+        assert body["detail"] == body["error"]
         assert body["retryable"] is False
+
+
+DOCUMENTS = [
+    "/",
+    "/metrics",
+    "/openapi.json",
+    "/v1/about",
+    "/v1/models",
+    f"/v1/models/{MODEL}",
+    "/v2",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/v2/models",
+    f"/v2/models/{MODEL}",
+    f"/v2/models/{MODEL}/ready",
+]
+VERBS = [f"/v1/models/{MODEL}:predict", f"/v1/models/{MODEL}:explain", f"/v2/models/{MODEL}/infer"]
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *VERBS])
+async def test_s8_a_path_says_which_methods_it_takes(client: Client, scorer: str, path: str) -> None:
+    """S8: `Allow` on every 405, also for HEAD and OPTIONS; HEAD is answered as GET is, without its body."""
+    allowed = "POST" if path in VERBS else "GET, HEAD"
+    for method in {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} - set(allowed.split(", ")):
+        async with client.session.request(method, scorer + path, data=b"{}") as answer:
+            assert (answer.status, answer.headers["allow"]) == (405, allowed), method
+            if method != "HEAD":
+                assert (await answer.json())["code"] == "method_not_allowed"
+    if path in DOCUMENTS:
+        async with (
+            client.session.head(scorer + path) as head,
+            client.session.get(scorer + path) as answer,
+        ):
+            assert (head.status, head.headers["content-type"]) == (200, answer.headers["content-type"])
+            assert (await head.read(), bool(await answer.read())) == (b"", True)
+
+
+async def test_s8_head_fails_as_get_does(client: Client, scorer: str) -> None:
+    """S8: where there is nothing, and for a model that is not there."""
+    for path in ("/nowhere", "/v1/models/another", "/v2/models/another/ready"):
+        async with client.session.head(scorer + path) as answer:
+            assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", VERBS)
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "x-unheard-of"])
+async def test_s8_a_compressed_body_is_refused_with_the_header_named(
+    client: Client, scorer: str, path: str, coding: str
+) -> None:
+    """S8: 415, whatever is in it; one that is said to be as it is, is read."""
+    for headers, status in (({"Content-Encoding": coding}, 415), ({"Content-Encoding": "identity"}, 400)):
+        async with client.session.post(scorer + path, data=gzip.compress(b"{}"), headers=headers) as answer:
+            body = await answer.json()
+            assert answer.status == status
+        if status == 415:
+            assert (body["code"], body["retryable"]) == ("unsupported_media_type", False)
+            assert "Content-Encoding" in body["error"]
 
 
 async def test_the_model_is_still_there_after_an_unload(client: Client, scorer: str) -> None:

@@ -52,6 +52,33 @@ async def test_a_draining_server_is_not_ready_but_serves(
         assert await asyncio.to_thread(program.process.wait, 30) == 0
 
 
+async def test_s9_grpc_health_follows_readiness_and_who_watches_it_holds_nothing_up(
+    start_server: StartServer, sample_wiki: str
+) -> None:
+    """S9: a watcher is told of the signal at once, and is let go when the delay is over."""
+    import grpc  # noqa: PLC0415
+    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+
+    answers = health_pb2.HealthCheckResponse
+    with (
+        held_port() as port,
+        start_server(
+            WIKI_URL=sample_wiki, ENABLE_GRPC="true", GRPC_PORT=str(port), SHUTDOWN_DELAY_SECONDS="60"
+        ) as program,
+    ):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            watching = stub.Watch(health_pb2.HealthCheckRequest())
+            assert (await watching.read()).status == answers.SERVING
+            program.process.send_signal(signal.SIGTERM)
+            assert (await watching.read()).status == answers.NOT_SERVING
+            checked = await stub.Check(health_pb2.HealthCheckRequest())
+            assert checked.status == answers.NOT_SERVING
+            program.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(program.process.wait, 20) == 0  # the grace period is 30 s
+        assert "UsageError" not in program.log.read_text()
+
+
 async def test_after_the_delay_the_server_is_gone(
     client: Client, start_server: StartServer, sample_wiki: str
 ) -> None:

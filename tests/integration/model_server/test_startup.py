@@ -1,12 +1,18 @@
 """A server that cannot work does not start, and says which variable is wrong."""
 
+import hashlib
+import json
+import shutil
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save
 
 from model_server.settings import REMOVED_SETTINGS, removed_settings
-from tests.fakes.clients import STREAM, Client, StartServer
+from revertrisk.scoring.artifact import METADATA, WEIGHTS, shipped
+from tests.fakes.clients import MODEL, STREAM, Client, StartServer
 from tests.fakes.refused_start import PROJECT, refused_start
 
 
@@ -104,7 +110,21 @@ async def test_a_server_without_a_gate_says_that_it_only_scores(scorer: str, log
             "EVENTGATE_URL",
         ),
         ({"EVENTGATE_URL": "http://me:secret@127.0.0.1:9", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
+        ({"EVENTGATE_URL": "http://127.0.0.1:9/v1/\r\nevents", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
+        ({"EVENTGATE_URL": "http://127.0.0.1:9/v1/ev\tents", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
+        ({"EVENTGATE_URL": " http://127.0.0.1:9", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
+        ({"EVENTGATE_URL": "http://127.0.0.1:9\x7f", "EVENTGATE_STREAM": STREAM}, "EVENTGATE_URL"),
+        ({"EVENTGATE_URL": "http://127.0.0.1:9", "EVENTGATE_STREAM": f"{STREAM}\r\n"}, "EVENTGATE_STREAM"),
+        ({"WIKI_URL": "http://127.0.0.1:9\r\nX-A: b"}, "WIKI_URL"),
+        ({"WIKI_URL": "http://wiki\n.example"}, "WIKI_URL"),
+        ({"HTTP_HOST": "a\nb"}, "HTTP_HOST"),
+        ({"HTTP_HOST": "a..b"}, "HTTP_HOST"),
         ({"LENIENT_EVENTS": "true", "VERIFY_EVENT": "strict"}, "VERIFY_EVENT"),
+        # C5: what Kubernetes sets where a Service is named grpc.
+        (
+            {"GRPC_PORT": "tcp://10.0.0.1:8081"},
+            "GRPC_PORT: expected a port number, not the address of a Service",
+        ),
     ],
     ids=lambda case: "-".join(case) if isinstance(case, dict) else "",
 )
@@ -113,6 +133,47 @@ def test_a_setting_that_would_fail_every_request_stops_the_start(
 ) -> None:
     """Better no start than a server that answers 503 to everything."""
     assert named in refused_start(**environment)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "named"),
+    [
+        pytest.param(
+            "wikis.json", b"[" * 100_000, "WIKIS_FILE: {file}: is nested too deeply", id="M3: wikis"
+        ),
+        pytest.param(
+            "wikis.json",
+            b'{"enwiki": {"domain": "en.wikipedia.org\\r\\nX-A: b", "language": "en", "family": "wikipedia"}}',
+            "WIKIS_FILE: {file}: enwiki: domain must be a host name",
+            id="U4: a domain",
+        ),
+        pytest.param(
+            METADATA, b"[" * 100_000, "MODEL_PATH: {file}: file: is nested too deeply", id="M3: metadata"
+        ),
+        pytest.param(
+            WEIGHTS, b"[" * 1000, "MODEL_PATH: {file}: file: is not a safetensors file", id="M3: weights"
+        ),
+        pytest.param(
+            WEIGHTS, None, "MODEL_PATH: {file}: bias: has numbers that are not finite", id="M2: NaN"
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_stops_the_start(
+    tmp_path: Path, file: str, content: bytes | None, named: str
+) -> None:
+    """M2, M3, U4: exit 78 with the variable, the file and the field, although the digest of the weights is right."""
+    folder = Path(shutil.copytree(shipped(MODEL), tmp_path / "model"))
+    path = folder / file
+    if content is None:
+        tensors = load_file(path)
+        content = save(tensors | {"bias": np.full_like(tensors["bias"], np.nan)})
+    path.write_bytes(content)
+    if file == WEIGHTS:
+        metadata = json.loads((folder / METADATA).read_bytes())
+        metadata["weights_sha256"] = hashlib.sha256(content).hexdigest()
+        (folder / METADATA).write_text(json.dumps(metadata))
+    environment = {"WIKIS_FILE": str(path)} if file == "wikis.json" else {"MODEL_PATH": str(folder)}
+    assert named.format(file=path) in refused_start(**environment)
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PORT", "GRPC_PORT"])

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mock_mediawiki.__main__ import open_history
 from mock_mediawiki.api import ActionApi
-from mock_mediawiki.app import create_app, listening
+from mock_mediawiki.app import create_app, listening, open_history
 from model_server.eligibility import ScorableRevision, assess
 from model_server.metrics import ServerMetrics
 from model_server.resources import open_resources
@@ -43,7 +42,6 @@ async def test_training_and_serving_take_the_same_features() -> None:
     wikis = WikiTable.load()
     wiki = wikis.by_id("enwiki")
     assert wiki is not None
-    history = open_history(EXPORT, wikis)
     trained = [
         revision
         for revision, _, _ in islice(
@@ -56,21 +54,22 @@ async def test_training_and_serving_take_the_same_features() -> None:
         for name in ("revertrisk-language-agnostic", "revertrisk-multilingual")
     ]
     metrics = ServerMetrics(CollectorRegistry())
-    async with (
-        listening(create_app(ActionApi(history), wikis, history.default_wiki_id), "127.0.0.1", 0) as url,
-        open_resources(read_settings(wiki_url=url), classifiers[0], wikis, metrics) as resources,
-    ):
-        for revision in trained:
-            ref = RevisionRef(wiki=wiki, rev_id=revision.rev_id, parent_id=revision.parent.rev_id)
-            fetched = await resources.mediawiki.fetch(ref, asyncio.get_running_loop().time() + 30)
-            assessed = assess(ref, fetched, None, page_is_known=False, max_bytes=10_000_000)
-            assert isinstance(assessed, ScorableRevision), revision.rev_id
-            read, served = extract(revision), extract(assessed.revision)
-            for feature in FEATURES:
-                if feature.group in NOT_IN_AN_EXPORT:
-                    assert read.values[feature.name] in {None, served.values[feature.name]}, feature.name
-                else:
-                    assert read.values[feature.name] == served.values[feature.name], feature.name
-            assert (read.text, read.changed_bytes) == (served.text, served.changed_bytes)
-            for classifier in classifiers:
-                assert classifier.score([revision]) == classifier.score([assessed.revision])
+    with open_history(EXPORT, wikis) as history:
+        async with (
+            listening(create_app(ActionApi(history), wikis, history.default_wiki_id), "127.0.0.1", 0) as url,
+            open_resources(read_settings(wiki_url=url), classifiers[0], wikis, metrics) as resources,
+        ):
+            for revision in trained:
+                ref = RevisionRef(wiki=wiki, rev_id=revision.rev_id, parent_id=revision.parent.rev_id)
+                fetched = await resources.mediawiki.fetch(ref, asyncio.get_running_loop().time() + 30)
+                assessed = assess(ref, fetched, None, page_is_known=False, max_bytes=10_000_000)
+                assert isinstance(assessed, ScorableRevision), revision.rev_id
+                read, served = extract(revision), extract(assessed.revision)
+                for feature in FEATURES:
+                    if feature.group in NOT_IN_AN_EXPORT:
+                        assert read.values[feature.name] in {None, served.values[feature.name]}, feature.name
+                    else:
+                        assert read.values[feature.name] == served.values[feature.name], feature.name
+                assert (read.text, read.changed_bytes) == (served.text, served.changed_bytes)
+                for classifier in classifiers:
+                    assert classifier.score([revision]) == classifier.score([assessed.revision])

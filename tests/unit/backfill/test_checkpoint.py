@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.backfill.checkpoint import BackfillCheckpoint, BackfillCheckpointError, PlannedRevision
+from revertrisk.backfill.checkpoint import (
+    BackfillCheckpoint,
+    BackfillCheckpointError,
+    DamagedCheckpointError,
+    PlannedRevision,
+    checkpoint_error,
+)
 
 SELECTION = {"wiki": "enwiki", "namespace": "0"}
 
@@ -44,6 +50,35 @@ def test_everything_is_there_again(path: Path) -> None:
         assert second.unfound() == [("enwiki", "No such page")]
         second.go_on("enwiki", None)
         assert second.place("enwiki") is None
+
+
+@pytest.mark.parametrize("damage", ["beginning", "middle", "place"])
+def test_a_damaged_file_is_said_to_be_of_no_more_use(path: Path, damage: str) -> None:
+    """T4: whatever is damaged, the sentence tells to begin anew, not to run the same command."""
+    with BackfillCheckpoint(path) as checkpoint:
+        checkpoint.add([planned(rev_id) for rev_id in range(1, 2000)])
+        checkpoint.go_on("enwiki", {})
+    if damage == "place":
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE place SET place = '{'")
+        database.close()
+    else:
+        content = bytearray(path.read_bytes())
+        start = 0 if damage == "beginning" else 8192
+        content[start : start + 20_000] = b"\xff" * 20_000
+        path.write_bytes(content)
+
+    def read() -> None:
+        with BackfillCheckpoint(path) as checkpoint:
+            checkpoint.place("enwiki")
+            list(checkpoint.groups())
+
+    with pytest.raises((DamagedCheckpointError, sqlite3.Error)) as caught:
+        read()
+    found = caught.value
+    problem = checkpoint_error(path, found) if isinstance(found, sqlite3.Error) else found
+    assert isinstance(problem, DamagedCheckpointError)
+    assert "begin anew with another --checkpoint" in str(problem)
 
 
 def test_a_revision_that_is_found_again_stays_as_it_is(path: Path) -> None:

@@ -110,3 +110,13 @@ def read_to_the_end(terminal: io.FileIO) -> str:
         while part := terminal.read(65536):
             read += part
     return read.decode()
+
+
+def test_json_loses_no_letter_in_any_encoding() -> None:
+    """T5: what the output's encoding lacks is escaped, so that a title can be read back."""
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, "latin-1", errors="replace", write_through=True)
+    show_plan(
+        COUNTS, 5.0, planned_at="2026-11-21T08:00:00+00:00", scorer="m", unfound=[("hewiki", "עץ é")], out=out
+    )
+    assert orjson.loads(raw.getvalue())["plan"]["titles_not_found"] == ["עץ é"]

@@ -41,3 +41,16 @@ def make_event(**changes: Any) -> Event:
         else:
             target[name] = value
     return event
+
+
+def hidden(rev_id: int, dt: str = "2026-02-01T00:00:00Z", **visible: bool) -> Event:
+    """Make an event of ``mediawiki.revision-visibility-change``: what is not named is visible."""
+    return {
+        "$schema": "/mediawiki/revision/visibility-change/2.0.0",
+        "meta": {"stream": "mediawiki.revision-visibility-change", "domain": "nn.wikipedia.org", "dt": dt},
+        "database": "nnwiki",
+        "page_id": 12,
+        "rev_id": rev_id,
+        "visibility": {"text": True, "user": True, "comment": True} | visible,
+        "prior_state": {"visibility": {"text": True, "user": True, "comment": True}},
+    }

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revertrisk.consumer import Consumer, Delivery, Drop, NaturalKey, PredictionReader, PredictionRecord
@@ -99,7 +99,6 @@ def keys(predictions: Iterable[PredictionRecord]) -> list[NaturalKey]:
     return [each.natural_key for each in predictions]
 
 
-@settings(deadline=None)
 @given(LOGS)
 def test_every_prediction_is_new_once_and_each_page_has_its_greatest(drawn: list[Any]) -> None:
     """Whatever the order and the duplicates: one new prediction for each key, one row for each page."""
@@ -123,7 +122,6 @@ def test_the_order_of_arrival_changes_no_row(drawn: list[Any], random: Any) -> N
         assert one.tally()["new"] == other.tally()["new"]
 
 
-@settings(deadline=None)
 @given(LOGS, CRASHES, REWINDS, st.integers(1, 7))
 def test_restarts_lose_nothing_and_count_nothing_twice(
     drawn: list[Any], crashes: list[Any], rewind: int, commit_every: int

@@ -130,6 +130,7 @@ def test_an_edit_without_parent_id_leaves_it_to_the_api(reader: PageChangeReader
 
 SKIPS: list[tuple[SkipReason, Event]] = [
     (SkipReason.UNKNOWN_WIKI, edit(wiki_id="atlantiswiki")),
+    (SkipReason.UNKNOWN_WIKI, edit(meta__domain="de-neu.wikipedia.org")),
     (SkipReason.NOT_WIKIPEDIA, edit(wiki_id="commonswiki", meta__domain="commons.wikimedia.org")),
     (SkipReason.NOT_WIKIPEDIA, edit(wiki_id="aawiki", meta__domain="aa.wikipedia.org")),
     (SkipReason.PAGE_CHANGE_KIND, edit(page_change_kind="delete", changelog_kind="delete")),
@@ -175,6 +176,13 @@ def test_the_first_reason_in_the_order_of_the_checks_wins(reader: PageChangeRead
     """With several reasons at once, the answer does not depend on chance."""
     event = edit(**{path: value for path, value, _ in ORDER[first:]})
     assert reader.resolve(reader.read(event)) == Skip(ORDER[first][2])
+
+
+@pytest.mark.parametrize("sha1", ["", None], ids=["empty", "missing"])
+def test_h6_a_hash_that_is_not_known_makes_no_null_edit(reader: PageChangeReader, sha1: str | None) -> None:
+    """H6: the same nothing on both sides is not the same text."""
+    event = edit(revision__rev_sha1=sha1, prior_state__revision__rev_sha1=sha1)
+    assert isinstance(reader.resolve(reader.read(event)), RevisionRef)
 
 
 def test_prior_state_of_another_revision_decides_nothing(reader: PageChangeReader) -> None:

@@ -1,14 +1,18 @@
 """The live page's files as they are shipped, and its option."""
 
+import json
 import re
 from html.parser import HTMLParser
-from importlib.resources import files
 
 import pytest
 
 from mock_eventgate.app import Options
+from mock_eventgate.live_page import served_wikis
+from revertrisk.page_parts import page_files
+from revertrisk.scoring.artifact import load_metadata, shipped
+from revertrisk.scoring.feature_table import FEATURES
 
-PAGE = {entry.name: entry.read_text() for entry in files("mock_eventgate").joinpath("page").iterdir()}
+PAGE = {name: content.decode() for name, content in page_files("mock_eventgate", "page").items()}
 SCRIPTS = [name for name in PAGE if name.endswith(".js")]
 # What makes HTML or code of a string.
 SINKS = re.compile(
@@ -70,6 +74,25 @@ def test_ids_that_scripts_want() -> None:
     }
     assert len(wanted) > 10
     assert wanted <= set(re.findall(r'\bid="([\w-]+)"', PAGE["index.html"]))
+
+
+def test_every_feature_has_words_and_its_meaning() -> None:
+    """T3: each fact that an explanation may name is told in words, and means what the feature table says."""
+    script = PAGE["facts.js"]
+    meanings = json.loads(re.findall(r"^const MEANINGS = (\{.*?^\});", script, re.MULTILINE | re.DOTALL)[0])
+    assert meanings == {feature.name: [feature.meaning, feature.unit] for feature in FEATURES}
+    groups = script.partition("const GROUPS = [")[2].partition("\n];")[0]
+    told = set(re.findall(r'"(\w+)"', groups))
+    told |= {f"{name}_{way}" for name in re.findall(r'change\("(\w+)"', groups) for way in ("gained", "lost")}
+    assert set(meanings) | {"inserted_text", "removed_text", "comment_text"} <= told
+
+
+def test_served_wikis() -> None:
+    """T3: the page knows which wikis a shipped model serves, where it does not serve all."""
+    model = "revertrisk-multilingual"
+    assert {name: set(wikis) for name, wikis in served_wikis().items()} == {
+        model: load_metadata(shipped(model)).supported_wikis
+    }
 
 
 def test_diff_base() -> None:

@@ -26,7 +26,7 @@ def judge(streams: StreamConfigs | None = None, *, max_message_bytes: int = 10_0
 
 def message(event: Any, streams: StreamConfigs | None = None, *, max_message_bytes: int = 10_000) -> str:
     """Return the error message about an event."""
-    verdict = judge(streams, max_message_bytes=max_message_bytes).judge(event, None)
+    verdict = judge(streams, max_message_bytes=max_message_bytes).judge(event, "request-7")
     assert isinstance(verdict, Refused)
     assert verdict.status == "error"
     return str(verdict.context["message"])
@@ -46,19 +46,12 @@ def test_fields_are_added() -> None:
     assert verdict.timestamp == 1_769_860_800_005
 
 
-def test_no_request_id_is_made_up() -> None:
-    """Without the header there is no meta.request_id."""
-    verdict = judge().judge(copy.deepcopy(EVENT), None)
-    assert isinstance(verdict, Accepted)
-    assert "request_id" not in verdict.event["meta"]
-
-
 @pytest.mark.parametrize(
     ("dt", "timestamp"), [("1970-01-01T01:00:01.5+01:00", 1500), ("2026-19-39T12:00:00Z", 1_769_860_800_005)]
 )
 def test_timestamp_is_the_events_own(dt: str, timestamp: int) -> None:
     """An event has its meta.dt as its time in Kafka, and now where that names no day of a calendar."""
-    verdict = judge().judge({**EVENT, "meta": {"stream": "eventgate.test.event", "dt": dt}}, None)
+    verdict = judge().judge({**EVENT, "meta": {"stream": "eventgate.test.event", "dt": dt}}, "request-7")
     assert isinstance(verdict, Accepted)
     assert verdict.timestamp == timestamp
 
@@ -122,7 +115,7 @@ def keyed(tmp_path: Path) -> StreamConfigs:
 def test_key(keyed: StreamConfigs) -> None:
     """The key is made of the fields that the stream's configuration names."""
     event = {**EVENT, "meta": {"stream": "keyed", "domain": "d"}}
-    verdict = judge(keyed).judge(event, None)
+    verdict = judge(keyed).judge(event, "request-7")
     assert isinstance(verdict, Accepted)
     assert verdict.key == b'{"test":"hello","domain":"d"}'
 

@@ -3,6 +3,7 @@
 import io
 import json
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,8 @@ def test_every_event_is_valid_by_the_published_schema(
         case "kinds":
             events = list(events_of(KINDS, wikis).values())
         case _:
-            events = list(page_changes(ExportHistory(indexed_export(export, tmp_path, wikis)), wikis))
+            with closing(ExportHistory(indexed_export(export, tmp_path, wikis))) as history:
+                events = list(page_changes(history, wikis))
 
     for event in events:
         as_read = json.loads(json.dumps(event))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from model_server.errors import every_code
+from model_server.errors import UNSCORABLE_BECAUSE, every_code
 from model_server.metrics import ServerMetrics
 from model_server.settings import REMOVED_SETTINGS, Settings
+from revertrisk.event_platform.page_change import SkipReason
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
@@ -45,6 +46,14 @@ def test_every_metric_is_documented() -> None:
     }
     documented = set(re.findall(r"^\| `(revertrisk_\w+)`", (DOCS / "metrics.md").read_text(), re.MULTILINE))
     assert documented == families
+
+
+def test_t6_every_skip_reason_has_its_sentence_and_its_row() -> None:
+    """T6: a direct call for a revision that is skipped is refused with both."""
+    assert list(UNSCORABLE_BECAUSE) == list(SkipReason)
+    (row,) = (line for line in (DOCS / "errors.md").read_text().splitlines() if line.startswith("| `canary`"))
+    of_a_wiki = {SkipReason.UNKNOWN_WIKI}  # a direct call names no host: 400, in a row of its own
+    assert re.findall(r"`(\w+)`", row) == [reason for reason in SkipReason if reason not in of_a_wiki]
 
 
 def test_every_error_code_is_documented() -> None:

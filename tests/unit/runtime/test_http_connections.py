@@ -50,6 +50,16 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_not_used() -> None
         assert peer.connections == len(peer.requests) == 20
 
 
+async def test_s6_a_connection_that_the_other_side_is_about_to_close_is_not_used() -> None:
+    """S6: Node.js (EventGate) and Apache (MediaWiki) close what is idle for 5 s; by then we have a new one."""
+    async with peer_of(HELLO) as peer, open_http() as http:
+        for _ in range(3):
+            assert (await ask(http, peer.origin)).body == b"hello"
+            for connection in http._pools[peer.origin].connections:  # noqa: SLF001 - as if they had waited
+                connection.idle_since -= 4.9
+        assert peer.connections == 3
+
+
 async def test_a_connection_that_closes_without_an_answer_is_not_asked_again() -> None:
     """The other side may have read the request, and acted on it: the caller decides on another try."""
     async with peer_of(HELLO, [CLOSE]) as peer, open_http() as http:

@@ -78,11 +78,35 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
         load_metadata(folder)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "null"])
-def test_metadata_that_is_no_object_is_refused(folder: Path, content: str) -> None:
-    """Broken JSON and other JSON than an object are refused."""
-    (folder / "metadata.json").write_text(content)
-    with pytest.raises(ArtifactError, match=r"metadata\.json: file: "):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "is not JSON in UTF-8"),
+        (b"[]", "expected an object"),
+        (b"null", "expected an object"),
+        (b"", "is not JSON in UTF-8"),
+        (b'"\xff"', "is not JSON in UTF-8"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"metrics": ' + b'{"a": ' * 100_000, "is nested too deeply"),
+        (b'{"name": "a", "name": "b"}', "has 'name' twice"),
+        (b'{"network": {"hidden": 1, "hidden": 1}}', "has 'hidden' twice"),
+        (b'{"format": 1' + b"0" * 5000 + b"}", "is not JSON in UTF-8"),
+        (b" " * (2**24 + 1), "is larger than"),
+    ],
+    ids=range(11),
+)
+def test_m3_metadata_that_is_no_object_is_refused(folder: Path, content: bytes, message: str) -> None:
+    """M3: broken JSON, other JSON than an object, and what could be read in two ways."""
+    (folder / "metadata.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=rf"metadata\.json: file: {message}"):
+        load_metadata(folder)
+
+
+def test_m3_a_weights_file_beyond_all_bounds_is_not_read(folder: Path) -> None:
+    """M3: its size is looked at first."""
+    with (folder / "model.safetensors").open("ab") as weights:
+        weights.truncate(2**30 + 1)
+    with pytest.raises(ArtifactError, match=r"model\.safetensors: file: is larger than"):
         load_metadata(folder)
 
 
@@ -93,6 +117,19 @@ def test_metadata_that_is_no_object_is_refused(folder: Path, content: str) -> No
         ("format", True, "format: expected an integer"),
         ("name", "", "name: expected a string"),
         ("version", 1, "version: expected a string"),
+        ("version", "a\nb", "version: expected at most 128 visible ASCII characters"),
+        ("version", "1\x1b[2J", "version: expected at most 128 visible ASCII characters"),
+        ("version", "a|b", "version: expected at most 128 visible ASCII characters"),
+        ("version", "\u202e1", "version: expected at most 128 visible ASCII characters"),
+        ("version", "1" * 129, "version: expected at most 128 visible ASCII characters"),
+        ("name", "a model", "name: expected at most 128 visible ASCII characters"),
+        ("network.hidden", 10**30, r"network\.hidden: expected "),
+        ("network.members", 2**21, r"network\.members: expected at most 1"),
+        ("thresholds.fpr_0.05", float("nan"), r"thresholds\.fpr_0\.05: expected a finite number"),
+        ("thresholds.fpr_0.05", 1.5, r"thresholds\.fpr_0\.05: expected at most 1"),
+        ("thresholds.fpr_0.05", -0.1, r"thresholds\.fpr_0\.05: expected at least 0"),
+        ("calibration.base_rate", float("inf"), r"calibration\.base_rate: expected a finite number"),
+        ("calibration.slope", float("-inf"), r"calibration\.slope: expected a finite number"),
         ("supported_wikis", "enwiki", "supported_wikis: expected an array"),
         ("supported_wikis", [1], r"supported_wikis\[0\]: expected a string"),
         ("network", None, "network: expected an object"),

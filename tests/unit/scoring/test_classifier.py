@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
@@ -17,6 +17,7 @@ from safetensors.torch import save as to_safetensors
 from revertrisk.scoring.artifact import ArtifactError, load_metadata, save, shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.prediction import NoProbabilityError, Prediction
+from revertrisk.scoring.probe import UnusableModelError, check
 from revertrisk.scoring.revision import Revision, User
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes import edits
@@ -196,7 +197,6 @@ def test_an_unknown_author_scores_between_the_known_ones(classifier: TorchClassi
 any_text = st.text(alphabet=st.characters(), max_size=300)
 
 
-@settings(deadline=None)
 @given(any_text, any_text, st.none() | any_text, st.sampled_from(UserKind))
 def test_any_edit_has_a_score(
     classifier: TorchClassifier, old: str, new: str, comment: str | None, kind: UserKind
@@ -207,23 +207,96 @@ def test_any_edit_has_a_score(
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
-    """Metadata that describes another network than the weights belong to stops the load."""
+    """Metadata that describes another network than the weights belong to stops the load, and takes no memory for it."""
     folder = Path(shutil.copytree(shipped(NAME), tmp_path / "model"))
     file = folder / "metadata.json"
     content = json.loads(file.read_text())
-    content["network"]["hidden"] += 1
-    file.write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match=r"model\.safetensors: tensors: do not fit"):
+    for hidden in (content["network"]["hidden"] + 1, 2**20):
+        content["network"]["hidden"] = hidden
+        file.write_text(json.dumps(content))
+        with pytest.raises(ArtifactError, match=r"model\.safetensors: tensors: do not fit"):
+            TorchClassifier.load(folder)
+
+
+def changed_weights(folder: Path, name: str, **changes: torch.Tensor | None) -> Path:
+    """Give a shipped artefact with other tensors, whose digest its metadata has; None leaves one out."""
+    tensors = load_file(shipped(name) / "model.safetensors")
+    tensors |= {key.replace("__", "."): value for key, value in changes.items()}
+    weights = to_safetensors({key: value for key, value in tensors.items() if value is not None})
+    return with_weights(folder, name, weights)
+
+
+def with_weights(folder: Path, name: str, weights: bytes) -> Path:
+    metadata = load_metadata(shipped(name))
+    changed = metadata.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    save(folder, changed, weights, "# card")
+    return folder
+
+
+WORDS = "revertrisk-multilingual"
+BIAS = torch.zeros(5, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (NAME, {"bias": BIAS + torch.nan}, "bias: has numbers that are not finite"),
+        (NAME, {"bias": BIAS - torch.inf}, "bias: has numbers that are not finite"),
+        (NAME, {"bias": BIAS + 1e308}, "tensors: add up to numbers that are not finite"),
+        (NAME, {"bias": BIAS.float()}, r"tensors: .* expected bias of float64 and shape \[5\]"),
+        (NAME, {"bias": BIAS.long()}, "tensors: .* expected bias of float64"),
+        (NAME, {"bias": BIAS[:4]}, "tensors: .* expected bias of float64"),
+        (NAME, {"bias": None}, "tensors: .* expected bias of float64"),
+        (NAME, {"more": BIAS}, "tensors: .* only"),
+        (WORDS, {"vocabulary__removed": BIAS}, r"vocabulary\.removed: expected hashes"),
+        (WORDS, {"vocabulary__removed": BIAS.bfloat16()}, r"vocabulary\.removed: expected hashes"),
+        (WORDS, {"vocabulary__removed": torch.tensor([[1, 2]])}, r"vocabulary\.removed: expected hashes"),
+        (WORDS, {"vocabulary__removed": torch.tensor([2, 1])}, r"vocabulary\.removed: expected hashes"),
+        (WORDS, {"vocabulary__removed": torch.tensor([-1, 1])}, r"vocabulary\.removed: expected hashes"),
+        (WORDS, {"vocabulary__removed": torch.tensor([2**32])}, r"vocabulary\.removed: expected hashes"),
+        (WORDS, {"vocabulary__removed": None}, r"vocabulary: does not fit text\.known_ngrams"),
+    ],
+)
+def test_m2_m3_weights_that_are_not_the_networks_are_refused(
+    tmp_path: Path, name: str, changes: dict[str, torch.Tensor | None], message: str
+) -> None:
+    """M2, M3: not finite, of another kind or shape, missing or one too many, although the digest is right."""
+    folder = changed_weights(tmp_path / "model", name, **changes)
+    with pytest.raises(ArtifactError, match=rf"model\.safetensors: {message}"):
         TorchClassifier.load(folder)
 
 
-def test_a_score_that_is_not_finite_is_never_returned(tmp_path: Path) -> None:
-    """Weights that a training run ruined fail closed instead of publishing nonsense."""
-    folder = tmp_path / "model"
-    metadata = load_metadata(shipped(NAME))
-    tensors = load_file(shipped(NAME) / "model.safetensors")
-    weights = to_safetensors({**tensors, "bias": torch.full_like(tensors["bias"], torch.nan)})
-    changed = metadata.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
-    save(folder, changed, weights, "# card")
+@pytest.mark.parametrize(
+    "weights",
+    [
+        b"",
+        b"\x00" * 8,
+        b"\xff" * 16,
+        b"{}",
+        (2).to_bytes(8, "little") + b"[]",
+        (10**5).to_bytes(8, "little") + b"[" * 10**5,
+        (64).to_bytes(8, "little")
+        + b'{"bias":{"dtype":"F64","shape":[9],"data_offsets":[0,8]}}'.ljust(64)
+        + b"x" * 8,
+        (64).to_bytes(8, "little")
+        + b'{"bias":{"dtype":"F8_E8M0","shape":[8],"data_offsets":[0,8]}}'.ljust(64)
+        + b"x" * 8,
+    ],
+    ids=["empty", "no header", "a huge header", "text", "a list", "nested", "too short", "an odd type"],
+)
+def test_m3_what_is_no_safetensors_file_is_refused(tmp_path: Path, weights: bytes) -> None:
+    """M3: with the file's name, and whatever the library makes of it."""
+    folder = with_weights(tmp_path / "model", NAME, weights)
+    with pytest.raises(ArtifactError, match=r"model\.safetensors: (file: is not|tensors: do not fit)"):
+        TorchClassifier.load(folder)
+
+
+def test_a_score_that_is_not_finite_is_never_returned() -> None:
+    """What a model makes of one edit may still be no number: it fails closed instead of publishing nonsense."""
+    classifier = TorchClassifier.load(shipped(NAME))
+    # No weights that load make it so for every edit.
+    classifier._calibrated.bias.fill_(torch.nan)  # noqa: SLF001
     with pytest.raises(NoProbabilityError):
-        TorchClassifier.load(folder).score([added_reference()])
+        classifier.score([added_reference()])
+    with pytest.raises(UnusableModelError, match="NoProbabilityError"):
+        check(classifier)

@@ -23,7 +23,7 @@ def classifier(request: pytest.FixtureRequest) -> TorchClassifier:
     return TorchClassifier.load(shipped(request.param))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(any_text, any_text, st.none() | any_text, st.sampled_from(UserKind))
 def test_contributions_sum_to_the_logit(
     classifier: TorchClassifier, old: str, new: str, comment: str | None, kind: UserKind

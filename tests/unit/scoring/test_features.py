@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from revertrisk.scoring import changes
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.features import EditFacts, describe, extract
+from revertrisk.scoring.probe import PROBE
 from revertrisk.scoring.revision import Revision, User
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.edits import SAVED, edit
@@ -21,6 +22,11 @@ def feature(revision: Revision, name: str) -> float | None:
 def test_every_feature_of_the_table_is_taken_and_no_other() -> None:
     """The table of features and what is extracted name the same things in the same order."""
     assert list(extract(edit("a", "b")).values) == [each.name for each in FEATURES]
+
+
+def test_t6_every_feature_is_filled_by_an_edit_of_which_all_is_known() -> None:
+    """T6: one that nothing fills would be unknown in every edit, and pass all other tests."""
+    assert [name for name, value in extract(PROBE).values.items() if value is None] == []
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,31 @@ def test_only_what_is_done_and_ours_is_committed() -> None:
     assert held.take_uncommitted() == {}
 
 
+def test_d10_what_is_no_record_is_passed_when_all_before_it_is_done() -> None:
+    """D10: a tombstone behind something in flight waits for it; one behind nothing is done at once."""
+    held = HeldPartitions()
+    held.take_over({"t[0]": 0})
+    epoch = held.epoch("t[0]") or 0
+
+    def put_nothing(offset: int) -> None:
+        held.put(RawRecord(None, Position("t[0]", offset, epoch)))
+
+    put_nothing(2)
+    assert held.next_record() is None
+    assert held.take_uncommitted() == {"t[0]": 3}
+    for offset in (3, 4):
+        put(held, "t[0]", offset)
+    put_nothing(6)
+    first, second = held.next_record(), held.next_record()
+    assert first is not None
+    assert second is not None
+    assert held.next_record() is None
+    held.note_done(first.position)
+    assert held.take_uncommitted() == {"t[0]": 4}
+    held.note_done(second.position)
+    assert held.take_uncommitted() == {"t[0]": 7}
+
+
 def test_a_commit_that_failed_is_taken_again() -> None:
     """What the brokers refused is asked for again, with what is done by then."""
     held = HeldPartitions()

@@ -1,11 +1,12 @@
 import re
-from itertools import pairwise
+import tracemalloc
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revertrisk.streams.sse import EventTooLargeError, ServerSentEvent, ServerSentEventParser
+from revertrisk.streams.sse import ServerSentEvent, ServerSentEventParser
 
 PIECES = [
     *(
@@ -162,14 +163,50 @@ def test_a_cr_completes_its_line_at_once() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 @pytest.mark.parametrize(
-    "stream", [b"data: " + b"x" * 200, b"data: xxxxxxxxxx\n" * 20, b"data\n" * 200, b":" + b"x" * 200]
+    ("large", "beginning"),
+    [
+        (b"id: 2\ndata: " + b"x" * 200, "x" * 94),
+        (b"data: " + b"x" * 200 + b"\nid: 2", "x" * 94),
+        (b"data: xxxxxxxxxx\n" * 20 + b"id: 2", "xxxxxxxxxx\n" * 9 + "x"),
+        (b"data\n" * 200 + b"id: 2", "\n" * 100),
+    ],
 )
-def test_an_event_is_bounded(stream: bytes, size: int) -> None:
-    """A line that never ends, or data that never completes, is refused at the bound."""
+def test_d9_of_a_large_event_the_beginning_comes(large: bytes, beginning: str, size: int) -> None:
+    """D9: in its place, with its id; whatever follows is as if it had not been."""
     parser = ServerSentEventParser(max_event_bytes=100)
-    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
-    with pytest.raises(EventTooLargeError, match="more than 100 bytes"):
-        list(map(parser.feed, chunks))
+    stream = b"id: 1\ndata: a\n\n" + large + b"\n\nid: 3\ndata: b\n\n"
+    events = [parser.feed(stream[start : start + size]) for start in range(0, len(stream), size)]
+    first, second, third = chain(*events)
+    assert (first, third) == (
+        ServerSentEvent("a", last_event_id="1"),
+        ServerSentEvent("b", last_event_id="3"),
+    )
+    assert (second.is_whole, second.last_event_id) == (False, "2")
+    assert second.data.startswith(beginning)
+
+
+@pytest.mark.parametrize("piece", [b"x" * 1000, b"x" * 999 + b"\ndata:", b"\ndata" * 200])
+def test_d9_an_event_without_an_end_takes_no_more_memory(piece: bytes) -> None:
+    """D9: two megabytes of one event are no more than its bound."""
+    parser = ServerSentEventParser(max_event_bytes=10_000)
+    parser.feed(b"data:")
+    tracemalloc.start()
+    try:
+        for _ in range(2_000):
+            assert parser.feed(piece) == []
+        assert tracemalloc.get_traced_memory()[1] < 400_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("field", [b": ", b"id: ", b"event: ", b"retry: ", b"x"])
+def test_d9_a_large_field_is_passed_over(field: bytes, size: int) -> None:
+    """D9: a comment without an end, or an id that could not be sent back, is no reason to stop reading."""
+    parser = ServerSentEventParser(last_event_id="1", max_event_bytes=100)
+    stream = field + b"1" * 200 + b"\ndata: a\n\n"
+    events = [parser.feed(stream[start : start + size]) for start in range(0, len(stream), size)]
+    assert list(chain(*events)) == [ServerSentEvent("a", last_event_id="1")]
 
 
 def test_the_bound_is_for_one_event() -> None:

@@ -158,6 +158,59 @@ def test_other_names_find_nothing(table: WikiTable, name: str) -> None:
     assert table.by_name(name) is None
 
 
+@pytest.mark.parametrize(
+    ("wiki_id", "codes"),
+    [
+        ("emlwiki", "egl eml"),
+        ("nrmwiki", "nrf nrm"),
+        ("bhwiki", "bho bh"),
+        ("cbk_zamwiki", "cbk-x-zam cbk cbk-zam"),
+        ("map_bmswiki", "jv-x-bms map-bms"),
+        ("roa_tarawiki", "nap-x-tara roa-tara"),
+        ("jvwiki", "jv"),
+        ("simplewiki", "simple en-simple"),
+        ("zhwiki", "zh zh-hans zh-hant zh-cn zh-Hant-HK zh-my"),
+        ("srwiki", "sr sr-el sr-ec sr-Latn sr-cyrl"),
+        ("shwiki", "sh-latn sh-cyrl"),
+        ("kkwiki", "kk-cyrl kk-latn kk-arab kk-kz"),
+        ("kuwiki", "ku-latn ku-arab"),
+        ("uzwiki", "uz-latn uz-cyrl"),
+        ("tgwiki", "tg-latn tg-cyrl"),
+        ("crhwiki", "crh-latn crh-cyrl crh-ro"),
+        ("ganwiki", "gan-hans gan-hant"),
+        ("iuwiki", "iu ike-cans ike-latn"),
+        ("shiwiki", "shi-tfng shi-latn"),
+        ("enwiki", "en-gb en-ca EN-GB en-x-piglatin"),
+        ("ptwiki", "pt-br"),
+        ("be_x_oldwiki", "be-tarask"),
+        ("nds_nlwiki", "nds-nl nds-NL"),
+        ("zh_min_nanwiki", "nan nan-latn-tailo"),
+        ("zh_yuewiki", "yue yue-hans"),
+        ("zh_classicalwiki", "lzh"),
+        ("nowiki", "nb no"),
+        ("enwiki", "enwiki"),
+    ],
+)
+def test_h2_a_page_language_finds_its_wiki(table: WikiTable, wiki_id: str, codes: str) -> None:
+    """H2: BCP 47 codes, language variants, and what a wiki is called anyway."""
+    found = [table.by_page_language(code) for code in codes.split()]
+    assert {wiki and wiki.wiki_id for wiki in found} == {wiki_id}
+
+
+def test_h2_a_language_without_a_wiki_is_a_wiki_to_come(table: WikiTable) -> None:
+    """H2: it is in no table, and nothing can be asked of it; a name of no language is none."""
+    for code, wiki_id in {"tlh": "tlhwiki", "zxx-Latn-a1": "zxx_latn_a1wiki"}.items():
+        wiki = table.by_page_language(code)
+        assert wiki is not None
+        assert (wiki.wiki_id, wiki.language, wiki.is_scorable) == (wiki_id, code.lower(), True)
+        assert table.by_id(wiki_id) is None
+    for name in ("", "evil.example", "xxwiki", "../en", "x-default", "en\n", "e", "commons"):
+        assert table.by_page_language(name) is None
+    closed = table.by_page_language("aa")
+    assert closed is not None
+    assert not closed.is_scorable
+
+
 def test_ids_are_exact_and_domains_are_whole(table: WikiTable) -> None:
     """An id is compared as written; a domain in any letter case, but never in part."""
     assert table.by_id("ENWIKI") is None
@@ -242,6 +295,30 @@ ENTRY = {"domain": "a.example", "language": "a", "family": "wikipedia"}
         ({"awiki": ENTRY | {"closed": "no"}}, "awiki: closed must be true or false"),
         ({"awiki": ENTRY | {"colour": "red"}}, "awiki must not have unknown fields: colour"),
         ({"awiki": ENTRY, "bwiki": ENTRY}, "bwiki and awiki have the same domain"),
+        ({"a wiki": ENTRY}, "'a wiki' must be a wiki id: lower case, digits, _ and -"),
+        ({"a|b": ENTRY}, "'a|b' must be a wiki id: lower case, digits, _ and -"),
+        ({"a\nwiki": ENTRY}, "'a\\nwiki' must be a wiki id: lower case, digits, _ and -"),
+        ({"awiki": ENTRY | {"a\nb": 1}}, "awiki must not have unknown fields: a\\nb"),
+        ({"awiki": ENTRY | {"language": "e\tn"}}, "awiki: language must be a language code"),
+        ({"awiki": ENTRY | {"family": "wiki pedia"}}, "awiki: family must be a word of letters and digits"),
+        *(
+            ({"awiki": ENTRY | {"domain": domain}}, "awiki: domain must be a host name in lower case")
+            for domain in (
+                "a.example\r\nX-A: b",
+                "a.example\n",
+                " a.example",
+                "a.example/w",
+                "user@a.example",
+                "A.example",
+                "a..example",
+                "-a.example",
+                "a_b.example",
+                "a.example:http",
+                "a.example?b",
+                "\u00e4.example",
+                "a." * 127,
+            )
+        ),
     ],
 )
 def test_a_bad_table_is_refused_with_its_file_and_entry(
@@ -256,12 +333,43 @@ def test_a_bad_table_is_refused_with_its_file_and_entry(
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """A missing file and a file that is not JSON are refused with the file's name."""
-    with pytest.raises(WikiTableError, match=r"none\.json: cannot be read: No such file"):
+    with pytest.raises(WikiTableError, match=r"none\.json: cannot be read \(No such file"):
         WikiTable.load(tmp_path / "none.json")
     broken = tmp_path / "broken.json"
     broken.write_bytes(b"\xff{")
     with pytest.raises(WikiTableError, match=r"broken\.json: is not JSON in UTF-8"):
         WikiTable.load(broken)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"a": ' * 100_000, "is nested too deeply"),
+        (b'{"awiki": {}, "awiki": {}}', "has 'awiki' twice in one object"),
+        (b'{"awiki": {"domain": "a.example", "domain": "b.example"}}', "has 'domain' twice in one object"),
+        (b" " * (2**24 + 1), "is larger than 16777216 bytes"),
+    ],
+    ids=["lists", "objects", "a wiki twice", "a field twice", "huge"],
+)
+def test_m3_a_file_that_could_be_read_in_two_ways_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    """M3: so is one that Python's reader gives up on."""
+    path = tmp_path / "mine.json"
+    path.write_bytes(content)
+    with pytest.raises(WikiTableError) as caught:
+        WikiTable.load(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_u4_a_host_may_have_a_port(tmp_path: Path) -> None:
+    """U4: a wiki of one's own lives anywhere."""
+    content = {
+        f"{letter}wiki": ENTRY | {"domain": domain}
+        for letter, domain in {"a": "localhost:8080", "b": "127.0.0.1", "c": "xn--4ca.example"}.items()
+    }
+    assert len(WikiTable.load(write(tmp_path / "mine.json", content))) == 3
 
 
 ROW = {

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from revertrisk.scoring.training.own_labels import label_events
+from revertrisk.labels.labelled import Counts, label_events
+from revertrisk.labels.rule import LabelRule
 from revertrisk.wiki.exports.reader import exported_revisions
 from revertrisk.wiki.revision_facts import read_pages
+from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 
@@ -44,11 +46,17 @@ def test_h7_imported_masked_and_empty_names(name: str, user_id: int | None, kind
     assert user_kind(name, user_id) is kind
 
 
-def event(rev_id: int, name: str) -> bytes:
-    return (
-        b'{"wiki_id": "enwiki", "page_change_kind": "edit", "dt": "2026-01-01T00:00:00Z", "page": {"page_id": 1},'
-        b' "revision": {"rev_id": %d, "rev_sha1": "s%d", "editor": {"user_text": "%b"}}}\n'
-    ) % (rev_id, rev_id, name.encode())
+def event(rev_id: int, name: str) -> dict[str, Any]:
+    return {
+        "$schema": "/mediawiki/page/change/1.12.0",
+        "meta": {"stream": "mediawiki.page_change.v1"},
+        "changelog_kind": "update",
+        "page_change_kind": "edit",
+        "wiki_id": "enwiki",
+        "dt": "2026-01-01T00:00:00Z",
+        "page": {"page_id": 1, "page_title": "T"},
+        "revision": {"rev_id": rev_id, "rev_dt": "2026-01-01T00:00:00Z", "editor": {"user_text": name}},
+    }
 
 
 @pytest.mark.parametrize(("name", "kind"), H7)
@@ -72,8 +80,12 @@ def test_h7_every_source_gives_the_same_kind(tmp_path: Path, name: str, kind: Us
 
     (_, exported), *_ = exported_revisions(export)
     (facts,) = read_pages([page])
-    (labelled,) = label_events([event(5, name)])
+    counts = Counts()
+    labelled = list(label_events([(1, event(5, name))], LabelRule(WikiTable.load()), counts))
 
     assert facts.user_kind is kind
     assert exported.user_kind is kind
-    assert labelled["user"]["kind"] is kind
+    if name:
+        assert labelled[0]["user"]["kind"] == kind
+    else:  # no event that the server takes has one
+        assert counts.left_out == {"invalid_event": 1}

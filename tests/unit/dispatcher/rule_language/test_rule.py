@@ -1,8 +1,10 @@
 import textwrap
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import pytest
 
 from revertrisk.dispatcher.rule_language.rule import NotMatched, Rule, SampledOut, Taken
 from revertrisk.dispatcher.rule_language.rule_file import parse_rules
@@ -17,7 +19,11 @@ def rule(text: str) -> Rule:
 
 
 def verdict(text: str, event: dict[str, Any]) -> object:
-    return rule(text).judge(event)
+    return judged(rule(text), event)
+
+
+def judged(one: Rule, event: dict[str, Any]) -> object:
+    return one.judge({"meta": {}} | event)
 
 
 EXEC = "exec: {uri: 'http://h/'}\n"
@@ -58,12 +64,14 @@ def test_the_first_case_that_matches_wins() -> None:
     )
 
     def address(event: dict[str, Any]) -> str | None:
-        taken = cases.judge(event)
+        taken = judged(cases, event)
         return str(cases.request(taken.case, event).url) if isinstance(taken, Taken) else None
 
     assert address({"a": 1}) == "http://h/first"
     assert address({"a": 1, "b": 1}) == "http://h/second"
-    assert cases.judge({"a": 2}) == NotMatched("cases[0].match: a is not 1; cases[1].match: a is not 1", "a")
+    assert judged(cases, {"a": 2}) == NotMatched(
+        "cases[0].match: a is not 1; cases[1].match: a is not 1", "a"
+    )
 
 
 def test_an_event_of_another_stream_is_not_for_the_rule() -> None:
@@ -73,6 +81,38 @@ def test_an_event_of_another_stream_is_not_for_the_rule() -> None:
     assert verdict(EXEC, {"meta": {"stream": "u"}}) == NotMatched(
         "topic: meta.stream is not 't'", "meta.stream"
     )
+
+
+@pytest.mark.parametrize("event", [{}, {"meta": None}, {"meta": "x", "a": 1}])
+def test_d7_an_event_without_meta_is_for_no_rule(event: dict[str, Any]) -> None:
+    """D7: change-propagation drops it before any rule sees it, whatever the rule matches."""
+    assert replace(rule(EXEC), any_topic=True).judge(event) == NotMatched("meta: the event has none", "meta")
+
+
+@pytest.mark.parametrize(
+    ("topic", "stream", "takes"),
+    [
+        ("t.v1", "u.v1", True),
+        ("eqiad.t.v1", "u.v1", True),
+        ("codfw.t.v1", None, True),
+        ("main-eqiad.eqiad.t.v1", "u.v1", True),
+        ("staging.t.v1", "t.v1", True),
+        ("u.v1", "t.v1", False),
+        ("eqiad.u.v1", "t.v1", False),
+        ("eqiad.changeprop.retry.t.v1", "t.v1", False),
+        ("changeprop.retry.t.v1", "t.v1", False),
+        ("eqiad.not-t.v1", "t.v1", False),
+        ("eqiad.t.v10", "t.v1", False),
+        (None, "u.v1", False),
+        (None, "t.v1", True),
+    ],
+)
+def test_d7_on_kafka_the_topic_decides(topic: str | None, stream: str | None, *, takes: bool) -> None:
+    """D7: as in change-propagation; the stream that an event names decides only where no topic is known."""
+    event = {"meta": {} if stream is None else {"stream": stream}}
+    one = replace(rule(EXEC), topic="t.v1")
+    assert isinstance(one.judge(event, topic), Taken) is takes
+    assert isinstance(replace(one, any_topic=True).judge(event, topic), Taken)
 
 
 def test_an_event_older_than_the_claim_is_too_old() -> None:
@@ -100,9 +140,9 @@ def test_a_sample_takes_its_share_and_always_the_same_events() -> None:
 
     def sampled(rate: float) -> set[int]:
         sampling = rule(EXEC + f"sample: {{rate: {rate}, hash_template: '{{{{message.id}}}}'}}\n")
-        verdicts = {number: sampling.judge({"id": number}) for number in range(4000)}
-        assert all(isinstance(judged, Taken | SampledOut) for judged in verdicts.values())
-        return {number for number, judged in verdicts.items() if isinstance(judged, Taken)}
+        verdicts = {number: judged(sampling, {"id": number}) for number in range(4000)}
+        assert all(isinstance(one, Taken | SampledOut) for one in verdicts.values())
+        return {number for number, one in verdicts.items() if isinstance(one, Taken)}
 
     tenth = sampled(0.1)
     assert 300 < len(tenth) < 500
@@ -139,7 +179,7 @@ def test_a_request_uses_what_the_match_captured() -> None:
         """
     )
     event = {"meta": {"uri": "https://en.wikipedia.org/wiki/A/B"}}
-    taken = captures.judge(event)
+    taken = judged(captures, event)
     assert isinstance(taken, Taken)
     request = captures.request(taken.case, event)
     assert request.method == "PUT"

@@ -33,6 +33,31 @@ def test_the_rest_server_is_looked_up_where_it_is_replaced(monkeypatch: pytest.M
     assert multiprocess.RESTServer is rest.RevertRiskRESTServer
 
 
+def test_the_grpc_server_is_started_as_kserves_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S9: it stands where KServe looks it up, and does what KServe's start does, but for the services."""
+    import kserve.model_server  # noqa: PLC0415
+    from kserve.protocol.grpc import server  # noqa: PLC0415
+
+    from model_server.kserve_shell import grpc_server  # noqa: PLC0415
+
+    monkeypatch.setattr(kserve.model_server, "GRPCServer", server.GRPCServer)
+    assert "GRPCServer(" in inspect.getsource(kserve.model_server.ModelServer.start)
+    grpc_server.install()
+    assert kserve.model_server.GRPCServer is grpc_server.HealthyGRPCServer
+    source = inspect.getsource(server.GRPCServer.start)
+    for done in (
+        "interceptors=(LoggingInterceptor(), ExceptionToStatusInterceptor())",
+        '"grpc.max_send_message_length"',
+        '"grpc.max_receive_message_length"',
+        "add_GRPCInferenceServiceServicer_to_server",
+        "self._server.add_insecure_port(",
+        "await self._server.wait_for_termination()",
+    ):
+        assert done in source
+    assert source.count("await ") == 2
+    assert "self._server.stop(grace=self._grace_period)" in inspect.getsource(server.GRPCServer.stop)
+
+
 def test_what_we_override_is_there_to_be_overridden() -> None:
     """KServe's hooks for routes, middlewares and handlers, and uvicorn's for signals and ticks."""
     from kserve.model_server import ModelServer  # noqa: PLC0415

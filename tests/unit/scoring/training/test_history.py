@@ -3,9 +3,13 @@ import json
 import lzma
 from pathlib import Path
 
+import pytest
+
 from revertrisk.scoring.features import extract
+from revertrisk.scoring.training.examples import TrainingError
 from revertrisk.scoring.training.history import read_history, scorable_revisions
 from revertrisk.wiki.user_kinds import UserKind
+from tests.fakes.exports import HIDDEN, export_of, page, revision
 
 TEXTS = ["one", "one two", "", "one two", "", "", "", "one two three", "one two three", "four"]
 
@@ -17,7 +21,7 @@ def export(folder: Path) -> Path:
         9: '</contributor><contributor deleted="deleted">',
     }
     revisions = "".join(
-        f"<revision><id>{index}</id><timestamp>2009-01-01T00:00:{index:02}Z</timestamp>"
+        f"<revision><id>{index or 1000}</id><timestamp>2009-01-01T00:00:{index:02}Z</timestamp>"
         f"<contributor>{authors.get(index, '<ip>192.0.2.1</ip>')}</contributor>"
         f"{'<minor/>' if index == 1 else ''}<comment>c{index}</comment>"
         f'<text xml:space="preserve">{text}</text></revision>'
@@ -83,3 +87,49 @@ def test_labels_are_joined_and_self_reverts_left_out(tmp_path: Path) -> None:
         extract(each) for each, _, _ in scorable_revisions(export(tmp_path), wiki_id="enwiki", language="en")
     ]
     assert [example.features for example in dataset.examples] == served[:2]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "version", "expected"),
+    [
+        pytest.param(
+            revision(1, "a") + revision(2, parent=1, element=HIDDEN) + revision(3, "b", parent=2),
+            "0.11",
+            [],
+            id="L3: hidden",
+        ),
+        pytest.param(revision(2, "b") + revision(1, "a"), "0.4", [], id="L4: newest first"),
+        pytest.param(
+            revision(1, "a") + revision(9, "z") + revision(10, "z y", parent=9) + revision(2, "b", parent=1),
+            "0.11",
+            [10],
+            id="L4: imported between",
+        ),
+    ],
+)
+def test_training_takes_no_edit_whose_parent_it_would_have_to_guess(
+    tmp_path: Path, revisions: str, version: str, expected: list[int]
+) -> None:
+    """A text that is not there, and a parent that is not the revision before in the file, are left out."""
+    path = tmp_path / "export.xml"
+    path.write_text(export_of(page(revisions), version=version), encoding="utf-8")
+    found = scorable_revisions(path, wiki_id="dewiki", language="de")
+    assert [each.rev_id for each, _, _ in found] == expected
+
+
+@pytest.mark.parametrize("labels", [b"\x1f\x8bcut", b"{", b"[]", b'{"label": 1}'])
+def test_labels_that_cannot_be_read_are_named(tmp_path: Path, labels: bytes) -> None:
+    """L6: a damaged companion file is an error with its name."""
+    path = tmp_path / "labels.jsonl.gz"
+    path.write_bytes(labels)
+    with pytest.raises(TrainingError, match=r"labels\.jsonl\.gz: expected JSON lines with labels"):
+        read_history(export(tmp_path), path, wiki_id="enwiki", language="en")
+
+
+def test_an_export_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """L6: so is a cut off export."""
+    labels, cut = tmp_path / "labels.jsonl.gz", tmp_path / "cut.xml"
+    labels.write_bytes(b"")
+    cut.write_bytes(lzma.decompress(export(tmp_path).read_bytes())[:-9])
+    with pytest.raises(TrainingError, match=r"cut\.xml: line 1.*not a complete XML file"):
+        read_history(cut, labels, wiki_id="enwiki", language="en")

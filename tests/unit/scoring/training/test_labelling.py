@@ -1,14 +1,7 @@
-import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import pytest
-
-from revertrisk.scoring.training.examples import TrainingError
-from revertrisk.scoring.training.labelled_edits import read_labelled
-from revertrisk.scoring.training.labelling import PageEdit, label_edits
-from revertrisk.scoring.training.own_labels import label_events, label_export, write_labels
+from revertrisk.scoring.training.labelling import Label, NotLabelled, PageEdit, label_page
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -35,7 +28,9 @@ LATER = ("Z", "later", 1_000.0)
 def reverted(edits: list[PageEdit]) -> dict[int, bool]:
     """Return the label of each edit that has one, by revision id, without the last edit."""
     return {
-        rev_id: label.reverted for (_, rev_id), label in label_edits(edits).items() if rev_id < len(edits)
+        edit.rev_id: outcome.reverted
+        for edit, outcome in label_page(edits)
+        if isinstance(outcome, Label) and edit.rev_id < len(edits)
     }
 
 
@@ -43,7 +38,8 @@ def test_restoring_an_earlier_text_reverts_what_lay_between() -> None:
     """Edits between two equal texts were reverted, if somebody else did it within two days."""
     edits = page(("A", "good", 0), ("B", "bad", 1), ("C", "worse", 2), ("D", "good", 3), LATER)
     assert reverted(edits) == {1: False, 2: True, 3: True, 4: False}
-    assert label_edits(edits)["enwiki", 2].reverted_after == timedelta(hours=2)
+    outcomes = {edit.rev_id: outcome for edit, outcome in label_page(edits)}
+    assert outcomes[2] == Label(reverted=True, reverted_after=timedelta(hours=2))
 
 
 def test_a_source_may_say_itself_what_was_reverted() -> None:
@@ -73,96 +69,38 @@ def test_what_nobody_can_judge_is_left_out() -> None:
     assert reverted(restored) == {1: False, 3: True, 4: False}
 
 
-def test_an_edit_is_too_young_until_the_record_has_gone_on_long_enough() -> None:
-    """Only an edit that had its two days is mature; one that was reverted sooner would else be over-represented."""
-    labels = label_edits(page(("A", "a", 0), ("B", "b", 10), ("C", "c", 30), ("D", "b", 31), ("E", "e", 50)))
-    assert {rev_id: (label.reverted, label.mature) for (_, rev_id), label in labels.items()} == {
-        1: (False, True),
-        2: (False, False),
-        3: (True, False),
-        4: (False, False),
-        5: (False, False),
-    }
-
-
-def event(rev_id: int, hours: float, sha1: str, *, user: str = "A", **revision: Any) -> dict[str, Any]:
-    """Return a page_change event of an edit."""
-    moment = (START + timedelta(hours=hours)).isoformat()
-    return {
-        "page_change_kind": "edit",
-        "wiki_id": "frwiki",
-        "dt": moment,
-        "page": {"page_id": 7, "namespace_id": 0},
-        "revision": {
-            "rev_id": rev_id,
-            "rev_dt": moment,
-            "rev_sha1": sha1,
-            "comment": "c",
-            "is_minor_edit": False,
-            "editor": {"user_text": user, "user_id": 5, "edit_count": 12, "is_temp": user.startswith("~")},
-            **revision,
-        },
-        "prior_state": {"revision": {"rev_dt": START.isoformat(), "rev_sha1": "before"}},
-    }
-
-
-def test_recorded_events_become_labelled_edits(tmp_path: Path) -> None:
-    """A file made from events is recognised and read back: authors known, texts unknown, young edits left out."""
-    revert = {"rev_reverted_oldest_id": 2, "rev_reverted_newest_id": 2}
-    events = [
-        event(1, 0, "good"),
-        event(2, 1, "bad", user="~2026-1"),
-        event(3, 2, "good", user="C", revert=revert),
-        event(4, 100, "new"),
+def test_l5_a_revert_without_a_range_labels_nothing() -> None:
+    """L5: what it may have reverted, by its text, has no label; all else has one."""
+    edits = [
+        *page(("A", "good", 0), ("B", "bad", 1)),
+        PageEdit(
+            wiki_id="enwiki",
+            page_id=1,
+            rev_id=3,
+            timestamp=START + timedelta(hours=2),
+            author="C",
+            sha1="good",
+            is_revert=True,
+        ),
+        *page(("A", "", 0), ("B", "", 1), ("C", "", 2), LATER)[3:],
     ]
-    lines = [json.dumps(each).encode() for each in events]
-    for name in ("labels.jsonl", "labels.jsonl.gz"):
-        path = tmp_path / name
-        assert write_labels(label_events([*lines, b""]), path) == 4
-        examples = read_labelled(path).examples
-        assert [each.label for each in examples] == [False, True, False]
-        assert [each.is_anonymous for each in examples] == [False, True, False]
-        values = examples[1].features.values
-        assert (values["user_edit_count"], values["user_is_temporary"]) == (12, 1)
-        assert values["words_inserted"] is None
-        assert len({each.page for each in examples}) == 1
-        assert "~2026" not in path.read_bytes().decode("latin-1")
+    outcomes = {edit.rev_id: outcome for edit, outcome in label_page(edits)}
+    assert outcomes[2] is NotLabelled.REVERT_WITHOUT_RANGE
+    assert reverted(edits) == {1: False, 3: False}
 
 
-def test_order_and_repetition_of_events_do_not_matter() -> None:
-    """A record that holds events twice, or later ones first, gives the same labels."""
-    lines = [json.dumps(event(number, number, f"t{number}")).encode() for number in (1, 2, 3)]
-    assert list(label_events(lines)) == list(label_events([*reversed(lines), *lines]))
+def test_l9_edits_are_settled_after_twice_the_horizon() -> None:
+    """L9: of a page that is edited for years, no more edits are held than those of four days."""
+    held = 0
 
+    def edits() -> Iterator[PageEdit]:
+        nonlocal held
+        for edit in page(*((f"U{hour}", f"t{hour}", float(hour)) for hour in range(2_000))):
+            held += 1
+            yield edit
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (b'{"page_change_kind": "edit"}', "line 2: field 'revision' is missing"),
-        (b"{", "line 2: expected a page_change event"),
-        (b"[]", "line 2: expected a page_change event"),
-    ],
-)
-def test_a_broken_event_is_named_by_its_line(line: bytes, message: str) -> None:
-    """What is no event stops the labelling, with its line and what was expected."""
-    with pytest.raises(TrainingError, match=message):
-        list(label_events([json.dumps(event(1, 0, "a")).encode(), line]))
-
-
-def test_an_export_gives_the_changed_lines_as_well(tmp_path: Path) -> None:
-    """Edits of an export have their words and, by identity reverts, their labels."""
-    texts = ["one\ntwo", "one\nlol", "one\ntwo", "one\ntwo\nthree"]
-    revisions = "".join(
-        f"<revision><id>{number}</id><timestamp>2026-01-0{number + 1}T00:00:00Z</timestamp>"
-        f"<contributor><username>U{number}</username></contributor><text>{text}</text></revision>"
-        for number, text in enumerate(texts)
-    )
-    export = tmp_path / "page.xml"
-    page = f"<page><title>T</title><id>1</id>{revisions}</page>"
-    export.write_text(f"<mediawiki><siteinfo></siteinfo>{page}</mediawiki>", encoding="utf-8")
-    path = tmp_path / "labels.jsonl"
-    assert write_labels(label_export(export, "enwiki"), path) == 3
-    examples = read_labelled(path).examples
-    assert [each.label for each in examples] == [True]
-    assert examples[0].features.text.inserted == "lol"
-    assert examples[0].features.values["words_removed"] == 1
+    most = 0
+    for _ in label_page(edits()):
+        held -= 1
+        most = max(most, held)
+    assert most == 2 * 48 + 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from revertrisk.wiki.exports.reader import (
     ExportedPage,
@@ -14,9 +15,25 @@ from revertrisk.wiki.exports.reader import (
     ExportedSite,
     ExportError,
     ExportReader,
+    exported_revisions,
 )
+from revertrisk.wiki.user_kinds import UserKind
+from tests.fakes.exports import export_of, page, revision
 
 PAGE = b"<mediawiki><siteinfo/><page><title>A</title><id>1</id>"
+
+
+def _revision(ids: bytes, timestamp: bytes = b"2026-01-01T00:00:00Z") -> bytes:
+    return (
+        PAGE
+        + b"<revision>"
+        + ids
+        + b"<timestamp>"
+        + timestamp
+        + b"</timestamp></revision></page></mediawiki>"
+    )
+
+
 NEWEST = """\
 <mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
   <siteinfo><sitename>W</sitename><dbname>enwiki</dbname><base>https://en.wikipedia.org/wiki/X</base></siteinfo>
@@ -58,7 +75,7 @@ def test_the_oldest_format_is_read_with_what_it_lacks_left_open(export: Path) ->
     """A 0.4 export gives pages and revisions in file order; namespaces come from the titles."""
     items = list(ExportReader(export))
 
-    assert items[0] == ExportedSite(dbname=None, domain="de.wikipedia.org")
+    assert items[0] == ExportedSite(dbname=None, domain="de.wikipedia.org", language="de")
     assert [item for item in items if isinstance(item, ExportedPage)] == [
         ExportedPage(page_id=10, namespace_id=0, title="Apfelbaum im Garten"),
         ExportedPage(page_id=11, namespace_id=1, title="Diskussion:Apfelbaum im Garten"),
@@ -85,8 +102,8 @@ def test_the_newest_format_is_read_with_its_main_slot_only(tmp_path: Path) -> No
 
     site, page, plain, hidden, stub = ExportReader(path)
 
-    assert site == ExportedSite(dbname="enwiki", domain="en.wikipedia.org")
-    assert page == ExportedPage(page_id=5, namespace_id=1, title="Talk:Foo & bar")
+    assert site == ExportedSite(dbname="enwiki", domain="en.wikipedia.org", language="en")
+    assert page == ExportedPage(page_id=5, namespace_id=1, title="Talk:Foo & bar", is_redirect=True)
     assert plain == ExportedRevision(
         rev_id=20,
         parent_id=19,
@@ -118,9 +135,26 @@ def test_the_newest_format_is_read_with_its_main_slot_only(tmp_path: Path) -> No
         bz2.compress,
         lzma.compress,
         lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
+        zstandard.compress,
         lambda data: bz2.compress(data[:500]) + bz2.compress(data[500:]),
+        lambda data: lzma.compress(data[:500]) + bytes(8) + lzma.compress(data[500:]),
+        lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"),
+        lambda data: (
+            b'<?xml version="1.0" encoding="utf-16"?>'.decode().encode("utf-16")
+            + data.decode().encode("utf-16")[2:]
+        ),
     ],
-    ids=["gzip", "bzip2", "xz", "lzma", "multistream bzip2"],
+    ids=[
+        "gzip",
+        "bzip2",
+        "xz",
+        "lzma",
+        "zstd",
+        "multistream bzip2",
+        "xz in pieces",
+        "byte order mark",
+        "UTF-16",
+    ],
 )
 def test_packed_exports_are_recognised_by_their_content(export: Path, pack: Callable[[bytes], bytes]) -> None:
     """A packed export reads as the plain one, whatever its name."""
@@ -152,12 +186,31 @@ def test_packed_exports_are_recognised_by_their_content(export: Path, pack: Call
         (b"\x1f\x8bnot gzip after all", "packed file is damaged"),
         (_damaged_gzip(), "packed file is damaged"),
         (lzma.compress(b"<mediawiki>" * 99)[:-40], "packed file is cut off"),
+        (bz2.compress(b"<mediawiki>" * 99)[:-12], "packed file is cut off"),
+        (b"PK\x03\x04", "zip archives are not read"),
+        (_revision(b"<id>%d</id>" % 10**30), "<id> of a revision must be a whole number from 1 to"),
+        (_revision(b"<id>0</id>"), "<id> of a revision must be"),
+        (_revision(b"<id>1_0</id>"), "<id> of a revision must be"),
+        (_revision(b"<id>1</id><parentid>-1</parentid>"), "<parentid> must be a whole number from 0"),
+        (_revision(b"<id>1</id>", b"2026-02-30T00:00:00Z"), "<timestamp> of a revision"),
+        (b'<?xml version="1.0" encoding="UTF-7"?>' + PAGE, "the encoding is not UTF-8"),
+        (b'<!DOCTYPE m [<!ENTITY a "aa">]>' + PAGE, "a document type declaration"),
+        (PAGE + b"<a>" * 60_000, "more than 32 elements inside one another"),
+        (PAGE + b"<!--" + b" " * 3_000_000, "a tag of more than 1,048,576 bytes"),
+        (PAGE + b"<revision a=" + b" " * 3_000_000, "a tag of more than 1,048,576 bytes"),
+        (PAGE + b"<revision><comment>" + b" " * 70_000, "a <comment> of more than 65,536 characters"),
+        (gzip.compress(PAGE + b"<revision><text>" + b" " * 17_000_000), "a <text> of more than 16,777,216"),
+        (
+            b"<mediawiki><siteinfo><namespaces>"
+            + b"<namespace key='1'>%d</namespace>" * 10_001 % (*range(10_001),),
+            "more than 10,000 namespaces",
+        ),
     ],
 )
 def test_what_is_no_complete_export_is_refused_with_its_place(
     tmp_path: Path, content: bytes, problem: str
 ) -> None:
-    """An error names the file, how far the reading came, and what is wrong."""
+    """L6, L8: an error names the file, how far the reading came, and what is wrong."""
     path = tmp_path / "broken.xml"
     path.write_bytes(content)
 
@@ -174,3 +227,84 @@ def test_a_cut_off_export_is_refused_without_quoting_it(export: Path) -> None:
 
     assert "(byte 900 of the unpacked text)" in str(caught.value)
     assert "Apfelbaum" not in str(caught.value)
+
+
+def test_l8_xz_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
+    """L8: a dictionary of a gigabyte is not allocated."""
+    path = tmp_path / "large.xz"
+    path.write_bytes(
+        lzma.compress(PAGE, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30, "preset": 0}])
+    )
+
+    with pytest.raises(ExportError, match="needs more than 256 MiB of memory"):
+        list(ExportReader(path))
+
+
+@pytest.mark.parametrize(
+    ("version", "parent", "expected"),
+    [
+        ("0.11", None, 0),
+        ("0.7", None, 0),
+        ("0.7", 5, 5),
+        ("0.6", None, None),
+        ("0.6", 5, 5),
+        ("0.11", 0, 0),
+    ],
+)
+def test_l4_from_format_0_7_on_no_parentid_means_no_parent(
+    tmp_path: Path, version: str, parent: int | None, expected: int | None
+) -> None:
+    """L4: a missing <parentid> is unknown in formats that have none, and 0 in those that have it."""
+    path = tmp_path / "export.xml"
+    path.write_text(export_of(page(revision(9, parent=parent)), version=version), encoding="utf-8")
+
+    ((_, found),) = exported_revisions(path)
+
+    assert found.parent_id == expected
+
+
+@pytest.mark.parametrize(
+    ("element", "text"),
+    [
+        ("<text />", ""),
+        ('<text bytes="0" />', ""),
+        ('<text bytes="0" id="4711" sha1="phoiac9h4m842xq45sp7s6u21eteeq1" />', ""),
+        ("", None),
+        ('<text bytes="9" />', None),
+        ('<text id="4711" />', None),
+        ('<text bytes="0" deleted="deleted" />', None),
+        ("<text>a\r\nb</text>", "a\nb"),
+    ],
+)
+def test_l11_an_empty_text_is_blank_unless_the_export_lacks_it(
+    tmp_path: Path, element: str, text: str | None
+) -> None:
+    """L3, L6, L11: hidden texts, those of stubs and missing ones are unknown; other empty ones are blank pages."""
+    path = tmp_path / "export.xml"
+    path.write_text(export_of(page(revision(9, element=element))), encoding="utf-8")
+
+    ((_, found),) = exported_revisions(path)
+
+    assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("contributor", "kind"),
+    [
+        ("<contributor><username>en&gt;Gast</username><id /></contributor>", UserKind.UNKNOWN),
+        ("<contributor><username>Ann</username><id /></contributor>", UserKind.REGISTERED),
+        ("<contributor><username>~2026-15475-7</username><id>812</id></contributor>", UserKind.TEMPORARY),
+        ("<contributor><ip>192.0.2.7</ip></contributor>", UserKind.IP),
+        ('<contributor deleted="deleted" />', UserKind.UNKNOWN),
+        ("", UserKind.UNKNOWN),
+    ],
+    ids=["L7: imported, without an id", "without an id", "L2: temporary", "address", "hidden", "L6: missing"],
+)
+def test_an_author_is_read_as_far_as_told(tmp_path: Path, contributor: str, kind: UserKind) -> None:
+    """What an export leaves out of an author is unknown, and no reason to refuse it."""
+    path = tmp_path / "export.xml"
+    path.write_text(export_of(page(revision(9, contributor=contributor))), encoding="utf-8")
+
+    ((_, found),) = exported_revisions(path)
+
+    assert found.user_kind is kind

@@ -1,0 +1,194 @@
+"""``revertrisk label``: recorded events or an export become labelled edits."""
+
+# ruff: noqa: PLC0415 - each command imports what it needs
+
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from revertrisk.cli.dispatcher_flags import refuse
+
+if TYPE_CHECKING:
+    from revertrisk.event_platform.page_change import SkipReason
+    from revertrisk.labels.labelled import Counts
+    from revertrisk.labels.rule import LabelRule
+
+_LONGEST_HOURS = 87_600.0
+
+
+class Widened(StrEnum):
+    """The reasons of `rule.WIDENABLE`, for Typer."""
+
+    NOT_WIKIPEDIA = "not_wikipedia"
+    NAMESPACE = "namespace"
+    REDIRECT = "redirect"
+    CONTENT_MODEL = "content_model"
+    TOO_LARGE = "too_large"
+
+
+def label(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="page_change events as JSON lines, or an XML export; packed or not.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="The labelled edits, JSON lines, .gz packs them.")
+    ],
+    wiki_id: Annotated[
+        str | None,
+        typer.Option(
+            "--wiki-id",
+            "--wiki",
+            help="A name for a wiki that the wiki table does not have; its edits count as scored.",
+        ),
+    ] = None,
+    include: Annotated[
+        list[Widened],
+        typer.Option(
+            metavar="REASON",
+            help="Label also what a server skips as not_wikipedia, namespace, redirect, content_model or too_large; "
+            "repeatable.",
+        ),
+    ] = [],  # noqa: B006 - Typer reads it
+    hours: Annotated[
+        float, typer.Option(min=0, max=_LONGEST_HOURS, help="A later revert does not count.")
+    ] = 48.0,
+) -> None:
+    """Label edits by whether another user reverted them soon, for training and evaluation.
+
+    Labelled is what a server scores; --include widens that. Null edits, self-reverts and edits whose revert was itself
+    reverted are left out; edits too young to tell are marked. An export gives the changed lines as well, events do
+    not hold them. At its end the command says how many edits were left out, and why.
+    """
+    import sqlite3
+
+    from revertrisk.event_platform.page_change import SkipReason
+    from revertrisk.labels.labelled import Counts
+    from revertrisk.labels.lines import is_export
+    from revertrisk.labels.rule import LabelRule
+    from revertrisk.runtime.unpacking import PackedFileError
+    from revertrisk.wiki.exports.reader import ExportError
+    from revertrisk.wiki.table import WikiTable
+
+    counts = Counts()
+    widened = [SkipReason(reason) for reason in include]
+    horizon = timedelta(hours=hours)
+    try:
+        if is_export(source):
+            rows = _of_export(source, wiki_id, widened, counts, horizon)
+        else:
+            rows = _of_events(source, LabelRule(WikiTable.load(), widened, wiki_id), counts, horizon)
+        _write(rows, out)
+    except PackedFileError as exc:
+        refuse(ValueError(f"{source}: {exc}"))
+    except (ExportError, OSError, _NothingReadError) as exc:
+        refuse(exc)
+    except sqlite3.Error as exc:
+        refuse(ValueError(f"the edits cannot be kept in a temporary file: {exc}"))
+    typer.echo(summary(counts))
+
+
+class _NothingReadError(ValueError):
+    """A file holds no page_change event at all."""
+
+
+def _of_events(
+    source: Path, rule: "LabelRule", counts: "Counts", horizon: timedelta
+) -> Iterator[dict[str, Any]]:
+    from revertrisk.labels.labelled import label_events
+    from revertrisk.labels.lines import recorded_events
+    from revertrisk.labels.rule import INVALID_EVENT
+
+    yield from label_events(recorded_events(source), rule, counts, horizon=horizon)
+    if counts.read and counts.left_out[INVALID_EVENT] == counts.read:
+        raise _NothingReadError(
+            f"{source}: expected a page_change event on each line, or an XML export; {counts.first_invalid}"
+        )
+
+
+def _of_export(
+    source: Path,
+    wiki_id: str | None,
+    widened: "list[SkipReason]",
+    counts: "Counts",
+    horizon: timedelta,
+) -> Iterator[dict[str, Any]]:
+    """Label the events that the edits of an export make, and add the changed lines from its texts."""
+    from mock_mediawiki.app import open_history, wikis_of
+    from mock_mediawiki.page_changes import page_changes
+    from revertrisk.labels.labelled import label_events
+    from revertrisk.labels.rule import LabelRule
+    from revertrisk.scoring import changes
+    from revertrisk.scoring.changes import Change
+
+    wikis = wikis_of(source, wiki_id)
+    with open_history(source, wikis, wiki_id) as history:
+
+        def change_of(of_wiki: str, rev_id: int, parent_id: int | None) -> Change | None:
+            after = history.revision(of_wiki, rev_id)
+            before = history.revision(of_wiki, parent_id or 0)
+            if after is None or before is None:
+                return None
+            old, new = history.text(before), history.text(after)
+            return None if old is None or new is None else changes.between(old, new)
+
+        rule = LabelRule(wikis, widened, wiki_id)
+        events = enumerate(page_changes(history, wikis), start=1)
+        yield from label_events(events, rule, counts, horizon=horizon, change_of=change_of)
+
+
+def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Write labelled edits, gzipped if the name ends in ``.gz``; a file appears when it is complete."""
+    target = path.resolve()
+    is_file = target.is_file() or not target.exists()  # not /dev/stdout
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp") if is_file else target
+    try:
+        with (
+            unfinished.open("wb") as file,
+            gzip.open(file, "wb") if path.suffix == ".gz" else nullcontext(file) as out,
+        ):
+            for row in rows:
+                out.write(_json(row) + b"\n")
+        if is_file:
+            unfinished.replace(target)
+    except OSError as exc:
+        if exc.filename == str(unfinished):
+            exc.filename = str(path)
+        raise
+    finally:
+        if is_file:
+            unfinished.unlink(missing_ok=True)
+
+
+def _json(row: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which a file cannot hold but as an escape
+        return json.dumps(row).encode()
+
+
+def summary(counts: "Counts") -> str:
+    """Return in words what became of what was read; the numbers add up."""
+    lines = [
+        f"{counts.read} edits and other changes read",
+        f"{counts.labelled} labelled: {counts.reverted} reverted, {counts.immature} too young to tell",
+        f"{counts.left_out.total()} left out",
+    ]
+    lines += [f"  {number} {reason}" for reason, number in counts.left_out.most_common()]
+    if counts.first_invalid is not None:
+        lines.append(f"the first invalid_event is in {counts.first_invalid}")
+    if counts.reverts_without_range:
+        lines.append(f"reverts without a range, which label nothing: {counts.reverts_without_range}")
+    return "\n".join(lines)

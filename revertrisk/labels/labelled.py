@@ -1,0 +1,130 @@
+"""Labels a record of page_change events, and counts what was left out and why."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from revertrisk.event_platform.page_change import SkipReason
+from revertrisk.labels.recorded import VISIBILITY_CHANGE, facts_of, makes_revision, page_edit
+from revertrisk.labels.rule import INVALID_EVENT, Judgement, LabelRule
+from revertrisk.labels.store import EditStore, StoredEdit
+from revertrisk.scoring.changes import Change
+from revertrisk.scoring.training.labelling import HORIZON
+
+REPEATED: Final = "repeated"
+
+_OF_ANOTHER_WIKI: Final = frozenset(
+    {SkipReason.UNKNOWN_WIKI, SkipReason.NOT_WIKIPEDIA, SkipReason.UNSUPPORTED_WIKI}
+)
+"""They take no part in any label: they are counted, and not kept."""
+_NO_OBJECT: Final = Judgement(INVALID_EVENT, None, "expected a JSON object")
+
+ChangeOf = Callable[[str, int, int | None], Change | None]
+"""Gives the changed lines of an edit by wiki id, revision id and parent id, None where the source has no texts."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the events of a record: those labelled and those left out add up to those read."""
+
+    read: int = 0
+    labelled: int = 0
+    reverted: int = 0
+    immature: int = 0
+    """Of the labelled, those that the record does not follow for the whole horizon."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    reverts_without_range: int = 0
+    first_invalid: str | None = None
+    """Which event was the first that is no page_change event, and why."""
+
+
+def no_texts(_wiki_id: str, _rev_id: int, _parent_id: int | None) -> Change | None:
+    """Give no changed lines: events hold no texts."""
+    return None
+
+
+def label_events(
+    events: Iterable[tuple[int, Mapping[str, Any] | None]],
+    rule: LabelRule,
+    counts: Counts,
+    *,
+    horizon: timedelta = HORIZON,
+    change_of: ChangeOf = no_texts,
+) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a labelled file for numbered page_change events, in any order.
+
+    An event that is None could not be read. ``counts`` is filled in on the way.
+
+    Raises:
+        sqlite3.Error: the edits do not fit on the disk.
+
+    """
+    store = EditStore()
+    try:
+        end = _read(events, rule, counts, store)
+        store.label(horizon)
+        held = store.counts()
+        counts.labelled = held.pop(None, 0)
+        counts.left_out.update({str(reason): number for reason, number in held.items()})
+        if repeated := counts.read - counts.labelled - counts.left_out.total():
+            counts.left_out[REPEATED] = repeated
+        counts.reverts_without_range = store.reverts_without_range()
+        for edit in store.labelled():
+            mature = end is not None and end - edit.saved_at >= horizon
+            counts.reverted += edit.label.reverted
+            counts.immature += not mature
+            yield _line(edit, change_of(edit.wiki_id, edit.rev_id, edit.parent_id), mature=mature)
+    finally:
+        store.close()
+
+
+def _read(
+    events: Iterable[tuple[int, Mapping[str, Any] | None]], rule: LabelRule, counts: Counts, store: EditStore
+) -> datetime | None:
+    """Put the record into the store; return when its last edit was made."""
+    end: datetime | None = None
+    for number, event in events:
+        counts.read += 1
+        judgement = _NO_OBJECT if event is None else rule.judge(event)
+        reason, change = judgement.reason, judgement.change
+        if reason == INVALID_EVENT and counts.first_invalid is None:
+            counts.first_invalid = f"line {number}: {judgement.problem}"
+        if change is None or reason in _OF_ANOTHER_WIKI:
+            counts.left_out[str(reason)] += 1
+            continue
+        if not makes_revision(change):
+            counts.left_out[str(reason)] += 1
+            if change.kind == VISIBILITY_CHANGE:
+                _hide(store, change.event)
+            continue
+        edit = page_edit(change)
+        end = edit.timestamp if end is None else max(end, edit.timestamp)
+        store.add(edit, reason, None if reason is not None else facts_of(change, edit))
+    return end
+
+
+def _hide(store: EditStore, event: Mapping[str, Any]) -> None:
+    revision = event["revision"]
+    store.hide(
+        event["wiki_id"],
+        int(revision["rev_id"]),
+        text=revision.get("is_content_visible") is False,
+        user=revision.get("is_editor_visible") is False,
+        comment=revision.get("is_comment_visible") is False,
+    )
+
+
+def _line(edit: StoredEdit, change: Change | None, *, mature: bool) -> dict[str, Any]:
+    after = edit.label.reverted_after
+    return {
+        **edit.facts,
+        "old_lines": None if change is None else change.old_lines,
+        "new_lines": None if change is None else change.new_lines,
+        "old_length": None if change is None else change.old_length,
+        "new_length": None if change is None else change.new_length,
+        "label": edit.label.reverted,
+        "mature": mature,
+        "reverted_after_seconds": None if after is None else after.total_seconds(),
+    }

@@ -1,0 +1,110 @@
+"""What a page_change event says of its edit: what a label depends on, and what a server would have known."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from revertrisk.event_platform.page_change import SCORABLE_KINDS, Editor, PageChange
+from revertrisk.runtime.instants import parse_date_time
+from revertrisk.scoring.training.labelling import PageEdit
+from revertrisk.scoring.training.own_labels import FORMAT
+from revertrisk.wiki.revision_facts import LARGEST_ID
+from revertrisk.wiki.user_kinds import UserKind, user_kind
+
+VISIBILITY_CHANGE: Final = "visibility_change"
+EDITING_KINDS: Final = frozenset({"create", "edit"})
+"""A move or an undeletion is scored and edits nothing: what becomes of it says nothing of an edit."""
+
+
+def makes_revision(change: PageChange) -> bool:
+    """Return whether the event's revision is one of the page's history, as that of a deletion is not."""
+    return change.kind in SCORABLE_KINDS
+
+
+def page_edit(change: PageChange) -> PageEdit:
+    """Return what the label of an edit, and of those around it, depends on."""
+    revision = change.event["revision"]
+    revert = revision.get("revert")
+    sha1 = revision.get("rev_sha1") or ""
+    is_visible = revision.get("is_content_visible") is not False
+    editor = change.editor
+    return PageEdit(
+        wiki_id=change.wiki_id,
+        page_id=change.page_id,
+        rev_id=change.rev_id,
+        parent_id=_whole(revision.get("rev_parent_id")),
+        timestamp=parse_date_time(revision.get("rev_dt") or change.event["dt"]),
+        author=None
+        if editor is None or not editor.user_text
+        else digest(f"{change.wiki_id}|{editor.user_text}"),
+        sha1=sha1 if sha1 and sha1.isascii() and is_visible else None,
+        is_edit=change.kind in EDITING_KINDS,
+        is_revert=isinstance(revert, dict),
+        reverts=_range(revert),
+    )
+
+
+def facts_of(change: PageChange, edit: PageEdit) -> dict[str, Any]:
+    """Return a line of a labelled file without its label and its changed lines."""
+    revision = change.event["revision"]
+    before = _parent(change.event)
+    editor = change.editor or Editor()
+    comment_is_visible = revision.get("is_comment_visible") is not False
+    return {
+        "format": FORMAT,
+        "wiki_id": edit.wiki_id,
+        "rev_id": edit.rev_id,
+        "page": digest(f"{edit.wiki_id}|{edit.page_id}"),
+        "author": edit.author,
+        "timestamp": edit.timestamp.isoformat(),
+        "parent_timestamp": None
+        if before.get("rev_dt") is None
+        else parse_date_time(before["rev_dt"]).isoformat(),
+        "namespace_id": _whole(change.event["page"].get("namespace_id")),
+        "user": {
+            "kind": UserKind.UNKNOWN
+            if change.editor is None
+            else user_kind(editor.user_text, editor.user_id, is_temp=editor.is_temp),
+            "edit_count": editor.edit_count,
+            "registered": None if editor.registration_dt is None else editor.registration_dt.isoformat(),
+            "groups": None if editor.groups is None else list(editor.groups),
+            "is_bot": editor.is_bot,
+        },
+        "parent_user_kind": _prior_user_kind(before),
+        "comment": revision.get("comment") if comment_is_visible else None,
+        "minor": revision.get("is_minor_edit"),
+    }
+
+
+def digest(text: str) -> str:
+    """Return what stands for a name in a labelled file: enough to keep related edits together."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _range(revert: Any) -> tuple[int, int] | None:
+    """Return the oldest and newest id that a revert names; EventBus leaves out those that it does not know."""
+    if not isinstance(revert, dict):
+        return None
+    oldest, newest = (revert.get(f"rev_reverted_{end}_id") for end in ("oldest", "newest"))
+    # The reading contract does not look at these.
+    if not isinstance(oldest, int) or not isinstance(newest, int):
+        return None
+    return (oldest, newest) if 0 < oldest <= LARGEST_ID and 0 < newest <= LARGEST_ID else None
+
+
+def _parent(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the event says of the revision's parent."""
+    before: Mapping[str, Any] = event.get("prior_state", {}).get("revision", {})
+    parent_id = event["revision"].get("rev_parent_id")
+    return before if before.get("rev_id", parent_id) == parent_id else {}
+
+
+def _prior_user_kind(before: Mapping[str, Any]) -> UserKind:
+    editor = before.get("editor")
+    if editor is None or before.get("is_editor_visible") is False:
+        return UserKind.UNKNOWN
+    return user_kind(editor.get("user_text"), editor.get("user_id"), is_temp=editor.get("is_temp"))
+
+
+def _whole(number: Any) -> int | None:
+    return None if number is None else int(number)

@@ -1,0 +1,45 @@
+"""Configuration in JSON files, read strictly: what one reader may take in another way than the next is refused."""
+
+import json
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+MAX_FILE_BYTES: Final = 2**24
+"""Of a file: many times the size of any that we read."""
+
+
+class JsonFileError(Exception):
+    """A file cannot be used; the message says what is wrong with it, without its name."""
+
+
+def read_json_file(file: Path | Traversable) -> tuple[Any, bytes]:
+    """Return a document and its bytes.
+
+    Raises:
+        JsonFileError: the file cannot be read, is too large or is not JSON in UTF-8, is nested too deeply, or has an
+            object with two fields of one name.
+
+    """
+    try:
+        with file.open("rb") as opened:
+            content: bytes = opened.read(MAX_FILE_BYTES + 1)
+    except OSError as exc:
+        raise JsonFileError(f"cannot be read ({exc.strerror})") from exc
+    if len(content) > MAX_FILE_BYTES:
+        raise JsonFileError(f"is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        return json.loads(content.decode(), object_pairs_hook=_distinct), content
+    except RecursionError:
+        raise JsonFileError("is nested too deeply") from None
+    except ValueError:
+        raise JsonFileError("is not JSON in UTF-8") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise JsonFileError(f"has {twice[:80]!a} twice in one object")
+    return found

@@ -1,0 +1,92 @@
+"""Have the brokers keep how far a member of a group is done: every now and then, and for sure before it leaves."""
+
+import logging
+from collections.abc import Sequence
+from time import monotonic, sleep
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from revertrisk.streams.kafka_beginnings import name_of, place_of
+from revertrisk.streams.kafka_partitions import HeldPartitions
+
+log = logging.getLogger(__name__)
+
+COMMIT_PAUSE_S = 0.2
+"""Between two commits; the pipeline tells every half second how far it is."""
+LEAVING_COMMIT_S, CLOSING_COMMIT_S = 20.0, 2.0
+"""How long a commit is tried again before a partition is given back, and at the end of the process."""
+
+_REBALANCING = frozenset(
+    {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
+)
+"""Why the brokers refuse commits while a group shares its partitions anew."""
+_BUSY = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+"""What passes while one is still a member."""
+
+
+class Commits:
+    """Commits what is done of the partitions held; all of it is called in the thread that asks Kafka."""
+
+    def __init__(self, name: str, held: HeldPartitions) -> None:
+        """Take the source's name for the log, and the partitions."""
+        self._name = name
+        self._held = held
+        self._asked_at = 0.0
+
+    def ask(self, consumer: Consumer) -> None:
+        """Ask for a commit of what is done, every now and then, without waiting for it."""
+        if monotonic() - self._asked_at < COMMIT_PAUSE_S:
+            return
+        offsets = self._done()
+        if offsets:
+            self._asked_at = monotonic()
+            consumer.commit(offsets=offsets, asynchronous=True)
+
+    def make_sure(self, consumer: Consumer) -> None:
+        """Commit what is done, and wait for it; raises KafkaException where the brokers refuse."""
+        offsets = self._done()
+        if not offsets:
+            return
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException:
+            self._held.put_back_uncommitted({name_of(place): place.offset for place in offsets})
+            raise
+
+    def before_leaving(self, consumer: Consumer) -> None:
+        """Commit for sure what is done, the beginnings too: the next owner knows nothing else of them.
+
+        The group waits meanwhile. What the brokers cannot do right now is asked for again for a while.
+        """
+        give_up_at = monotonic() + (CLOSING_COMMIT_S if self._held.closing else LEAVING_COMMIT_S)
+        while True:
+            try:
+                self.make_sure(consumer)
+            except KafkaException as exc:
+                error = exc.args[0]
+                if error.code() in _BUSY and monotonic() < give_up_at:
+                    log.info("%s: a commit failed and is tried again: %s", self._name, error.str())
+                    sleep(COMMIT_PAUSE_S)
+                    continue
+                log.warning("%s: what is done could not be committed: %s", self._name, error.str())
+            return
+
+    def note(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        """Hear what became of a commit; one that failed is asked for again, with what is done by then."""
+        failed = {name_of(place): place.offset for place in partitions if error or place.error}
+        if failed:
+            reason = error or next(place.error for place in partitions if place.error)
+            level = logging.INFO if reason is not None and reason.code() in _REBALANCING else logging.WARNING
+            log.log(level, "%s: a commit failed and is tried again: %s", self._name, reason)
+            self._held.put_back_uncommitted(failed)
+
+    def _done(self) -> list[TopicPartition]:
+        return [place_of(name, offset) for name, offset in self._held.take_uncommitted().items()]
