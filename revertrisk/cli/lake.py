@@ -4,7 +4,6 @@
 
 import asyncio
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -264,16 +263,14 @@ def _need_engines() -> None:
 
 
 def _log(level: str = "INFO") -> None:
-    from revertrisk.runtime.logs import configure_logging
+    from revertrisk.runtime.logs import configure_logging_from_environment
 
     try:
-        configure_logging(
-            os.environ.get("LOG_FORMAT") or "auto", os.environ.get("LOG_LEVEL") or level, sys.stderr
-        )
+        configure_logging_from_environment(level, sys.stderr)
     except ValueError as exc:
         _end(exc, EXIT_CONFIGURATION)
 
 
 def _end(problem: Exception, status: int) -> NoReturn:
-    sys.stderr.write(f"{problem}\n")
+    typer.echo(f"revertrisk: {problem}", err=True)
     raise typer.Exit(status)

@@ -174,10 +174,10 @@ def run(settings: RunSettings) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             written = runner.run(until_signalled())
     except LakeError as exc:
-        sys.stderr.write(f"{exc}\n")
+        sys.stderr.write(f"revertrisk: {exc}\n")
         return exc.exit_status
     except SourceError as exc:
-        sys.stderr.write(f"{exc}\n")
+        sys.stderr.write(f"revertrisk: {exc}\n")
         return LakeError.exit_status
     rows = ", ".join(f"{table} {number:,}" for table, number in sorted(written.rows.items())) or "nothing new"
     sys.stdout.write(
