@@ -128,6 +128,11 @@ else
 	$(if $(QUICK),,$(BIN)/python charts/tools/capacity.py)
 endif
 
+EDITS ?= 200000
+.PHONY: bench-lake
+bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions beside one scan; EDITS=200000
+	$(BIN)/python -m tests.bench.lake --edits $(EDITS)
+
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120
 	$(BIN)/python tests/load/soak.py --seconds $(or $(SECONDS),3600)

@@ -15,6 +15,8 @@ from revertrisk.cli import models
 from revertrisk.cli.backfill import backfill
 from revertrisk.cli.dispatch import dispatch
 from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse
+from revertrisk.cli.lake import app as lake_app
+from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
@@ -26,6 +28,8 @@ app.command()(dispatch)
 app.command()(redrive)
 app.command()(reconcile)
 app.command()(backfill)
+app.command()(sql)
+app.add_typer(lake_app, name="lake")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Dump = Annotated[

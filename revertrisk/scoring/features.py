@@ -15,15 +15,7 @@ from revertrisk.scoring import changes, characters, markup
 from revertrisk.scoring.changes import Change, WordChange
 from revertrisk.scoring.feature_table import FEATURES, MARKUP_MEANINGS, Group
 from revertrisk.scoring.revision import Revision
-from revertrisk.wiki.user_kinds import UserKind
-
-PRIVILEGED_GROUPS = frozenset(
-    {
-        "abusefilter", "bureaucrat", "checkuser", "editor", "eliminator", "interface-admin", "oversight", "patroller",
-        "reviewer", "rollbacker", "steward", "suppress", "sysop", "templateeditor",
-    }
-)  # fmt: skip
-"""Groups that are granted by hand; the automatic ones follow from edit count and age."""
+from revertrisk.wiki.user_kinds import PRIVILEGED_GROUPS, UserKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,14 @@ until 2001, and numbers too high."""
 _IMPORTED: Final = ">"
 """Stands in ``en>Name``, somebody of another wiki whose edit was imported; no account here has it in its name."""
 
+PRIVILEGED_GROUPS: Final = frozenset(
+    {
+        "abusefilter", "bureaucrat", "checkuser", "editor", "eliminator", "interface-admin", "oversight", "patroller",
+        "reviewer", "rollbacker", "steward", "suppress", "sysop", "templateeditor",
+    }
+)  # fmt: skip
+"""Groups that are granted by hand; the automatic ones follow from edit count and age."""
+
 
 class UserKind(StrEnum):
     """Who made an edit, in the classes that wikis themselves distinguish."""

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from collections.abc import Iterator
 from enum import EnumType
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -24,15 +25,25 @@ Settings of the server that have no flag come from the environment: see [configu
 def written() -> str:
     """Return the page as it must be."""
     group = typer.main.get_command(app)
-    commands: dict[str, Any] = dict(sorted(group.commands.items()))  # type: ignore[attr-defined]  # it is a group
+    commands = dict(sorted(flat(group)))
     overview = [
-        f"| [`{name}`](#revertrisk-{name}) | {paragraphs(command)[0]} |" for name, command in commands.items()
+        f"| [`{name}`](#revertrisk-{name.replace(' ', '-')}) | {paragraphs(command)[0]} |"
+        for name, command in commands.items()
     ]
     parts = [
         BEGINNING + "\n".join(["| command | what it does |", "| --- | --- |", *overview]),
         *(section(name, command) for name, command in commands.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def flat(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each command with its name, those of a group behind the group's."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from flat(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def section(name: str, command: Any) -> str:

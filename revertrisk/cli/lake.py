@@ -1,0 +1,276 @@
+"""``revertrisk lake`` and ``revertrisk sql``: fill a store of predictions and outcomes, keep it, and ask it."""
+
+# ruff: noqa: PLC0415 - the lake's engines are imported when a command of it runs
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+from revertrisk.cli import dispatcher_flags as flags
+
+EXIT_CONFIGURATION = 78
+
+app = typer.Typer(
+    no_args_is_help=True, help="Fill and keep the lake: predictions and what became of the edits."
+)
+
+Lake = Annotated[
+    str,
+    typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake's folder."),
+]
+KeyFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        envvar="LAKE_KEY_FILE",
+        help="The lake's key, outside of the lake. Default: below $XDG_DATA_HOME/revertrisk/lake-keys.",
+    ),
+]
+
+
+@app.command("run")
+def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    source: Annotated[
+        list[str],
+        typer.Option(
+            help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
+            "eventstreams:STREAM[,STREAM] or eventstreams:URL."
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake; it is made where there is none.")
+    ],
+    key_file: KeyFile = None,
+    from_beginning: Annotated[
+        bool,
+        typer.Option(
+            "--from-beginning",
+            help="Read each source from its oldest event; of Kafka, where the group has read nothing yet.",
+        ),
+    ] = False,
+    wiki: Annotated[list[str], typer.Option(help="Take this wiki's events only; repeatable.")] = [],  # noqa: B006
+    datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
+    group: Annotated[
+        str,
+        typer.Option(help="Kafka: the consumer group; several writers of one group share the partitions."),
+    ] = "revertrisk-lake",
+    kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
+    to_end: Annotated[
+        bool, typer.Option("--to-end", help="Kafka: end where every partition has been read to its end.")
+    ] = False,
+    batch_seconds: Annotated[
+        float, typer.Option(min=0.1, help="The longest time that an event waits.")
+    ] = 60.0,
+    actor_key_days: Annotated[
+        int, typer.Option(min=1, envvar="ACTOR_KEY_DAYS", help="Actor keys of older edits are nulled.")
+    ] = 90,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, help="Serve Prometheus metrics on this port; 0 takes a free one.")
+    ] = None,
+) -> None:
+    """Write predictions and page_change events into the lake.
+
+    Give it the prediction streams, mediawiki.page_change.v1 and mediawiki.revision-visibility-change together.
+    Ends where every source ends, or on SIGTERM or Ctrl-C; the next run continues where this one was.
+
+    Exit status: 0 done, 1 a source or the lake broke, 2 a flag cannot be used, 78 the lake or its key does not fit.
+
+    revertrisk lake run --source jsonl:events.jsonl --to lake
+    """
+    _need_engines()
+    from revertrisk.lake.run import RunSettings, run
+    from revertrisk.lake.sources import SourceSettings
+
+    _log()
+    opening = SourceSettings(
+        from_beginning=from_beginning,
+        kafka=tuple(kafka_setting),
+        group=group,
+        datacentres=tuple(datacentre),
+        to_end=to_end,
+    )
+    settings = RunSettings(
+        sources=tuple(source),
+        to=to,
+        key_file=key_file,
+        wikis=frozenset(wiki) or None,
+        opening=opening,
+        batch_s=batch_seconds,
+        actor_key_days=actor_key_days,
+        metrics_port=metrics_port,
+    )
+    raise typer.Exit(run(settings))
+
+
+def sql(
+    lake: Lake,
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="SQL; standard input where it is -.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", exists=True, dir_okay=False, help="A file with the query.")
+    ] = None,
+    output_format: Annotated[
+        Literal["table", "csv", "json", "parquet"],
+        typer.Option("--format", help="How the answer is written; json is a list of objects."),
+    ] = "table",
+) -> None:
+    """Ask the lake a question in SQL; its tables and views have their names.
+
+    Answers go to standard output. docs/lake.md describes the tables and has questions that people ask.
+
+    Exit status: 0 answered, 1 the lake is damaged, 2 the query cannot be understood, 78 there is no lake.
+
+    revertrisk sql --lake lake 'SELECT wiki_id, count(*) FROM prediction GROUP BY wiki_id'
+    """
+    _need_engines()
+    from revertrisk.lake.answers import answer
+    from revertrisk.lake.errors import LakeError
+
+    if (query is None) == (file is None):
+        flags.refuse(ValueError("give either a query or --file"))
+    _log("WARNING")
+    try:
+        text = file.read_text(encoding="utf-8") if file is not None else query or ""
+        answer(lake, sys.stdin.read() if text == "-" else text, output_format, sys.stdout.buffer)
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+
+
+@app.command()
+def check(
+    lake: Lake,
+    api: Annotated[
+        bool,
+        typer.Option(
+            "--api", help="Also hold a sample of revisions against what their wikis say of them now."
+        ),
+    ] = False,
+    sample: Annotated[int, typer.Option(min=1, help="With --api: how many revisions.")] = 200,
+    wiki_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki instead of the wikis' own."
+        ),
+    ] = None,
+) -> None:
+    """Look for what is wrong with a lake: doubled keys, hidden authors that are told, derived rows that differ.
+
+    Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
+    """
+    _need_engines()
+    from revertrisk.lake.api_check import check_with_wikis
+    from revertrisk.lake.check import check as find
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.tables import open_lake
+
+    _log("WARNING")
+    try:
+        opened = open_lake(lake)
+        findings = list(find(opened))
+        if api:
+            findings += asyncio.run(check_with_wikis(opened, number=sample, wiki_url=wiki_url))
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    sys.stdout.writelines(f"{found}\n" for found in findings)
+    sys.stdout.write(f"{lake}: {len(findings) or 'no'} findings\n")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    lake: Lake,
+    key_file: KeyFile = None,
+    actor: Annotated[
+        list[str],
+        typer.Option(metavar="WIKI:NAME", help="A user or an address; give old names too; repeatable."),
+    ] = [],  # noqa: B006 - Typer reads it
+    page: Annotated[list[str], typer.Option(metavar="WIKI:ID", help="All rows of a page; repeatable.")] = [],  # noqa: B006
+    revision: Annotated[
+        list[str], typer.Option(metavar="WIKI:ID", help="All rows of a revision; repeatable.")
+    ] = [],  # noqa: B006 - Typer reads it
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds for readers to finish with the old files.")
+    ] = 60.0,
+) -> None:
+    """Take people, pages or revisions out of the lake for good, and prove by its files that they are gone.
+
+    An actor's rows stay, without anything that tells the actor; a page's and a revision's rows go.
+    What reads the lake's files in the meantime is not disturbed within the grace.
+    Kafka and copies of the lake elsewhere are not reached.
+
+    Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
+    """
+    _need_engines()
+    from revertrisk.lake.erasure import erase as erase_from
+    from revertrisk.lake.erasure import parse_erasure
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.tables import open_lake_with_key
+
+    _log()
+    if not (actor or page or revision):
+        flags.refuse(ValueError("name what is to be erased: --actor, --page or --revision"))
+    try:
+        what = parse_erasure(actor, page, revision)
+        done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    for found in done.left:
+        sys.stdout.write(f"still there: {found}\n")
+    sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")
+    raise typer.Exit(1 if done.left else 0)
+
+
+@app.command()
+def prune(
+    lake: Lake,
+    before: Annotated[str, typer.Option(metavar="DAY", help="The first day that stays, such as 2026-11-01.")],
+) -> None:
+    """Delete whole days, or whole months, from the lake that lie before a day.
+
+    The files go with the writer's next maintenance, a week later.
+
+    Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
+    """
+    _need_engines()
+    from datetime import date
+
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.maintenance import prune as prune_before
+    from revertrisk.lake.tables import open_lake
+
+    _log()
+    try:
+        day = date.fromisoformat(before)
+    except ValueError:
+        flags.refuse(ValueError("before: expected a day such as 2026-11-01"))
+    try:
+        files = prune_before(open_lake(lake), day)
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
+
+
+def _need_engines() -> None:
+    if any(importlib.util.find_spec(name) is None for name in ("deltalake", "duckdb")):
+        _end(
+            ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION
+        )
+
+
+def _log(level: str = "INFO") -> None:
+    from revertrisk.runtime.logs import configure_logging_from_environment
+
+    try:
+        configure_logging_from_environment(level, sys.stderr)
+    except ValueError as exc:
+        _end(exc, EXIT_CONFIGURATION)
+
+
+def _end(problem: Exception, status: int) -> NoReturn:
+    typer.echo(f"revertrisk: {problem}", err=True)
+    raise typer.Exit(status)

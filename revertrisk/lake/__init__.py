@@ -1,0 +1,6 @@
+"""The lake: Delta tables of predictions and what became of the edits, written from streams and read by SQL."""
+
+from revertrisk.lake.engine import Reader, connect
+from revertrisk.lake.errors import LakeConfigurationError, LakeError, LakeUsageError
+
+__all__ = ["LakeConfigurationError", "LakeError", "LakeUsageError", "Reader", "connect"]

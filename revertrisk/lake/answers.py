@@ -1,0 +1,90 @@
+"""Writes the answer to a query as a table for people, CSV, JSON or Parquet."""
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from revertrisk.lake.engine import ANSWER, Connection, Reader, quoted
+from revertrisk.runtime.instants import iso_z
+
+_AT_ONCE: Final = 10_000
+_SHOWN: Final = 1000
+"""Rows of a table for people; the other formats write all."""
+
+
+def answer(root: str, query: str, output_format: str, out: BinaryIO) -> None:
+    """Ask a lake and write the answer.
+
+    Raises:
+        LakeError: there is no lake, it is damaged, or the query cannot be understood.
+
+    """
+    with closing(Reader(root)) as reader:
+        if output_format == "parquet":
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "answer.parquet")
+                reader.query(query)
+                reader.connection.execute(f"COPY {ANSWER} TO {quoted(str(path))} (FORMAT parquet)")
+                out.write(path.read_bytes())
+            return
+        cursor = reader.query(query)
+        names = [column[0] for column in cursor.description or ()]
+        if output_format == "csv":
+            _write_csv(names, cursor, out)
+        elif output_format == "json":
+            _write_json(names, cursor, out)
+        else:
+            _write_table(names, cursor, out)
+        out.flush()
+
+
+def _rows(cursor: Connection) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield from rows
+
+
+def _write_csv(names: list[str], cursor: Connection, out: BinaryIO) -> None:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_plain(value) for value in row] for row in _rows(cursor))
+    text.detach()
+
+
+def _write_json(names: list[str], cursor: Connection, out: BinaryIO) -> None:
+    separator = b"[\n"
+    for row in _rows(cursor):
+        fields = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        out.write(separator + orjson.dumps(fields, default=str))
+        separator = b",\n"
+    out.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+
+
+def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
+    table = Table(*names)
+    rows = cursor.fetchmany(_SHOWN + 1)
+    for row in rows[:_SHOWN]:
+        table.add_row(*("" if value is None else str(_plain(value)) for value in row))
+    text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
+    console = Console(file=text, markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 10_000
+    console.print(table)
+    if len(rows) > _SHOWN:
+        console.print(f"The first {_SHOWN:,} rows; --format csv writes all.")
+    text.detach()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as both formats write it: instants in UTC with a Z, all else as it is."""
+    if hasattr(value, "astimezone"):
+        return iso_z(value)
+    return value

@@ -1,0 +1,194 @@
+"""Takes actors, pages and revisions out of a lake, and proves by its files that they are gone.
+
+The rows are rewritten at once. Readers have some time to finish with the old files, then these are removed. Kafka and
+copies of the lake elsewhere are not reached.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
+from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
+from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
+from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVISION, TABLES, Table, Type
+from revertrisk.lake.tables import Change, Lake, merge, vacuum
+
+log = logging.getLogger(__name__)
+
+GRACE_S: Final = 60.0
+LONGEST_COMMIT: Final = timedelta(hours=1)
+"""Files that no version names are left alone for so long: another writer may be writing them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Who and what is to be erased, by wiki."""
+
+    actors: tuple[tuple[str, str], ...] = ()
+    """Wiki and user name; give old names too."""
+    pages: tuple[tuple[str, int], ...] = ()
+    revisions: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure did, and what of the erased is still there."""
+
+    rows: int = 0
+    files: int = 0
+    left: list[str] = field(default_factory=list)
+
+
+def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequence[str]) -> Erasure:
+    """Read ``WIKI:NAME``, ``WIKI:PAGE_ID`` and ``WIKI:REV_ID``; raises LakeUsageError."""
+    found: list[tuple[str, str]] = []
+    numbers: dict[str, list[tuple[str, int]]] = {"page": [], "revision": []}
+    for written in actors:
+        wiki_id, colon, name = written.partition(":")
+        if not (wiki_id and colon and name):
+            raise LakeUsageError("actor: expected WIKI:NAME, such as enwiki:Example")
+        found.append((wiki_id, name.replace("_", " ")))
+    for what, texts in (("page", pages), ("revision", revisions)):
+        for written in texts:
+            wiki_id, _, number = written.partition(":")
+            if not (wiki_id and number.isascii() and number.isdigit()):
+                raise LakeUsageError(f"{what}: expected WIKI:ID, such as enwiki:12345, not {written!r}")
+            numbers[what].append((wiki_id, int(number)))
+    return Erasure(tuple(found), tuple(numbers["page"]), tuple(numbers["revision"]))
+
+
+def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
+    """Erase, wait for readers, remove the old files, and look for what is left; takes a lake with its key.
+
+    Raises:
+        LakeError: the lake cannot be written.
+
+    """
+    if lake.actor_keys is None:
+        raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
+    keys = [
+        {"wiki_id": wiki, "name": name, "actor_key": lake.actor_keys.of(wiki, name)}
+        for wiki, name in what.actors
+    ]
+    engine = new_engine()
+    done = Erased()
+    try:
+        _make_lists(engine, what, keys)
+        now = quoted(datetime.now(UTC).isoformat())
+        hide = {name: WITHOUT_AUTHOR.get(name, "NULL") for name in AUTHOR}
+        # What an older event told of the author is not taken in again.
+        hide["author_hidden_dt"] = f"CAST({now} AS TIMESTAMP)"
+        by_key = "SEMI JOIN erased_actor USING (wiki_id, actor_key)"
+        done.rows += _change(engine, lake, REVISION, by_key, Change(hide, inserts=False))
+        of_revert = {"actor_key": "NULL", "user_kind": "'unknown'"}
+        done.rows += _change(engine, lake, REVERT, by_key, Change(of_revert, inserts=False))
+        done.rows += _change(engine, lake, BOT, by_key, Change(deletes=True, inserts=False))
+        by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_NAMES_ACTOR}"
+        done.rows += _change(engine, lake, PAGE_EVENT, by_title, Change({"title": "NULL"}, inserts=False))
+        for table in TABLES:
+            for column, name in (("page_id", "erased_page"), ("rev_id", "erased_revision")):
+                if column in table.column_names:
+                    rows = f"SEMI JOIN {name} USING (wiki_id, {column})"
+                    done.rows += _change(engine, lake, table, rows, Change(deletes=True, inserts=False))
+        if grace_s:
+            log.info("%d rows are erased; old files stay for another %.0f s", done.rows, grace_s)
+            time.sleep(grace_s)
+        for table in TABLES:
+            done.files += vacuum(lake, table, timedelta(0), also_unknown=False)
+            done.files += vacuum(lake, table, LONGEST_COMMIT, also_unknown=True)
+        done.left = _left(engine, lake, keys)
+    finally:
+        engine.close()
+    return done
+
+
+_NAMES_ACTOR: Final = (
+    "(contains(replace(t.title, '_', ' ') || '/', ':' || a.name || '/') "
+    "OR replace(t.title, '_', ' ') = a.name)"
+)
+"""The title is the actor's own page in some namespace, or one below it."""
+
+
+def _make_lists(engine: Connection, what: Erasure, keys: Sequence[dict[str, str]]) -> None:
+    lists: dict[str, tuple[Sequence[dict[str, object]], str]] = {
+        "erased_actor": (
+            [dict(each) for each in keys],
+            "{wiki_id: 'VARCHAR', name: 'VARCHAR', actor_key: 'VARCHAR'}",
+        ),
+        "erased_page": (
+            [{"wiki_id": wiki, "page_id": page} for wiki, page in what.pages],
+            "{wiki_id: 'VARCHAR', page_id: 'BIGINT'}",
+        ),
+        "erased_revision": (
+            [{"wiki_id": wiki, "rev_id": rev} for wiki, rev in what.revisions],
+            "{wiki_id: 'VARCHAR', rev_id: 'BIGINT'}",
+        ),
+    }
+    for name, (rows, columns) in lists.items():
+        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
+            engine.execute(
+                f"CREATE TEMP TABLE {name} AS SELECT * FROM read_json({quoted(path)}, "
+                f"format = 'newline_delimited', columns = {columns})"
+            )
+
+
+def _change(engine: Connection, lake: Lake, table: Table, which: str, change: Change) -> int:
+    table_relation(engine, lake, table).create_view("whole", replace=True)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE erased AS SELECT t.* FROM whole t {which}")
+    partitions = []
+    if table.partition is not None:
+        partitions = [
+            part for (part,) in engine.execute(f"SELECT DISTINCT {table.partition} FROM erased").fetchall()
+        ]
+        if not partitions:
+            return 0
+    return merge(lake, table, engine.table("erased"), partitions, change)
+
+
+def _left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
+    """Return where something of the erased can still be found: in a row, in a file's texts or in its plain bytes."""
+    left = []
+    for table in TABLES:
+        for path in Path(lake.root, table.name).rglob("*.parquet"):
+            left += _left_in_rows(engine, table, str(path))
+    sought = [
+        text.encode() for key in keys for text in (key["actor_key"], key["name"]) if len(text) > _SHORTEST
+    ]
+    for file in Path(lake.root).rglob("*"):
+        if file.is_file() and any(each in file.read_bytes() for each in sought):
+            left.append(f"{file}: the name or its key")
+    return left
+
+
+_SHORTEST: Final = 3
+"""A shorter name is in any file by chance."""
+
+
+def _left_in_rows(engine: Connection, table: Table, path: str) -> list[str]:
+    names = {
+        name for (name,) in engine.execute(f"SELECT name FROM parquet_schema({quoted(path)})").fetchall()
+    }
+    texts = [each.name for each in table.columns if each.type is Type.VARCHAR and each.name in names]
+    conditions = [f"t.{name} = a.actor_key" for name in texts]
+    if "title" in names:
+        conditions.append(_NAMES_ACTOR)
+    found = []
+    queries = []
+    if "wiki_id" in names and conditions:
+        queries.append(f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND ({' OR '.join(conditions)})")
+    if {"wiki_id", "page_id"} <= names:
+        queries.append("SEMI JOIN erased_page USING (wiki_id, page_id)")
+    if {"wiki_id", "rev_id"} <= names:
+        queries.append("SEMI JOIN erased_revision USING (wiki_id, rev_id)")
+    for query in queries:
+        rows = engine.execute(f"SELECT count(*) FROM read_parquet({quoted(path)}) t {query}").fetchall()
+        if rows[0][0]:
+            found.append(f"{path}: {rows[0][0]} rows of the erased")
+    return found

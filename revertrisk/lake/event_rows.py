@@ -1,0 +1,276 @@
+"""The SQL that makes rows of staged events: which fields are read, what is readable, and what a revision's row says."""
+
+from typing import Final
+
+from revertrisk.event_platform.page_change import (
+    MAIN_NAMESPACE,
+    MAX_REVISION_BYTES,
+    SCORABLE_KINDS,
+    WIKITEXT,
+    SkipReason,
+)
+from revertrisk.event_platform.streams import BACKFILL_SUFFIX, CANARY_DOMAIN
+from revertrisk.lake.engine import quoted
+from revertrisk.lake.schema import PREDICTION, PREDICTION_BACKFILL, PREDICTION_SHADOW
+from revertrisk.lake.tables import Change
+from revertrisk.wiki.user_kinds import PRIVILEGED_GROUPS
+
+SHADOW_SUFFIX: Final = ".shadow"
+"""How the name of a stream ends whose model is on trial."""
+AUTOPATROLLED_GROUPS: Final = frozenset({"autopatrolled", "autoreviewer", "bot", "sysop"})
+"""Groups with the right `autopatrol`, by their names on Wikimedia's wikis."""
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+
+_USER: Final = (
+    "STRUCT(user_text VARCHAR, user_id BIGINT, is_temp BOOLEAN, is_bot BOOLEAN, is_system BOOLEAN, "
+    "edit_count BIGINT, registration_dt VARCHAR, groups VARCHAR[])"
+)
+_SLOTS: Final = "STRUCT(main STRUCT(content_model VARCHAR))"
+_REVERT: Final = (
+    "STRUCT(method VARCHAR, is_exact BOOLEAN, rev_original_id BIGINT, rev_reverted_oldest_id BIGINT, "
+    "rev_reverted_newest_id BIGINT)"
+)
+FIELDS: Final = {
+    "$schema": "VARCHAR",
+    "meta": "STRUCT(dt VARCHAR, id VARCHAR, stream VARCHAR, domain VARCHAR)",
+    "dt": "VARCHAR",
+    "wiki_id": "VARCHAR",
+    "page_change_kind": "VARCHAR",
+    "page": "STRUCT(page_id BIGINT, page_title VARCHAR, namespace_id BIGINT, is_redirect BOOLEAN, "
+    "namespace_is_content BOOLEAN)",
+    "performer": _USER,
+    "revision": f"STRUCT(rev_id BIGINT, rev_dt VARCHAR, rev_parent_id BIGINT, rev_sha1 VARCHAR, rev_size BIGINT, "
+    f"is_minor_edit BOOLEAN, is_content_visible BOOLEAN, is_editor_visible BOOLEAN, editor {_USER}, "
+    f"content_slots {_SLOTS}, revert {_REVERT})",
+    "prior_state": "STRUCT(revision STRUCT(rev_id BIGINT, rev_sha1 VARCHAR, rev_size BIGINT, "
+    "is_content_visible BOOLEAN))",
+    "predicted_classification": "STRUCT(model_name VARCHAR, model_version VARCHAR, predictions VARCHAR[], "
+    'probabilities STRUCT("true" DOUBLE))',
+    # mediawiki/revision/visibility-change
+    "database": "VARCHAR",
+    "page_id": "BIGINT",
+    "rev_id": "BIGINT",
+    "rev_timestamp": "VARCHAR",
+    "visibility": 'STRUCT("user" BOOLEAN)',
+}
+
+
+def _instant(text: str) -> str:
+    """Return SQL for the instant in a text, null where there is none; the forms that parse_date_time takes.
+
+    An instant before 1970 or after 2200 is none: no wiki has one, and not every reader of the files can count so far.
+    """
+    parsed = (
+        f"CASE WHEN {text} LIKE '____-__-__T%' THEN try_cast({text} AS TIMESTAMPTZ) "
+        f"WHEN length({text}) > 10 "
+        f"THEN try_cast(replace(upper({text}), '23:59:60', '23:59:59') AS TIMESTAMPTZ) END"
+    )
+    return f"list_filter([{parsed}], lambda t: t BETWEEN TIMESTAMPTZ '1970-01-01' AND TIMESTAMPTZ '2200-01-01')[1]"
+
+
+KINDS: Final = f"""
+CREATE OR REPLACE TEMP TABLE event AS
+SELECT
+    rowid AS number,
+    CASE
+        WHEN meta.domain = '{CANARY_DOMAIN}' THEN 'canary'
+        WHEN "$schema" LIKE '/mediawiki/page/prediction_classification_change/1.%' THEN 'prediction'
+        WHEN "$schema" = '/mediawiki/page/change/1' OR "$schema" LIKE '/mediawiki/page/change/1.%' THEN 'page_change'
+        WHEN "$schema" LIKE '/mediawiki/revision/visibility-change/1.%' THEN 'visibility'
+        WHEN "$schema" IS NULL THEN 'not_an_event'
+        ELSE 'other_schema'
+    END AS what,
+    {_instant("meta.dt")} AS meta_at,
+    {_instant("dt")} AS happened_at,
+    {_instant("coalesce(revision.rev_dt, rev_timestamp)")} AS rev_at,
+    *
+FROM line
+"""
+
+_PREDICTION_IS_READABLE: Final = (
+    "wiki_id IS NOT NULL AND page.page_id IS NOT NULL AND revision.rev_id > 0 AND page_change_kind IS NOT NULL "
+    "AND happened_at IS NOT NULL AND meta_at IS NOT NULL AND meta.stream IS NOT NULL "
+    "AND predicted_classification.model_name IS NOT NULL AND predicted_classification.model_version IS NOT NULL "
+    'AND predicted_classification.probabilities."true" BETWEEN 0 AND 1'
+)
+_PAGE_CHANGE_IS_READABLE: Final = (
+    "wiki_id IS NOT NULL AND page.page_id IS NOT NULL AND revision.rev_id > 0 AND page_change_kind IS NOT NULL "
+    "AND happened_at IS NOT NULL AND meta_at IS NOT NULL AND rev_at IS NOT NULL"
+)
+_VISIBILITY_IS_READABLE: Final = (
+    '"database" IS NOT NULL AND rev_id > 0 AND rev_at IS NOT NULL AND meta_at IS NOT NULL '
+    'AND visibility."user" IS NOT NULL'
+)
+
+UNREADABLE: Final = f"""
+SELECT number, what AS reason FROM event WHERE what IN ('not_an_event', 'other_schema')
+UNION ALL SELECT number, 'invalid_event' FROM event WHERE what = 'prediction' AND NOT coalesce({_PREDICTION_IS_READABLE}, false)
+UNION ALL SELECT number, 'invalid_event' FROM event WHERE what = 'page_change' AND NOT coalesce({_PAGE_CHANGE_IS_READABLE}, false)
+UNION ALL SELECT number, 'invalid_event' FROM event WHERE what = 'visibility' AND NOT coalesce({_VISIBILITY_IS_READABLE}, false)
+"""  # noqa: E501 - a line for each kind
+
+PREDICTIONS: Final = f"""
+CREATE OR REPLACE TEMP TABLE predicted AS
+SELECT
+    number, wiki_id, revision.rev_id AS rev_id, page_change_kind,
+    predicted_classification.model_name AS model_name, predicted_classification.model_version AS model_version,
+    page.page_id AS page_id,
+    predicted_classification.probabilities."true" AS probability,
+    list_contains(predicted_classification.predictions, 'true') AS predicted,
+    happened_at AS dt, meta_at AS meta_dt, meta.id AS meta_id, meta.stream AS stream,
+    CAST(happened_at AS DATE) AS day, CAST(date_trunc('month', happened_at) AS DATE) AS month
+FROM event WHERE what = 'prediction' AND {_PREDICTION_IS_READABLE}
+"""
+
+CHANGES: Final = f"""
+CREATE OR REPLACE TEMP TABLE change AS
+SELECT
+    *,
+    revision.rev_id AS changed_id,
+    CAST(rev_at AS DATE) AS day,
+    revision.is_editor_visible IS NOT DISTINCT FROM false AS hides_author,
+    CASE
+        WHEN revision.is_editor_visible IS NOT DISTINCT FROM false THEN NULL
+        WHEN revision.editor IS NULL AND page_change_kind IN ('edit', 'create') THEN performer
+        ELSE revision.editor
+    END AS author,
+    CASE WHEN prior_state.revision.rev_id = revision.rev_parent_id THEN prior_state.revision END AS parent
+FROM event WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
+"""
+
+SKIP_REASON: Final = f"""CASE
+    WHEN page_change_kind NOT IN ({", ".join(quoted(kind) for kind in sorted(SCORABLE_KINDS))})
+        THEN '{SkipReason.PAGE_CHANGE_KIND}'
+    WHEN page.namespace_id <> {MAIN_NAMESPACE} THEN '{SkipReason.NAMESPACE}'
+    WHEN page.is_redirect THEN '{SkipReason.REDIRECT}'
+    WHEN NOT revision.is_content_visible THEN '{SkipReason.REVISION_HIDDEN}'
+    WHEN revision.rev_parent_id = 0 OR (revision.rev_parent_id IS NULL AND page_change_kind = 'create')
+        THEN '{SkipReason.NO_PARENT}'
+    WHEN NOT parent.is_content_visible THEN '{SkipReason.PARENT_HIDDEN}'
+    WHEN nullif(revision.rev_sha1, '') = parent.rev_sha1 THEN '{SkipReason.NULL_EDIT}'
+    WHEN revision.content_slots.main.content_model <> '{WIKITEXT}' THEN '{SkipReason.CONTENT_MODEL}'
+    WHEN greatest(coalesce(revision.rev_size, 0), coalesce(parent.rev_size, 0)) > {MAX_REVISION_BYTES}
+        THEN '{SkipReason.TOO_LARGE}'
+END"""
+"""The rules of event_platform/page_change.py, in its order, over a staged event; a test holds both to the same answers.
+
+Python would need ten times as long for an event.
+"""
+
+
+def _one_of(groups: frozenset[str]) -> str:
+    return f"list_has_any(author.groups, [{', '.join(quoted(group) for group in sorted(groups))}])"
+
+
+REVISIONS: Final = f"""
+CREATE OR REPLACE TEMP TABLE told AS
+SELECT
+    change.day, change.wiki_id, changed_id AS rev_id, page.page_id AS page_id, meta.id AS meta_id,
+    revision.rev_parent_id AS parent_id, rev_at AS dt, meta_at AS meta_dt, page_change_kind AS kind,
+    page.namespace_id AS namespace_id, page.namespace_is_content AS is_content_namespace,
+    page.is_redirect AS is_redirect, revision.is_minor_edit AS is_minor, revision.rev_size AS rev_size,
+    parent.rev_size AS parent_size, nullif(revision.rev_sha1, '') = nullif(parent.rev_sha1, '') AS is_null_edit,
+    {SKIP_REASON} AS skip_reason,
+    coalesce(account.user_kind, 'unknown') AS user_kind, author.is_bot AS is_bot, author.is_system AS is_system,
+    CASE
+        WHEN author.edit_count IS NULL OR author.edit_count < 0 THEN 'unknown'
+        WHEN author.edit_count = 0 THEN '0'
+        WHEN author.edit_count < 10 THEN '1-9'
+        WHEN author.edit_count < 100 THEN '10-99'
+        WHEN author.edit_count < 500 THEN '100-499'
+        ELSE '500+'
+    END AS edit_bucket,
+    CAST(date_trunc('month', {_instant("author.registration_dt")}) AS DATE) AS registered_month,
+    {_one_of(PRIVILEGED_GROUPS)} AS is_privileged,
+    {_one_of(AUTOPATROLLED_GROUPS)} AS is_autopatrolled,
+    account.actor_key AS actor_key,
+    CASE WHEN author IS NOT NULL THEN meta_at END AS author_dt,
+    CASE WHEN hides_author THEN meta_at END AS author_hidden_dt
+FROM change LEFT JOIN account ON account.number = change.number
+UNION ALL BY NAME
+SELECT
+    CAST(rev_at AS DATE) AS day, "database" AS wiki_id, rev_id, page_id, rev_at AS dt, 'unknown' AS user_kind,
+    'unknown' AS edit_bucket, meta_at AS author_hidden_dt
+FROM event WHERE what = 'visibility' AND {_VISIBILITY_IS_READABLE} AND NOT visibility."user"
+"""
+
+AUTHOR: Final = (
+    "user_kind", "is_bot", "is_system", "edit_bucket", "registered_month", "is_privileged", "is_autopatrolled",
+    "actor_key", "author_dt",
+)  # fmt: skip
+"""What a hidden author takes along."""
+WITHOUT_AUTHOR: Final = {"user_kind": "'unknown'", "edit_bucket": "'unknown'"}
+_OF_THE_EDIT: Final = (
+    "parent_id",
+    "meta_dt",
+    "kind",
+    "is_minor",
+    "rev_size",
+    "parent_size",
+    "is_null_edit",
+    "skip_reason",
+)
+"""By the earliest event."""
+_OF_THE_PAGE: Final = ("page_id", "namespace_id", "is_content_namespace", "is_redirect", "row_updated")
+"""By the newest event."""
+
+
+def combined_revisions() -> str:
+    """Return SQL that makes one row of all that a batch says of a revision."""
+    first = ", ".join(f"e.{name}" for name in _OF_THE_EDIT)
+    newest = ", ".join(f"n.{name}" for name in _OF_THE_PAGE if name not in {"row_updated", "page_id"})
+    author = ", ".join(
+        f"CASE WHEN is_known THEN a.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END AS {name}"
+        for name in AUTHOR
+    )
+    order = "(meta_dt, coalesce(meta_id, ''))"
+    return f"""
+CREATE OR REPLACE TEMP TABLE revised AS
+SELECT day, wiki_id, rev_id, coalesce(n.page_id, any_page_id) AS page_id, dt, {first}, {newest}, {author},
+    author_hidden_dt, n.meta_dt AS row_updated
+FROM (
+    SELECT *, a.author_dt IS NOT NULL AND (author_hidden_dt IS NULL OR a.author_dt > author_hidden_dt) AS is_known
+    FROM (
+        SELECT
+            day, wiki_id, rev_id, min(dt) AS dt, max(author_hidden_dt) AS author_hidden_dt,
+            max(page_id) AS any_page_id,
+            arg_min(told, {order}) FILTER (meta_dt IS NOT NULL) AS e,
+            arg_max(told, {order}) FILTER (meta_dt IS NOT NULL) AS n,
+            arg_max(told, (author_dt, coalesce(meta_id, ''))) FILTER (author_dt IS NOT NULL) AS a
+        FROM told GROUP BY day, wiki_id, rev_id
+    )
+)"""
+
+
+def revision_change() -> Change:
+    """Return how a row of `revision` changes when more is told of it, and when; the order of telling does not matter.
+
+    The earliest event tells of the edit, the newest of the page; the author is what the newest event said of it after
+    the last time that it was hidden.
+    """
+    is_earlier = "(s.meta_dt IS NOT NULL AND (t.meta_dt IS NULL OR s.meta_dt < t.meta_dt))"
+    is_newer = "(s.row_updated IS NOT NULL AND (t.row_updated IS NULL OR s.row_updated > t.row_updated))"
+    is_hidden_later = (
+        "(s.author_hidden_dt IS NOT NULL "
+        "AND (t.author_hidden_dt IS NULL OR s.author_hidden_dt > t.author_hidden_dt))"
+    )
+    hidden = f"CASE WHEN {is_hidden_later} THEN s.author_hidden_dt ELSE t.author_hidden_dt END"
+    visible = f"({hidden} IS NULL OR {{author}} > {hidden})"
+    is_told_later = "(s.author_dt IS NOT NULL AND (t.author_dt IS NULL OR s.author_dt > t.author_dt))"
+    tells = f"({is_told_later} AND {visible.format(author='s.author_dt')})"
+    keeps = f"(t.author_dt IS NOT NULL AND {visible.format(author='t.author_dt')})"
+    update = {"author_hidden_dt": hidden}
+    update |= {name: f"CASE WHEN {is_earlier} THEN s.{name} ELSE t.{name} END" for name in _OF_THE_EDIT}
+    update |= {name: f"CASE WHEN {is_newer} THEN s.{name} ELSE t.{name} END" for name in _OF_THE_PAGE}
+    update |= {
+        name: f"CASE WHEN {tells} THEN s.{name} WHEN {keeps} THEN t.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END"
+        for name in AUTHOR
+    }
+    return Change(update, f"{is_earlier} OR {is_newer} OR {is_hidden_later} OR {tells}")
+
+
+DISTINCT: Final = {
+    PREDICTION: f"predicted WHERE NOT ends_with(stream, '{BACKFILL_SUFFIX}') AND NOT ends_with(stream, '{SHADOW_SUFFIX}')",  # noqa: E501
+    PREDICTION_BACKFILL: f"predicted WHERE ends_with(stream, '{BACKFILL_SUFFIX}')",
+    PREDICTION_SHADOW: f"predicted WHERE ends_with(stream, '{SHADOW_SUFFIX}')",
+}

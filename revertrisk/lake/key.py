@@ -1,0 +1,110 @@
+"""The key that turns user names into actor keys; it lies outside the lake, so the lake alone names nobody."""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import secrets
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+from revertrisk.lake.errors import LakeConfigurationError
+
+KEY_FILE_VARIABLE: Final = "LAKE_KEY_FILE"
+_KEY_BYTES: Final = 32
+_READABLE_BY_OTHERS: Final = 0o007
+
+
+class ActorKeys:
+    """Makes the actor keys of one lake."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def of(self, wiki_id: str, name: str) -> str:
+        """Return the key of a user of a wiki: 64 hexadecimal digits.
+
+        Names are compared in Unicode's form NFC, addresses in their canonical form. A renamed user is a new actor.
+        """
+        return hmac.digest(self._secret, f"{wiki_id}\0{_canonical(name)}".encode(), hashlib.sha256).hex()
+
+    def check_value(self, lake_id: str) -> str:
+        """Return what a lake keeps to recognise its key by; it does not tell the key."""
+        return hmac.digest(self._secret, f"revertrisk lake\0{lake_id}".encode(), hashlib.sha256).hex()[:32]
+
+
+def _canonical(name: str) -> str:
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return unicodedata.normalize("NFC", name)
+
+
+def key_path(lake_id: str, written: str | None) -> Path:
+    """Return where a lake's key lies: as ``LAKE_KEY_FILE`` says, or below the user's data folder."""
+    if written:
+        return Path(written)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "revertrisk" / "lake-keys" / lake_id
+
+
+def make_key(path: Path, lake: str) -> ActorKeys:
+    """Read the key in a file, or make a new one of mode 600 where there is no file.
+
+    Raises:
+        LakeConfigurationError: the file lies in the lake, holds no key, or cannot be written.
+
+    """
+    _refuse_inside(path, lake)
+    if path.exists():
+        return _read(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+    except FileExistsError:  # another writer of the same new lake
+        return _read(path)
+    except OSError as exc:
+        raise LakeConfigurationError(f"{path}: the lake's key cannot be written: {exc.strerror}") from exc
+    return _read(path)
+
+
+def read_key(path: Path, lake: str, lake_id: str, check_value: str) -> ActorKeys:
+    """Read the key of an existing lake.
+
+    Raises:
+        LakeConfigurationError: the key is missing, in the lake's folder, readable by everybody, or another lake's.
+
+    """
+    _refuse_inside(path, lake)
+    if not path.exists():
+        raise LakeConfigurationError(
+            f"{path}: the key of the lake {lake} is missing; name its file with {KEY_FILE_VARIABLE}"
+        )
+    keys = _read(path)
+    if not hmac.compare_digest(keys.check_value(lake_id), check_value):
+        raise LakeConfigurationError(
+            f"{path}: this is the key of another lake than {lake}; name the right file with {KEY_FILE_VARIABLE}"
+        )
+    return keys
+
+
+def _read(path: Path) -> ActorKeys:
+    try:
+        mode = path.stat().st_mode
+        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as exc:
+        raise LakeConfigurationError(f"{path}: the lake's key cannot be read: {exc.strerror}") from exc
+    except ValueError:
+        secret = b""
+    if len(secret) != _KEY_BYTES:
+        raise LakeConfigurationError(f"{path}: expected a key of {2 * _KEY_BYTES} hexadecimal digits")
+    if mode & _READABLE_BY_OTHERS:
+        raise LakeConfigurationError(f"{path}: the lake's key can be read by every user; chmod 600 it")
+    return ActorKeys(secret)
+
+
+def _refuse_inside(path: Path, lake: str) -> None:
+    if path.resolve().is_relative_to(Path(lake).resolve()):
+        raise LakeConfigurationError(f"{path}: the lake's key must not lie in the lake's own folder {lake}")

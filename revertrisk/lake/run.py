@@ -1,0 +1,275 @@
+"""``revertrisk lake run``: events from sources into the lake, until the sources end or a signal comes."""
+
+import asyncio
+import hashlib
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+import orjson
+import uvloop
+from prometheus_client import CollectorRegistry, start_http_server
+
+from revertrisk.lake.errors import EXIT_DONE, LakeConfigurationError, LakeError
+from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
+from revertrisk.lake.metrics import LakeMetrics
+from revertrisk.lake.sources import OpenSource, SourceSettings, open_source
+from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace, Written
+from revertrisk.runtime.signals import on_signals
+from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS: Final = 20_000
+BATCH_S: Final = 60.0
+"""A batch is written when it has so many rows, or is so old."""
+MAX_ROWS: Final = 200_000
+MAX_BYTES: Final = 48 * 1024 * 1024
+"""While a batch is being written the next one grows to this; then the sources wait."""
+MAINTAIN_EVERY_S: Final = 3600.0
+MEMORY_LIMIT: Final = "700MB"
+"""Of the SQL engine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """One run of the writer."""
+
+    sources: tuple[str, ...]
+    to: str
+    """The lake's folder."""
+    key_file: str | None = None
+    wikis: frozenset[str] | None = None
+    """Take the events of these wikis only; None for all."""
+    opening: SourceSettings = field(default_factory=SourceSettings)
+    batch_s: float = BATCH_S
+    actor_key_days: int = ACTOR_KEY_DAYS
+    grace: timedelta = GRACE
+    metrics_port: int | None = None
+
+
+class Collecting:
+    """The batch that is growing, filled by the sources' tasks and taken by the writer."""
+
+    def __init__(self) -> None:
+        self._batch = Batch()
+        self._bytes = 0
+        self._begun = 0.0
+        self._positions: dict[str, dict[str, Position]] = {}
+        self._changed = asyncio.Condition()
+        self._done = False
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._batch) >= MAX_ROWS or self._bytes >= MAX_BYTES
+
+    async def add(self, source: OpenSource, record: SourcedEvent | UnreadableRecord) -> None:
+        """Take a record; wait where the batch is full."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._is_full)
+            position = record.position
+            place = RecordPlace(_partition_name(source, position), position.offset)
+            if not len(self._batch):
+                self._begun = monotonic()
+                self._changed.notify_all()
+            if isinstance(record, UnreadableRecord):
+                digest = hashlib.sha256(record.raw).hexdigest()
+                self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
+            else:
+                line = orjson.dumps(record.event)
+                self._batch.lines.append(line)
+                self._batch.places.append(place)
+                self._bytes += len(line)
+            self._positions.setdefault(source.name, {})[position.partition] = position
+            if len(self._batch) == BATCH_ROWS or self._is_full:
+                self._changed.notify_all()
+
+    async def end(self) -> None:
+        """Let the writer take what there is, and end."""
+        async with self._changed:
+            self._done = True
+            self._changed.notify_all()
+
+    async def take(self, batch_s: float) -> tuple[Batch, Mapping[str, Mapping[str, Position]]] | None:
+        """Return the batch when it is due, with the last position of each source's partitions; None at the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._done or len(self._batch) > 0)
+            left = self._begun + batch_s - monotonic()
+            if left > 0 and not self._done:
+                try:
+                    async with asyncio.timeout(left):
+                        await self._changed.wait_for(
+                            lambda: self._done or len(self._batch) >= BATCH_ROWS or self._is_full
+                        )
+                except TimeoutError:
+                    pass
+            if not len(self._batch):
+                return None
+            batch, positions = self._batch, self._positions
+            self._batch, self._positions, self._bytes = Batch(), {}, 0
+            self._changed.notify_all()
+            return batch, positions
+
+
+async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Written:
+    """Write until every source ends or ``stop`` is set; returns what was written.
+
+    Raises:
+        LakeError: the lake cannot be written.
+        LakeUsageError: a source cannot be opened.
+        SourceError: a source cannot be read (any further); what came before is written.
+
+    """
+    registry = CollectorRegistry()
+    metrics = LakeMetrics(registry)
+    writer = LakeWriter(lake, wikis=settings.wikis, memory_limit=MEMORY_LIMIT)
+    sources = [open_source(written, writer, settings.opening) for written in settings.sources]
+    by_name = {source.name: source for source in sources}
+    collecting = Collecting()
+    total = Written()
+    with _serving(registry, settings.metrics_port):
+        reading = asyncio.create_task(_read_all(sources, collecting, stop))
+        try:
+            begun = maintained = monotonic()
+            while (taken := await collecting.take(settings.batch_s)) is not None:
+                batch, positions = taken
+                await _note_places(batch, positions, by_name)
+                started = monotonic()
+                written = await asyncio.to_thread(writer.write, batch)
+                metrics.note(written, monotonic() - started)
+                total.add(written)
+                await _commit(positions, by_name)
+                _tell(total, written, begun)
+                if monotonic() - maintained >= MAINTAIN_EVERY_S:
+                    await asyncio.to_thread(_maintain, settings, lake)
+                    maintained = monotonic()
+            await reading
+            if not stop.is_set() and total.rows:
+                await asyncio.to_thread(_maintain, settings, lake)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            for source in sources:
+                await source.source.close()
+            writer.close()
+    return total
+
+
+def run(settings: RunSettings) -> int:
+    """Fill a lake as a program does; returns the exit status."""
+
+    async def until_signalled() -> Written:
+        stop = asyncio.Event()
+        with on_signals(stop.set):
+            lake = make_lake(settings.to, settings.key_file)
+            return await fill(settings, lake, stop)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            written = runner.run(until_signalled())
+    except LakeError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return exc.exit_status
+    except SourceError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return LakeError.exit_status
+    rows = ", ".join(f"{table} {number:,}" for table, number in sorted(written.rows.items())) or "nothing new"
+    sys.stdout.write(
+        f"{written.events:,} events into {settings.to}: {rows}; {written.canaries:,} canaries, "
+        f"{written.unreadable:,} unreadable\n"
+    )
+    return EXIT_DONE
+
+
+async def _read_all(sources: Sequence[OpenSource], collecting: Collecting, stop: asyncio.Event) -> None:
+    """Read every source to its end, or until told to stop; raises SourceError, after the others were stopped."""
+    tasks = [asyncio.create_task(_read(source, collecting)) for source in sources]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        waiting: set[asyncio.Task[object]] = {*tasks, stopping}
+        while not stopping.done() and any(not task.done() for task in tasks):
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if any(task.exception() is not None for task in done):
+                break
+    finally:
+        for task in (*tasks, stopping):
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await collecting.end()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _read(source: OpenSource, collecting: Collecting) -> None:
+    async with aclosing(source.source.events()) as records:
+        async for record in records:
+            await collecting.add(source, record)
+
+
+async def _note_places(
+    batch: Batch, positions: Mapping[str, Mapping[str, Position]], sources: Mapping[str, OpenSource]
+) -> None:
+    """Ask each source what it is resumed with behind this batch."""
+    for name, partitions in positions.items():
+        source = sources[name]
+        if source.checkpoint is None:  # Kafka knows, and a pipe is not resumed; the lake says it for people
+            batch.resume[name] = orjson.dumps(
+                {part: last.offset for part, last in partitions.items()}
+            ).decode()
+            continue
+        for position in partitions.values():
+            await source.source.commit(position)
+        if source.checkpoint.pending is not None:
+            batch.resume[name] = source.checkpoint.pending
+
+
+async def _commit(positions: Mapping[str, Mapping[str, Position]], sources: Mapping[str, OpenSource]) -> None:
+    """Let Kafka know what is in the lake now."""
+    for name, partitions in positions.items():
+        if sources[name].checkpoint is None:
+            for position in partitions.values():
+                await sources[name].source.commit(position)
+
+
+def _maintain(settings: RunSettings, lake: Lake) -> None:
+    maintain(lake, actor_key_days=settings.actor_key_days, grace=settings.grace)
+
+
+def _partition_name(source: OpenSource, position: Position) -> str:
+    return f"kafka:{position.partition}" if source.name.startswith("kafka:") else source.name
+
+
+def _tell(total: Written, written: Written, begun: float) -> None:
+    rate = total.events / max(monotonic() - begun, 1e-3)
+    log.info(
+        "%s events written, %s in all, %s a second",
+        f"{written.events:,}",
+        f"{total.events:,}",
+        f"{rate:,.0f}",
+        extra={"labels.events": written.events, "labels.unreadable": written.unreadable},
+    )
+
+
+@contextmanager
+def _serving(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
+    if port is None:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, registry=registry)
+    except (OSError, OverflowError) as exc:
+        raise LakeConfigurationError(f"metrics-port: {port} cannot be listened on") from exc
+    log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

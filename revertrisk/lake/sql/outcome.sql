@@ -1,0 +1,14 @@
+-- What became of each edit: when it was undone first and by whom, and when its page was deleted, which ends the wait for
+-- a revert without one. No horizon is applied: filter seconds_to_revert, and leave out edits that are too young.
+SELECT
+    e.day, e.wiki_id, e.rev_id, e.page_id, e.parent_id, e.dt, e.kind, e.namespace_id, e.is_content_namespace,
+    e.skip_reason, e.user_kind, e.is_bot, e.edit_bucket, e.registered_month, e.is_privileged, e.is_autopatrolled,
+    r.first_revert_id, r.seconds_to_revert, r.is_self, r.by_bot, r.reverter_kind, r.revert_reverted_at,
+    r.by_base_editor,
+    d.deleted_at
+FROM revision AS e
+LEFT JOIN reverted AS r ON e.wiki_id = r.wiki_id AND e.rev_id = r.rev_id AND e.day = r.day
+LEFT JOIN (
+    SELECT wiki_id, page_id, MIN(event_dt) AS deleted_at FROM page_event WHERE kind = 'delete' GROUP BY wiki_id, page_id
+) AS d ON e.wiki_id = d.wiki_id AND e.page_id = d.page_id AND d.deleted_at >= e.dt
+WHERE e.kind IS NOT NULL

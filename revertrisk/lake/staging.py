@@ -1,0 +1,219 @@
+"""Turns a batch of events, as bytes, into rows of the tables: parsed by DuckDB, ready to be merged.
+
+The JSON reader takes the fields that are used and no others. What cannot be taken in is listed with its reason. User
+names become actor keys here, once for each distinct user of the batch, and go no further.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache, partial
+from typing import Final
+
+import orjson
+
+from revertrisk.lake.engine import Connection, Relation, as_file, quoted
+from revertrisk.lake.event_rows import (
+    CHANGES,
+    DISTINCT,
+    FIELDS,
+    KINDS,
+    MAX_EVENT_BYTES,
+    PREDICTIONS,
+    REVISIONS,
+    UNREADABLE,
+    combined_revisions,
+)
+from revertrisk.lake.key import ActorKeys
+from revertrisk.lake.schema import (
+    PAGE_EVENT,
+    PREDICTION_BACKFILL,
+    REVERT,
+    REVISION,
+    Table,
+)
+from revertrisk.lake.versions import version_rank
+from revertrisk.wiki.user_kinds import user_kind
+
+MAX_ACCOUNTS: Final = 100_000
+"""Users whose kind and key are remembered between batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The rows of one batch for one table."""
+
+    table: Table
+    rows: Relation
+    days: tuple[date, ...]
+    """The partitions that they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record of a batch that could not be taken in."""
+
+    number: int
+    """Its place in the batch, from 0."""
+    reason: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class StagedBatch:
+    """What a batch holds."""
+
+    predictions: list[Staged] = field(default_factory=list)
+    revisions: Staged | None = None
+    reverts: Staged | None = None
+    page_events: Staged | None = None
+    unreadable: list[Unreadable] = field(default_factory=list)
+    canaries: int = 0
+    watermark: datetime | None = None
+    """The greatest meta.dt, canaries included."""
+
+
+class Stage:
+    """Parses batches, one at a time; the rows live in the engine until the next batch comes."""
+
+    def __init__(self, connection: Connection, actor_keys: ActorKeys) -> None:
+        self._connection = connection
+        # People who edit much come in every batch.
+        self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
+        self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
+
+    def parse(self, lines: Sequence[bytes], wikis: frozenset[str] | None = None) -> StagedBatch:
+        """Parse events, one JSON text each; ``wikis`` are those to take, None for all."""
+        batch = StagedBatch()
+        self._read(lines)
+        run = self._connection.execute
+        run(KINDS)
+        run("DROP TABLE line")
+        ((batch.canaries, batch.watermark),) = run(
+            "SELECT count(*) FILTER (what = 'canary'), max(meta_at) FROM event"
+        ).fetchall()
+        for number, reason in run(UNREADABLE).fetchall():
+            raw = lines[number]
+            batch.unreadable.append(Unreadable(number, reason, hashlib.sha256(raw).hexdigest()))
+        if wikis is not None:
+            listed = ", ".join(quoted(wiki) for wiki in sorted(wikis))
+            run(f'DELETE FROM event WHERE coalesce(wiki_id, "database") NOT IN ({listed})')
+        run(PREDICTIONS)
+        batch.predictions = list(self._predictions())
+        run(CHANGES)
+        self._make_accounts()
+        run(REVISIONS)
+        run("DROP TABLE event")
+        run(combined_revisions())
+        run("DROP TABLE told")
+        batch.revisions = self._staged(REVISION, "revised")
+        batch.reverts = self._reverts()
+        batch.page_events = self._page_events()
+        return batch
+
+    def _read(self, lines: Sequence[bytes]) -> None:
+        # A line end inside of a record would make two of it.
+        content = b"\n".join(
+            (line if b"\n" not in line else line.replace(b"\n", b" ")) or b"null" for line in lines
+        )
+        with as_file(content) as path:
+            self._connection.execute(
+                "CREATE OR REPLACE TEMP TABLE line AS SELECT * FROM read_json("
+                f"{quoted(path)}, format = 'newline_delimited', ignore_errors = true, "
+                f"maximum_object_size = {MAX_EVENT_BYTES + 1}, columns = {self._columns})"
+            )
+
+    def _predictions(self) -> Iterator[Staged]:
+        versions = self._connection.execute("SELECT DISTINCT model_version FROM predicted").fetchall()
+        ranks = [{"model_version": version, "version_rank": version_rank(version)} for (version,) in versions]
+        self._make_table("ranked", ranks, "{'model_version': 'VARCHAR', 'version_rank': 'VARCHAR'}")
+        for table, rows in DISTINCT.items():
+            key = ", ".join(table.key)
+            columns = ", ".join(table.column_names)
+            name = f"new_{table.name}"
+            source = "backfill" if table is PREDICTION_BACKFILL else "live"
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM ("
+                f"SELECT *, version_rank || ' {source} ' || page_change_kind AS precedence FROM ("
+                f"SELECT DISTINCT ON ({key}) * FROM {rows} ORDER BY {key}, number) JOIN ranked USING (model_version))"
+            )
+            staged = self._staged(table, name)
+            if staged is not None:
+                yield staged
+
+    def _make_accounts(self) -> None:
+        """Make the table of each change's author: kind of user and actor key, worked out once for each user."""
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE person AS SELECT row_number() OVER () AS person_id, * FROM ("
+            "SELECT DISTINCT wiki_id, author.user_text AS name, author.user_id AS user_id, author.is_temp AS is_temp "
+            "FROM change WHERE author IS NOT NULL)"
+        )
+        people = self._connection.execute(
+            "SELECT person_id, wiki_id, name, user_id, is_temp FROM person"
+        ).fetchall()
+        rows = [self._account(*person[1:]) | {"person_id": person[0]} for person in people]
+        self._make_table(
+            "key_of", rows, "{'person_id': 'BIGINT', 'user_kind': 'VARCHAR', 'actor_key': 'VARCHAR'}"
+        )
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE account AS SELECT change.number, key_of.user_kind, key_of.actor_key "
+            "FROM change JOIN person ON change.wiki_id = person.wiki_id "
+            "AND change.author.user_text IS NOT DISTINCT FROM person.name "
+            "AND change.author.user_id IS NOT DISTINCT FROM person.user_id "
+            "AND change.author.is_temp IS NOT DISTINCT FROM person.is_temp "
+            "JOIN key_of USING (person_id) WHERE change.author IS NOT NULL"
+        )
+
+    def _reverts(self) -> Staged | None:
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE new_revert AS SELECT DISTINCT ON (wiki_id, changed_id) "
+            "day, wiki_id, changed_id AS rev_id, page.page_id AS page_id, revision.revert.method AS method, "
+            "revision.revert.is_exact AS is_exact, revision.revert.rev_original_id AS original_id, "
+            "revision.revert.rev_reverted_oldest_id AS oldest_id, revision.revert.rev_reverted_newest_id AS newest_id, "
+            "rev_at AS dt FROM change WHERE revision.revert IS NOT NULL "
+            "ORDER BY wiki_id, changed_id, meta_at, meta.id"
+        )
+        return self._staged(REVERT, "new_revert")
+
+    def _page_events(self) -> Staged | None:
+        # A deleted page has no title from the first.
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE new_page_event AS "
+            "SELECT DISTINCT ON (wiki_id, page_id, event_dt, rev_id, kind) * FROM ("
+            "SELECT CAST(date_trunc('month', happened_at) AS DATE) AS month, wiki_id, page.page_id AS page_id, "
+            "happened_at AS event_dt, "
+            "changed_id AS rev_id, page_change_kind AS kind, "
+            "CASE WHEN page_change_kind <> 'delete' THEN page.page_title END AS title, "
+            "page.namespace_id AS namespace_id, number FROM change WHERE page_change_kind <> 'visibility_change') "
+            "ORDER BY wiki_id, page_id, event_dt, rev_id, kind, number"
+        )
+        return self._staged(PAGE_EVENT, "new_page_event")
+
+    def _staged(self, table: Table, name: str) -> Staged | None:
+        days = self._connection.execute(f"SELECT DISTINCT {table.partition} FROM {name}").fetchall()
+        if not days:
+            return None
+        columns = ", ".join(
+            each for each in table.column_names if table is not REVERT or each not in _OF_REVERTS_AUTHOR
+        )
+        relation = self._connection.sql(f"SELECT {columns} FROM {name}")
+        return Staged(table, relation, tuple(day for (day,) in days))
+
+    def _make_table(self, name: str, rows: Sequence[dict[str, object]], columns: str) -> None:
+        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_json("
+                f"{quoted(path)}, format = 'newline_delimited', columns = {columns})"
+            )
+
+
+_OF_REVERTS_AUTHOR: Final = ("actor_key", "user_kind")
+"""Taken from `revision` when the rows are written."""
+
+
+def _account(
+    actor_keys: ActorKeys, wiki_id: str, name: str | None, user_id: int | None, is_temp: bool | None
+) -> dict[str, object]:
+    kind = user_kind(name, user_id, is_temp=is_temp)
+    return {"user_kind": kind.value, "actor_key": actor_keys.of(wiki_id, name) if name else None}

@@ -1,0 +1,231 @@
+"""Writes batches of events into the tables.
+
+A batch is some commits, one a table, and the source's place is the last of them. Each merge takes in a row once,
+however often it comes, so a batch that was cut off is repeated from its source, and ends as if it had not been cut off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import orjson
+
+from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
+from revertrisk.lake.errors import LakeConfigurationError
+from revertrisk.lake.event_rows import revision_change
+from revertrisk.lake.reverted import AFFECTED_BY_BATCH, reverted_change, reverted_rows
+from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
+from revertrisk.lake.staging import Stage, Staged, StagedBatch
+from revertrisk.lake.tables import Change, Lake, merge
+
+_REVERTS_AUTHOR: Final = Change(
+    {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
+    "(s.actor_key IS DISTINCT FROM t.actor_key) OR (s.user_kind IS DISTINCT FROM t.user_kind)",
+)
+_PLACE_MOVES: Final = Change(
+    {
+        "place": "s.place",
+        "updated": "s.updated",
+        "watermark": "CASE WHEN t.watermark IS NULL OR s.watermark > t.watermark THEN s.watermark ELSE t.watermark END",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Where a record stands in its source."""
+
+    source: str
+    """The source and its partition."""
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRecord:
+    """A record that its source could not read as an event."""
+
+    place: RecordPlace
+    reason: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events to be written together."""
+
+    lines: list[bytes] = field(default_factory=list, repr=False)
+    """One event each, as JSON."""
+    places: list[RecordPlace] = field(default_factory=list, repr=False)
+    """Of each line."""
+    broken: list[BrokenRecord] = field(default_factory=list)
+    resume: dict[str, str] = field(default_factory=dict)
+    """What each source is resumed with when this batch is written, by the source's name."""
+
+    def __len__(self) -> int:
+        return len(self.lines) + len(self.broken)
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of the events of a batch, or of several."""
+
+    events: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    """New and changed rows by table."""
+    canaries: int = 0
+    unreadable: int = 0
+    watermark: datetime | None = None
+    """The greatest meta.dt."""
+
+    def add(self, other: "Written") -> None:
+        """Count what became of another batch."""
+        self.events += other.events
+        self.canaries += other.canaries
+        self.unreadable += other.unreadable
+        for table, number in other.rows.items():
+            self.rows[table] = self.rows.get(table, 0) + number
+
+
+class LakeWriter:
+    """Writes into one lake. Several writers of one lake are right, in one process or in many."""
+
+    def __init__(
+        self, lake: Lake, *, wikis: frozenset[str] | None = None, memory_limit: str | None = None
+    ) -> None:
+        """Take a lake with its key; ``wikis`` are those to take, None for all."""
+        if lake.actor_keys is None:
+            raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
+        self._lake = lake
+        self._wikis = wikis
+        self._engine: Connection = new_engine(memory_limit)
+        self._stage = Stage(self._engine, lake.actor_keys)
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self._engine.close()
+
+    def write(self, batch: Batch) -> Written:
+        """Write a batch; when this returns it is in the lake, and so is its place.
+
+        Raises:
+            LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
+
+        """
+        staged = self._stage.parse(batch.lines, self._wikis) if batch.lines else StagedBatch()
+        written = Written(
+            len(batch),
+            canaries=staged.canaries,
+            unreadable=len(staged.unreadable) + len(batch.broken),
+            watermark=staged.watermark,
+        )
+        for predictions in staged.predictions:
+            self._merge_new(predictions, written)
+        if staged.revisions is not None:
+            self._write_changes(staged, staged.revisions, written)
+        self._write_unreadable(batch, staged, written)
+        self._write_places(batch, staged)
+        return written
+
+    def place(self, source: str) -> str | None:
+        """Return what a source is to be resumed with, None where it has not been read; raises LakeError."""
+        places = table_relation(self._engine, self._lake, PLACE)
+        rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
+        return str(rows[0][0]) if rows else None
+
+    def _merge_new(self, staged: Staged, written: Written) -> None:
+        self._count(staged.table, merge(self._lake, staged.table, staged.rows, staged.days), written)
+
+    def _write_changes(self, staged: StagedBatch, revisions: Staged, written: Written) -> None:
+        changed = merge(self._lake, REVISION, revisions.rows, revisions.days, revision_change())
+        self._count(REVISION, changed, written)
+        if staged.page_events is not None:
+            self._merge_new(staged.page_events, written)
+        self._write_reverts(revisions, staged.reverts, written)
+        self._write_reverted(written)
+
+    def _write_reverts(self, revisions: Staged, reverts: Staged | None, written: Written) -> None:
+        """Write the reverts with what `revision` says of their authors, and hide there what is hidden here.
+
+        Another writer may hide an author between our reading and our writing. It has looked at `revert` before our
+        row was there, so we look at `revision` once more, until both agree.
+        """
+        self._look_at_reverts(revisions)
+        while True:
+            table_relation(self._engine, self._lake, REVISION, revisions.days).create_view(
+                "author_now", replace=True
+            )
+            names = ", ".join(
+                f"r.{name}" for name in REVERT.column_names if name not in {"actor_key", "user_kind"}
+            )
+            self._engine.execute(
+                f"CREATE OR REPLACE TEMP TABLE authored AS "
+                f"SELECT {names}, a.actor_key, coalesce(a.user_kind, 'unknown') AS user_kind FROM ("
+                "SELECT * EXCLUDE (actor_key, user_kind) FROM revert_now SEMI JOIN revised USING (wiki_id, rev_id) "
+                "UNION BY NAME SELECT * FROM new_revert ANTI JOIN revert_now USING (wiki_id, rev_id)) r "
+                "JOIN author_now a USING (wiki_id, rev_id) "
+                "LEFT JOIN revert_now o USING (wiki_id, rev_id) "
+                "WHERE o.rev_id IS NULL OR o.actor_key IS DISTINCT FROM a.actor_key "
+                "OR o.user_kind IS DISTINCT FROM a.user_kind"
+            )
+            days = [day for (day,) in self._engine.execute("SELECT DISTINCT day FROM authored").fetchall()]
+            if not days:
+                return
+            rows = self._engine.sql(f"SELECT {', '.join(REVERT.column_names)} FROM authored")
+            changed = merge(self._lake, REVERT, rows, days, _REVERTS_AUTHOR)
+            self._count(REVERT, changed, written)
+            self._look_at_reverts(revisions)
+
+    def _look_at_reverts(self, revisions: Staged) -> None:
+        table_relation(self._engine, self._lake, REVERT, revisions.days).create_view(
+            "revert_now", replace=True
+        )
+
+    def _write_reverted(self, written: Written) -> None:
+        for name, table in (("revision_now", REVISION), ("revert_now", REVERT)):
+            table_relation(self._engine, self._lake, table).create_view(name, replace=True)
+        rows = reverted_rows(self._engine, AFFECTED_BY_BATCH)
+        days = [day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
+        if days:
+            changed = merge(self._lake, REVERTED, rows, days, reverted_change())
+            self._count(REVERTED, changed, written)
+
+    def _write_unreadable(self, batch: Batch, staged: StagedBatch, written: Written) -> None:
+        found = [(each.place, each.reason, each.sha256) for each in batch.broken]
+        found += [(batch.places[each.number], each.reason, each.sha256) for each in staged.unreadable]
+        rows = [
+            {"source": place.source, "place": place.offset, "reason": reason, "sha256": sha256}
+            for place, reason, sha256 in found
+        ]
+        if rows:
+            name = self._as_rows(UNREADABLE, rows)
+            number = merge(self._lake, UNREADABLE, self._engine.table(name), ())
+            self._count(UNREADABLE, number, written)
+
+    def _write_places(self, batch: Batch, staged: StagedBatch) -> None:
+        now = datetime.now(UTC).isoformat()
+        watermark = None if staged.watermark is None else staged.watermark.isoformat()
+        rows: list[dict[str, object]] = [
+            {"source": source, "place": place, "watermark": watermark, "updated": now}
+            for source, place in batch.resume.items()
+        ]
+        if not rows:
+            return
+        name = self._as_rows(PLACE, rows)
+        merge(self._lake, PLACE, self._engine.table(name), (), _PLACE_MOVES)
+
+    def _as_rows(self, table: Table, rows: Sequence[dict[str, object]]) -> str:
+        """Make a temporary table of rows, and return its name."""
+        columns = "{" + ", ".join(f"{quoted(each.name)}: {quoted(each.type)}" for each in table.columns) + "}"
+        name = f"rows_of_{table.name}"
+        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
+            self._engine.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_json("
+                f"{quoted(path)}, format = 'newline_delimited', columns = {columns})"
+            )
+        return name
+
+    @staticmethod
+    def _count(table: Table, number: int, written: Written) -> None:
+        if number:
+            written.rows[table.name] = written.rows.get(table.name, 0) + number

@@ -1,0 +1,109 @@
+"""The lake over the whole history of a real page: reverts, labels, and the queries of the bots' notebook."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mock_mediawiki.app import open_history
+from mock_mediawiki.page_changes import write_page_changes
+from revertrisk.event_platform.page_change import PageChange
+from revertrisk.labels.recorded import page_edit
+from revertrisk.lake import Reader
+from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.check import check
+from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
+from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
+from revertrisk.wiki.table import WikiTable
+
+pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
+
+EDITS = "data/edits"
+BOTS = ("ClueBot", "VoABot II", "AntiVandalBot", "Tawkerbot2", "Tawkerbot4", "MartinBot")
+FILLS = {
+    "{DBS}": "('enwiki')",
+    "{BOTS}": str(BOTS),
+    "{START_DATE}": "2005-01-01",
+    "{END_DATE}": "2010-12-31",
+}
+
+
+@pytest.fixture(scope="module")
+def lines(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    wikis = WikiTable.load()
+    export = shared / EDITS / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
+    path = tmp_path_factory.mktemp("page") / "events.jsonl"
+    with open_history(export, wikis) as history, path.open("wb") as out:
+        write_page_changes(history, wikis, out)
+    return path.read_bytes().splitlines()
+
+
+@pytest.fixture(scope="module")
+def lake(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    folder = tmp_path_factory.mktemp("real")
+    lake = make_lake(str(folder / "lake"), str(folder / "key"))
+    writer = LakeWriter(lake)
+    for begin in range(0, len(lines), 5000):
+        part = lines[begin : begin + 5000]
+        writer.write(Batch(part, [RecordPlace("page", begin)] * len(part), resume={"page": str(begin)}))
+    writer.close()
+    write_bots(lake, [Bot(wiki_id="enwiki", name=name) for name in BOTS])
+    return lake
+
+
+@pytest.fixture
+def reader(lake: Lake) -> Iterator[Reader]:
+    reader = Reader(lake.root)
+    yield reader
+    reader.close()
+
+
+def test_its_reverts_are_those_of_the_labelled_history(lake: Lake, reader: Reader, shared: Path) -> None:
+    """3,810 edits were reverted, 167 by their author; each edit is as the labelled history has it."""
+    counts = reader.query("SELECT count(*), count(*) FILTER (WHERE is_self) FROM reverted").fetchall()
+    assert counts == [(3810, 167)]
+    reverted = {rev_id for (rev_id,) in reader.query("SELECT rev_id FROM reverted").fetchall()}
+    with gzip.open(shared / EDITS / "anarchism_enwiki_history.jsonl.gz") as rows:
+        labels = {row["rev_id"]: row for row in map(json.loads, rows)}
+    assert len(labels) == 15_180
+    differing = {rev_id for rev_id, row in labels.items() if bool(row["label"]) != (rev_id in reverted)}
+    assert differing == set()
+    assert list(check(lake)) == []
+
+
+def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Reader) -> None:
+    """Each edit is reverted within 48 hours here as its label says, or has the same reason for having no label."""
+    changes = [PageChange.of(json.loads(line)) for line in lines]
+    rows = reader.query(
+        "SELECT o.rev_id, coalesce(o.seconds_to_revert <= 48 * 3600, false), coalesce(e.is_null_edit, false), "
+        "coalesce(o.is_self, false), coalesce(epoch(o.revert_reverted_at - f.dt) <= 48 * 3600, false) "
+        "FROM outcome o JOIN revision e USING (wiki_id, rev_id) "
+        "LEFT JOIN revert f ON o.wiki_id = f.wiki_id AND o.first_revert_id = f.rev_id"
+    ).fetchall()
+    known = {row[0]: row[1:] for row in rows}
+    assert len(known) == len(lines)
+    differing = set()
+    for edit, label in label_page(page_edit(change) for change in changes):
+        within, is_null_edit, is_self, is_undone = known[edit.rev_id]
+        if isinstance(label, Label):
+            agrees = label.reverted == within
+        elif label is NotLabelled.NULL_EDIT:
+            agrees = is_null_edit
+        else:
+            agrees = within and (is_self if label is NotLabelled.SELF_REVERT else is_undone)
+        if not agrees:
+            differing.add(edit.rev_id)
+    assert differing == set()
+
+
+@pytest.mark.parametrize(("query", "rows"), [("bot_reverts", 968), ("reverted_bot_reverts", 9)])
+def test_the_notebooks_queries_run_as_they_are(reader: Reader, shared: Path, query: str, rows: int) -> None:
+    """Both queries of the 2023 notebook find `wmf.mediawiki_history`, and the rows that are known of this page."""
+    text = (shared / "data/queries" / f"{query}.sql").read_text()
+    (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
+    for placeholder, fill in (FILLS | {"{MW_SNAPSHOT}": snapshot}).items():
+        text = text.replace(placeholder, fill)
+    assert len(reader.query(text).fetchall()) == rows

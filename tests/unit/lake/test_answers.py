@@ -1,0 +1,144 @@
+"""`revertrisk sql`: tables and views by their names, four formats, and refusals in words."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from revertrisk.lake import connect
+from revertrisk.lake.answers import answer
+from revertrisk.lake.engine import VIEWS, new_engine
+from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
+from revertrisk.lake.tables import Lake
+from revertrisk.lake.writer import LakeWriter
+from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, MULTILINGUAL, as_lines, edits, page_change, prediction
+from tests.unit.lake.conftest import batch_of
+
+KNOWN = list(edits(60, pages=4))
+TYPES = {"BIGINT", "TIMESTAMP WITH TIME ZONE", "VARCHAR", "DOUBLE", "BOOLEAN", "DATE", "INTEGER"}
+
+
+@pytest.fixture
+def filled(lake: Lake, writer: LakeWriter) -> Lake:
+    events = [page_change(edit) for edit in KNOWN]
+    events += [prediction(edit, model) for edit in KNOWN[1:] for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)]
+    events += [prediction(KNOWN[0], suffix=".backfill"), prediction(KNOWN[1], suffix=".shadow")]
+    writer.write(batch_of(as_lines(events)))
+    return lake
+
+
+def asked(lake: Lake, query: str, output_format: str) -> bytes:
+    out = io.BytesIO()
+    answer(lake.root, query, output_format, out)
+    return out.getvalue()
+
+
+QUERY = "SELECT wiki_id, rev_id, dt, probability, NULL AS nothing FROM prediction ORDER BY rev_id, model_name LIMIT 2"
+
+
+def test_each_format_writes_the_same_answer(filled: Lake, tmp_path: Path) -> None:
+    """CSV has a header, JSON is a list of objects with times as events have them, Parquet keeps the types."""
+    rows = json.loads(asked(filled, QUERY, "json"))
+    assert [list(row) for row in rows] == [["wiki_id", "rev_id", "dt", "probability", "nothing"]] * 2
+    assert rows[0]["dt"].endswith("Z")
+    assert rows[0]["nothing"] is None
+    lines = list(csv.DictReader(io.StringIO(asked(filled, QUERY, "csv").decode())))
+    assert [line["rev_id"] for line in lines] == [str(row["rev_id"]) for row in rows]
+    assert lines[0]["dt"] == rows[0]["dt"]
+    (tmp_path / "answer.parquet").write_bytes(asked(filled, QUERY, "parquet"))
+    stored = new_engine().sql(f"FROM read_parquet('{tmp_path}/answer.parquet')").fetchall()
+    assert [row[1] for row in stored] == [row["rev_id"] for row in rows]
+    table = asked(filled, QUERY, "table").decode()
+    assert "probability" in table
+    assert str(rows[0]["rev_id"]) in table
+    assert json.loads(asked(filled, f"FROM ({QUERY}) WHERE false", "json")) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["SHOW TABLES", "DESCRIBE prediction", "SELECT 1, 1", "CREATE TEMP TABLE t (a INT)"]
+)
+def test_what_is_no_plain_select_is_answered_too(filled: Lake, query: str) -> None:
+    """The names of the tables and their columns can be asked for."""
+    assert isinstance(json.loads(asked(filled, query, "json")), list)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELEC", "syntax error"),
+        ("SELECT * FROM predictions", "predictions does not exist"),
+        ("SELECT x FROM page", "x"),
+    ],
+)
+def test_a_query_that_cannot_be_understood_is_refused(filled: Lake, query: str, words: str) -> None:
+    """The engine's words say where it is wrong; the status is that of usage."""
+    with pytest.raises(LakeUsageError, match=words) as refused:
+        asked(filled, query, "csv")
+    assert refused.value.exit_status == 2
+
+
+def test_no_lake_is_said(tmp_path: Path) -> None:
+    """A folder without a lake is a matter of configuration."""
+    with pytest.raises(LakeConfigurationError, match="there is no lake here"):
+        answer(str(tmp_path), QUERY, "csv", io.BytesIO())
+
+
+def test_a_notebook_has_tables_and_views_with_common_types(filled: Lake) -> None:
+    """`lake.connect` gives every table and view; each column has a type that Spark reads alike."""
+    connection = connect(filled.root)
+    found = connection.execute(
+        "SELECT table_name, data_type FROM information_schema.columns WHERE table_name <> '_answer'"
+    ).fetchall()
+    assert set(VIEWS) <= {name for name, _ in found}
+    assert {of for _, of in found} <= TYPES
+
+
+ONE = KNOWN[5]
+COLLAPSED: list[tuple[list[dict[str, Any]], tuple[str, str, str]]] = [
+    ([prediction(ONE, version="9"), prediction(ONE, version="10")], ("10", "live", "edit")),
+    (
+        [prediction(ONE, suffix=".backfill"), prediction(ONE) | {"page_change_kind": "move"}],
+        ("3", "live", "move"),
+    ),
+    ([prediction(ONE, version="4", suffix=".backfill"), prediction(ONE)], ("4", "backfill", "edit")),
+]
+
+
+@pytest.mark.parametrize(("events", "wanted"), COLLAPSED)
+def test_one_row_for_each_revision_and_model(
+    lake: Lake, writer: LakeWriter, events: list[dict[str, Any]], wanted: tuple[str, str, str]
+) -> None:
+    """The latest version wins, then live before backfill, whatever the kind; a model on trial is never seen."""
+    writer.write(batch_of(as_lines([*events, prediction(ONE, version="99", suffix=".shadow")])))
+    rows = connect(lake.root).execute(
+        "SELECT model_version, source, page_change_kind FROM prediction_current"
+    )
+    assert rows.fetchall() == [wanted]
+
+
+def test_both_models_stand_side_by_side(filled: Lake) -> None:
+    """A revision has one row with the probability of each model, null where there is none."""
+    rows = (
+        connect(filled.root)
+        .execute("SELECT * EXCLUDE (day, page_id, dt) FROM both_models ORDER BY rev_id")
+        .fetchall()
+    )
+    assert len(rows) == len(KNOWN)
+    assert rows[0][2] is not None
+    assert rows[0][3] is None
+    assert all(None not in row for row in rows[1:])
+
+
+def test_an_edit_without_prediction_has_a_reason(filled: Lake) -> None:
+    """Coverage counts every edit once for each model: predicted, skipped for a reason of its event, or missing."""
+    counted = connect(filled.root).execute(
+        "SELECT model_name, reason, sum(edits)::BIGINT FROM coverage GROUP BY ALL ORDER BY ALL"
+    )
+    assert counted.fetchall() == [
+        (LANGUAGE_AGNOSTIC, "predicted", 60),
+        (MULTILINGUAL, "no_parent", 1),
+        (MULTILINGUAL, "predicted", 59),
+    ]

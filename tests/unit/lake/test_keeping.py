@@ -1,0 +1,246 @@
+"""Compaction, forgetting, pruning, erasure and the check of a lake."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from revertrisk.lake import Reader
+from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.check import check
+from revertrisk.lake.engine import files_relation, new_engine
+from revertrisk.lake.erasure import Erasure, erase, parse_erasure
+from revertrisk.lake.errors import LakeUsageError
+from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
+from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
+from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
+from revertrisk.lake.writer import LakeWriter
+from tests.fakes.lake_events import WIKIS, as_lines, edits, page_change, prediction
+from tests.fakes.lake_oracle import differences
+from tests.unit.lake.conftest import batch_of, tables_of
+
+KNOWN = list(edits(200, days=4, users=12))
+EVENTS = [page_change(edit) for edit in KNOWN] + [prediction(edit) for edit in KNOWN]
+LATER = datetime(2027, 1, 1, tzinfo=UTC).date()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lake in six batches, once; each test has a copy."""
+    folder = tmp_path_factory.mktemp("written")
+    writer = LakeWriter(make_lake(str(folder / "lake"), str(folder / "key")))
+    for number in range(6):
+        writer.write(batch_of(as_lines(EVENTS[number::6])))
+    writer.close()
+    return folder
+
+
+@pytest.fixture
+def filled(written: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(written, tmp_path / "copy")
+    return make_lake(str(tmp_path / "copy/lake"), str(tmp_path / "copy/key"))
+
+
+@pytest.fixture
+def writer_of_filled(filled: Lake) -> Iterator[LakeWriter]:
+    writer = LakeWriter(filled)
+    yield writer
+    writer.close()
+
+
+@pytest.mark.parametrize("today", [LATER, date(2026, 10, 4)], ids=["closed days", "today"])
+def test_a_compaction_changes_no_row(filled: Lake, today: date) -> None:
+    """After it a table has few files, and the same rows; what was there for the readers goes after the grace."""
+    maintain(filled, today=today, actor_key_days=10_000)
+    assert differences(tables_of(filled), EVENTS) == []
+    for table in TABLES:
+        files = files_by_partition(filled, table)
+        assert sum(files.values()) <= len(files) + 40
+    assert max(files_by_partition(filled, PREDICTION).values()) == (1 if today == LATER else 6)
+    before = len(_parquet_files(filled))
+    maintain(filled, today=today, actor_key_days=10_000, grace=timedelta(0))
+    assert len(_parquet_files(filled)) < before
+    assert list(check(filled)) == []
+
+
+def test_a_reader_during_writes_compaction_and_erasure_sees_every_row_once(
+    lake: Lake, writer: LakeWriter
+) -> None:
+    """Every answer is one moment of the table: never a double, never fewer than before, never an error."""
+    done = threading.Event()
+    seen: list[tuple[int, int]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            reader = Reader(lake.root)
+            row = reader.query(
+                "SELECT count(*), count(DISTINCT (wiki_id, rev_id)) FROM prediction"
+            ).fetchone()
+            assert row is not None
+            seen.append((row[0], row[1]))
+            reader.close()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        for number in range(4):
+            writer.write(batch_of(as_lines(EVENTS[number::4])))
+            compact_table(lake, PREDICTION, LATER)
+            erase(lake, Erasure(actors=(("enwiki", "User 2"),)), grace_s=0)
+    finally:
+        done.set()
+        thread.join()
+    assert seen
+    assert all(rows == keys for rows, keys in seen)
+    assert seen == sorted(seen)
+
+
+def test_old_actor_keys_go_and_what_was_derived_stays(filled: Lake) -> None:
+    """After ACTOR_KEY_DAYS only listed bots have keys before the day; `reverted` and user kinds are as they were."""
+    tables = tables_of(filled)
+    derived = "SELECT * FROM reverted ORDER BY ALL"
+    kinds = "SELECT user_kind, count(*) FROM revert GROUP BY ALL ORDER BY ALL"
+    before = [tables.execute(query).fetchall() for query in (derived, kinds)]
+    write_bots(filled, [Bot(wiki_id=wiki, name="User 10") for wiki in WIKIS])
+    day = date(2026, 10, 3)
+    assert forget_actors(filled, day) > 0
+    tables = tables_of(filled)
+    for table in ("revision", "revert"):
+        left = tables.execute(
+            f"SELECT min(day) FROM {table} ANTI JOIN bot USING (wiki_id, actor_key) WHERE actor_key IS NOT NULL"
+        )
+        assert left.fetchall() == [(day,)]
+    bots_edits = tables.execute(
+        f"SELECT count(*) FROM revision SEMI JOIN bot USING (actor_key) WHERE day < DATE '{day}'"
+    )
+    assert bots_edits.fetchall()[0][0] > 0
+    assert [tables.execute(query).fetchall() for query in (derived, kinds)] == before
+    assert list(check(filled)) == []
+
+
+def test_a_deleted_page_loses_its_title_in_every_row(lake: Lake, writer: LakeWriter) -> None:
+    """The view shows none at once, the next maintenance nulls it; a page that came back keeps its own."""
+    gone, back = KNOWN[0], next(edit for edit in KNOWN if edit.page_id != KNOWN[0].page_id)
+    writer.write(
+        batch_of(
+            as_lines(
+                [
+                    page_change(gone),
+                    page_change(back),
+                    page_change(gone, kind="delete", after_s=50),
+                    page_change(back, kind="delete", after_s=50),
+                    page_change(back, kind="undelete", after_s=90),
+                ]
+            )
+        )
+    )
+    reader = Reader(lake.root)
+    assert dict(reader.query("SELECT page_id, title FROM page").fetchall()) == {
+        gone.page_id: None,
+        back.page_id: f"Page_{back.page_id}",
+    }
+    assert forget_titles(lake) == 1
+    assert forget_titles(lake) == 0
+    titles = tables_of(lake).execute("SELECT DISTINCT page_id, title FROM page_event WHERE title IS NOT NULL")
+    assert titles.fetchall() == [(back.page_id, f"Page_{back.page_id}")]
+
+
+def test_pruning_deletes_whole_days(filled: Lake) -> None:
+    """What lies before the day is gone, what does not is as it was; a month that has not ended before it stays."""
+    day = date(2026, 10, 3)
+    later = tables_of(filled).execute(f"SELECT count(*) FROM revision WHERE day >= DATE '{day}'").fetchall()
+    assert prune(filled, day) > 0
+    tables = tables_of(filled)
+    assert tables.execute("SELECT min(day) FROM revision").fetchall() == [(day,)]
+    assert tables.execute("SELECT count(*) FROM revision").fetchall() == later
+    assert tables.execute("SELECT count(*) FROM page_event").fetchall() == [(len(KNOWN),)]
+
+
+def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer_of_filled: LakeWriter) -> None:
+    """No file of the folder has the key or the name, not even in the log; figures without names are unchanged."""
+    actor = next(edit for edit in KNOWN if edit.user == 2)
+    own_page = page_change(actor, kind="edit", after_s=5, rev_id=5)
+    own_page["page"] |= {"page_id": 99_999, "page_title": "User_talk:User_2/Archive"}
+    writer_of_filled.write(batch_of(as_lines([own_page])))
+    assert filled.actor_keys is not None
+    key = filled.actor_keys.of(actor.wiki_id, "User 2")
+    tables = tables_of(filled)
+    figures = ["SELECT * FROM reverted ORDER BY ALL", "SELECT * FROM prediction ORDER BY ALL"]
+    before = [tables.execute(query).fetchall() for query in figures]
+    edits_of_actor = f"SELECT count(*) FROM revision WHERE actor_key = '{key}'"
+    assert tables.execute(edits_of_actor).fetchall() != [(0,)]
+
+    done = erase(filled, Erasure(actors=((actor.wiki_id, "User 2"),)), grace_s=0)
+
+    assert done.left == []
+    assert done.rows > 1
+    assert done.files > 0
+    tables = tables_of(filled)
+    assert tables.execute(edits_of_actor).fetchall() == [(0,)]
+    assert [tables.execute(query).fetchall() for query in figures] == before
+    assert tables.execute("SELECT title FROM page_event WHERE page_id = 99999").fetchall() == [(None,)]
+    everything = new_engine()
+    for table in TABLES:
+        for path in Path(filled.root, table.name).rglob("*.parquet"):
+            rows = files_relation(everything, table, [str(path)], is_older=False).fetchall()
+            assert not any(key in row for row in rows)
+    for path in Path(filled.root).rglob("*"):
+        assert path.is_dir() or key.encode() not in path.read_bytes()
+    writer_of_filled.write(batch_of(as_lines(EVENTS)))
+    assert tables_of(filled).execute(edits_of_actor).fetchall() == [(0,)], (
+        "a replay must not bring the actor back"
+    )
+
+
+def test_an_erased_page_and_revision_are_gone(filled: Lake) -> None:
+    """Every row of them leaves every table, and every old file with them."""
+    page, revision = KNOWN[3], KNOWN[-1]
+    what = parse_erasure((), [f"{page.wiki_id}:{page.page_id}"], [f"{revision.wiki_id}:{revision.rev_id}"])
+    done = erase(filled, what, grace_s=0)
+    assert done.left == []
+    tables = tables_of(filled)
+    for table in (REVISION, PREDICTION, REVERT, REVERTED):
+        left = tables.execute(
+            f"SELECT count(*) FROM {table.name} WHERE page_id = {page.page_id} OR rev_id = {revision.rev_id}"
+        )
+        assert left.fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((["enwiki"], [], []), "actor: expected WIKI:NAME"),
+        (([], ["enwiki:Main Page"], []), "page: expected WIKI:ID"),
+        (([], [], ["12"]), "revision: expected WIKI:ID"),
+    ],
+)
+def test_what_is_to_be_erased_must_be_named_with_its_wiki(
+    arguments: tuple[list[str], list[str], list[str]], words: str
+) -> None:
+    """A flag that cannot be used is said with its form."""
+    with pytest.raises(LakeUsageError, match=words):
+        parse_erasure(*arguments)
+
+
+def test_the_check_finds_what_is_wrong(filled: Lake) -> None:
+    """A derived row that differs, one that is missing, and a hidden author who is told, are each one finding."""
+    engine = tables_of(filled)
+    row = engine.execute("SELECT day, rev_id FROM reverted ORDER BY ALL LIMIT 1").fetchall()[0]
+    wrong = engine.sql(f"SELECT * REPLACE (7.5 AS seconds_to_revert) FROM reverted WHERE rev_id = {row[1]}")
+    merge(filled, REVERTED, wrong, [row[0]], Change({"seconds_to_revert": "s.seconds_to_revert"}))
+    told = engine.sql(
+        f"SELECT * REPLACE (TIMESTAMPTZ '2027-01-01' AS author_hidden_dt) FROM revision WHERE rev_id = {row[1]}"
+    )
+    merge(filled, REVISION, told, [row[0]], Change({"author_hidden_dt": "s.author_hidden_dt"}))
+    assert sorted(finding.partition(":")[0] for finding in check(filled)) == [
+        "reverted",
+        "reverted",
+        "revision",
+    ]
+
+
+def _parquet_files(lake: Lake) -> list[Path]:
+    return list(Path(lake.root).rglob("*.parquet"))

@@ -1,0 +1,341 @@
+"""What is written is right whatever the order, the repetitions and the company."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from revertrisk.consumer import version_order
+from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader, Skip
+from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.lake.schema import TABLES
+from revertrisk.lake.tables import Lake
+from revertrisk.lake.versions import version_rank
+from revertrisk.lake.writer import LakeWriter
+from revertrisk.wiki.table import WikiTable
+from tests.fakes.lake_events import (
+    LANGUAGE_AGNOSTIC,
+    MULTILINGUAL,
+    as_lines,
+    author_hidden,
+    canary,
+    edits,
+    page_change,
+    prediction,
+)
+from tests.fakes.lake_oracle import differences
+from tests.unit.lake.conftest import batch_of, tables_of
+
+
+def month(number: int, seed: int = 7) -> list[dict[str, Any]]:
+    """Return what happens to some edits, in the order in which it happens: predictions, undeletes, hidings."""
+    events: list[dict[str, Any]] = []
+    for edit in edits(number, days=40, seed=seed):
+        events.append(page_change(edit))
+        events += [prediction(edit, model) for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)]
+        if edit.number % 7 == 0:
+            events.append(prediction(edit, suffix=(".backfill", ".shadow")[edit.number % 2]))
+        if edit.number % 11 == 0:
+            events.append(page_change(edit, kind="delete", after_s=500))
+            events.append(page_change(edit, kind="undelete", after_s=90_000))
+        if edit.number % 13 == 0:
+            events.append(author_hidden(edit, after_s=86_400 * (edit.number % 5)))
+        if edit.number % 39 == 0:
+            events.append(author_hidden(edit, after_s=86_400 * 9, user=True))
+        if edit.number % 17 == 0:
+            events.append(
+                page_change(
+                    edit, kind="visibility_change", after_s=700, is_editor_visible=edit.number % 2 == 0
+                )
+            )
+    return events
+
+
+def shuffled(events: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+    """Return them in any order, a tenth twice."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    mixed = events + chance.choices(events, k=len(events) // 10)
+    chance.shuffle(mixed)
+    return mixed
+
+
+@pytest.mark.parametrize("batches", [1, 5])
+def test_any_order_with_duplicates_equals_the_oracle(lake: Lake, writer: LakeWriter, batches: int) -> None:
+    """Rows, keys and sums are those of a store with primary keys, in whichever order and batches the events come."""
+    events = month(250)
+    mixed = [*shuffled(events, batches), canary()]
+    for number in range(batches):
+        writer.write(batch_of(as_lines(mixed[number::batches])))
+    assert differences(tables_of(lake), events) == []
+
+
+def test_a_replay_adds_no_row_and_no_file(lake: Lake, writer: LakeWriter) -> None:
+    """What is in the lake already changes no file of it."""
+    lines = as_lines(month(100))
+    writer.write(batch_of(lines))
+    data = [table for table in TABLES if table.name != "place"]
+    before = {table.name: sorted(lake.files(table)) for table in data}
+    random.Random(1).shuffle(lines)  # noqa: S311 - no secret
+    written = writer.write(batch_of(lines))
+    assert written.rows == {}
+    assert {table.name: sorted(lake.files(table)) for table in data} == before
+
+
+def test_two_writers_at_once_equal_the_oracle(lake: Lake) -> None:
+    """Writers that write the same events of the same days at the same time lose nothing and double nothing."""
+    events = month(120)
+
+    def write(seed: int) -> None:
+        writer = LakeWriter(lake)
+        mixed = as_lines(shuffled(events, seed))
+        for number in range(3):
+            writer.write(batch_of(mixed[number::3], source=f"writer {seed}"))
+        writer.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, (1, 2)))
+    assert differences(tables_of(lake), events) == []
+
+
+def test_a_cut_off_batch_is_repeated_without_harm(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that ends between two tables leaves its place where it was; its batch again completes the rest."""
+    events = month(80)
+    lines = as_lines(events)
+    cut = LakeWriter(lake)
+    monkeypatch.setattr(cut, "_write_reverts", _end)
+    with pytest.raises(KeyboardInterrupt):
+        cut.write(batch_of(lines))
+    again = LakeWriter(lake)
+    assert again.place("test") is None
+    again.write(batch_of(lines))
+    assert again.place("test") == str(len(lines))
+    assert differences(tables_of(lake), events) == []
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("hides_first", [True, False])
+@pytest.mark.parametrize("by_page_change", [True, False])
+def test_a_hidden_author_leaves_revision_and_revert(
+    lake: Lake, writer: LakeWriter, hides_first: bool, by_page_change: bool
+) -> None:
+    """A hidden author's key, kind, bucket and flags are gone within the batch, or never written."""
+    known = list(edits(60, pages=3))
+    reverting = next(edit for edit in known if edit.reverts is not None)
+    if by_page_change:
+        hiding = page_change(reverting, kind="visibility_change", after_s=600, is_editor_visible=False)
+    else:
+        hiding = author_hidden(reverting)
+    lines = as_lines(map(page_change, known))
+    parts = [as_lines([hiding]), lines] if hides_first else [lines, as_lines([hiding])]
+    for part in parts:
+        writer.write(batch_of(part))
+    tables = tables_of(lake)
+    where = f"WHERE rev_id = {reverting.rev_id}"
+    assert tables.execute(
+        "SELECT kind, actor_key, user_kind, edit_bucket, registered_month, is_bot, is_privileged, is_autopatrolled "
+        f"FROM revision {where}"
+    ).fetchall() == [("edit", None, "unknown", "unknown", None, None, None, None)]
+    assert tables.execute(f"SELECT actor_key, user_kind FROM revert {where}").fetchall() == [
+        (None, "unknown")
+    ]
+    assert tables.execute("SELECT count(*) FROM revision WHERE actor_key IS NULL").fetchall() == [(1,)]
+
+
+def test_no_name_is_in_any_file(lake: Lake, writer: LakeWriter) -> None:
+    """Neither user names nor addresses nor comments are in the data or the log."""
+    writer.write(batch_of(as_lines(month(40))))
+    for path in _files(lake):
+        content = path.read_bytes()
+        for name in (b"User 1", b"198.51.100", b"changed a sentence"):
+            assert name not in content, path
+
+
+def _files(lake: Lake) -> list[Any]:
+    return [path for path in Path(lake.root).rglob("*") if path.is_file()]
+
+
+EDIT = next(iter(edits(1)))
+MISSING_REV = page_change(EDIT) | {"revision": {"rev_dt": "2026-10-01T00:00:00Z"}}
+NO_DAY = page_change(EDIT) | {"dt": "2026-02-30T00:00:00Z"}
+NO_PROBABILITY = prediction(EDIT) | {
+    "predicted_classification": {"model_name": "a", "model_version": "1", "probabilities": None}
+}
+LATER_MAJOR = prediction(EDIT) | {"$schema": "/mediawiki/page/prediction_classification_change/2.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param(b"{", "not_an_event", id="cut off"),
+        pytest.param(b"", "not_an_event", id="empty"),
+        pytest.param(b"[1]", "not_an_event", id="no object"),
+        pytest.param(b'\xff{"a":1}', "not_an_event", id="not UTF-8"),
+        pytest.param(orjson.dumps(MISSING_REV), "invalid_event", id="no revision"),
+        pytest.param(orjson.dumps(NO_DAY), "invalid_event", id="a day that no calendar has"),
+        pytest.param(orjson.dumps(NO_PROBABILITY), "invalid_event", id="null probabilities"),
+        pytest.param(orjson.dumps(LATER_MAJOR), "other_schema", id="a later major schema"),
+    ],
+)
+def test_what_cannot_be_read_is_listed_without_its_body(
+    lake: Lake, writer: LakeWriter, line: bytes, reason: str
+) -> None:
+    """A record that is no event is kept as source, place, reason and hash, once; those beside it are taken in."""
+    lines = [
+        orjson.dumps(page_change(EDIT)),
+        line,
+        orjson.dumps(prediction(EDIT), option=orjson.OPT_INDENT_2),
+    ]
+    for _ in range(2):
+        writer.write(batch_of(lines, begin=10))
+    tables = tables_of(lake)
+    assert tables.execute("SELECT source, place, reason, length(sha256) FROM unreadable").fetchall() == [
+        ("test", 11, reason, 64)
+    ]
+    assert tables.execute(
+        "SELECT (SELECT count(*) FROM revision), (SELECT count(*) FROM prediction)"
+    ).fetchall() == [(1, 1)]
+
+
+VALUES: list[Any] = [
+    None, "", "x", "\u0000", "é" * 500, -1, 0, 1.5, 2**53, 2**63, 1e300, True, [], [None], {}, {"true": "x"},
+    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-10-01t00:00:00+23:59", "2016-12-31T23:59:60Z", "2026-10-01",
+    "-infinity", "NaN", "enwiki", "edit",
+]  # fmt: skip
+
+
+def mutated(event: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """Return a copy of an event in which some value, at any depth, is another one or gone."""
+    copy: dict[str, Any] = orjson.loads(orjson.dumps(event))
+    place = copy
+    while True:
+        name = chance.choice(list(place))
+        if isinstance(place[name], dict) and place[name] and chance.random() < 0.7:
+            place = place[name]
+            continue
+        if chance.random() < 0.2:
+            del place[name]
+        else:
+            place[name] = chance.choice(VALUES)
+        return copy
+
+
+def test_no_event_stops_the_writer(lake: Lake, writer: LakeWriter) -> None:
+    """Whatever stands in a field, an event is taken in or listed as unreadable; the next good one is written."""
+    chance = random.Random(5)  # noqa: S311 - no secret
+    events = month(60)
+    strange = [mutated(chance.choice(events), chance) for _ in range(1500)]
+    written = writer.write(batch_of(as_lines([*strange, *events]), source="strange"))
+    assert 100 < written.unreadable < 1400
+    assert writer.write(batch_of(as_lines(strange), source="strange")).rows == {}
+    tables = tables_of(lake)
+    assert tables.execute("SELECT count(*) FROM unreadable").fetchall() == [(written.unreadable,)]
+    assert tables.execute(
+        "SELECT min(day) >= DATE '1970-01-01', max(day) < DATE '2201-01-01' FROM revision"
+    ).fetchall() == [(True, True)]
+
+
+def test_a_later_minor_schema_is_taken_in(lake: Lake, writer: LakeWriter) -> None:
+    """Minor versions only add, at any level."""
+    event = page_change(EDIT) | {"$schema": "/mediawiki/page/change/1.99.0", "new": {"a": [1]}}
+    event["revision"]["new"] = "x"
+    writer.write(batch_of(as_lines([event, prediction(EDIT) | {"new": 1}])))
+    assert tables_of(lake).execute("SELECT count(*) FROM unreadable").fetchall() == [(0,)]
+
+
+def test_only_the_wikis_asked_for(lake: Lake) -> None:
+    """With --wiki, other wikis' events pass by."""
+    writer = LakeWriter(lake, wikis=frozenset({"dewiki"}))
+    writer.write(batch_of(as_lines(month(60))))
+    tables = tables_of(lake)
+    for table in ("revision", "prediction", "page_event"):
+        assert tables.execute(f"SELECT DISTINCT wiki_id FROM {table}").fetchall() == [("dewiki",)]
+
+
+SCORABLE: dict[str, Any] = {"is_content_visible": True}
+REASONS: list[dict[str, Any]] = [
+    {},
+    {"page_change_kind": "delete"},
+    {"page_change_kind": "new_kind"},
+    {"page_change_kind": "undelete"},
+    {"page": {"namespace_id": 2}},
+    {"page": {"is_redirect": True}},
+    {"page": {"is_redirect": None, "namespace_id": None}},
+    {"revision": {"is_content_visible": False}},
+    {"revision": {"rev_parent_id": 0}},
+    {"revision": {"rev_parent_id": None}},
+    {"revision": {"rev_parent_id": None}, "page_change_kind": "create"},
+    {"prior_state": {"revision": {"rev_id": 5, "is_content_visible": False}}},
+    {"prior_state": {"revision": {"rev_id": 6, "is_content_visible": False, "rev_sha1": "same"}}},
+    {"prior_state": {"revision": {"rev_id": 5, "rev_sha1": "same"}}},
+    {"prior_state": {"revision": {"rev_id": 5, "rev_size": 3_000_000}}},
+    {"revision": {"content_slots": {"main": {"content_model": "css"}}}},
+    {"revision": {"rev_size": 3_000_000}},
+    {"revision": {"rev_size": 3_000_000, "rev_parent_id": 0}, "page": {"namespace_id": 4}},
+]
+
+
+def test_the_reason_for_a_skip_is_the_servers(lake: Lake, writer: LakeWriter) -> None:
+    """`skip_reason` is what event_platform/page_change.py says of the same event, for each of its rules."""
+    contract = EventValidator(SchemaRepository().load(READING_CONTRACT))
+    reader = PageChangeReader(contract, WikiTable.load(), max_revision_bytes=2_097_152)
+    events, wanted = [], {}
+    for number, changes in enumerate(REASONS, 100):
+        event = page_change(EDIT) | {"wiki_id": "enwiki"}
+        event["meta"]["domain"] = "en.wikipedia.org"
+        event["revision"] |= {"rev_id": number, "rev_parent_id": 5, "rev_sha1": "same"}
+        for name, value in changes.items():
+            event[name] = {**event.get(name, {}), **value} if isinstance(value, dict) else value
+        for part in ("page", "revision"):
+            event[part] = {name: value for name, value in event[part].items() if value is not None}
+        resolved = reader.resolve(reader.read(event))
+        wanted[number] = str(resolved.reason) if isinstance(resolved, Skip) else None
+        events.append(event)
+    writer.write(batch_of(as_lines(events)))
+    found = dict(tables_of(lake).execute("SELECT rev_id, skip_reason FROM revision").fetchall())
+    assert found == wanted
+    assert len(set(wanted.values())) == 10
+
+
+def test_h6_an_empty_hash_is_unknown(lake: Lake, writer: LakeWriter) -> None:
+    """H6: two texts whose hashes are both empty are not the same text."""
+    event = page_change(EDIT)
+    event["revision"] |= {"rev_sha1": "", "rev_parent_id": 5}
+    event["prior_state"] = {"revision": {"rev_id": 5, "rev_sha1": ""}}
+    writer.write(batch_of(as_lines([event])))
+    found = tables_of(lake).execute("SELECT is_null_edit, skip_reason FROM revision").fetchall()
+    assert found == [(None, None)]
+
+
+def test_l5_a_revert_without_a_range_undoes_nothing(lake: Lake, writer: LakeWriter) -> None:
+    """L5: where EventBus leaves the reverted ids out, the edit is taken in, and no edit is reverted by it."""
+    event = page_change(EDIT)
+    event["revision"]["revert"] = {"method": "undo", "is_exact": False}
+    writer.write(batch_of(as_lines([event])))
+    tables = tables_of(lake)
+    names = ("revision", "revert", "reverted")
+    counts = [tables.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in names]
+    assert counts == [1, 1, 0]
+
+
+def test_versions_sort_as_consumers_sort_them() -> None:
+    """`version_rank` has the order of the consumer's version_order."""
+    versions = [
+        "1.9",
+        "1.10",
+        "2",
+        "2-rc1",
+        "revertrisk-events-9",
+        "revertrisk-events-10",
+        "01",
+        "1",
+        "a1",
+        "a-",
+        "",
+    ]
+    assert sorted(versions, key=version_rank) == sorted(versions, key=version_order)
