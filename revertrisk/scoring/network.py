@@ -98,6 +98,21 @@ class RevertRiskNetwork(nn.Module):
             table = torch.zeros(known_ngrams, members, dtype=double)
             self.words = nn.EmbeddingBag.from_pretrained(table, freeze=False, mode="sum")
 
+    @staticmethod
+    def shapes(
+        inputs: int, core_inputs: int, shape: NetworkShape, *, known_ngrams: int | None
+    ) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each tensor of such a network by its name, without making one."""
+        members, hidden = shape.members, shape.hidden
+        shapes: dict[str, tuple[int, ...]] = {
+            "linear": (members, inputs),
+            "bias": (members,),
+            "hidden_weight": (members, core_inputs, hidden),
+            "hidden_bias": (members, 1, hidden),
+            "output_weight": (members, hidden, 1),
+        }
+        return shapes if known_ngrams is None else shapes | {"words.weight": (known_ngrams, members)}
+
     def forward(self, inputs: torch.Tensor, bags: Bags | None = None) -> torch.Tensor:
         """Return logits of shape (edits,) for inputs of shape (edits, inputs) and the edits' words."""
         linear = inputs @ self.linear.T + self.bias  # (edits, members)
