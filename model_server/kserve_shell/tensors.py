@@ -41,8 +41,10 @@ JSON_LENGTH = b"inference-header-content-length"
 MAX_ENTRIES = 16
 """Of the lists and objects of a V2 request, the data of its tensor aside: it has one tensor and three outputs."""
 WRONG_TENSOR = "inputs[0] must have datatype BYTES and shape [n], each a JSON object"
+WRONG_PARAMETERS = "parameters: expected numbers, strings and booleans"
 WRONG_SIZE = "inputs[0] does not hold what its binary_data_size says"
 
+_PARAMETER = re.compile(r"parameters\..*", re.DOTALL)
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _LENGTH = re.compile(rb"[0-9]{1,16}")
 Headers = list[tuple[bytes, bytes]]
@@ -64,7 +66,9 @@ def read_body(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     try:
         InferenceRequest.model_validate(document)
     except ValidationError as exc:
-        raise InvalidRequestError("; ".join(explain(exc)[:MAX_ENTRIES])) from None
+        # The names of parameters are the caller's: they are neither answered nor logged.
+        problems = dict.fromkeys(_PARAMETER.sub(WRONG_PARAMETERS, line) for line in explain(exc))
+        raise InvalidRequestError("; ".join(list(problems)[:MAX_ENTRIES])) from None
     others = [
         header for header in headers if header[0] not in {b"content-type", b"content-length", JSON_LENGTH}
     ]

@@ -349,6 +349,7 @@ V2_BAD: list[tuple[str, Any, int, str]] = [
     ("S9: an output of no name", v2_body(call("en", 11)) | {"outputs": [{"name": "a\nb"}]}, 400, "outputs[0].name is not"),
     ("S9: an output twice", v2_body(call("en", 11)) | {"outputs": [{"name": "error"}] * 4}, 400, "none twice"),
     ("S9: more than pydantic may list", {"inputs": [1] * 17}, 400, "inputs must have at most 16"),
+    ("S9: a parameter of the caller's name", v2_body(call("en", 11)) | {"parameters": {"a: b": None}}, 400, "parameters: expected numbers, strings and booleans"),
     ("S9: many parameters", v2_body(call("en", 11)) | {"outputs": [{"parameters": dict.fromkeys("abcdefghijklmnopq")}]}, 400, "parameters"),
 ]  # fmt: skip
 
@@ -361,6 +362,7 @@ async def test_a_bad_v2_request_has_the_one_body(
     answered, failure = await infer(client, server, body)
     assert answered == status, (what, failure)
     assert named in failure["error"]
+    assert "a: b" not in failure["error"]
     assert failure.keys() >= FAILURE_KEYS
 
 
