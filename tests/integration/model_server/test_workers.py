@@ -181,7 +181,7 @@ def test_a_single_worker_runs_on_uvloop_as_well(scorer: str, logs: Path) -> None
     lines = [line for log in logs.glob("server-*.log") for line in log.read_bytes().splitlines()]
     listening = [orjson.loads(line) for line in lines if b'"message":"Listening"' in line]
     loops = [line["labels"]["event_loop"] for line in listening if line["server"]["port"] == port]
-    assert loops == ["uvloop"]
+    assert set(loops) == {"uvloop"}  # an earlier server may have had the same port
 
 
 async def test_sigterm_drains_all_workers(
