@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from revertrisk.backfill.counts import Counts
-from revertrisk.runtime.json_text import json_text
+from revertrisk.runtime.json_documents import json_text
 
 _MAX_TITLES = 10
 

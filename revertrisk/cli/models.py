@@ -14,7 +14,7 @@ import typer
 from revertrisk.cli.dispatcher_flags import refuse
 from revertrisk.cli.label import label
 from revertrisk.cli.steps import Steps
-from revertrisk.runtime.json_text import json_text
+from revertrisk.runtime.json_documents import json_text
 
 app = typer.Typer(no_args_is_help=True)
 

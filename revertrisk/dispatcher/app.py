@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any, TextIO
 
 import uvloop
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from revertrisk.dispatcher.client import ServiceClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterError
@@ -31,6 +31,7 @@ from revertrisk.dispatcher.rule_language.rule import QUICK_RETRIES, Rule, Taken,
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings, SettingsError
 from revertrisk.dispatcher.wiring import NOWHERE, Opening, target_of
+from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import EventSource, SourceError, UnreadableRecord
 
@@ -104,7 +105,10 @@ async def dispatch(
             on_outcome=tell,
             summary=summary,
         )
-        stack.enter_context(_serving(registry, settings.metrics_port))
+        try:
+            stack.enter_context(serving_metrics(registry, settings.metrics_port))
+        except MetricsPortError as exc:
+            raise SettingsError(f"metrics_port: {exc}") from exc
         stack.callback(asyncio.create_task(log_progress(summary, executor.retrying)).cancel)
         runs = [pipeline(source, recent=RecentIds()).run(stop, limit=settings.limit)]
         if postponed is not None:
@@ -193,24 +197,3 @@ async def _explain(settings: DispatchSettings, wrap: Wrap) -> int:
         finally:
             await source.close()
     return EXIT_INCOMPLETE if unreadable else EXIT_OK
-
-
-@contextmanager
-def _serving(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
-    """Serve the metrics while the context lasts; raises SettingsError where the port is taken."""
-    if port is None:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, registry=registry)
-    except OSError as exc:
-        raise SettingsError(f"metrics_port: {port} cannot be listened on: {exc.strerror}") from exc
-    except OverflowError as exc:
-        raise SettingsError(f"metrics_port: expected a number from 0 to 65535, not {port}") from exc
-    log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

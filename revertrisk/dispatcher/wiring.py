@@ -21,20 +21,18 @@ from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
 from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
 from revertrisk.runtime.addresses import is_base_address
-from revertrisk.runtime.proxies import ProxyError, proxy_of
+from revertrisk.runtime.proxies import ProxyError
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, SourceCheckpointError
-from revertrisk.streams.eventstreams import EventStreamsSource
+from revertrisk.streams.eventstreams import EventStreamsSource, stream_url
 from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
 
 if TYPE_CHECKING:
     from revertrisk.dispatcher.kafka_writer import KafkaWriter
 
-PUBLIC_EVENTSTREAMS = "https://stream.wikimedia.org/v2/stream/"
 NOWHERE = "http://localhost"
 """The target of a run that sends nothing: rules name one all the same."""
-_STREAM = re.compile(r"[A-Za-z0-9._,-]+")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _File = TypeVar("_File")
@@ -70,11 +68,12 @@ class Opening:
         if self._kind == "jsonl":
             return JsonlSource.from_path(self._where, None if peek else self._checkpoint(settings.source))
         if self._kind == "eventstreams":
-            url = _stream_url(self._where)
             try:
-                proxy_of(url)
+                url = stream_url(self._where)
             except ProxyError as exc:
                 raise SettingsError(str(exc)) from exc
+            except ValueError as exc:
+                raise SettingsError(f"source: {exc}") from exc
             return EventStreamsSource(
                 url,
                 user_agent=settings.user_agent,
@@ -192,16 +191,6 @@ def target_of(target: str | None) -> str | None:
         # Without repeating it: what is wrong with it may be the password inside.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")
-
-
-def _stream_url(where: str) -> str:
-    if _STREAM.fullmatch(where):
-        return PUBLIC_EVENTSTREAMS + where
-    if not is_base_address(where):
-        raise SettingsError(
-            "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
-        )
-    return where
 
 
 def _topic_of(dead_letters: str) -> str | None:

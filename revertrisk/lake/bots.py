@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-import orjson
-
-from revertrisk.lake.engine import as_file, new_engine, quoted
+from revertrisk.lake.engine import make_table, new_engine
 from revertrisk.lake.errors import LakeConfigurationError
 from revertrisk.lake.schema import BOT
 from revertrisk.lake.tables import Change, Lake, merge
@@ -47,14 +45,9 @@ def write_bots(lake: Lake, bots: Iterable[Bot]) -> int:
         for bot in bots
     ]
     engine = new_engine()
-    columns = "{" + ", ".join(f"{each.name}: {quoted(each.type)}" for each in BOT.columns) + "}"
     try:
-        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
-            engine.execute(
-                f"CREATE TEMP TABLE bots AS SELECT * FROM read_json({quoted(path)}, "
-                f"format = 'newline_delimited', columns = {columns})"
-            )
+        columns = {each.name: each.type for each in BOT.columns}
         update = {name: f"s.{name}" for name in BOT.column_names if name not in BOT.key}
-        return merge(lake, BOT, engine.table("bots"), (), Change(update))
+        return merge(lake, BOT, make_table(engine, "bots", rows, columns), (), Change(update))
     finally:
         engine.close()

@@ -4,12 +4,13 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any, Final, TypeVar, cast
 
 import duckdb
+import orjson
 
 from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.schema import TABLES, Table
@@ -102,6 +103,19 @@ def as_file(content: bytes) -> Iterator[str]:
         yield f"/dev/fd/{descriptor}" if sys.platform != "linux" else f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
+
+
+def make_table(
+    connection: Connection, name: str, rows: Iterable[Mapping[str, object]], columns: Mapping[str, str]
+) -> Relation:
+    """Make a temporary table of rows, in place of one of that name; ``columns`` has the type of each by its name."""
+    types = ", ".join(f"{quoted(column)}: {quoted(of)}" for column, of in columns.items())
+    with as_file(b"\n".join(map(orjson.dumps, rows)) + b"\n") as path:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_json("
+            f"{quoted(path)}, format = 'newline_delimited', columns = {{{types}}})"
+        )
+    return connection.table(name)
 
 
 class Reader:

@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -13,14 +13,15 @@ from typing import Final
 
 import orjson
 import uvloop
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
-from revertrisk.lake.errors import EXIT_DONE, LakeConfigurationError, LakeError
+from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.sources import OpenSource, SourceSettings, open_source
 from revertrisk.lake.tables import Lake, make_lake
 from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace, Written
+from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord
 
@@ -133,7 +134,7 @@ async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Writte
     by_name = {source.name: source for source in sources}
     collecting = Collecting()
     total = Written()
-    with _serving(registry, settings.metrics_port):
+    with serving_metrics(registry, settings.metrics_port):
         reading = asyncio.create_task(_read_all(sources, collecting, stop))
         try:
             begun = maintained = monotonic()
@@ -176,6 +177,9 @@ def run(settings: RunSettings) -> int:
     except LakeError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return exc.exit_status
+    except MetricsPortError as exc:
+        sys.stderr.write(f"revertrisk: metrics-port: {exc}\n")
+        return EXIT_CONFIGURATION
     except SourceError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return LakeError.exit_status
@@ -255,21 +259,3 @@ def _tell(total: Written, written: Written, begun: float) -> None:
         f"{rate:,.0f}",
         extra={"labels.events": written.events, "labels.unreadable": written.unreadable},
     )
-
-
-@contextmanager
-def _serving(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
-    if port is None:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, registry=registry)
-    except (OSError, OverflowError) as exc:
-        raise LakeConfigurationError(f"metrics-port: {port} cannot be listened on") from exc
-    log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -10,22 +10,20 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from revertrisk.lake.errors import LakeUsageError
-from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.headers import user_agent
+from revertrisk.runtime.proxies import ProxyError
 from revertrisk.streams.base import EventSource
 from revertrisk.streams.checkpoints import SourceCheckpoint
-from revertrisk.streams.eventstreams import EventStreamsSource
+from revertrisk.streams.eventstreams import EventStreamsSource, stream_url
 from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
 
-PUBLIC_EVENTSTREAMS: Final = "https://stream.wikimedia.org/v2/stream/"
 DEFAULT_GROUP: Final = "revertrisk-lake"
 EVENTSTREAMS_KEEPS: Final = timedelta(days=31)
 """Longer than any server keeps events: asked for what is older, it begins with the oldest that it has."""
 _KINDS: Final = (
     "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,…], eventstreams:STREAM[,…] or eventstreams:URL"
 )
-_STREAMS: Final = re.compile(r"[A-Za-z0-9._,-]+")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -97,7 +95,12 @@ def open_source(written: str, places: Places, settings: SourceSettings) -> OpenS
             checkpoint = LakeCheckpoint(places, name, from_beginning=settings.from_beginning)
         return OpenSource(name, JsonlSource.from_path(where, checkpoint), checkpoint)
     if kind == "eventstreams" and where:
-        url = _stream_url(where)
+        try:
+            url = stream_url(where)
+        except ProxyError as exc:
+            raise LakeUsageError(str(exc)) from exc
+        except ValueError as exc:
+            raise LakeUsageError(f"source: {exc}") from exc
         name = f"eventstreams:{url}"
         checkpoint = LakeCheckpoint(places, name, from_beginning=settings.from_beginning)
         since = datetime.now(UTC) - EVENTSTREAMS_KEEPS if settings.from_beginning else None
@@ -137,13 +140,3 @@ def _kafka(topics: Sequence[str], settings: SourceSettings) -> EventSource:
         )
     except KafkaSettingsError as exc:
         raise LakeUsageError(str(exc)) from None
-
-
-def _stream_url(where: str) -> str:
-    if _STREAMS.fullmatch(where):
-        return PUBLIC_EVENTSTREAMS + where
-    if not is_base_address(where):
-        raise LakeUsageError(
-            "source: expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM"
-        )
-    return where

@@ -5,15 +5,14 @@ names become actor keys here, once for each distinct user of the batch, and go n
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Final
 
-import orjson
-
-from revertrisk.lake.engine import Connection, Relation, as_file, quoted
+from revertrisk.lake.engine import Connection, Relation, as_file, make_table, quoted
 from revertrisk.lake.event_rows import (
     CHANGES,
     DISTINCT,
@@ -33,11 +32,11 @@ from revertrisk.lake.schema import (
     REVISION,
     Table,
 )
-from revertrisk.lake.versions import version_rank
 from revertrisk.wiki.user_kinds import user_kind
 
 MAX_ACCOUNTS: Final = 100_000
 """Users whose kind and key are remembered between batches."""
+_DIGITS: Final = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,8 @@ class Stage:
     def _predictions(self) -> Iterator[Staged]:
         versions = self._connection.execute("SELECT DISTINCT model_version FROM predicted").fetchall()
         ranks = [{"model_version": version, "version_rank": version_rank(version)} for (version,) in versions]
-        self._make_table("ranked", ranks, "{'model_version': 'VARCHAR', 'version_rank': 'VARCHAR'}")
+        types = {"model_version": "VARCHAR", "version_rank": "VARCHAR"}
+        make_table(self._connection, "ranked", ranks, types)
         for table, rows in DISTINCT.items():
             key = ", ".join(table.key)
             columns = ", ".join(table.column_names)
@@ -153,9 +153,8 @@ class Stage:
             "SELECT person_id, wiki_id, name, user_id, is_temp FROM person"
         ).fetchall()
         rows = [self._account(*person[1:]) | {"person_id": person[0]} for person in people]
-        self._make_table(
-            "key_of", rows, "{'person_id': 'BIGINT', 'user_kind': 'VARCHAR', 'actor_key': 'VARCHAR'}"
-        )
+        columns = {"person_id": "BIGINT", "user_kind": "VARCHAR", "actor_key": "VARCHAR"}
+        make_table(self._connection, "key_of", rows, columns)
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE account AS SELECT change.number, key_of.user_kind, key_of.actor_key "
             "FROM change JOIN person ON change.wiki_id = person.wiki_id "
@@ -200,13 +199,6 @@ class Stage:
         relation = self._connection.sql(f"SELECT {columns} FROM {name}")
         return Staged(table, relation, tuple(day for (day,) in days))
 
-    def _make_table(self, name: str, rows: Sequence[dict[str, object]], columns: str) -> None:
-        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
-            self._connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_json("
-                f"{quoted(path)}, format = 'newline_delimited', columns = {columns})"
-            )
-
 
 _OF_REVERTS_AUTHOR: Final = ("actor_key", "user_kind")
 """Taken from `revision` when the rows are written."""
@@ -217,3 +209,17 @@ def _account(
 ) -> dict[str, object]:
     kind = user_kind(name, user_id, is_temp=is_temp)
     return {"user_kind": kind.value, "actor_key": actor_keys.of(wiki_id, name) if name else None}
+
+
+@lru_cache(maxsize=1000)
+def version_rank(version: str) -> str:
+    """Return a text that sorts as model versions do (``revertrisk.consumer.version_order``): digits by their number.
+
+    Text and numbers alternate. A text ends in a space, which sorts before what versions are made of; a number is
+    preceded by its length, so that 9 comes before 10.
+    """
+    parts = []
+    for place, part in enumerate(_DIGITS.split(version)):
+        digits = part.lstrip("0")
+        parts.append(f"{len(digits):03d}{digits}" if place % 2 else f"{part} ")
+    return f"{''.join(parts)} {version}"

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-import orjson
-
-from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
+from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
 from revertrisk.lake.errors import LakeConfigurationError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.reverted import AFFECTED_BY_BATCH, reverted_change, reverted_rows
@@ -198,8 +196,7 @@ class LakeWriter:
             for place, reason, sha256 in found
         ]
         if rows:
-            name = self._as_rows(UNREADABLE, rows)
-            number = merge(self._lake, UNREADABLE, self._engine.table(name), ())
+            number = merge(self._lake, UNREADABLE, self._as_rows(UNREADABLE, rows), ())
             self._count(UNREADABLE, number, written)
 
     def _write_places(self, batch: Batch, staged: StagedBatch) -> None:
@@ -211,19 +208,11 @@ class LakeWriter:
         ]
         if not rows:
             return
-        name = self._as_rows(PLACE, rows)
-        merge(self._lake, PLACE, self._engine.table(name), (), _PLACE_MOVES)
+        merge(self._lake, PLACE, self._as_rows(PLACE, rows), (), _PLACE_MOVES)
 
-    def _as_rows(self, table: Table, rows: Sequence[dict[str, object]]) -> str:
-        """Make a temporary table of rows, and return its name."""
-        columns = "{" + ", ".join(f"{quoted(each.name)}: {quoted(each.type)}" for each in table.columns) + "}"
-        name = f"rows_of_{table.name}"
-        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
-            self._engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_json("
-                f"{quoted(path)}, format = 'newline_delimited', columns = {columns})"
-            )
-        return name
+    def _as_rows(self, table: Table, rows: Sequence[dict[str, object]]) -> Relation:
+        columns = {each.name: each.type for each in table.columns}
+        return make_table(self._engine, f"rows_of_{table.name}", rows, columns)
 
     @staticmethod
     def _count(table: Table, number: int, written: Written) -> None:

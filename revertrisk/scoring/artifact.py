@@ -22,7 +22,7 @@ from pydantic import (
     field_serializer,
 )
 
-from revertrisk.runtime.json_files import JsonFileError, read_json_file
+from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 from revertrisk.runtime.validation import explain
 from revertrisk.scoring.encoding import Encoder
 from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES

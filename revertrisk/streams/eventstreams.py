@@ -5,6 +5,7 @@ it can lose events, so it is sent a little earlier (:func:`resume_id`); a few ev
 ``meta.id``.
 """
 
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -16,7 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import orjson
 
+from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.instants import iso_z
+from revertrisk.runtime.proxies import proxy_of
 from revertrisk.streams.base import (
     Position,
     SourcedEvent,
@@ -35,6 +38,8 @@ from revertrisk.streams.resuming_stream import (
 )
 from revertrisk.streams.sse import ServerSentEvent
 
+PUBLIC_EVENTSTREAMS: Final = "https://stream.wikimedia.org/v2/stream/"
+_NAMES: Final = re.compile(r"[A-Za-z0-9._,-]+")
 REWIND_MS: Final = 1
 """The millisecond that EventStreams adds to the time of the last event."""
 
@@ -112,6 +117,21 @@ def read_stream(  # noqa: PLR0913 - what a client of EventStreams has to know
         first_pause_s=first_pause_s,
         on_reconnect=on_reconnect,
     )
+
+
+def stream_url(where: str) -> str:
+    """Return the address of streams that are named, of Wikimedia's server, or of what is an address already.
+
+    Raises:
+        ValueError: it is neither.
+        ProxyError: the environment's proxy for it cannot be used.
+
+    """
+    url = PUBLIC_EVENTSTREAMS + where if _NAMES.fullmatch(where) else where
+    if not is_base_address(url):
+        raise ValueError("expected eventstreams:STREAM or eventstreams:https://host/v2/stream/STREAM")
+    proxy_of(url)
+    return url
 
 
 class EventStreamsSource:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Self
 
-from revertrisk.runtime.json_files import JsonFileError, read_json_file
+from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 
 SCORABLE_FAMILIES: Final = frozenset({"wikipedia", "test", "test2"})
 """The families whose open and public wikis are scored, and found by language code and subdomain."""

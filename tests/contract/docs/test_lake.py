@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.document import tables_as_markdown
 from revertrisk.lake.engine import VIEWS
 from revertrisk.lake.metrics import LakeMetrics
+from revertrisk.lake.schema import TABLES, Table
 from revertrisk.lake.tables import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import (
@@ -30,6 +31,23 @@ TABLES_BEGIN = "## Tables\n"
 QUESTIONS = re.findall(
     r"\*\*([^*]+\?)\*\*[^`]*(?:`[^`]*`[^`]*)*?```sql\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
+
+
+def tables_as_markdown() -> str:
+    """Return a section for each table: what it holds, its key, and each column's type, meaning and source."""
+    return "\n".join(line for table in TABLES for line in _section(table))
+
+
+def _section(table: Table) -> Iterator[str]:
+    yield f"### {table.name}\n"
+    divided = f" Files are divided by `{table.partition}`." if table.partition else ""
+    yield f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}.{divided}\n"
+    yield "| column | type | meaning | source |"
+    yield "| --- | --- | --- | --- |"
+    for column in table.columns:
+        of = "TIMESTAMP" if column.type.startswith("TIMESTAMP") else column.type.value
+        yield f"| `{column.name}` | {of} | {column.meaning} | {column.source} |"
+    yield ""
 
 
 def test_the_tables_are_the_schemas() -> None:

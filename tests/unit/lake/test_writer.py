@@ -12,8 +12,8 @@ from revertrisk.consumer import version_order
 from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader, Skip
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.lake.schema import TABLES
+from revertrisk.lake.staging import version_rank
 from revertrisk.lake.tables import Lake
-from revertrisk.lake.versions import version_rank
 from revertrisk.lake.writer import LakeWriter
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import (

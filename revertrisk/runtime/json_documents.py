@@ -1,9 +1,9 @@
-"""Configuration in JSON files, read strictly: what one reader may take in another way than the next is refused."""
+"""JSON files, read strictly: what readers take in different ways is refused. And JSON for outputs of any encoding."""
 
 import json
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 MAX_FILE_BYTES: Final = 2**24
 """Of a file: many times the size of any that we read."""
@@ -34,6 +34,13 @@ def read_json_file(file: Path | Traversable) -> tuple[Any, bytes]:
         raise JsonFileError("is nested too deeply") from None
     except ValueError:
         raise JsonFileError("is not JSON in UTF-8") from None
+
+
+def json_text(document: Any, out: TextIO, *, indent: int | None = None) -> str:
+    """Return a document as JSON; where the output's encoding is not UTF-8, all beyond ASCII is escaped."""
+    is_utf8 = (getattr(out, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    separators = (",", ":") if indent is None else None
+    return json.dumps(document, ensure_ascii=not is_utf8, indent=indent, separators=separators)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
