@@ -1,23 +1,28 @@
 """What comments and docstrings refer to exists: decisions by number, edge cases by number, documents by path."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+FOLDERS = (
+    ".pipeline",
+    "charts",
+    "docs",
+    "mock_eventgate",
+    "mock_mediawiki",
+    "model_server",
+    "revertrisk",
+    "schemas",
+    "tests",
+)
 FILES = [
     path
-    for name in subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    if (path := ROOT / name).suffix in {".py", ".md", ".yaml", ".toml", ".js", ".tpl", ".sh"}
-    and path.exists()
+    for path in sorted(
+        [*ROOT.glob("*.*"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.*"))]
+    )
+    if path.suffix in {".py", ".md", ".yaml", ".toml", ".js", ".tpl", ".sh"}
 ]
 TEXTS = {path.relative_to(ROOT): path.read_text() for path in FILES if path.name != Path(__file__).name}
 DESIGN = re.compile(r"\bDESIGN (\d+)")
