@@ -109,7 +109,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 ) -> None:
     """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
     from mock_eventgate.app import Options, run
-    from mock_eventgate.reasons import read_explain_by
+    from revertrisk.page_parts.reasons import read_explain_by
 
     try:
         options = Options(
