@@ -4,10 +4,13 @@ The JavaScript modules import one another by name, so a page serves the shared o
 """
 
 from importlib.resources import files
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final
 
+import orjson
 from aiohttp import web
+
+from revertrisk.page_parts.messages import NAME, fill_in, read_messages
 
 CONTENT_TYPES: Final = {
     ".css": "text/css",
@@ -45,8 +48,12 @@ def page_files(package: str, folder: str) -> dict[str, bytes]:
 class PageFiles:
     """The files of one page, answered under the policy that forbids whatever is not the page's own."""
 
-    def __init__(self, package: str, folder: str) -> None:
+    def __init__(self, package: str, folder: str, translation: Path | None = None) -> None:
+        """Read the files; raises MessagesError where a translation of the words cannot be used."""
+        messages = read_messages(translation)
         self._files = page_files(package, folder)
+        self._files[INDEX] = fill_in(self._files[INDEX], messages)
+        self._files[NAME] = orjson.dumps(messages)
 
     def index(self) -> web.Response:
         """Return the page itself."""

@@ -205,7 +205,7 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
         ({"words_inserted": 0, "words_removed": 3}, "IP", "no words added, 3 removed"),
         ({"words_inserted": 0, "words_removed": 0}, "IP", "no words changed: only markup, order or spaces"),
         ({"user_is_anonymous": 0}, "registered", "a registered editor"),
-        ({"user_is_anonymous": 1, "user_is_temporary": 0}, "IP", "an unregistered editor (IP address)"),
+        ({"user_is_anonymous": 1, "user_is_temporary": 0}, "ip", "an unregistered editor (IP address)"),
         ({"user_is_anonymous": 1}, "unknown", "an unregistered editor"),
         ({"user_is_anonymous": None}, "unknown", "whether the editor is registered: not known"),
         ({"user_edit_count": 1, "user_age": 0.4}, "registered", "1 earlier edit, an account of no days"),
