@@ -51,6 +51,14 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         str | None,
         typer.Option(metavar="URL", help="A mock MediaWiki whose diff pages stand for the wikis' own."),
     ] = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A translation of the page's words: some or all messages of revertrisk/page_parts/messages.json.",
+        ),
+    ] = None,
     wikis_file: Annotated[
         Path | None,
         typer.Option(
@@ -87,6 +95,7 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             hours=hours,
             explain_by=read_explain_by(explain_by),
             diff_base=diff_base,
+            messages=messages,
             wikis_file=wikis_file,
             kafka=tuple(kafka_setting),
             datacentres=tuple(datacentre),

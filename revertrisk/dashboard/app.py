@@ -45,6 +45,8 @@ class DashboardSettings:
     explain_by: Mapping[str, str] = field(default_factory=dict)
     """The address of each model's server that is asked for reasons."""
     diff_base: str | None = None
+    messages: Path | None = None
+    """A translation of the page's words."""
     wikis_file: Path | None = None
     kafka: tuple[str, ...] = ()
     datacentres: tuple[str, ...] = ()
@@ -53,7 +55,7 @@ class DashboardSettings:
 def create_app(edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable) -> web.Application:
     """Return the application over a state that somebody else fills."""
     app = web.Application()
-    page = PageFiles("revertrisk.dashboard", "page")
+    page = PageFiles("revertrisk.dashboard", "page", settings.messages)
     reasons = Reasons(settings.explain_by)
     app.cleanup_ctx.append(reasons.open)
     feed = Feed(edits, settings.thresholds, Links(wikis, settings.diff_base), lambda: reasons.models)
