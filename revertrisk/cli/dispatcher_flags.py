@@ -118,6 +118,16 @@ def refuse(problem: Exception) -> NoReturn:
     raise typer.Exit(complain(problem)) from problem
 
 
+def refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
+    """Refuse; name an address that cannot be listened on, and what to do: the system's own words do neither."""
+    if isinstance(problem, OSError) and problem.filename is None:  # a file's error names the file
+        reason = str(problem.strerror or problem).rpartition(": ")[2]
+        problem = ValueError(
+            f"{host}:{port} cannot be listened on: {reason}; give another --port, 0 for a free one, or another --host"
+        )
+    refuse(problem)
+
+
 def complain(problem: Exception) -> int:
     """Say on standard error what is wrong, and return the exit status."""
     text, status = str(problem), EXIT_UNUSABLE

@@ -81,7 +81,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     revertrisk lake run --source jsonl:events.jsonl --to lake
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.run import RunSettings, run
     from revertrisk.lake.sources import SourceSettings
 
@@ -169,7 +169,7 @@ def sql(
 
     revertrisk sql --lake lake 'SELECT wiki_id, count(*) FROM prediction GROUP BY wiki_id'
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.answers import answer
     from revertrisk.lake.errors import LakeError
 
@@ -204,7 +204,7 @@ def check(
 
     Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.api_check import check_with_wikis
     from revertrisk.lake.check import check as find
     from revertrisk.lake.errors import LakeError
@@ -247,7 +247,7 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.erasure import erase as erase_from
     from revertrisk.lake.erasure import parse_erasure
     from revertrisk.lake.errors import LakeError
@@ -278,7 +278,7 @@ def prune(
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
     """
-    _need_engines()
+    need_engines()
     from datetime import date
 
     from revertrisk.lake.errors import LakeError
@@ -297,7 +297,8 @@ def prune(
     sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
 
 
-def _need_engines() -> None:
+def need_engines() -> None:
+    """End with a sentence where the extra of the lake is not installed."""
     if any(importlib.util.find_spec(name) is None for name in ("deltalake", "duckdb")):
         _end(
             ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION
