@@ -109,7 +109,7 @@ def cause_share(ends: Ends, horizon: float, measure: str, causes: Sequence[Cause
     Whether it is shown depends on the edits reverted by anybody, so that parts of a sum are shown together.
     """
     basis = basis_of(ends, horizon)
-    problem = too_young(ends, horizon) or basis.refusal
+    problem = basis.refusal or too_young(ends, horizon)
     if problem is not None:
         return figures.refused(measure, basis, problem)
     found = cumulative_incidence(ends.seconds, ends.states(causes), horizon)
@@ -121,7 +121,7 @@ def reverter_figures(
 ) -> ReverterFigures:
     """Return the share reverted by some accounts, and what a threshold finds of it."""
     basis = basis_of(ends, horizon, of_interest)
-    problem = too_young(ends, horizon) or basis.refusal
+    problem = basis.refusal or too_young(ends, horizon)
     if problem is not None:
         share = figures.refused("share_reverted", basis, problem)
         return ReverterFigures(share, tuple(_refused(ends, each, basis, problem) for each in thresholds))
@@ -187,7 +187,7 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and what is known of it
 def ranking_figures(ends: Ends, horizon: float) -> Ranking:
     """Return AUC and calibration."""
     basis = basis_of(ends, horizon)
-    problem = too_young(ends, horizon) or basis.refusal
+    problem = basis.refusal or too_young(ends, horizon)
     if problem is not None:
         gap = figures.refused("calibration_gap", basis, problem)
         return Ranking(figures.refused("auc", basis, problem), gap, ())

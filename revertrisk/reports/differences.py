@@ -42,6 +42,7 @@ class Difference:
     wiki_id: str
     kind: str
     measure: str
+    threshold: float | None
     n: int
     share: float
     reference_share: float
@@ -95,18 +96,21 @@ def differences(
     p_values = [ratio_p_value(each.value, each.log_error, each.pages) for each in found]
     adjusted = multipletests(p_values, alpha=FALSE_DISCOVERY_RATE, method="fdr_bh")[1]
     return [
-        _difference(measure, each, p_value, float(together))
+        _difference(measure, threshold, each, p_value, float(together))
         for each, p_value, together in zip(found, p_values, adjusted, strict=True)
     ]
 
 
-def _difference(measure: str, ratio: _Ratio, p_value: float, adjusted: float) -> Difference:
+def _difference(
+    measure: str, threshold: float | None, ratio: _Ratio, p_value: float, adjusted: float
+) -> Difference:
     low, high = ratio_interval(ratio.value, ratio.log_error, ratio.pages)
     is_large = max(ratio.value, 1 / ratio.value) >= LEAST_RATIO
     return Difference(
         ratio.wiki_id,
         ratio.kind,
         measure,
+        threshold,
         ratio.n,
         ratio.share,
         ratio.reference_share,

@@ -29,11 +29,23 @@ DEFINITIONS: Final = {
     "itself reverted within the horizon after it; edits watched for twice the horizon only.",
     "ratio": "Share among a kind of user over that among registered accounts that are no bots (for a range of edit "
     "counts: over that among the other registered accounts), within one wiki.",
-    "precision_by_people": "Share of the flagged edits that people judged to be damaging, weighed from the sheet to all "
-    "flagged edits.",
+    "flagged_a_day": "Mean number a day of edits above the threshold, over whole days (UTC); the interval is over the "
+    "days.",
+    "first": "Share of the flagged edits that ended first by: a revert by a person, by a bot, by an account that "
+    "acts on the score, by the author, or the deletion of the page.",
+    "seconds_saved": "Median time that a flagged edit stood before a person reverted it, of those that a person "
+    "reverted within the horizon: what a revert at once would save.",
+    "hours_saved_a_day": "The sum of these times, a day.",
+    "precision_by_people": "Share of the flagged edits that people judged to be damaging, weighed from the sheet to "
+    "all flagged edits.",
 }
 """What each figure says, by its name; the horizon, the threshold and the edits stand with the figure."""
 
+RULES: Final = (
+    f"Intervals are of 95 % and clustered by page. No figure is shown below {LEAST} reverted and {LEAST} other edits, "
+    f"none for a horizon that fewer than {LEAST} edits have reached, and no interval between fewer than {LEAST_PAGES} "
+    "pages."
+)
 NOT_GOOD: Final = "An edit that was not reverted is not thereby good: nobody may have looked at it."
 
 
@@ -68,7 +80,7 @@ class Basis:
         """Why no figure may be shown; None where there are enough edits."""
         if min(self.reverted, self.n - self.reverted) >= LEAST:
             return None
-        return f"too few (n = {self.n}, {self.reverted} reverted; {LEAST} reverted and {LEAST} others are needed)"
+        return f"too few (n = {self.n}, {self.reverted} reverted)"
 
 
 def share(measure: str, value: float, error: float, basis: Basis) -> Figure:

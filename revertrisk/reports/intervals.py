@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]  # ships no types
+from scipy import special  # type: ignore[import-untyped]  # ships no types
 from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # likewise
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ def standard_error(influence: Floats, pages: NDArray[Any]) -> float:
 
 def quantile(pages: int) -> float:
     """Return how many standard errors lie on each side: Student's t, one degree of freedom less than pages."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, max(pages - 1, 1)))
+    return float(special.stdtrit(max(pages - 1, 1), (1 + LEVEL) / 2))
 
 
 def share_interval(value: float, error: float, pages: int) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def share_interval(value: float, error: float, pages: int) -> tuple[float, float
     edits are equal there is no error: then each page counts for one edit.
     """
     independent = value * (1 - value) / error**2 if error > 0 and 0 < value < 1 else float(pages)
-    alpha = 2 * float(stats.norm.sf(quantile(pages)))
+    alpha = 2 * float(special.ndtr(-quantile(pages)))
     low, high = proportion_confint(value * independent, independent, alpha=alpha, method="wilson")
     return float(low), float(high)
 
@@ -65,4 +65,4 @@ def ratio_p_value(ratio: float, log_error: float, pages: int) -> float:
     """Return the two-sided p-value of a ratio of 1."""
     if log_error == 0:
         return 1.0
-    return float(2 * stats.t.sf(abs(np.log(ratio)) / log_error, max(pages - 1, 1)))
+    return float(2 * special.stdtr(max(pages - 1, 1), -abs(np.log(ratio)) / log_error))

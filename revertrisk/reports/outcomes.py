@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from revertrisk.reports import figures
 from revertrisk.reports.cell import (
@@ -32,6 +33,7 @@ from revertrisk.reports.watched import (
     USER_KINDS,
     Booleans,
     Cause,
+    Floats,
     Watched,
 )
 
@@ -163,9 +165,7 @@ def _model(scored: Scored, asked: Asked) -> ModelOutcomes:
     )
     compared = [Compared(wiki_id, part.kind, Ends.of(part)) for wiki_id, part in parts.items()]
     horizon = asked.horizons[0]
-    found = [
-        each for limit in (None, *asked.thresholds) for each in differences(compared, horizon, limit)
-    ]
+    found = [each for limit in (None, *asked.thresholds) for each in differences(compared, horizon, limit)]
     return ModelOutcomes(scored.model, len(watched), int(scored.unrecorded.sum()), cells, tuple(found))
 
 
@@ -224,8 +224,8 @@ def _share_revert_reverted(watched: Watched, horizon: float) -> Figure:
 
 def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator[Pair]:
     names = sorted({*first.watched.wikis, *second.watched.wikis})
-    keys = [_keys(each.watched, names) for each in (first, second)]
-    _, in_first, in_second = np.intersect1d(*keys, assume_unique=True, return_indices=True)
+    ours, theirs = (_keys(each.watched, names) for each in (first, second))
+    _, in_first, in_second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
     if not len(in_first):
         return
     order = np.argsort(in_first, kind="stable")
@@ -239,9 +239,9 @@ def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator
             yield Pair(_name(first), _name(second), wiki_id, horizon, len(ends), *aucs)
 
 
-def _paired(ends: Ends, other: np.ndarray, horizon: float) -> tuple[Figure, Figure, Figure]:
+def _paired(ends: Ends, other: Floats, horizon: float) -> tuple[Figure, Figure, Figure]:
     basis = basis_of(ends, horizon)
-    problem = too_young(ends, horizon) or basis.refusal
+    problem = basis.refusal or too_young(ends, horizon)
     if problem is not None:
         auc = figures.refused("auc", basis, problem)
         return auc, auc, figures.refused("auc_difference", basis, problem)
@@ -261,10 +261,11 @@ def _paired(ends: Ends, other: np.ndarray, horizon: float) -> tuple[Figure, Figu
     )
 
 
-def _keys(watched: Watched, names: Sequence[str]) -> np.ndarray:
+def _keys(watched: Watched, names: Sequence[str]) -> NDArray[np.int64]:
     """Return a number for each revision of all wikis."""
     places = np.array([names.index(each) for each in watched.wikis], dtype=np.int64)
-    return (places[watched.wiki] << 48) | watched.rev_id
+    numbers: NDArray[np.int64] = (places[watched.wiki] << 48) | watched.rev_id
+    return numbers
 
 
 def _name(scored: Scored) -> tuple[str, str]:

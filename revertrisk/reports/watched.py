@@ -79,7 +79,7 @@ class Watched:
         """Return how many edits there are."""
         return len(self.page)
 
-    def part(self, members: Booleans) -> "Watched":
+    def part(self, members: Booleans | NDArray[np.intp] | slice) -> "Watched":
         """Return some of the edits."""
         arrays: dict[str, Any] = {
             each.name: getattr(self, each.name)[members] for each in fields(self) if each.name != "wikis"
@@ -99,4 +99,5 @@ class Watched:
     @property
     def is_bot(self) -> Booleans:
         """Which edits were made by bots."""
-        return self.kind == USER_KINDS.index("bot")
+        found: Booleans = self.kind == USER_KINDS.index("bot")
+        return found

@@ -43,7 +43,9 @@ class Made:
     """The place of another edit in the list."""
 
 
-def account(name: str, edits: int | None = 600, *, is_bot: bool = False, is_temp: bool = False) -> dict[str, Any]:
+def account(
+    name: str, edits: int | None = 600, *, is_bot: bool = False, is_temp: bool = False
+) -> dict[str, Any]:
     """Return a user entity of a registered or temporary account."""
     user = {
         "user_text": name,
@@ -67,13 +69,15 @@ def address(number: int) -> dict[str, Any]:
     }
 
 
-def edits(number: int, *, days: float = 40, wikis: Sequence[str] = ("enwiki", "dewiki"), seed: int = 11) -> list[Made]:
+def edits(
+    number: int, *, days: float = 40, wikis: Sequence[str] = ("enwiki", "dewiki"), seed: int = 11
+) -> list[Made]:
     """Return edits and the reverts of some; temporary accounts of the first wiki are reverted twice as often."""
     chance = np.random.default_rng(seed)
     pages = max(number // 4, 1)
     taste = chance.normal(0, 0.7, pages)
     made: list[Made] = []
-    for each in range(number):
+    for _ in range(number):
         page = int(chance.integers(pages))
         wiki_id = wikis[page % len(wikis)]
         kind = chance.choice(5, p=[0.25, 0.2, 0.2, 0.25, 0.1])
@@ -123,7 +127,14 @@ def _fate(chance: np.random.Generator, bad: Made, place: int) -> Iterator[Made]:
 
 
 def _undo(edit: Made, place: int, delay: float, user: dict[str, Any]) -> Made:
-    return replace(edit, after_s=edit.after_s + delay + 1, user=user, probability=0.03, other_probability=0.02, undoes=place)
+    return replace(
+        edit,
+        after_s=edit.after_s + delay + 1,
+        user=user,
+        probability=0.03,
+        other_probability=0.02,
+        undoes=place,
+    )
 
 
 def events_of(
@@ -169,7 +180,9 @@ def events_of(
             events.append(event)
     for page_id, after_s in deleted_pages:
         last = max(place for place in rev_ids if made[place].page_id == page_id)
-        edit = Edit(last, made[last].wiki_id, page_id, rev_ids[last], 1, 0, START + timedelta(seconds=after_s))
+        edit = Edit(
+            last, made[last].wiki_id, page_id, rev_ids[last], 1, 0, START + timedelta(seconds=after_s)
+        )
         events.append(page_change(edit, kind="delete", after_s=0.0))
     return events
 

@@ -40,7 +40,9 @@ def pages_of(chance: Random, edits: int, largest: int = 10) -> NDArray[np.int64]
     return np.repeat(np.arange(edits), sizes)[:edits]
 
 
-def likelihoods(chance: Random, pages: NDArray[np.int64], share: float, icc: float = ICC) -> NDArray[np.float64]:
+def likelihoods(
+    chance: Random, pages: NDArray[np.int64], share: float, icc: float = ICC
+) -> NDArray[np.float64]:
     """Return each edit's chance of a revert; edits of a page have the same, so that they are correlated by ``icc``."""
     strength = 1 / icc - 1
     return chance.beta(share * strength, (1 - share) * strength, int(pages[-1]) + 1)[pages]
@@ -59,7 +61,9 @@ def cell(chance: Random, edits: int, late: float, *, ends: bool = True, share: f
     age = chance.random(edits) * RECORD if ends else np.full(edits, np.inf)
     times = np.stack([age, revert, taken_back, deletion])
     first = np.argmin(times, axis=0)
-    causes = np.array([Cause.OPEN, Cause.REVERTED_BY_PERSON, Cause.SELF_REVERTED, Cause.DELETED], dtype=np.int8)
+    causes = np.array(
+        [Cause.OPEN, Cause.REVERTED_BY_PERSON, Cause.SELF_REVERTED, Cause.DELETED], dtype=np.int8
+    )
     return Ends(page, probability, age, times.min(axis=0), causes[first])
 
 
@@ -108,9 +112,13 @@ def accuracy(
 
 def _accuracy(measure: str, known: float, found: list[Figure]) -> Accuracy:
     values = np.array([each.value for each in found], dtype=np.float64)
-    held = [each.low is not None and each.high is not None and each.low <= known <= each.high for each in found]
+    held = [
+        each.low is not None and each.high is not None and each.low <= known <= each.high for each in found
+    ]
     errors = 100 * (values - known)
-    return Accuracy(measure, 100 * known, float(errors.mean()), float(errors.std()), 100 * float(np.mean(held)))
+    return Accuracy(
+        measure, 100 * known, float(errors.mean()), float(errors.std()), 100 * float(np.mean(held))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +170,11 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> None:
     parser.add_argument("--reports", type=int, default=100)
     asked = parser.parse_args()
     write(f"{asked.cells} cells of {asked.edits} edits each; points of a hundred.\n\n")
-    write("| late reverts | figure | truth | mean error | SD | intervals that hold it |\n| --- " + "| --- " * 5 + "|\n")
+    write(
+        "| late reverts | figure | truth | mean error | SD | intervals that hold it |\n| --- "
+        + "| --- " * 5
+        + "|\n"
+    )
     for late in LATE:
         for each in accuracy(asked.cells, asked.edits, late):
             write(

@@ -23,7 +23,7 @@ def matured(number: int = 4_000, a_page: int = 1, seed: int = 5) -> Ends:
 
 
 def test_figures_of_old_edits_are_those_of_the_labels() -> None:
-    """Where all edits are old enough, AUC, share, recall and flagged-not-reverted are those of `evaluate`'s functions."""
+    """Where all edits are old enough, the figures are those of the functions of `evaluate`."""
     ends = matured()
     labels, ones = ends.cause != Cause.OPEN, np.ones((1, len(ends)))
     for at in reverter_figures(ends, HORIZON, (0.5, 0.87)).thresholds:
@@ -51,7 +51,9 @@ def test_the_interval_at_one_edit_a_page_is_wilsons() -> None:
 def test_equal_pages_widen_the_interval() -> None:
     """Each edit ten times on its page: the interval is that of the pages, and not of ten times as many edits."""
     ends = matured()
-    tenfold = Ends(*(np.repeat(each, 10) for each in (ends.page, ends.probability, ends.age, ends.seconds, ends.cause)))
+    tenfold = Ends(
+        *(np.repeat(each, 10) for each in (ends.page, ends.probability, ends.age, ends.seconds, ends.cause))
+    )
     for horizon_figures in (
         lambda each: reverter_figures(each, HORIZON, (0.5,)).share_reverted,
         lambda each: reverter_figures(each, HORIZON, (0.5,)).thresholds[0].share_reverted_flagged,
@@ -75,7 +77,11 @@ def test_a_small_cell_shows_no_figure(reverted: int) -> None:
     ranked = ranking_figures(ends, HORIZON)
     (at,) = found.thresholds
     listed = [found.share_reverted, at.share_reverted_flagged, at.recall, at.flagged_not_reverted]
-    listed += [ranked.auc, ranked.calibration_gap, cause_share(ends, HORIZON, "share_deleted", [Cause.DELETED])]
+    listed += [
+        ranked.auc,
+        ranked.calibration_gap,
+        cause_share(ends, HORIZON, "share_deleted", [Cause.DELETED]),
+    ]
     for figure in listed:
         assert (figure.value, figure.low, figure.high) == (None, None, None)
         assert f"too few (n = 200, {reverted} reverted" in (figure.note or "")

@@ -47,7 +47,7 @@ def test_influence_is_the_derivative_by_an_edits_weight() -> None:
 
 
 def test_without_an_end_of_the_record_it_is_the_plain_share() -> None:
-    """Where each edit is watched to the horizon, the estimate is the share of edits with the event, at the horizon too."""
+    """Where each edit is watched to the horizon, it is the share with the event, one at the very horizon included."""
     seconds = np.array([1.0, 5.0, 5.1, 9.0, 9.0])
     states = np.array([COMPETING, OF_INTEREST, OF_INTEREST, OPEN, OPEN])
     found = cumulative_incidence(seconds, states, HORIZON)

@@ -23,7 +23,6 @@ def test_a_planted_difference_is_found() -> None:
 def test_a_thousand_cells(late: float) -> None:
     """The mean error of each figure is within a point; 93 to 97 % of the intervals of the share reverted hold it."""
     found = {each.measure: each for each in accuracy(1_000, 5_000, late)}
-    print(*found.values(), sep="\n")
     assert all(abs(each.mean_error) <= 1 for each in found.values())
     assert 93 <= found["share_reverted"].coverage <= 97
     assert all(92 <= each.coverage <= 98 for each in found.values())
@@ -33,6 +32,5 @@ def test_a_thousand_cells(late: float) -> None:
 def test_a_hundred_reports() -> None:
     """Over 100 reports a planted difference is found in at least 90 %, and at most 5 % of what is flagged is false."""
     found = detection(100)
-    print(found)
     assert found.found >= 0.9
     assert found.false_among_flagged <= 0.05
