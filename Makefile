@@ -133,6 +133,10 @@ EDITS ?= 200000
 bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions beside one scan; EDITS=200000
 	$(BIN)/python -m tests.bench.lake --edits $(EDITS)
 
+.PHONY: kill-lake
+kill-lake: $(STAMP)  ## two writers of a lake, killed twenty times, against SQLite; EDITS=1000000 takes half an hour
+	$(BIN)/python -m tests.load.lake --edits $(EDITS)
+
 # Programs that the lake is held against and that are too large for .venv.
 PEERS := .venv-peers
 $(PEERS)/.spark: requirements/constraints.txt
