@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -16,6 +17,7 @@ from revertrisk.lake.engine import ANSWER, Connection, Reader, quoted
 from revertrisk.lake.errors import LakeUsageError
 from revertrisk.runtime.instants import iso_z
 
+_NUMBERS: Final = (int, float, Decimal)
 _AT_ONCE: Final = 10_000
 _SHOWN: Final = 1000
 """Rows of a table for people; the other formats write all."""
@@ -85,8 +87,11 @@ def _spelled_out(value: Any) -> Any:
 
 
 def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
-    table = Table(*names)
+    table = Table()
     rows = cursor.fetchmany(_SHOWN + 1)
+    for place, name in enumerate(names):
+        is_number = any(isinstance(row[place], _NUMBERS) for row in rows)
+        table.add_column(name, justify="right" if is_number else "left")
     for row in rows[:_SHOWN]:
         table.add_row(*("" if value is None else str(_plain(value)) for value in row))
     text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
