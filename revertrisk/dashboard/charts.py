@@ -1,0 +1,201 @@
+"""``charts`` and ``charts/NAME``: what the lake answers to the page's own questions, with the SQL that was asked.
+
+One thread asks, one question after another; an answer serves everyone who chose alike for some seconds.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from aiohttp import hdrs, web
+
+from revertrisk.dashboard.statements import (
+    BIN_MINUTES,
+    CHARTS,
+    ChoiceError,
+    chart_sql,
+    choices_sql,
+    read_choice,
+)
+from revertrisk.dashboard.thresholds import Thresholds
+from revertrisk.lake import LakeConfigurationError, LakeError, Reader
+from revertrisk.runtime.instants import iso_z
+from revertrisk.runtime.web_server import json_answer
+from revertrisk.wiki.table import WikiTable
+
+log = logging.getLogger(__name__)
+
+FRESH_S: Final = 15.0
+"""How long an answer serves; the writer adds to the lake once a minute."""
+MAX_KEPT: Final = 200
+"""Answers that are kept."""
+MAX_WAITING: Final = 20
+"""Questions that wait for the thread; more are refused."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What can be chosen in the lake."""
+
+    wikis: list[str]
+    models: list[str]
+    watermark: datetime | None
+    newest: datetime | None
+
+
+class Charts:
+    """The handlers of both routes; ``root`` is the lake, None where there is none."""
+
+    def __init__(self, root: str | None, thresholds: Thresholds, wikis: WikiTable) -> None:
+        self._root = root
+        self._thresholds = thresholds
+        self._wikis = wikis
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
+        self._reader: Reader | None = None
+        self._refreshed = 0.0
+        self._answers: dict[str, tuple[float, asyncio.Future[Any]]] = {}
+        self._waiting = 0
+
+    async def open(self, _app: web.Application) -> AsyncIterator[None]:
+        """Let go of the lake when the application ends."""
+        yield
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        if self._reader is not None:
+            self._reader.close()
+
+    async def choices(self, _request: web.Request) -> web.Response:
+        """Return which charts there are, and what can be chosen for them; no charts where there is no lake."""
+        if self._root is None:
+            return _answer({"charts": []})
+        try:
+            found = await self._choices()
+        except LakeError as exc:
+            return _refusal(exc)
+        return _answer(
+            {
+                "charts": CHARTS,
+                "wikis": found.wikis,
+                "models": found.models,
+                "as_of": None if found.watermark is None else iso_z(found.watermark),
+            }
+        )
+
+    async def chart(self, request: web.Request) -> web.Response:
+        """Return columns, rows and SQL of a chart for ``?wiki=&model=&user=&hours=``."""
+        name = request.match_info["name"]
+        if self._root is None or name not in CHARTS:
+            raise web.HTTPNotFound
+        try:
+            found = await self._choices()
+            choice = read_choice(request.query, next(iter(found.models), ""))
+            if found.newest is None:
+                return _answer({"columns": [], "rows": [], "sql": "", "languages": {}})
+            text = chart_sql(name, choice, self._thresholds, found.newest)
+            columns, rows = await self._ask(text)
+        except ChoiceError as exc:
+            return _answer({"error": str(exc)}, 400)
+        except LakeError as exc:
+            return _refusal(exc)
+        return _answer(
+            {
+                "columns": columns,
+                "rows": rows,
+                "sql": text,
+                "bin_s": BIN_MINUTES[choice.hours] * 60,
+                "languages": self._languages(columns, rows),
+            }
+        )
+
+    async def _choices(self) -> Choices:
+        _, rows = await self._ask(choices_sql(), _as_they_are)
+        wikis, models, watermark, newest = rows[0]
+        return Choices(wikis or [], models or [], watermark, newest)
+
+    async def _ask(
+        self, text: str, plain: Callable[[Any], Any] | None = None
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Return the columns and rows of an answer, which may be some seconds old.
+
+        Raises:
+            LakeError: the lake does not answer, or too many wait for it.
+
+        """
+        now = monotonic()
+        kept = self._answers.get(text)
+        if kept is None or now - kept[0] > FRESH_S:
+            if self._waiting >= MAX_WAITING:
+                raise LakeError("the lake has too many questions to answer; try again")
+            self._answers = {key: each for key, each in self._answers.items() if now - each[0] <= FRESH_S}
+            while len(self._answers) >= MAX_KEPT:
+                del self._answers[next(iter(self._answers))]
+            kept = now, asyncio.ensure_future(self._in_thread(text, plain or _plain))
+            self._answers[text] = kept
+        # Who goes away does not end the question of those who wait for the same answer.
+        answer: tuple[list[str], list[list[Any]]] = await asyncio.shield(kept[1])
+        return answer
+
+    async def _in_thread(self, text: str, plain: Callable[[Any], Any]) -> tuple[list[str], list[list[Any]]]:
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._query, text, plain)
+        finally:
+            self._waiting -= 1
+
+    def _query(self, text: str, plain: Callable[[Any], Any]) -> tuple[list[str], list[list[Any]]]:
+        assert self._root is not None  # noqa: S101 - asked before
+        if self._reader is None:
+            self._reader = Reader(self._root)
+            self._refreshed = monotonic()
+        elif monotonic() - self._refreshed > FRESH_S:
+            self._reader.refresh()
+            self._refreshed = monotonic()
+        cursor = self._reader.query(text)
+        return [column[0] for column in cursor.description or ()], [
+            [plain(value) for value in row] for row in cursor.fetchall()
+        ]
+
+    def _languages(self, columns: list[str], rows: list[list[Any]]) -> Mapping[str, str]:
+        """Return the language code of each wiki that is named."""
+        if "wiki_id" not in columns:
+            return {}
+        place = columns.index("wiki_id")
+        found = (self._wikis.by_id(row[place]) for row in rows)
+        return {wiki.wiki_id: wiki.language for wiki in found if wiki is not None}
+
+
+def check_lake(root: str) -> None:
+    """Look whether the lake can be read; raises LakeError."""
+    with closing(Reader(root)):
+        pass
+
+
+def _as_they_are(value: Any) -> Any:
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; times in seconds since 1970."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
+    return value
+
+
+def _answer(document: Any, status: int = 200) -> web.Response:
+    return json_answer(document, status=status, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+def _refusal(problem: LakeError) -> web.Response:
+    """Say that the lake does not answer; its own words name folders of this machine, and go to the log."""
+    log.warning("the lake does not answer: %s", problem)
+    is_missing = isinstance(problem, LakeConfigurationError)
+    return _answer({"error": "there is no lake yet" if is_missing else "the lake does not answer"}, 503)
