@@ -19,6 +19,7 @@ from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse, r
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
+from revertrisk.cli.reports import outcomes, whatif
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
 app = typer.Typer(
@@ -31,6 +32,8 @@ app.command()(reconcile)
 app.command()(backfill)
 app.command()(sql)
 app.command()(dashboard)
+app.command()(outcomes)
+app.command()(whatif)
 app.add_typer(lake_app, name="lake")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]

@@ -57,8 +57,8 @@ KafkaSettings = Annotated[
     typer.Option(
         "--kafka-setting",
         metavar="KEY=VALUE",
-        help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE takes the "
-        "value from a file. KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and others may stand in the environment.",
+        help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE reads the "
+        "value from a file. Or in the environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and so on.",
     ),
 ]
 Datacentres = Annotated[
