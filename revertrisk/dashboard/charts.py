@@ -5,7 +5,7 @@ One thread asks, one question after another; an answer serves everyone who chose
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,10 +18,18 @@ from aiohttp import hdrs, web
 from revertrisk.dashboard.statements import (
     BIN_MINUTES,
     CHARTS,
+    Choice,
     ChoiceError,
     chart_sql,
     choices_sql,
     read_choice,
+)
+from revertrisk.dashboard.statistics import (
+    OUTCOMES,
+    TooManyEditsError,
+    has_statistics,
+    outcomes_so_far,
+    with_intervals,
 )
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.lake import LakeConfigurationError, LakeError, Reader
@@ -35,6 +43,7 @@ FRESH_S: Final = 15.0
 """How long an answer serves; the writer adds to the lake once a minute."""
 MAX_KEPT: Final = 200
 """Answers that are kept."""
+WITH_INTERVALS: Final = "at_risk"
 MAX_WAITING: Final = 20
 """Questions that wait for the thread; more are refused."""
 
@@ -58,10 +67,11 @@ class Charts:
         self._root = root
         self._thresholds = thresholds
         self._wikis = wikis
+        self._names = [*CHARTS, *([OUTCOMES] if has_statistics() else [])]
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
         self._reader: Reader | None = None
         self._refreshed = 0.0
-        self._answers: dict[str, tuple[float, asyncio.Future[Any]]] = {}
+        self._answers: dict[Hashable, tuple[float, asyncio.Future[Any]]] = {}
         self._waiting = 0
 
     async def open(self, _app: web.Application) -> AsyncIterator[None]:
@@ -81,7 +91,7 @@ class Charts:
             return _refusal(exc)
         return _answer(
             {
-                "charts": CHARTS,
+                "charts": self._names,
                 "wikis": found.wikis,
                 "models": found.models,
                 "as_of": None if found.watermark is None else iso_z(found.watermark),
@@ -91,65 +101,71 @@ class Charts:
     async def chart(self, request: web.Request) -> web.Response:
         """Return columns, rows and SQL of a chart for ``?wiki=&model=&user=&hours=``."""
         name = request.match_info["name"]
-        if self._root is None or name not in CHARTS:
+        if self._root is None or name not in self._names:
             raise web.HTTPNotFound
         try:
             found = await self._choices()
             choice = read_choice(request.query, next(iter(found.models), ""))
-            if found.newest is None:
+            newest = found.newest
+            if newest is None:
                 return _answer({"columns": [], "rows": [], "sql": "", "languages": {}})
-            text = chart_sql(name, choice, self._thresholds, found.newest)
-            columns, rows = await self._ask(text)
-        except ChoiceError as exc:
+            answer = await self._ask(
+                (name, choice, newest), lambda reader: self._chart(reader, name, choice, newest)
+            )
+        except (ChoiceError, TooManyEditsError) as exc:
             return _answer({"error": str(exc)}, 400)
         except LakeError as exc:
             return _refusal(exc)
-        return _answer(
-            {
-                "columns": columns,
-                "rows": rows,
-                "sql": text,
-                "bin_s": BIN_MINUTES[choice.hours] * 60,
-                "languages": self._languages(columns, rows),
-            }
-        )
+        return _answer(answer)
+
+    def _chart(self, reader: Reader, name: str, choice: Choice, newest: datetime) -> dict[str, Any]:
+        if name == OUTCOMES:
+            columns, rows, text = outcomes_so_far(reader, choice, self._thresholds, newest)
+        else:
+            text = chart_sql(name, choice, self._thresholds, newest)
+            columns, rows = _rows(reader, text)
+            if name == WITH_INTERVALS and OUTCOMES in self._names:
+                columns, rows = with_intervals(columns, rows)
+        return {
+            "columns": columns,
+            "rows": rows,
+            "sql": text,
+            "bin_s": BIN_MINUTES[choice.hours] * 60,
+            "languages": self._languages(columns, rows),
+        }
 
     async def _choices(self) -> Choices:
-        _, rows = await self._ask(choices_sql(), _as_they_are)
-        wikis, models, watermark, newest = rows[0]
-        return Choices(wikis or [], models or [], watermark, newest)
+        return await self._ask(Choices, _read_choices)
 
-    async def _ask(
-        self, text: str, plain: Callable[[Any], Any] | None = None
-    ) -> tuple[list[str], list[list[Any]]]:
-        """Return the columns and rows of an answer, which may be some seconds old.
+    async def _ask(self, key: Hashable, work: Callable[[Reader], T]) -> T:
+        """Return an answer, which may be some seconds old.
 
         Raises:
             LakeError: the lake does not answer, or too many wait for it.
 
         """
         now = monotonic()
-        kept = self._answers.get(text)
+        kept = self._answers.get(key)
         if kept is None or now - kept[0] > FRESH_S:
             if self._waiting >= MAX_WAITING:
                 raise LakeError("the lake has too many questions to answer; try again")
-            self._answers = {key: each for key, each in self._answers.items() if now - each[0] <= FRESH_S}
+            self._answers = {each: it for each, it in self._answers.items() if now - it[0] <= FRESH_S}
             while len(self._answers) >= MAX_KEPT:
                 del self._answers[next(iter(self._answers))]
-            kept = now, asyncio.ensure_future(self._in_thread(text, plain or _plain))
-            self._answers[text] = kept
+            kept = now, asyncio.ensure_future(self._in_thread(work))
+            self._answers[key] = kept
         # Who goes away does not end the question of those who wait for the same answer.
-        answer: tuple[list[str], list[list[Any]]] = await asyncio.shield(kept[1])
+        answer: T = await asyncio.shield(kept[1])
         return answer
 
-    async def _in_thread(self, text: str, plain: Callable[[Any], Any]) -> tuple[list[str], list[list[Any]]]:
+    async def _in_thread(self, work: Callable[[Reader], T]) -> T:
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._query, text, plain)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
         finally:
             self._waiting -= 1
 
-    def _query(self, text: str, plain: Callable[[Any], Any]) -> tuple[list[str], list[list[Any]]]:
+    def _work(self, work: Callable[[Reader], T]) -> T:
         assert self._root is not None  # noqa: S101 - asked before
         if self._reader is None:
             self._reader = Reader(self._root)
@@ -157,10 +173,7 @@ class Charts:
         elif monotonic() - self._refreshed > FRESH_S:
             self._reader.refresh()
             self._refreshed = monotonic()
-        cursor = self._reader.query(text)
-        return [column[0] for column in cursor.description or ()], [
-            [plain(value) for value in row] for row in cursor.fetchall()
-        ]
+        return work(self._reader)
 
     def _languages(self, columns: list[str], rows: list[list[Any]]) -> Mapping[str, str]:
         """Return the language code of each wiki that is named."""
@@ -177,8 +190,15 @@ def check_lake(root: str) -> None:
         pass
 
 
-def _as_they_are(value: Any) -> Any:
-    return value
+def _read_choices(reader: Reader) -> Choices:
+    wikis, models, watermark, newest = reader.query(choices_sql()).fetchall()[0]
+    return Choices(wikis or [], models or [], watermark, newest)
+
+
+def _rows(reader: Reader, text: str) -> tuple[list[str], list[list[Any]]]:
+    cursor = reader.query(text)
+    columns = [column[0] for column in cursor.description or ()]
+    return columns, [[_plain(value) for value in row] for row in cursor.fetchall()]
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ import { bar } from "./risk.js";
 
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
 const DIGITS = { maximumFractionDigits: 2 };
+const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
 const SHARE = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
 /** @param {string} caption @param {Answer} answer */
@@ -32,10 +33,12 @@ function cell(name, value, languages, isFirst) {
 }
 
 function content(name, value, languages) {
-  if (value === null) return [absent(say("not-known"))];
+  if (value === null) return name === "note" ? [] : [absent(say("not-known"))];
   if (name === "time") return [timeOf(value)];
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
+  if (SHARES.has(name)) return [numberOf(value, SHARE)];
+  if (name === "matures_in_hours" && value === 0) return [say("matured")];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
   return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
 }

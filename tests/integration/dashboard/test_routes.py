@@ -6,6 +6,8 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,12 @@ from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.lake import Reader
 from revertrisk.runtime.web_server import serving_app
 from revertrisk.wiki.table import WikiTable
-from tests.fakes.lake_events import MULTILINGUAL, edits, page_change, prediction
+from tests.fakes.lake_events import MULTILINGUAL, WIKIS, edits, page_change, prediction
 from tests.fakes.lakes import filled_lake
 from tests.fakes.streamed_edits import AGNOSTIC, NOW, page_changed, scored
 from tests.integration.dashboard.program import COMMAND, ROOT, DashboardProgram
 
-CHARTS = ["edits", "bots_and_humans", "at_risk", "busiest_pages", "freshness"]
+SQL_CHARTS = ["edits", "bots_and_humans", "at_risk", "busiest_pages", "freshness"]
 
 
 class Server:
@@ -146,7 +148,7 @@ async def test_no_lake_no_charts(server: Server) -> None:
         assert answer.status == 404
 
 
-@pytest.mark.parametrize("name", CHARTS)
+@pytest.mark.parametrize("name", SQL_CHARTS)
 @pytest.mark.parametrize(
     "query", ["hours=168", "hours=24&wiki=enwiki", f"hours=168&model={MULTILINGUAL}&user=ip"]
 )
@@ -156,16 +158,19 @@ async def test_numbers_are_those_of_the_sql_that_is_shown(
     """The SQL that comes with a chart gives the chart's rows, run by itself over the lake."""
     status, answer = await with_lake.get(f"charts/{name}?{query}")
     assert status == 200
-    rows = Reader(lake).query(answer["sql"]).fetchall()
+    cursor = Reader(lake).query(answer["sql"])
+    names, rows = [column[0] for column in cursor.description or ()], cursor.fetchall()
     assert rows
-    assert answer["rows"] == [
+    places = [answer["columns"].index(name) for name in names]
+    told = [[row[place] for place in places] for row in answer["rows"]]
+    assert told == [
         [each.timestamp() if hasattr(each, "timestamp") else each for each in row] for row in rows
     ]
 
 
 async def test_charts_count_what_there_is(with_lake: Server) -> None:
     """Over all time the charts hold every edit: by minutes, wikis and kinds of users, with or without prediction."""
-    answers = {name: (await with_lake.get(f"charts/{name}?hours=720"))[1] for name in CHARTS}
+    answers = {name: (await with_lake.get(f"charts/{name}?hours=720"))[1] for name in SQL_CHARTS}
     minutes = answers["edits"]["bin_s"] / 60
     assert sum(row[1] for row in answers["edits"]["rows"]) * minutes == pytest.approx(400)
     assert sum(sum(row[1:]) for row in answers["bots_and_humans"]["rows"]) * minutes == pytest.approx(400)
@@ -180,7 +185,7 @@ async def test_charts_count_what_there_is(with_lake: Server) -> None:
 async def test_what_can_be_chosen(with_lake: Server) -> None:
     """The lake's wikis and models can be chosen, and nothing else; a wiki without edits has none."""
     _, choices = await with_lake.get("charts")
-    assert choices["charts"] == CHARTS
+    assert choices["charts"] == [*SQL_CHARTS, "outcomes"]
     assert "enwiki" in choices["wikis"]
     assert choices["models"] == [AGNOSTIC, MULTILINGUAL]
     assert (await with_lake.get("charts/edits?wiki=nnwiki"))[1]["rows"] == []
@@ -231,3 +236,51 @@ def test_ends_by_a_signal() -> None:
         program.tell(scored(1, 0.9, at=NOW))
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(20) == 0
+
+
+COUNTED = """
+SELECT count(*), avg(
+    CASE WHEN o.seconds_to_revert <= {horizon_hours} * 3600 AND NOT coalesce(o.is_self, FALSE) THEN 1 ELSE 0 END
+)
+FROM prediction_current p JOIN outcome o ON p.wiki_id = o.wiki_id AND p.rev_id = o.rev_id
+WHERE p.probability > 0.5
+"""
+
+
+@pytest.fixture
+def matured_lake(tmp_path: Path) -> str:
+    """Return a lake with two days of edits, and one edit of each wiki twenty days later."""
+    known = list(edits(3000, days=2))
+    later = replace(
+        known[0], page_id=9_999, rev_id=1, parent_id=0, moment=known[0].moment + timedelta(days=20)
+    )
+    events = [page_change(edit) for edit in (*known, *(replace(later, wiki_id=wiki) for wiki in WIKIS))]
+    return filled_lake(tmp_path, [*events, *(prediction(edit) for edit in known)])
+
+
+async def test_share_reverted_so_far(matured_lake: str) -> None:
+    """Where all edits are older than a horizon, the share is what counting gives; else it says when it is final."""
+    async for server in _server(lake=matured_lake):
+        status, answer = await server.get("charts/outcomes?hours=720")
+        assert status == 200
+        rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+        assert [row["horizon_hours"] for row in rows] == [48, 168, 720]
+        for row in rows[:2]:
+            flagged, share = Reader(matured_lake).query(COUNTED.format(**row)).fetchall()[0]
+            assert (row["edits"], row["share_reverted"]) == (flagged, pytest.approx(share))
+            assert row["low"] < share < row["high"]
+            assert row["matures_in_hours"] == 0
+        assert rows[2]["share_reverted"] is None
+        assert rows[2]["note"].startswith("too young")
+        assert rows[2]["matures_in_hours"] == pytest.approx(12 * 24, abs=1)
+        assert len(Reader(matured_lake).query(answer["sql"]).fetchall()) == 3000
+        _, of_few = await server.get("charts/outcomes?hours=720&wiki=enwiki&user=ip")
+        assert any("too few" in str(row[-1]) for row in of_few["rows"])
+
+
+async def test_shares_at_risk_have_intervals(with_lake: Server) -> None:
+    """A share has an interval around it where there are pages enough for one."""
+    _, answer = await with_lake.get("charts/at_risk?hours=720")
+    rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+    assert all((row["low"] is None) == (row["pages"] < 10) for row in rows)
+    assert all(row["low"] <= row["share"] <= row["high"] for row in rows if row["low"] is not None)
