@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
+from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
@@ -112,7 +113,10 @@ class LakeWriter:
             LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
 
         """
-        staged = self._stage.parse(batch.lines, self._wikis) if batch.lines else StagedBatch()
+        staged = StagedBatch()
+        if batch.lines:
+            erasures = read_erasures(self._engine, self._lake)
+            staged = self._stage.parse(batch.lines, erasures, self._wikis)
         written = Written(
             len(batch),
             canaries=staged.canaries,
