@@ -17,7 +17,7 @@ from revertrisk.lake.id_ranges import IdRanges
 from revertrisk.lake.reverted import OF_A_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
-from revertrisk.lake.tables import Change, Lake, merge
+from revertrisk.lake.tables import Change, Lake, merge, require_room
 
 _REVERTS_AUTHOR: Final = Change(
     {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
@@ -113,6 +113,7 @@ class LakeWriter:
             LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
 
         """
+        require_room(self._lake)
         staged = StagedBatch()
         if batch.lines:
             erasures = read_erasures(self._engine, self._lake)
