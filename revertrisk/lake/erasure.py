@@ -1,7 +1,8 @@
 """Takes actors, pages and revisions out of a lake, and proves by its files that they are gone.
 
-The rows are rewritten at once. Readers have some time to finish with the old files, then these are removed. Kafka and
-copies of the lake elsewhere are not reached.
+What is erased is remembered first, so that no writer takes it in again. The rows are rewritten at once. Readers have
+some time to finish with the old files; then what a writer that had not looked yet has brought is erased too, and the
+old files are removed. Kafka and copies of the lake elsewhere are not reached.
 """
 
 import logging
@@ -15,9 +16,12 @@ from typing import Final
 import orjson
 
 from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
+from revertrisk.lake.erasures import ERASED_ACTOR, ERASED_PAGE, ERASED_REVISION, numbered, remember
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
-from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVISION, TABLES, Table, Type
+from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, whole_tables
+from revertrisk.lake.reverted import Step, reverted_change, reverted_rows
+from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVERTED, REVISION, TABLES, Table, Type
 from revertrisk.lake.tables import Change, Lake, merge, vacuum
 
 log = logging.getLogger(__name__)
@@ -79,27 +83,18 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     ]
     engine = new_engine()
     done = Erased()
+    now = datetime.now(UTC)
     try:
         _make_lists(engine, what, keys)
-        now = quoted(datetime.now(UTC).isoformat())
-        hide = {name: WITHOUT_AUTHOR.get(name, "NULL") for name in AUTHOR}
-        # What an older event told of the author is not taken in again.
-        hide["author_hidden_dt"] = f"CAST({now} AS TIMESTAMP)"
-        by_key = "SEMI JOIN erased_actor USING (wiki_id, actor_key)"
-        done.rows += _change(engine, lake, REVISION, by_key, Change(hide, inserts=False))
-        of_revert = {"actor_key": "NULL", "user_kind": "'unknown'"}
-        done.rows += _change(engine, lake, REVERT, by_key, Change(of_revert, inserts=False))
-        done.rows += _change(engine, lake, BOT, by_key, Change(deletes=True, inserts=False))
-        by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_NAMES_ACTOR}"
-        done.rows += _change(engine, lake, PAGE_EVENT, by_title, Change({"title": "NULL"}, inserts=False))
-        for table in TABLES:
-            for column, name in (("page_id", "erased_page"), ("rev_id", "erased_revision")):
-                if column in table.column_names:
-                    rows = f"SEMI JOIN {name} USING (wiki_id, {column})"
-                    done.rows += _change(engine, lake, table, rows, Change(deletes=True, inserts=False))
+        named = [(ERASED_ACTOR, key["actor_key"]) for key in keys]
+        named += [(ERASED_PAGE, numbered(*page)) for page in what.pages]
+        named += [(ERASED_REVISION, numbered(*revision)) for revision in what.revisions]
+        remember(engine, lake, named, now)
+        done.rows = _erase_rows(engine, lake, now)
         if grace_s:
             log.info("%d rows are erased; old files stay for another %.0f s", done.rows, grace_s)
             time.sleep(grace_s)
+            done.rows += _erase_rows(engine, lake, now)
         for table in TABLES:
             done.files += vacuum(lake, table, timedelta(0), also_unknown=False)
             done.files += vacuum(lake, table, LONGEST_COMMIT, also_unknown=True)
@@ -107,6 +102,43 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     finally:
         engine.close()
     return done
+
+
+def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:
+    """Rewrite what names the erased actors, delete the rows of erased pages and revisions; returns how many rows."""
+    hide = {name: WITHOUT_AUTHOR.get(name, "NULL") for name in AUTHOR}
+    # What an older event told of the author is not taken in again.
+    hide["author_hidden_dt"] = f"CAST({quoted(now.isoformat())} AS TIMESTAMP)"
+    by_key = "SEMI JOIN erased_actor USING (wiki_id, actor_key)"
+    rows = _change(engine, lake, REVISION, by_key, Change(hide, inserts=False))
+    of_revert = {"actor_key": "NULL", "user_kind": "'unknown'"}
+    rows += _change(engine, lake, REVERT, by_key, Change(of_revert, inserts=False))
+    rows += _change(engine, lake, BOT, by_key, Change(deletes=True, inserts=False))
+    by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_NAMES_ACTOR}"
+    rows += _change(engine, lake, PAGE_EVENT, by_title, Change({"title": "NULL"}, inserts=False))
+    deletes = Change(deletes=True, inserts=False)
+    for table in TABLES:
+        for column, name in (("page_id", "erased_page"), ("rev_id", "erased_revision")):
+            if column in table.column_names:
+                rows += _change(engine, lake, table, f"SEMI JOIN {name} USING (wiki_id, {column})", deletes)
+    by_revert = "SEMI JOIN erased_revision r ON t.wiki_id = r.wiki_id AND t.first_revert_id = r.rev_id"
+    table_relation(engine, lake, REVERTED).create_view("undone", replace=True)
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE touched_page AS "
+        f"SELECT DISTINCT t.wiki_id, t.page_id FROM undone t {by_revert}"
+    )
+    gone = _change(engine, lake, REVERTED, by_revert, deletes)
+    if gone:  # another revert of the same edits may stand
+        affected = Step(
+            REVERT_BY_ID,
+            EVERYTHING,
+            f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID} "
+            "SEMI JOIN touched_page USING (wiki_id, page_id)",
+        )
+        again = reverted_rows(engine, (affected,), whole_tables(engine, lake))
+        days = [day for (day,) in engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
+        merge(lake, REVERTED, again, days, reverted_change())
+    return rows + gone
 
 
 _NAMES_ACTOR: Final = (

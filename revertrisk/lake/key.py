@@ -29,6 +29,10 @@ class ActorKeys:
         """
         return hmac.digest(self._secret, f"{wiki_id}\0{_canonical(name)}".encode(), hashlib.sha256).hex()
 
+    def erased(self, what: str, name: str) -> str:
+        """Return what a lake remembers of something that was erased; it does not lead there without the key."""
+        return hmac.digest(self._secret, f"revertrisk erased\0{what}\0{name}".encode(), hashlib.sha256).hex()
+
     def check_value(self, lake_id: str) -> str:
         """Return what a lake keeps to recognise its key by; it does not tell the key."""
         return hmac.digest(self._secret, f"revertrisk lake\0{lake_id}".encode(), hashlib.sha256).hex()[:32]

@@ -7,6 +7,7 @@ files one is told of a conflict and repeats its change.
 import json
 import logging
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -35,6 +36,8 @@ ONE_FILE_BYTES: Final = 2 * 1024**3
 """Above every partition: a compacted one has one file, and is left alone from then on."""
 CONFLICT_RETRIES: Final = 20
 """How often a change is repeated that another writer's commit came before."""
+SPARE_BYTES: Final = 256 * 1024**2
+"""So much of the disk, or a twentieth of it where that is less, stays free."""
 _ID: Final = "revertrisk.lakeId"
 _FORMAT: Final = "revertrisk.format"
 _CHECK: Final = "revertrisk.keyCheck"
@@ -229,6 +232,19 @@ def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> 
         return target.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=also_unknown)
 
     return len(_repeated(lake, table, remove))
+
+
+def require_room(lake: Lake) -> None:
+    """Raise LakeError where the disk is nearly full: what is begun must end, and an erasure must be able to rewrite."""
+    if "://" in lake.root:
+        return
+    disk = shutil.disk_usage(lake.root)
+    spare = min(SPARE_BYTES, disk.total // 20)
+    if disk.free < spare:
+        raise LakeError(
+            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch is begun with {spare >> 20:,} MB "
+            "or more; what is not in the lake yet will be read again"
+        )
 
 
 def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
