@@ -134,7 +134,7 @@ def test_t374698_is_a_file_of_its_own() -> None:
 
 def test_t374698_counts_what_it_says(lake: Path) -> None:
     """Bot, model and both, by wiki, are what plain loops over the edits find."""
-    reverted = Oracle(map(page_change, KNOWN)).reverted()
+    reverted = dict(Oracle(map(page_change, KNOWN)).reverted())
     user_of = {edit.rev_id: edit.user for edit in KNOWN}
     scored = {edit.rev_id: prediction(edit, MULTILINGUAL) for edit in SCORED}
     days: defaultdict[str, set[date]] = defaultdict(set)
