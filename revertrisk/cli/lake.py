@@ -20,7 +20,9 @@ app = typer.Typer(
 
 Lake = Annotated[
     str,
-    typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake's folder."),
+    typer.Option(
+        "--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake: a folder, or s3://BUCKET/PREFIX."
+    ),
 ]
 KeyFile = Annotated[
     str | None,
@@ -42,7 +44,12 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         ),
     ],
     to: Annotated[
-        str, typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake; it is made where there is none.")
+        str,
+        typer.Option(
+            metavar="DIR",
+            envvar="LAKE_DIR",
+            help="The lake, a folder or s3://BUCKET/PREFIX; it is made where there is none.",
+        ),
     ],
     key_file: KeyFile = None,
     from_beginning: Annotated[

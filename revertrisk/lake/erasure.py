@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import orjson
@@ -22,6 +21,7 @@ from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
 from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, whole_tables
 from revertrisk.lake.reverted import Step, reverted_change, reverted_rows
 from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVERTED, REVISION, TABLES, Table, Type
+from revertrisk.lake.storage import contains_any, files_under
 from revertrisk.lake.tables import Change, Lake, merge, vacuum
 
 log = logging.getLogger(__name__)
@@ -187,15 +187,17 @@ def _change(engine: Connection, lake: Lake, table: Table, which: str, change: Ch
 def _left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
     """Return where something of the erased can still be found: in a row, in a file's texts or in its plain bytes."""
     left = []
-    for table in TABLES:
-        for path in Path(lake.root, table.name).rglob("*.parquet"):
-            left += _left_in_rows(engine, table, str(path))
+    tables = {f"{lake.root}/{table.name}/": table for table in TABLES}
+    files = list(files_under(lake.root))
+    for path in files:
+        table = next((table for root, table in tables.items() if path.startswith(root)), None)
+        # A checkpoint of the log has the same ending and other columns.
+        if table is not None and path.endswith(".parquet") and "/_delta_log/" not in path:
+            left += _left_in_rows(engine, table, path)
     sought = [
         text.encode() for key in keys for text in (key["actor_key"], key["name"]) if len(text) > _SHORTEST
     ]
-    for file in Path(lake.root).rglob("*"):
-        if file.is_file() and any(each in file.read_bytes() for each in sought):
-            left.append(f"{file}: the name or its key")
+    left += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
     return left
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from revertrisk.lake.errors import LakeConfigurationError
+from revertrisk.lake.storage import is_remote
 
 KEY_FILE_VARIABLE: Final = "LAKE_KEY_FILE"
 _KEY_BYTES: Final = 32
@@ -110,5 +111,5 @@ def _read(path: Path) -> ActorKeys:
 
 
 def _refuse_inside(path: Path, lake: str) -> None:
-    if path.resolve().is_relative_to(Path(lake).resolve()):
+    if not is_remote(lake) and path.resolve().is_relative_to(Path(lake).resolve()):
         raise LakeConfigurationError(f"{path}: the lake's key must not lie in the lake's own folder {lake}")
