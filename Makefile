@@ -32,7 +32,7 @@ $(RUNNABLE): pyproject.toml requirements/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	torch=$$($(BIN)/python requirements/torch_source.py) && \
 	    $(BIN)/pip install --quiet --constraint requirements/constraints.txt $$torch torch==2.13.0
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[serve]'
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[lake,serve]'
 	touch $@
 
 $(STAMP): $(RUNNABLE)

@@ -74,9 +74,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.scoring.artifact import ArtifactError
     from revertrisk.scoring.training.evaluate_file import evaluate_file
     from revertrisk.scoring.training.examples import TrainingError
-    from revertrisk.scoring.training.limits import write_scores
     from revertrisk.scoring.training.model_card import figures_report
     from revertrisk.scoring.training.report import html_report
+    from revertrisk.scoring.training.scored_edits import write_scores
 
     _check_output("html", html)
     _check_output("scores", scores)
@@ -118,8 +118,9 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     as_json: Json = False,
 ) -> None:
     """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""
+    from revertrisk.reports.thresholds import find_limits, limits_json, limits_table
     from revertrisk.scoring.training.examples import TrainingError
-    from revertrisk.scoring.training.limits import find_limits, limits_json, limits_table, read_scores
+    from revertrisk.scoring.training.scored_edits import read_scores
 
     try:
         models = read_scores(scores, model_name=model, model_version=version)

@@ -9,20 +9,7 @@ import pytest
 from revertrisk.scoring.features import Features
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.training.examples import Example, TrainingError
-from revertrisk.scoring.training.limits import (
-    ScoredEdit,
-    find_limits,
-    limits_table,
-    read_scores,
-    write_scores,
-)
-
-
-def edits(number: int, wiki_id: str = "enwiki", group: str = "registered") -> list[ScoredEdit]:
-    """Return scored edits: evenly spread scores, of which each tenth edit was reverted."""
-    return [
-        ScoredEdit("m", "1", wiki_id, (group,), index % 10 == 0, index / number) for index in range(number)
-    ]
+from revertrisk.scoring.training.scored_edits import ScoredEdit, read_scores, write_scores
 
 
 def production(path: Path) -> Path:
@@ -32,37 +19,6 @@ def production(path: Path) -> Path:
         writer = csv.writer(out)
         writer.writerows([header, ["dewiki", 1, 0, 0, 0.06, 0.1], ["dewiki", 2, 1, 1, 0.9, ""]])
     return path
-
-
-def test_a_limit_keeps_the_false_positive_rate() -> None:
-    """At most the asked share of the edits that were not reverted score above the threshold."""
-    first = find_limits(edits(1_000), 0.15)[0]
-    assert (first.wiki_id, first.group, first.n, first.positives) == ("all", "all", 1000, 100)
-    assert first.threshold.value is not None
-    assert first.threshold.low is not None
-    assert first.threshold.high is not None
-    assert first.threshold.low < first.threshold.value < first.threshold.high
-    above = [each for each in edits(1_000) if each.probability > first.threshold.value and not each.label]
-    assert 0.145 < len(above) / 900 <= 0.15
-    assert first.fpr.value == pytest.approx(len(above) / 900, abs=1e-4)
-
-
-def test_each_wiki_and_group_has_its_own_limit_if_it_is_large_enough() -> None:
-    """T4: a small sample has no threshold, and the table says how many there are."""
-    limits = find_limits([*edits(500, "dewiki"), *edits(50, "frwiki", "anonymous")], 0.05)
-    known = {(each.wiki_id, each.group): each.threshold.value is not None for each in limits}
-    assert known == {
-        ("all", "all"): True,
-        ("all", "registered"): True,
-        ("all", "anonymous"): False,
-        ("dewiki", "all"): True,
-        ("dewiki", "registered"): True,
-        ("frwiki", "all"): False,
-        ("frwiki", "anonymous"): False,
-    }
-    table = limits_table(limits)
-    assert table.count("\n|") == 5
-    assert "3 of 7 rows are left out: fewer than 200 edits that were not reverted" in table
 
 
 def test_productions_scores_are_read_as_production_s_own(tmp_path: Path) -> None:

@@ -1,0 +1,194 @@
+"""Which kinds of users fare differently on a wiki: ratios of shares, tested together."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # ships no types
+
+from revertrisk.reports.cell import Ends, basis_of
+from revertrisk.reports.figures import LEAST
+from revertrisk.reports.incidence import Incidence, cumulative_incidence
+from revertrisk.reports.intervals import (
+    LEAST_PAGES,
+    count_pages,
+    ratio_interval,
+    ratio_p_value,
+    standard_error,
+)
+from revertrisk.reports.watched import ANYBODY, REGISTERED, USER_KINDS, Booleans, Floats
+
+LEAST_RATIO: Final = 1.25
+FALSE_DISCOVERY_RATE: Final = 0.01
+"""Where one difference in a report is real, about twice this share of what is flagged is false (make study)."""
+REFERENCE: Final = "registered accounts"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The edits of one wiki, with the kind of user of each as in `USER_KINDS`."""
+
+    wiki_id: str
+    kind: NDArray[np.int8]
+    ends: Ends
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much larger a share is among one kind of user than among registered accounts of the wiki."""
+
+    wiki_id: str
+    kind: str
+    measure: str
+    threshold: float | None
+    n: int
+    share: float
+    reference_share: float
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+    adjusted_p_value: float
+    """By Benjamini and Hochberg, over all wikis and kinds of the measure."""
+    is_flagged: bool
+    """Whether it counts: adjusted p below 0.01, the interval clear of 1, the ratio at least 1.25 or at most 1/1.25."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratio:
+    wiki_id: str
+    kind: str
+    n: int
+    share: float
+    reference_share: float
+    log_error: float
+    pages: int
+
+    @property
+    def value(self) -> float:
+        return self.share / self.reference_share
+
+
+_Measure = Callable[[Ends, float], "_Share | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    value: float
+    influence: Floats
+
+
+def differences(
+    wikis: Sequence[Compared], horizon: float, threshold: float | None = None
+) -> list[Difference]:
+    """Compare the kinds of users of each wiki; those with too few edits for a figure are left out.
+
+    Without a threshold it is the share reverted that is compared, with one the share of the edits not reverted that
+    is flagged. Kinds share pages, so both shares' errors are taken together.
+    """
+    measure = "share_reverted" if threshold is None else "flagged_not_reverted"
+    take = _share_reverted if threshold is None else _flagged_not_reverted(threshold)
+    found = [ratio for each in wikis for ratio in _ratios(each, horizon, take)]
+    if not found:
+        return []
+    p_values = [ratio_p_value(each.value, each.log_error, each.pages) for each in found]
+    adjusted = multipletests(p_values, alpha=FALSE_DISCOVERY_RATE, method="fdr_bh")[1]
+    return [
+        _difference(measure, threshold, each, p_value, float(together))
+        for each, p_value, together in zip(found, p_values, adjusted, strict=True)
+    ]
+
+
+def _difference(
+    measure: str, threshold: float | None, ratio: _Ratio, p_value: float, adjusted: float
+) -> Difference:
+    low, high = ratio_interval(ratio.value, ratio.log_error, ratio.pages)
+    is_large = max(ratio.value, 1 / ratio.value) >= LEAST_RATIO
+    return Difference(
+        ratio.wiki_id,
+        ratio.kind,
+        measure,
+        threshold,
+        ratio.n,
+        ratio.share,
+        ratio.reference_share,
+        ratio.value,
+        low,
+        high,
+        p_value,
+        adjusted,
+        is_flagged=adjusted < FALSE_DISCOVERY_RATE and is_large and not low <= 1 <= high,
+    )
+
+
+def _ratios(wiki: Compared, horizon: float, take: _Measure) -> Iterator[_Ratio]:
+    registered = np.isin(wiki.kind, REGISTERED)
+    for number, kind in enumerate(USER_KINDS):
+        members = wiki.kind == number
+        if not members.any():
+            continue
+        others = registered & ~members
+        own, reference = take(wiki.ends.part(members), horizon), take(wiki.ends.part(others), horizon)
+        if own is None or reference is None:
+            continue
+        if _expected(wiki.ends, members, others, horizon) < LEAST:
+            continue
+        influence: NDArray[Any] = np.zeros(len(wiki.ends))
+        influence[members] = own.influence / own.value
+        influence[others] -= reference.influence / reference.value
+        pages = wiki.ends.page
+        number_of_pages = min(count_pages(pages[members]), count_pages(pages[others]))
+        if number_of_pages < LEAST_PAGES:
+            continue
+        yield _Ratio(
+            wiki.wiki_id,
+            kind,
+            int(members.sum()),
+            own.value,
+            reference.value,
+            standard_error(influence, pages),
+            number_of_pages,
+        )
+
+
+def _expected(ends: Ends, members: Booleans, others: Booleans, horizon: float) -> float:
+    """Return how many of the members would be reverted if there were no difference.
+
+    A kind that is expected to have fewer than the least number would be compared only where chance gave it many.
+    """
+    reverted = basis_of(ends.part(members | others), horizon).reverted
+    return reverted * float(members.sum()) / float((members | others).sum())
+
+
+def _incidence(ends: Ends, horizon: float) -> Incidence | None:
+    if basis_of(ends, horizon).refusal is not None:
+        return None
+    return cumulative_incidence(ends.seconds, ends.states(ANYBODY), horizon)
+
+
+def _share_reverted(ends: Ends, horizon: float) -> _Share | None:
+    found = _incidence(ends, horizon)
+    return None if found is None else _Share(found.value, found.influence)
+
+
+def _flagged_not_reverted(threshold: float) -> _Measure:
+    def take(ends: Ends, horizon: float) -> _Share | None:
+        found = _incidence(ends, horizon)
+        if found is None:
+            return None
+        above: Booleans = ends.probability > threshold
+        part = float(above.mean())
+        both, influence = 0.0, np.zeros(len(ends))
+        if above.any():
+            inner = cumulative_incidence(ends.seconds[above], ends.states(ANYBODY)[above], horizon)
+            both, influence[above] = part * inner.value, part * inner.influence
+            influence += inner.value * (above - part) / len(ends)
+        value = (part - both) / (1 - found.value)
+        if value <= 0:
+            return None
+        weight = (above - part) / len(ends)
+        return _Share(value, (weight - influence + value * found.influence) / (1 - found.value))
+
+    return take

@@ -1,0 +1,109 @@
+"""A report as people read it: paragraphs, tables and plots, for the terminal and for a page alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from revertrisk.reports.figures import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts; the first column names the row."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points with a name; ``low`` and ``high`` are the ends of their intervals, where they have one."""
+
+    name: str
+    across: tuple[float, ...]
+    up: tuple[float, ...]
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    is_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot; all values are shares from 0 to 1 unless ``is_share`` says otherwise for an axis."""
+
+    title: str
+    across: str
+    up: str
+    series: tuple[Series, ...]
+    has_diagonal: bool = False
+    rows: tuple[str, ...] = ()
+    """Names of the places on the upright axis, top first; then each series has ``up`` 0, 1, ..."""
+    is_share: tuple[bool, bool] = (True, True)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    plots: tuple[Plot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    sections: tuple[Section, ...]
+    definitions: dict[str, str] = field(default_factory=dict)
+    """What each figure says, by the words that stand in the tables."""
+
+
+def percent(value: float) -> str:
+    """Return a share with one decimal of a percent."""
+    return f"{100 * value:.1f} %"
+
+
+def shown(figure: Figure, *, is_share: bool = True) -> str:
+    """Return a figure with its interval, or why it is not shown."""
+    if figure.value is None:
+        return figure.note or "not shown"
+    if figure.low is None or figure.high is None:
+        value = percent(figure.value) if is_share else f"{figure.value:.3f}"
+        return f"{value} ({figure.note})"
+    if is_share:
+        return f"{percent(figure.value)} ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def horizon_name(seconds: float) -> str:
+    """Return a horizon in hours up to two days, else in days."""
+    hours = seconds / 3600
+    return f"{hours:g} h" if hours <= 48 else f"{hours / 24:g} d"  # noqa: PLR2004 - two days
+
+
+def as_text(document: Document) -> str:
+    """Return a report for the terminal: tables are aligned, plots are left out."""
+    lines = [document.title, "=" * len(document.title), "", *document.paragraphs]
+    for section in document.sections:
+        lines += ["", section.title, "-" * len(section.title), *section.paragraphs]
+        for table in section.tables:
+            lines += ["", f"{table.title}:", *_aligned([table.header, *table.rows])]
+            if table.note:
+                lines.append(table.note)
+    if document.definitions:
+        lines += ["", "What the figures say", "--------------------"]
+        lines += [f"{name}: {text}" for name, text in document.definitions.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,115 @@
+"""Reads from a lake what model versions scored and what became of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from revertrisk.lake import Reader
+from revertrisk.reports.statements import statement
+from revertrisk.reports.watched import Watched
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days of edits, both ends included; None: as far as the lake reaches."""
+
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def literals(self) -> dict[str, str]:
+        """The ends as SQL takes them."""
+        return {
+            "since": (self.since or date(1970, 1, 1)).isoformat(),
+            "until": (self.until or date(9999, 12, 31)).isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WikiRecord:
+    """How far the record of edits of a wiki reaches, in seconds since 1970; None where there is none."""
+
+    wiki_id: str
+    since: float | None
+    """The time of the earliest edit in the record."""
+    watermark: float | None
+    """meta.dt of the last page_change event."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A version of a model, and the wikis of which it scored edits."""
+
+    model_name: str
+    model_version: str
+    wikis: tuple[WikiRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a model version scored."""
+
+    model: ModelVersion
+    watched: Watched
+    unrecorded: NDArray[np.int64]
+    """By wiki, in the order of the model's: predictions of edits of which the lake has no page_change event."""
+
+
+def read_models(
+    reader: Reader, *, wikis: Collection[str] = (), model_names: Collection[str] = ()
+) -> list[ModelVersion]:
+    """Return the model versions of the lake, or those of some names and on some wikis; raises LakeError."""
+    found: dict[tuple[str, str], list[WikiRecord]] = {}
+    for name, version, wiki_id, watermark, since in reader.query(statement("models")).fetchall():
+        if (not wikis or wiki_id in wikis) and (not model_names or name in model_names):
+            found.setdefault((name, version), []).append(WikiRecord(wiki_id, since, watermark))
+    return [ModelVersion(*key, tuple(records)) for key, records in found.items()]
+
+
+def read_scored(reader: Reader, model: ModelVersion, period: Period = Period()) -> Scored:
+    """Return the edits that a model version scored, in the order of their pages; raises LakeError."""
+    names = tuple(each.wiki_id for each in model.wikis)
+    text = statement(
+        "watched",
+        model_name=model.model_name,
+        model_version=model.model_version,
+        wikis=names,
+        **period.literals,
+    )
+    rows = reader.query(text).fetchnumpy()
+    missing = np.ma.getmaskarray(rows["dt"])
+    unrecorded = np.bincount(np.asarray(rows["wiki"])[missing].astype(np.int64), minlength=len(names))
+    known = ~missing
+    column = {name: values[known] for name, values in rows.items()}
+    wiki = np.asarray(column["wiki"], dtype=np.int16)
+    page_id = np.asarray(column["page_id"], dtype=np.int64)
+    moment = np.asarray(column["dt"], dtype=np.float64)
+    watermarks = np.array([each.watermark or 0.0 for each in model.wikis], dtype=np.float64)
+    is_new = np.ones(len(wiki), dtype=np.int64)
+    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
+    watched = Watched(
+        wikis=names,
+        wiki=wiki,
+        page=np.cumsum(is_new),
+        rev_id=np.asarray(column["rev_id"], dtype=np.int64),
+        day=(moment // _DAY_S).astype(np.int32),
+        probability=np.asarray(column["probability"], dtype=np.float64),
+        kind=np.asarray(column["kind"], dtype=np.int8),
+        age=np.maximum(watermarks[wiki] - moment, 0.0),
+        revert_after=_or_never(column["revert_after"]),
+        undone_after=_or_never(column["undone_after"]),
+        deleted_after=_or_never(column["deleted_after"]),
+        reverter=np.asarray(column["reverter"], dtype=np.int8),
+        is_null_edit=np.asarray(column["is_null_edit"], dtype=np.bool_),
+        is_passed_over=np.asarray(column["is_passed_over"], dtype=np.bool_),
+    )
+    return Scored(model, watched, unrecorded)
+
+
+def _or_never(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.inf)

@@ -1,0 +1,272 @@
+"""What came of the predictions: for each model version, wiki and kind of user, at thresholds and horizons."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from revertrisk.reports import figures
+from revertrisk.reports.cell import (
+    Ends,
+    Ranking,
+    ReverterFigures,
+    basis_of,
+    cause_share,
+    ranking_figures,
+    reverter_figures,
+    too_young,
+)
+from revertrisk.reports.differences import Compared, Difference, differences
+from revertrisk.reports.figures import Basis, Figure
+from revertrisk.reports.intervals import count_pages, standard_error
+from revertrisk.reports.lake_edits import ModelVersion, Scored
+from revertrisk.reports.ranking import ranking
+from revertrisk.reports.standing import labelled
+from revertrisk.reports.watched import (
+    ANYBODY,
+    NOT_ACTING,
+    PEOPLE,
+    REGISTERED,
+    USER_KINDS,
+    Booleans,
+    Cause,
+    Floats,
+    Watched,
+)
+
+ALL: Final = "all"
+ALL_REGISTERED: Final = "registered"
+HORIZONS: Final = (48 * 3600.0, 7 * 86_400.0, 30 * 86_400.0)
+THRESHOLDS: Final = (0.65, 0.87)
+"""Where Automoderator's users found about 10 % and 1 % of errors (T385102)."""
+REVERTERS: Final = {
+    "anybody": ANYBODY,
+    "not_acting_on_the_score": NOT_ACTING,
+    "people": PEOPLE,
+}
+"""Whose reverts count; those of the others are competing events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for."""
+
+    thresholds: Sequence[float] = THRESHOLDS
+    horizons: Sequence[float] = HORIZONS
+    """In seconds."""
+    is_matured: bool = False
+    """Only edits that are old enough, labelled as for training."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a figure does not count as a revert, or not at all."""
+
+    share_self_reverted: Figure
+    share_deleted: Figure
+    share_revert_reverted: Figure
+    open: int
+    """Edits that nothing has happened to and that are younger than the horizon: watched in part."""
+    without_label: Mapping[str, int] | None
+    """By reason; only where labels are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtHorizon:
+    """The figures of a cell at one horizon."""
+
+    horizon_s: float
+    n: int
+    reverters: Mapping[str, ReverterFigures]
+    """By a name of `REVERTERS`."""
+    ranking: Ranking
+    left_out: LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The edits of a wiki and kind of user; `ALL` stands for each of either."""
+
+    wiki_id: str
+    kind: str
+    n: int
+    horizons: tuple[AtHorizon, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutcomes:
+    """What came of the predictions of one model version."""
+
+    model: ModelVersion
+    n: int
+    unrecorded: int
+    """Predictions of edits of which the lake has no page_change event: in no figure."""
+    cells: tuple[Cell, ...]
+    differences: tuple[Difference, ...]
+    """Between kinds of users, at the first horizon."""
+
+    def cell(self, wiki_id: str = ALL, kind: str = ALL) -> Cell | None:
+        """Return the cell of a wiki and kind of user, if there is one."""
+        return next((each for each in self.cells if (each.wiki_id, each.kind) == (wiki_id, kind)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two model versions on the edits that both scored."""
+
+    first: tuple[str, str]
+    """Name and version."""
+    second: tuple[str, str]
+    wiki_id: str
+    horizon_s: float
+    n: int
+    first_auc: Figure
+    second_auc: Figure
+    auc_difference: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The whole report."""
+
+    asked: Asked
+    models: tuple[ModelOutcomes, ...]
+    pairs: tuple[Pair, ...]
+
+
+def outcomes(scored: Sequence[Scored], asked: Asked) -> Outcomes:
+    """Make the report from the edits that each model version scored."""
+    models = tuple(_model(each, asked) for each in scored)
+    pairs = tuple(
+        pair for first, second in combinations(scored, 2) for pair in _pairs(first, second, asked.horizons)
+    )
+    return Outcomes(asked, models, pairs)
+
+
+def wiki_slices(watched: Watched) -> Iterator[tuple[str, slice]]:
+    """Yield each wiki that has edits, and where in the arrays they stand."""
+    ends = np.searchsorted(watched.wiki, np.arange(len(watched.wikis) + 1))
+    for wiki_id, begin, end in zip(watched.wikis, ends, ends[1:], strict=False):
+        if begin < end:
+            yield wiki_id, slice(begin, end)
+
+
+def _model(scored: Scored, asked: Asked) -> ModelOutcomes:
+    watched = scored.watched
+    parts = {wiki_id: watched.part(place) for wiki_id, place in wiki_slices(watched)}
+    by_wiki = parts if len(parts) == 1 else {ALL: watched, **parts}
+    cells = tuple(
+        _cell(wiki_id, kind, part, asked)
+        for wiki_id, whole in by_wiki.items()
+        for kind, part in _kinds(whole)
+    )
+    compared = [Compared(wiki_id, part.kind, Ends.of(part)) for wiki_id, part in parts.items()]
+    horizon = asked.horizons[0]
+    found = [each for limit in (None, *asked.thresholds) for each in differences(compared, horizon, limit)]
+    return ModelOutcomes(scored.model, len(watched), int(scored.unrecorded.sum()), cells, tuple(found))
+
+
+def _kinds(watched: Watched) -> Iterator[tuple[str, Watched]]:
+    yield ALL, watched
+    registered: Booleans = np.isin(watched.kind, REGISTERED)
+    if registered.any():
+        yield ALL_REGISTERED, watched.part(registered)
+    for number, name in enumerate(USER_KINDS):
+        members: Booleans = watched.kind == number
+        if members.any():
+            yield name, watched.part(members)
+
+
+def _cell(wiki_id: str, kind: str, watched: Watched, asked: Asked) -> Cell:
+    ends = Ends.of(watched)
+    at = tuple(_at_horizon(watched, ends, horizon, asked) for horizon in asked.horizons)
+    return Cell(wiki_id, kind, len(watched), at)
+
+
+def _at_horizon(watched: Watched, ends: Ends, horizon: float, asked: Asked) -> AtHorizon:
+    without_label = None
+    if asked.is_matured:
+        known = labelled(watched, horizon)
+        ends, without_label = known.ends, known.left_out
+    return AtHorizon(
+        horizon,
+        len(ends),
+        {
+            name: reverter_figures(ends, horizon, asked.thresholds, causes)
+            for name, causes in REVERTERS.items()
+        },
+        ranking_figures(ends, horizon),
+        LeftOut(
+            cause_share(ends, horizon, "share_self_reverted", [Cause.SELF_REVERTED]),
+            cause_share(ends, horizon, "share_deleted", [Cause.DELETED]),
+            _share_revert_reverted(watched, horizon),
+            int(np.count_nonzero((ends.cause == Cause.OPEN) & (ends.age < horizon))),
+            without_label,
+        ),
+    )
+
+
+def _share_revert_reverted(watched: Watched, horizon: float) -> Figure:
+    members = (
+        (watched.age >= 2 * horizon)
+        & (watched.revert_after <= horizon)
+        & (watched.reverter != Cause.SELF_REVERTED)
+    )
+    undone, pages = watched.undone_after[members] <= horizon, watched.page[members]
+    number, value = len(undone), float(undone.mean()) if len(undone) else 0.0
+    basis = Basis(number, int(undone.sum()), count_pages(pages))
+    error = standard_error((undone - value) / max(number, 1), pages)
+    return figures.share("share_revert_reverted", value, error, basis)
+
+
+def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator[Pair]:
+    names = sorted({*first.watched.wikis, *second.watched.wikis})
+    ours, theirs = (_keys(each.watched, names) for each in (first, second))
+    _, in_first, in_second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
+    if not len(in_first):
+        return
+    order = np.argsort(in_first, kind="stable")
+    both = first.watched.part(in_first[order])
+    other = second.watched.probability[in_second[order]]
+    parts = list(wiki_slices(both))
+    for wiki_id, place in [(ALL, slice(None))] * (len(parts) > 1) + parts:
+        ends = Ends.of(both.part(place))
+        for horizon in horizons:
+            aucs = _paired(ends, other[place], horizon)
+            yield Pair(_name(first), _name(second), wiki_id, horizon, len(ends), *aucs)
+
+
+def _paired(ends: Ends, other: Floats, horizon: float) -> tuple[Figure, Figure, Figure]:
+    basis = basis_of(ends, horizon)
+    problem = basis.refusal or too_young(ends, horizon)
+    if problem is not None:
+        auc = figures.refused("auc", basis, problem)
+        return auc, auc, figures.refused("auc_difference", basis, problem)
+    states = ends.states(ANYBODY)
+    one, two = (
+        ranking(scores, ends.seconds, states, ends.age, horizon) for scores in (ends.probability, other)
+    )
+    return (
+        figures.share("auc", one.value, standard_error(one.influence, ends.page), basis),
+        figures.share("auc", two.value, standard_error(two.influence, ends.page), basis),
+        figures.difference(
+            "auc_difference",
+            two.value - one.value,
+            standard_error(two.influence - one.influence, ends.page),
+            basis,
+        ),
+    )
+
+
+def _keys(watched: Watched, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return a number for each revision of all wikis."""
+    places = np.array([names.index(each) for each in watched.wikis], dtype=np.int64)
+    numbers: NDArray[np.int64] = (places[watched.wiki] << 48) | watched.rev_id
+    return numbers
+
+
+def _name(scored: Scored) -> tuple[str, str]:
+    return scored.model.model_name, scored.model.model_version

@@ -1,0 +1,329 @@
+"""The report on outcomes as people read it, and as JSON."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from revertrisk.reports.cell import AtThreshold
+from revertrisk.reports.document import (
+    Document,
+    Plot,
+    Section,
+    Series,
+    Table,
+    horizon_name,
+    percent,
+    shown,
+)
+from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES, Figure
+from revertrisk.reports.lake_edits import WikiRecord
+from revertrisk.reports.outcomes import ALL, AtHorizon, Cell, ModelOutcomes, Outcomes, Pair
+from revertrisk.runtime.instants import iso_z
+
+_WHOSE: Final = {
+    "anybody": "anybody else",
+    "not_acting_on_the_score": "without accounts that act on the score",
+    "people": "people only, no bots",
+}
+_WORDS: Final = {
+    "share reverted": "share_reverted",
+    "share reverted (of flagged)": "share_reverted_flagged",
+    "recall": "recall",
+    "flagged, not reverted": "flagged_not_reverted",
+    "AUC": "auc",
+    "calibration": "calibration",
+    "mean probability less share reverted": "calibration_gap",
+    "self-reverted": "share_self_reverted",
+    "page deleted": "share_deleted",
+    "revert reverted": "share_revert_reverted",
+    "ratio": "ratio",
+    "AUC difference": "auc_difference",
+}
+"""What tables call the figures."""
+
+
+def outcomes_json(report: Outcomes) -> dict[str, Any]:
+    """Return the whole report as JSON values: each figure by its measure, whose text is under ``definitions``."""
+    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_GOOD, **asdict(report)}
+
+
+def outcomes_document(report: Outcomes) -> Document:
+    """Return the report for people; cells by wiki and kind of user stand at the first horizon only."""
+    sections = tuple(_model(each, report) for each in report.models)
+    if report.pairs:
+        sections += (_pairs(report.pairs),)
+    paragraphs = (_basis(report), RULES, NOT_GOOD)
+    definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
+    return Document("What came of the predictions", paragraphs, sections, definitions)
+
+
+def _basis(report: Outcomes) -> str:
+    if report.asked.is_matured:
+        return (
+            "Only edits that are older than the horizon, labelled as for training: null edits, self-reverts, and edits "
+            "whose revert was itself reverted are left out."
+        )
+    return (
+        "Edits of any age up to the end of the record of page_change events. An edit that is younger than the horizon "
+        "counts for as long as it has been watched."
+    )
+
+
+def _model(model: ModelOutcomes, report: Outcomes) -> Section:
+    title = f"{model.model.model_name}, version {model.model.model_version}"
+    whole = model.cells[0] if model.cells else None
+    if whole is None:
+        return Section(title, tuple(_record(model)))
+    tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole)]
+    wikis = [each for each in model.cells if each.kind == ALL]
+    kinds = [each for each in model.cells if each.wiki_id == whole.wiki_id]
+    threshold = report.asked.thresholds[-1]
+    if len(wikis) > 1:
+        tables.append(_cells("By wiki", wikis, threshold, [each.wiki_id for each in wikis]))
+    tables.append(
+        _cells(f"By kind of user, {_wiki_name(whole)}", kinds, threshold, [each.kind for each in kinds])
+    )
+    tables.append(_differences(model))
+    return Section(title, tuple(_record(model)), tuple(tables), tuple(_plots(whole, kinds)))
+
+
+def _record(model: ModelOutcomes) -> Iterator[str]:
+    yield f"{model.n:,} edits were scored and are in the record. {record_of(model.model.wikis)}"
+    if model.unrecorded:
+        since = [each.since for each in model.model.wikis if each.since is not None]
+        before = f": no reverts are recorded before {_day(min(since))}" if since else ""
+        yield (
+            f"{model.unrecorded:,} predictions are of edits that the record does not have{before}. They are in no "
+            "figure."
+        )
+
+
+def record_of(wikis: Sequence[WikiRecord]) -> str:
+    """Return how far the record of edits reaches, in a sentence."""
+    since = [each.since for each in wikis if each.since is not None]
+    until = [each.watermark for each in wikis if each.watermark is not None]
+    if not since or not until:
+        return "The lake has no page_change events of these wikis."
+    return f"The record of edits reaches from {_day(min(since))} to {_moment(max(until))}."
+
+
+def _thresholds(cell: Cell) -> Table:
+    rows = [
+        (
+            f"{horizon_name(at.horizon_s)}, above {each.threshold:g}",
+            f"{each.flagged:,} of {at.n:,}",
+            shown(each.share_reverted_flagged),
+            shown(each.recall),
+            shown(each.flagged_not_reverted),
+        )
+        for at in cell.horizons
+        for each in at.reverters["anybody"].thresholds
+    ]
+    header = (
+        "horizon, threshold",
+        "flagged",
+        "share reverted (of flagged)",
+        "recall",
+        "flagged, not reverted",
+    )
+    return Table(f"At thresholds, {_wiki_name(cell)}", header, tuple(rows))
+
+
+def _by_reverter(cell: Cell) -> Table:
+    rows = []
+    for at in cell.horizons:
+        for name, figures in at.reverters.items():
+            flagged = [shown(each.share_reverted_flagged) for each in figures.thresholds]
+            rows.append(
+                (
+                    f"{horizon_name(at.horizon_s)}, {_WHOSE[name]}",
+                    f"{figures.share_reverted.reverted:,}",
+                    shown(figures.share_reverted),
+                    *flagged,
+                )
+            )
+    above = [
+        f"of those above {each.threshold:g}" for each in cell.horizons[0].reverters["anybody"].thresholds
+    ]
+    return Table(
+        "Share reverted, by whose reverts count",
+        ("horizon, reverted by", "reverts", "of all edits", *above),
+        tuple(rows),
+        "Reverts by the others end the watch over an edit, as a deletion does.",
+    )
+
+
+def _left_out(cell: Cell) -> Table:
+    rows = []
+    for at in cell.horizons:
+        out = at.left_out
+        row = [horizon_name(at.horizon_s), shown(out.share_self_reverted), shown(out.share_deleted)]
+        row += [shown(out.share_revert_reverted), f"{out.open:,} of {at.n:,}"]
+        if out.without_label is not None:
+            row.append(", ".join(f"{name} {number:,}" for name, number in out.without_label.items()))
+        rows.append(tuple(row))
+    header = ["horizon", "self-reverted", "page deleted", "revert reverted", "younger, nothing yet"]
+    if cell.horizons[0].left_out.without_label is not None:
+        header.append("without a label")
+    return Table("What does not count as a revert, or not yet", tuple(header), tuple(rows))
+
+
+def _cells(title: str, cells: Sequence[Cell], threshold: float, names: Sequence[str]) -> Table:
+    horizon = horizon_name(cells[0].horizons[0].horizon_s)
+    rows = []
+    for name, cell in zip(names, cells, strict=True):
+        at = cell.horizons[0]
+        share, flags = at.reverters["anybody"].share_reverted, at.reverters["anybody"].thresholds[-1]
+        rows.append(
+            (
+                name,
+                f"{at.n:,}",
+                f"{share.pages:,}",
+                f"{share.reverted:,}",
+                shown(share),
+                f"{flags.flagged:,}",
+                shown(flags.share_reverted_flagged),
+                shown(flags.flagged_not_reverted),
+                shown(at.ranking.auc, is_share=False),
+            )
+        )
+    header = (
+        "",
+        "edits",
+        "pages",
+        "reverted",
+        "share reverted",
+        "flagged",
+        "share reverted (of flagged)",
+        "flagged, not reverted",
+        "AUC",
+    )
+    return Table(f"{title}, within {horizon}, above {threshold:g}", header, tuple(rows))
+
+
+def _differences(model: ModelOutcomes) -> Table:
+    found = [each for each in model.differences if each.is_flagged]
+    rows = tuple(
+        (
+            f"{each.wiki_id}, {each.kind}",
+            "share reverted"
+            if each.threshold is None
+            else f"flagged, not reverted, above {each.threshold:g}",
+            f"{each.n:,}",
+            f"{percent(each.share)} against {percent(each.reference_share)}",
+            f"{each.ratio:.2f} ({each.low:.2f} to {each.high:.2f})",
+        )
+        for each in found
+    )
+    note = (
+        f"{len(model.differences)} were compared; shown are those whose ratio is at least 1.25 (or at most 0.8), whose "
+        "interval is clear of 1, and which hold at a false discovery rate of 1 % (Benjamini-Hochberg)."
+    )
+    header = ("wiki, kind", "figure", "edits", "shares", "ratio")
+    return Table("Kinds of users that differ from registered accounts", header, rows, note)
+
+
+def _pairs(pairs: Sequence[Pair]) -> Section:
+    rows = tuple(
+        (
+            f"{each.wiki_id}, {horizon_name(each.horizon_s)}",
+            f"{_version(each.first)} and {_version(each.second)}",
+            f"{each.n:,}",
+            shown(each.first_auc, is_share=False),
+            shown(each.second_auc, is_share=False),
+            shown(each.auc_difference, is_share=False),
+        )
+        for each in pairs
+    )
+    header = ("wiki, horizon", "models", "edits", "AUC of the first", "of the second", "AUC difference")
+    return Section(
+        "Models side by side",
+        ("The edits that both scored.",),
+        (Table("AUC on the same edits", header, rows),),
+    )
+
+
+def _plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
+    at = cell.horizons[0]
+    horizon = horizon_name(at.horizon_s)
+    bins = [each for each in at.ranking.calibration if each.share_reverted.value is not None]
+    if bins:
+        yield Plot(
+            f"Calibration, within {horizon}",
+            "mean probability",
+            "share reverted",
+            (_series("", [each.mean_probability for each in bins], [each.share_reverted for each in bins]),),
+            has_diagonal=True,
+        )
+    thresholds = [each.threshold for each in at.reverters["anybody"].thresholds]
+    if len(thresholds) > 1 and any(_flagged(each) for each in cell.horizons):
+        yield Plot(
+            "Share reverted of those above a threshold",
+            "threshold",
+            "share reverted (of flagged)",
+            tuple(
+                _series(
+                    horizon_name(each.horizon_s),
+                    [limit.threshold for limit in _flagged(each)],
+                    [limit.share_reverted_flagged for limit in _flagged(each)],
+                )
+                for each in cell.horizons
+                if _flagged(each)
+            ),
+            is_share=(False, True),
+        )
+    rows = [
+        (each.kind, each.horizons[0].reverters["anybody"].share_reverted)
+        for each in kinds
+        if each.horizons[0].reverters["anybody"].share_reverted.value is not None
+    ]
+    if rows:
+        shares = [figure.value or 0.0 for _, figure in rows]
+        yield Plot(
+            f"Share reverted by kind of user, within {horizon}",
+            "share reverted",
+            "",
+            (
+                Series(
+                    "",
+                    tuple(shares),
+                    tuple(float(place) for place in range(len(rows))),
+                    tuple(figure.low for _, figure in rows),
+                    tuple(figure.high for _, figure in rows),
+                ),
+            ),
+            rows=tuple(name for name, _ in rows),
+        )
+
+
+def _flagged(at: AtHorizon) -> list[AtThreshold]:
+    return [
+        each for each in at.reverters["anybody"].thresholds if each.share_reverted_flagged.value is not None
+    ]
+
+
+def _series(name: str, across: Sequence[float], figures: Sequence[Figure]) -> Series:
+    return Series(
+        name,
+        tuple(across),
+        tuple(each.value or 0.0 for each in figures),
+        tuple(each.low for each in figures),
+        tuple(each.high for each in figures),
+    )
+
+
+def _wiki_name(cell: Cell) -> str:
+    return "all wikis" if cell.wiki_id == ALL else cell.wiki_id
+
+
+def _version(model: tuple[str, str]) -> str:
+    return f"{model[0]} {model[1]}"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _moment(seconds: float) -> str:
+    return iso_z(datetime.fromtimestamp(seconds, UTC))

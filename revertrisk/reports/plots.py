@@ -1,0 +1,124 @@
+"""Plots as SVG: the one door to matplotlib. Colours are the page's own, so that they follow light and dark."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from revertrisk.reports.document import Plot, Series
+
+_INK: Final = "#010203"
+_LINE: Final = "#010204"
+_SERIES: Final = ("#010205", "#010206", "#010207", "#010208")
+_COLOURS: Final = {_INK: "ink", _LINE: "line"} | {
+    colour: f"series-{number}" for number, colour in enumerate(_SERIES, 1)
+}
+"""Stand-ins by the names of the page's colours."""
+_MARKERS: Final = ("o", "s", "^", "D")
+_SETTINGS: Final[dict[str, Any]] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.edgecolor": _LINE,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "grid.color": _LINE,
+    "grid.alpha": 0.5,
+}
+_WIDTH, _HEIGHT, _ROW, _FRAME = 5.0, 3.4, 0.3, 1.1
+"""In inches."""
+
+
+def svg(plot: Plot, name: str) -> str:
+    """Draw a plot; the same plot gives the same text. ``name`` is its own on its page."""
+    settings: Any = _SETTINGS | {"svg.hashsalt": name}
+    with mpl.rc_context(settings):
+        height = _FRAME + _ROW * len(plot.rows) if plot.rows else _HEIGHT
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        axes = figure.add_subplot()
+        for number, series in enumerate(plot.series):
+            _draw(axes, series, number, is_upright=not plot.rows)
+        if plot.has_diagonal:
+            axes.axline((0, 0), slope=1, color=_LINE, linestyle="--", linewidth=1)
+        _frame(axes, plot)
+        out = io.StringIO()
+        figure.savefig(
+            out,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
+    return _for_page(out.getvalue(), name)
+
+
+def _draw(axes: Any, series: Series, number: int, *, is_upright: bool) -> None:
+    colour, marker = _SERIES[number % len(_SERIES)], _MARKERS[number % len(_MARKERS)]
+    style = {"color": colour, "label": series.name, "markersize": 5, "linewidth": 1.6}
+    if series.is_line:
+        axes.plot(series.across, series.up, "-", **style)
+    else:
+        axes.plot(series.across, series.up, marker, linestyle="-" if is_upright else "", **style)
+    values = series.up if is_upright else series.across
+    reach = [
+        (place, value - low, high - value)
+        for place, (value, low, high) in enumerate(zip(values, series.low, series.high, strict=False))
+        if low is not None and high is not None
+    ]
+    if reach:
+        places = [place for place, _, _ in reach]
+        errors = [[max(down, 0) for _, down, _ in reach], [max(up, 0) for _, _, up in reach]]
+        axes.errorbar(
+            _at(series.across, places),
+            _at(series.up, places),
+            **{"yerr" if is_upright else "xerr": errors},
+            fmt="none",
+            ecolor=colour,
+            capsize=2,
+            linewidth=1,
+        )
+
+
+def _frame(axes: Any, plot: Plot) -> None:
+    axes.set_xlabel(plot.across)
+    axes.grid(visible=True, linewidth=0.5)
+    axes.set_axisbelow(True)
+    if plot.is_share[0]:
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    if plot.rows:
+        axes.set_yticks(range(len(plot.rows)), plot.rows)
+        axes.set_ylim(len(plot.rows) - 0.5, -0.5)
+        axes.set_xlim(left=0)
+    else:
+        axes.set_ylabel(plot.up)
+        axes.set_ylim(bottom=0)
+        if plot.is_share[1]:
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    if len(plot.series) > 1:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def _at(values: Sequence[float], places: Sequence[int]) -> list[float]:
+    return [values[place] for place in places]
+
+
+def _for_page(text: str, name: str) -> str:
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    for stand_in, colour in _COLOURS.items():
+        text = text.replace(stand_in, f"var(--{colour})")
+    # The size comes from the page; ids are the plot's own, because a page has several.
+    text = re.sub(
+        r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", re.sub(r"\n\s*", "\n", text), count=1
+    )
+    prefix = re.sub(r"\W+", "-", name.lower())
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}-", text).strip()

@@ -1,0 +1,13 @@
+-- The model versions that scored edits of each wiki, and when page_change events were last taken in of it. Predictions
+-- move no watermark: where page_change stands still, nothing is known of what came after.
+SELECT p.model_name, p.model_version, p.wiki_id, e.watermark, e.since
+FROM (
+    SELECT model_name, model_version, wiki_id, MIN(version_rank) AS version_rank FROM prediction GROUP BY 1, 2, 3
+    UNION
+    SELECT model_name, model_version, wiki_id, MIN(version_rank) FROM prediction_backfill GROUP BY 1, 2, 3
+) AS p
+LEFT JOIN (
+    SELECT wiki_id, MAX(epoch(meta_dt)) AS watermark, MIN(epoch(dt)) AS since
+    FROM revision WHERE kind IS NOT NULL GROUP BY wiki_id
+) AS e ON p.wiki_id = e.wiki_id
+ORDER BY p.model_name, p.version_rank, p.model_version, p.wiki_id
