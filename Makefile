@@ -32,7 +32,7 @@ $(RUNNABLE): pyproject.toml requirements/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	torch=$$($(BIN)/python requirements/torch_source.py) && \
 	    $(BIN)/pip install --quiet --constraint requirements/constraints.txt $$torch torch==2.13.0
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[serve]'
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable '.[lake,serve]'
 	touch $@
 
 $(STAMP): $(RUNNABLE)
@@ -132,6 +132,21 @@ EDITS ?= 200000
 .PHONY: bench-lake
 bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions beside one scan; EDITS=200000
 	$(BIN)/python -m tests.bench.lake --edits $(EDITS)
+
+.PHONY: kill-lake
+kill-lake: $(STAMP)  ## two writers of a lake, killed twenty times, against SQLite; EDITS=1000000 takes half an hour
+	$(BIN)/python -m tests.load.lake --edits $(EDITS)
+
+# Programs that the lake is held against and that are too large for .venv.
+PEERS := .venv-peers
+$(PEERS)/.spark: requirements/constraints.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --constraint requirements/constraints.txt 'pyspark[sql]'
+	touch $@
+
+.PHONY: peers
+peers: $(STAMP) $(PEERS)/.spark  ## the lake against other programs that read it: PySpark (850 MB, and Java 17)
+	$(BIN)/python -m tests.peers.spark --python $(PEERS)/bin/python
 
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120

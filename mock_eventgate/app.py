@@ -19,15 +19,16 @@ from mock_eventgate.intake import Intake
 from mock_eventgate.live_page import LivePage, check_diff_base
 from mock_eventgate.readback import Readback
 from mock_eventgate.reader import EventIds
-from mock_eventgate.reasons import Reasons
 from mock_eventgate.service import STREAM_PREFIX, GateService, gate_middleware
 from mock_eventgate.store import EventStore
 from mock_eventgate.streams import StreamConfigs
 from mock_eventgate.verdicts import GateJudge
 from revertrisk.event_platform.schemas import SchemaRepository
 from revertrisk.mock_server.faults import FaultBoard, FaultRoutes
-from revertrisk.mock_server.http import MOCK_PREFIX, serve_until_signal, serving_app
+from revertrisk.mock_server.http import MOCK_PREFIX
+from revertrisk.page_parts.reasons import Reasons
 from revertrisk.runtime.logs import configure_logging_from_environment
+from revertrisk.runtime.web_server import serve_until_signal, serving_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         ("GET", f"{MOCK_PREFIX}/stats", readback.stats),
         ("GET", f"{MOCK_PREFIX}/live", page.live),
         ("GET", f"{MOCK_PREFIX}/reasons", reasons.answer),
-        ("PUT", f"{MOCK_PREFIX}/explainers", reasons.replace),
+        ("PUT", f"{MOCK_PREFIX}/explainers", page.replace_explainers),
         ("GET", f"{MOCK_PREFIX}/page/{{name}}", page.file),
         ("GET", MOCK_PREFIX, page.index),
         ("GET", "", service.root),
@@ -168,7 +169,7 @@ def listening(
     :raises OSError: if the address cannot be listened on.
     :raises ValueError: if the port is not a port's number.
     """
-    return serving_app(create_app(options), host, port, auto_decompress=False)
+    return serving_app(create_app(options), host, port, guarded=MOCK_PREFIX, auto_decompress=False)
 
 
 def run(host: str, port: int, options: Options) -> None:

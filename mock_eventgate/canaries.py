@@ -8,8 +8,9 @@ from aiohttp import web
 from mock_eventgate.gate import Gate
 from revertrisk.event_platform.schemas import SchemaNotFoundError, SchemaRepository
 from revertrisk.event_platform.streams import CANARY_DOMAIN
-from revertrisk.mock_server.http import bad_request, json_answer
+from revertrisk.mock_server.http import bad_request
 from revertrisk.runtime.headers import header_text
+from revertrisk.runtime.web_server import json_answer
 
 
 class CanaryRoutes:

@@ -17,8 +17,9 @@ from mock_eventgate.gate import Gate, GateOutcome
 from mock_eventgate.store import stream_name
 from mock_eventgate.streams import TEST_STREAM
 from revertrisk.mock_server.faults import FaultBoard
-from revertrisk.mock_server.http import json_answer, reset_connection
+from revertrisk.mock_server.http import reset_connection
 from revertrisk.runtime.headers import header_text
+from revertrisk.runtime.web_server import json_answer
 
 _TEST_EVENTS: Final = [
     {

@@ -6,7 +6,6 @@ and refusals. One connection a page stays open, so that a browser's limit of six
 
 import json
 from importlib.resources import files
-from pathlib import PurePath
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,29 +14,17 @@ from aiohttp.typedefs import Handler
 
 from mock_eventgate.gate import Gate
 from mock_eventgate.readback import integer_parameter
-from mock_eventgate.reasons import Reasons
 from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
-from revertrisk.mock_server.http import json_answer
-from revertrisk.page_parts import CONTENT_TYPES, page_files
+from revertrisk.mock_server.http import bad_request, read_document
+from revertrisk.page_parts import PageFiles
+from revertrisk.page_parts.reasons import Reasons, is_explain_by
 from revertrisk.runtime.addresses import is_base_address
+from revertrisk.runtime.web_server import json_answer
 
-INDEX: Final = "index.html"
 EARLIER_PREDICTIONS: Final = 1000
 """How many predictions that came before a page was opened it begins with, roughly."""
 REFUSALS_AT_ONCE: Final = 200
 """How many refusals one answer holds, the newest; the page shows no more than it can."""
-_HEADERS: Final = {
-    # Trusted types: the browser itself refuses to make HTML of a string, whatever an event holds.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "Cache-Control": "no-cache",
-    "Referrer-Policy": "no-referrer",
-    "Vary": "Accept",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class LivePage:
@@ -55,7 +42,7 @@ class LivePage:
         self._reasons = reasons
         self._diff_base = diff_base and diff_base.rstrip("/")
         self._index_for_programs = index_for_programs
-        self._files = page_files("mock_eventgate", "page")
+        self._files = PageFiles("mock_eventgate", "page")
         self._wikis = served_wikis()
         self._streams = [
             name
@@ -73,13 +60,19 @@ class LivePage:
             return response
         if not request.path.endswith("/"):  # the page names its files relative to the slash
             raise web.HTTPFound(f"{request.path.rpartition('/')[2]}/", headers={"Vary": "Accept"})
-        return self._file(INDEX)
+        return self._files.index()
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Return one of the page's files."""
-        if request.match_info["name"] not in self._files:
-            raise web.HTTPNotFound
-        return self._file(request.match_info["name"])
+        return await self._files.file(request)
+
+    async def replace_explainers(self, request: web.Request) -> web.Response:
+        """Ask these servers for reasons from now on, and no others: an object with an address for each model."""
+        document = await read_document(request)
+        if not is_explain_by(document):
+            raise bad_request('body: expected an object such as {"a-model": "http://127.0.0.1:8080"}')
+        self._reasons.replace(document)
+        return json_answer(document, headers={"Cache-Control": "no-store"})
 
     async def live(self, request: web.Request) -> web.Response:
         """Return the counts, and the refusals that came ``after`` the one with this sequence number.
@@ -115,12 +108,6 @@ class LivePage:
         produced = self._gate.store.produced
         newest = produced.after(produced.next_sequence - 1 - EARLIER_PREDICTIONS)
         return max(0, min((event.timestamp for event in newest), default=0))
-
-    def _file(self, name: str) -> web.Response:
-        content_type = CONTENT_TYPES[PurePath(name).suffix]
-        return web.Response(
-            body=self._files[name], content_type=content_type, charset="utf-8", headers=_HEADERS
-        )
 
 
 def served_wikis() -> dict[str, list[str]]:

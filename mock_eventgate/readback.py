@@ -9,7 +9,8 @@ from mock_eventgate.faults import GateFault
 from mock_eventgate.gate import Gate
 from mock_eventgate.store import BoundedLog, Item
 from revertrisk.mock_server.faults import FaultBoard
-from revertrisk.mock_server.http import bad_request, json_answer
+from revertrisk.mock_server.http import bad_request
+from revertrisk.runtime.web_server import json_answer
 
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000

@@ -10,8 +10,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from mock_eventgate.gate import Gate
-from revertrisk.mock_server.http import MOCK_PREFIX, json_answer
+from revertrisk.mock_server.http import MOCK_PREFIX
 from revertrisk.runtime.headers import header_text
+from revertrisk.runtime.web_server import json_answer
 
 STREAM_PREFIX: Final = "/v2/stream"
 _NAME: Final = "mock-eventgate"

@@ -9,8 +9,8 @@ from mock_mediawiki.fault_board import WikiFaultBoard
 from mock_mediawiki.misbehaviour import misbehave
 from mock_mediawiki.parameters import ApiError, Parameters, error_answer
 from mock_mediawiki.request_log import LoggedRequest, RequestLog
-from revertrisk.mock_server.http import asked_host, json_answer
 from revertrisk.runtime.headers import header_text
+from revertrisk.runtime.web_server import asked_host, json_answer
 from revertrisk.wiki.table import Wiki, WikiTable
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

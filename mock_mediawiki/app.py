@@ -22,8 +22,9 @@ from mock_mediawiki.parameters import API_PATH
 from mock_mediawiki.request_log import LogRoutes, RequestLog
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.mock_server.faults import FaultRoutes
-from revertrisk.mock_server.http import serve_until_signal, serving_app
+from revertrisk.mock_server.http import MOCK_PREFIX
 from revertrisk.runtime.logs import configure_logging_from_environment
+from revertrisk.runtime.web_server import serve_until_signal, serving_app
 from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.exports.index import cache_folder, indexed_export
 from revertrisk.wiki.exports.reader import ExportError
@@ -76,7 +77,7 @@ def listening(
     :raises OSError: if the address cannot be listened on.
     :raises ValueError: if the port is not a port's number.
     """
-    return serving_app(app, host, port)
+    return serving_app(app, host, port, guarded=MOCK_PREFIX)
 
 
 def wikis_of(dump: Path | None, wiki_id: str | None = None) -> WikiTable:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from mock_mediawiki.timestamps import read_timestamp
-from revertrisk.mock_server.http import json_answer
+from revertrisk.runtime.web_server import json_answer
 
 API_PATH: Final = "/w/api.php"
 _DOCREF: Final = "See https://{domain}" + API_PATH + " for API usage."

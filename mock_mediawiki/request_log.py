@@ -11,7 +11,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from mock_mediawiki.fault_board import WikiFaultBoard
-from revertrisk.mock_server.http import json_answer
+from revertrisk.runtime.web_server import json_answer
 
 _KEPT: Final = 1000
 _MOST_NAMES: Final = 2000

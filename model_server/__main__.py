@@ -85,8 +85,12 @@ def _configure_logging(settings: Settings) -> None:
 
 
 def _end_on_signal() -> None:
-    """Until the listener takes signals itself, let one simply end the program."""
-    handle_signals(lambda: sys.exit(0))
+    """Until the listener takes signals itself, let one end the program at once: there is nothing to finish yet.
+
+    An exception would come up wherever the main thread is. Amid torch's import, that code swallows it (and the
+    signal is lost) or aborts. The default action would not do either: a container's first process ignores it.
+    """
+    handle_signals(lambda: os._exit(0))
 
 
 def check(settings: Settings) -> ModelSource:

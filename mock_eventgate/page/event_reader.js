@@ -3,12 +3,14 @@
  * before it is used, and what is not as expected counts as absent.
  */
 
+import { say } from "./messages.js";
+
 /**
  * @typedef {object} Edit What an event says about the edit it is about.
  * @property {?string} wikiId
  * @property {?number} revId
  * @property {?string} title with spaces
- * @property {"registered" | "temporary" | "IP" | "unknown"} userKind
+ * @property {"registered" | "temporary" | "ip" | "unknown"} userKind
  * @property {?string} link the address of its diff; only ever http or https
  */
 
@@ -53,7 +55,7 @@ export function readRefusal(item, diffBase) {
     edit: readEdit(event, diffBase),
     model: text(object(object(event).predicted_classification).model_name),
     stream: text(stream),
-    reason: text(errorsText) ?? text(message) ?? "no reason given",
+    reason: text(errorsText) ?? text(message) ?? say("no-reason-given"),
   };
 }
 
@@ -89,7 +91,7 @@ function readScore(event) {
 function userKind(user) {
   if (user.is_temp === true) return "temporary";
   if (wholeNumber(user.user_id)) return "registered";
-  return text(user.user_text) ? "IP" : "unknown";
+  return text(user.user_text) ? "ip" : "unknown";
 }
 
 function diffLink(edit, uri, diffBase) {

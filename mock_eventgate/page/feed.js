@@ -5,6 +5,8 @@
  * then both are begun again, because offsets and sequence numbers begin again too.
  */
 
+import { Stream } from "./stream.js";
+
 const POLL_MILLISECONDS = 500;
 const ANSWER_WITHIN_MILLISECONDS = 5000;
 
@@ -23,14 +25,13 @@ export class Feed {
   #listener;
   #epoch = "";
   #after = 0;
-  #streamUrl = null;
-  #source = null;
+  #hasStreams = false;
+  #stream;
 
   /** @param {Listener} listener */
   constructor(listener) {
     this.#listener = listener;
-    // A page that is kept for the Back button would keep its connection, of which a browser has six a host.
-    addEventListener("pagehide", () => this.#close());
+    this.#stream = new Stream(listener.onPrediction, () => listener.onState(this.#state()));
   }
 
   /** Follow the gate as long as the page is there. */
@@ -39,7 +40,7 @@ export class Feed {
       const answer = await this.#poll();
       if (answer !== null) {
         this.#take(answer);
-        this.#keepOpen();
+        this.#stream.keepOpen();
       }
       this.#listener.onState(answer === null ? "lost" : this.#state());
       await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
@@ -61,33 +62,19 @@ export class Feed {
     this.#listener.onExplains(answer.explains);
     if (answer.epoch !== this.#epoch) {
       this.#epoch = answer.epoch;
-      this.#close();
-      this.#streamUrl = answer.streams.length
-        ? `../v2/stream/${answer.streams.map(encodeURIComponent).join(",")}?since=${answer.since}`
-        : null;
+      this.#hasStreams = answer.streams.length > 0;
       this.#listener.onBegin(answer.diff_base, answer.wikis);
+      this.#stream.follow(this.#hasStreams
+        ? `../v2/stream/${answer.streams.map(encodeURIComponent).join(",")}?since=${answer.since}`
+        : null);
     }
     this.#after = answer.next_after;
     this.#listener.onCounts(answer.accepted, answer.refused);
     if (answer.refusals.length) this.#listener.onRefusals(answer.refusals);
   }
 
-  #keepOpen() {
-    // A browser tries again after a cut, but gives up for good after an answer that is no stream.
-    if (this.#source?.readyState === EventSource.CLOSED) this.#close();
-    if (this.#source !== null || this.#streamUrl === null) return;
-    this.#source = new EventSource(this.#streamUrl);
-    this.#source.onopen = () => this.#listener.onState(this.#state());
-    this.#source.onmessage = (message) => this.#listener.onPrediction(JSON.parse(message.data));
-  }
-
-  #close() {
-    this.#source?.close();
-    this.#source = null;
-  }
-
   #state() {
-    if (this.#streamUrl === null) return "no-streams";
-    return this.#source?.readyState === EventSource.OPEN ? "live" : "connecting";
+    if (!this.#hasStreams) return "no-streams";
+    return this.#stream.isOpen ? "live" : "connecting";
   }
 }

@@ -1,6 +1,11 @@
 /** The filters: the form's fields, and whether an entry is wanted by them. */
 
+import { offerOption } from "./choices.js";
+import { numberOf, say } from "./messages.js";
+
 /** @import { Entry } from "./entries.js" */
+
+const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 
 export class Filters {
   #form = document.getElementById("filters");
@@ -59,17 +64,9 @@ export class Filters {
   }
 
   #showState() {
-    this.#riskShown.textContent = Number(this.#risk.value).toFixed(2);
+    this.#riskShown.textContent = numberOf(Number(this.#risk.value), TWO_DIGITS);
     const fields = [this.#kind.value, this.#wiki.value, this.#model.value, Number(this.#risk.value)];
     const active = fields.filter(Boolean).length;
-    this.#foldNote.textContent = active ? ` (${active} active)` : "";
+    this.#foldNote.textContent = active ? ` ${say("filters-active", { n: active })}` : "";
   }
-}
-
-/** Add an option to a list, in alphabetical order after the first one, unless it is there. */
-function offerOption(select, value) {
-  if (value === null) return;
-  const options = [...select.options];
-  if (options.some((option) => option.value === value)) return;
-  select.insertBefore(new Option(value, value), options.slice(1).find((option) => option.value > value) ?? null);
 }

@@ -5,18 +5,15 @@ import { Entries, MOST_ENTRIES } from "./entries.js";
 import { readPrediction, readRefusal } from "./event_reader.js";
 import { Feed } from "./feed.js";
 import { Filters } from "./filters.js";
+import { numberOf, say } from "./messages.js";
 import { Rate } from "./rate.js";
 import { Reasons } from "./reasons.js";
 import { MOST_ROWS, Table } from "./table.js";
 
 const SHOW_AFTER_MILLISECONDS = 100; // so that a busy stream does not lay the page out for each event
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
-const STATES = {
-  connecting: "Connecting …",
-  live: "Live",
-  lost: "The gate does not answer; trying again",
-  "no-streams": "No stream of predictions is configured",
-};
+/** The messages that say how the connection is. */
+const STATES = { connecting: "connecting", live: "live", lost: "gate-lost", "no-streams": "no-streams" };
 
 const byId = (id) => document.getElementById(id);
 const reasons = new Reasons();
@@ -65,18 +62,18 @@ function showAll() {
 
 function showSize() {
   const size = table.size;
-  byId("shown").textContent = size.toLocaleString("en");
+  byId("shown").textContent = numberOf(size);
   byId("rows").hidden = size === 0;
   byId("empty").hidden = size > 0;
   const isUnused = entries.size === 0 && !hasCome;
   byId("empty-hint").hidden = !isUnused;
   byId("empty-text").textContent = isUnused
-    ? "Nothing has come yet. Post events to /v1/events, or let the sample edits run:"
-    : entries.size === 0 ? "Nothing to show yet." : "Nothing that has come passes these filters.";
+    ? say("nothing-come")
+    : say(entries.size === 0 ? "nothing-to-show" : "nothing-passes");
 }
 
 function showWaiting() {
-  byId("waiting").textContent = isPaused ? `${waiting.length.toLocaleString("en")} waiting` : "";
+  byId("waiting").textContent = isPaused ? say("waiting", { n: waiting.length }) : "";
 }
 
 function pause() {
@@ -106,15 +103,15 @@ new Feed({
     hasCome = accepted + refused > 0;
     showSize();
     const perSecond = rate.note(accepted, performance.now());
-    byId("accepted").textContent = accepted.toLocaleString("en");
-    byId("refused").textContent = refused.toLocaleString("en");
+    byId("accepted").textContent = numberOf(accepted);
+    byId("refused").textContent = numberOf(refused);
     byId("refused-tile").classList.toggle("loud", refused > 0);
-    byId("rate").textContent = perSecond === null ? "–" : perSecond.toLocaleString("en", ONE_DIGIT);
+    byId("rate").textContent = perSecond === null ? "–" : numberOf(perSecond, ONE_DIGIT);
   },
   onState(state) {
     const connection = byId("connection");
     if (connection.dataset.state === state) return; // a live region speaks whenever it is written to
     connection.dataset.state = state;
-    connection.textContent = STATES[state];
+    connection.textContent = say(STATES[state]);
   },
 }).follow();

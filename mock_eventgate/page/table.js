@@ -4,8 +4,10 @@
  * Whatever an event holds becomes text, never HTML.
  */
 
-import { absent, element, isolated } from "./elements.js";
+import { absent, element, isolated, unseen } from "./elements.js";
+import { say } from "./messages.js";
 import { riskOf } from "./risk.js";
+import { whyButton } from "./why_button.js";
 
 /** @import { Entry, RefusalEntry, RevisionEntry } from "./entries.js" */
 /** @import { Edit, Score } from "./event_reader.js" */
@@ -157,9 +159,9 @@ export class Table {
     const { edit } = entry;
     const cells = [
       element("td", { className: "time" }, [timeOf(entry.time)]),
-      element("td", { className: "wiki" }, [edit.wikiId === null ? absent("no wiki") : isolated(edit.wikiId)]),
+      element("td", { className: "wiki" }, [edit.wikiId === null ? absent(say("no-wiki")) : isolated(edit.wikiId)]),
       titleCell(edit),
-      element("td", { className: "user" }, [edit.userKind]),
+      element("td", { className: "user" }, [say(`user-${edit.userKind}`)]),
     ];
     const isRefusal = entry.kind === "refusal";
     cells.push(
@@ -178,7 +180,7 @@ export class Table {
     return element("td", { className: "reason", colSpan: this.#visibleColumns() }, [
       element("strong", { className: "badge" }, [
         element("span", { ariaHidden: "true" }, ["✕ "]),
-        "Refused",
+        say("refused-badge"),
       ]),
       element("span", { className: "why", dir: "auto" }, [refusal.reason]),
       ...(where ? [element("span", { className: "where", dir: "auto" }, [where])] : []),
@@ -189,18 +191,18 @@ export class Table {
   #scoreCell(model, score, edit) {
     const cell = element("td", { className: "score", hidden: this.#isHidden(model) });
     cell.dataset.model = model;
-    if (!score) cell.append(absent(this.#serves(model, edit.wikiId) ? "no score" : `does not serve ${edit.wikiId}`));
-    else if (score.risk === null) cell.append(absent("no probability"));
+    if (!score) cell.append(absent(this.#serves(model, edit.wikiId) ? say("no-score") : say("does-not-serve", { wiki: edit.wikiId })));
+    else if (score.risk === null) cell.append(absent(say("no-probability")));
     else cell.append(riskOf(score.risk));
     if (score?.isPredicted) {
       cell.append(element("span", { className: "verdict" }, [
         element("span", { ariaHidden: "true" }, ["⚑ "]),
-        element("span", { className: "unseen" }, ["predicts: "]),
-        "revert",
+        unseen(`${say("predicts")} `),
+        say("verdict"),
       ]));
     }
     if (score && this.#explains.has(model) && edit.wikiId !== null && edit.revId !== null) {
-      cell.append(this.#whyButton(model, edit));
+      cell.append(whyButton(edit, model, this.#onWhy));
     }
     return cell;
   }
@@ -208,20 +210,10 @@ export class Table {
   #serves(model, wikiId) {
     return wikiId === null || (this.#served.get(model)?.includes(wikiId) ?? true);
   }
-
-  #whyButton(model, edit) {
-    const about = ` ${model} says so of ${edit.title ?? ""} ${edit.revId}`;
-    const button = element("button", { type: "button", className: "why-button" }, [
-      "Why",
-      element("span", { className: "unseen" }, [about]),
-    ]);
-    button.addEventListener("click", () => this.#onWhy(edit, model));
-    return button;
-  }
 }
 
 function titleCell({ title, revId, link }) {
-  const name = title === null ? absent("no title") : isolated(title);
+  const name = title === null ? absent(say("no-title")) : isolated(title);
   return element("th", { scope: "row", className: "page" }, [
     link === null ? name : element("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, [name]),
     ...(revId === null ? [] : [" ", element("span", { className: "revision" }, [String(revId)])]),
@@ -230,7 +222,7 @@ function titleCell({ title, revId, link }) {
 
 function timeOf(time) {
   const moment = new Date(time);
-  if (Number.isNaN(moment.getTime())) return absent("no time");
+  if (Number.isNaN(moment.getTime())) return absent(say("no-time"));
   const shown = moment.toLocaleTimeString("en-GB"); // the page is in English: 24 hours
   return element("time", { dateTime: moment.toISOString() }, [shown]);
 }

@@ -6,6 +6,7 @@ While it serves, uvicorn takes signals (:class:`DrainingServer`); before and aft
 
 import asyncio
 import logging
+import os
 import socket
 from types import FrameType
 from typing import Any
@@ -90,7 +91,9 @@ class SignalledModelServer(kserve.ModelServer):  # type: ignore[misc]  # kserve 
             # Once more: the first time may have been cut short at the end of the grace period.
             asyncio.ensure_future(self._finish_grpc())  # noqa: RUF006 - the loop ends with it
         else:
-            raise SystemExit(0)
+            os._exit(
+                0
+            )  # nothing is served yet; an exception would come up anywhere (model_server/__main__.py)
 
     async def _finish_grpc(self) -> None:
         if self._grpc_server is not None:

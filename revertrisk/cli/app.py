@@ -7,14 +7,15 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
 from revertrisk.cli import models
 from revertrisk.cli.backfill import backfill
+from revertrisk.cli.dashboard import dashboard
 from revertrisk.cli.dispatch import dispatch
-from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse
+from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse, refuse_to_listen
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
@@ -30,6 +31,7 @@ app.command()(redrive)
 app.command()(reconcile)
 app.command()(backfill)
 app.command()(sql)
+app.command()(dashboard)
 app.command()(outcomes)
 app.command()(whatif)
 app.add_typer(lake_app, name="lake")
@@ -112,7 +114,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 ) -> None:
     """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
     from mock_eventgate.app import Options, run
-    from mock_eventgate.reasons import read_explain_by
+    from revertrisk.page_parts.reasons import read_explain_by
 
     try:
         options = Options(
@@ -125,7 +127,7 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         )
         run(host, port, options)
     except (ValueError, OSError) as exc:
-        _refuse_to_listen(exc, host, port)
+        refuse_to_listen(exc, host, port)
 
 
 @app.command()
@@ -141,7 +143,7 @@ def mock_mediawiki(
     try:
         run(host, port, dump, wiki_id)
     except (ValueError, OSError) as exc:
-        _refuse_to_listen(exc, host, port)
+        refuse_to_listen(exc, host, port)
 
 
 @app.command()
@@ -204,16 +206,6 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     except LiveError as exc:
         refuse(exc)
     raise typer.Exit(run(live=settings))
-
-
-def _refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
-    """Refuse; name an address that cannot be listened on, and what to do: the system's own words do neither."""
-    if isinstance(problem, OSError) and problem.filename is None:  # a file's error names the file
-        reason = str(problem.strerror or problem).rpartition(": ")[2]
-        problem = ValueError(
-            f"{host}:{port} cannot be listened on: {reason}; give another --port, 0 for a free one, or another --host"
-        )
-    refuse(problem)
 
 
 def main() -> None:

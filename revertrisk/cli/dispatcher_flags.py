@@ -57,8 +57,8 @@ KafkaSettings = Annotated[
     typer.Option(
         "--kafka-setting",
         metavar="KEY=VALUE",
-        help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE takes the "
-        "value from a file. KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and others may stand in the environment.",
+        help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE reads the "
+        "value from a file. Or in the environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and so on.",
     ),
 ]
 Datacentres = Annotated[
@@ -116,6 +116,16 @@ def log_as_the_environment_says(default_level: str) -> None:
 def refuse(problem: Exception) -> NoReturn:
     """Say on standard error what is wrong, and exit."""
     raise typer.Exit(complain(problem)) from problem
+
+
+def refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
+    """Refuse; name an address that cannot be listened on, and what to do: the system's own words do neither."""
+    if isinstance(problem, OSError) and problem.filename is None:  # a file's error names the file
+        reason = str(problem.strerror or problem).rpartition(": ")[2]
+        problem = ValueError(
+            f"{host}:{port} cannot be listened on: {reason}; give another --port, 0 for a free one, or another --host"
+        )
+    refuse(problem)
 
 
 def complain(problem: Exception) -> int:

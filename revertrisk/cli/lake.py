@@ -81,7 +81,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     revertrisk lake run --source jsonl:events.jsonl --to lake
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.run import RunSettings, run
     from revertrisk.lake.sources import SourceSettings
 
@@ -106,6 +106,48 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     raise typer.Exit(run(settings))
 
 
+@app.command()
+def bots(
+    lake: Lake,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="The list, in YAML; left out: the one of the program."),
+    ] = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Put a list of anti-vandalism bots into the lake, in the place of the one that it has.
+
+    A new lake has the program's own. Rows are joined to the list when they are read: a bot that is listed later is
+    named in old rows too, as far back as these have actor keys (ACTOR_KEY_DAYS). Listed bots keep theirs, so list the
+    bots of an old export before you read it; the lake is made where there is none. docs/lake.md describes the file.
+
+    Exit status: 0 done, 1 the lake is damaged, 2 the list cannot be used, 78 the lake or its key does not fit.
+
+    revertrisk lake bots bots.yaml --lake lake
+    """
+    _need_engines()
+    from revertrisk.lake.bots import read_bots, reverts_of_bots, shipped_bots, write_bots
+    from revertrisk.lake.errors import LakeError
+    from revertrisk.lake.tables import make_lake
+
+    _log("WARNING")
+    try:
+        listed = shipped_bots() if file is None else read_bots(file)
+        made = make_lake(lake, key_file)
+        is_new = write_bots(made, listed)
+        found, forgotten = reverts_of_bots(made)
+    except LakeError as exc:
+        _end(exc, exc.exit_status)
+    sys.stdout.write(f"{lake}: bots listed: {len(found)}{'' if is_new else ', as before'}\n")
+    for each in found:
+        days = f", {each.first} to {each.last}" if each.reverts else ""
+        sys.stdout.write(f"  {each.bot}: reverts: {each.reverts:,}{days}\n")
+    if forgotten is not None:
+        sys.stdout.write(
+            f"Actor keys until {forgotten} are deleted: bots that were not listed in time are not named there.\n"
+        )
+
+
 def sql(
     lake: Lake,
     query: Annotated[
@@ -127,7 +169,7 @@ def sql(
 
     revertrisk sql --lake lake 'SELECT wiki_id, count(*) FROM prediction GROUP BY wiki_id'
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.answers import answer
     from revertrisk.lake.errors import LakeError
 
@@ -162,7 +204,7 @@ def check(
 
     Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.api_check import check_with_wikis
     from revertrisk.lake.check import check as find
     from revertrisk.lake.errors import LakeError
@@ -205,7 +247,7 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.erasure import erase as erase_from
     from revertrisk.lake.erasure import parse_erasure
     from revertrisk.lake.errors import LakeError
@@ -236,7 +278,7 @@ def prune(
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
     """
-    _need_engines()
+    need_engines()
     from datetime import date
 
     from revertrisk.lake.errors import LakeError
@@ -255,7 +297,8 @@ def prune(
     sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
 
 
-def _need_engines() -> None:
+def need_engines() -> None:
+    """End with a sentence where the extra of the lake is not installed."""
     if any(importlib.util.find_spec(name) is None for name in ("deltalake", "duckdb")):
         _end(
             ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION

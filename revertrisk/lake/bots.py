@@ -1,31 +1,132 @@
-"""Writes the list of anti-vandalism bots into the lake, under the keys of their names."""
+"""The list of anti-vandalism bots: read from YAML, and kept in the lake under the keys of their names.
 
-from collections.abc import Iterable
+Rows of the lake are joined to it when they are read, so a bot that is listed later is named in rows that are already
+there, as far back as these still have their actor keys.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
-from revertrisk.lake.engine import make_table, new_engine
-from revertrisk.lake.errors import LakeConfigurationError
-from revertrisk.lake.schema import BOT
-from revertrisk.lake.tables import Change, Lake, merge
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from revertrisk.lake.engine import make_table, new_engine, table_relation
+from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
+from revertrisk.lake.schema import BOT, REVERT
+from revertrisk.lake.tables import Lake, replace
+from revertrisk.runtime.validation import explain
+from revertrisk.runtime.yaml_documents import YamlError, parse_yaml
+from revertrisk.wiki.table import WikiTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bot:
+def _as_day(value: object) -> object:
+    """Take a day only: pydantic would make one of a year or a number of seconds too."""
+    try:
+        day = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        day = None
+    if type(day) is not date:
+        raise ValueError("expected a day such as 2026-11-21")
+    return day
+
+
+def _as_user_name(value: str) -> str:
+    name = " ".join(value.replace("_", " ").split())
+    if not name or ":" in name:  # MediaWiki has no name with a colon
+        raise ValueError("expected a user name without a namespace, such as ClueBot NG")
+    return name
+
+
+Day = Annotated[date, BeforeValidator(_as_day)]
+
+
+class Bot(BaseModel):
     """One bot on one wiki."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     wiki_id: str
-    name: str
-    valid_from: date | None = None
+    name: Annotated[str, AfterValidator(_as_user_name)]
+    valid_from: Day | None = None
     """The first day on which it ran; None: always."""
-    valid_to: date | None = None
+    valid_to: Day | None = None
     """The last day on which it ran; None: still."""
-    acts_on: str = "rules"
-    """``rules`` or ``model``: what it decides by."""
+    acts_on: Literal["rules", "model"] = "rules"
+    """``model``: the scores of a revert risk model; ``rules``: anything else."""
 
 
-def write_bots(lake: Lake, bots: Iterable[Bot]) -> int:
-    """Add the bots to the lake, or change what it says of them; returns how many rows that made.
+class _BotList(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    bots: tuple[Bot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BotReverts:
+    """What a lake has of a listed bot."""
+
+    bot: str
+    """Wiki and name."""
+    reverts: int
+    first: date | None
+    last: date | None
+    """The days of its first and last revert; None where it has none."""
+
+
+SHIPPED: Final = "bots.yaml"
+
+
+def shipped_bots() -> tuple[Bot, ...]:
+    """Return the list that comes with the program."""
+    return parse_bots(files("revertrisk.lake").joinpath(SHIPPED).read_text(encoding="utf-8"), SHIPPED)
+
+
+def read_bots(path: Path) -> tuple[Bot, ...]:
+    """Read a list from a file.
+
+    Raises:
+        LakeUsageError: the file cannot be read, or an entry is not as described; the text has a line for each problem.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise LakeUsageError(f"{path}: cannot be read: {reason}") from exc
+    return parse_bots(text, str(path))
+
+
+def parse_bots(text: str, name: str) -> tuple[Bot, ...]:
+    """Read a list from YAML; ``name`` is what errors call it; raises as `read_bots`."""
+    try:
+        bots = _BotList.model_validate(parse_yaml(text)).bots
+    except YamlError as exc:
+        raise LakeUsageError(f"{name}: is not YAML: {exc}") from exc
+    except ValidationError as exc:
+        raise LakeUsageError("\n".join(f"{name}: {problem}" for problem in explain(exc))) from exc
+    if problems := list(_problems(bots)):
+        raise LakeUsageError("\n".join(f"{name}: {problem}" for problem in problems))
+    return bots
+
+
+def _problems(bots: Sequence[Bot]) -> Iterable[str]:
+    wikis = WikiTable.load()
+    seen: dict[tuple[str, str], int] = {}
+    for number, bot in enumerate(bots):
+        if wikis.by_id(bot.wiki_id) is None:
+            yield f"bots[{number}].wiki_id: expected the id of a wiki, such as enwiki, not {bot.wiki_id!r}"
+        if bot.valid_from is not None and bot.valid_to is not None and bot.valid_to < bot.valid_from:
+            yield f"bots[{number}].valid_to: expected a day that is not before valid_from"
+        first = seen.setdefault((bot.wiki_id, bot.name), number)
+        if first != number:
+            yield f"bots[{number}]: is listed already, as bots[{first}]"
+
+
+def write_bots(lake: Lake, bots: Iterable[Bot]) -> bool:
+    """Make this the lake's list of bots, instead of the one before, in one commit; returns whether it is another.
 
     Raises:
         LakeError: the lake cannot be written, or was opened without its key.
@@ -34,20 +135,49 @@ def write_bots(lake: Lake, bots: Iterable[Bot]) -> int:
     if lake.actor_keys is None:
         raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
     rows = [
-        {
-            "wiki_id": bot.wiki_id,
-            "actor_key": lake.actor_keys.of(bot.wiki_id, bot.name),
-            "name": bot.name,
-            "valid_from": bot.valid_from,
-            "valid_to": bot.valid_to,
-            "acts_on": bot.acts_on,
-        }
-        for bot in bots
+        {**bot.model_dump(), "actor_key": lake.actor_keys.of(bot.wiki_id, bot.name)}
+        for bot in sorted(bots, key=lambda each: (each.wiki_id, each.name))
     ]
     engine = new_engine()
     try:
         columns = {each.name: each.type for each in BOT.columns}
-        update = {name: f"s.{name}" for name in BOT.column_names if name not in BOT.key}
-        return merge(lake, BOT, make_table(engine, "bots", rows, columns), (), Change(update))
+        listed = make_table(engine, "listed", rows, columns)
+        table_relation(engine, lake, BOT).create_view("known")
+        differing = "(FROM listed EXCEPT FROM known) UNION ALL (FROM known EXCEPT FROM listed)"
+        if not engine.execute(f"SELECT count(*) FROM ({differing})").fetchall()[0][0]:
+            return False
+        replace(lake, BOT, listed)
+        return True
+    finally:
+        engine.close()
+
+
+def has_list(lake: Lake) -> bool:
+    """Return whether a list of bots, an empty one perhaps, was ever written into the lake; raises LakeError."""
+    return lake.table(BOT).version() > 0
+
+
+def reverts_of_bots(lake: Lake) -> tuple[list[BotReverts], date | None]:
+    """Return what a lake has of each listed bot, and the last day of which it has no actor keys any more, if any.
+
+    Raises:
+        LakeError: a table cannot be opened.
+
+    """
+    engine = new_engine()
+    try:
+        table_relation(engine, lake, BOT).create_view("bot")
+        table_relation(engine, lake, REVERT).create_view("revert")
+        rows = engine.execute(
+            "SELECT b.wiki_id || ' ' || b.name, count(u.rev_id), min(u.day), max(u.day) "
+            "FROM bot b LEFT JOIN revert u ON u.wiki_id = b.wiki_id AND u.actor_key = b.actor_key "
+            "AND (b.valid_from IS NULL OR u.day >= b.valid_from) AND (b.valid_to IS NULL OR u.day <= b.valid_to) "
+            "GROUP BY b.wiki_id, b.name ORDER BY b.wiki_id, b.name"
+        ).fetchall()
+        # A hidden author's kind is not known either, so a known kind without a key is one that is too old.
+        forgotten = engine.execute(
+            "SELECT max(day) FROM revert WHERE actor_key IS NULL AND user_kind <> 'unknown'"
+        ).fetchall()
+        return [BotReverts(*row) for row in rows], forgotten[0][0]
     finally:
         engine.close()

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from revertrisk.lake.engine import VIEWS, Connection, new_engine, sql_of, table_relation
+from revertrisk.lake.id_ranges import whole_tables
 from revertrisk.lake.maintenance import SPARE_FILES
-from revertrisk.lake.reverted import AFFECTED_ALL, reverted_rows
+from revertrisk.lake.reverted import OF_ALL, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Lake, files_by_partition
 
@@ -85,9 +86,7 @@ def _hidden(engine: Connection) -> Iterator[str]:
 
 
 def _derived(engine: Connection, lake: Lake) -> Iterator[str]:
-    for name, table in (("revision_now", REVISION), ("revert_now", REVERT)):
-        table_relation(engine, lake, table).create_view(name)
-    reverted_rows(engine, AFFECTED_ALL)
+    reverted_rows(engine, OF_ALL, whole_tables(engine, lake))
     for what, (a, b) in {
         "missing or different": ("reverted_now", REVERTED.name),
         "too much": (REVERTED.name, "reverted_now"),

@@ -41,7 +41,9 @@ ANSWER: Final = "_answer"
 def new_engine(memory_limit: str | None = None) -> Connection:
     """Return an engine of its own, in memory; times are in UTC and nothing is fetched from anywhere."""
     connection = duckdb.connect(":memory:")
-    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    with suppress(duckdb.InvalidInputException):  # in Jupyter without ipywidgets it is off, and cannot be set
+        connection.execute("SET enable_progress_bar = false")
     # A name in a query is a table's, never a variable's of this program.
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")

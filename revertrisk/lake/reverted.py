@@ -4,68 +4,116 @@ One query serves the writer, which asks it for what a batch may have changed, an
 revert undoes the revisions of its page from its oldest to its newest reverted id, as MediaWiki told.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation
+from revertrisk.lake.id_ranges import REVERT_BY_ID, REVERT_OVER, REVISION_BY_ID, Narrow
 from revertrisk.lake.tables import Change
 
-AFFECTED_BY_BATCH: Final = """
-CREATE OR REPLACE TEMP TABLE affected_revert AS
-WITH direct AS (
-    SELECT r.* FROM revert_now r SEMI JOIN new_revert n ON r.wiki_id = n.wiki_id AND r.rev_id = n.rev_id
-    UNION
-    SELECT r.* FROM revert_now r SEMI JOIN revised e
-        ON r.wiki_id = e.wiki_id AND r.page_id = e.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement over the files that it needs."""
+
+    view: str
+    """Of id_ranges."""
+    asked: str
+    """The ranges of ids that the view must have."""
+    statement: str
+
+
+OF_ALL: Final = (
+    Step(
+        REVERT_BY_ID,
+        "SELECT NULL AS wiki_id, 0 AS least, 0 AS greatest",
+        f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID}",
+    ),
 )
+"""Every revert; for views of whole tables."""
+OF_A_BATCH: Final = (
+    Step(
+        REVERT_BY_ID,
+        "SELECT wiki_id, rev_id AS least, rev_id AS greatest FROM new_revert",
+        f"""
+CREATE OR REPLACE TEMP TABLE direct AS
+SELECT r.* FROM {REVERT_BY_ID} r SEMI JOIN new_revert n ON r.wiki_id = n.wiki_id AND r.rev_id = n.rev_id
+""",
+    ),
+    Step(
+        REVERT_OVER,
+        # A day's revisions of a wiki have ids that are near each other.
+        """
+SELECT wiki_id, min(rev_id) AS least, max(rev_id) AS greatest FROM revised WHERE kind IS NOT NULL GROUP BY wiki_id, day
+""",
+        f"""
+INSERT INTO direct
+SELECT r.* FROM {REVERT_OVER} r
+SEMI JOIN (FROM revised WHERE kind IS NOT NULL) e
+    ON r.wiki_id = e.wiki_id AND r.page_id = e.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
+ANTI JOIN new_revert n ON r.wiki_id = n.wiki_id AND r.rev_id = n.rev_id
+""",
+    ),
+    Step(
+        # A revert that is undone now: what became of it stands in the rows of the edits that it undid.
+        REVERT_BY_ID,
+        "SELECT wiki_id, oldest_id AS least, newest_id AS greatest FROM direct",
+        f"""
+CREATE OR REPLACE TEMP TABLE affected_revert AS
 SELECT * FROM direct
 UNION
--- A revert that is undone now: what became of it stands in the rows of the edits that it undid.
-SELECT r.* FROM revert_now r SEMI JOIN direct d
+SELECT r.* FROM {REVERT_BY_ID} r SEMI JOIN direct d
     ON r.wiki_id = d.wiki_id AND r.page_id = d.page_id AND r.rev_id BETWEEN d.oldest_id AND d.newest_id
-"""
-"""Needs `new_revert` and `revised`, the batch's rows, beside `revert_now`."""
-AFFECTED_ALL: Final = "CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM revert_now"
-
-_PAGES: Final = """
-CREATE OR REPLACE TEMP TABLE page_revision AS
-SELECT e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key, e.is_bot, e.kind
-FROM revision_now e SEMI JOIN affected_revert r ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id
-"""
-"""The one look at all revisions: those of the pages that are touched."""
-_ROWS: Final = """
-WITH edit AS (
-    SELECT e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key
-    FROM page_revision e
-    SEMI JOIN affected_revert r
-        ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
-    WHERE e.kind IS NOT NULL
-),
-page_revert AS (
-    SELECT r.wiki_id, r.page_id, r.rev_id, r.oldest_id, r.newest_id, r.dt, r.actor_key, r.user_kind
-    FROM revert_now r SEMI JOIN affected_revert a ON r.wiki_id = a.wiki_id AND r.page_id = a.page_id
-),
-first_revert AS (
-    SELECT
-        e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key,
-        arg_min({id: r.rev_id, dt: r.dt, actor_key: r.actor_key, user_kind: r.user_kind}, (r.dt, r.rev_id)) AS first
-    FROM edit e
-    JOIN page_revert r
-        ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
-    GROUP BY ALL
-),
-undone AS (
-    SELECT
-        u.wiki_id, u.page_id, u.rev_id,
-        arg_min({dt: r.dt, actor_key: r.actor_key}, (r.dt, r.rev_id)) AS undoing
-    FROM page_revert u
-    JOIN page_revert r
-        ON u.wiki_id = r.wiki_id AND u.page_id = r.page_id AND u.rev_id BETWEEN r.oldest_id AND r.newest_id
-    GROUP BY ALL
-),
-reverter AS (
-    SELECT v.wiki_id, v.rev_id, v.is_bot
-    FROM page_revision v SEMI JOIN page_revert r ON v.wiki_id = r.wiki_id AND v.rev_id = r.rev_id
+""",
+    ),
 )
+"""The reverts whose edits a batch may have changed; needs the batch's rows, `new_revert` and `revised`."""
+_AFFECTED: Final = "SELECT wiki_id, oldest_id AS least, newest_id AS greatest FROM affected_revert"
+_FIRST: Final = "SELECT wiki_id, first.id AS least, first.id AS greatest FROM first_revert"
+_ROWS: Final = (
+    Step(
+        REVISION_BY_ID,
+        _AFFECTED,
+        f"""
+CREATE OR REPLACE TEMP TABLE undone_edit AS
+SELECT e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key
+FROM {REVISION_BY_ID} e
+SEMI JOIN affected_revert r
+    ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
+WHERE e.kind IS NOT NULL
+""",
+    ),
+    Step(
+        REVERT_OVER,
+        _AFFECTED,
+        f"""
+CREATE OR REPLACE TEMP TABLE first_revert AS
+SELECT
+    e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key,
+    arg_min({{id: r.rev_id, dt: r.dt, actor_key: r.actor_key, user_kind: r.user_kind}}, (r.dt, r.rev_id)) AS first
+FROM undone_edit e
+JOIN {REVERT_OVER} r
+    ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
+GROUP BY ALL
+""",
+    ),
+    Step(
+        REVERT_OVER,
+        _FIRST,
+        f"""
+CREATE OR REPLACE TEMP TABLE undone_revert AS
+SELECT f.wiki_id, f.page_id, f.rev_id, arg_min({{dt: r.dt, actor_key: r.actor_key}}, (r.dt, r.rev_id)) AS undoing
+FROM (SELECT DISTINCT wiki_id, page_id, first.id AS rev_id FROM first_revert) f
+JOIN {REVERT_OVER} r
+    ON f.wiki_id = r.wiki_id AND f.page_id = r.page_id AND f.rev_id BETWEEN r.oldest_id AND r.newest_id
+GROUP BY ALL
+""",
+    ),
+    Step(
+        REVISION_BY_ID,
+        _FIRST,
+        f"""
+CREATE OR REPLACE TEMP TABLE reverted_now AS
 SELECT
     f.day, f.wiki_id, f.rev_id, f.page_id,
     f.first.id AS first_revert_id,
@@ -76,21 +124,24 @@ SELECT
     u.undoing.dt AS revert_reverted_at,
     u.undoing.actor_key = f.actor_key AS by_base_editor
 FROM first_revert f
-LEFT JOIN undone u ON f.wiki_id = u.wiki_id AND f.page_id = u.page_id AND f.first.id = u.rev_id
-LEFT JOIN reverter v ON f.wiki_id = v.wiki_id AND f.first.id = v.rev_id
-"""
+LEFT JOIN undone_revert u ON f.wiki_id = u.wiki_id AND f.page_id = u.page_id AND f.first.id = u.rev_id
+LEFT JOIN (
+    SELECT e.wiki_id, e.rev_id, e.is_bot
+    FROM {REVISION_BY_ID} e
+    SEMI JOIN first_revert f ON e.wiki_id = f.wiki_id AND e.rev_id = f.first.id
+) v ON f.wiki_id = v.wiki_id AND f.first.id = v.rev_id
+""",
+    ),
+)
 _OF_AUTHORS: Final = ("is_self", "by_bot", "by_base_editor")
 _FACTS: Final = ("first_revert_id", "seconds_to_revert", "revert_reverted_at")
 
 
-def reverted_rows(connection: Connection, affected: str) -> Relation:
-    """Return the rows of `reverted` that the affected reverts touch; needs `revision_now` and `revert_now`.
-
-    They are worked out when this returns.
-    """
-    connection.execute(affected)
-    connection.execute(_PAGES)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE reverted_now AS {_ROWS}")
+def reverted_rows(connection: Connection, affected: tuple[Step, ...], narrow: Narrow) -> Relation:
+    """Return the rows of `reverted` that the affected reverts touch, worked out when this returns."""
+    for step in (*affected, *_ROWS):
+        narrow(step.view, step.asked)
+        connection.execute(step.statement)
     return connection.table("reverted_now")
 
 

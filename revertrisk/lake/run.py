@@ -5,7 +5,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -15,6 +15,7 @@ import orjson
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from revertrisk.lake.bots import has_list, shipped_bots, write_bots
 from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
@@ -33,6 +34,8 @@ BATCH_S: Final = 60.0
 MAX_ROWS: Final = 200_000
 MAX_BYTES: Final = 48 * 1024 * 1024
 """While a batch is being written the next one grows to this; then the sources wait."""
+_LET_OTHERS_RUN: Final = 1000
+"""A source that always has a record ready would keep the event loop from the writer and from signals."""
 MAINTAIN_EVERY_S: Final = 3600.0
 MEMORY_LIMIT: Final = "700MB"
 """Of the SQL engine."""
@@ -63,59 +66,58 @@ class Collecting:
         self._bytes = 0
         self._begun = 0.0
         self._positions: dict[str, dict[str, Position]] = {}
-        self._changed = asyncio.Condition()
+        self._begins, self._is_due, self._has_room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._has_room.set()
         self._done = False
-
-    @property
-    def _is_full(self) -> bool:
-        return len(self._batch) >= MAX_ROWS or self._bytes >= MAX_BYTES
 
     async def add(self, source: OpenSource, record: SourcedEvent | UnreadableRecord) -> None:
         """Take a record; wait where the batch is full."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._is_full)
-            position = record.position
-            place = RecordPlace(_partition_name(source, position), position.offset)
-            if not len(self._batch):
-                self._begun = monotonic()
-                self._changed.notify_all()
-            if isinstance(record, UnreadableRecord):
-                digest = hashlib.sha256(record.raw).hexdigest()
-                self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
-            else:
-                line = orjson.dumps(record.event)
-                self._batch.lines.append(line)
-                self._batch.places.append(place)
-                self._bytes += len(line)
-            self._positions.setdefault(source.name, {})[position.partition] = position
-            if len(self._batch) == BATCH_ROWS or self._is_full:
-                self._changed.notify_all()
+        while not self._has_room.is_set():
+            await self._has_room.wait()
+        position = record.position
+        place = RecordPlace(_partition_name(source, position), position.offset)
+        if isinstance(record, UnreadableRecord):
+            digest = hashlib.sha256(record.raw).hexdigest()
+            self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
+        else:
+            line = orjson.dumps(record.event)
+            self._batch.lines.append(line)
+            self._batch.places.append(place)
+            self._bytes += len(line)
+        self._positions.setdefault(source.name, {})[position.partition] = position
+        rows = len(self._batch)
+        if rows == 1:
+            self._begun = monotonic()
+            self._begins.set()
+        if rows >= BATCH_ROWS:
+            self._is_due.set()
+        if rows >= MAX_ROWS or self._bytes >= MAX_BYTES:
+            self._is_due.set()
+            self._has_room.clear()
+        if rows % _LET_OTHERS_RUN == 0:
+            await asyncio.sleep(0)
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Let the writer take what there is, and end."""
-        async with self._changed:
-            self._done = True
-            self._changed.notify_all()
+        self._done = True
+        self._begins.set()
+        self._is_due.set()
 
     async def take(self, batch_s: float) -> tuple[Batch, Mapping[str, Mapping[str, Position]]] | None:
         """Return the batch when it is due, with the last position of each source's partitions; None at the end."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._done or len(self._batch) > 0)
-            left = self._begun + batch_s - monotonic()
-            if left > 0 and not self._done:
-                try:
-                    async with asyncio.timeout(left):
-                        await self._changed.wait_for(
-                            lambda: self._done or len(self._batch) >= BATCH_ROWS or self._is_full
-                        )
-                except TimeoutError:
-                    pass
-            if not len(self._batch):
-                return None
-            batch, positions = self._batch, self._positions
-            self._batch, self._positions, self._bytes = Batch(), {}, 0
-            self._changed.notify_all()
-            return batch, positions
+        await self._begins.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(self._begun + batch_s - monotonic(), 0)):
+                await self._is_due.wait()
+        if not len(self._batch):
+            return None
+        batch, positions = self._batch, self._positions
+        self._batch, self._positions, self._bytes = Batch(), {}, 0
+        if not self._done:
+            self._begins.clear()
+            self._is_due.clear()
+        self._has_room.set()
+        return batch, positions
 
 
 async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Written:
@@ -169,6 +171,8 @@ def run(settings: RunSettings) -> int:
         stop = asyncio.Event()
         with on_signals(stop.set):
             lake = make_lake(settings.to, settings.key_file)
+            if not has_list(lake):  # of bots that are not listed the keys are forgotten
+                write_bots(lake, shipped_bots())
             return await fill(settings, lake, stop)
 
     try:
@@ -205,7 +209,7 @@ async def _read_all(sources: Sequence[OpenSource], collecting: Collecting, stop:
         for task in (*tasks, stopping):
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        await collecting.end()
+        collecting.end()
     for result in results:
         if isinstance(result, Exception):
             raise result

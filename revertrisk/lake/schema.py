@@ -385,7 +385,13 @@ BOT: Final = Table(
         Column("name", Type.VARCHAR, "The bot's name.", "the list"),
         Column("valid_from", Type.DATE, "The first day on which it ran; null: always.", "the list"),
         Column("valid_to", Type.DATE, "The last day on which it ran; null: still.", "the list"),
-        Column("acts_on", Type.VARCHAR, "`rules` or `model`: what it decides by.", "the list"),
+        Column(
+            "acts_on",
+            Type.VARCHAR,
+            "`model`: it acts on scores of a revert risk model, so its reverts follow from predictions; `rules`: on "
+            "anything else, a model of its own included.",
+            "the list",
+        ),
     ),
 )
 UNREADABLE: Final = Table(

@@ -73,15 +73,20 @@ class SourceSettings:
     """Read each source from its oldest event, whatever the lake says."""
     kafka: tuple[str, ...] = ()
     """librdkafka's settings as ``key=value``."""
-    group: str = DEFAULT_GROUP
+    group: str | None = DEFAULT_GROUP
+    """Kafka's consumer group; None reads all partitions, and Kafka remembers no place."""
     datacentres: tuple[str, ...] = ()
     """Prefixes of Kafka's topics: ``eqiad`` makes ``eqiad.TOPIC`` of each."""
     to_end: bool = False
     """Kafka: end where every partition has been read to its end."""
+    since: datetime | None = None
+    """Where Kafka and EventStreams begin that have no place; None for the newest event."""
+    program: str = DEFAULT_GROUP
+    """Who reads, for the User-Agent."""
 
 
-def open_source(written: str, places: Places, settings: SourceSettings) -> OpenSource:
-    """Open one source, by its name on the command line.
+def open_source(written: str, places: Places | None, settings: SourceSettings) -> OpenSource:
+    """Open one source, by its name on the command line; without ``places`` it remembers none.
 
     Raises:
         LakeUsageError: the name or a setting cannot be used.
@@ -90,9 +95,8 @@ def open_source(written: str, places: Places, settings: SourceSettings) -> OpenS
     kind, _, where = written.partition(":")
     if kind == "jsonl" and where:
         name = written if where == "-" else f"jsonl:{Path(where).absolute()}"
-        checkpoint = None
-        if where != "-":  # what comes through a pipe does not come again
-            checkpoint = LakeCheckpoint(places, name, from_beginning=settings.from_beginning)
+        # What comes through a pipe does not come again.
+        checkpoint = None if where == "-" else _checkpoint(places, name, settings)
         return OpenSource(name, JsonlSource.from_path(where, checkpoint), checkpoint)
     if kind == "eventstreams" and where:
         try:
@@ -102,9 +106,9 @@ def open_source(written: str, places: Places, settings: SourceSettings) -> OpenS
         except ValueError as exc:
             raise LakeUsageError(f"source: {exc}") from exc
         name = f"eventstreams:{url}"
-        checkpoint = LakeCheckpoint(places, name, from_beginning=settings.from_beginning)
-        since = datetime.now(UTC) - EVENTSTREAMS_KEEPS if settings.from_beginning else None
-        agent = user_agent("revertrisk-lake")
+        checkpoint = _checkpoint(places, name, settings)
+        since = datetime.now(UTC) - EVENTSTREAMS_KEEPS if settings.from_beginning else settings.since
+        agent = user_agent(settings.program)
         return OpenSource(
             name, EventStreamsSource(url, user_agent=agent, since=since, checkpoint=checkpoint), checkpoint
         )
@@ -112,6 +116,10 @@ def open_source(written: str, places: Places, settings: SourceSettings) -> OpenS
         topics = _topics(where, settings.datacentres)
         return OpenSource(f"kafka:{','.join(topics)}", _kafka(topics, settings), None)
     raise LakeUsageError(f"source: expected {_KINDS}, not {written!r}")
+
+
+def _checkpoint(places: Places | None, name: str, settings: SourceSettings) -> LakeCheckpoint | None:
+    return None if places is None else LakeCheckpoint(places, name, from_beginning=settings.from_beginning)
 
 
 def _topics(where: str, datacentres: Sequence[str]) -> list[str]:
@@ -129,7 +137,7 @@ def _kafka(topics: Sequence[str], settings: SourceSettings) -> EventSource:
     from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
     from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
 
-    start = Start.EARLIEST if settings.from_beginning else Start.NEWEST
+    start = Start.EARLIEST if settings.from_beginning else settings.since or Start.NEWEST
     try:
         return KafkaSource(
             KafkaSettings.parse(settings.kafka, os.environ),

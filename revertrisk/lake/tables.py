@@ -13,7 +13,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, WriterProperties
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Schema
 
@@ -167,6 +173,25 @@ def merge(
 
     done = _repeated(lake, table, make)
     return sum(int(done[f"num_target_rows_{what}"]) for what in ("inserted", "updated", "deleted"))
+
+
+def replace(lake: Lake, table: Table, rows: Any) -> None:
+    """Put rows in the place of all that a table has, in one commit; raises LakeError.
+
+    ``rows`` is anything that hands over Arrow, with all columns of the table in their order.
+    """
+
+    def overwrite(target: DeltaTable) -> None:
+        write_deltalake(
+            target,
+            rows,
+            mode="overwrite",
+            writer_properties=_WRITING,
+            commit_properties=_COMMIT,
+            post_commithook_properties=_HOOKS,
+        )
+
+    _repeated(lake, table, overwrite)
 
 
 def delete_partitions(lake: Lake, table: Table, before: date) -> int:

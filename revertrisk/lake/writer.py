@@ -12,7 +12,8 @@ from typing import Final
 from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
 from revertrisk.lake.errors import LakeConfigurationError
 from revertrisk.lake.event_rows import revision_change
-from revertrisk.lake.reverted import AFFECTED_BY_BATCH, reverted_change, reverted_rows
+from revertrisk.lake.id_ranges import IdRanges
+from revertrisk.lake.reverted import OF_A_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
 from revertrisk.lake.tables import Change, Lake, merge
@@ -98,6 +99,7 @@ class LakeWriter:
         self._wikis = wikis
         self._engine: Connection = new_engine(memory_limit)
         self._stage = Stage(self._engine, lake.actor_keys)
+        self._id_ranges = IdRanges(self._engine, lake)
 
     def close(self) -> None:
         """Let go of the engine."""
@@ -180,9 +182,8 @@ class LakeWriter:
         )
 
     def _write_reverted(self, written: Written) -> None:
-        for name, table in (("revision_now", REVISION), ("revert_now", REVERT)):
-            table_relation(self._engine, self._lake, table).create_view(name, replace=True)
-        rows = reverted_rows(self._engine, AFFECTED_BY_BATCH)
+        self._id_ranges.refresh()
+        rows = reverted_rows(self._engine, OF_A_BATCH, self._id_ranges.narrow)
         days = [day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
         if days:
             changed = merge(self._lake, REVERTED, rows, days, reverted_change())

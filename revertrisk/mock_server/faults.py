@@ -13,8 +13,9 @@ from typing import Annotated, Any, Final, Generic, Self, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from revertrisk.mock_server.http import bad_request, json_answer, read_document
+from revertrisk.mock_server.http import bad_request, read_document
 from revertrisk.runtime.validation import explain
+from revertrisk.runtime.web_server import json_answer
 
 MAX_FAULTS: Final = 100
 MAX_COUNT: Final = 1_000_000_000

@@ -1,17 +1,36 @@
-"""Parts that several web pages share: JavaScript modules and a style sheet, served as they are by whoever has a page.
+"""What our web pages have in common: their files, their policy, and the reasons of a risk.
 
-They import one another by name, so a page serves them beside its own files: `page_files` reads both.
+The JavaScript modules import one another by name, so a page serves the shared ones beside its own.
 """
 
 from importlib.resources import files
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final
+
+import orjson
+from aiohttp import web
+
+from revertrisk.page_parts.messages import NAME, fill_in, read_messages
 
 CONTENT_TYPES: Final = {
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
+}
+INDEX: Final = "index.html"
+_HEADERS: Final = {
+    # Trusted types: the browser itself refuses to make HTML of a string, whatever an event holds.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -24,3 +43,30 @@ def page_files(package: str, folder: str) -> dict[str, bytes]:
         for entry in place.iterdir()
         if PurePath(entry.name).suffix in CONTENT_TYPES
     }
+
+
+class PageFiles:
+    """The files of one page, answered under the policy that forbids whatever is not the page's own."""
+
+    def __init__(self, package: str, folder: str, translation: Path | None = None) -> None:
+        """Read the files; raises MessagesError where a translation of the words cannot be used."""
+        messages = read_messages(translation)
+        self._files = page_files(package, folder)
+        self._files[INDEX] = fill_in(self._files[INDEX], messages)
+        self._files[NAME] = orjson.dumps(messages)
+
+    def index(self) -> web.Response:
+        """Return the page itself."""
+        return self._answer(INDEX)
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Return the file that the route's ``name`` names."""
+        if request.match_info["name"] not in self._files:
+            raise web.HTTPNotFound
+        return self._answer(request.match_info["name"])
+
+    def _answer(self, name: str) -> web.Response:
+        content_type = CONTENT_TYPES[PurePath(name).suffix]
+        return web.Response(
+            body=self._files[name], content_type=content_type, charset="utf-8", headers=_HEADERS
+        )

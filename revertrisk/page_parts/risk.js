@@ -1,6 +1,7 @@
 /** A risk as a number, a bar and a word. */
 
 import { element } from "./elements.js";
+import { numberOf, say } from "./messages.js";
 
 const MEDIUM_FROM = 0.25;
 const HIGH_FROM = 0.5;
@@ -10,13 +11,16 @@ export function bandOf(risk) {
   return risk < MEDIUM_FROM ? "low" : risk < HIGH_FROM ? "medium" : "high";
 }
 
+/** A risk as it is written, with three digits. @param {number} risk 0 to 1 */
+export const riskNumber = (risk) => numberOf(risk, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+
 /** @param {number} risk 0 to 1 */
 export function riskOf(risk) {
   const band = bandOf(risk);
   return element("span", { className: `risk ${band}` }, [
-    element("span", { className: "number" }, [risk.toFixed(3)]),
+    element("span", { className: "number" }, [riskNumber(risk)]),
     bar(risk),
-    element("span", { className: `band ${band}` }, [band]),
+    element("span", { className: `band ${band}` }, [say(`risk-${band}`)]),
   ]);
 }
 

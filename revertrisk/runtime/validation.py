@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 _KINDS: Final[Mapping[str, str]] = {
     "bool": "true or false",
+    "date": "a day such as 2026-11-21",
     "datetime": "a time",
     "dict": "an object",
     "float": "a number",

@@ -2,45 +2,53 @@
 
 Lines are made beforehand and stand in memory. CPU is that of this process, in microseconds an event, and hardly depends
 on what else the machine does. The two questions are asked warm, beside one scan of the columns that they read.
+``--edits 15000000`` is a month of all Wikipedias; ``--kafka 0`` leaves out what needs brokers.
 """
 
 # ruff: noqa: T201 - a program that prints figures
 
 import argparse
+import asyncio
 import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.maintenance import maintain
-from revertrisk.lake.run import MEMORY_LIMIT
+from revertrisk.lake.run import MEMORY_LIMIT, RunSettings
+from revertrisk.lake.run import fill as fill_from_sources
 from revertrisk.lake.schema import TABLES
+from revertrisk.lake.sources import SourceSettings
 from revertrisk.lake.tables import Lake, files_by_partition, make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
+from tests.bench.lake_lines import lines_of
 from tests.contract.docs.test_lake import QUESTIONS
-from tests.fakes.lake_events import (
-    LANGUAGE_AGNOSTIC,
-    MULTILINGUAL,
-    WIKIS,
-    Edit,
-    as_lines,
-    edits,
-    page_change,
-    prediction,
-)
+from tests.fakes.kafka_cluster import kafka_cluster
+from tests.fakes.lake_events import WIKIS
 
-AIMS = {"predictions": 50_000, "page_change": 25_000}
+AIMS = {"page_change": 25_000, "predictions": 50_000, "Kafka": 15_000}
 """Events a second."""
-ASKED = {"What do anti-vandal bots and a model have in common?": 4.0, "A month by wiki and kind of user": 8.0}
-"""The beginning of a question of docs/lake.md, and the aim in seconds for 15 M edits."""
+SCANNED = "SELECT (SELECT ({prediction}) FROM prediction), (SELECT ({revision}) FROM revision)"
+PREDICTIONS_COLUMNS = ("day", "wiki_id", "rev_id", "model_name", "probability", "precedence")
+ASKED: dict[str, tuple[float, int, tuple[str, ...]]] = {
+    "What do anti-vandal bots and a model have in common?": (
+        4.0,
+        15,
+        ("day", "wiki_id", "rev_id", "is_content_namespace", "skip_reason"),
+    ),
+    "A month by wiki and kind of user": (8.0, 25, ("day", "wiki_id", "rev_id", "user_kind")),
+}
+"""The beginning of a question of docs/lake.md: the aim in seconds for 15 M edits, the most in scans, and the columns of
+`revision` that it reads, beside those of `prediction`."""
 TIMES = 3
+PARTITIONS = 64
+"""A partition of the mock brokers holds 5 MB."""
 
 
 def main() -> int:
@@ -49,19 +57,19 @@ def main() -> int:
     parser.add_argument("--edits", type=int, default=200_000)
     parser.add_argument("--batch", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--to", help="keep the lake here; default: a temporary folder")
+    parser.add_argument("--kafka", type=int, default=100_000, help="events to read from Kafka")
+    parser.add_argument(
+        "--to", help="keep the lake here, and only ask it where there is one; default: a temporary one"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(arguments.to or scratch)
+        if arguments.kafka:
+            asyncio.run(from_kafka(Path(scratch), arguments.kafka))
+        is_new = not (folder / "lake").exists()
         lake = make_lake(str(folder / "lake"), str(folder / "key"))
-        fill(lake, arguments.edits, arguments.batch, arguments.days)
-        started = time.perf_counter()
-        maintain(lake, today=datetime(2027, 1, 1, tzinfo=UTC).date(), actor_key_days=10_000)
-        print(f"compaction: {time.perf_counter() - started:.1f} s")
-        for table in TABLES:
-            files = files_by_partition(lake, table)
-            if files:
-                print(f"  {table.name}: {sum(files.values())} files in {len(files)} partitions")
+        if is_new:
+            fill(lake, arguments.edits, arguments.batch, arguments.days)
         ask(lake.root)
     return 0
 
@@ -69,65 +77,94 @@ def main() -> int:
 def fill(lake: Lake, number: int, batch: int, days: int) -> None:
     """Write a month of edits with the predictions of both models, and print the rates of each."""
     writer = LakeWriter(lake, memory_limit=MEMORY_LIMIT)
-    made: dict[str, Callable[[Edit], list[dict[str, Any]]]] = {
-        "page_change": lambda edit: [page_change(edit)],
-        "predictions": lambda edit: [prediction(edit, LANGUAGE_AGNOSTIC), prediction(edit, MULTILINGUAL)],
-    }
-    spent = {name: [0, 0.0, 0.0] for name in made}
-    for part in chunks(edits(number, days=days, users=max(number // 20, 50)), batch):
-        for name, make in made.items():
-            lines = as_lines(event for edit in part for event in make(edit))
+    spent = {name: [0, 0.0, 0.0] for name in ("page_change", "predictions")}
+    slowest = 0.0
+    for part in lines_of(number, batch, days):
+        for name, lines in (("page_change", part.page_changes), ("predictions", part.predictions)):
             places = [RecordPlace("bench", 0)] * len(lines)
             wall, cpu = time.perf_counter(), time.process_time()
-            writer.write(Batch(lines, places, resume={"bench": str(part[-1].number)}))
+            writer.write(Batch(lines, places, resume={"bench": "0"}))
+            took = time.perf_counter() - wall
             spent[name][0] += len(lines)
-            spent[name][1] += time.perf_counter() - wall
+            spent[name][1] += took
             spent[name][2] += time.process_time() - cpu
+            slowest = max(slowest, took)
     writer.close()
     for name, (events, wall, cpu) in spent.items():
-        print(
-            f"{name}: {events:,.0f} events, {events / wall:,.0f} a second (aim {AIMS[name]:,}), "
-            f"{cpu / events * 1e6:.1f} us of CPU an event"
-        )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"memory: {peak:,.0f} MB at most, the lines of a batch included")
+        print_rate(name, int(events), wall, cpu)
+    print(f"slowest batch: {slowest:.1f} s; {peak()}", flush=True)
     write_bots(lake, [Bot(wiki_id=wiki, name="User 10") for wiki in WIKIS])
+    wall, cpu = time.perf_counter(), time.process_time()
+    maintain(lake, today=datetime(2027, 1, 1, tzinfo=UTC).date(), actor_key_days=10_000)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"compaction: {wall:.1f} s, {cpu:.1f} s of CPU; {peak()}")
+    total = wall + sum(each[1] for each in spent.values())
+    print(f"the month: {total / 60:.1f} minutes")
+    for table in TABLES:
+        files = files_by_partition(lake, table)
+        if files:
+            print(f"  {table.name}: {sum(files.values())} files in {len(files)} partitions")
 
 
-def chunks(every: Iterator[Edit], size: int) -> Iterator[list[Edit]]:
-    part = []
-    for edit in every:
-        part.append(edit)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
-        yield part
+async def from_kafka(folder: Path, number: int) -> None:
+    """Read events of all kinds from Kafka into a lake of its own, and print the rate."""
+    with kafka_cluster() as cluster:
+        cluster.create("everything", PARTITIONS)
+        lines: list[bytes] = []
+        for part in lines_of(number // 3, number, 1):
+            lines += part.page_changes + part.predictions
+        cluster.produce("everything", [(place % PARTITIONS, line) for place, line in enumerate(lines)])
+        opening = SourceSettings(
+            from_beginning=True, kafka=(f"bootstrap.servers={cluster.brokers}",), to_end=True
+        )
+        to = str(folder / "from-kafka")
+        lake = make_lake(to, str(folder / "kafka-key"))
+        settings = RunSettings(sources=("kafka:everything",), to=to, opening=opening)
+        wall, cpu = time.perf_counter(), time.process_time()
+        written = await fill_from_sources(settings, lake, asyncio.Event())
+        print_rate("Kafka", written.events, time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def print_rate(name: str, events: int, wall: float, cpu: float) -> None:
+    """Print how fast events were written."""
+    print(
+        f"{name}: {events:,} events, {events / wall:,.0f} a second (aim {AIMS[name]:,}), "
+        f"{cpu / events * 1e6:.1f} us of CPU an event",
+        flush=True,
+    )
+
+
+def peak() -> str:
+    """Return the most memory that this process had, in words."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"{most:,.0f} MB at most, the lines of a batch included"
 
 
 def ask(root: str) -> None:
-    """Ask the questions warm, beside one scan of the columns of both predictions and revisions."""
+    """Ask the questions warm, each beside one scan of the columns that it reads."""
     reader = Reader(root)
-    scan = timed(
-        reader,
-        "SELECT (SELECT sum(probability) + count(DISTINCT wiki_id) + max(rev_id) FROM prediction), "
-        "(SELECT max(rev_id) + count(DISTINCT user_kind) + count(actor_key) FROM revision)",
-    )
-    print(f"one scan: {scan:.2f} s")
-    for beginning, aim in ASKED.items():
+    for beginning, (aim, most, columns) in ASKED.items():
         query = next(query for question, query in QUESTIONS if question.startswith(beginning))
-        seconds = timed(reader, query)
-        print(f"{beginning}…: {seconds:.2f} s, {seconds / scan:.1f} scans (aim {aim:.0f} s for 15 M edits)")
+        prediction, revision = (
+            ", ".join(f"max({name})" for name in names) for names in (PREDICTIONS_COLUMNS, columns)
+        )
+        scan = SCANNED.format(prediction=prediction, revision=revision)
+        scanned, seconds = timed(reader, (scan, query))
+        print(
+            f"{beginning}…: {seconds:.2f} s (aim {aim:.0f} s for 15 M edits), {seconds / scanned:.1f} scans of "
+            f"{scanned:.2f} s (at most {most})"
+        )
 
 
-def timed(reader: Reader, query: str) -> float:
-    reader.query(query).fetchall()
-    took = []
-    for _ in range(TIMES):
-        started = time.perf_counter()
-        reader.query(query).fetchall()
-        took.append(time.perf_counter() - started)
-    return statistics.median(took)
+def timed(reader: Reader, queries: Sequence[str]) -> list[float]:
+    """Return the median seconds of each query, asked in turn."""
+    took: list[list[float]] = [[] for _ in queries]
+    for _ in range(TIMES + 1):
+        for place, query in enumerate(queries):
+            started = time.perf_counter()
+            reader.query(query).fetchall()
+            took[place].append(time.perf_counter() - started)
+    return [statistics.median(each[1:]) for each in took]
 
 
 if __name__ == "__main__":

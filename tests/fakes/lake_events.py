@@ -197,6 +197,38 @@ def canary(stream: str = PAGE_CHANGE_STREAM) -> dict[str, Any]:
     return event | {"meta": event["meta"] | {"domain": "canary", "stream": stream}}
 
 
+def events_of(edit: Edit) -> list[dict[str, Any]]:
+    """Return what happens to one edit, in the order in which it happens: predictions, an undelete, hidings."""
+    events = [page_change(edit)]
+    events += [prediction(edit, model) for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)]
+    if edit.number % 7 == 0:
+        events.append(prediction(edit, suffix=(".backfill", ".shadow")[edit.number % 2]))
+    if edit.number % 11 == 0:
+        events.append(page_change(edit, kind="delete", after_s=500))
+        events.append(page_change(edit, kind="undelete", after_s=90_000))
+    if edit.number % 13 == 0:
+        events.append(author_hidden(edit, after_s=86_400 * (edit.number % 5)))
+    if edit.number % 39 == 0:
+        events.append(author_hidden(edit, after_s=86_400 * 9, user=True))
+    if edit.number % 17 == 0:
+        visible = edit.number % 2 == 0
+        events.append(page_change(edit, kind="visibility_change", after_s=700, is_editor_visible=visible))
+    return events
+
+
+def month(number: int, seed: int = 7) -> list[dict[str, Any]]:
+    """Return what happens to some edits of forty days."""
+    return [event for edit in edits(number, days=40, seed=seed) for event in events_of(edit)]
+
+
+def shuffled(events: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+    """Return them in any order, a tenth twice."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    mixed = events + chance.choices(events, k=len(events) // 10)
+    chance.shuffle(mixed)
+    return mixed
+
+
 def as_lines(events: Iterable[dict[str, Any]]) -> list[bytes]:
     """Return events as JSON, one a line."""
     return [orjson.dumps(event) for event in events]

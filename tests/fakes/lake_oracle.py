@@ -2,14 +2,17 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX
 from revertrisk.lake.engine import Connection
 
-Rows = dict[tuple[Any, ...], tuple[Any, ...]]
+Row = tuple[Any, ...]
+PREDICTION_TABLES = ("prediction", "prediction_backfill", "prediction_shadow")
+AT_ONCE = 50_000
 
 
 def prediction_table(stream: str) -> str:
@@ -18,88 +21,46 @@ def prediction_table(stream: str) -> str:
     return "prediction_shadow" if stream.endswith(".shadow") else "prediction"
 
 
+@dataclass(slots=True)
+class _Told:
+    """What was told of a revision; instants as events have them, empty where there is none."""
+
+    first: tuple[str, str, str] = ("", "", "")
+    """meta.dt, meta.id and kind of the earliest event."""
+    newest: str = ""
+    author: str = ""
+    """When the author was told last."""
+    hidden: str = ""
+    """When the author was hidden last."""
+
+
 class Oracle:
     """Takes every event once or more, in any order."""
 
-    def __init__(self, events: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, events: Iterable[dict[str, Any]] = ()) -> None:
         self._predictions = sqlite3.connect(":memory:")
-        for table in ("prediction", "prediction_backfill", "prediction_shadow"):
+        for table in PREDICTION_TABLES:
             self._predictions.execute(
                 f"CREATE TABLE {table} (wiki_id, rev_id, kind, model, version, probability, dt, "
-                "PRIMARY KEY (wiki_id, rev_id, kind, model, version))"
+                "PRIMARY KEY (wiki_id, rev_id, kind, model, version)) WITHOUT ROWID"
             )
-        self._changes: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-        self._hidings: defaultdict[tuple[str, int], list[datetime]] = defaultdict(list)
+        self._revisions: defaultdict[tuple[str, int], _Told] = defaultdict(_Told)
+        self._pages: defaultdict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+        self._reverts: defaultdict[tuple[str, int], dict[int, tuple[int, int, datetime]]] = defaultdict(dict)
         for event in events:
-            if event["meta"].get("domain") == "canary":
-                continue
-            if "predicted_classification" in event:
-                self._take_prediction(event)
-            elif "visibility" in event:
-                if not event["visibility"]["user"]:
-                    self._hidings[event["database"], event["rev_id"]].append(moment(event["meta"]["dt"]))
-            else:
-                self._changes[event["wiki_id"], event["revision"]["rev_id"]].append(event)
+            self.take(event)
 
-    def predictions(self, table: str) -> Rows:
-        rows = self._predictions.execute(f"SELECT * FROM {table}").fetchall()
-        return {row[:5]: (row[5], moment(row[6])) for row in rows}
-
-    def revisions(self) -> Rows:
-        """Return kind, time of the edit, whether the author is known, and the newest meta.dt, by key."""
-        found: Rows = {}
-        for key in self._changes.keys() | self._hidings.keys():
-            events = sorted(self._changes[key], key=lambda each: (each["meta"]["dt"], each["meta"]["id"]))
-            hidings = self._hidings[key] + [
-                moment(each["meta"]["dt"])
-                for each in events
-                if each["revision"].get("is_editor_visible") is False
-            ]
-            told = [
-                moment(each["meta"]["dt"])
-                for each in events
-                if each["revision"].get("is_editor_visible") is not False
-            ]
-            knows = bool(told) and (not hidings or max(told) > max(hidings))
-            kind = events[0]["page_change_kind"] if events else None
-            newest = moment(events[-1]["meta"]["dt"]) if events else None
-            found[key] = (kind, knows, newest)
-        return found
-
-    def reverted(self) -> Rows:
-        """Return first revert, seconds to it, and when it was undone itself, by key, page by page."""
-        pages: defaultdict[tuple[str, int], dict[int, datetime]] = defaultdict(dict)
-        reverts: defaultdict[tuple[str, int], dict[int, tuple[int, int, datetime]]] = defaultdict(dict)
-        for (wiki_id, rev_id), events in self._changes.items():
-            for event in events:
-                page = (wiki_id, event["page"]["page_id"])
-                saved = moment(event["revision"]["rev_dt"])
-                pages[page][rev_id] = saved
-                revert = event["revision"].get("revert")
-                if revert:
-                    span = (revert["rev_reverted_oldest_id"], revert["rev_reverted_newest_id"], saved)
-                    reverts[page][rev_id] = span
-        found: Rows = {}
-        for page, edits in pages.items():
-
-            def first_over(rev_id: int, page: tuple[str, int] = page) -> tuple[datetime, int] | None:
-                over = [
-                    (at, by)
-                    for by, (oldest, newest, at) in reverts[page].items()
-                    if oldest <= rev_id <= newest
-                ]
-                return min(over, default=None)
-
-            for rev_id, saved in edits.items():
-                first = first_over(rev_id)
-                if first is not None:
-                    undone = first_over(first[1])
-                    found[page[0], rev_id] = (
-                        first[1],
-                        (first[0] - saved).total_seconds(),
-                        None if undone is None else undone[0],
-                    )
-        return found
+    def take(self, event: dict[str, Any]) -> None:
+        if event["meta"].get("domain") == "canary":
+            return
+        if "predicted_classification" in event:
+            self._take_prediction(event)
+        elif "visibility" in event:
+            if not event["visibility"]["user"]:
+                told = self._revisions[event["database"], event["rev_id"]]
+                told.hidden = max(told.hidden, event["meta"]["dt"])
+        else:
+            self._take_change(event)
 
     def _take_prediction(self, event: dict[str, Any]) -> None:
         said = event["predicted_classification"]
@@ -116,39 +77,102 @@ class Oracle:
             ),
         )
 
+    def _take_change(self, event: dict[str, Any]) -> None:
+        wiki_id, revision, received = event["wiki_id"], event["revision"], event["meta"]["dt"]
+        rev_id, page = revision["rev_id"], (wiki_id, event["page"]["page_id"])
+        told = self._revisions[wiki_id, rev_id]
+        this = (received, event["meta"]["id"], event["page_change_kind"])
+        told.first = min(told.first, this) if told.newest else this
+        told.newest = max(told.newest, received)
+        if revision.get("is_editor_visible") is False:
+            told.hidden = max(told.hidden, received)
+        else:
+            told.author = max(told.author, received)
+        self._pages[page][rev_id] = revision["rev_dt"]
+        revert = revision.get("revert")
+        if revert:
+            span = (revert["rev_reverted_oldest_id"], revert["rev_reverted_newest_id"])
+            self._reverts[page][rev_id] = (*span, moment(revision["rev_dt"]))
+
+    def predictions(self, table: str) -> Iterator[tuple[Row, Row]]:
+        for row in self._predictions.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5"):
+            yield row[:5], (row[5], moment(row[6]))
+
+    def revisions(self) -> Iterator[tuple[Row, Row]]:
+        """Yield kind, whether the author is known, and the newest meta.dt, by key."""
+        for key in sorted(self._revisions):
+            told = self._revisions[key]
+            newest = moment(told.newest) if told.newest else None
+            yield key, (told.first[2] or None, told.author > told.hidden, newest)
+
+    def reverted(self) -> Iterator[tuple[Row, Row]]:
+        """Yield first revert, seconds to it, and when it was undone itself, by key, worked out page by page."""
+        found: dict[Row, Row] = {}
+        for page, reverts in self._reverts.items():
+
+            def first_over(
+                rev_id: int, reverts: dict[int, tuple[int, int, datetime]] = reverts
+            ) -> tuple[datetime, int] | None:
+                over = [
+                    (at, by) for by, (oldest, newest, at) in reverts.items() if oldest <= rev_id <= newest
+                ]
+                return min(over, default=None)
+
+            for rev_id, saved in self._pages[page].items():
+                first = first_over(rev_id)
+                if first is not None:
+                    undone = first_over(first[1])
+                    seconds = (first[0] - moment(saved)).total_seconds()
+                    found[page[0], rev_id] = (first[1], seconds, None if undone is None else undone[0])
+        yield from sorted(found.items())
+
+    def differences(self, connection: Connection) -> list[str]:
+        """Return what differs between a lake and this, in words; nothing where they agree."""
+        names = "wiki_id, rev_id, page_change_kind, model_name, model_version"
+        found = []
+        for table in PREDICTION_TABLES:
+            held = _held(connection, f"SELECT {names}, probability, dt FROM {table} ORDER BY {names}", 5)
+            found += _compared(table, self.predictions(table), held)
+        revisions = "kind, actor_key IS NOT NULL, row_updated FROM revision"
+        reverted = "first_revert_id, seconds_to_revert, revert_reverted_at FROM reverted"
+        for table, wanted, query in (
+            ("revision", self.revisions(), revisions),
+            ("reverted", self.reverted(), reverted),
+        ):
+            held = _held(connection, f"SELECT wiki_id, rev_id, {query} ORDER BY wiki_id, rev_id", 2)
+            found += _compared(table, wanted, held)
+        return found
+
 
 def differences(connection: Connection, events: Iterable[dict[str, Any]]) -> list[str]:
     """Return what differs between a lake and the oracle, in words; nothing where they agree."""
-    oracle = Oracle(events)
-    wanted = {
-        table: oracle.predictions(table)
-        for table in ("prediction", "prediction_backfill", "prediction_shadow")
-    }
-    queries = {
-        table: f"SELECT wiki_id, rev_id, page_change_kind, model_name, model_version, probability, dt FROM {table}"
-        for table in wanted
-    }
-    wanted["revision"] = oracle.revisions()
-    queries["revision"] = "SELECT wiki_id, rev_id, kind, actor_key IS NOT NULL, row_updated FROM revision"
-    wanted["reverted"] = oracle.reverted()
-    queries["reverted"] = (
-        "SELECT wiki_id, rev_id, first_revert_id, seconds_to_revert, revert_reverted_at FROM reverted"
-    )
-    found = []
-    for table, query in queries.items():
-        rows = connection.execute(query).fetchall()
-        width = 5 if table.startswith("prediction") else 2
-        held = {row[:width]: row[width:] for row in rows}
-        if len(held) != len(rows):
-            found.append(f"{table}: {len(rows) - len(held)} keys stand there twice")
-        found += [f"{table}: {key} is missing" for key in wanted[table].keys() - held.keys()]
-        found += [f"{table}: {key} is too much" for key in held.keys() - wanted[table].keys()]
-        found += [
-            f"{table}: {key}: {held[key]} instead of {row}"
-            for key, row in wanted[table].items()
-            if key in held and held[key] != row
-        ]
-    return found
+    return Oracle(events).differences(connection)
+
+
+def _held(connection: Connection, query: str, width: int) -> Iterator[tuple[Row, Row]]:
+    cursor = connection.execute(query)
+    while rows := cursor.fetchmany(AT_ONCE):
+        for row in rows:
+            yield row[:width], row[width:]
+
+
+def _compared(
+    table: str, wanted: Iterator[tuple[Row, Row]], held: Iterator[tuple[Row, Row]]
+) -> Iterator[str]:
+    """Walk along both, which are in the order of their keys."""
+    want, have = next(wanted, None), next(held, None)
+    while want is not None or have is not None:
+        if have is None or (want is not None and want[0] < have[0]):
+            assert want is not None
+            yield f"{table}: {want[0]} is missing"
+            want = next(wanted, None)
+        elif want is None or have[0] < want[0]:
+            yield f"{table}: {have[0]} is too much, or stands there twice"
+            have = next(held, None)
+        else:
+            if want[1] != have[1]:
+                yield f"{table}: {want[0]}: {have[1]} instead of {want[1]}"
+            want, have = next(wanted, None), next(held, None)
 
 
 def moment(text: str) -> datetime:

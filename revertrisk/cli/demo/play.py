@@ -22,6 +22,7 @@ from rich.console import Console
 
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.cli.demo import lake
 from revertrisk.cli.demo.chaos import EVENTGATE, MEDIAWIKI, RETRIES, SERVER_ENVIRONMENT, Storm
 from revertrisk.cli.demo.live import Live, Sampled
 from revertrisk.cli.demo.programs import MODELS, Starter
@@ -142,6 +143,8 @@ async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
         return {model.name: summary for model, summary in zip(MODELS, summaries, strict=True)}
 
     status = await _play(stage, to_all, storm)
+    if storm is None:
+        status = max(status, await _ask_lake(stage, events))
     if sys.stdout.isatty():
         stage.screen.say(
             f"Everything is still running. Look at it live: {stage.gate}/_mock/ (Ctrl-C ends it)"
@@ -150,6 +153,23 @@ async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
         with on_signals(stop.set):
             await stop.wait()
     return status
+
+
+async def _ask_lake(stage: Stage, events: Path) -> int:
+    """Put everything into a lake and ask it a question; return 1 if that failed."""
+    if not lake.has_engines():
+        stage.screen.say(lake.MISSING)
+        return 0
+    stage.screen.say("\nThe lake holds all of it. What became of the edits, by the risk that each model saw?")
+    try:
+        root = await lake.fill_lake(stage.folder, events, stage.gate, stage.tally.arrived)
+        stage.screen.show_answer(lake.QUESTION, *await asyncio.to_thread(lake.ask, root))
+    except lake.errors() as exc:
+        stage.screen.say(f"The lake could not be filled: {exc or 'not everything came in time'}")
+        return 1
+    if sys.stdout.isatty():
+        stage.screen.say(f"Ask it yourself: revertrisk sql --lake {root} 'FROM both_models LIMIT 5'")
+    return 0
 
 
 async def _play_live(stage: Stage, live: Live) -> int:

@@ -115,6 +115,14 @@ class Screen:
             table.add_row(outcome, str(count), style="red" if outcome.startswith("given_up") else None)
         self._console.print(table)
 
+    def show_answer(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write a question in SQL and the rows that answer it."""
+        self.say(f"\n{question}\n")
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*map(str, row))
+        self._console.print(table)
+
     def close(self, *, accepted: int, failed: int) -> None:
         """Write the verdict."""
         self._console.print(

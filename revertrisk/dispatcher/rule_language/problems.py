@@ -1,10 +1,7 @@
-"""Parse the YAML of a rule file, and collect what is wrong with it, each thing with the path of its field."""
+"""Collect what is wrong with a rule file, each thing with the path of its field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +49,3 @@ class RuleFileError(Exception):
     def __init__(self, name: str, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(f"{name}: {problem}" for problem in problems))
         self.problems = tuple(problems)
-
-
-class YamlError(ValueError):
-    """The text is not YAML, or a key of it stands twice; the text of the error names the line."""
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    problem = f"the key {key.value!r} stands twice"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def parse_yaml(text: str) -> Any:
-    """Return the values of one YAML document; raises YamlError. PyYAML alone silently keeps the last of two keys."""
-    try:
-        return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as exc:
-        raise YamlError(str(exc)) from exc
-    except RecursionError as exc:
-        raise YamlError("nested too deeply") from exc

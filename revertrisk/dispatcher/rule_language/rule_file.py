@@ -12,13 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from revertrisk.dispatcher.rule_language.matching import Condition, compile_condition
-from revertrisk.dispatcher.rule_language.problems import (
-    Problem,
-    Problems,
-    RuleFileError,
-    YamlError,
-    parse_yaml,
-)
+from revertrisk.dispatcher.rule_language.problems import Problem, Problems, RuleFileError
 from revertrisk.dispatcher.rule_language.request import RequestTemplate
 from revertrisk.dispatcher.rule_language.rule import PRODUCTION_RETRIES, Case, RetrySchedule, Rule, Sample
 from revertrisk.dispatcher.rule_language.templates import (
@@ -27,6 +21,7 @@ from revertrisk.dispatcher.rule_language.templates import (
     compile_template,
     refuse_missing_groups,
 )
+from revertrisk.runtime.yaml_documents import YamlError, parse_yaml
 
 DEFAULT_CONCURRENCY = 30
 DEFAULT_TIMEOUT_MS = 7 * 60 * 1000

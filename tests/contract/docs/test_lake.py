@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -25,8 +26,11 @@ from tests.fakes.lake_events import (
     page_change,
     prediction,
 )
+from tests.fakes.lake_oracle import Oracle
+from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lake.md"
+T374698 = PAGE.parent / "queries" / "T374698.sql"
 TABLES_BEGIN = "## Tables\n"
 QUESTIONS = re.findall(
     r"\*\*([^*]+\?)\*\*[^`]*(?:`[^`]*`[^`]*)*?```sql\n(.*?)```", PAGE.read_text(), re.DOTALL
@@ -71,18 +75,23 @@ def test_the_views_and_metrics_are_all_there() -> None:
     assert set(re.findall(r"^\| `(lake_\w+)`", text, re.MULTILINE)) == names
 
 
+KNOWN = list(edits(2400, days=30, pages=20, users=12))
+SCORED = [edit for edit in KNOWN if edit.number % 7]
+BOT = 10
+"""The number of the user who is listed as a bot."""
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A month of 600 edits, with predictions of both models for all but a few, and a bot."""
+    """A month of 2,400 edits, with predictions of both models for all but a few, and a bot."""
     folder = tmp_path_factory.mktemp("questions")
     made = make_lake(str(folder / "lake"), str(folder / "key"))
-    known = list(edits(600, days=30, pages=20, users=12))
-    events = [page_change(edit) for edit in known]
-    events += [prediction(edit, model) for edit in known[5:] for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)]
+    events = [page_change(edit) for edit in KNOWN]
+    events += [prediction(edit, model) for edit in SCORED for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)]
     writer = LakeWriter(made)
     writer.write(Batch(as_lines(events), [RecordPlace("a", 0)] * len(events), resume={"a": "1"}))
     writer.close()
-    write_bots(made, [Bot(wiki_id=wiki, name="User 10", valid_from=date(2020, 1, 1)) for wiki in WIKIS])
+    write_bots(made, [Bot(wiki_id=wiki, name=f"User {BOT}", valid_from=date(2020, 1, 1)) for wiki in WIKIS])
     reader = Reader(str(folder / "lake"))
     reader.query("FROM mediawiki_history")
     reader.connection.execute(f"COPY _answer TO '{folder}/mediawiki_history.parquet'")
@@ -106,3 +115,69 @@ def test_each_question_is_answered(
     assert rows
     for place, name in enumerate(names):
         assert any(row[place] is not None for row in rows), name
+
+
+def test_t374698_is_a_file_of_its_own() -> None:
+    """The page shows the file as it is; ``make readme`` writes it anew."""
+    (shown,) = [query for question, query in QUESTIONS if "anti-vandal bots" in question]
+    wanted = T374698.read_text()
+    if "UPDATE_README" in os.environ:
+        PAGE.write_text(PAGE.read_text().replace(shown, wanted))
+    assert shown in {wanted, *([shown] if "UPDATE_README" in os.environ else [])}
+
+
+def test_t374698_counts_what_it_says(lake: Path) -> None:
+    """Bot, model and both, by wiki, are what plain loops over the edits find."""
+    reverted = Oracle(map(page_change, KNOWN)).reverted()
+    user_of = {edit.rev_id: edit.user for edit in KNOWN}
+    scored = {edit.rev_id: prediction(edit, MULTILINGUAL) for edit in SCORED}
+    days: defaultdict[str, set[date]] = defaultdict(set)
+    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for edit in KNOWN:
+        revert_id, seconds, _ = reverted.get((edit.wiki_id, edit.rev_id), (None, 1e9, None))
+        is_undone = seconds <= 86400
+        if not edit.parent_id or (is_undone and user_of[revert_id] == edit.user):
+            continue
+        days[edit.wiki_id].add(edit.moment.date())
+        by_bot = is_undone and user_of[revert_id] == BOT
+        event = scored.get(edit.rev_id)
+        is_flagged = event is not None and event["predicted_classification"]["probabilities"]["true"] > 0.87
+        found = (by_bot, by_bot and event is None, is_flagged, by_bot and is_flagged)
+        counts[edit.wiki_id] = [sum(pair) for pair in zip(counts[edit.wiki_id], found, strict=True)]
+    answered = Reader(str(lake / "lake")).query(T374698.read_text())
+    names = [column[0] for column in answered.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in answered.fetchall()]
+    found_columns = (
+        "edits_undone_by_bot",
+        "of_these_without_a_score",
+        "edits_flagged_by_model",
+        "edits_of_both",
+    )
+    assert [(row["wiki_id"], row["days"], *(row[name] for name in found_columns)) for row in rows] == [
+        (wiki_id, len(days[wiki_id]), *counts[wiki_id]) for wiki_id in sorted(counts)
+    ]
+    assert all(any(row[name] for row in rows) for name in found_columns)
+
+
+@pytest.mark.ci("notebook")
+def test_the_notebook_runs_over_a_lake(lake: Path) -> None:
+    """Each cell of it answers; its reverts, by bots and all, are those of the tables that the view is made of."""
+    save = "lake.sql('SELECT sum(reverts), sum(by_bots), sum(undone_again) FROM bot_reverts').fetchall()"
+    notebook = run_notebook(
+        NOTEBOOK,
+        str(lake / "lake"),
+        then=f"from pathlib import Path; Path({str(lake / 'sums')!r}).write_text(str({save}))",
+    )
+    assert all(outputs(notebook))
+    query = (
+        "SELECT count(DISTINCT u.rev_id), count(DISTINCT u.rev_id) FILTER (b.name IS NOT NULL), "
+        "count(DISTINCT u.rev_id) FILTER (b.name IS NOT NULL AND u.rev_id IN (SELECT rev_id FROM reverted)) "
+        # As the notebook: a revert counts once for each kind of user that it undid.
+        "FROM reverted r JOIN revision e USING (wiki_id, rev_id) JOIN revert u ON r.first_revert_id = u.rev_id "
+        "LEFT JOIN bot b ON u.wiki_id = b.wiki_id AND u.actor_key = b.actor_key "
+        "WHERE r.seconds_to_revert <= 86400 AND e.parent_id <> 0 AND e.is_content_namespace "
+        "GROUP BY e.user_kind = 'registered', "
+        "CASE WHEN e.edit_bucket IN ('0', '1-9', '10-99') THEN '0-99' ELSE e.edit_bucket END"
+    )
+    rows = Reader(str(lake / "lake")).query(query).fetchall()
+    assert (lake / "sums").read_text() == str([tuple(map(sum, zip(*rows, strict=True)))])

@@ -1,5 +1,6 @@
 """The demo is the whole system in one command: it must end well, and leave nothing behind."""
 
+import os
 import re
 import signal
 import subprocess
@@ -19,13 +20,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert list(tmp_path.iterdir()) == []
 
 
-def demo(folder: Path, *flags: str) -> subprocess.Popen[str]:
+def demo(folder: Path, *flags: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*COMMAND, *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)},
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)} | environment,
     )
 
 
@@ -68,3 +69,17 @@ def test_a_signal_ends_its_programs_with_it(folder: Path) -> None:
         assert process.wait(60) == 128 + signal.SIGTERM
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
+
+
+@pytest.mark.ci("demos")
+def test_without_the_lakes_extra_it_says_so(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One sentence stands for the question, and all else is as ever."""
+    hiding = tmp_path_factory.mktemp("hiding")
+    (hiding / "sitecustomize.py").write_text("import sys; sys.modules['duckdb'] = None")
+    path = os.pathsep.join([str(hiding), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with demo(folder, PYTHONPATH=path) as process:
+        output, _ = process.communicate(timeout=110)
+    assert process.returncode == 0, output
+    last = output.splitlines()[-2:]
+    assert last[0] == "EventGate accepted 243 predictions; 0 failed."
+    assert last[1].endswith("pip install 'revertrisk-events[lake]'")

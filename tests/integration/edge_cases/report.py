@@ -22,18 +22,8 @@ from tests.integration.edge_cases.rows import ELSEWHERE, NOT_OURS, RECORD_VARIAB
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
 DOCUMENT = ROOT / "docs/edge-cases.md"
-MOST_ANSWERS = 4
-WORDS = {
-    "api": "API",
-    "apis": "API's",
-    "authors": "author's",
-    "eventgate": "EventGate",
-    "mediawiki": "MediaWiki",
-    "sigterm": "SIGTERM",
-    "sources": "source's",
-    "uri": "URI",
-}
-"""Words of test names that are written otherwise."""
+MAX_CELL = 200
+"""Characters of a cell: a longer one is not read."""
 CASE = re.compile(r"^[A-Z]\d+(?:, [A-Z]\d+)*: ")
 """The case that a docstring begins with: of a list that readers of the document do not have."""
 INTRODUCTION = """\
@@ -57,12 +47,6 @@ class EdgeCaseTest:
     sentence: str
     fails_by_design: bool
     """It is marked as expected to fail: the behaviour is not there yet."""
-
-    @property
-    def title(self) -> str:
-        """The test's name as a sentence, without the row's number."""
-        words = " ".join(WORDS.get(word, word) for word in self.name.split("_")[2:])
-        return f"{words[0].upper()}{words[1:]}"
 
 
 def edge_case_tests() -> Iterator[EdgeCaseTest]:
@@ -101,10 +85,12 @@ def write(seen: dict[str, list[str]]) -> str:
 
 
 def _line(test: EdgeCaseTest, answers: list[str]) -> str:
-    shown = answers[:MOST_ANSWERS] + (["…"] if len(answers) > MOST_ANSWERS else [])
-    cell = "<br>".join(answer.replace("|", "\\|") for answer in shown) or "—"
+    shown = [answer.replace("|", "\\|") for answer in answers]
+    while len("<br>".join(shown)) > MAX_CELL:
+        shown = [*shown[: -2 if shown[-1] == "…" else -1], "…"]
+    cell = "<br>".join(shown) or "—"
     note = " **Not so yet.**" if test.fails_by_design else ""
-    return f"| {test.title}. {test.sentence}{note} | {cell} | `{test.module}::{test.name}` |\n"
+    return f"| {test.sentence}{note} | {cell} | `{test.module}::{test.name}` |\n"
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ ONE = {"instances": [CALL]}
 
 
 async def test_e24_incomplete_event_is_refused_with_everything_that_it_lacks(stage: Stage) -> None:
-    """All places at once, by JSON pointer; unknown fields are none of them."""
+    """An incomplete event is refused with all places at once, as JSON pointers."""
     event = stage.wikis.plain_edit() | {"unheard_of": MARKER}
     for name in ("changelog_kind", "page_change_kind", "dt"):
         del event[name]
@@ -35,7 +35,7 @@ async def test_e24_incomplete_event_is_refused_with_everything_that_it_lacks(sta
 async def test_e24_incomplete_event_is_completed_in_lenient_mode(
     client: Client, start_server: StartServer, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
 ) -> None:
-    """With LENIENT_EVENTS=true the API fills the event in, a warning names what was filled, and it is emitted."""
+    """With `LENIENT_EVENTS=true` the API completes an incomplete event; a warning names what was filled in."""
     event = wikis.plain_edit()
     for name in ("changelog_kind", "page_change_kind", "dt", "performer"):
         del event[name]
@@ -86,7 +86,7 @@ async def test_e24_incomplete_event_is_completed_in_lenient_mode(
 async def test_e30_malformed_call_is_refused_with_the_field_named(
     stage: Stage, call: Any, named: str
 ) -> None:
-    """H3: `true` is no integer, and a text only where it is one to 16 digits of ASCII; nothing is fetched."""
+    """H3: A malformed direct call is refused with the field named; `true` is not an integer."""
     reply = await stage.ask(call)
     assert (reply.status, reply.body["code"]) == (400, "invalid_request")
     assert named in reply.body["error"]
@@ -94,7 +94,7 @@ async def test_e30_malformed_call_is_refused_with_the_field_named(
 
 
 async def test_e30_rev_id_as_decimal_text_is_accepted(stage: Stage) -> None:
-    """H3: as on Lift Wing; the answer has the number."""
+    """H3: A `rev_id` as decimal text is accepted, as on Lift Wing; the answer has the number."""
     rev_id = edit_of(1)
     for text in (str(rev_id), f"0{rev_id}"):
         reply = await stage.ask({"lang": "en", "rev_id": text})
@@ -102,7 +102,7 @@ async def test_e30_rev_id_as_decimal_text_is_accepted(stage: Stage) -> None:
 
 
 async def test_e30_wiki_id_as_lang_is_accepted(stage: Stage) -> None:
-    """`enwiki` says the same as `en`."""
+    """`enwiki` as `lang` means the same as `en`."""
     replies = [await stage.ask({"lang": lang, "rev_id": edit_of(1)}) for lang in ("en", "enwiki")]
     assert [reply.status for reply in replies] == [200, 200]
     assert replies[0].body == replies[1].body
@@ -136,7 +136,7 @@ async def test_e30_wiki_id_as_lang_is_accepted(stage: Stage) -> None:
     ],
 )
 async def test_e31_malformed_body_is_refused(stage: Stage, body: Any, code: str) -> None:
-    """Whatever its Content-Type says, or if it has none."""
+    """A body that is not a JSON object is refused, whatever its Content-Type says."""
     reply = await stage.ask(body)
     assert (reply.status, reply.body["code"]) == (400, code)
     assert await stage.wiki_calls() == []
@@ -146,7 +146,7 @@ CLOUD_EVENT = {"specversion": "1.0", "id": "1", "source": "/kafka", "type": "dev
 
 
 async def test_e31_cloud_event_in_structured_mode_is_taken(stage: Stage) -> None:
-    """S10: the page_change event is its data, also in base64; the answer is that to the event itself."""
+    """S10: The data of a CloudEvent in structured mode is the page_change event, also in base64."""
     event = stage.wikis.plain_edit()
     for data in (
         {"data": event, "datacontenttype": "application/json"},
@@ -159,7 +159,7 @@ async def test_e31_cloud_event_in_structured_mode_is_taken(stage: Stage) -> None
 
 
 async def test_e31_batch_may_ask_twice_for_one_revision(stage: Stage) -> None:
-    """H3: each instance is answered, by whatever name its wiki is called; MediaWiki is asked once."""
+    """H3: A batch that asks twice for one revision gets two answers, and MediaWiki is asked once."""
     reply = await stage.ask({"instances": [CALL, CALL, {"lang": "enwiki", "rev_id": str(CALL["rev_id"])}]})
     assert (reply.status, len(reply.body["predictions"])) == (200, 3)
     assert reply.body["predictions"][1:] == reply.body["predictions"][:2]
@@ -167,7 +167,7 @@ async def test_e31_batch_may_ask_twice_for_one_revision(stage: Stage) -> None:
 
 
 async def test_e31_batch_of_mixed_wikis_answers_successes_and_failures_apart(stage: Stage) -> None:
-    """Scores in input order, each failure with its index; the others do not suffer."""
+    """A batch of several wikis has its scores in the order of input, and each failure with its index."""
     calls = [
         {"lang": "zh-yue", "rev_id": edit_of(1)},
         {"lang": "en", "rev_id": edit_of(CREATION)},
@@ -185,7 +185,7 @@ async def test_e31_batch_of_mixed_wikis_answers_successes_and_failures_apart(sta
 
 
 async def test_e31_batch_that_fails_altogether_is_422(stage: Stage) -> None:
-    """With the reason for each."""
+    """A batch of which every item fails is 422, with the reason for each."""
     reply = await stage.ask(
         {"instances": [{"lang": "en", "rev_id": edit_of(CREATION)}, {"lang": "tlh", "rev_id": 5}]}
     )
@@ -199,7 +199,7 @@ async def test_e31_batch_that_fails_altogether_is_422(stage: Stage) -> None:
     ids="-".join,
 )
 async def test_e32_two_forms_at_once_are_ambiguous(stage: Stage, forms: tuple[str, str]) -> None:
-    """Nobody has to guess which of them was answered."""
+    """A body with two of `event`, `instances` and `revision_data` is refused."""
     bodies = {"event": stage.wikis.event(CREATION), "instances": [CALL], "revision_data": {}}
     reply = await stage.ask({form: bodies[form] for form in forms})
     assert (reply.status, reply.body["code"]) == (400, "ambiguous_request")
@@ -207,7 +207,7 @@ async def test_e32_two_forms_at_once_are_ambiguous(stage: Stage, forms: tuple[st
 
 
 async def test_e32_revision_data_is_scored_and_never_emitted(stage: Stage) -> None:
-    """An edit that nobody has saved has no event."""
+    """`revision_data` is scored and never emitted: an edit that is not saved has no event."""
     data = {
         "lang": "en",
         "text": f"{MARKER} and more",
@@ -221,7 +221,7 @@ async def test_e32_revision_data_is_scored_and_never_emitted(stage: Stage) -> No
 
 
 async def test_e53_forged_event_is_refused(stage: Stage) -> None:
-    """A revision of the page that has another parent: 409, the field named, nothing emitted."""
+    """An event that names another parent than the API is refused with 409, and nothing is emitted."""
     event = stage.wikis.plain_edit()
     event["revision"]["rev_parent_id"] = 1
     event.pop("prior_state")
@@ -235,7 +235,7 @@ async def test_e53_forged_event_is_refused(stage: Stage) -> None:
 async def test_e53_page_that_was_undeleted_or_merged_since_is_skipped(
     stage: Stage, parent_id: int | None
 ) -> None:
-    """H4: the revision has another page by now, and perhaps another parent: no retry and no redrive mends that."""
+    """H4: A revision that belongs to another page by now is skipped."""
     event = stage.wikis.plain_edit()
     event["page"]["page_id"] = 4242
     if parent_id is not None:
@@ -246,7 +246,7 @@ async def test_e53_page_that_was_undeleted_or_merged_since_is_skipped(
 
 
 async def test_e53_parent_that_was_reset_since_is_skipped(stage: Stage) -> None:
-    """H4: an import or a merge may leave a revision without a parent."""
+    """H4: A revision without a parent by now, after an import or a merge, is skipped."""
     event = stage.wikis.event(CREATION)
     event["page_change_kind"] = "edit"
     event["revision"]["rev_parent_id"] = 1
@@ -255,7 +255,7 @@ async def test_e53_parent_that_was_reset_since_is_skipped(stage: Stage) -> None:
 
 
 async def test_e53_title_that_has_moved_since_is_no_forgery(stage: Stage) -> None:
-    """Pages are renamed; their ids stay."""
+    """A title that has changed since is accepted: pages are renamed and keep their ids."""
     event = stage.wikis.of(edit_of(HISTORY))
     event["page"]["page_title"] = f"{MARKER}_as_it_was"
     assert (await stage.deliver(event)).outcome == "produced"

@@ -13,7 +13,7 @@ def without_receipt(event: Event) -> list[tuple[str, Any]]:
 
 
 async def test_e08_duplicate_is_answered_from_the_record(stage: Stage) -> None:
-    """The same body again, also to a retry: no call, no forward pass, no second POST."""
+    """A duplicate of an accepted event is answered from the record: no fetch, no scoring, no second POST."""
     event = stage.wikis.plain_edit()
     replies = [await stage.deliver(event), await stage.deliver(event), await stage.deliver(event, **RETRY)]
     assert [reply.outcome for reply in replies] == ["produced"] * 3
@@ -23,7 +23,7 @@ async def test_e08_duplicate_is_answered_from_the_record(stage: Stage) -> None:
 
 
 async def test_e08_duplicate_that_is_asked_for_is_emitted_again_and_identical(stage: Stage) -> None:
-    """`x-revertrisk-reemit: 1` bypasses the record; consumers see one id twice."""
+    """With `x-revertrisk-reemit: 1` the event is emitted again, with the same id and the same bytes."""
     event = stage.wikis.plain_edit()
     await stage.deliver(event)
     await stage.ask({"event": event}, reemit=True)
@@ -32,7 +32,7 @@ async def test_e08_duplicate_that_is_asked_for_is_emitted_again_and_identical(st
 
 
 async def test_e09_concurrent_duplicates_share_one_fetch_one_pass_and_one_post(stage: Stage) -> None:
-    """Twenty deliveries at once."""
+    """Twenty deliveries of one event at once share one fetch, one forward pass and one POST."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults({"kind": "delay", "seconds": 0.2})
     replies = await asyncio.gather(*(stage.deliver(event) for _ in range(20)))
@@ -42,7 +42,10 @@ async def test_e09_concurrent_duplicates_share_one_fetch_one_pass_and_one_post(s
 
 
 async def test_e09_concurrent_duplicates_share_a_failure_and_the_retries_succeed(stage: Stage) -> None:
-    """A failure is not recorded: each comes back, and one event is on the stream."""
+    """Concurrent duplicates share a failure, which is not recorded.
+
+    Their retries succeed and one event is on the stream.
+    """
     event = stage.wikis.plain_edit()
     await stage.gate_faults({"kind": "status", "status": 503})
     replies = await asyncio.gather(*(stage.deliver(event) for _ in range(5)))
@@ -54,7 +57,10 @@ async def test_e09_concurrent_duplicates_share_a_failure_and_the_retries_succeed
 
 
 async def test_e10_older_revision_that_finishes_after_a_newer_one_is_emitted(stage: Stage) -> None:
-    """History is wanted; who wants the newest keeps the greatest rev_id."""
+    """An older revision that is scored after a newer one is emitted all the same.
+
+    A reader who wants the newest keeps the greatest rev_id.
+    """
     older, newer = (stage.wikis.of(edit_of(HISTORY) + number) for number in (1, 2))
     await stage.wiki_faults({"kind": "status", "status": 503, "next": 2})
     assert (await stage.deliver(older)).status == 503
@@ -67,7 +73,7 @@ async def test_e10_older_revision_that_finishes_after_a_newer_one_is_emitted(sta
 
 
 async def test_e10_three_revisions_of_one_page_have_three_ids(stage: Stage) -> None:
-    """One event each."""
+    """Three revisions of one page give three events with three ids."""
     for number in range(3):
         await stage.ask({"event": stage.wikis.of(edit_of(HISTORY) + number)}, reemit=True)
     assert len({event["meta"]["id"] for event in await stage.emitted()}) == 3

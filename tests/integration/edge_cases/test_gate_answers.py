@@ -103,7 +103,10 @@ def exchange(
 async def test_e03_invalid_event_is_500_once_and_the_log_names_keyword_and_path_only(
     exchange: Exchange,
 ) -> None:
-    """Our bug: no retry, and the line has what an engineer needs, without a value of the event."""
+    """If EventGate calls our event invalid, the answer is 500 without a retry.
+
+    The log names the schema keyword and the path, and no value.
+    """
     reply, sent = await exchange.deliver(
         (400, invalid(("required", ".revision"), ("maxLength", ".meta.uri")))
     )
@@ -115,7 +118,7 @@ async def test_e03_invalid_event_is_500_once_and_the_log_names_keyword_and_path_
 
 
 async def test_e03_invalid_event_whose_path_quotes_the_event_is_logged_without_it(exchange: Exchange) -> None:
-    """A data path that is no path is not shown."""
+    """A path in EventGate's answer that contains text of the event is not logged."""
     reply, _ = await exchange.deliver((400, invalid(("required", f".page {QUOTED}!"))))
     assert reply.body["code"] == "event_rejected"
     assert (await exchange.line())["labels"]["faults"] == "required at ?"
@@ -133,7 +136,7 @@ async def test_e03_invalid_event_whose_path_quotes_the_event_is_logged_without_i
 async def test_e04_configuration_fault_inside_a_500_is_not_transient(
     exchange: Exchange, message: str
 ) -> None:
-    """The entry's message tells it from a broker that is away: no retry mends it."""
+    """A 500 whose message says that stream or schema is not configured is final: a retry does not help."""
     reply, sent = await exchange.deliver((500, errored(message)))
     assert (reply.status, reply.body["code"], reply.body["retryable"]) == (500, "event_rejected", False)
     assert len(sent) == 1
@@ -141,7 +144,7 @@ async def test_e04_configuration_fault_inside_a_500_is_not_transient(
 
 
 async def test_e05_201_is_accepted(exchange: Exchange) -> None:
-    """The one status that says that the event is on the stream."""
+    """201 says that the event is on the stream."""
     reply, sent = await exchange.deliver(ACCEPTED)
     assert (reply.outcome, len(sent)) == ("produced", 1)
 
@@ -167,7 +170,7 @@ async def test_e05_201_is_accepted(exchange: Exchange) -> None:
 async def test_e05_207_and_all_other_answers_are_read_entry_by_entry(
     exchange: Exchange, answer: Answers, status: int, code: str, tries: int
 ) -> None:
-    """Only 201 accepts; what is ours to mend is final, everything else is tried again."""
+    """Any other status is read entry by entry: what is our fault is final, everything else is tried again."""
     reply, sent = await exchange.deliver(answer)
     assert (reply.status, reply.body["code"]) == (status, code)
     assert len(sent) == tries
@@ -178,7 +181,7 @@ async def test_e05_207_and_all_other_answers_are_read_entry_by_entry(
 async def test_e42_meta_is_the_sources_but_for_id_stream_and_time(
     exchange: Exchange, wikis: EditedWikis
 ) -> None:
-    """`request_id`, `domain` and `uri` come from the source; `dt` is left to EventGate."""
+    """`meta.request_id`, `domain` and `uri` come from the source; `dt` is left to EventGate."""
     event = wikis.plain_edit()
     _, (sent,) = await exchange.deliver(ACCEPTED, event)
     meta = orjson.loads(sent)["meta"]
@@ -192,7 +195,7 @@ async def test_e42_meta_is_the_sources_but_for_id_stream_and_time(
 async def test_e42_source_without_a_request_id_gets_the_same_one_each_time(
     exchange: Exchange, wikis: EditedWikis
 ) -> None:
-    """EventGate would make a new one for every try, and duplicates would differ."""
+    """A source without a request id gets the same one at each try, so that duplicates do not differ."""
     event = wikis.plain_edit()
     del event["meta"]["request_id"]
     _, first = await exchange.deliver((503, None), event)
@@ -205,7 +208,7 @@ async def test_e42_source_without_a_request_id_gets_the_same_one_each_time(
 async def test_e42_uri_of_8193_characters_is_refused_before_anything_is_done(
     exchange: Exchange, wikis: EditedWikis
 ) -> None:
-    """8,192 pass."""
+    """A `meta.uri` of more than 8,192 characters is refused before the fetch."""
     event = wikis.plain_edit()
     event["meta"]["uri"] = "https://en.wikipedia.org/wiki/".ljust(8193, "x")
     reply, sent = await exchange.deliver(ACCEPTED, event)

@@ -53,7 +53,7 @@ async def the_emitted_without(stage: Stage, *parts: str) -> Event:
 
 
 async def test_e12_hidden_revision_that_the_event_tells_of_costs_no_call(stage: Stage) -> None:
-    """`is_content_visible: false` is enough: skipped, not fetched, not emitted."""
+    """An event with `is_content_visible: false` is skipped without a fetch."""
     reply = await stage.deliver(stage.wikis.event(HIDDEN_TEXT))
     assert (reply.status, reply.outcome) == (200, "skipped:revision_hidden")
     assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
@@ -63,7 +63,7 @@ async def test_e12_hidden_revision_that_the_event_tells_of_costs_no_call(stage: 
 async def test_e12_hidden_revision_that_only_the_api_tells_of_is_skipped(
     stage: Stage, parts: list[str]
 ) -> None:
-    """The event may be older than the deletion; the API wins. A direct call gets 422 with the same code."""
+    """If only the API says that the text is hidden, the API wins; a direct call gets 422 with the same code."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults(hide(event, *parts))
     assert (await stage.deliver(event)).outcome == "skipped:revision_hidden"
@@ -73,7 +73,7 @@ async def test_e12_hidden_revision_that_only_the_api_tells_of_is_skipped(
 
 
 async def test_e12_hidden_revision_that_is_suppressed_by_now_is_skipped(stage: Stage) -> None:
-    """Suppression hides everything from everybody, and an event from before it does not know."""
+    """A revision that was suppressed after its event was sent is skipped."""
     event = stage.wikis.event(SUPPRESSED)
     for part in ("content", "editor", "comment"):
         event["revision"][f"is_{part}_visible"] = True
@@ -82,7 +82,7 @@ async def test_e12_hidden_revision_that_is_suppressed_by_now_is_skipped(stage: S
 
 
 async def test_e12_hidden_between_the_first_try_and_the_retry_is_skipped(stage: Stage) -> None:
-    """The retry fetches again, so what was suppressed meanwhile is not emitted."""
+    """A retry fetches again, so what was suppressed since the first try is not emitted."""
     event = stage.wikis.plain_edit()
     await stage.gate_faults({"kind": "status", "status": 503})
     assert (await stage.deliver(event)).status == 503
@@ -93,7 +93,7 @@ async def test_e12_hidden_between_the_first_try_and_the_retry_is_skipped(stage: 
 
 
 async def test_e13_hidden_user_that_the_event_tells_of_is_left_out(stage: Stage) -> None:
-    """An event without performer and editor makes an event without them: no empty name, no id 0."""
+    """An event without performer and editor gives an event without them: no empty name, no id 0."""
     event = stage.wikis.plain_edit()
     del event["performer"], event["revision"]["editor"]
     event["revision"]["is_editor_visible"] = False
@@ -103,7 +103,7 @@ async def test_e13_hidden_user_that_the_event_tells_of_is_left_out(stage: Stage)
 
 @pytest.mark.parametrize("parts", [["user"], EVERYTHING[1:]], ids="-".join)
 async def test_e13_hidden_user_that_only_the_api_tells_of_is_left_out(stage: Stage, parts: list[str]) -> None:
-    """The API's word wins over an event that still shows the user."""
+    """If only the API says that the user is hidden, the user is left out."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults(hide(event, *parts))
     assert (await stage.deliver(event)).outcome == "produced"
@@ -111,7 +111,10 @@ async def test_e13_hidden_user_that_only_the_api_tells_of_is_left_out(stage: Sta
 
 
 async def test_e13_hidden_user_is_unknown_to_the_model_and_not_anonymous(stage: Stage) -> None:
-    """An unknown user has a score of its own: neither that of an IP address nor that of the real account."""
+    """For the model a hidden user is unknown.
+
+    The score differs from that of an IP address and that of the real account.
+    """
     scores = {}
     for kind in ("known", "hidden", "ip"):
         event = stage.wikis.plain_edit()
@@ -124,7 +127,7 @@ async def test_e13_hidden_user_is_unknown_to_the_model_and_not_anonymous(stage: 
 
 
 async def test_e13_hidden_user_is_unknown_to_the_model_after_a_retry_as_well(stage: Stage) -> None:
-    """A score that was kept while EventGate was away was made from what is hidden by now: it is not used."""
+    """A kept score that was made from a user who is hidden by now is not used."""
     hidden_from_the_beginning, hidden_later = stage.wikis.plain_edit(), stage.wikis.plain_edit()
     await stage.wiki_faults(hide(hidden_from_the_beginning, "user"), hide(hidden_later, "user", after=1))
     expected = (await stage.deliver(hidden_from_the_beginning)).body["output"]
@@ -135,7 +138,7 @@ async def test_e13_hidden_user_is_unknown_to_the_model_after_a_retry_as_well(sta
 
 
 async def test_e13_hidden_parent_user_is_left_out_of_the_prior_state(stage: Stage) -> None:
-    """What the API hides of the parent goes too."""
+    """What the API hides of the parent is left out of the prior state."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults(hide(event, "user", "comment", part_of="parent"))
     assert (await stage.deliver(event)).outcome == "produced"
@@ -146,7 +149,7 @@ async def test_e13_hidden_parent_user_is_left_out_of_the_prior_state(stage: Stag
 
 @pytest.mark.parametrize("told_by", ["the event", "the API"])
 async def test_e14_hidden_comment_is_left_out(stage: Stage, told_by: str) -> None:
-    """Neither the event's comment nor the revision's is emitted; the user stays."""
+    """A hidden comment is emitted neither as the event's nor as the revision's; the user stays."""
     event = stage.wikis.plain_edit()
     event["comment"] = event["revision"]["comment"]
     if told_by == "the API":
@@ -159,7 +162,7 @@ async def test_e14_hidden_comment_is_left_out(stage: Stage, told_by: str) -> Non
 
 
 async def test_e14_hidden_comment_and_user_between_the_first_try_and_the_retry(stage: Stage) -> None:
-    """The retry's event carries neither, although the event and the first try's fetch had both."""
+    """A comment and a user that were hidden after the first try are left out of the retry's event."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults(hide(event, "user", "comment", after=1))
     await stage.gate_faults({"kind": "status", "status": 503})
@@ -172,7 +175,7 @@ async def test_e14_hidden_comment_and_user_between_the_first_try_and_the_retry(s
 
 
 async def test_e15_creation_is_skipped_without_a_call(stage: Stage) -> None:
-    """Parent 0, or none on a create: nothing to compare with. A direct call gets 422."""
+    """A creation (parent 0, or no parent on a create) is skipped without a fetch; a direct call gets 422."""
     event = stage.wikis.event(CREATION)
     assert (await stage.deliver(event)).outcome == "skipped:no_parent"
     del event["revision"]["rev_parent_id"]
@@ -184,7 +187,7 @@ async def test_e15_creation_is_skipped_without_a_call(stage: Stage) -> None:
 
 
 async def test_e15_parent_that_an_edit_does_not_name_is_asked_of_the_api(stage: Stage) -> None:
-    """Only a create without a parent is a creation."""
+    """If an edit's event names no parent, the API is asked."""
     event = stage.wikis.plain_edit()
     del event["revision"]["rev_parent_id"]
     assert (await stage.deliver(event)).outcome == "produced"
@@ -201,7 +204,7 @@ async def test_e15_parent_that_an_edit_does_not_name_is_asked_of_the_api(stage: 
     ids=["deleted", "of-another-page", "hidden"],
 )
 async def test_e16_parent_that_cannot_be_read_is_a_skip(stage: Stage, page_id: int, reason: str) -> None:
-    """A diff against nothing, or against another page, would be a score of something that nobody did."""
+    """If the parent is missing, hidden or on another page, the edit is skipped: there is nothing to compare with."""
     assert (await stage.deliver(stage.wikis.event(page_id))).outcome == f"skipped:{reason}"
     reply = await stage.ask({"lang": "en", "rev_id": edit_of(page_id)})
     assert (reply.status, reply.body["code"]) == (422, reason)
@@ -209,7 +212,7 @@ async def test_e16_parent_that_cannot_be_read_is_a_skip(stage: Stage, page_id: i
 
 
 async def test_e16_parent_hidden_by_now_is_a_skip(stage: Stage) -> None:
-    """The API wins here as well."""
+    """A parent that the API hides is a skip, whatever the event shows."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults(hide(event, "text", part_of="parent"))
     assert (await stage.deliver(event)).outcome == "skipped:parent_hidden"
@@ -217,7 +220,7 @@ async def test_e16_parent_hidden_by_now_is_a_skip(stage: Stage) -> None:
 
 
 async def test_e19_undelete_is_scored_and_names_author_and_admin_apart(stage: Stage) -> None:
-    """`revision.editor` wrote the text, `performer` restored the page."""
+    """An undeleted revision is scored; `revision.editor` is its author and `performer` is who restored the page."""
     event = stage.wikis.event(UNDELETED)
     event["performer"] = {"user_text": f"{MARKER} Admin", "user_id": 99, "groups": ["sysop"]}
     assert (await stage.deliver(event)).outcome == "produced"
@@ -228,7 +231,7 @@ async def test_e19_undelete_is_scored_and_names_author_and_admin_apart(stage: St
 
 
 async def test_e19_undelete_of_a_hidden_authors_revision_still_names_the_admin(stage: Stage) -> None:
-    """What is hidden is the author; the admin's deed is public."""
+    """If the author is hidden, the event still names who restored the page."""
     event = stage.wikis.plain_edit() | {"page_change_kind": "undelete", "changelog_kind": "insert"}
     event["performer"] = {"user_text": f"{MARKER} Admin", "user_id": 99, "groups": ["sysop"]}
     del event["prior_state"]

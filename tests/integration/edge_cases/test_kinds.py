@@ -11,13 +11,13 @@ SECRET = {"surprise": {"deep": [MARKER]}}
 
 
 async def test_e17_move_is_a_null_edit_without_a_call(stage: Stage) -> None:
-    """The event shows that the text has the same hash as its parent's."""
+    """A move whose event shows the same hash as its parent is a null edit, skipped without a fetch."""
     assert (await stage.deliver(stage.wikis.event(MOVED))).outcome == "skipped:null_edit"
     assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
 
 
 async def test_e17_move_that_shows_no_hash_is_a_null_edit_by_its_text(stage: Stage) -> None:
-    """Where the event does not tell, the API's texts do."""
+    """A move whose event shows no hash is a null edit if the API's two texts are equal."""
     event = stage.wikis.event(MOVED)
     del event["prior_state"]
     assert (await stage.deliver(event)).outcome == "skipped:null_edit"
@@ -25,7 +25,7 @@ async def test_e17_move_that_shows_no_hash_is_a_null_edit_by_its_text(stage: Sta
 
 
 async def test_e18_redirect_is_not_scored(stage: Stage) -> None:
-    """Nor is a page outside the main namespace; neither costs a call."""
+    """A redirect, or a page outside the main namespace, is skipped without a fetch."""
     assert (await stage.deliver(stage.wikis.event(REDIRECT))).outcome == "skipped:redirect"
     event = stage.wikis.plain_edit()
     event["page"]["namespace_id"] = 1
@@ -44,7 +44,7 @@ async def test_e18_redirect_is_not_scored(stage: Stage) -> None:
 async def test_e18_redirect_target_is_passed_through_where_the_schema_has_it(
     stage: Stage, link: Event
 ) -> None:
-    """Namespace -1 and an interwiki prefix pass; the same field elsewhere in the event is left out."""
+    """A redirect's target is copied where the output schema has it, and left out elsewhere."""
     event = stage.wikis.plain_edit()
     event["page"]["redirect_page_link"] = link
     event["prior_state"]["page"] = {"page_id": event["page"]["page_id"], "redirect_page_link": link}
@@ -58,7 +58,7 @@ async def test_e18_redirect_target_is_passed_through_where_the_schema_has_it(
 
 @pytest.mark.parametrize("kind", ["delete", "visibility_change", "restore_of_the_future", ""])
 async def test_e20_delete_and_visibility_change_are_skipped_without_a_call(stage: Stage, kind: str) -> None:
-    """Nothing is withdrawn; an unknown kind is not scored either (E21)."""
+    """Delete, visibility change and unknown kinds are skipped without a fetch; no prediction is withdrawn."""
     event = stage.wikis.plain_edit() | {"page_change_kind": kind, "changelog_kind": "delete"}
     assert (await stage.deliver(event)).outcome == "skipped:page_change_kind"
     assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
@@ -66,7 +66,7 @@ async def test_e20_delete_and_visibility_change_are_skipped_without_a_call(stage
 
 @pytest.mark.parametrize("version", ["1", "1.0.0", "1.2.0", "1.99.7"])
 async def test_e21_any_1_x_schema_is_read(stage: Stage, version: str) -> None:
-    """A minor version of the future adds fields, and those are ignored."""
+    """An event of any 1.x schema is read; fields that a later version added are ignored."""
     event = stage.wikis.plain_edit() | {"$schema": f"/mediawiki/page/change/{version}"}
     assert (await stage.deliver(event)).outcome == "produced"
 
@@ -81,14 +81,14 @@ async def test_e21_any_1_x_schema_is_read(stage: Stage, version: str) -> None:
     ],
 )
 async def test_e21_another_major_schema_is_refused(stage: Stage, schema: str) -> None:
-    """A prefix is not a version: 10.0.0 is not 1.x."""
+    """An event of another major version is refused; 10.0.0 is not 1.x."""
     reply = await stage.deliver(stage.wikis.plain_edit() | {"$schema": schema})
     assert (reply.status, reply.body["code"]) == (400, "unsupported_schema")
     assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
 
 
 async def test_e22_unknown_fields_are_left_out_at_every_level(stage: Stage) -> None:
-    """What the output schema does not name is not copied, and is counted."""
+    """A field that the output schema does not name is not copied, at any level, and is counted."""
     event = stage.wikis.plain_edit()
     for part in (
         event,
@@ -107,7 +107,7 @@ async def test_e22_unknown_fields_are_left_out_at_every_level(stage: Stage) -> N
 
 
 async def test_e23_content_slots_are_left_out(stage: Stage) -> None:
-    """So are the bodies of a page_content_change event."""
+    """Content slots, and the bodies of a page_content_change event, are left out."""
     event = stage.wikis.plain_edit()
     event["revision"]["content_slots"]["main"]["content_body"] = MARKER * 1000
     assert (await stage.deliver(event)).outcome == "produced"
@@ -129,7 +129,7 @@ def whole(event: Event) -> Event:
 async def test_e25_canary_is_skipped_without_a_call(
     stage: Stage, shape: Callable[[Event], Event], form: str
 ) -> None:
-    """Whatever else it holds, and before anything else is looked at."""
+    """A canary event is skipped before anything else of it is looked at."""
     event = stage.wikis.event(CREATION)
     event["meta"]["domain"] = "canary"
     body = shape(event)

@@ -57,7 +57,7 @@ def another_model(
 async def test_e29_unsupported_wiki_is_skipped_and_refused(
     client: Client, another_model: Program, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
 ) -> None:
-    """An event is skipped, a direct call gets 422, and neither costs a call; a supported wiki is scored."""
+    """An event of a wiki that the model does not support is skipped, and a direct call gets 422, without a fetch."""
     await client.forget(edge_gate)
     async with client.session.delete(f"{wikis.url}/_mock/requests"):
         pass
@@ -82,7 +82,7 @@ async def test_e38_model_version_is_part_of_the_id(
     edge_gate: str,
     replies: list[Reply],
 ) -> None:
-    """Two versions that are live at once have an event each; nothing is overwritten, and both say which they are."""
+    """Two versions of a model that are live at once have an event each, with different ids."""
     await client.forget(edge_gate)
     event = wikis.plain_edit()
     for server in (edge_server, another_model):
@@ -117,7 +117,7 @@ async def test_e36_score_that_is_no_probability_is_500_and_never_emitted(
     replies: list[Reply],
     tmp_path: Path,
 ) -> None:
-    """A model that gives NaN for some edits fails closed, event after event, and the server stays up."""
+    """A score that is not a probability is 500 and is not emitted; the server stays up."""
     await client.forget(edge_gate)
     with spoiled(start_server, wikis, edge_gate, tmp_path / "model") as program:
         bodies = [

@@ -38,12 +38,12 @@ async def calls_in_flight(client: Client, wikis: EditedWikis, count: int) -> Non
 def test_e04_stream_that_the_gate_does_not_take_stops_the_start(
     edge_gate: str, stream: str, said: str
 ) -> None:
-    """Where the gate answers /v1/stream-configs, the mistake never meets an event."""
+    """If the gate's stream configuration lacks the stream or has another schema for it, the server does not start."""
     assert said in refused_start(EVENTGATE_URL=edge_gate, EVENTGATE_STREAM=stream)
 
 
 def test_e06_gate_without_stream_stops_the_start() -> None:
-    """And a stream without a gate: the other variable is named."""
+    """`EVENTGATE_URL` without `EVENTGATE_STREAM`, or the reverse, stops the start; the error names the missing one."""
     assert "EVENTGATE_STREAM" in refused_start(EVENTGATE_URL=NOWHERE)
     assert "EVENTGATE_URL" in refused_start(EVENTGATE_STREAM=STREAM)
 
@@ -51,7 +51,10 @@ def test_e06_gate_without_stream_stops_the_start() -> None:
 async def test_e06_neither_gate_nor_stream_is_a_scorer_that_says_so(
     client: Client, start_server: StartServer, wikis: EditedWikis, replies: list[Reply]
 ) -> None:
-    """In its log at the start, and in each answer to an event."""
+    """Without both, the server scores and emits nothing.
+
+    The log says so at the start, and so does each answer to an event.
+    """
     with start_server(WIKI_URL=wikis.url, **LIMITS) as program:
         replies.append(await client.predict(program.url, {"event": wikis.plain_edit()}, reemit=False))
         assert (replies[0].status, replies[0].outcome) == (200, "scored_only")
@@ -60,7 +63,7 @@ async def test_e06_neither_gate_nor_stream_is_a_scorer_that_says_so(
 
 @pytest.mark.parametrize("datacentre", ["eqiad", "codfw"])
 def test_e07_topic_in_the_streams_place_stops_the_start(datacentre: str) -> None:
-    """The prefix is EventGate's to add; the hint names the stream to use."""
+    """A topic name in `EVENTGATE_STREAM` stops the start; the error names the stream to use."""
     said = refused_start(EVENTGATE_URL=NOWHERE, EVENTGATE_STREAM=f"{datacentre}.{STREAM}")
     assert f"use {STREAM}" in said
 
@@ -68,7 +71,10 @@ def test_e07_topic_in_the_streams_place_stops_the_start(datacentre: str) -> None
 async def test_e45_sigterm_lets_work_in_flight_end_and_serves_during_the_delay(
     client: Client, start_server: StartServer, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
 ) -> None:
-    """Not ready at once; what is in flight and what still comes is answered; then exit 0."""
+    """After SIGTERM the server is not ready.
+
+    It answers what is in flight and what comes during the delay, and exits with 0.
+    """
     await client.forget(edge_gate)
     with start_server(
         WIKI_URL=wikis.url,
@@ -116,7 +122,10 @@ async def narrow_stage(
 
 
 async def test_e46_overload_is_503_at_once_and_health_stays_quick(narrow_stage: Stage) -> None:
-    """A wiki that hangs holds its share of `QUEUE_LIMIT`; another wiki is scored meanwhile, and health answers."""
+    """A wiki that does not answer takes its share of `QUEUE_LIMIT` and no more.
+
+    Other wikis and health answer as before.
+    """
     stage = narrow_stage
     await stage.wiki_faults({"kind": "delay", "seconds": 3600, "wiki_id": "enwiki"})
     held = []
@@ -138,7 +147,7 @@ async def test_e46_overload_is_503_at_once_and_health_stays_quick(narrow_stage: 
 async def test_e47_workers_on_one_port_are_counted_together(
     client: Client, start_server: StartServer, wikis: EditedWikis, edge_gate: str, replies: list[Reply]
 ) -> None:
-    """Whichever is asked for metrics tells of the requests of all; one that dies ends the server with status 1."""
+    """Any worker's `/metrics` counts the requests of all; a worker that dies ends the server with status 1."""
     with start_server(
         WIKI_URL=wikis.url, EVENTGATE_URL=edge_gate, EVENTGATE_STREAM=STREAM, WORKERS="2", **LIMITS
     ) as program:
@@ -168,12 +177,12 @@ def public_server(start_server: StartServer) -> Iterator[Program]:
 
 
 def test_e43_default_user_agent_for_public_wikis_is_a_warning_at_the_start(public_server: Program) -> None:
-    """Who asks Wikimedia's own hosts is told to name a contact."""
+    """A server that asks public wikis with the default `USER_AGENT` warns at the start."""
     assert "USER_AGENT is the default" in public_server.log.read_text()
 
 
 def test_e48_idle_connection_is_kept_as_long_as_the_setting_says(public_server: Program) -> None:
-    """Closed by us after KEEP_ALIVE_SECONDS (120) and not before: Knative's proxy, which has 90 s, closes first."""
+    """An idle connection is closed after `KEEP_ALIVE_SECONDS` and not before."""
     connection = http.client.HTTPConnection(public_server.url.removeprefix("http://"), timeout=30)
     with closing(connection):
         connection.request("GET", "/v2/health/live")
@@ -188,7 +197,7 @@ def test_e48_idle_connection_is_kept_as_long_as_the_setting_says(public_server: 
 
 
 async def test_e49_log_has_one_line_a_request_and_nothing_personal(stage: Stage) -> None:
-    """Produced, skipped, refused and failed: none of them tells of titles, names, comments or texts."""
+    """The log has one line for each request, without titles, names, comments or texts."""
     event = stage.wikis.plain_edit()
     await stage.deliver(event, **{"X-Request-Id": "edge-case-49"})
     await stage.deliver(stage.wikis.event(HIDDEN_TEXT))
@@ -219,7 +228,10 @@ async def test_e49_log_has_one_line_a_request_and_nothing_personal(stage: Stage)
 
 
 async def test_e54_outcomes_and_the_time_of_the_last_accepted_event_are_metrics(stage: Stage) -> None:
-    """Each request counts once; silence shows in the gauge, and neither readiness nor liveness knows of it."""
+    """Each request is counted once by its outcome.
+
+    A gauge has the time of the last accepted event, and neither readiness nor liveness depends on it.
+    """
     before = (await stage.metrics()).get("revertrisk_last_accepted_event_timestamp_seconds", 0)
     await stage.deliver(stage.wikis.plain_edit())
     after = (await stage.metrics())["revertrisk_last_accepted_event_timestamp_seconds"]

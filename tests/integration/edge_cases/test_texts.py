@@ -29,7 +29,7 @@ VALIDATOR = EventValidator(SchemaRepository().load(PREDICTION_SCHEMA))
 
 
 async def test_e33_too_large_revision_is_skipped_before_the_fetch(stage: Stage) -> None:
-    """The event tells its size; a parent that was too large counts too."""
+    """A revision or a parent whose size in the event is over the limit is skipped without a fetch."""
     assert (await stage.deliver(stage.wikis.event(LARGE))).outcome == "skipped:too_large"
     event = stage.wikis.plain_edit()
     event["prior_state"]["revision"]["rev_size"] = LARGEST + 1
@@ -40,7 +40,10 @@ async def test_e33_too_large_revision_is_skipped_before_the_fetch(stage: Stage) 
 async def test_e33_too_large_revision_that_the_event_does_not_tell_of_is_skipped_after_the_fetch(
     stage: Stage,
 ) -> None:
-    """The API's size decides; a direct call gets 422 with the same code."""
+    """If only the API shows that the size is over the limit, the edit is skipped after the fetch.
+
+    A direct call gets 422.
+    """
     event = stage.wikis.event(LARGE)
     del event["revision"]["rev_size"]
     assert (await stage.deliver(event)).outcome == "skipped:too_large"
@@ -50,14 +53,14 @@ async def test_e33_too_large_revision_that_the_event_does_not_tell_of_is_skipped
 
 
 async def test_e33_size_of_what_is_scored_is_a_metric(stage: Stage) -> None:
-    """In bytes."""
+    """The size of what is scored is a metric, in bytes."""
     event = stage.wikis.plain_edit()
     assert (await stage.deliver(event)).outcome == "produced"
     assert (await stage.counted())["revertrisk_revision_bytes_sum"] == event["revision"]["rev_size"]
 
 
 async def test_e34_content_model_that_is_not_wikitext_is_skipped(stage: Stage) -> None:
-    """The event tells, so nothing is fetched; a direct call gets 422."""
+    """A content model other than wikitext is skipped without a fetch; a direct call gets 422."""
     assert (await stage.deliver(stage.wikis.event(JSON_PAGE))).outcome == "skipped:content_model"
     assert await stage.wiki_calls() == []
     reply = await stage.ask({"lang": "en", "rev_id": edit_of(JSON_PAGE)})
@@ -71,7 +74,7 @@ async def test_e34_content_model_that_is_not_wikitext_is_skipped(stage: Stage) -
 
 @pytest.mark.parametrize("page_id", [EMPTY, BLANK], ids=["empty", "white space"])
 async def test_e34_empty_text_is_a_text(stage: Stage, page_id: int) -> None:
-    """Blanking a page is an edit like others, and a telling one."""
+    """An empty text is scored: blanking a page is an edit like others."""
     assert (await stage.deliver(stage.wikis.event(page_id))).outcome == "produced"
     assert len(await stage.emitted()) == 1
 
@@ -80,7 +83,7 @@ async def test_e34_empty_text_is_a_text(stage: Stage, page_id: int) -> None:
     "text", ["\x00", "\u0085\u2028", "\ufffe", "e\u0301" * 50, "<nowiki>" * 50, "{{" * 400]
 )
 async def test_e34_odd_characters_and_markup_are_scored(stage: Stage, text: str) -> None:
-    """NUL, lone marks and markup that never closes do not fail the model."""
+    """NUL characters, lone combining marks and markup that never closes are scored."""
     data = {
         "lang": "en",
         "text": text,
@@ -94,7 +97,7 @@ async def test_e34_odd_characters_and_markup_are_scored(stage: Stage, text: str)
 
 
 async def test_e35_title_of_255_bytes_in_any_script_is_unchanged(stage: Stage) -> None:
-    """Right to left, emoji, not composed: the emitted title is the event's, byte for byte."""
+    """A title of 255 bytes in any script is emitted byte for byte."""
     assert len(LONG_TITLE.encode()) == 255
     event = stage.wikis.event(EMOJI)
     assert (await stage.deliver(event)).outcome == "produced"
@@ -102,7 +105,7 @@ async def test_e35_title_of_255_bytes_in_any_script_is_unchanged(stage: Stage) -
 
 
 async def test_e37_predictions_are_strings_and_the_answers_prediction_a_boolean(stage: Stage) -> None:
-    """As published events have them; the two probabilities are 1 to six decimals (E36)."""
+    """Predictions are strings in events and booleans in answers; the two probabilities add up to 1."""
     reply = await stage.deliver(stage.wikis.plain_edit())
     output = reply.body["output"]
     assert isinstance(output["prediction"], bool)
@@ -117,7 +120,7 @@ async def test_e37_predictions_are_strings_and_the_answers_prediction_a_boolean(
 
 
 async def test_e39_bots_and_reverts_are_scored_like_all_others(stage: Stage) -> None:
-    """Filtering is the consumer's, who finds the groups in the event."""
+    """Edits by bots and reverts are scored like all others; a reader filters by the groups in the event."""
     for rev_id in (edit_of(BY_BOT), edit_of(REVERT) + 1):
         assert (await stage.deliver(stage.wikis.of(rev_id))).outcome == "produced"
     by_bot, revert = await stage.emitted()
@@ -126,7 +129,7 @@ async def test_e39_bots_and_reverts_are_scored_like_all_others(stage: Stage) -> 
 
 
 async def test_e40_temporary_account_keeps_its_flag_and_scores_apart_from_others(stage: Stage) -> None:
-    """It is neither an IP address nor a registered account, and never loses `is_temp`."""
+    """A temporary account is neither an IP address nor a registered account for the model, and keeps `is_temp`."""
     scores = [
         (await stage.deliver(stage.wikis.event(page_id))).body["output"]["probabilities"]["true"]
         for page_id in (BY_TEMPORARY, ANONYMOUS)
@@ -138,7 +141,7 @@ async def test_e40_temporary_account_keeps_its_flag_and_scores_apart_from_others
 
 
 async def test_e41_dt_weeks_ago_is_copied_and_lag_is_counted_from_meta_dt(stage: Stage) -> None:
-    """Since 2025 `dt` may lie far back; the time of receipt is what says how late we are."""
+    """`dt` is copied, however long ago it is; lag is counted from `meta.dt`, the time of receipt."""
     event = stage.wikis.plain_edit()
     event["dt"] = "2024-01-02T00:00:00Z"
     event["meta"]["dt"] = (datetime.now(UTC) - timedelta(seconds=100)).isoformat()
@@ -153,7 +156,7 @@ async def test_e41_dt_weeks_ago_is_copied_and_lag_is_counted_from_meta_dt(stage:
     "dt", ["2024-01-02T00:00:00Z", "2024-01-02T00:00:00.0Z", "2024-01-02T01:00:00+01:00", "2024-01-02t00:00:00.123456z"]
 )  # fmt: skip
 async def test_e50_every_form_of_a_date_is_read_and_emitted_unchanged(stage: Stage, dt: str) -> None:
-    """Z, fractions and offsets."""
+    """A date with `Z`, a fraction or an offset is read, and emitted unchanged."""
     event = stage.wikis.plain_edit()
     event["dt"] = event["revision"]["rev_dt"] = event["meta"]["dt"] = dt
     assert (await stage.deliver(event)).outcome == "produced"
@@ -164,6 +167,6 @@ async def test_e50_every_form_of_a_date_is_read_and_emitted_unchanged(stage: Sta
 
 @pytest.mark.parametrize("dt", ["2024-02-30T00:00:00Z", "2024-01-02T00:00:00", "2024-01-02", "yesterday", ""])
 async def test_e50_date_that_does_not_exist_is_refused(stage: Stage, dt: str) -> None:
-    """With the field named."""
+    """A date that does not exist is refused, with the field named."""
     reply = await stage.deliver(stage.wikis.plain_edit() | {"dt": dt})
     assert (reply.status, [found["pointer"] for found in reply.body["violations"]]) == (400, ["/dt"])

@@ -52,7 +52,7 @@ async def given_up_then_produced(stage: Stage, code: str) -> AsyncIterator[None]
 
 @pytest.mark.parametrize("fault", WIKI_FAULTS)
 async def test_e01_a_passing_mediawiki_fault_is_mended_within_the_request(stage: Stage, fault: str) -> None:
-    """One more try, which waits as long as MediaWiki asks, brings the score."""
+    """If MediaWiki fails once, the server waits as long as MediaWiki asks and tries once more; the edit is scored."""
     await stage.wiki_faults(WIKI_FAULTS[fault] | {"next": 1})
     assert (await stage.deliver(stage.wikis.plain_edit())).outcome == "produced"
     assert len(await stage.wiki_calls()) == 2
@@ -63,7 +63,7 @@ async def test_e01_a_passing_mediawiki_fault_is_mended_within_the_request(stage:
 async def test_e01_a_lasting_mediawiki_fault_is_503_and_the_retry_is_produced(
     stage: Stage, fault: str
 ) -> None:
-    """After two tries the dispatcher is told to come back; then it is scored as if nothing had been."""
+    """If MediaWiki fails twice, the answer is 503; the dispatcher's retry is scored like any other event."""
     await stage.wiki_faults(WIKI_FAULTS[fault])
     async with given_up_then_produced(stage, "mediawiki_unavailable"):
         assert (len(await stage.wiki_calls()), await stage.posts()) == (2, 0)
@@ -72,7 +72,10 @@ async def test_e01_a_lasting_mediawiki_fault_is_503_and_the_retry_is_produced(
 
 @pytest.mark.parametrize("kind", ["maxlag", "rate_limited"])
 async def test_e01_a_long_retry_after_goes_to_the_dispatcher(stage: Stage, kind: str) -> None:
-    """A pause that does not fit into the request is not spent in it, and MediaWiki is left alone meanwhile."""
+    """A `Retry-After` longer than the request's deadline is passed on to the dispatcher.
+
+    The server does not wait for it.
+    """
     await stage.wiki_faults({"kind": kind, "retry_after": 37})
     reply = await stage.deliver(stage.wikis.plain_edit())
     assert (reply.status, reply.headers["retry-after"]) == (503, "37")
@@ -81,7 +84,7 @@ async def test_e01_a_long_retry_after_goes_to_the_dispatcher(stage: Stage, kind:
 
 @pytest.mark.parametrize("fault", GATE_FAULTS)
 async def test_e02_a_passing_eventgate_fault_is_mended_within_the_request(stage: Stage, fault: str) -> None:
-    """The same event goes out once more; the revision is fetched and scored once."""
+    """If EventGate fails once, the same event is sent once more; the revision is fetched and scored once."""
     await stage.gate_faults(GATE_FAULTS[fault] | {"next": 1})
     assert (await stage.deliver(stage.wikis.plain_edit())).outcome == "produced"
     assert (await stage.posts(), len(await stage.emitted()), len(await stage.wiki_calls())) == (2, 1, 1)
@@ -92,7 +95,7 @@ async def test_e02_a_passing_eventgate_fault_is_mended_within_the_request(stage:
 async def test_e02_a_lasting_eventgate_fault_is_503_and_the_retry_is_produced(
     stage: Stage, fault: str
 ) -> None:
-    """Two tries, then 503; nothing is on the stream until the dispatcher's retry puts it there."""
+    """If EventGate fails twice, the answer is 503 and nothing is on the stream until the dispatcher's retry."""
     await stage.gate_faults(GATE_FAULTS[fault])
     async with given_up_then_produced(stage, "eventgate_unavailable"):
         assert (await stage.posts(), await stage.emitted()) == (2, [])
@@ -101,7 +104,10 @@ async def test_e02_a_lasting_eventgate_fault_is_503_and_the_retry_is_produced(
 
 @pytest.mark.parametrize("kind", ["accept_then_hang", "accept_then_reset"])
 async def test_e02_what_may_have_been_produced_is_sent_again_byte_for_byte(stage: Stage, kind: str) -> None:
-    """An answer that does not come may hide an accepted event: the second one has the same id and content."""
+    """If EventGate's answer is lost, the event may have been accepted.
+
+    The second one has the same id and the same bytes.
+    """
     await stage.gate_faults({"kind": kind, "next": 1})
     assert (await stage.deliver(stage.wikis.plain_edit())).outcome == "produced"
     first, second = await stage.emitted()
@@ -110,7 +116,7 @@ async def test_e02_what_may_have_been_produced_is_sent_again_byte_for_byte(stage
 
 
 async def test_e02_a_time_out_counts_as_maybe_accepted(stage: Stage) -> None:
-    """Dashboards can tell an event that may be on the stream from one that is not."""
+    """A time-out of EventGate has an outcome of its own in the metrics, because the event may be on the stream."""
     await stage.gate_faults({"kind": "accept_then_hang"})
     assert (await stage.deliver(stage.wikis.plain_edit())).body["code"] == "eventgate_unavailable"
     counted = await stage.counted()
@@ -118,7 +124,7 @@ async def test_e02_a_time_out_counts_as_maybe_accepted(stage: Stage) -> None:
 
 
 async def test_e02_the_retry_does_not_run_the_model_again(stage: Stage) -> None:
-    """The score is kept, so an outage of EventGate does not double the model's work."""
+    """The score is kept while EventGate is down, so the dispatcher's retry does not run the model again."""
     event = stage.wikis.plain_edit()
     await stage.gate_faults({"kind": "status", "status": 503})
     await stage.deliver(event)
@@ -128,7 +134,7 @@ async def test_e02_the_retry_does_not_run_the_model_again(stage: Stage) -> None:
 
 
 async def test_e02_a_direct_call_does_not_take_the_score_that_is_kept(stage: Stage) -> None:
-    """It reads other facts of the author, so it has a score of its own, and the retry finds the kept one."""
+    """A direct call for the same revision reads other facts about the author, so it does not use the kept score."""
     event = stage.wikis.plain_edit()
     event["revision"]["editor"] = event["performer"] = {"user_text": "192.0.2.5", "groups": ["*"]}
     call = {"lang": "en", "rev_id": event["revision"]["rev_id"]}
@@ -142,7 +148,7 @@ async def test_e02_a_direct_call_does_not_take_the_score_that_is_kept(stage: Sta
 
 
 async def test_e11_a_young_revision_that_is_not_visible_yet_is_asked_for_again(stage: Stage) -> None:
-    """One short pause in the request is enough for most of them."""
+    """A revision that the replicas do not have yet is asked for once more after a short pause."""
     event = just_now(stage.wikis.plain_edit())
     await stage.wiki_faults({"kind": "invisible", "requests": 1, "rev_id": event["revision"]["rev_id"]})
     assert (await stage.deliver(event)).outcome == "produced"
@@ -150,7 +156,7 @@ async def test_e11_a_young_revision_that_is_not_visible_yet_is_asked_for_again(s
 
 
 async def test_e11_a_young_revision_that_stays_invisible_is_503_until_it_appears(stage: Stage) -> None:
-    """Younger than a minute it is never called missing."""
+    """A revision younger than a minute is never called missing: the answer is 503 until it appears."""
     event = just_now(stage.wikis.plain_edit())
     await stage.wiki_faults({"kind": "invisible", "requests": 2, "rev_id": event["revision"]["rev_id"]})
     reply = await stage.deliver(event)
@@ -164,7 +170,7 @@ async def test_e11_a_young_revision_that_stays_invisible_is_503_until_it_appears
 
 
 async def test_e11_an_old_revision_that_is_missing_is_skipped_at_once(stage: Stage) -> None:
-    """Older than a minute the wiki's answer is final; a direct call gets 422 with the same code."""
+    """A revision older than a minute that is missing is skipped at once; a direct call gets 422 with the same code."""
     event = stage.wikis.plain_edit()
     await stage.wiki_faults({"kind": "invisible", "seconds": 3600, "rev_id": event["revision"]["rev_id"]})
     assert (await stage.deliver(event)).outcome == "skipped:revision_missing"
@@ -175,13 +181,13 @@ async def test_e11_an_old_revision_that_is_missing_is_skipped_at_once(stage: Sta
 
 
 async def test_e11_a_young_event_whose_parent_is_missing_waits_too(stage: Stage) -> None:
-    """The parent may be as new as the revision."""
+    """If the parent of a young revision is missing, the server waits likewise: the parent may be as new."""
     reply = await stage.deliver(just_now(stage.wikis.event(YOUNG_WITHOUT_PARENT)))
     assert (reply.status, reply.body["code"]) == (503, "mediawiki_unavailable")
 
 
 async def test_e43_both_upstreams_are_told_who_asks(stage: Stage) -> None:
-    """The User-Agent policy of T400119: the project's name and its address, to MediaWiki and to EventGate."""
+    """The User-Agent names the project and its address, to MediaWiki and to EventGate (T400119)."""
     assert (await stage.deliver(stage.wikis.plain_edit())).outcome == "produced"
     for upstream in (stage.wikis.url, stage.gate):
         (agent,) = (await stage.client.get(f"{upstream}/_mock/stats"))["user_agents"]
@@ -191,7 +197,7 @@ async def test_e43_both_upstreams_are_told_who_asks(stage: Stage) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_e44_a_redirect_is_not_followed(stage: Stage, status: int) -> None:
-    """Not even to a host that would answer: the wiki's host comes from the table."""
+    """A redirect of MediaWiki's is not followed, because a wiki's host comes from the table only."""
     elsewhere = stage.wikis.url.replace("127.0.0.1", "localhost") + "/w/api.php"
     await stage.wiki_faults({"kind": "redirect", "status": status, "location": elsewhere})
     reply = await stage.deliver(stage.wikis.plain_edit())

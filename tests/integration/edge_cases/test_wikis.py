@@ -36,7 +36,7 @@ def moved_to(event: Event, wiki_id: str, domain: str) -> Event:
 
 @pytest.mark.parametrize("wiki_id", HOSTS)
 async def test_e26_wiki_is_asked_at_its_own_host(stage: Stage, wiki_id: str) -> None:
-    """Also where the host is not made of the id; the answer names the wiki's database."""
+    """A wiki is asked at its own host, also where that is not made of its id; the answer names its database."""
     reply = await stage.deliver(stage.wikis.event(1, wiki_id))
     assert (reply.outcome, reply.body["wiki_db"]) == ("produced", wiki_id)
     (call,) = await stage.wiki_calls()
@@ -46,7 +46,7 @@ async def test_e26_wiki_is_asked_at_its_own_host(stage: Stage, wiki_id: str) -> 
 
 @pytest.mark.parametrize(("name", "wiki_id"), NAMES.items())
 async def test_e26_lang_may_be_code_subdomain_id_or_alias(stage: Stage, name: str, wiki_id: str) -> None:
-    """And the answer has the real database name."""
+    """`lang` may be a language code, a subdomain, a wiki id or an alias; the answer has the database name."""
     reply = await stage.ask({"lang": name, "rev_id": edit_of(1)})
     assert (reply.status, reply.body["wiki_db"]) == (200, wiki_id)
 
@@ -64,14 +64,14 @@ async def test_e26_lang_may_be_code_subdomain_id_or_alias(stage: Stage, name: st
 async def test_e27_closed_private_and_other_wikis_are_skipped(
     stage: Stage, wiki_id: str, domain: str, reason: str
 ) -> None:
-    """The table decides, and nothing is asked of anybody."""
+    """Closed wikis, private wikis and other projects are skipped by the table, without a fetch."""
     reply = await stage.deliver(moved_to(stage.wikis.event(1), wiki_id, domain))
     assert (reply.status, reply.outcome) == (200, f"skipped:{reason}")
     assert (await stage.wiki_calls(), await stage.posts()) == ([], 0)
 
 
 async def test_e27_testwiki_is_scored(stage: Stage) -> None:
-    """It emits like any other wiki."""
+    """testwiki is scored and emits like any other wiki."""
     event = stage.wikis.event(1, "testwiki")
     assert (await stage.deliver(event, **{"X-Revertrisk-Reemit": "1"})).outcome == "produced"
 
@@ -89,7 +89,7 @@ async def test_e27_testwiki_is_scored(stage: Stage) -> None:
     ],
 )
 async def test_e27_domain_of_another_wiki_is_refused(stage: Stage, domain: str) -> None:
-    """An event whose domain is not its wiki's is malformed, and the field is named."""
+    """An event whose domain belongs to another wiki of the table is refused, and the field is named."""
     reply = await stage.deliver(moved_to(stage.wikis.event(1), "enwiki", domain))
     assert (reply.status, reply.body["code"]) == (400, "invalid_event")
     assert [found["pointer"] for found in reply.body["violations"]] == ["/meta/domain"]
@@ -97,7 +97,7 @@ async def test_e27_domain_of_another_wiki_is_refused(stage: Stage, domain: str) 
 
 
 async def test_e27_wiki_that_was_renamed_is_skipped_and_said_once(stage: Stage) -> None:
-    """H4: another host of Wikipedia's than the table's; the log says so at level error, once a wiki."""
+    """H4: A Wikipedia host other than the table's is skipped; the log says so at level error, once for each wiki."""
     for wiki_id in ("simplewiki", "simplewiki", "dewiki"):
         event = moved_to(stage.wikis.event(1, wiki_id), wiki_id, "renamed-since.wikipedia.org")
         assert (await stage.deliver(event)).outcome == "skipped:unknown_wiki"
@@ -127,14 +127,14 @@ async def test_e27_wiki_that_was_renamed_is_skipped_and_said_once(stage: Stage) 
     ],
 )
 async def test_e28_lang_never_becomes_a_host(stage: Stage, lang: str) -> None:
-    """What is not in the table is refused before any connection is made."""
+    """A `lang` that is not in the table is refused before any connection is made."""
     reply = await stage.ask({"lang": lang, "rev_id": edit_of(1)})
     assert (reply.status, reply.body["code"]) == (400, "unknown_wiki")
     assert await stage.wiki_calls() == []
 
 
 async def test_e28_host_header_comes_from_the_table(stage: Stage) -> None:
-    """With WIKI_URL every wiki is asked at one address, by its own name, whatever the event's URI says."""
+    """With `WIKI_URL` each wiki is asked at one address with its own `Host`, whatever the event's URI says."""
     event = stage.wikis.plain_edit()
     event["meta"]["uri"] = "https://evil.example/wiki/Foo"
     assert (await stage.deliver(event)).outcome == "produced"

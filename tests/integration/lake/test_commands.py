@@ -24,6 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = list(edits(50, pages=4))
     lines = as_lines([page_change(edit) for edit in known] + [prediction(edit) for edit in known])
     (folder / "events.jsonl").write_bytes(b"\n".join(lines))
+    (folder / "bots.yaml").write_text("bots: [{wiki_id: dewiki, name: User 10, acts_on: scores}]")
     (folder / "other").mkdir()
     (folder / "other/file").write_text("")
     (folder / "other-key").write_text("00" * 32)
@@ -44,6 +45,12 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("lake", "check", "--lake", "lake"), 0, "lake: no findings"),
     ((*ERASE, "--actor", "enwiki:User 3", "--grace", "0"), 0, "rows erased"),
     (("lake", "prune", "--lake", "lake", "--before", "2026-01-01"), 0, "lake: 0 files"),
+    (("lake", "bots", "--lake", "lake"), 0, "lake: bots listed: 11, as before\n  bgwiki PSS 9: reverts: 0\n"),
+    (
+        ("lake", "bots", "bots.yaml", "--lake", "lake"),
+        2,
+        "bots.yaml: bots[0].acts_on: expected 'rules' or 'model'",
+    ),
     (("lake", "run", "--source", "jsonl:missing", "--to", "lake"), 1, "missing: cannot be opened"),
     (("lake", "run", "--source", "csv:events", "--to", "lake"), 2, "source: expected jsonl:FILE"),
     (
@@ -62,6 +69,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ((*ERASE, "--page", "enwiki"), 2, "page: expected WIKI:ID"),
     (("lake", "prune", "--lake", "lake", "--before", "May"), 2, "before: expected a day"),
     (("sql", "--lake", "other", "SELECT 1"), 78, "'file' is neither's"),
+    (("lake", "bots", "--lake", "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
     ((*RUN, "other"), 78, "'file' is neither's"),
     ((*RUN, "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
     ((*RUN, "lake", "--key-file", "no-key"), 78, "is missing; name its file with LAKE_KEY_FILE"),

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from mock_mediawiki.app import open_history
@@ -18,6 +20,7 @@ from revertrisk.lake.tables import Lake, make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
 
@@ -99,11 +102,42 @@ def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Read
     assert differing == set()
 
 
-@pytest.mark.parametrize(("query", "rows"), [("bot_reverts", 968), ("reverted_bot_reverts", 9)])
-def test_the_notebooks_queries_run_as_they_are(reader: Reader, shared: Path, query: str, rows: int) -> None:
-    """Both queries of the 2023 notebook find `wmf.mediawiki_history`, and the rows that are known of this page."""
+def fill(reader: Reader, shared: Path, query: str) -> str:
+    """Return a query of the 2023 notebook with its placeholders filled in."""
     text = (shared / "data/queries" / f"{query}.sql").read_text()
     (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
     for placeholder, fill in (FILLS | {"{MW_SNAPSHOT}": snapshot}).items():
         text = text.replace(placeholder, fill)
-    assert len(reader.query(text).fetchall()) == rows
+    return text
+
+
+@pytest.mark.parametrize(("query", "rows"), [("bot_reverts", 968), ("reverted_bot_reverts", 9)])
+def test_the_notebooks_queries_run_as_they_are(reader: Reader, shared: Path, query: str, rows: int) -> None:
+    """Both queries of the 2023 notebook find `wmf.mediawiki_history`, and the rows that are known of this page."""
+    assert len(reader.query(fill(reader, shared, query)).fetchall()) == rows
+
+
+def test_our_notebook_shows_what_those_queries_find(
+    lake: Lake, reader: Reader, shared: Path, tmp_path: Path
+) -> None:
+    """Row by row; its kept outputs are those of this page. ``UPDATE_README=1`` writes them anew."""
+    copies = "; ".join(
+        f"lake.execute(\"COPY {table} TO '{tmp_path}/{table}.parquet'\")"
+        for table in ("bot_reverts", "undone_bot_reverts")
+    )
+    notebook = run_notebook(NOTEBOOK, lake.root, then=copies)
+    bucket = "replace(edit_bucket, 'unknown', 'n/a')"
+    since = "WHERE day >= DATE '2005-01-01'"
+    ours = reader.query(
+        f"SELECT wiki_db, year(day), month(day), day(day), replace(user_type, 'anonymous', 'anon'), {bucket}, "  # noqa: S608
+        f"reverts, by_bots, undone_again FROM '{tmp_path}/bot_reverts.parquet' {since}"
+    ).fetchall()
+    assert sorted(ours) == sorted(reader.query(fill(reader, shared, "bot_reverts")).fetchall())
+    ours = reader.query(
+        f"SELECT wiki_db, user_type, {bucket}, bot, undone_again, by_base_editor, year(day), month(day), day(day) "  # noqa: S608
+        f"FROM '{tmp_path}/undone_bot_reverts.parquet' {since}"
+    ).fetchall()
+    assert sorted(ours) == sorted(reader.query(fill(reader, shared, "reverted_bot_reverts")).fetchall())
+    if "UPDATE_README" in os.environ:
+        nbformat.write(notebook, NOTEBOOK)
+    assert outputs(nbformat.read(NOTEBOOK, as_version=4)) == outputs(notebook)

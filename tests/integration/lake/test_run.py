@@ -16,7 +16,7 @@ from revertrisk.lake import Reader
 from revertrisk.lake.run import RunSettings, fill
 from revertrisk.lake.schema import TABLES
 from revertrisk.lake.sources import SourceSettings
-from revertrisk.lake.tables import files_by_partition, make_lake, open_lake
+from revertrisk.lake.tables import make_lake, open_lake
 from revertrisk.streams.base import SourceError
 from tests.fakes.event_stream import EventStream
 from tests.fakes.kafka_cluster import KafkaCluster, kafka_cluster
@@ -31,6 +31,7 @@ from tests.fakes.lake_events import (
 )
 from tests.fakes.lake_oracle import differences
 from tests.fakes.loopback import serving
+from tests.load.lake import run
 
 DATA_TABLES = [table for table in TABLES if table.name != "place"]
 
@@ -196,28 +197,9 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_two_writers_killed_at_any_moment_equal_the_oracle(tmp_path: Path) -> None:
     """Two writers of the same lake at once, killed twenty times in all, lose nothing and double nothing."""
-    events = events_of(20_000, days=5)
-    third = len(events) // 3
-    sources = [write_file(tmp_path / "a", events[: 2 * third]), write_file(tmp_path / "b", events[third:])]
-    chance = random.Random(11)  # noqa: S311 - no secret
-    for _ in range(10):
-        writers = [start(tmp_path, "--source", source) for source in sources]
-        for writer in writers:
-            try:
-                writer.communicate(timeout=chance.uniform(1.5, 6))
-            except subprocess.TimeoutExpired:
-                writer.kill()
-                writer.communicate()
-    last = [start(tmp_path, "--source", source) for source in sources]
-    for writer in last:
-        _, errors = writer.communicate()
-        assert writer.returncode == 0, errors.decode()
-    reader = Reader(str(tmp_path / "lake"))
-    assert differences(reader.connection, events) == []
-    lake = open_lake(str(tmp_path / "lake"))
-    for table in DATA_TABLES:
-        files = files_by_partition(lake, table)
-        assert sum(files.values()) <= len(files) + 40, table.name
+    found = run(tmp_path, 20_000)
+    assert found.problems == []
+    assert found.kills >= 10
 
 
 @pytest.fixture(scope="module")

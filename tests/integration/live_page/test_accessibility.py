@@ -95,7 +95,7 @@ def test_focus_can_be_seen(busy_page: LivePage) -> None:
         assert focused.value_of_css_property("outline-style") == "solid"
         reached.append(focused.get_attribute("id") or focused.get_attribute("role") or focused.text)
     assert reached == [
-        "Skip to the predictions",
+        "Skip to the edits",
         "filter-kind",
         "filter-wiki",
         "filter-model",

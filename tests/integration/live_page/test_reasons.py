@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from mock_eventgate import listening
 from mock_eventgate.app import Options
-from mock_eventgate.reasons import MOST_CHANGES, MOST_REASONS, read_explain_by
+from revertrisk.page_parts.reasons import MOST_CHANGES, MOST_REASONS, read_explain_by
 from tests.fakes.loopback import serving
 from tests.integration.live_page.gate_program import AGNOSTIC, MULTILINGUAL, GateProgram, scored
 from tests.integration.live_page.live_page import LivePage
@@ -111,7 +111,7 @@ async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -
         ({"wiki_id": "enwiki", "rev_id": "1"}, 404, "model: expected"),
         ({"model": AGNOSTIC, "wiki_id": "http://evil", "rev_id": "1"}, 400, "wiki_id and rev_id: expected"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki"}, 400, "wiki_id and rev_id: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "x"}, 400, "rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "x"}, 400, "wiki_id and rev_id: expected"),
         ({"model": MULTILINGUAL, "wiki_id": "enwiki", "rev_id": "1"}, 502, "the model's server does not"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "404"}, 502, "the wiki has no such revision"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "500"}, 502, "the model's server gave no"),
@@ -205,7 +205,7 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
         ({"words_inserted": 0, "words_removed": 3}, "IP", "no words added, 3 removed"),
         ({"words_inserted": 0, "words_removed": 0}, "IP", "no words changed: only markup, order or spaces"),
         ({"user_is_anonymous": 0}, "registered", "a registered editor"),
-        ({"user_is_anonymous": 1, "user_is_temporary": 0}, "IP", "an unregistered editor (IP address)"),
+        ({"user_is_anonymous": 1, "user_is_temporary": 0}, "ip", "an unregistered editor (IP address)"),
         ({"user_is_anonymous": 1}, "unknown", "an unregistered editor"),
         ({"user_is_anonymous": None}, "unknown", "whether the editor is registered: not known"),
         ({"user_edit_count": 1, "user_age": 0.4}, "registered", "1 earlier edit, an account of no days"),

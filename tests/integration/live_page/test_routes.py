@@ -30,7 +30,7 @@ async def test_page_and_its_files(gate: Gate) -> None:
         assert (answer.status, answer.content_type) == (200, "text/html")
         html = await answer.text()
     names = set(re.findall(r'(?:href|src)="page/([^"]+)"', html))
-    assert {"main.js", "live.css", "icon.svg"} == names
+    assert {"main.js", "page.css", "live.css", "icon.svg"} == names
     seen: set[str] = set()
     while names - seen:
         name = (names - seen).pop()

@@ -1,4 +1,4 @@
-"""Every real page_change event of the captures has the outcome that DESIGN.md demands."""
+"""Every real page_change event of the captures has the outcome that the design demands (DESIGN 3)."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -17,49 +17,17 @@ from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import (
-    LANGUAGE_AGNOSTIC,
-    MULTILINGUAL,
     as_lines,
     author_hidden,
     canary,
     edits,
+    month,
     page_change,
     prediction,
+    shuffled,
 )
 from tests.fakes.lake_oracle import differences
 from tests.unit.lake.conftest import batch_of, tables_of
-
-
-def month(number: int, seed: int = 7) -> list[dict[str, Any]]:
-    """Return what happens to some edits, in the order in which it happens: predictions, undeletes, hidings."""
-    events: list[dict[str, Any]] = []
-    for edit in edits(number, days=40, seed=seed):
-        events.append(page_change(edit))
-        events += [prediction(edit, model) for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)]
-        if edit.number % 7 == 0:
-            events.append(prediction(edit, suffix=(".backfill", ".shadow")[edit.number % 2]))
-        if edit.number % 11 == 0:
-            events.append(page_change(edit, kind="delete", after_s=500))
-            events.append(page_change(edit, kind="undelete", after_s=90_000))
-        if edit.number % 13 == 0:
-            events.append(author_hidden(edit, after_s=86_400 * (edit.number % 5)))
-        if edit.number % 39 == 0:
-            events.append(author_hidden(edit, after_s=86_400 * 9, user=True))
-        if edit.number % 17 == 0:
-            events.append(
-                page_change(
-                    edit, kind="visibility_change", after_s=700, is_editor_visible=edit.number % 2 == 0
-                )
-            )
-    return events
-
-
-def shuffled(events: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
-    """Return them in any order, a tenth twice."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
-    mixed = events + chance.choices(events, k=len(events) // 10)
-    chance.shuffle(mixed)
-    return mixed
 
 
 @pytest.mark.parametrize("batches", [1, 5])

@@ -78,13 +78,16 @@ def test_ids_that_scripts_want() -> None:
 
 def test_every_feature_has_words_and_its_meaning() -> None:
     """T3: each fact that an explanation may name is told in words, and means what the feature table says."""
-    script = PAGE["facts.js"]
-    meanings = json.loads(re.findall(r"^const MEANINGS = (\{.*?^\});", script, re.MULTILINE | re.DOTALL)[0])
-    assert meanings == {feature.name: [feature.meaning, feature.unit] for feature in FEATURES}
+    script, messages = PAGE["facts.js"], json.loads(PAGE["messages.json"])
+    units = json.loads(re.findall(r"^const UNITS = (\{.*?^\});", script, re.MULTILINE | re.DOTALL)[0])
+    assert units == {feature.name: feature.unit for feature in FEATURES}
+    assert {name: messages[f"feature-{name}"] for name in units} == {
+        each.name: each.meaning for each in FEATURES
+    }
     groups = script.partition("const GROUPS = [")[2].partition("\n];")[0]
     told = set(re.findall(r'"(\w+)"', groups))
     told |= {f"{name}_{way}" for name in re.findall(r'change\("(\w+)"', groups) for way in ("gained", "lost")}
-    assert set(meanings) | {"inserted_text", "removed_text", "comment_text"} <= told
+    assert set(units) | {"inserted_text", "removed_text", "comment_text"} <= told
 
 
 def test_served_wikis() -> None:

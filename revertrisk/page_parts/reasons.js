@@ -1,14 +1,16 @@
-/** The dialog that says why a model gave a revision its risk. The gate asks the model's server when it is opened. */
+/** The dialog that says why a model gave a revision its risk. The page's server asks the model's when it is opened. */
 
 import { element, isolated } from "./elements.js";
 import { factsOf, meaningOf } from "./facts.js";
-import { bandOf, bar } from "./risk.js";
+import { numberOf, say } from "./messages.js";
+import { bandOf, bar, riskNumber } from "./risk.js";
 
-/** @import { Edit } from "./event_reader.js" */
+/** @typedef {{wikiId: string, revId: number, title: ?string, userKind: string}} ExplainedEdit */
 
 const ANSWER_WITHIN_MILLISECONDS = 30_000;
 const MOST_FACTS = 6;
 const MOST_NUMBERS = 12;
+const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 
 export class Reasons {
   #dialog = document.getElementById("reasons");
@@ -21,11 +23,11 @@ export class Reasons {
     document.getElementById("reasons-close").addEventListener("click", () => this.#dialog.close());
   }
 
-  /** Open the dialog. @param {Edit} edit @param {string} model */
+  /** Open the dialog. @param {ExplainedEdit} edit @param {string} model */
   async show({ wikiId, revId, title, userKind }, model) {
     const asked = ++this.#asked;
-    this.#about.replaceChildren(isolated(title ?? ""), ` ${revId}, ${wikiId}, by ${model}`);
-    this.#body.replaceChildren("Asking the model …");
+    this.#about.replaceChildren(isolated(title ?? ""), ` ${say("about-edit", { rev: String(revId), wiki: wikiId, model })}`);
+    this.#body.replaceChildren(say("asking"));
     this.#dialog.showModal();
     const found = await ask({ model, wiki_id: wikiId, rev_id: String(revId) }, userKind);
     if (asked === this.#asked) this.#body.replaceChildren(...found);
@@ -38,21 +40,23 @@ async function ask(query, userKind) {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MILLISECONDS),
     });
     const document = await answer.json();
-    return answer.ok ? told(document, userKind) : [`There are no reasons: ${document.error}.`];
+    return answer.ok ? told(document, userKind) : [say("no-reasons", { reason: String(document.error) })];
   } catch {
-    return ["There are no reasons: the gate does not answer."];
+    return [say("no-reasons", { reason: say("no-answer") })];
   }
 }
 
 function told({ probability, reasons, changes }, userKind) {
   const facts = factsOf(reasons, userKind).slice(0, MOST_FACTS);
+  // Who made an edit is never the only reason to look at it.
+  if (facts.every(({ isOfAccount }) => isOfAccount)) return [say("only-account")];
   const greatest = Math.max(...facts.map(({ amount }) => Math.abs(amount)));
   return [
     element("p", {}, [
-      `Risk ${probability.toFixed(3)}, ${bandOf(probability)}. What moved it most, compared with the average edit:`,
+      say("moved-most", { risk: riskNumber(probability), band: say(`risk-${bandOf(probability)}`) }),
     ]),
     element("ul", { className: "facts" }, facts.map((fact) => factRow(fact, greatest))),
-    ...(changes.length ? [element("h3", {}, ["What weighed most in the text"])] : []),
+    ...(changes.length ? [element("h3", {}, [say("weighed-most")])] : []),
     ...changes.map(change),
     numbers(reasons.slice(0, MOST_NUMBERS)),
   ];
@@ -63,7 +67,7 @@ const direction = (amount) => (amount < 0 ? "lowers" : "raises");
 function effect(amount) {
   return element("span", { className: "effect" }, [
     element("span", { ariaHidden: "true" }, [amount < 0 ? "▼ " : "▲ "]),
-    `${direction(amount)} the risk`,
+    say(direction(amount)),
   ]);
 }
 
@@ -86,10 +90,10 @@ function change({ removed, inserted, weight }) {
 /** The same for who wants to know it exactly: each feature by itself. */
 function numbers(reasons) {
   return element("details", { className: "numbers" }, [
-    element("summary", {}, ["Numbers"]),
-    element("p", { className: "dim" }, ["What each feature added to the log-odds, compared with the average edit."]),
+    element("summary", {}, [say("numbers")]),
+    element("p", { className: "dim" }, [say("numbers-about")]),
     element("table", {}, [
-      element("thead", {}, [element("tr", {}, ["feature", "value", "log-odds"].map(head))]),
+      element("thead", {}, [element("tr", {}, ["feature", "value", "log-odds"].map((key) => head(say(key))))]),
       element("tbody", {}, reasons.map(numberRow)),
     ]),
   ]);
@@ -99,10 +103,11 @@ const head = (name) => element("th", { scope: "col" }, [name]);
 
 function numberRow({ name, value, amount }) {
   const [meaning, unit] = meaningOf(name);
-  const shown = value === null ? "not known" : `${Number(value.toPrecision(3)).toLocaleString("en")} ${unit}`;
+  const shown = value === null ? say("not-known")
+    : `${numberOf(Number(value.toPrecision(3)))} ${unit && say(`unit-${unit}`)}`;
   return element("tr", {}, [
     element("th", { scope: "row" }, [meaning]),
-    element("td", {}, [unit === "0 or 1" && value !== null ? (value ? "yes" : "no") : shown]),
-    element("td", {}, [`${amount < 0 ? "−" : "+"}${Math.abs(amount).toFixed(2)}`]),
+    element("td", {}, [unit === "0 or 1" && value !== null ? say(value ? "yes" : "no") : shown]),
+    element("td", {}, [`${amount < 0 ? "−" : "+"}${numberOf(Math.abs(amount), TWO_DIGITS)}`]),
   ]);
 }

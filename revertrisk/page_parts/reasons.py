@@ -1,7 +1,7 @@
-"""``/_mock/reasons`` and ``/_mock/explainers``: why a model gave a revision its risk.
+"""``…/reasons``: why a model gave a revision its risk.
 
-The model's server is asked when somebody wants to know: a prediction event has no room for reasons. The live page may
-talk to the gate only, so the gate asks for it: the servers that it was told of, and no others.
+The model's server is asked when somebody wants to know: a prediction event has no room for reasons. A page may talk to
+its own server only, so that one asks for it: the models' servers that it was told of, and no others.
 """
 
 import re
@@ -13,9 +13,8 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from mock_eventgate.readback import integer_parameter
-from revertrisk.mock_server.http import json_answer, read_document
 from revertrisk.runtime.addresses import is_base_address
+from revertrisk.runtime.web_server import json_answer
 
 TIMEOUT: Final = 25.0
 """Seconds; a little more than a server takes at most."""
@@ -26,6 +25,7 @@ _MAX_ANSWER: Final = 1024 * 1024
 """Bytes that are read of a server's answer; an explanation has some 20 kB."""
 _MAX_ERROR: Final = 300
 _WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
+_REV_ID: Final = re.compile(r"[1-9][0-9]{0,15}")
 
 
 class Reasons:
@@ -45,27 +45,19 @@ class Reasons:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as self._session:
             yield
 
-    async def replace(self, request: web.Request) -> web.Response:
-        """Ask these servers from now on, and no others: an object with an address for each model."""
-        document = await read_document(request)
-        is_map = isinstance(document, dict) and all(
-            model and isinstance(url, str) and is_base_address(url) for model, url in document.items()
-        )
-        if not is_map:
-            return _error(400, 'body: expected an object such as {"a-model": "http://127.0.0.1:8080"}')
-        self._explain_by = document
-        return _json(document)
+    def replace(self, explain_by: Mapping[str, str]) -> None:
+        """Ask these servers from now on, and no others."""
+        self._explain_by = dict(explain_by)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Return the strongest reasons of ``?model=`` for its score of ``?wiki_id=&rev_id=``, or an error."""
-        model, wiki_id = request.query.get("model", ""), request.query.get("wiki_id", "")
-        rev_id = integer_parameter(request, "rev_id", 0, 1)
+        model, wiki_id, rev_id = (request.query.get(name, "") for name in ("model", "wiki_id", "rev_id"))
         if model not in self._explain_by:
-            return _error(404, "model: expected one whose server the gate was told of")
-        if not _WIKI_ID.fullmatch(wiki_id) or not rev_id:
+            return _error(404, "model: expected one whose server is known here")
+        if not _WIKI_ID.fullmatch(wiki_id) or not _REV_ID.fullmatch(rev_id):
             return _error(400, "wiki_id and rev_id: expected those of a prediction")
         url = f"{self._explain_by[model].rstrip('/')}/v1/models/{quote(model, safe='')}:explain"
-        body = orjson.dumps({"lang": wiki_id, "rev_id": rev_id})
+        body = orjson.dumps({"lang": wiki_id, "rev_id": int(rev_id)})
         try:
             async with self._session.post(url, data=body, allow_redirects=False) as answer:
                 document = await _read(answer)
@@ -112,6 +104,13 @@ def strongest(document: Any) -> dict[str, Any]:
             for each in changes[:MOST_CHANGES]
         ],
     }
+
+
+def is_explain_by(document: Any) -> bool:
+    """Return whether a document is an object with a server's address for each model."""
+    return isinstance(document, dict) and all(
+        model and isinstance(url, str) and is_base_address(url) for model, url in document.items()
+    )
 
 
 def read_explain_by(texts: Iterable[str]) -> dict[str, str]:

@@ -1,11 +1,13 @@
 /** What a screen reader is told: a sum of what came, never more often than it can be listened to. */
 
+import { say } from "./messages.js";
+
 const PAUSE_MILLISECONDS = 8000;
 
 export class Announcer {
   #element;
-  #predictions = 0;
-  #refused = 0;
+  /** @type {Map<string, number>} how many of each kind */
+  #counts = new Map();
   #timer = null;
 
   /** @param {HTMLElement} element a polite live region */
@@ -13,19 +15,17 @@ export class Announcer {
     this.#element = element;
   }
 
-  /** Tell of what was shown, now or when the pause is over. @param {"prediction" | "refusal"} kind */
-  note(kind) {
-    if (kind === "refusal") this.#refused += 1;
-    else this.#predictions += 1;
+  /** Tell of something, now or when the pause is over. @param {string} kind a message `announce-…` */
+  note(kind, number = 1) {
+    if (number === 0) return;
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + number);
     this.#timer ??= setTimeout(() => this.#speak());
   }
 
   #speak() {
-    const parts = [];
-    if (this.#predictions) parts.push(`${this.#predictions} new ${this.#predictions === 1 ? "prediction" : "predictions"}`);
-    if (this.#refused) parts.push(`${this.#refused} ${this.#refused === 1 ? "event" : "events"} refused`);
+    const parts = [...this.#counts].map(([kind, n]) => say(`announce-${kind}`, { n }));
     if (parts.length) this.#element.textContent = `${parts.join(", ")}.`;
     this.#timer = parts.length ? setTimeout(() => this.#speak(), PAUSE_MILLISECONDS) : null;
-    this.#predictions = this.#refused = 0;
+    this.#counts.clear();
   }
 }

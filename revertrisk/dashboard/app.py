@@ -1,0 +1,130 @@
+"""``revertrisk dashboard``: the page, fed by streams and by a lake, until a signal comes."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from aiohttp import hdrs, web
+
+from revertrisk.dashboard.feed import Feed, Links
+from revertrisk.dashboard.open_edits import OpenEdits
+from revertrisk.dashboard.reading import read_until
+from revertrisk.dashboard.thresholds import Thresholds
+from revertrisk.lake.errors import EXIT_DONE, EXIT_FOUND_WRONG, LakeError
+from revertrisk.lake.sources import SourceSettings, open_source
+from revertrisk.page_parts import PageFiles
+from revertrisk.page_parts.reasons import Reasons
+from revertrisk.runtime.signals import on_signals
+from revertrisk.runtime.web_server import json_answer, serving_app
+from revertrisk.streams.base import SourceError
+from revertrisk.wiki.table import WikiTable
+
+DEFAULT_PORT: Final = 8194
+DEFAULT_HOURS: Final = 24.0
+PROGRAM: Final = "revertrisk-dashboard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardSettings:
+    """One page."""
+
+    sources: tuple[str, ...]
+    lake: str | None = None
+    """The lake's folder; without one the page has no charts."""
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    hours: float = DEFAULT_HOURS
+    """How long an edit is to be looked at, and from how far back streams are read."""
+    explain_by: Mapping[str, str] = field(default_factory=dict)
+    """The address of each model's server that is asked for reasons."""
+    diff_base: str | None = None
+    messages: Path | None = None
+    """A translation of the page's words."""
+    wikis_file: Path | None = None
+    kafka: tuple[str, ...] = ()
+    datacentres: tuple[str, ...] = ()
+
+
+def create_app(edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable) -> web.Application:
+    """Return the application over a state that somebody else fills."""
+    app = web.Application()
+    page = PageFiles("revertrisk.dashboard", "page", settings.messages)
+    reasons = Reasons(settings.explain_by)
+    app.cleanup_ctx.append(reasons.open)
+    feed = Feed(edits, settings.thresholds, Links(wikis, settings.diff_base), lambda: reasons.models)
+
+    async def index(_request: web.Request) -> web.StreamResponse:
+        return page.index()
+
+    async def health(_request: web.Request) -> web.StreamResponse:
+        return json_answer({"status": "ok"}, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+    async def end_streams(_app: web.Application) -> None:
+        feed.close()
+
+    app.on_shutdown.append(end_streams)
+    for path, handler in (
+        ("/", index),
+        ("/page/{name}", page.file),
+        ("/feed", feed.stream),
+        ("/reasons", reasons.answer),
+        ("/healthz", health),
+    ):
+        app.router.add_get(path, handler)
+    return app
+
+
+async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
+    """Serve the page until ``stop`` is set; say on stdout where, once connections are accepted.
+
+    Raises:
+        LakeError: a source cannot be opened, or there is no lake.
+        OSError: the address cannot be listened on.
+        SourceError: a source broke.
+        ValueError: the port is not a port's number, or the wiki table cannot be used.
+
+    """
+    wikis = WikiTable.load(settings.wikis_file)
+    edits = OpenEdits(wikis, settings.thresholds.of, hours=settings.hours)
+    opening = SourceSettings(
+        kafka=settings.kafka,
+        group=None,
+        datacentres=settings.datacentres,
+        since=datetime.now(UTC) - timedelta(hours=settings.hours),
+        program=PROGRAM,
+    )
+    sources = [open_source(written, None, opening) for written in settings.sources]
+    async with AsyncExitStack() as stack:
+        for source in sources:
+            stack.push_async_callback(source.source.close)
+        app = create_app(edits, settings, wikis)
+        url = await stack.enter_async_context(serving_app(app, settings.host, settings.port))
+        print(f"dashboard listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
+        await read_until(stop, sources, edits)
+
+
+def run(settings: DashboardSettings) -> int:
+    """Serve the page as a program does; returns the exit status."""
+
+    async def until_signalled() -> None:
+        stop = asyncio.Event()
+        with on_signals(stop.set):
+            await serve(settings, stop)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(until_signalled())
+    except LakeError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return exc.exit_status
+    except SourceError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_FOUND_WRONG
+    return EXIT_DONE

@@ -1,0 +1,156 @@
+"""``feed``: the edits to look at, as Server-Sent Events; the first message has them all, a later one what changed.
+
+A message is an object. ``begin`` is true in the first; ``put`` has the cards that are new or changed, ``order`` the
+keys of all cards that are shown, first to last: what is not in it has left. Other fields are there when they changed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+from aiohttp import hdrs, web
+
+from revertrisk.dashboard.open_edits import OpenEdit, OpenEdits, Order
+from revertrisk.dashboard.thresholds import Thresholds
+from revertrisk.runtime.instants import iso_z
+from revertrisk.wiki.table import WikiTable
+
+MAX_SHOWN: Final = 100
+"""Cards at once; how many there are in all is told."""
+LOOK_EVERY_S: Final = 0.5
+TELL_TIME_EVERY_S: Final = 5.0
+"""How often a page is told how far the streams are; it shows that the connection lives."""
+MAX_PAGES: Final = 200
+"""Pages that are open at once; more are refused."""
+
+Card = dict[str, Any]
+
+
+class Links:
+    """Addresses of diffs, made of the wiki table and never of what an event says."""
+
+    def __init__(self, wikis: WikiTable, diff_base: str | None) -> None:
+        """``diff_base`` is a mock MediaWiki whose diff pages stand for the wikis' own."""
+        self._wikis = wikis
+        self._diff_base = diff_base and diff_base.rstrip("/")
+
+    def diff(self, wiki_id: str, rev_id: int) -> str:
+        """Return where the diff of a revision of a known wiki is."""
+        if self._diff_base is not None:
+            return f"{self._diff_base}/_mock/diff/{quote(wiki_id, safe='')}/{rev_id}"
+        wiki = self._wikis.by_id(wiki_id)
+        assert wiki is not None, wiki_id  # noqa: S101 - edits of other wikis are not taken
+        return f"https://{wiki.domain}/w/index.php?diff={rev_id}"
+
+
+class Feed:
+    """The handler of the route."""
+
+    def __init__(
+        self,
+        edits: OpenEdits,
+        thresholds: Thresholds,
+        links: Links,
+        models_with_reasons: Callable[[], list[str]],
+        *,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self._edits = edits
+        self._thresholds = thresholds
+        self._links = links
+        self._models_with_reasons = models_with_reasons
+        self._look_every_s = look_every_s
+        self._pages: set[asyncio.Task[Any]] = set()
+        self._views: dict[tuple[str | None, str, Order], dict[str, Any]] = {}
+        """What is shown to those who chose alike, worked out once for a version of the edits."""
+        self._version = -1
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Answer until the client goes; ``?wiki=&model=&order=`` choose."""
+        wiki_id = request.query.get("wiki") or None
+        order = Order.WORST if request.query.get("order") == Order.WORST else Order.NEWEST
+        model = request.query.get("model") or None
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler runs in a task
+        if len(self._pages) >= MAX_PAGES:
+            raise web.HTTPServiceUnavailable(text="too many pages are open", headers={"Retry-After": "30"})
+        self._pages.add(task)
+        try:
+            response = web.StreamResponse(
+                headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"}
+            )
+            await response.prepare(request)
+            await self._tell(response, wiki_id, model, order)
+        except ConnectionError:
+            pass
+        finally:
+            self._pages.discard(task)
+        return response
+
+    def close(self) -> None:
+        """End all responses, which would not end by themselves."""
+        for task in self._pages:
+            task.cancel()
+
+    async def _tell(
+        self, response: web.StreamResponse, wiki_id: str | None, model: str | None, order: Order
+    ) -> None:
+        told: dict[str, Any] = {}
+        cards: dict[str, Card] = {}
+        version, waited = -1, 0.0
+        while True:
+            message: dict[str, Any] = {}
+            if version != self._edits.version:
+                version = self._edits.version
+                view = self._view(wiki_id, model or next(iter(self._edits.models), ""), order)
+                new = {card["key"]: card for card in view["cards"]}
+                message = {name: value for name, value in view.items() if name != "cards"}
+                message["order"] = list(new)
+                message["explains"] = self._models_with_reasons()
+                changed = {name: value for name, value in message.items() if told.get(name) != value}
+                put = [card for key, card in new.items() if cards.get(key) != card]
+                first = {"begin": True} if not told else {}
+                told, cards = message, new
+                message = first | changed | ({"put": put} if put else {})
+            if message or waited >= TELL_TIME_EVERY_S:
+                message["as_of"] = None if self._edits.watermark is None else iso_z(self._edits.watermark)
+                await response.write(b"data: " + orjson.dumps(message) + b"\n\n")
+                waited = 0.0
+            await asyncio.sleep(self._look_every_s)
+            waited += self._look_every_s
+
+    def _view(self, wiki_id: str | None, model: str, order: Order) -> dict[str, Any]:
+        if self._version != self._edits.version:
+            self._version = self._edits.version
+            self._views.clear()
+        found = self._views.get((wiki_id, model, order))
+        if found is None:
+            edits = self._edits.to_look_at(wiki_id, model, order)
+            reverts = self._edits.reverts(wiki_id, model)
+            found = {
+                "cards": [self._card(edit) for edit in edits[:MAX_SHOWN]],
+                "total": len(edits),
+                "reverted": {"edits": reverts.edits, "by_bots": reverts.by_bots},
+                "wikis": self._edits.counts(model),
+                "models": self._edits.models,
+                "model": model,
+            }
+            self._views[wiki_id, model, order] = found
+        return found
+
+    def _card(self, edit: OpenEdit) -> Card:
+        wiki_id, rev_id, model_name = edit.key
+        return {
+            "key": f"{wiki_id} {rev_id}",
+            "wikiId": wiki_id,
+            "revId": rev_id,
+            "title": edit.title,
+            "madeAt": iso_z(edit.made_at),
+            "risk": edit.risk,
+            "threshold": self._thresholds.of(model_name, edit.model_version, wiki_id),
+            "version": edit.model_version,
+            "userKind": edit.user_kind.value,
+            "link": self._links.diff(wiki_id, rev_id),
+        }

@@ -1,0 +1,70 @@
+"""The words of our pages, from one file that a wiki can translate: ``messages.json``, and a translation over it.
+
+A message is a text with places such as ``{n}``, or an object with a text for each form of a number: ``"0"``, and those
+that the language's plural rules name.
+"""
+
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from revertrisk.runtime.json_documents import JsonFileError, read_json_file
+
+NAME: Final = "messages.json"
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+_HTML_PLACE: Final = re.compile(r"\{\{([a-z-]+)\}\}")
+_FORMS: Final = frozenset({"0", "zero", "one", "two", "few", "many", "other"})
+
+Messages = Mapping[str, Any]
+
+
+class MessagesError(ValueError):
+    """A translation cannot be used; the message names the file and the entry."""
+
+
+def read_messages(translation: Path | None = None) -> dict[str, Any]:
+    """Return the messages, those of a translation where it has them; what it leaves out stays English.
+
+    Raises:
+        MessagesError: the translation is no such file, or has a message that there is not.
+
+    """
+    messages: dict[str, Any] = read_json_file(files(__package__).joinpath(NAME))[0]
+    if translation is None:
+        return messages
+    try:
+        translated, _ = read_json_file(translation)
+    except JsonFileError as exc:
+        raise MessagesError(f"{translation}: {exc}") from exc
+    if not isinstance(translated, dict):
+        raise MessagesError(f"{translation}: expected an object, as {NAME} has it")
+    for key, message in translated.items():
+        if key not in messages:
+            raise MessagesError(f"{translation}: {key}: there is no such message")
+        if not _is_message(message):
+            raise MessagesError(
+                f"{translation}: {key}: expected a text, or texts for one, few, many, other …"
+            )
+        unknown = _places(message) - _places(messages[key]) - {"n"}
+        if unknown:
+            raise MessagesError(f"{translation}: {key}: the message has no place {{{min(unknown)}}}")
+    return messages | translated
+
+
+def fill_in(html: bytes, messages: Messages) -> bytes:
+    """Return a page with the messages in its places ``{{key}}``; raises KeyError for a key that there is not."""
+    return _HTML_PLACE.sub(lambda place: escape(messages[place[1]]), html.decode()).encode()
+
+
+def _is_message(message: Any) -> bool:
+    if isinstance(message, dict):
+        return "other" in message and _FORMS.issuperset(message) and all(map(_is_message, message.values()))
+    return isinstance(message, str)
+
+
+def _places(message: Any) -> set[str]:
+    texts = message.values() if isinstance(message, dict) else [message]
+    return {name for text in texts for name in _PLACE.findall(text)}

@@ -1,0 +1,69 @@
+"""A lake with rows for its tables and views, and what they hold, to be compared with what other engines answer."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from revertrisk.lake import Reader
+from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.engine import VIEWS, sql_of
+from revertrisk.lake.maintenance import compact_table
+from revertrisk.lake.schema import PREDICTION, REVISION, TABLES
+from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
+from tests.fakes.lake_events import WIKIS, as_lines, month
+from tests.peers.spark_answers import plain_rows
+
+QUERIES = {name: sql_of(name) for name in VIEWS}
+SPARK_TYPES = {
+    "BIGINT": "bigint",
+    "INTEGER": "int",
+    "DOUBLE": "double",
+    "BOOLEAN": "boolean",
+    "VARCHAR": "string",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+    "DATE": "date",
+}
+"""No DECIMAL, which Spark makes of an unsigned number, and no time without a zone."""
+
+
+def varied_lake(folder: Path, edits: int = 400) -> Lake:
+    """Write forty days in several batches, with bots, unreadable lines and compacted days."""
+    lake = make_lake(str(folder / "lake"), str(folder / "key"))
+    writer = LakeWriter(lake)
+    lines = [*as_lines(month(edits)), b"no event"]
+    for number in range(4):
+        part = lines[number::4]
+        places = [RecordPlace("test", place) for place in range(number, len(lines), 4)]
+        writer.write(Batch(part, places, resume={"test": str(number)}))
+    writer.close()
+    write_bots(lake, [Bot(wiki_id=wiki, name="User 10", valid_from=date(2020, 1, 1)) for wiki in WIKIS])
+    for table in (PREDICTION, REVISION):
+        compact_table(lake, table, date(2027, 1, 1))
+    return lake
+
+
+def duckdb_answers(root: str) -> dict[str, Any]:
+    """Return the types, by Spark's names, and rows of each table and view, as DuckDB has them."""
+    reader = Reader(root)
+    found = {}
+    for name in (*(table.name for table in TABLES), *VIEWS):
+        columns = reader.query(f"DESCRIBE {name}").fetchall()
+        types = {column: SPARK_TYPES.get(of, f"none for {of}") for column, of, *_ in columns}
+        found[name] = {"types": types, "rows": plain_rows(reader.query(f"FROM {name}").fetchall())}
+    reader.close()
+    return found
+
+
+def disagreements(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Return each table and view whose types or rows differ, with the first row that does."""
+    found = []
+    for name, answer in ours.items():
+        other = theirs[name]
+        if answer["types"] != other["types"]:
+            found.append(f"{name}: {answer['types']} and {other['types']}")
+        elif answer["rows"] != other["rows"]:
+            pairs = zip(answer["rows"], other["rows"], strict=False)
+            first = next((pair for pair in pairs if pair[0] != pair[1]), None)
+            found.append(f"{name}: {len(answer['rows'])} and {len(other['rows'])} rows; {first}")
+    return found
