@@ -125,7 +125,7 @@ def bots(
 
     revertrisk lake bots bots.yaml --lake lake
     """
-    _need_engines()
+    need_engines()
     from revertrisk.lake.bots import read_bots, reverts_of_bots, shipped_bots, write_bots
     from revertrisk.lake.errors import LakeError
     from revertrisk.lake.tables import make_lake

@@ -13,13 +13,13 @@ LEAST_CELL_DAYS: Final = 50
 
 AVERAGES: Final = {
     "ratio_of_sums": "all of the part over all of the whole, every day",
-    "mean_a_day": "the mean over every day, days without any as 0",
-    "median_a_day": "the median over every day, days without any as 0",
-    "mode_a_day": "the most frequent number over every day, the smallest of several",
-    "mean_of_daily_shares": "the unweighted mean of each day's share, days without a bot revert left out: the rule of the "
-    "2023 notebook",
-    "mean_over_cells": "the unweighted mean over cells (wiki, kind, edits) of at least 50 days with a bot revert that was "
-    "itself reverted, of each cell's ratio of sums: the 2023 notebook's rule for who reverts the bot",
+    "mean": "a day: over every day, days without any as 0",
+    "median": "a day: over every day, days without any as 0",
+    "mode": "a day: the most frequent number over every day, the smallest of several",
+    "mean_of_daily_shares": "the unweighted mean of each day's share, days without a bot revert left out: the rule "
+    "of the 2023 notebook",
+    "mean_over_cells": "the unweighted mean over cells (wiki, kind, edits) of at least 50 days with a bot revert that "
+    "was itself reverted, of each cell's ratio of sums: the 2023 notebook's rule for who reverts the bot",
 }
 """What each average is."""
 
