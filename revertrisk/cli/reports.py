@@ -140,12 +140,30 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             min=0.0001, max=0.9999, help="Find the threshold that flags at most this share of the others."
         ),
     ] = None,
+    review: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Draw N edits for people to judge and write them to --sheet."),
+    ] = None,
+    sheet: Annotated[
+        Path,
+        typer.Option(
+            dir_okay=False,
+            help="With --review: a CSV file; beside it a page of links, and a key with the scores.",
+        ),
+    ] = Path("review.csv"),
+    judged: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Read a filled sheet back: what people say of the edits."
+        ),
+    ] = None,
     as_json: Json = False,
     html: Html = None,
 ) -> None:
     """Say what a threshold would do on a wiki: edits flagged a day, share reverted, who was first, time saved.
 
     A threshold for a wish is chosen on the earlier two thirds of the days and reported on the later ones.
+    With --review it draws edits by score and kind of user instead, for people to judge without seeing the scores.
 
     Exit status: 0 done, 1 no threshold can be chosen, or the lake is damaged, 2 a flag cannot be used, 78 no lake.
 
@@ -164,7 +182,13 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         )
         if value is not None
     ]
+    if judged is not None:
+        _judged(lake, wiki, judged, _seconds("horizon", horizon), as_json=as_json, html=html)
+        return
     scored = _latest(lake, wiki, model, _period(since, until))
+    if review is not None:
+        _draw(scored, review, sheet)
+        return
     report = what_if(scored, _seconds("horizon", horizon), skip_rules=automoderator_rules, wishes=wishes)
     _write(report, whatif_json, whatif_document, as_json=as_json, html=html)
     raise typer.Exit(1 if any(each.refusal is not None for each in report.chosen) else 0)
@@ -229,6 +253,47 @@ def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         skip_rules=automoderator_rules,
     )
     _write(report, bots_json, bots_document, as_json=as_json, html=html)
+
+
+def _draw(scored: "Scored", number: int, sheet: Path) -> None:
+    import numpy as np
+
+    from revertrisk.reports.review_draw import draw, write_sheet
+
+    drawn = draw(scored, number, np.random.default_rng())
+    try:
+        files = write_sheet(sheet, drawn)
+    except (OSError, ValueError) as exc:
+        flags.refuse(ValueError(f"--sheet: {exc}"))
+    typer.echo(f"{len(drawn.items)} edits for people to judge: {files[0]}, with links in {files[1]}")
+    typer.echo(f"The scores are in {files[2]}: keep it from those who judge, and beside the sheet.")
+
+
+def _judged(  # noqa: PLR0913 - of the command's flags
+    lake: str, wiki: str, sheet: Path, horizon: float, *, as_json: bool, html: Path | None
+) -> None:
+    from revertrisk.reports.lake_edits import read_scored
+    from revertrisk.reports.review import ReviewError, read_sheet, review
+    from revertrisk.reports.review_document import review_document, review_json
+
+    try:
+        drawn, judgements = read_sheet(sheet)
+    except ReviewError as exc:
+        flags.refuse(exc)
+    if drawn.wiki_id != wiki:
+        flags.refuse(ValueError(f"--judged: {sheet} has edits of {drawn.wiki_id}, not of {wiki}"))
+    with _reading(lake) as reader:
+        of_model = (drawn.model_name, drawn.model_version)
+        for each in _models(reader, [wiki], [drawn.model_name]):
+            if (each.model_name, each.model_version) == of_model:
+                scored = read_scored(reader, each)
+                break
+        else:
+            flags.refuse(
+                ValueError(f"--judged: the lake has no predictions of {' '.join(of_model)} any more")
+            )
+    report = review(drawn, judgements, scored.watched, horizon)
+    _write(report, review_json, review_document, as_json=as_json, html=html)
 
 
 def _latest(lake: str, wiki: str, model: str, period: "Period") -> "Scored":
