@@ -19,7 +19,7 @@ from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse, r
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
-from revertrisk.cli.reports import outcomes, whatif
+from revertrisk.cli.reports import bots, outcomes, whatif
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.command()(backfill)
 app.command()(sql)
 app.command()(dashboard)
 app.command()(outcomes)
+app.command()(bots)
 app.command()(whatif)
 app.add_typer(lake_app, name="lake")
 
