@@ -18,6 +18,7 @@ from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
+from revertrisk.cli.surge import app as surge_app
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command()(reconcile)
 app.command()(backfill)
 app.command()(sql)
 app.add_typer(lake_app, name="lake")
+app.add_typer(surge_app, name="surge")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Dump = Annotated[
