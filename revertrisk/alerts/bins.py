@@ -5,7 +5,7 @@ has brought nothing for half a minute. A minute is closed when the watermark has
 minute is late: it is counted and stored, and the minute stays closed.
 
 A clock that is wrong must not close minutes that have not been: a leap of more than ten minutes is believed only when
-the next events of the partition agree with it.
+the next twenty events of the partition agree with it.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 LAG_S: Final = 5.0
 LEAP_S: Final = 600.0
-AGREEING: Final = 3
+AGREEING: Final = 20
 """Events in a row that make a leap believed."""
 IDLE_S: Final = 30.0
 MINUTE_S: Final = 60

@@ -113,8 +113,8 @@ class Detector:
     ) -> Found:
         """Take in a bin of each series.
 
-        ``number`` is the bin's; the ``baseline`` is that of the count. Series that are not ``observed`` (an outage)
-        stay as they are. Shares have an ``exposure``: what the counts are a part of.
+        ``number`` is the bin's; the ``baseline`` is that of the count. For series that are not ``observed`` (an
+        outage) only the level's weights decay. Shares have an ``exposure``: what the counts are a part of.
         """
         state = self.state
         means = self.means(baseline)
@@ -144,8 +144,11 @@ class Detector:
             & (number + 1 - state.open_since >= self._least_bins)
         )
         follows = observed & ~started & (~is_open | (number - state.open_since >= self._longest_bins))
-        state.above[follows] = self._keep * state.above[follows] + capped(counts, baseline)[follows]
-        state.below[follows] = self._keep * state.below[follows] + baseline[follows]
+        decays = follows | ~observed
+        state.above[decays] *= self._keep
+        state.below[decays] *= self._keep
+        state.above[follows] += capped(counts, baseline)[follows]
+        state.below[follows] += baseline[follows]
         state.open_since[started] = number
         state.reverse[started] = 0.0
         ratio = state.span_counts[started] / np.maximum(state.span_means[started], 1e-12)

@@ -18,7 +18,7 @@ from revertrisk.alerts.dispersion import Dispersion, estimate
 from revertrisk.alerts.level import MINUTES_PER_DAY, levels
 from revertrisk.alerts.likelihood import Floats, beta_binomial_ratio, negative_binomial_ratio
 from revertrisk.alerts.simulate import correlated_counts
-from revertrisk.alerts.threshold import Tail, fit_tail
+from revertrisk.alerts.threshold import Tail, are_surges, fit_tail
 
 BINS: Final = (1, 5, 15, 60)
 LEAST_QUIET_MEAN: Final = 0.25
@@ -119,17 +119,36 @@ def fit(
         counts, observed = counts[-longest:], observed[-longest:]
         exposure = None if exposure is None else exposure[-longest:]
     exposed = np.ones(len(counts)) if exposure is None else exposure
-    baseline = Baseline.fit(counts, first_bin, bin_minutes, observed=observed, exposure=exposed)
-    mean_per_bin = float(counts[observed > 0].mean())
+
+    def means_without_surges(observed: Floats) -> Floats:
+        held_out = exposed * held_out_means(counts, observed, first_bin, bin_minutes, exposed)
+        return held_out * levels(counts, held_out, observed, bin_minutes)
+
+    quiet = observed
+    if days >= FITTED_DAYS:
+        means = means_without_surges(observed)
+        alpha = estimate(counts, means, observed).alpha
+        surges = are_surges(daily_maxima(statistic(counts, means, observed, exposure, alpha), per_day))
+        if surges.any():
+            quiet = observed.copy()
+            quiet[: days * per_day].reshape(days, per_day)[surges] = 0.0
+            means = means_without_surges(quiet)
+    baseline = Baseline.fit(counts, first_bin, bin_minutes, observed=quiet, exposure=exposed)
     if days < FITTED_DAYS:
-        start, end = provisional_tails(mean_per_bin, bin_minutes)
+        start, end = provisional_tails(float(counts[observed > 0].mean()), bin_minutes)
         dispersion = Dispersion(float("nan"), PROVISIONAL_ALPHA, PROVISIONAL_RHO**bin_minutes, float("nan"))
         return Model(baseline, dispersion, start, end, days, is_provisional=True)
-    held_out = exposed * held_out_means(counts, observed, first_bin, bin_minutes, exposed)
-    means = held_out * levels(counts, held_out, observed, bin_minutes)
-    dispersion = estimate(counts, means, observed)
-    start, end = tails(counts, means, observed, exposure, dispersion.alpha, per_day)
+    dispersion = estimate(counts, means, quiet)
+    start, end = tails(counts, means, quiet, exposure, dispersion.alpha, per_day)
     return Model(baseline, dispersion, start, end, days, is_provisional=False)
+
+
+def statistic(
+    counts: Floats, means: Floats, observed: Floats, exposure: Floats | None, alpha: float
+) -> Floats:
+    """Return what is compared with the threshold of the start, for whole paths; the last axis is time."""
+    path = cusum(log_ratios(counts, means, exposure, alpha) * observed)
+    return path if exposure is not None else sized(path, counts, means, observed, alpha, LEAST_RATIO)
 
 
 def tails(  # noqa: PLR0913, PLR0917 - what a path is made of
@@ -137,18 +156,18 @@ def tails(  # noqa: PLR0913, PLR0917 - what a path is made of
 ) -> tuple[Tail, tuple[float, ...]]:
     """Return the tail of the daily maxima of the statistic, and the thresholds of the reverse CUSUM within a surge.
 
-    The last axis is time; the maxima of several series are taken together. For a surge the counts are multiplied: they
-    then vary more than a surge's, whose counting noise grows with the root only. The end is rather late than false.
+    The last axis is time; the maxima of several series are taken together, but those of days that were not observed.
+    For a surge the counts are multiplied: they then vary more than a surge's, whose counting noise grows with the root
+    only. The end is rather late than false.
     """
-    path = cusum(log_ratios(counts, means, exposure, alpha) * observed)
-    if exposure is None:
-        path = sized(path, counts, means, observed, alpha, LEAST_RATIO)
+    seen = daily_maxima(observed, per_day) > 0
+    path = statistic(counts, means, observed, exposure, alpha)
     ends = []
     for ratio in END_RATIOS:
         risen = counts * ratio if exposure is None else np.minimum(counts * ratio, exposure)
         reverse = cusum(-log_ratios(risen, means, exposure, alpha, ratio) * observed)
-        ends.append(float(np.median(daily_maxima(reverse, per_day))))
-    return fit_tail(daily_maxima(path, per_day).ravel()), tuple(ends)
+        ends.append(float(np.median(daily_maxima(reverse, per_day)[seen])))
+    return fit_tail(daily_maxima(path, per_day)[seen]), tuple(ends)
 
 
 def held_out_means(

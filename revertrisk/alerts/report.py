@@ -82,8 +82,10 @@ def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> s
     lines = [
         "# What is usual, and what the budget means",
         "",
-        f"{len(fitted)} wikis are watched. One false start in {budget_days:g} days over all of them is one in "
-        f"{per_series:,.0f} days for each.",
+        (
+            f"{len(fitted)} wikis are watched. One false start in {budget_days:g} days over all of them is one in "
+            f"{per_series:,.0f} days for each."
+        ),
         "",
         "| wiki | days | bin, min | edits/min | φ | α | ρ a bin | threshold | found at 1.5×, 2×, 3× after, min | |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -103,10 +105,12 @@ def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> s
         )
     lines += [
         "",
-        "φ is the variance of the counts over their mean, 1 for Poisson; α their relative variance beyond that; ρ how "
-        "much of it stays from one bin to the next. *Provisional*: under four weeks, so α, ρ and the threshold are "
-        "assumed. *Extrapolated*: the budget is longer than the days that were seen, so false starts may be two to "
-        "three times the budget.",
+        (
+            "φ is the variance of the counts over their mean, 1 for Poisson; α their relative variance beyond that; ρ how "
+            "much of it stays from one bin to the next. *Provisional*: under four weeks, so α, ρ and the threshold are "
+            "assumed. *Extrapolated*: the budget is longer than the days that were seen, so false starts may be two to "
+            "three times the budget."
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -152,5 +156,5 @@ def _plot(wiki: FittedWiki, path: Path) -> None:
 
 def _number(value: float) -> str:
     if math.isnan(value):
-        return "–"
+        return "-"
     return "never" if math.isinf(value) else f"{value:.3g}"

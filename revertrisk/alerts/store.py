@@ -77,6 +77,8 @@ class Store:
         self._path = path
         self._days: dict[DayKey, Counts] = {}
         self._dirty: set[DayKey] = set()
+        self._committed = 0
+        """The last message in the outbox that was committed."""
         try:
             # No waiting for a lock: who else writes here is a second watch, which is a mistake.
             self._database = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
@@ -119,6 +121,7 @@ class Store:
         try:
             self._database.execute("COMMIT")
             self._database.execute("BEGIN IMMEDIATE")
+            (self._committed,) = self._database.execute("SELECT coalesce(max(number), 0) FROM outbox").fetchone()
         except sqlite3.Error as exc:
             raise AlertsError(f"state: {self._path}: {exc}") from exc
 
@@ -183,7 +186,7 @@ class Store:
         self._dirty = {key for key in self._dirty if key[1] != quantity}
 
     def forget_before(self, minute: int) -> None:
-        """Delete what is older than a minute: days of histories, outages, messages that were sent."""
+        """Delete what is older than a minute: days of histories, outages."""
         self._database.execute("DELETE FROM history WHERE day < ?", (minute // MINUTES_PER_DAY,))
         self._database.execute("DELETE FROM outage WHERE last < ?", (minute,))
 
@@ -256,9 +259,10 @@ class Store:
         )
 
     def outgoing(self, way: str) -> list[Outgoing]:
-        """Return the messages that are still to be sent one way, in order."""
+        """Return the messages that are still to be sent one way, in order; those that a commit has kept."""
         rows = self._database.execute(
-            "SELECT number, way, document FROM outbox WHERE way = ? AND NOT is_sent ORDER BY number", (way,)
+            "SELECT number, way, document FROM outbox WHERE way = ? AND NOT is_sent AND number <= ? ORDER BY number",
+            (way, self._committed),
         )
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
@@ -297,6 +301,7 @@ class Store:
         (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if (application_id, version) == (_APPLICATION_ID, _FORMAT):
+            (self._committed,) = self._database.execute("SELECT coalesce(max(number), 0) FROM outbox").fetchone()
             return
         if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
             raise AlertsConfigurationError(

@@ -7,8 +7,8 @@ Where B is longer than the D days that were seen, the tail is extrapolated, and 
 maxima above the median, the average of exp(−c·θ̂/θ) is (1 + c/m)^−m, more than exp(−c). So beyond D, ln(B/D) is replaced
 by the number that keeps the budget on average: ``h = q50 + θ·(ln(D/2) + m·((B/D)^(1/m) − 1))``, D = 2·m.
 
-Days of past surges must not raise the threshold. The highest maxima are taken as "at least so high" for a first θ
-(the type II censored exponential's estimate); days above what that θ gives once in 10,000 days are then left out.
+Days of past surges must not raise the threshold. For a first θ the highest maxima are taken as "at least so high" (the
+type II censored exponential's estimate). Days above what that gives once in 10,000 days are surges, and are left out.
 """
 
 import math
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from revertrisk.alerts.likelihood import Floats
 
@@ -25,6 +26,9 @@ SURGE_DAYS: Final = 10_000.0
 """A day whose maximum comes once in so many days is taken for a day of a surge."""
 LEAST_BUDGET_DAYS: Final = 7.0
 LEAST_DAYS: Final = 6
+_LEAST_EXCESS: Final = 1e-3
+
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Tail:
 
 
 def fit_tail(maxima: Floats) -> Tail:
-    """Return the tail of the daily maxima, without days of surges.
+    """Return the tail of the daily maxima of quiet days.
 
     Raises:
         ValueError: fewer than 6 days.
@@ -69,15 +73,22 @@ def fit_tail(maxima: Floats) -> Tail:
     """
     if len(maxima) < LEAST_DAYS:
         raise ValueError(f"a threshold needs at least {LEAST_DAYS} days")
-    ordered = np.sort(np.asarray(maxima, float))
-    median = float(np.median(ordered))
-    above = ordered[ordered > median] - median
-    if not len(above):
-        return Tail(median, 1e-3, 1)
+    median = float(np.median(maxima))
+    above = maxima[maxima > median] - median
+    excess = float(above.mean()) if len(above) else 0.0
+    return Tail(median, max(excess, _LEAST_EXCESS), max(len(above), 1))
+
+
+def are_surges(maxima: Floats) -> Flags:
+    """Return which daily maxima are too high for chance: above what is expected once in 10,000 days.
+
+    The tail is estimated as if of the highest maxima only a lower bound were known.
+    """
+    median = float(np.median(maxima))
+    above = np.sort(maxima[maxima > median]) - median
     censored = math.ceil(CENSORED * len(above))
     known = above[: len(above) - censored]
-    first = float(known.sum() + censored * (known[-1] if len(known) else above[0])) / max(len(known), 1)
-    usual = ordered[ordered <= median + max(first, 1e-3) * math.log(SURGE_DAYS / 2)]
-    median = float(np.median(usual))
-    above = usual[usual > median] - median
-    return Tail(median, max(float(above.mean()) if len(above) else first, 1e-3), max(len(above), 1))
+    if not len(known):
+        return np.zeros(len(maxima), bool)
+    excess = max((float(known.sum()) + censored * float(known[-1])) / len(known), _LEAST_EXCESS)
+    return np.asarray(maxima > median + excess * math.log(SURGE_DAYS / 2))

@@ -4,12 +4,10 @@ python -m tests.study.surge [--wikis 200] [--cells 60/0.02/0.98,…] [--json FIL
 """
 
 import argparse
-import json
-import sys
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from time import process_time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -17,7 +15,7 @@ import numpy as np
 from revertrisk.alerts.baseline import kinds_of_bins
 from revertrisk.alerts.detector import Detector, DetectorState
 from revertrisk.alerts.dispersion import Dispersion
-from revertrisk.alerts.fitting import Model, fit, smallest_bin, tails
+from revertrisk.alerts.fitting import LONGEST_DAYS, Model, fit, smallest_bin, tails
 from revertrisk.alerts.level import MINUTES_PER_DAY, first_weight, levels
 from revertrisk.alerts.likelihood import Floats
 from revertrisk.alerts.simulate import correlated_rates
@@ -40,6 +38,11 @@ SPEC_DELAYS: Final = {
 """Median minutes to find a surge of 1.5, 2 and 3 times the usual: shared/spec/analytics.md, section 6."""
 SURGE_RATIOS: Final = (1.5, 2.0, 3.0)
 SURGE_MINUTES: Final = 720
+
+CHUNK: Final = 50
+"""Wikis that are in memory together."""
+BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 342)
+"""Days a false start: the acceptance's, the default for one series, and the default for 342."""
 
 Shaped = Callable[[np.random.Generator, Floats], Floats]
 """Changes the means of series, shape (wikis, minutes), into what happens in a cell outside the family."""
@@ -87,13 +90,13 @@ def binned(minutes: Floats, bin_minutes: int) -> Floats:
     return np.asarray(minutes.reshape(minutes.shape[0], -1, bin_minutes).sum(axis=2), dtype=np.float64)
 
 
-def fitted(minutes: Floats, *, poisson: bool) -> tuple[int, list[Model]]:
-    """Fit each wiki on its first weeks; returns the bin, which is that of most, and the models."""
-    training = minutes[:, : TRAINING_DAYS * MINUTES_PER_DAY]
-    seen = np.ones(training.shape[1])
-    asked = [smallest_bin(row, seen, FIRST_MINUTE) or 60 for row in training]
+def fitted(minutes: Floats, *, poisson: bool, training: int = TRAINING_DAYS) -> tuple[int, list[Model]]:
+    """Fit each wiki on its first days; returns the bin, which is that of most, and the models."""
+    first = minutes[:, : training * MINUTES_PER_DAY]
+    seen = np.ones(first.shape[1])
+    asked = [smallest_bin(row, seen, FIRST_MINUTE) or 60 for row in first]
     bin_minutes = max(set(asked), key=asked.count)
-    counts = binned(training, bin_minutes)
+    counts = binned(first, bin_minutes)
     seen = np.ones(counts.shape[1])
     models = [fit(row, seen, FIRST_MINUTE // bin_minutes, bin_minutes) for row in counts]
     return bin_minutes, [as_poisson(model) for model in models] if poisson else models
@@ -110,21 +113,27 @@ def as_poisson(model: Model) -> Model:
 
 
 class Watched:
-    """The wikis of a cell, watched from their 29th day on."""
+    """The wikis of a cell, watched from the end of their first days on."""
 
-    def __init__(self, minutes: Floats, budget: float, bin_minutes: int, models: list[Model]) -> None:
+    def __init__(
+        self,
+        minutes: Floats,
+        budget: float,
+        bin_minutes: int,
+        models: list[Model],
+        training: int = TRAINING_DAYS,
+    ) -> None:
         self.bin_minutes = bin_minutes
         self._counts = binned(minutes, bin_minutes)
         self._first = FIRST_MINUTE // bin_minutes
-        self._models = models
         number = self._counts.shape[1]
         self._baseline = np.stack([model.baseline.means(self._first, number) for model in models])
-        self._begin = TRAINING_DAYS * MINUTES_PER_DAY // bin_minutes
-        training = self._counts[:, : self._begin], self._baseline[:, : self._begin]
+        self._begin = training * MINUTES_PER_DAY // bin_minutes
+        before = self._counts[:, : self._begin], self._baseline[:, : self._begin]
         level = np.array(
-            [levels(x, b, np.ones(len(x)), bin_minutes)[-1] for x, b in zip(*training, strict=True)]
+            [levels(x, b, np.ones(len(x)), bin_minutes)[-1] for x, b in zip(*before, strict=True)]
         )
-        weights = np.array([2 * first_weight(float(b.mean()), bin_minutes) for b in training[1]])
+        weights = np.array([2 * first_weight(float(b.mean()), bin_minutes) for b in before[1]])
         state = DetectorState.new(weights, self._begin)
         state.above *= level
         self.detector = Detector(
@@ -149,26 +158,33 @@ class Watched:
 def false_starts(
     cell: Cell,
     wikis: int,
-    budget: float,
+    budgets: Sequence[float],
     *,
     poisson: bool = False,
     change: Shaped | None = None,
     days: int = DAYS,
-) -> float:
-    """Return how many times as many starts came as the budget allows."""
-    starts = 0
-    chunk = 50
-    for part in range(0, wikis, chunk):
-        minutes = simulated(cell, min(chunk, wikis - part), days, change, part)
-        watched = Watched(minutes, budget, *fitted(minutes, poisson=poisson))
-        starts += sum(len(started) for _, started, _ in watched.bins())
-    return starts / (wikis * (days - TRAINING_DAYS) / budget)
+) -> list[float]:
+    """Return, for each budget in days a false start, how many times as many starts came as it allows."""
+    starts = np.zeros(len(budgets))
+    for part in range(0, wikis, CHUNK):
+        minutes = simulated(cell, min(CHUNK, wikis - part), days, change, part)
+        bin_minutes, models = fitted(minutes, poisson=poisson)
+        for which, budget in enumerate(budgets):
+            watched = Watched(minutes, budget, bin_minutes, models)
+            starts[which] += sum(len(started) for _, started, _ in watched.bins())
+    return [float(each) for each in starts * np.array(budgets) / (wikis * (days - TRAINING_DAYS))]
 
 
-def delays(cell: Cell, wikis: int, ratio: float, budget: float = 30.0, days: int = 48) -> tuple[float, float]:
-    """Return the median minutes to find a surge, and the part that is found within an hour; one every second day."""
+def delays(
+    cell: Cell, wikis: int, ratio: float, budget: float = 30.0, watched_days: int = 16
+) -> tuple[float, float]:
+    """Return the median minutes to find a surge, and the part that is found within an hour; one every second day.
+
+    The wikis are fitted on eight weeks.
+    """
     rng = np.random.default_rng((cell.seed, 99))
-    surge_days = range(TRAINING_DAYS + 1, days, 2)
+    training, days = LONGEST_DAYS, LONGEST_DAYS + watched_days
+    surge_days = range(training + 1, days, 2)
     begins = rng.integers(0, MINUTES_PER_DAY, (wikis, len(surge_days)))
     begins += np.array(surge_days) * MINUTES_PER_DAY
 
@@ -179,7 +195,7 @@ def delays(cell: Cell, wikis: int, ratio: float, budget: float = 30.0, days: int
         return means
 
     minutes = simulated(cell, wikis, days, with_surges)
-    watched = Watched(minutes, budget, *fitted(minutes, poisson=False))
+    watched = Watched(minutes, budget, *fitted(minutes, poisson=False, training=training), training=training)
     found: dict[tuple[int, int], float] = {}
     spoilt: set[tuple[int, int]] = set()
     for number, started, _ in watched.bins():
@@ -204,3 +220,84 @@ def delays(cell: Cell, wikis: int, ratio: float, budget: float = 30.0, days: int
     }
     taken = [found.get(each, np.inf) for each in sorted(all_surges - spoilt)]
     return float(np.median(taken)), float(np.mean(np.array(taken) <= 60))
+
+
+def bot_run(rng: np.random.Generator, means: Floats) -> Floats:
+    """Add, once in ten days, a bot that makes three times the usual edits for two hours."""
+    return _episodes(rng, means, every=10, minutes=120, ratio=4.0)
+
+
+def editathon(rng: np.random.Generator, means: Floats) -> Floats:
+    """Raise the edits by half for eight hours, once in fourteen days."""
+    return _episodes(rng, means, every=14, minutes=480, ratio=1.5)
+
+
+def holiday(rng: np.random.Generator, means: Floats) -> Floats:
+    """Lower the edits by 30 % on three days in a row, once in thirty days."""
+    return _episodes(rng, means, every=30, minutes=3 * MINUTES_PER_DAY, ratio=0.7)
+
+
+def level_shift(rng: np.random.Generator, means: Floats) -> Floats:
+    """Raise the edits by 40 % for good, once, after the training."""
+    at = rng.integers(TRAINING_DAYS + 5, DAYS - 20, len(means)) * MINUTES_PER_DAY
+    for row, begin in enumerate(at):
+        means[row, begin:] *= 1.4
+    return means
+
+
+def heavy_tail(rng: np.random.Generator, means: Floats) -> Floats:
+    """Multiply each ten minutes by an independent factor with a Pareto tail (index 3) and the mean 1."""
+    shape = (means.shape[0], means.shape[1] // 10)
+    factors = (1 + rng.pareto(3.0, shape)) / 1.5
+    return np.asarray(means * np.repeat(factors, 10, axis=1))
+
+
+def _episodes(rng: np.random.Generator, means: Floats, *, every: int, minutes: int, ratio: float) -> Floats:
+    for row in means:
+        for day in range(int(rng.integers(0, every)), means.shape[1] // MINUTES_PER_DAY, every):
+            begin = day * MINUTES_PER_DAY + int(rng.integers(0, MINUTES_PER_DAY))
+            row[begin : begin + minutes] *= ratio
+    return means
+
+
+OUTSIDE: Final = (bot_run, editathon, holiday, level_shift, heavy_tail)
+
+
+def main() -> None:
+    """Run the study and print its tables as Markdown."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--wikis", type=int, default=200)
+    arguments.add_argument("--only", choices=("starts", "delays", "outside"))
+    given = arguments.parse_args()
+    if given.only in {None, "starts"}:
+        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 4,788 | Poisson thresholds, B = 30 |")  # noqa: T201
+        print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
+        for rate, (alpha, rho) in product(RATES, DISPERSIONS):
+            cell = Cell(rate, alpha, rho)
+            ratios = [
+                *false_starts(cell, given.wikis, BUDGETS),
+                *false_starts(cell, 20, BUDGETS[:1], poisson=True),
+            ]
+            _row(rate, alpha, rho, *(f"{ratio:.2f}" for ratio in ratios))
+    if given.only in {None, "delays"}:
+        print("\n| edits/min | α | ρ | 1.5× | 2× | 3× | the aim |")  # noqa: T201
+        print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
+        for (rate, alpha, rho), aim in SPEC_DELAYS.items():
+            found = [delays(Cell(rate, alpha, rho), given.wikis // 4, ratio) for ratio in SURGE_RATIOS]
+            texts = [f"{median:.0f} ({part:.0%})" for median, part in found]
+            _row(rate, alpha, rho, *texts, " / ".join(map(str, aim)))
+    if given.only in {None, "outside"}:
+        print("\n| 60 edits/min, α .02, ρ .98 and | starts per wiki in 62 days | of them allowed, B = 30 |")  # noqa: T201
+        print("| --- | --- | --- |")  # noqa: T201
+        for change in OUTSIDE:
+            (ratio,) = false_starts(Cell(60.0, 0.02, 0.98), given.wikis // 4, BUDGETS[:1], change=change)
+            allowed = (DAYS - TRAINING_DAYS) / BUDGETS[0]
+            _row(change.__name__.replace("_", " "), f"{ratio * allowed:.1f}", f"{allowed:.1f}")
+
+
+def _row(*values: object) -> None:
+    print("|", " | ".join(map(str, values)), "|", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
