@@ -84,8 +84,13 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     need_engines()
     from revertrisk.lake.run import RunSettings, run
     from revertrisk.lake.sources import SourceSettings
+    from revertrisk.wiki.table import WikiTable
 
     _log()
+    wikis = WikiTable.load()
+    for each in wiki:
+        if wikis.by_id(each) is None:  # it would take no event, and count all as read
+            flags.refuse(ValueError(f"wiki: expected the id of a wiki, such as enwiki, not {each!r}"))
     opening = SourceSettings(
         from_beginning=from_beginning,
         kafka=tuple(kafka_setting),

@@ -43,6 +43,8 @@ _FORMAT: Final = "revertrisk.format"
 _CHECK: Final = "revertrisk.keyCheck"
 _WRITING: Final = WriterProperties(compression="ZSTD", compression_level=1)
 _COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
+_COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
+"""deltalake itself would put two tables that were overwritten at once side by side."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
 
 
@@ -190,7 +192,7 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
             rows,
             mode="overwrite",
             writer_properties=_WRITING,
-            commit_properties=_COMMIT,
+            commit_properties=_COMMIT_ALONE,
             post_commithook_properties=_HOOKS,
         )
 

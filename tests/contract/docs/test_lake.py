@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from revertrisk.lake import Reader
-from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.bots import Bot, parse_bots, write_bots
 from revertrisk.lake.engine import VIEWS
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.schema import TABLES, Table
@@ -79,6 +79,12 @@ KNOWN = list(edits(2400, days=30, pages=20, users=12))
 SCORED = [edit for edit in KNOWN if edit.number % 7]
 BOT = 10
 """The number of the user who is listed as a bot."""
+
+
+def test_the_list_of_bots_on_the_page_can_be_used() -> None:
+    """It is YAML that `revertrisk lake bots` takes."""
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(parse_bots(shown, PAGE.name)) == 2
 
 
 @pytest.fixture(scope="module")
