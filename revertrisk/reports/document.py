@@ -62,6 +62,8 @@ class Document:
     sections: tuple[Section, ...]
     definitions: dict[str, str] = field(default_factory=dict)
     """What each figure says, by the words that stand in the tables."""
+    queries: tuple[str, ...] = ()
+    """The statements of reports/sql that gave the edits behind the figures."""
 
 
 def percent(value: float) -> str:
@@ -115,6 +117,9 @@ def as_text(document: Document) -> str:
     if document.definitions:
         lines += ["", "What the figures say", "--------------------"]
         lines += [f"{name}: {text}" for name, text in document.definitions.items()]
+    if document.queries:
+        names = ", ".join(f"revertrisk/reports/sql/{name}.sql" for name in document.queries)
+        lines += ["", f"The edits behind the figures come from the lake by {names}."]
     return "\n".join(lines) + "\n"
 
 
