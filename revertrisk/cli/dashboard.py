@@ -16,8 +16,8 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[str],
         typer.Option(
             help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
-            "eventstreams:STREAM[,STREAM] or eventstreams:URL. Give it the prediction streams, "
-            "mediawiki.page_change.v1 and mediawiki.revision-visibility-change."
+            "eventstreams:STREAM[,STREAM] or eventstreams:URL. Predictions, page_change and "
+            "revision-visibility-change are all needed."
         ),
     ],
     lake: Annotated[

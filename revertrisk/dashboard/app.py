@@ -1,6 +1,7 @@
 """``revertrisk dashboard``: the page, fed by streams and by a lake, until a signal comes."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -12,11 +13,12 @@ from typing import Final
 import uvloop
 from aiohttp import hdrs, web
 
+from revertrisk.dashboard.charts import Charts, check_lake
 from revertrisk.dashboard.feed import Feed, Links
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.reading import read_until
 from revertrisk.dashboard.thresholds import Thresholds
-from revertrisk.lake.errors import EXIT_DONE, EXIT_FOUND_WRONG, LakeError
+from revertrisk.lake.errors import EXIT_DONE, EXIT_FOUND_WRONG, LakeConfigurationError, LakeError
 from revertrisk.lake.sources import SourceSettings, open_source
 from revertrisk.page_parts import PageFiles
 from revertrisk.page_parts.reasons import Reasons
@@ -24,6 +26,8 @@ from revertrisk.runtime.signals import on_signals
 from revertrisk.runtime.web_server import json_answer, serving_app
 from revertrisk.streams.base import SourceError
 from revertrisk.wiki.table import WikiTable
+
+log = logging.getLogger(__name__)
 
 DEFAULT_PORT: Final = 8194
 DEFAULT_HOURS: Final = 24.0
@@ -69,12 +73,16 @@ def create_app(edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable) 
     async def end_streams(_app: web.Application) -> None:
         feed.close()
 
+    charts = Charts(settings.lake, settings.thresholds, wikis)
+    app.cleanup_ctx.append(charts.open)
     app.on_shutdown.append(end_streams)
     for path, handler in (
         ("/", index),
         ("/page/{name}", page.file),
         ("/feed", feed.stream),
         ("/reasons", reasons.answer),
+        ("/charts", charts.choices),
+        ("/charts/{name}", charts.chart),
         ("/healthz", health),
     ):
         app.router.add_get(path, handler)
@@ -92,6 +100,7 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
 
     """
     wikis = WikiTable.load(settings.wikis_file)
+    _check_lake(settings.lake)
     edits = OpenEdits(wikis, settings.thresholds.of, hours=settings.hours)
     opening = SourceSettings(
         kafka=settings.kafka,
@@ -108,6 +117,18 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
         url = await stack.enter_async_context(serving_app(app, settings.host, settings.port))
         print(f"dashboard listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
         await read_until(stop, sources, edits)
+
+
+def _check_lake(root: str | None) -> None:
+    """Refuse a lake that cannot be read; one that is not there yet may be on its way. Raises LakeError."""
+    if root is None:
+        return
+    try:
+        check_lake(root)
+    except LakeConfigurationError as exc:
+        if Path(root).exists() and any(Path(root).iterdir()):
+            raise
+        log.warning("%s; the charts wait for it", exc)
 
 
 def run(settings: DashboardSettings) -> int:

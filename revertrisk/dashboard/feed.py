@@ -115,6 +115,11 @@ class Feed:
                 told, cards = message, new
                 message = first | changed | ({"put": put} if put else {})
             if message or waited >= TELL_TIME_EVERY_S:
+                shown = told["model"]
+                message["came"] = {
+                    "predictions": self._edits.predictions[shown],
+                    "again": self._edits.duplicates[shown],
+                }
                 message["as_of"] = None if self._edits.watermark is None else iso_z(self._edits.watermark)
                 await response.write(b"data: " + orjson.dumps(message) + b"\n\n")
                 waited = 0.0
@@ -132,7 +137,11 @@ class Feed:
             found = {
                 "cards": [self._card(edit) for edit in edits[:MAX_SHOWN]],
                 "total": len(edits),
-                "reverted": {"edits": reverts.edits, "by_bots": reverts.by_bots},
+                "reverted": {
+                    "edits": reverts.edits,
+                    "by_bots": reverts.by_bots,
+                    "in_hours": self._edits.hours,
+                },
                 "wikis": self._edits.counts(model),
                 "models": self._edits.models,
                 "model": model,

@@ -117,7 +117,8 @@ class OpenEdits:
         self._reader = PredictionReader()
         self._wikis = wikis
         self._threshold = threshold
-        self._window = timedelta(hours=hours)
+        self.hours = hours
+        """How long an edit is to be looked at."""
         self._now = now
         self._open: OrderedDict[EditKey, OpenEdit] = OrderedDict()
         self._of_page: dict[tuple[str, int], set[EditKey]] = {}
@@ -188,7 +189,7 @@ class OpenEdits:
         """Forget what is older than the hours that are kept."""
         if self.watermark is None:
             return
-        first = self.watermark - self._window
+        first = self.watermark - timedelta(hours=self.hours)
         for key in [key for key, edit in self._open.items() if edit.received_at < first]:
             self._close(key)
         while self._left and self._left[0][0] < first:

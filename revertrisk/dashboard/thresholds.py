@@ -10,7 +10,8 @@ from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 
 DEFAULT: Final = 0.5
 """About one of a hundred good edits scores higher with either shipped model (`thresholds` in its metadata.json)."""
-_ALL: Final = "all"
+ALL: Final = "all"
+"""Stands for every wiki."""
 
 
 class ThresholdsError(ValueError):
@@ -31,7 +32,7 @@ class Thresholds:
 
     def of(self, model_name: str, model_version: str, wiki_id: str) -> float:
         """Return the threshold for edits of a wiki as a model version scores them."""
-        for wiki in (wiki_id, _ALL):
+        for wiki in (wiki_id, ALL):
             found = self.by_model.get((model_name, model_version, wiki))
             if found is not None:
                 return found

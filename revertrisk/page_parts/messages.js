@@ -25,6 +25,11 @@ export function say(key, values = {}) {
     typeof values[name] === "number" ? numberOf(values[name]) : values[name]);
 }
 
+/** A day and time as the language writes it, with 24 hours. @param {Date} moment */
+export function momentOf(moment) {
+  return moment.toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
+}
+
 /** A number as the language writes it. @param {number} number @param {Intl.NumberFormatOptions} [options] */
 export function numberOf(number, options) {
   return number.toLocaleString(LANGUAGE, options);

@@ -15,7 +15,7 @@ from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 
 NAME: Final = "messages.json"
 _PLACE: Final = re.compile(r"\{(\w+)\}")
-_HTML_PLACE: Final = re.compile(r"\{\{([a-z-]+)\}\}")
+_HTML_PLACE: Final = re.compile(r"\{\{([a-z0-9-]+)\}\}")
 _FORMS: Final = frozenset({"0", "zero", "one", "two", "few", "many", "other"})
 
 Messages = Mapping[str, Any]

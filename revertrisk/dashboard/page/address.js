@@ -6,10 +6,12 @@
  * @property {string} wiki a wiki_id; empty for all
  * @property {string} model empty for the first
  * @property {string} order newest or worst
+ * @property {string} user a kind of user; empty for all
+ * @property {string} hours how far charts go back
  */
 
 /** @type {Choice} */
-const DEFAULTS = { view: "edits", wiki: "", model: "", order: "newest" };
+const DEFAULTS = { view: "edits", wiki: "", model: "", order: "newest", user: "", hours: "24" };
 
 /** @returns {Choice} what the address says; anything else in it is passed over */
 export function readAddress() {

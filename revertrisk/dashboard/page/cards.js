@@ -1,7 +1,7 @@
 /** The list of edits: a card each, in the order that the server says. Whatever an event holds becomes text, never HTML. */
 
 import { absent, element, isolated, unseen } from "./elements.js";
-import { LANGUAGE, say } from "./messages.js";
+import { LANGUAGE, momentOf, say } from "./messages.js";
 import { riskOf } from "./risk.js";
 import { whyButton } from "./why_button.js";
 
@@ -123,7 +123,7 @@ export class Cards {
 
 /** @param {Card} card */
 function age({ madeAt }) {
-  return element("time", { dateTime: madeAt, title: new Date(madeAt).toLocaleString(LANGUAGE) }, [inWords(madeAt)]);
+  return element("time", { dateTime: madeAt, title: momentOf(new Date(madeAt)) }, [inWords(madeAt)]);
 }
 
 function inWords(madeAt) {

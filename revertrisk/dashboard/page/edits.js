@@ -2,7 +2,7 @@
 
 import { Announcer } from "./announcer.js";
 import { Cards } from "./cards.js";
-import { LANGUAGE, numberOf, say } from "./messages.js";
+import { momentOf, numberOf, say } from "./messages.js";
 import { Reasons } from "./reasons.js";
 import { Stream } from "./stream.js";
 
@@ -15,11 +15,12 @@ import { Stream } from "./stream.js";
  * @property {Card[]} [put] new or changed cards
  * @property {string[]} [order] the keys of all cards, first to last
  * @property {number} [total] how many there are, shown or not
- * @property {{edits: number, by_bots: number}} [reverted]
+ * @property {{edits: number, by_bots: number, in_hours: number}} [reverted]
  * @property {Object<string, number>} [wikis] how many edits each has
  * @property {string[]} [models]
  * @property {string} [model] the one that is shown
  * @property {string[]} [explains] models that can be asked for reasons
+ * @property {{predictions: number, again: number}} came predictions of that model since the server was started
  * @property {?string} as_of how far the streams are
  */
 
@@ -77,7 +78,7 @@ export class Edits {
   }
 
   #show(isFirst = false) {
-    const { model, explains, total, reverted, as_of: asOf } = this.#told;
+    const { model, explains, total, reverted, came, as_of: asOf } = this.#told;
     this.#cards.show(model, explains);
     // While paused nothing comes, but what has left is not kept.
     const wanted = this.#isPaused
@@ -92,9 +93,14 @@ export class Edits {
     byId("waiting").textContent = this.#isPaused ? say("waiting", { n: waiting }) : "";
     byId("edits-heading").textContent = say("open-edits", { n: total });
     byId("empty").hidden = this.#cards.size > 0;
-    byId("reverted").textContent = say("reverted-by-bots", { n: reverted.edits, bots: reverted.by_bots });
+    byId("reverted").textContent = say("reverted-by-bots", {
+      n: reverted.edits,
+      bots: reverted.by_bots,
+      hours: reverted.in_hours,
+    });
+    byId("came").textContent = model ? say("came", { n: came.predictions, model, again: came.again }) : "";
     byId("about").textContent = this.#about(total);
-    byId("as-of").textContent = asOf === null ? "" : say("as-of", { time: new Date(asOf).toLocaleString(LANGUAGE) });
+    byId("as-of").textContent = asOf === null ? "" : say("as-of", { time: momentOf(new Date(asOf)) });
   }
 
   #about(total) {

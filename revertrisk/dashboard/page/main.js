@@ -1,43 +1,86 @@
 /** The page: what is chosen, and the views of it. */
 
 import { queryOf, readAddress, writeAddress } from "./address.js";
+import { Charts } from "./charts.js";
 import { setOptions } from "./choices.js";
 import { Edits } from "./edits.js";
 import { say } from "./messages.js";
 
 const byId = (id) => document.getElementById(id);
-const FIELDS = ["wiki", "model", "order"];
+const VIEWS = ["edits", "charts"];
+const FIELDS = ["wiki", "model", "order", "user", "hours"];
+const ASK_LAKE_EVERY_MILLISECONDS = 60_000;
 
-const edits = new Edits(offer);
+/** What can be chosen: in the streams, with the number of edits to look at, and in the lake. */
+let live = { wikis: {}, models: [], model: "" };
+let lake = { charts: [], wikis: [], models: [] };
 
-/** Offer what can be chosen; what is chosen stays, also where it has no edits now. */
-function offer(wikis, models, model) {
-  const { wiki } = readAddress();
-  const names = [...new Set([...Object.keys(wikis), ...(wiki ? [wiki] : [])])].sort();
+const charts = new Charts();
+const edits = new Edits((wikis, models, model) => {
+  live = { wikis, models, model };
+  offer();
+});
+
+/** Offer what can be chosen in a view; what is chosen stays, also where there is nothing of it now. */
+function offer() {
+  const { view, wiki, model } = readAddress();
+  const isLive = view === "edits";
+  const found = isLive ? Object.keys(live.wikis) : lake.wikis;
+  const names = [...new Set([...found, ...(wiki ? [wiki] : [])])].sort();
   setOptions(byId("wiki"), [
     ["", say("all-wikis")],
-    ...names.map((name) => [name, say("wiki-count", { wiki: name, n: wikis[name] ?? 0 })]),
+    ...names.map((name) => [name, isLive ? say("wiki-count", { wiki: name, n: live.wikis[name] ?? 0 }) : name]),
   ], wiki);
-  setOptions(byId("model"), [...new Set([...models, model])].filter(Boolean).map((name) => [name, name]), model);
+  const models = isLive ? live.models : lake.models;
+  const chosen = model || (isLive ? live.model : lake.models[0]) || "";
+  setOptions(byId("model"), [...new Set([...models, chosen])].filter(Boolean).map((name) => [name, name]), chosen);
 }
 
 function show() {
   const choice = readAddress();
-  for (const view of ["edits"]) {
+  for (const view of VIEWS) {
     const link = byId(`view-${view}`);
     link.href = queryOf({ ...choice, view });
     if (choice.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   for (const part of document.querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== choice.view;
-  byId("order").value = choice.order;
+  for (const name of ["order", "user", "hours"]) byId(name).value = choice[name];
+  offer();
   edits.follow(choice);
+  charts.show(choice.view === "charts" ? choice : null);
+}
+
+function choose(changed) {
+  writeAddress({ ...readAddress(), ...changed });
+  show();
+}
+
+async function askLake() {
+  try {
+    const answer = await fetch("charts");
+    if (!answer.ok) return;
+    lake = { wikis: [], models: [], ...(await answer.json()) };
+  } catch {
+    return; // the server is gone, which the connection says
+  }
+  byId("view-charts").hidden = lake.charts.length === 0;
+  byId("no-lake").hidden = lake.charts.length > 0;
+  charts.offer(lake.charts);
+  offer();
 }
 
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
-byId("filters").addEventListener("change", () => {
-  writeAddress({ ...readAddress(), ...Object.fromEntries(FIELDS.map((name) => [name, byId(name).value])) });
-  show();
-});
+byId("filters").addEventListener("change", () =>
+  choose(Object.fromEntries(FIELDS.map((name) => [name, byId(name).value]))));
+for (const view of VIEWS) {
+  byId(`view-${view}`).addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a window of its own
+    event.preventDefault();
+    choose({ view });
+  });
+}
 addEventListener("popstate", show);
 show();
+askLake();
+setInterval(askLake, ASK_LAKE_EVERY_MILLISECONDS);

@@ -29,6 +29,8 @@ from tests.integration.dashboard.program import DashboardProgram
 pytestmark = pytest.mark.ci("browser")
 
 GONE_WITHIN_S = 5.0
+NONE = "0 reverted, 0 by bots, in the last 24 hours"
+ONE_BY_A_BOT = "1 reverted, 1 by bots, in the last 24 hours"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>&amp;"
 
 
@@ -57,14 +59,14 @@ def test_a_card_for_each_risky_edit(page: DashboardPage, dashboard: DashboardPro
 
 
 GONE = [
-    pytest.param(page_changed(5, undoes=(2, 4), editor=BOT), "1 reverted, 1 by bots", id="reverted"),
-    pytest.param(visibility_changed(3, text=False), "0 reverted, 0 by bots", id="hidden later"),
+    pytest.param(page_changed(5, undoes=(2, 4), editor=BOT), ONE_BY_A_BOT, id="reverted"),
+    pytest.param(visibility_changed(3, text=False), NONE, id="hidden later"),
     pytest.param(
         page_changed(3, kind="visibility_change", is_content_visible=False),
-        "0 reverted, 0 by bots",
+        NONE,
         id="hidden",
     ),
-    pytest.param(page_changed(9, kind="delete"), "0 reverted, 0 by bots", id="deleted"),
+    pytest.param(page_changed(9, kind="delete"), NONE, id="deleted"),
 ]
 
 
@@ -197,7 +199,7 @@ def test_nobody_is_named(page: DashboardPage, dashboard: DashboardProgram) -> No
     dashboard.tell(
         scored(1, 0.9), scored(2, 0.9, editor={"user_text": "192.0.2.1"}), page_changed(3, undoes=(2, 2))
     )
-    page.wait_for(lambda: page.text("reverted") == "1 reverted, 0 by bots")
+    page.wait_for(lambda: page.text("reverted") == "1 reverted, 0 by bots, in the last 24 hours")
     source = page.driver.page_source
     assert not any(text in source for text in (*PERSONAL, "192.0.2.1", "registered"))
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from revertrisk.dashboard.thresholds import Thresholds, ThresholdsError, read_thresholds
-from revertrisk.scoring.training.limits import ScoredEdit, find_limits, limits_json
+from revertrisk.reports.thresholds import find_limits, limits_json
+from revertrisk.scoring.training.scored_edits import ScoredEdit
 
 
 def test_what_the_thresholds_command_writes(tmp_path: Path) -> None:

@@ -1,0 +1,221 @@
+"""``charts`` and ``charts/NAME``: what the lake answers to the page's own questions, with the SQL that was asked.
+
+One thread asks, one question after another; an answer serves everyone who chose alike for some seconds.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from aiohttp import hdrs, web
+
+from revertrisk.dashboard.statements import (
+    BIN_MINUTES,
+    CHARTS,
+    Choice,
+    ChoiceError,
+    chart_sql,
+    choices_sql,
+    read_choice,
+)
+from revertrisk.dashboard.statistics import (
+    OUTCOMES,
+    TooManyEditsError,
+    has_statistics,
+    outcomes_so_far,
+    with_intervals,
+)
+from revertrisk.dashboard.thresholds import Thresholds
+from revertrisk.lake import LakeConfigurationError, LakeError, Reader
+from revertrisk.runtime.instants import iso_z
+from revertrisk.runtime.web_server import json_answer
+from revertrisk.wiki.table import WikiTable
+
+log = logging.getLogger(__name__)
+
+FRESH_S: Final = 15.0
+"""How long an answer serves; the writer adds to the lake once a minute."""
+MAX_KEPT: Final = 200
+"""Answers that are kept."""
+WITH_INTERVALS: Final = "at_risk"
+MAX_WAITING: Final = 20
+"""Questions that wait for the thread; more are refused."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What can be chosen in the lake."""
+
+    wikis: list[str]
+    models: list[str]
+    watermark: datetime | None
+    newest: datetime | None
+
+
+class Charts:
+    """The handlers of both routes; ``root`` is the lake, None where there is none."""
+
+    def __init__(self, root: str | None, thresholds: Thresholds, wikis: WikiTable) -> None:
+        self._root = root
+        self._thresholds = thresholds
+        self._wikis = wikis
+        self._names = [*CHARTS, *([OUTCOMES] if has_statistics() else [])]
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
+        self._reader: Reader | None = None
+        self._refreshed = 0.0
+        self._answers: dict[Hashable, tuple[float, asyncio.Future[Any]]] = {}
+        self._waiting = 0
+
+    async def open(self, _app: web.Application) -> AsyncIterator[None]:
+        """Let go of the lake when the application ends."""
+        yield
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        if self._reader is not None:
+            self._reader.close()
+
+    async def choices(self, _request: web.Request) -> web.Response:
+        """Return which charts there are, and what can be chosen for them; no charts where there is no lake."""
+        if self._root is None:
+            return _answer({"charts": []})
+        try:
+            found = await self._choices()
+        except LakeError as exc:
+            return _refusal(exc)
+        return _answer(
+            {
+                "charts": self._names,
+                "wikis": found.wikis,
+                "models": found.models,
+                "as_of": None if found.watermark is None else iso_z(found.watermark),
+            }
+        )
+
+    async def chart(self, request: web.Request) -> web.Response:
+        """Return columns, rows and SQL of a chart for ``?wiki=&model=&user=&hours=``."""
+        name = request.match_info["name"]
+        if self._root is None or name not in self._names:
+            raise web.HTTPNotFound
+        try:
+            found = await self._choices()
+            choice = read_choice(request.query, next(iter(found.models), ""))
+            newest = found.newest
+            if newest is None:
+                return _answer({"columns": [], "rows": [], "sql": "", "languages": {}})
+            answer = await self._ask(
+                (name, choice, newest), lambda reader: self._chart(reader, name, choice, newest)
+            )
+        except (ChoiceError, TooManyEditsError) as exc:
+            return _answer({"error": str(exc)}, 400)
+        except LakeError as exc:
+            return _refusal(exc)
+        return _answer(answer)
+
+    def _chart(self, reader: Reader, name: str, choice: Choice, newest: datetime) -> dict[str, Any]:
+        if name == OUTCOMES:
+            columns, rows, text = outcomes_so_far(reader, choice, self._thresholds, newest)
+        else:
+            text = chart_sql(name, choice, self._thresholds, newest)
+            columns, rows = _rows(reader, text)
+            if name == WITH_INTERVALS and OUTCOMES in self._names:
+                columns, rows = with_intervals(columns, rows)
+        return {
+            "columns": columns,
+            "rows": rows,
+            "sql": text,
+            "bin_s": BIN_MINUTES[choice.hours] * 60,
+            "languages": self._languages(columns, rows),
+        }
+
+    async def _choices(self) -> Choices:
+        return await self._ask(Choices, _read_choices)
+
+    async def _ask(self, key: Hashable, work: Callable[[Reader], T]) -> T:
+        """Return an answer, which may be some seconds old.
+
+        Raises:
+            LakeError: the lake does not answer, or too many wait for it.
+
+        """
+        now = monotonic()
+        kept = self._answers.get(key)
+        if kept is None or now - kept[0] > FRESH_S:
+            if self._waiting >= MAX_WAITING:
+                raise LakeError("the lake has too many questions to answer; try again")
+            self._answers = {each: it for each, it in self._answers.items() if now - it[0] <= FRESH_S}
+            while len(self._answers) >= MAX_KEPT:
+                del self._answers[next(iter(self._answers))]
+            kept = now, asyncio.ensure_future(self._in_thread(work))
+            self._answers[key] = kept
+        # Who goes away does not end the question of those who wait for the same answer.
+        answer: T = await asyncio.shield(kept[1])
+        return answer
+
+    async def _in_thread(self, work: Callable[[Reader], T]) -> T:
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+        finally:
+            self._waiting -= 1
+
+    def _work(self, work: Callable[[Reader], T]) -> T:
+        assert self._root is not None  # noqa: S101 - asked before
+        if self._reader is None:
+            self._reader = Reader(self._root)
+            self._refreshed = monotonic()
+        elif monotonic() - self._refreshed > FRESH_S:
+            self._reader.refresh()
+            self._refreshed = monotonic()
+        return work(self._reader)
+
+    def _languages(self, columns: list[str], rows: list[list[Any]]) -> Mapping[str, str]:
+        """Return the language code of each wiki that is named."""
+        if "wiki_id" not in columns:
+            return {}
+        place = columns.index("wiki_id")
+        found = (self._wikis.by_id(row[place]) for row in rows)
+        return {wiki.wiki_id: wiki.language for wiki in found if wiki is not None}
+
+
+def check_lake(root: str) -> None:
+    """Look whether the lake can be read; raises LakeError."""
+    with closing(Reader(root)):
+        pass
+
+
+def _read_choices(reader: Reader) -> Choices:
+    wikis, models, watermark, newest = reader.query(choices_sql()).fetchall()[0]
+    return Choices(wikis or [], models or [], watermark, newest)
+
+
+def _rows(reader: Reader, text: str) -> tuple[list[str], list[list[Any]]]:
+    cursor = reader.query(text)
+    columns = [column[0] for column in cursor.description or ()]
+    return columns, [[_plain(value) for value in row] for row in cursor.fetchall()]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; times in seconds since 1970."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
+    return value
+
+
+def _answer(document: Any, status: int = 200) -> web.Response:
+    return json_answer(document, status=status, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+def _refusal(problem: LakeError) -> web.Response:
+    """Say that the lake does not answer; its own words name folders of this machine, and go to the log."""
+    log.warning("the lake does not answer: %s", problem)
+    is_missing = isinstance(problem, LakeConfigurationError)
+    return _answer({"error": "there is no lake yet" if is_missing else "the lake does not answer"}, 503)

@@ -1,0 +1,59 @@
+/** A table of what the lake answered. Whatever it holds becomes text, never HTML. */
+
+import { absent, element, isolated } from "./elements.js";
+import { LANGUAGE, momentOf, numberOf, say } from "./messages.js";
+import { bar } from "./risk.js";
+
+/** @import { Answer } from "./charts.js" */
+
+const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
+const DIGITS = { maximumFractionDigits: 2 };
+const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
+const SHARE = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
+
+/** @param {string} caption @param {Answer} answer */
+export function answerTable(caption, { columns, rows, languages }) {
+  return element("table", { className: "answer" }, [
+    element("caption", { className: "unseen" }, [caption]),
+    element("thead", {}, [
+      element("tr", {}, columns.map((name) =>
+        element("th", { scope: "col", className: typeof rows[0][columns.indexOf(name)] === "number" && name !== "time"
+          ? "amount" : "" }, [say(`column-${name}`)]))),
+    ]),
+    element("tbody", {}, rows.map((row) =>
+      element("tr", {}, row.map((value, place) => cell(columns[place], value, languages, place === 0))))),
+  ]);
+}
+
+function cell(name, value, languages, isFirst) {
+  const isAmount = typeof value === "number" && name !== "time";
+  const made = element(isFirst ? "th" : "td", { className: isAmount ? "amount" : "" }, content(name, value, languages));
+  if (isFirst) made.scope = "row";
+  return made;
+}
+
+function content(name, value, languages) {
+  if (value === null) return name === "note" ? [] : [absent(say("not-known"))];
+  if (name === "time") return [timeOf(value)];
+  if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
+  if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
+  if (SHARES.has(name)) return [numberOf(value, SHARE)];
+  if (name === "matures_in_hours" && value === 0) return [say("matured")];
+  if (name === "title") return [isolated(value.replaceAll("_", " "))];
+  return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
+}
+
+function timeOf(seconds) {
+  const moment = new Date(seconds * 1000);
+  return element("time", { dateTime: moment.toISOString() }, [momentOf(moment)]);
+}
+
+/** The name of a wiki's language, where the browser knows it. */
+function language(code) {
+  try {
+    const name = code && LANGUAGES.of(code);
+    return name ? [" ", element("span", { className: "dim" }, [isolated(name)])] : [];
+  } catch {
+    return []; // a code of MediaWiki's own
+  }
+}

@@ -1,0 +1,104 @@
+/** Lines over time, drawn by uPlot. The table beside it has the same numbers for those who do not see it. */
+
+import { element, isolated } from "./elements.js";
+import { LANGUAGE, numberOf, say } from "./messages.js";
+
+const HEIGHT = 240;
+/** Colours of the style sheet; each line has its own dashes too. */
+const LINES = [["--accent", []], ["--high", [6, 3]], ["--good", [2, 3]], ["--dim", [10, 4, 2, 4]]];
+const MAX_BINS = 5000;
+
+export class LineChart {
+  #place;
+  #legend = element("ul", { className: "legend" });
+  #canvas = element("div", {});
+  #plot = null;
+  /** @type {?{columns: string[], data: number[][]}} */
+  #shown = null;
+
+  /** @param {HTMLElement} place @param {string} title */
+  constructor(place, title) {
+    this.#place = place;
+    this.#canvas.setAttribute("role", "img");
+    this.#canvas.ariaLabel = say("chart-drawn", { title });
+    place.append(this.#legend, this.#canvas);
+    new ResizeObserver(() => this.#fit()).observe(place);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+  }
+
+  /** @param {string[]} columns the first is the time @param {number[][]} rows @param {number} binSeconds */
+  show(columns, rows, binSeconds) {
+    this.#shown = rows.length ? withoutZeros(columns, filled(rows, columns.length, binSeconds)) : null;
+    this.#draw();
+  }
+
+  #draw() {
+    this.#plot?.destroy();
+    this.#plot = null;
+    if (this.#shown === null) return;
+    const { columns, data } = this.#shown;
+    const style = getComputedStyle(this.#place);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--dim"), grid: { stroke: colour("--faint") }, ticks: { stroke: colour("--line") } };
+    const series = columns.slice(1).map((name, place) => {
+      const [stroke, dash] = LINES[place];
+      return { label: say(`column-${name}`), stroke: colour(stroke), dash, width: 2, points: { show: data[0].length === 1 } };
+    });
+    this.#legend.replaceChildren(...series.map(({ label }, place) =>
+      element("li", { className: `line-${place}` }, [isolated(label)])));
+    const options = {
+      width: this.#width(),
+      height: HEIGHT,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { y: { range: (_, __, most) => [0, most * 1.05 || 1] } },
+      axes: [
+        { ...axis, values: (_, times) => timesOf(times) },
+        { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },
+      ],
+      series: [{}, ...series],
+    };
+    this.#plot = new globalThis.uPlot(options, data, this.#canvas);
+  }
+
+  #fit() {
+    const width = this.#width();
+    if (this.#plot !== null && width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT });
+  }
+
+  #width() {
+    return Math.floor(this.#place.clientWidth);
+  }
+}
+
+/** Columns with a zero for each bin that has no row. */
+function filled(rows, width, binSeconds) {
+  const [first, last] = [rows[0][0], rows.at(-1)[0]];
+  const bins = Math.min(MAX_BINS, Math.round((last - first) / binSeconds) + 1);
+  const data = Array.from({ length: width }, () => new Array(bins).fill(0));
+  for (let bin = 0; bin < bins; bin += 1) data[0][bin] = first + bin * binSeconds;
+  for (const row of rows) {
+    const bin = Math.round((row[0] - first) / binSeconds);
+    if (bin < bins) for (let column = 1; column < width; column += 1) data[column][bin] = row[column];
+  }
+  return data;
+}
+
+/** Leave out lines that are zero all along, the first apart. */
+function withoutZeros(columns, data) {
+  const kept = columns.map((_, place) => place < 2 || data[place].some((value) => value !== 0));
+  return { columns: columns.filter((_, place) => kept[place]), data: data.filter((_, place) => kept[place]) };
+}
+
+/** The times under an axis: the day where it is another than the one before. */
+function timesOf(times) {
+  let day = null;
+  return times.map((seconds) => {
+    const moment = new Date(seconds * 1000);
+    const date = moment.toLocaleDateString(LANGUAGE, { month: "short", day: "numeric" });
+    const time = moment.toLocaleTimeString(LANGUAGE, { hour: "2-digit", minute: "2-digit", hour12: false });
+    const isNew = date !== day;
+    day = date;
+    return isNew ? `${time}\n${date}` : time;
+  });
+}

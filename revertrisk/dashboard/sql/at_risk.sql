@@ -1,0 +1,48 @@
+-- The share of scored edits above the threshold, wiki by wiki and model version by version. The standard error takes
+-- the edits of a page together, because they are alike.
+WITH by_page AS (
+    SELECT
+        p.wiki_id,
+        p.model_version,
+        coalesce(t.threshold, a.threshold, :threshold) AS threshold,
+        p.page_id,
+        count(*) AS edits,
+        count(*) FILTER (p.probability > coalesce(t.threshold, a.threshold, :threshold)) AS above_threshold
+    FROM prediction_current AS p
+    JOIN revision AS e ON p.wiki_id = e.wiki_id AND p.rev_id = e.rev_id AND p.day = e.day
+    LEFT JOIN :thresholds AS t (model_version, wiki_id, threshold)
+        ON p.model_version = t.model_version AND p.wiki_id = t.wiki_id
+    LEFT JOIN :thresholds AS a (model_version, wiki_id, threshold)
+        ON p.model_version = a.model_version AND a.wiki_id = 'all'
+    WHERE p.model_name = :model
+        AND p.dt >= :since AND p.dt < :until
+        AND p.day >= CAST(:since AS DATE) AND p.day <= CAST(:until AS DATE)
+        AND p.wiki_id = :wiki
+        AND e.user_kind = :user
+    GROUP BY ALL
+),
+with_share AS (
+    SELECT
+        *,
+        sum(above_threshold) OVER w / sum(edits) OVER w AS share,
+        sum(edits) OVER w AS all_edits,
+        count(*) OVER w AS pages
+    FROM by_page
+    WINDOW w AS (PARTITION BY wiki_id, model_version, threshold)
+)
+SELECT
+    wiki_id,
+    any_value(share) AS share,
+    sum(edits) AS edits,
+    sum(above_threshold) AS above_threshold,
+    any_value(pages) AS pages,
+    round(
+        sqrt(sum(((above_threshold - share * edits) / all_edits) ** 2) * any_value(pages)
+            / greatest(any_value(pages) - 1, 1)), 9
+    ) AS standard_error,
+    threshold,
+    model_version
+FROM with_share
+GROUP BY wiki_id, model_version, threshold
+ORDER BY share DESC, edits DESC, wiki_id, model_version
+LIMIT 400

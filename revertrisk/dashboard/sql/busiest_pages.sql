@@ -1,0 +1,21 @@
+-- Pages with the most different people, then the most edits, because one person who saves often is no event. Risk mass
+-- is the sum of the risks of a page's edits. People whose actor key is gone count as none; deleted pages are left out.
+SELECT
+    e.wiki_id,
+    g.title,
+    count(DISTINCT e.actor_key) AS people,
+    count(*) AS edits,
+    round(sum(p.probability), 3) AS risk_mass
+FROM revision AS e
+JOIN page AS g ON e.wiki_id = g.wiki_id AND e.page_id = g.page_id
+LEFT JOIN prediction_current AS p
+    ON e.wiki_id = p.wiki_id AND e.rev_id = p.rev_id AND e.day = p.day AND p.model_name = :model
+WHERE e.kind IS NOT NULL
+    AND g.title IS NOT NULL AND g.last_kind <> 'delete'
+    AND e.dt >= :since AND e.dt < :until
+    AND e.day >= CAST(:since AS DATE) AND e.day <= CAST(:until AS DATE)
+    AND e.wiki_id = :wiki
+    AND e.user_kind = :user
+GROUP BY e.wiki_id, e.page_id, g.title
+ORDER BY people DESC, edits DESC, risk_mass DESC, e.wiki_id, e.page_id
+LIMIT 20

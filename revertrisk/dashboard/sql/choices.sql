@@ -1,0 +1,9 @@
+-- The wikis and models of the lake, how far its record reaches, and its newest edit, from which hours are counted back.
+SELECT
+    (SELECT list(DISTINCT wiki_id ORDER BY wiki_id) FROM revision WHERE kind IS NOT NULL) AS wikis,
+    (SELECT list(DISTINCT model_name ORDER BY model_name) FROM prediction_current) AS models,
+    (SELECT max(watermark) FROM place) AS watermark,
+    (
+        SELECT max(dt) FROM revision
+        WHERE kind IS NOT NULL AND dt <= (SELECT max(watermark) FROM place) + INTERVAL 5 MINUTE
+    ) AS newest

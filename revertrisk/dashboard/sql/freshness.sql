@@ -1,0 +1,20 @@
+-- How long a prediction took from the receipt of its page_change event to its own, and which edits have none although
+-- nothing speaks against it. Backfilled predictions are left out of the seconds.
+SELECT
+    m.model_name,
+    count(p.rev_id) AS predicted,
+    count(*) FILTER (p.rev_id IS NULL AND e.skip_reason IS NULL) AS missing,
+    count(*) FILTER (p.rev_id IS NULL AND e.skip_reason IS NOT NULL) AS not_to_be_scored,
+    median(epoch(p.meta_dt) - epoch(e.meta_dt)) FILTER (p.source = 'live') AS median_seconds,
+    quantile_cont(epoch(p.meta_dt) - epoch(e.meta_dt), 0.99) FILTER (p.source = 'live') AS slowest_hundredth_seconds
+FROM revision AS e
+CROSS JOIN (SELECT DISTINCT model_name FROM prediction_current) AS m
+LEFT JOIN prediction_current AS p
+    ON e.wiki_id = p.wiki_id AND e.rev_id = p.rev_id AND e.day = p.day AND m.model_name = p.model_name
+WHERE e.kind IS NOT NULL
+    AND e.dt >= :since AND e.dt < :until
+    AND e.day >= CAST(:since AS DATE) AND e.day <= CAST(:until AS DATE)
+    AND e.wiki_id = :wiki
+    AND e.user_kind = :user
+GROUP BY m.model_name
+ORDER BY m.model_name

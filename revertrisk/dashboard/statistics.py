@@ -1,0 +1,124 @@
+"""Estimates: intervals of shares, and what became of edits so far, by the estimators of the reports.
+
+They need the extra ``reports``; without it the page shows what SQL alone can tell.
+"""
+
+# ruff: noqa: PLC0415 - the extra is not for everybody, and takes a second to import
+
+import importlib.util
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from revertrisk.dashboard.statements import Choice
+from revertrisk.dashboard.thresholds import Thresholds
+from revertrisk.lake import Reader
+from revertrisk.wiki.user_kinds import UserKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revertrisk.reports.lake_edits import ModelVersion
+    from revertrisk.reports.watched import Booleans, Watched
+
+OUTCOMES: Final = "outcomes"
+OUTCOME_COLUMNS: Final = [
+    "model_version", "horizon_hours", "edits", "share_reverted", "low", "high", "matures_in_hours", "note",
+]  # fmt: skip
+MAX_EDITS: Final = 1_000_000
+"""More are not read for one page: they are in memory at once."""
+_COUNT: Final = "SELECT count(*) FROM ({}) AS watched"
+
+Rows = list[list[Any]]
+
+
+class TooManyEditsError(Exception):
+    """The choice has more edits than a page's figures are taken from."""
+
+
+def has_statistics() -> bool:
+    """Return whether the extra is installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("scipy", "statsmodels"))
+
+
+def with_intervals(columns: list[str], rows: Rows) -> tuple[list[str], Rows]:
+    """Return rows with the 95 % interval of their ``share`` behind it, from ``standard_error`` and ``pages``."""
+    from revertrisk.reports.intervals import LEAST_PAGES, share_interval
+
+    share, error, pages = (columns.index(name) for name in ("share", "standard_error", "pages"))
+    found = []
+    for row in rows:
+        low_high: Sequence[float | None] = (None, None)
+        if row[pages] >= LEAST_PAGES:
+            low_high = share_interval(row[share], row[error], row[pages])
+        found.append([*row[: share + 1], *low_high, *row[share + 1 :]])
+    return [*columns[: share + 1], "low", "high", *columns[share + 1 :]], found
+
+
+def outcomes_so_far(
+    reader: Reader, choice: Choice, thresholds: Thresholds, newest: datetime
+) -> tuple[list[str], Rows, str]:
+    """Return columns, rows and SQL: the share reverted of edits above the threshold, at each horizon.
+
+    Raises:
+        LakeError: the lake does not answer.
+        TooManyEditsError: the choice has more than `MAX_EDITS` edits.
+
+    """
+    from revertrisk.reports.cell import Ends, reverter_figures
+    from revertrisk.reports.lake_edits import Period, read_models, read_scored
+    from revertrisk.reports.outcomes import HORIZONS
+    from revertrisk.reports.statements import statement
+
+    period = Period((newest - timedelta(hours=choice.hours)).date(), newest.date())
+    wikis = [] if choice.wiki is None else [choice.wiki]
+    rows: Rows = []
+    asked = []
+    for model in read_models(reader, wikis=wikis, model_names=[choice.model]):
+        names = tuple(each.wiki_id for each in model.wikis)
+        text = statement(
+            "watched",
+            model_name=model.model_name,
+            model_version=model.model_version,
+            wikis=names,
+            **period.literals,
+        )
+        if reader.query(_COUNT.format(text)).fetchall()[0][0] > MAX_EDITS:
+            raise TooManyEditsError(f"more than {MAX_EDITS:,} edits; choose a wiki or less time")
+        asked.append(text)
+        watched = read_scored(reader, model, period).watched
+        flagged = watched.part(_chosen(watched, model, choice, thresholds))
+        youngest = float(flagged.age.min()) if len(flagged) else 0.0
+        for horizon in HORIZONS:
+            figure = reverter_figures(Ends.of(flagged), horizon, ()).share_reverted
+            matures = max(0.0, horizon - youngest) / 3600 if len(flagged) else None
+            rows.append(
+                [
+                    model.model_version,
+                    horizon / 3600,
+                    len(flagged),
+                    figure.value,
+                    figure.low,
+                    figure.high,
+                    matures,
+                    figure.note,
+                ]
+            )
+    return OUTCOME_COLUMNS, rows, ";\n".join(asked)
+
+
+def _chosen(watched: "Watched", model: "ModelVersion", choice: Choice, thresholds: Thresholds) -> "Booleans":
+    """Return which edits are of the chosen users and above their wiki's threshold."""
+    import numpy as np
+
+    from revertrisk.reports.watched import REGISTERED, USER_KINDS
+
+    limits = np.array([thresholds.of(model.model_name, model.model_version, each) for each in watched.wikis])
+    above: Booleans = watched.probability > limits[watched.wiki]
+    if choice.user is None:
+        return above
+    if choice.user is UserKind.REGISTERED:
+        kinds = [*REGISTERED, USER_KINDS.index("bot")]
+    else:
+        kinds = [USER_KINDS.index(choice.user.value)]
+    chosen: Booleans = above & np.isin(watched.kind, kinds)
+    return chosen

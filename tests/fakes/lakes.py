@@ -1,0 +1,20 @@
+"""Lakes filled by the real writer from events."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from revertrisk.lake.run import RunSettings, fill
+from revertrisk.lake.tables import make_lake
+from tests.fakes.lake_events import as_lines
+
+
+def filled_lake(folder: Path, events: Iterable[dict[str, Any]]) -> str:
+    """Return the folder of a lake that has taken some events."""
+    lines = folder / "events.jsonl"
+    lines.write_bytes(b"\n".join(as_lines(events)) + b"\n")
+    root, key = str(folder / "lake"), str(folder / "key")
+    settings = RunSettings(sources=(f"jsonl:{lines}",), to=root, key_file=key)
+    asyncio.run(fill(settings, make_lake(root, key), asyncio.Event()))
+    return root
