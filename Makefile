@@ -133,6 +133,10 @@ EDITS ?= 200000
 bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions beside one scan; EDITS=200000
 	$(BIN)/python -m tests.bench.lake --edits $(EDITS)
 
+.PHONY: study
+study: $(STAMP)  ## simulations in full, beside a truth that is known: figures and intervals of the reports
+	$(BIN)/python -m tests.study.outcomes
+
 .PHONY: kill-lake
 kill-lake: $(STAMP)  ## two writers of a lake, killed twenty times, against SQLite; EDITS=1000000 takes half an hour
 	$(BIN)/python -m tests.load.lake --edits $(EDITS)
