@@ -75,7 +75,8 @@ class Quiet:
         """
         outcome = QuietOutcome()
         self.watched = len(usual)
-        everything = sum(usual.values())
+        # A wiki that was silent before must not make the silence of all.
+        everything = sum(mean for scope, mean in usual.items() if (scope, Series.SILENCE) not in self._runs)
         if usual:
             needed = needed_mean(LEAST_ALPHA, budget_days)
             run = self._follow((ALL_WIKIS, Series.SILENCE), minute, edits, everything, outcome)
