@@ -133,6 +133,19 @@ EDITS ?= 200000
 bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions beside one scan; EDITS=200000
 	$(BIN)/python -m tests.bench.lake --edits $(EDITS)
 
+.PHONY: bench-surge
+bench-surge: $(STAMP)  ## a day of all Wikimedia through the alerts: 1.7 million events, CPU and memory
+	$(BIN)/python -m tests.bench.surge
+
+.PHONY: study
+study: $(STAMP)  ## error rates and delays of the alerts on simulated wikis: hours
+	$(BIN)/python -m tests.study.surge
+
+.PHONY: peers
+peers: $(STAMP)  ## the alerts beside R, Prometheus, Alertmanager (root: apt-get install r-cran-surveillance prometheus prometheus-alertmanager)
+	Rscript tests/peers/surge_oracle.R > tests/unit/alerts/glrnb.json
+	$(BIN)/python -m tests.peers.alertmanager
+
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120
 	$(BIN)/python tests/load/soak.py --seconds $(or $(SECONDS),3600)

@@ -173,11 +173,9 @@ class Store:
             (wiki_id, quantity, first_day, last_day),
         )
         days = {int(day): _unpacked(packed) for day, packed in rows}
-        days |= {
-            day: counts
-            for (wiki, what, day), counts in self._days.items()
-            if (wiki, what) == (wiki_id, quantity) and first_day <= day <= last_day
-        }
+        for day in range(first_day, last_day + 1):
+            if (counts := self._days.get((wiki_id, quantity, day))) is not None:
+                days[day] = counts
         for day, counts in days.items():
             begin = (day - first_day) * MINUTES_PER_DAY
             whole[begin : begin + MINUTES_PER_DAY] = counts
