@@ -3,6 +3,7 @@
 #   docker build --target server .        the model server (also what a bare `docker build .` makes)
 #   docker build --target dispatcher .    page_change events in, HTTP requests out
 #   docker build --target mocks .         a mock EventGate and a mock MediaWiki
+#   docker build --target analytics .     what reads the streams: lake, reports, alerts, dashboard
 #   docker build --target test .          runs the unit and contract tests
 #
 # For GPUs, the index says whose. Either brings its runtime libraries along; the node has only the driver.
@@ -53,6 +54,14 @@ RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement req
 COPY --from=wheel /build/dist dist
 RUN /opt/revertrisk/bin/pip install --no-deps dist/*.whl && /opt/revertrisk/bin/pip check
 
+FROM base AS build-analytics
+COPY requirements/locked-analytics.txt requirements/
+RUN /opt/revertrisk/bin/pip install --require-hashes --no-deps --requirement requirements/locked-analytics.txt
+# New volumes take the owner of the folder that they are mounted on.
+RUN mkdir --parents data/lake data/keys
+COPY --from=wheel /build/dist dist
+RUN /opt/revertrisk/bin/pip install --no-deps dist/*.whl && /opt/revertrisk/bin/pip check
+
 # What the images share: an ordinary user, nothing to write to, and a stop by SIGTERM.
 FROM ${PYTHON_IMAGE} AS runtime
 ARG VERSION=0.1.0
@@ -81,6 +90,12 @@ FROM runtime AS mocks
 COPY --from=build-mocks /opt/revertrisk /opt/revertrisk
 EXPOSE 8192 8193
 CMD ["mock-eventgate", "--host", "0.0.0.0"]
+
+FROM runtime AS analytics
+COPY --from=build-analytics /opt/revertrisk /opt/revertrisk
+COPY --from=build-analytics --chown=65532:65532 /build/data /var/lib/revertrisk
+EXPOSE 8194
+CMD ["lake", "--help"]
 
 FROM runtime AS server
 COPY --from=build-server /opt/revertrisk /opt/revertrisk

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build the images of the Dockerfile with buildah, as root, where neither a container engine nor a registry has to be.
 #
-#   .pipeline/build_images.sh [TARGET…]      default: server dispatcher mocks
+#   .pipeline/build_images.sh [TARGET…]      default: server dispatcher mocks analytics
 #
 # PYTHON_IMAGE     base image; unset, one is made of Debian's packages with debootstrap
 # TORCH_INDEX_URL  where torch comes from; default: the Dockerfile's
@@ -58,7 +58,7 @@ elif [[ -n ${TORCH_INDEX_URL:-} ]]; then
 fi
 
 targets=("$@")
-((${#targets[@]})) || targets=(server dispatcher mocks)
+((${#targets[@]})) || targets=(server dispatcher mocks analytics)
 for target in "${targets[@]}"; do
     image bud --quiet "${arguments[@]}" --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" --build-arg "VERSION=$version" \
         --build-arg "REVISION=$revision" --target "$target" --tag "localhost/revertrisk-$target:$version" .

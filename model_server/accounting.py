@@ -11,7 +11,7 @@ from typing import Self
 
 from model_server.errors import FailureAnswer, NotReadyError, ServiceError, failure_answer
 from model_server.metrics import ServerMetrics
-from revertrisk.runtime.logs import describe_exception, start_request
+from revertrisk.runtime.logs import describe_exception, log_request, start_request
 
 REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
 """What a request id may look like; anything else is replaced, since it is echoed and logged."""
@@ -88,7 +88,7 @@ class RequestAccount:
         fields["labels"]["outcome"] = self.outcome
         if self._error:
             fields["error"] = self._error
-        request_logger.log(_level(self.status), "predict")
+        log_request(request_logger, _level(self.status), "predict", fields)
 
 
 def accept_request_id(value: str | None) -> str:

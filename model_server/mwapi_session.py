@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import orjson
 
@@ -44,13 +44,18 @@ class MwapiSession:
         # All but the ids is the same in nearly every query, so it is encoded once.
         query = _encoded(tuple([param for param in params.items() if param[0] != "revids"]))
         if "revids" in params:
-            query += f"&{urlencode({'revids': params['revids']})}"
+            query += f"&revids={_quoted_ids(params['revids'])}"
         return _Exchange(self._api, query, self._timeout, fresh=self._fresh)
 
 
 @lru_cache(maxsize=16)
 def _encoded(params: tuple[tuple[str, object], ...]) -> str:
     return urlencode(params)
+
+
+def _quoted_ids(ids: object) -> str:
+    # The same as with a bar that is not safe, for which `quote_plus` takes all of a list letter by letter.
+    return quote_plus(str(ids), safe="|").replace("|", "%7C")
 
 
 class Document(dict[str, Any]):

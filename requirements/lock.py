@@ -23,7 +23,12 @@ from uv import find_uv_bin
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CONSTRAINTS = HERE / "constraints.txt"
-IMAGES = {"server": ("serve",), "dispatcher": ("kafka",), "mocks": ()}
+IMAGES = {
+    "server": ("serve",),
+    "dispatcher": ("kafka",),
+    "mocks": (),
+    "analytics": ("alerts", "kafka", "lake", "reports"),
+}
 """The extras of pyproject.toml that each image needs; the basic dependencies it gets anyway."""
 PYTHON = "3.11"
 HEADER = (

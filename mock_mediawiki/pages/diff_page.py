@@ -17,7 +17,7 @@ from revertrisk.wiki.table import Wiki, WikiTable
 _MOST_ROWS: Final = 2_000
 _SIGNS: Final = {
     LineKind.SAME: '<span class="unseen">unchanged</span>',
-    LineKind.REMOVED: '<span aria-hidden="true">−</span><span class="unseen">removed</span>',  # noqa: RUF001 - a minus
+    LineKind.REMOVED: '<span aria-hidden="true">−</span><span class="unseen">removed</span>',
     LineKind.ADDED: '<span aria-hidden="true">+</span><span class="unseen">added</span>',
 }
 _ELEMENTS: Final = {LineKind.SAME: "span", LineKind.REMOVED: "del", LineKind.ADDED: "ins"}

@@ -95,7 +95,7 @@ class FullServer:
             **failure.headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"HTTP/1.1 503 Resources Unavailable\r\n{lines}\r\n".encode("latin-1") + content
+        return f"HTTP/1.1 503 Service Unavailable\r\n{lines}\r\n".encode("latin-1") + content
 
 
 class BoundedProtocol(SingleWriteProtocol):

@@ -144,8 +144,8 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 
 def _own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
     """Return the request header that changes what the model does."""
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == REEMIT]
-    return {REEMIT_HEADER: values[-1]} if values else {}
+    value = dict(scope["headers"]).get(REEMIT)
+    return {} if value is None else {REEMIT_HEADER: value.decode("latin-1")}
 
 
 async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:

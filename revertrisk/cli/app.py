@@ -19,7 +19,8 @@ from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse, r
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
-from revertrisk.cli.reports import outcomes, whatif
+from revertrisk.cli.reports import bots, outcomes, whatif
+from revertrisk.cli.surge import app as surge_app
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
 app = typer.Typer(
@@ -33,8 +34,10 @@ app.command()(backfill)
 app.command()(sql)
 app.command()(dashboard)
 app.command()(outcomes)
+app.command()(bots)
 app.command()(whatif)
 app.add_typer(lake_app, name="lake")
+app.add_typer(surge_app, name="surge")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Dump = Annotated[

@@ -20,7 +20,9 @@ app = typer.Typer(
 
 Lake = Annotated[
     str,
-    typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake's folder."),
+    typer.Option(
+        "--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake: a folder, or s3://BUCKET/PREFIX."
+    ),
 ]
 KeyFile = Annotated[
     str | None,
@@ -42,7 +44,12 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         ),
     ],
     to: Annotated[
-        str, typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake; it is made where there is none.")
+        str,
+        typer.Option(
+            metavar="DIR",
+            envvar="LAKE_DIR",
+            help="The lake, a folder or s3://BUCKET/PREFIX; it is made where there is none.",
+        ),
     ],
     key_file: KeyFile = None,
     from_beginning: Annotated[
@@ -84,8 +91,13 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     need_engines()
     from revertrisk.lake.run import RunSettings, run
     from revertrisk.lake.sources import SourceSettings
+    from revertrisk.wiki.table import WikiTable
 
     _log()
+    wikis = WikiTable.load()
+    for each in wiki:
+        if wikis.by_id(each) is None:  # it would take no event, and count all as read
+            flags.refuse(ValueError(f"wiki: expected the id of a wiki, such as enwiki, not {each!r}"))
     opening = SourceSettings(
         from_beginning=from_beginning,
         kafka=tuple(kafka_setting),

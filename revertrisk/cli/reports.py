@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from revertrisk.reports.document import Document
     from revertrisk.reports.lake_edits import ModelVersion, Period, Scored
 
-_SECONDS: Final = {"h": 3600.0, "d": 86_400.0}
+_UNITS: Final = {"h": 3600.0, "d": 86_400.0}
 
 Wikis = Annotated[list[str], typer.Option("--wiki", help="Report on this wiki only; repeatable.")]
 Models = Annotated[list[str], typer.Option("--model", help="Report on this model only; repeatable.")]
@@ -31,6 +31,14 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text: 
 Html = Annotated[
     Path | None,
     typer.Option(dir_okay=False, help="Also write one page with tables and plots that needs no other file."),
+]
+Skipping = Annotated[
+    bool,
+    typer.Option(
+        "--automoderator-rules",
+        help="Leave out what Automoderator passes over: edits by bots and privileged editors, self-reverts, creations, "
+        "null edits.",
+    ),
 ]
 
 
@@ -89,7 +97,7 @@ def outcomes(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     period = _period(since, until)
     asked = Asked(
         tuple(sorted(set(threshold))) or THRESHOLDS,
-        tuple(sorted({_horizon(each) for each in horizon})) or HORIZONS,
+        tuple(sorted({_seconds("horizon", each) for each in horizon})) or HORIZONS,
         is_matured=matured,
     )
 
@@ -117,14 +125,7 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     since: Since = None,
     until: Until = None,
     horizon: Annotated[str, typer.Option(help="How soon a revert must come, in hours or days.")] = "48h",
-    automoderator_rules: Annotated[
-        bool,
-        typer.Option(
-            "--automoderator-rules",
-            help="Leave out what Automoderator passes over: edits by bots and privileged editors, self-reverts, "
-            "creations, null edits.",
-        ),
-    ] = False,
+    automoderator_rules: Skipping = False,
     share: Annotated[
         float | None,
         typer.Option(min=0.01, max=0.999, help="Find the threshold for at least this share reverted."),
@@ -139,12 +140,30 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             min=0.0001, max=0.9999, help="Find the threshold that flags at most this share of the others."
         ),
     ] = None,
+    review: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Draw N edits for people to judge and write them to --sheet."),
+    ] = None,
+    sheet: Annotated[
+        Path,
+        typer.Option(
+            dir_okay=False,
+            help="With --review: a CSV file; beside it a page of links, and a key with the scores.",
+        ),
+    ] = Path("review.csv"),
+    judged: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Read a filled sheet back: what people say of the edits."
+        ),
+    ] = None,
     as_json: Json = False,
     html: Html = None,
 ) -> None:
     """Say what a threshold would do on a wiki: edits flagged a day, share reverted, who was first, time saved.
 
     A threshold for a wish is chosen on the earlier two thirds of the days and reported on the later ones.
+    With --review it draws edits by score and kind of user instead, for people to judge without seeing the scores.
 
     Exit status: 0 done, 1 no threshold can be chosen, or the lake is damaged, 2 a flag cannot be used, 78 no lake.
 
@@ -163,10 +182,118 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         )
         if value is not None
     ]
+    if judged is not None:
+        _judged(lake, wiki, judged, _seconds("horizon", horizon), as_json=as_json, html=html)
+        return
     scored = _latest(lake, wiki, model, _period(since, until))
-    report = what_if(scored, _horizon(horizon), skip_rules=automoderator_rules, wishes=wishes)
+    if review is not None:
+        _draw(scored, review, sheet)
+        return
+    report = what_if(scored, _seconds("horizon", horizon), skip_rules=automoderator_rules, wishes=wishes)
     _write(report, whatif_json, whatif_document, as_json=as_json, html=html)
     raise typer.Exit(1 if any(each.refusal is not None for each in report.chosen) else 0)
+
+
+def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    lake: Lake,
+    wiki: Wikis = [],  # noqa: B006 - Typer reads it
+    model: Annotated[str, typer.Option(help="The model beside the bots.")] = "revertrisk-multilingual",
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="An edit above it counts as flagged.")
+    ] = 0.87,
+    window: Annotated[
+        str, typer.Option(help="How soon after the edit a revert must come, in hours or days.")
+    ] = "24h",
+    since: Since = None,
+    until: Until = None,
+    automoderator_rules: Skipping = False,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Compare the listed anti-vandalism bots with a model: reverts a day, and what both have in common (T374698).
+
+    The bots are those of `revertrisk lake bots`; one that is listed later is named in old days too.
+
+    Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
+
+    revertrisk bots --lake lake --since 2026-10-01 --until 2026-10-31
+    """
+    _need_engines()
+    from revertrisk.reports.bot_rows import read_bots, read_overlap, read_reverted
+    from revertrisk.reports.bots import bots as make
+    from revertrisk.reports.bots_document import bots_document, bots_json
+
+    period, window_s = _period(since, until), _seconds("window", window)
+    with _reading(lake) as reader:
+        listed = read_bots(reader, wiki)
+        if not listed:
+            flags.refuse(
+                ValueError("the lake lists no bots of these wikis: see `revertrisk lake bots --help`")
+            )
+        _models(reader, [], [model])
+        wikis = sorted({each.wiki_id for each in listed})
+        rows = read_reverted(reader, wikis, window_s, period)
+        overlap = read_overlap(
+            reader,
+            wikis,
+            model_name=model,
+            threshold=threshold,
+            window_s=window_s,
+            period=period,
+            skip_rules=automoderator_rules,
+        )
+    report = make(
+        wikis,
+        listed,
+        rows,
+        overlap,
+        model_name=model,
+        threshold=threshold,
+        window_s=window_s,
+        skip_rules=automoderator_rules,
+    )
+    _write(report, bots_json, bots_document, as_json=as_json, html=html)
+
+
+def _draw(scored: "Scored", number: int, sheet: Path) -> None:
+    import numpy as np
+
+    from revertrisk.reports.review_draw import draw, write_sheet
+
+    drawn = draw(scored, number, np.random.default_rng())
+    try:
+        files = write_sheet(sheet, drawn)
+    except (OSError, ValueError) as exc:
+        flags.refuse(ValueError(f"--sheet: {exc}"))
+    typer.echo(f"{len(drawn.items)} edits for people to judge: {files[0]}, with links in {files[1]}")
+    typer.echo(f"The scores are in {files[2]}: keep it from those who judge, and beside the sheet.")
+
+
+def _judged(  # noqa: PLR0913 - of the command's flags
+    lake: str, wiki: str, sheet: Path, horizon: float, *, as_json: bool, html: Path | None
+) -> None:
+    from revertrisk.reports.lake_edits import read_scored
+    from revertrisk.reports.review import ReviewError, read_sheet, review
+    from revertrisk.reports.review_document import review_document, review_json
+
+    try:
+        drawn, judgements = read_sheet(sheet)
+    except ReviewError as exc:
+        flags.refuse(exc)
+    if drawn.wiki_id != wiki:
+        flags.refuse(ValueError(f"--judged: {sheet} has edits of {drawn.wiki_id}, not of {wiki}"))
+    with _reading(lake) as reader:
+        of_model = (drawn.model_name, drawn.model_version)
+        for each in _models(reader, [wiki], [drawn.model_name]):
+            if (each.model_name, each.model_version) == of_model:
+                scored = read_scored(reader, each)
+                break
+        else:
+            flags.refuse(
+                ValueError(f"--judged: the lake has no predictions of {' '.join(of_model)} any more")
+            )
+    report = review(drawn, judgements, scored.watched, horizon)
+    _write(report, review_json, review_document, as_json=as_json, html=html)
 
 
 def _latest(lake: str, wiki: str, model: str, period: "Period") -> "Scored":
@@ -252,11 +379,11 @@ def _period(since: str | None, until: str | None) -> "Period":
     return Period(days["since"], days["until"])
 
 
-def _horizon(text: str) -> float:
+def _seconds(flag: str, text: str) -> float:
     found = re.fullmatch(r"(\d{1,4})([hd])", text)
     if found is None or int(found[1]) == 0:
-        flags.refuse(ValueError(f"--horizon: expected hours or days such as 48h or 7d, not {text!r}"))
-    return int(found[1]) * _SECONDS[found[2]]
+        flags.refuse(ValueError(f"--{flag}: expected hours or days such as 48h or 7d, not {text!r}"))
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _need_engines() -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from revertrisk.runtime.http_client import HttpClient
-from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError, Response
+from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenError
 
 DEFAULT_PATH = "/v1/events"
 ACCEPTED = 201
@@ -105,20 +105,17 @@ class EventGateClient:
                 return
 
     async def _post(self, body: bytes, deadline: float, *, fresh: bool) -> None:
-        answer = await self._send(body, deadline, fresh=fresh)
-        if answer.status != ACCEPTED:
-            raise _refusal(answer.status, _document(answer.body))
-
-    async def _send(self, body: bytes, deadline: float, *, fresh: bool) -> Response:
         timeout = min(self._timeout, deadline - asyncio.get_running_loop().time())
         try:
-            return await self._intake.send(body, timeout=timeout, fresh=fresh)
+            answer = await self._intake.send(body, timeout=timeout, fresh=fresh)
         except TimeoutError as exc:
             raise GateUnavailableError("timeout", maybe_produced=True) from exc
         except ConnectError as exc:
             raise GateUnavailableError("connection_failed") from exc
         except ConnectionBrokenError as exc:
             raise GateUnavailableError("connection_lost", maybe_produced=True) from exc
+        if answer.status != ACCEPTED:
+            raise _refusal(answer.status, _document(answer.body))
 
 
 def _document(body: bytes) -> Mapping[str, Any]:

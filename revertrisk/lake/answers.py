@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -13,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from revertrisk.lake.engine import ANSWER, Connection, Reader, quoted
+from revertrisk.lake.errors import LakeUsageError
 from revertrisk.runtime.instants import iso_z
 
+_NUMBERS: Final = (int, float, Decimal)
 _AT_ONCE: Final = 10_000
 _SHOWN: Final = 1000
 """Rows of a table for people; the other formats write all."""
@@ -27,6 +30,8 @@ def answer(root: str, query: str, output_format: str, out: BinaryIO) -> None:
         LakeError: there is no lake, it is damaged, or the query cannot be understood.
 
     """
+    if not query.strip():
+        raise LakeUsageError("the query is empty")
     with closing(Reader(root)) as reader:
         if output_format == "parquet":
             with tempfile.TemporaryDirectory() as folder:
@@ -63,14 +68,30 @@ def _write_json(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     separator = b"[\n"
     for row in _rows(cursor):
         fields = {name: _plain(value) for name, value in zip(names, row, strict=True)}
-        out.write(separator + orjson.dumps(fields, default=str))
+        try:
+            line = orjson.dumps(fields, default=str)
+        except TypeError:  # an integer of more than 64 bits, or a map by something else than texts
+            line = orjson.dumps(_spelled_out(fields), default=str)
+        out.write(separator + line)
         separator = b",\n"
     out.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
 
 
+def _spelled_out(value: Any) -> Any:
+    """Return a value with each integer in its digits, whatever its size, and each key as text."""
+    if isinstance(value, dict):
+        return {str(key): _spelled_out(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled_out(each) for each in value]
+    return orjson.Fragment(str(value)) if type(value) is int else value
+
+
 def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
-    table = Table(*names)
+    table = Table()
     rows = cursor.fetchmany(_SHOWN + 1)
+    for place, name in enumerate(names):
+        is_number = any(isinstance(row[place], _NUMBERS) for row in rows)
+        table.add_column(name, justify="right" if is_number else "left")
     for row in rows[:_SHOWN]:
         table.add_row(*("" if value is None else str(_plain(value)) for value in row))
     text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)

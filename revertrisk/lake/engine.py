@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ import orjson
 
 from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.schema import TABLES, Table
+from revertrisk.lake.storage import SCHEME, is_remote
 from revertrisk.lake.tables import Lake, open_lake
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,9 @@ def new_engine(memory_limit: str | None = None) -> Connection:
         connection.execute("SET enable_progress_bar = false")
     # A name in a query is a table's, never a variable's of this program.
     connection.execute("SET python_enable_replacements = false")
+    # By default, what does not fit into memory goes to the working directory, under the same names for all engines.
+    spill = os.path.join(tempfile.gettempdir(), f"revertrisk-lake-{secrets.token_hex(8)}")  # noqa: PTH118 - a text
+    connection.execute(f"SET temp_directory = {quoted(spill)}")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     if memory_limit is not None:
         connection.execute(f"SET memory_limit = '{memory_limit}'")
@@ -56,11 +61,21 @@ def table_relation(
     connection: Connection, lake: Lake, table: Table, days: Iterable[Any] | None = None
 ) -> Relation:
     """Return a table's newest version, or those of its partitions that are named; raises LakeError."""
+    if is_remote(lake.root):
+        _let_read(connection, lake.root)
     paths = lake.files(table)
     if days is not None and table.partition is not None:
         wanted = {f"/{table.partition}={day}/" for day in days}
         paths = [path for path in paths if any(part in path for part in wanted)]
     return files_relation(connection, table, paths, is_older=lake.is_older)
+
+
+def _let_read(connection: Connection, root: str) -> None:
+    """Let the engine read a lake's objects; it has no client of its own for an object store."""
+    from revertrisk.lake.object_store import ObjectFiles  # noqa: PLC0415 - a lake in a folder needs none
+
+    if not connection.filesystem_is_registered(SCHEME.partition(":")[0]):
+        connection.register_filesystem(ObjectFiles(root))
 
 
 def files_relation(connection: Connection, table: Table, paths: list[str], *, is_older: bool) -> Relation:

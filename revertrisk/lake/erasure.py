@@ -1,7 +1,8 @@
 """Takes actors, pages and revisions out of a lake, and proves by its files that they are gone.
 
-The rows are rewritten at once. Readers have some time to finish with the old files, then these are removed. Kafka and
-copies of the lake elsewhere are not reached.
+What is erased is remembered first, so that no writer takes it in again. The rows are rewritten at once. Readers have
+some time to finish with the old files; then what a writer that had not looked yet has brought is erased too, and the
+old files are removed. Kafka and copies of the lake elsewhere are not reached.
 """
 
 import logging
@@ -9,15 +10,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import orjson
 
 from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
+from revertrisk.lake.erasures import ERASED_ACTOR, ERASED_PAGE, ERASED_REVISION, numbered, remember
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
-from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVISION, TABLES, Table, Type
+from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, whole_tables
+from revertrisk.lake.reverted import Step, reverted_change, reverted_rows
+from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVERTED, REVISION, TABLES, Table, Type
+from revertrisk.lake.storage import contains_any, files_under
 from revertrisk.lake.tables import Change, Lake, merge, vacuum
 
 log = logging.getLogger(__name__)
@@ -79,27 +83,18 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     ]
     engine = new_engine()
     done = Erased()
+    now = datetime.now(UTC)
     try:
         _make_lists(engine, what, keys)
-        now = quoted(datetime.now(UTC).isoformat())
-        hide = {name: WITHOUT_AUTHOR.get(name, "NULL") for name in AUTHOR}
-        # What an older event told of the author is not taken in again.
-        hide["author_hidden_dt"] = f"CAST({now} AS TIMESTAMP)"
-        by_key = "SEMI JOIN erased_actor USING (wiki_id, actor_key)"
-        done.rows += _change(engine, lake, REVISION, by_key, Change(hide, inserts=False))
-        of_revert = {"actor_key": "NULL", "user_kind": "'unknown'"}
-        done.rows += _change(engine, lake, REVERT, by_key, Change(of_revert, inserts=False))
-        done.rows += _change(engine, lake, BOT, by_key, Change(deletes=True, inserts=False))
-        by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_NAMES_ACTOR}"
-        done.rows += _change(engine, lake, PAGE_EVENT, by_title, Change({"title": "NULL"}, inserts=False))
-        for table in TABLES:
-            for column, name in (("page_id", "erased_page"), ("rev_id", "erased_revision")):
-                if column in table.column_names:
-                    rows = f"SEMI JOIN {name} USING (wiki_id, {column})"
-                    done.rows += _change(engine, lake, table, rows, Change(deletes=True, inserts=False))
+        named = [(ERASED_ACTOR, key["actor_key"]) for key in keys]
+        named += [(ERASED_PAGE, numbered(*page)) for page in what.pages]
+        named += [(ERASED_REVISION, numbered(*revision)) for revision in what.revisions]
+        remember(engine, lake, named, now)
+        done.rows = _erase_rows(engine, lake, now)
         if grace_s:
             log.info("%d rows are erased; old files stay for another %.0f s", done.rows, grace_s)
             time.sleep(grace_s)
+            done.rows += _erase_rows(engine, lake, now)
         for table in TABLES:
             done.files += vacuum(lake, table, timedelta(0), also_unknown=False)
             done.files += vacuum(lake, table, LONGEST_COMMIT, also_unknown=True)
@@ -107,6 +102,43 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     finally:
         engine.close()
     return done
+
+
+def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:
+    """Rewrite what names the erased actors, delete the rows of erased pages and revisions; returns how many rows."""
+    hide = {name: WITHOUT_AUTHOR.get(name, "NULL") for name in AUTHOR}
+    # What an older event told of the author is not taken in again.
+    hide["author_hidden_dt"] = f"CAST({quoted(now.isoformat())} AS TIMESTAMP)"
+    by_key = "SEMI JOIN erased_actor USING (wiki_id, actor_key)"
+    rows = _change(engine, lake, REVISION, by_key, Change(hide, inserts=False))
+    of_revert = {"actor_key": "NULL", "user_kind": "'unknown'"}
+    rows += _change(engine, lake, REVERT, by_key, Change(of_revert, inserts=False))
+    rows += _change(engine, lake, BOT, by_key, Change(deletes=True, inserts=False))
+    by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_NAMES_ACTOR}"
+    rows += _change(engine, lake, PAGE_EVENT, by_title, Change({"title": "NULL"}, inserts=False))
+    deletes = Change(deletes=True, inserts=False)
+    for table in TABLES:
+        for column, name in (("page_id", "erased_page"), ("rev_id", "erased_revision")):
+            if column in table.column_names:
+                rows += _change(engine, lake, table, f"SEMI JOIN {name} USING (wiki_id, {column})", deletes)
+    by_revert = "SEMI JOIN erased_revision r ON t.wiki_id = r.wiki_id AND t.first_revert_id = r.rev_id"
+    table_relation(engine, lake, REVERTED).create_view("undone", replace=True)
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE touched_page AS "
+        f"SELECT DISTINCT t.wiki_id, t.page_id FROM undone t {by_revert}"
+    )
+    gone = _change(engine, lake, REVERTED, by_revert, deletes)
+    if gone:  # another revert of the same edits may stand
+        affected = Step(
+            REVERT_BY_ID,
+            EVERYTHING,
+            f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID} "
+            "SEMI JOIN touched_page USING (wiki_id, page_id)",
+        )
+        again = reverted_rows(engine, (affected,), whole_tables(engine, lake))
+        days = [day for (day,) in engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
+        merge(lake, REVERTED, again, days, reverted_change())
+    return rows + gone
 
 
 _NAMES_ACTOR: Final = (
@@ -155,15 +187,17 @@ def _change(engine: Connection, lake: Lake, table: Table, which: str, change: Ch
 def _left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
     """Return where something of the erased can still be found: in a row, in a file's texts or in its plain bytes."""
     left = []
-    for table in TABLES:
-        for path in Path(lake.root, table.name).rglob("*.parquet"):
-            left += _left_in_rows(engine, table, str(path))
+    tables = {f"{lake.root}/{table.name}/": table for table in TABLES}
+    files = list(files_under(lake.root))
+    for path in files:
+        table = next((table for root, table in tables.items() if path.startswith(root)), None)
+        # A checkpoint of the log has the same ending and other columns.
+        if table is not None and path.endswith(".parquet") and "/_delta_log/" not in path:
+            left += _left_in_rows(engine, table, path)
     sought = [
         text.encode() for key in keys for text in (key["actor_key"], key["name"]) if len(text) > _SHORTEST
     ]
-    for file in Path(lake.root).rglob("*"):
-        if file.is_file() and any(each in file.read_bytes() for each in sought):
-            left.append(f"{file}: the name or its key")
+    left += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
     return left
 
 

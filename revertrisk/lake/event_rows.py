@@ -185,7 +185,11 @@ SELECT
     {_one_of(AUTOPATROLLED_GROUPS)} AS is_autopatrolled,
     account.actor_key AS actor_key,
     CASE WHEN author IS NOT NULL THEN meta_at END AS author_dt,
-    CASE WHEN hides_author THEN meta_at END AS author_hidden_dt
+    CASE
+        WHEN hides_author THEN meta_at
+        -- An erased actor's edits of before: no event tells of the author again, however late it comes.
+        WHEN rev_at <= account.erased_at THEN greatest(meta_at, account.erased_at)
+    END AS author_hidden_dt
 FROM change LEFT JOIN account ON account.number = change.number
 UNION ALL BY NAME
 SELECT

@@ -26,10 +26,16 @@ _VIEWS: dict[str, tuple[Table, str, str]] = {
 }
 
 
+EVERYTHING = ""
+"""What is asked of views of whole tables, which are not narrowed."""
+
+
 def whole_tables(connection: Connection, lake: Lake) -> Narrow:
     """Make the views of all rows; returns what leaves them so."""
     for view, (table, _, _) in _VIEWS.items():
-        files_relation(connection, table, lake.files(table), is_older=lake.is_older).create_view(view)
+        files_relation(connection, table, lake.files(table), is_older=lake.is_older).create_view(
+            view, replace=True
+        )
     return lambda _view, _asked: None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from revertrisk.lake.errors import LakeConfigurationError
+from revertrisk.lake.storage import is_remote
 
 KEY_FILE_VARIABLE: Final = "LAKE_KEY_FILE"
 _KEY_BYTES: Final = 32
@@ -28,6 +29,10 @@ class ActorKeys:
         Names are compared in Unicode's form NFC, addresses in their canonical form. A renamed user is a new actor.
         """
         return hmac.digest(self._secret, f"{wiki_id}\0{_canonical(name)}".encode(), hashlib.sha256).hex()
+
+    def erased(self, what: str, name: str) -> str:
+        """Return what a lake remembers of something that was erased; it does not lead there without the key."""
+        return hmac.digest(self._secret, f"revertrisk erased\0{what}\0{name}".encode(), hashlib.sha256).hex()
 
     def check_value(self, lake_id: str) -> str:
         """Return what a lake keeps to recognise its key by; it does not tell the key."""
@@ -106,5 +111,5 @@ def _read(path: Path) -> ActorKeys:
 
 
 def _refuse_inside(path: Path, lake: str) -> None:
-    if path.resolve().is_relative_to(Path(lake).resolve()):
+    if not is_remote(lake) and path.resolve().is_relative_to(Path(lake).resolve()):
         raise LakeConfigurationError(f"{path}: the lake's key must not lie in the lake's own folder {lake}")

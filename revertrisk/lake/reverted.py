@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation
-from revertrisk.lake.id_ranges import REVERT_BY_ID, REVERT_OVER, REVISION_BY_ID, Narrow
+from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, REVERT_OVER, REVISION_BY_ID, Narrow
 from revertrisk.lake.tables import Change
 
 
@@ -26,7 +26,7 @@ class Step:
 OF_ALL: Final = (
     Step(
         REVERT_BY_ID,
-        "SELECT NULL AS wiki_id, 0 AS least, 0 AS greatest",
+        EVERYTHING,
         f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID}",
     ),
 )

@@ -47,7 +47,7 @@ class RunSettings:
 
     sources: tuple[str, ...]
     to: str
-    """The lake's folder."""
+    """The lake: a folder, or ``s3://BUCKET/PREFIX``."""
     key_file: str | None = None
     wikis: frozenset[str] | None = None
     """Take the events of these wikis only; None for all."""

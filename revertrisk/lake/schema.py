@@ -394,6 +394,21 @@ BOT: Final = Table(
         ),
     ),
 )
+ERASURE: Final = Table(
+    "erasure",
+    "What `revertrisk lake erase` erased, so that a copy of an old event does not bring it back.",
+    ("erased_key",),
+    (
+        Column(
+            "erased_key",
+            Type.VARCHAR,
+            "HMAC-SHA-256 of what was erased, in hexadecimal; no other column of the lake has it.",
+            "the command, with the lake's key",
+        ),
+        Column("what", Type.VARCHAR, "`actor`, `page` or `revision`.", "the command"),
+        Column("erased", Type.TIMESTAMP, "When it was erased last.", "the clock"),
+    ),
+)
 UNREADABLE: Final = Table(
     "unreadable",
     "Records that could not be taken in, without their body.",
@@ -431,6 +446,7 @@ TABLES: Final = (
     REVERTED,
     PAGE_EVENT,
     BOT,
+    ERASURE,
     UNREADABLE,
     PLACE,
 )

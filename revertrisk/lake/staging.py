@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation, as_file, make_table, quoted
+from revertrisk.lake.erasures import ERASED_PAGE, ERASED_REVISION, Erasures
 from revertrisk.lake.event_rows import (
     CHANGES,
     DISTINCT,
@@ -31,6 +32,7 @@ from revertrisk.lake.schema import (
     REVERT,
     REVISION,
     Table,
+    Type,
 )
 from revertrisk.wiki.user_kinds import user_kind
 
@@ -82,7 +84,9 @@ class Stage:
         self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
 
-    def parse(self, lines: Sequence[bytes], wikis: frozenset[str] | None = None) -> StagedBatch:
+    def parse(
+        self, lines: Sequence[bytes], erasures: Erasures, wikis: frozenset[str] | None = None
+    ) -> StagedBatch:
         """Parse events, one JSON text each; ``wikis`` are those to take, None for all."""
         batch = StagedBatch()
         self._read(lines)
@@ -98,10 +102,13 @@ class Stage:
         if wikis is not None:
             listed = ", ".join(quoted(wiki) for wiki in sorted(wikis))
             run(f'DELETE FROM event WHERE coalesce(wiki_id, "database") NOT IN ({listed})')
+        if erasures:
+            self._leave_out(erasures)
         run(PREDICTIONS)
         batch.predictions = list(self._predictions())
         run(CHANGES)
-        self._make_accounts()
+        self._make_accounts(erasures)
+        self._make_erased_titles(erasures)
         run(REVISIONS)
         run("DROP TABLE event")
         run(combined_revisions())
@@ -123,6 +130,22 @@ class Stage:
                 f"maximum_object_size = {MAX_EVENT_BYTES + 1}, columns = {self._columns})"
             )
 
+    def _leave_out(self, erasures: Erasures) -> None:
+        """Drop events of erased pages and revisions."""
+        wiki = 'coalesce(wiki_id, "database")'
+        for what, number in (
+            (ERASED_PAGE, "coalesce(page.page_id, page_id)"),
+            (ERASED_REVISION, "coalesce(revision.rev_id, rev_id)"),
+        ):
+            named = self._connection.execute(
+                f"SELECT DISTINCT {wiki}, {number} FROM event WHERE {wiki} IS NOT NULL AND {number} IS NOT NULL"
+            ).fetchall()
+            erased = [{"wiki": each[0], "number": each[1]} for each in named if erasures.has(what, *each)]
+            make_table(self._connection, "erased_number", erased, {"wiki": "VARCHAR", "number": "BIGINT"})
+            self._connection.execute(
+                f"DELETE FROM event WHERE ({wiki}, {number}) IN (SELECT (wiki, number) FROM erased_number)"
+            )
+
     def _predictions(self) -> Iterator[Staged]:
         versions = self._connection.execute("SELECT DISTINCT model_version FROM predicted").fetchall()
         ranks = [{"model_version": version, "version_rank": version_rank(version)} for (version,) in versions]
@@ -142,7 +165,7 @@ class Stage:
             if staged is not None:
                 yield staged
 
-    def _make_accounts(self) -> None:
+    def _make_accounts(self, erasures: Erasures) -> None:
         """Make the table of each change's author: kind of user and actor key, worked out once for each user."""
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE person AS SELECT row_number() OVER () AS person_id, * FROM ("
@@ -152,17 +175,47 @@ class Stage:
         people = self._connection.execute(
             "SELECT person_id, wiki_id, name, user_id, is_temp FROM person"
         ).fetchall()
-        rows = [self._account(*person[1:]) | {"person_id": person[0]} for person in people]
-        columns = {"person_id": "BIGINT", "user_kind": "VARCHAR", "actor_key": "VARCHAR"}
+        rows = []
+        for person_id, *person in people:
+            user_kind, actor_key = self._account(*person)
+            rows.append(
+                {
+                    "person_id": person_id,
+                    "user_kind": user_kind,
+                    "actor_key": actor_key,
+                    "erased_at": erasures.of_actor(actor_key),
+                }
+            )
+        columns = {
+            "person_id": "BIGINT",
+            "user_kind": "VARCHAR",
+            "actor_key": "VARCHAR",
+            "erased_at": Type.TIMESTAMP,
+        }
         make_table(self._connection, "key_of", rows, columns)
         self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE account AS SELECT change.number, key_of.user_kind, key_of.actor_key "
-            "FROM change JOIN person ON change.wiki_id = person.wiki_id "
+            "CREATE OR REPLACE TEMP TABLE account AS SELECT change.number, key_of.user_kind, key_of.actor_key, "
+            "key_of.erased_at FROM change JOIN person ON change.wiki_id = person.wiki_id "
             "AND change.author.user_text IS NOT DISTINCT FROM person.name "
             "AND change.author.user_id IS NOT DISTINCT FROM person.user_id "
             "AND change.author.is_temp IS NOT DISTINCT FROM person.is_temp "
             "JOIN key_of USING (person_id) WHERE change.author IS NOT NULL"
         )
+
+    def _make_erased_titles(self, erasures: Erasures) -> None:
+        """Make the table of titles that name an erased actor: the actor's own pages."""
+        rows = []
+        if erasures:
+            for wiki_id, title in self._connection.execute(
+                "SELECT DISTINCT wiki_id, page.page_title FROM change WHERE page.page_title IS NOT NULL"
+            ).fetchall():
+                whole = title.replace("_", " ")
+                for name in (whole, whole.partition(":")[2].partition("/")[0]):
+                    erased_at = erasures.of_actor(erasures.keys.of(wiki_id, name))
+                    if erased_at is not None:
+                        rows.append({"wiki": wiki_id, "title": title, "erased_at": erased_at})
+        columns = {"wiki": "VARCHAR", "title": "VARCHAR", "erased_at": Type.TIMESTAMP}
+        make_table(self._connection, "erased_title", rows, columns)
 
     def _reverts(self) -> Staged | None:
         self._connection.execute(
@@ -176,15 +229,17 @@ class Stage:
         return self._staged(REVERT, "new_revert")
 
     def _page_events(self) -> Staged | None:
-        # A deleted page has no title from the first.
+        # A deleted page has no title from the first, nor has an erased actor's page what happened to it before.
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE new_page_event AS "
             "SELECT DISTINCT ON (wiki_id, page_id, event_dt, rev_id, kind) * FROM ("
             "SELECT CAST(date_trunc('month', happened_at) AS DATE) AS month, wiki_id, page.page_id AS page_id, "
             "happened_at AS event_dt, "
             "changed_id AS rev_id, page_change_kind AS kind, "
-            "CASE WHEN page_change_kind <> 'delete' THEN page.page_title END AS title, "
-            "page.namespace_id AS namespace_id, number FROM change WHERE page_change_kind <> 'visibility_change') "
+            "CASE WHEN page_change_kind <> 'delete' AND (t.erased_at IS NULL OR happened_at > t.erased_at) "
+            "THEN page.page_title END AS title, page.namespace_id AS namespace_id, number "
+            "FROM change LEFT JOIN erased_title t ON t.wiki = wiki_id AND t.title = page.page_title "
+            "WHERE page_change_kind <> 'visibility_change') "
             "ORDER BY wiki_id, page_id, event_dt, rev_id, kind, number"
         )
         return self._staged(PAGE_EVENT, "new_page_event")
@@ -206,9 +261,9 @@ _OF_REVERTS_AUTHOR: Final = ("actor_key", "user_kind")
 
 def _account(
     actor_keys: ActorKeys, wiki_id: str, name: str | None, user_id: int | None, is_temp: bool | None
-) -> dict[str, object]:
+) -> tuple[str, str | None]:
     kind = user_kind(name, user_id, is_temp=is_temp)
-    return {"user_kind": kind.value, "actor_key": actor_keys.of(wiki_id, name) if name else None}
+    return kind.value, actor_keys.of(wiki_id, name) if name else None
 
 
 @lru_cache(maxsize=1000)

@@ -7,10 +7,10 @@ files one is told of a conflict and repeats its change.
 import json
 import logging
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from deltalake import (
@@ -24,8 +24,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import Schema
 
 from revertrisk.lake import key as keys
-from revertrisk.lake import schema
-from revertrisk.lake.errors import LakeConfigurationError, LakeError
+from revertrisk.lake import schema, storage
+from revertrisk.lake.errors import LakeConfigurationError, LakeError, words_of
 from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,15 @@ ONE_FILE_BYTES: Final = 2 * 1024**3
 """Above every partition: a compacted one has one file, and is left alone from then on."""
 CONFLICT_RETRIES: Final = 20
 """How often a change is repeated that another writer's commit came before."""
+SPARE_BYTES: Final = 256 * 1024**2
+"""So much of the disk, or a twentieth of it where that is less, stays free."""
 _ID: Final = "revertrisk.lakeId"
 _FORMAT: Final = "revertrisk.format"
 _CHECK: Final = "revertrisk.keyCheck"
 _WRITING: Final = WriterProperties(compression="ZSTD", compression_level=1)
 _COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
+_COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
+"""deltalake itself would put two tables that were overwritten at once side by side."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
 
 
@@ -48,7 +52,7 @@ class Lake:
     """An open lake: where it is, and what its actor keys are made with."""
 
     root: str
-    """Its folder."""
+    """Its folder, or ``s3://BUCKET/PREFIX``."""
     lake_id: str
     actor_keys: keys.ActorKeys | None
     """None for a reader that needs no key."""
@@ -64,9 +68,9 @@ class Lake:
         """
         uri = f"{self.root}/{table.name}"
         try:
-            return DeltaTable(uri)
+            return DeltaTable(uri, storage_options=storage.options(self.root))
         except (DeltaError, TableNotFoundError, OSError) as exc:
-            raise LakeError(f"{uri}: the table cannot be opened: {_first_line(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be opened: {_words(exc)}") from exc
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
@@ -81,7 +85,7 @@ def open_lake(root: str) -> Lake:
         LakeError: it is damaged.
 
     """
-    lake = Lake(_as_root(root), "", None)
+    lake = Lake(storage.as_root(root), "", None)
     configuration = _configuration(lake)
     if configuration is None:
         raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` makes one")
@@ -98,11 +102,13 @@ def make_lake(root: str, key_file: str | None) -> Lake:
     """Open a lake for writing, with its key; make what it lacks, which is all of it where there is nothing yet.
 
     Raises:
-        LakeConfigurationError: the folder holds something else, the format is newer, or the key is missing or another.
+        LakeConfigurationError: the folder holds something else, the format is newer, the key is missing or another, or
+            the object store cannot keep two writers apart.
         LakeError: it is damaged or cannot be written.
 
     """
-    lake = Lake(_as_root(root), "", None)
+    lake = Lake(storage.as_root(root), "", None)
+    storage.require_safe_commits(lake.root)
     configuration = _configuration(lake)
     if configuration is None:
         configuration = _create(lake, key_file)
@@ -187,7 +193,7 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
             rows,
             mode="overwrite",
             writer_properties=_WRITING,
-            commit_properties=_COMMIT,
+            commit_properties=_COMMIT_ALONE,
             post_commithook_properties=_HOOKS,
         )
 
@@ -229,6 +235,19 @@ def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> 
     return len(_repeated(lake, table, remove))
 
 
+def require_room(lake: Lake) -> None:
+    """Raise LakeError where the disk is nearly full: what is begun must end, and an erasure must be able to rewrite."""
+    if "://" in lake.root:
+        return
+    disk = shutil.disk_usage(lake.root)
+    spare = min(SPARE_BYTES, disk.total // 20)
+    if disk.free < spare:
+        raise LakeError(
+            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch is begun with {spare >> 20:,} MB "
+            "or more; what is not in the lake yet will be read again"
+        )
+
+
 def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     """Return how many data files each partition has; raises LakeError."""
     found: dict[date | None, int] = {}
@@ -251,25 +270,21 @@ def _repeated(lake: Lake, table: Table, change: Any) -> Any:
                 ) from exc
             log.info("%s: another writer's commit came first; the change is repeated", table.name)
         except (DeltaError, OSError) as exc:
-            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {_first_line(exc)}") from exc
+            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {_words(exc)}") from exc
     raise AssertionError
 
 
 def _configuration(lake: Lake) -> Mapping[str, str] | None:
     """Return what the lake says of itself, None where there is nothing yet."""
     uri = f"{lake.root}/{PLACE.name}"
-    if not DeltaTable.is_deltatable(uri):
-        folder = Path(lake.root)
-        if folder.exists():
-            if not folder.is_dir():
-                raise LakeConfigurationError(f"{lake.root}: expected a folder")
-            there = sorted(each.name for each in folder.iterdir())
-            if {table.name for table in TABLES} & set(there):
-                raise LakeError(f"{uri}: the lake is damaged: this table is gone, or has lost its log")
-            if there:
-                raise LakeConfigurationError(
-                    f"{lake.root}: expected a lake or an empty folder; {there[0]!r} is neither's"
-                )
+    if not _is_table(lake, PLACE):
+        there = storage.names_at(lake.root)
+        if {table.name for table in TABLES} & set(there):
+            raise LakeError(f"{uri}: the lake is damaged: this table is gone, or has lost its log")
+        if there:
+            raise LakeConfigurationError(
+                f"{lake.root}: expected a lake or an empty folder; {there[0]!r} is neither's"
+            )
         return None
     configuration: dict[str, str] = {
         name: str(value) for name, value in lake.table(PLACE).metadata().configuration.items()
@@ -283,6 +298,14 @@ def _configuration(lake: Lake) -> Mapping[str, str] | None:
             "use the program that made it, or a newer one"
         )
     return configuration
+
+
+def _is_table(lake: Lake, table: Table) -> bool:
+    uri = f"{lake.root}/{table.name}"
+    try:
+        return DeltaTable.is_deltatable(uri, storage.options(lake.root))
+    except (DeltaError, OSError) as exc:
+        raise LakeError(f"{uri}: it cannot be seen whether there is a table: {words_of(exc)}") from exc
 
 
 def _is_older(configuration: Mapping[str, str]) -> bool:
@@ -305,7 +328,7 @@ def _create(lake: Lake, key_file: str | None) -> Mapping[str, str]:
 
 def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) -> None:
     uri = f"{lake.root}/{table.name}"
-    if DeltaTable.is_deltatable(uri):
+    if _is_table(lake, table):
         return
     fields = [
         {"name": each.name, "type": DELTA_TYPES[each.type], "nullable": True, "metadata": {}}
@@ -325,10 +348,11 @@ def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) ->
                 "delta.enableExpiredLogCleanup": "true",
             },
             raise_if_key_not_exists=False,
+            storage_options=storage.options(lake.root),
         )
     except (CommitFailedError, DeltaError, OSError) as exc:
-        if not DeltaTable.is_deltatable(uri):  # else another writer made it
-            raise LakeError(f"{uri}: the table cannot be made: {_first_line(exc)}") from exc
+        if not _is_table(lake, table):  # else another writer made it
+            raise LakeError(f"{uri}: the table cannot be made: {_words(exc)}") from exc
 
 
 def _add_columns(lake: Lake, table: Table) -> None:
@@ -344,16 +368,8 @@ def _add_columns(lake: Lake, table: Table) -> None:
         _repeated(lake, table, lambda target: target.alter.add_columns(new))
 
 
-def _as_root(root: str) -> str:
-    if "://" in root:
-        raise LakeConfigurationError(
-            f"{root}: expected a folder; a lake in an object store is not supported yet"
-        )
-    return str(Path(root).absolute())
-
-
-def _first_line(error: BaseException) -> str:
+def _words(error: BaseException) -> str:
     text = str(error)
     if "No space left on device" in text:
         return "the disk is full; what is not in the lake yet will be read again"
-    return text.partition("\n")[0] or type(error).__name__
+    return words_of(error)

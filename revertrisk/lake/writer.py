@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
+from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
 from revertrisk.lake.reverted import OF_A_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
-from revertrisk.lake.tables import Change, Lake, merge
+from revertrisk.lake.tables import Change, Lake, merge, require_room
 
 _REVERTS_AUTHOR: Final = Change(
     {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
@@ -112,7 +113,11 @@ class LakeWriter:
             LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
 
         """
-        staged = self._stage.parse(batch.lines, self._wikis) if batch.lines else StagedBatch()
+        require_room(self._lake)
+        staged = StagedBatch()
+        if batch.lines:
+            erasures = read_erasures(self._engine, self._lake)
+            staged = self._stage.parse(batch.lines, erasures, self._wikis)
         written = Written(
             len(batch),
             canaries=staged.canaries,

@@ -40,7 +40,12 @@ def a_day(day: NDArray[Any], amounts: Floats | None, days: tuple[int, int]) -> A
     first, last = days
     inside = (day >= first) & (day <= last)
     weights = None if amounts is None else amounts[inside]
-    sums = np.bincount(day[inside] - first, weights=weights, minlength=last - first + 1).astype(np.float64)
+    sums = np.bincount(day[inside] - first, weights=weights, minlength=last - first + 1)
+    return mean_a_day(sums)
+
+
+def mean_a_day(sums: NDArray[Any]) -> ADay:
+    """Return the mean of the numbers of each day."""
     number, mean = len(sums), float(sums.mean())
     if number < LEAST_DAYS:
         return ADay(mean, None, None, number, float(np.median(sums)))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from revertrisk.reports.days import ADay
 from revertrisk.reports.figures import Figure
 
 
@@ -78,6 +79,22 @@ def shown(figure: Figure, *, is_share: bool = True) -> str:
     if is_share:
         return f"{percent(figure.value)} ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def shown_seconds(figure: Figure) -> str:
+    """Return a time with its interval, or why it is not shown."""
+    if figure.value is None:
+        return figure.note or "not shown"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:,.0f} ({figure.note})"
+    return f"{figure.value:,.0f} ({figure.low:,.0f} to {figure.high:,.0f})"
+
+
+def number_a_day(number: ADay) -> str:
+    """Return a mean number a day with its interval."""
+    if number.low is None or number.high is None:
+        return f"{number.value:,.1f} ({number.days} days: no interval)"
+    return f"{number.value:,.1f} ({number.low:,.1f} to {number.high:,.1f})"
 
 
 def horizon_name(seconds: float) -> str:

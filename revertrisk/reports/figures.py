@@ -36,6 +36,15 @@ DEFINITIONS: Final = {
     "seconds_saved": "Median time that a flagged edit stood before a person reverted it, of those that a person "
     "reverted within the horizon: what a revert at once would save.",
     "hours_saved_a_day": "The sum of these times, a day.",
+    "bots_share": "Of all reverts, the share made by listed bots: all days' sums.",
+    "bot_reverts_reverted": "Of the reverts by listed bots, the share that was itself reverted, whenever.",
+    "undone_by_base_editor": "Of the reverts by listed bots that were reverted, the share that the author of the "
+    "reverted edit reverted.",
+    "model_flags_of_bots": "Of the edits that a listed bot reverted and the model scored, the share with a probability "
+    "above the threshold.",
+    "bots_made_of_models": "Of the edits with a probability above the threshold, the share that a listed bot reverted "
+    "within the window.",
+    "median_seconds": "Median time from an edit to its first revert, within the window.",
     "precision_by_people": "Share of the flagged edits that people judged to be damaging, weighed from the sheet to "
     "all flagged edits.",
 }
@@ -74,13 +83,15 @@ class Basis:
     n: int
     reverted: int
     pages: int
+    word: str = "reverted"
+    """What those of ``reverted`` are."""
 
     @property
     def refusal(self) -> str | None:
         """Why no figure may be shown; None where there are enough edits."""
         if min(self.reverted, self.n - self.reverted) >= LEAST:
             return None
-        return f"too few (n = {self.n}, {self.reverted} reverted)"
+        return f"too few (n = {self.n}, {self.reverted} {self.word})"
 
 
 def share(measure: str, value: float, error: float, basis: Basis) -> Figure:

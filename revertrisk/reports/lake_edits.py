@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ class Period:
             "since": (self.since or date(1970, 1, 1)).isoformat(),
             "until": (self.until or date(9999, 12, 31)).isoformat(),
         }
+
+
+ALWAYS: Final = Period()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def read_models(
     return [ModelVersion(*key, tuple(records)) for key, records in found.items()]
 
 
-def read_scored(reader: Reader, model: ModelVersion, period: Period = Period()) -> Scored:
+def read_scored(reader: Reader, model: ModelVersion, period: Period = ALWAYS) -> Scored:
     """Return the edits that a model version scored, in the order of their pages; raises LakeError."""
     names = tuple(each.wiki_id for each in model.wikis)
     text = statement(

@@ -7,12 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from revertrisk.reports import figures
 from revertrisk.reports.cell import Ends, cause_share, reverter_figures, too_young
 from revertrisk.reports.days import ADay, a_day, whole_days
-from revertrisk.reports.figures import LEAST, Basis, Figure
-from revertrisk.reports.intervals import count_pages, quantile, standard_error
+from revertrisk.reports.figures import LEAST, Figure
 from revertrisk.reports.lake_edits import ModelVersion, Scored
+from revertrisk.reports.medians import median_seconds
 from revertrisk.reports.watched import ANYBODY, PEOPLE, USER_KINDS, Booleans, Cause, Watched
 from revertrisk.reports.wishes import Refusal, for_number, for_rate
 
@@ -158,33 +157,8 @@ def _at_limit(
         reverter_figures(flagged, horizon, ()).share_reverted,
         kinds,
         {name: cause_share(flagged, horizon, "first", [cause]) for name, cause in FIRST.items()},
-        _median(flagged, by_people),
+        median_seconds("seconds_saved", flagged.seconds[by_people], flagged.page[by_people]),
         a_day(day[by_people], flagged.seconds[by_people] / 3600, days),
-    )
-
-
-def _median(flagged: Ends, members: Booleans) -> Figure:
-    """Return the median of some edits' seconds; its interval are the seconds at the ends of the interval of a half.
-
-    (Woodruff 1952; the error of the share below the median is clustered by page.)
-    """
-    seconds, pages = flagged.seconds[members], flagged.page[members]
-    number = len(seconds)
-    basis = Basis(number, number, count_pages(pages))
-    if number < LEAST:
-        return figures.refused("seconds_saved", basis, f"too few (n = {number} reverted by people)")
-    median = float(np.median(seconds))
-    error = standard_error(((seconds <= median) - 0.5) / number, pages)
-    reach = quantile(basis.pages) * error
-    low, high = np.quantile(seconds, [max(0.5 - reach, 0), min(0.5 + reach, 1)])
-    return figures.Figure(
-        measure="seconds_saved",
-        value=median,
-        low=float(low),
-        high=float(high),
-        n=number,
-        reverted=number,
-        pages=basis.pages,
     )
 
 

@@ -4,9 +4,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from revertrisk.reports.days import ADay
-from revertrisk.reports.document import Document, Plot, Section, Series, Table, horizon_name, percent, shown
-from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES, Figure
+from revertrisk.reports.document import (
+    Document,
+    Plot,
+    Section,
+    Series,
+    Table,
+    horizon_name,
+    number_a_day,
+    percent,
+    shown,
+    shown_seconds,
+)
+from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
 from revertrisk.reports.outcomes_document import record_of
 from revertrisk.reports.whatif import FIRST, AtLimit, Chosen, Part, WhatIf, Wish
 
@@ -103,7 +113,7 @@ def _chosen_rows(chosen: Chosen) -> Iterator[tuple[str, ...]]:
 
 def _part(part: Part) -> tuple[str, ...]:
     figures = (part.share_reverted, part.recall, part.flagged_not_reverted)
-    return (_a_day(part.flagged_a_day), *(shown(each) for each in figures))
+    return (number_a_day(part.flagged_a_day), *(shown(each) for each in figures))
 
 
 def _thresholds(report: WhatIf) -> Table:
@@ -111,7 +121,7 @@ def _thresholds(report: WhatIf) -> Table:
         (
             f"{each.threshold:g}",
             f"{each.flagged:,}",
-            _a_day(each.flagged_a_day),
+            number_a_day(each.flagged_a_day),
             f"{each.flagged_a_day.median:g}",
             shown(each.share_reverted),
         )
@@ -131,7 +141,7 @@ def _kinds(report: WhatIf) -> Table:
     rows = [
         (
             f"{each.threshold:g}, {name}",
-            _a_day(each.kinds[name].flagged_a_day),
+            number_a_day(each.kinds[name].flagged_a_day),
             shown(each.kinds[name].share_reverted),
         )
         for each in _shown_thresholds(report)
@@ -155,7 +165,7 @@ def _first(report: WhatIf) -> Table:
 
 def _saved(report: WhatIf) -> Table:
     rows = [
-        (f"{each.threshold:g}", _seconds(each.seconds_saved), _a_day(each.hours_saved_a_day, decimals=1))
+        (f"{each.threshold:g}", shown_seconds(each.seconds_saved), number_a_day(each.hours_saved_a_day))
         for each in report.thresholds
     ]
     return Table(
@@ -200,16 +210,3 @@ def _plots(report: WhatIf) -> Iterator[Plot]:
             ),
             is_share=(False, False),
         )
-
-
-def _a_day(number: ADay, decimals: int = 1) -> str:
-    value = f"{number.value:,.{decimals}f}"
-    if number.low is None or number.high is None:
-        return f"{value} ({number.days} days: no interval)"
-    return f"{value} ({number.low:,.{decimals}f} to {number.high:,.{decimals}f})"
-
-
-def _seconds(figure: Figure) -> str:
-    if figure.value is None or figure.low is None or figure.high is None:
-        return figure.note or "not shown"
-    return f"{figure.value:,.0f} ({figure.low:,.0f} to {figure.high:,.0f})"

@@ -10,9 +10,9 @@ environment. A caller names an endpoint and hands over a body: HTTP is spelled h
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 from revertrisk.runtime.http_connection import (
@@ -86,7 +86,7 @@ class HttpEndpoint:
 
     def __init__(
         self,
-        exchange: Callable[[Origin, bytes, float, bool], Awaitable[Response]],
+        exchange: Callable[[Origin, bytes, float, bool], Coroutine[Any, Any, Response]],
         method: str,
         url: str,
         headers: Mapping[str, str],
@@ -101,20 +101,15 @@ class HttpEndpoint:
         self._end = "".join(f"{_one_line(line)}\r\n" for line in (" HTTP/1.1", *lines))
         self._head = f"{self._start}{self._end}".encode("latin-1")
 
-    async def send(
-        self,
-        body: bytes | None = None,
-        *,
-        query: str = "",
-        timeout: float,  # noqa: ASYNC109 - for all of it
-        fresh: bool = False,
-    ) -> Response:
+    def send(
+        self, body: bytes | None = None, *, query: str = "", timeout: float, fresh: bool = False
+    ) -> Coroutine[Any, Any, Response]:
         """Send a request, and return its whole answer."""
         head = self._head
         if query:
             head = f"{self._start}{self._before_query}{_one_line(query)}{self._end}".encode("latin-1")
         rest = b"\r\n" if body is None else b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        return await self._exchange(self._origin, head + rest, timeout, fresh)
+        return self._exchange(self._origin, head + rest, timeout, fresh)
 
 
 def _one_line(text: str) -> str:

@@ -118,23 +118,68 @@ def fields_of(record: logging.LogRecord) -> Fields:
     return fields
 
 
+def ecs_line(created: float, level: str, message: str, logger_name: str, fields: Fields) -> str:
+    """Write one JSON object; ``created`` is in Unix seconds."""
+    at = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    line = {
+        "@timestamp": at.replace("+00:00", "Z"),
+        "log.level": level.lower(),
+        "message": message,
+        "ecs.version": ECS_VERSION,
+        **fields,
+        "log": {"logger": logger_name, **fields.get("log", {})},
+        "process": {"pid": os.getpid(), **fields.get("process", {})},
+    }
+    return orjson.dumps(line, default=str).decode()
+
+
 class EcsFormatter(logging.Formatter):
     """Renders a record as ecs-logging does, without the fields that are the same on every line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one JSON object."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        fields = fields_of(record)
-        line = {
-            "@timestamp": at.replace("+00:00", "Z"),
-            "log.level": record.levelname.lower(),
-            "message": record.getMessage(),
-            "ecs.version": ECS_VERSION,
-            **fields,
-            "log": {"logger": record.name, **fields.get("log", {})},
-            "process": {"pid": os.getpid(), **fields.get("process", {})},
-        }
-        return orjson.dumps(line, default=str).decode()
+        return ecs_line(record.created, record.levelname, record.getMessage(), record.name, fields_of(record))
+
+
+class EcsHandler(logging.StreamHandler[TextIO]):
+    """Writes records as ECS, and lines that have never been records."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.setFormatter(EcsFormatter())
+
+    def write_line(self, line: str) -> None:
+        """Write a whole line.
+
+        Raises:
+            OSError, ValueError: the stream cannot be written to.
+
+        """
+        self.acquire()
+        try:
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+        finally:
+            self.release()
+
+
+def log_request(logger: logging.Logger, level: int, message: str, fields: Fields) -> None:
+    """Write the line that ``logger`` writes of the current request, whose fields these are.
+
+    As ECS it is written without a record, its filters and handlers: they cost more than the line.
+    """
+    if not logger.isEnabledFor(level):
+        return
+    handlers = logging.getLogger().handlers
+    if len(handlers) == 1 and isinstance(handlers[0], EcsHandler):
+        try:
+            line = ecs_line(time.time(), logging.getLevelName(level), message, logger.name, fields)
+            handlers[0].write_line(line)
+        except (OSError, TypeError, ValueError):
+            pass  # logging tries once more, and reports it as for any line
+        else:
+            return
+    logger.log(level, message)
 
 
 class TextFormatter(logging.Formatter):
@@ -200,8 +245,10 @@ def configure_logging(
     if level not in LEVELS:
         raise ValueError(f"LOG_LEVEL: expected one of {', '.join(LEVELS)}, not {level!r}")
     as_text = log_format == "text" or (log_format == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream) if terminal is None or not as_text else terminal
-    handler.setFormatter(TextFormatter(coloured=terminal is None) if as_text else EcsFormatter())
+    handler: logging.Handler = EcsHandler(stream)
+    if as_text:
+        handler = logging.StreamHandler(stream) if terminal is None else terminal
+        handler.setFormatter(TextFormatter(coloured=terminal is None))
     handler.addFilter(ExceptionPlaces())
     if hides_arguments:
         handler.addFilter(ExceptionArguments())

@@ -7,6 +7,10 @@ A fact that is not known is None, which differs from 0 and from "anonymous"; so 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+FEATURE_SET: Final = 2
+"""The version of this table: it changes whenever a feature comes, goes or gets another meaning."""
 
 
 class Transform(StrEnum):
@@ -171,11 +175,20 @@ FEATURES: tuple[FeatureSpec, ...] = (
         "user_is_anonymous", Group.USER, "0 or 1", "not logged in: an IP address or a temporary account"
     ),
     FeatureSpec("user_is_temporary", Group.USER, "0 or 1", "a temporary account"),
-    _count("user_edit_count", Group.USER_HISTORY, "edits", "edits before this one; unknown for IP addresses"),
     _count(
-        "user_age", Group.USER_HISTORY, "days", "age of the account at the edit; unknown for IP addresses"
+        "user_edit_count",
+        Group.USER_HISTORY,
+        "edits",
+        "edits of the account at the edit, which may count this one; unknown for anonymous authors",
+    ),
+    _count(
+        "user_age",
+        Group.USER_HISTORY,
+        "days",
+        "age of the account at the edit; unknown for anonymous authors",
     ),
     FeatureSpec("user_is_bot", Group.USER_HISTORY, "0 or 1", "a bot account"),
+    FeatureSpec("user_is_bot_or_admin", Group.USER_HISTORY, "0 or 1", "a bot account or an administrator"),
     FeatureSpec("user_is_privileged", Group.USER_HISTORY, "0 or 1", "in a group that somebody must grant"),
     _count("seconds_since_parent", Group.PARENT, "seconds", "time between the parent revision and this one"),
     FeatureSpec("parent_user_is_anonymous", Group.PARENT, "0 or 1", "the parent's author was not logged in"),

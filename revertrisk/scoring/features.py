@@ -133,6 +133,7 @@ def without_section_names(comment: str) -> str:
 
 
 _MARKS = frozenset("!?\u00a1\u00bf\u061f\uff01\uff1f")
+_BOT_AND_ADMIN = frozenset({"bot", "sysop"})
 _NAMES = tuple(feature.name for feature in FEATURES)
 _GROUPS = {feature.name: feature.group for feature in FEATURES}
 
@@ -203,21 +204,26 @@ def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
 
 
 def _user_features(facts: EditFacts) -> dict[str, float | None]:
-    kind = facts.user_kind
-    # An IP address has neither age nor edits of its own: its earlier edits may be another person's.
-    counted = kind is not UserKind.IP
+    kind, groups = facts.user_kind, facts.user_groups
+    anonymous = kind.is_anonymous is True
+    # An IP address or a temporary account has neither age nor edits of its own: the person may have had others.
     return {
         "user_is_anonymous": _flag(kind.is_anonymous),
         "user_is_temporary": _flag(None if kind is UserKind.UNKNOWN else kind is UserKind.TEMPORARY),
-        "user_edit_count": facts.user_edit_count if counted else None,
-        "user_age": facts.user_age_seconds / 86_400
-        if counted and facts.user_age_seconds is not None
-        else None,
-        "user_is_bot": _flag(facts.user_is_bot),
+        "user_edit_count": None if anonymous else facts.user_edit_count,
+        "user_age": None if anonymous or facts.user_age_seconds is None else facts.user_age_seconds / 86_400,
+        "user_is_bot": _flag(False if anonymous else facts.user_is_bot),
+        "user_is_bot_or_admin": _flag(False if anonymous else _is_bot_or_admin(facts.user_is_bot, groups)),
         "user_is_privileged": _flag(
-            None if facts.user_groups is None else not PRIVILEGED_GROUPS.isdisjoint(facts.user_groups)
+            False if anonymous else None if groups is None else not PRIVILEGED_GROUPS.isdisjoint(groups)
         ),
     }
+
+
+def _is_bot_or_admin(is_bot: bool | None, groups: frozenset[str] | None) -> bool | None:
+    if is_bot or (groups is not None and not _BOT_AND_ADMIN.isdisjoint(groups)):
+        return True
+    return None if is_bot is None or groups is None else False
 
 
 def _circumstances(facts: EditFacts) -> dict[str, float | None]:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import aiohttp
 import ecs_logging
@@ -23,7 +22,7 @@ import uvloop
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.runtime.http_client import HttpClient
-from revertrisk.runtime.logs import EcsFormatter, Fields, start_request
+from revertrisk.runtime.logs import Fields, configure_logging, log_request, start_request
 from tests.bench.upstreams import upstreams
 
 POSTS = 5000
@@ -57,7 +56,7 @@ def measure() -> list[Pair]:
     """Measure every pair, turn by turn."""
     with upstreams() as behind:
         posts = asyncio.Runner(loop_factory=uvloop.new_event_loop).run(_posts(behind.url))
-    return [posts, _log_lines(), _verdicts()]
+    return [posts, *_log_lines(), _verdicts()]
 
 
 async def _posts(url: str) -> Pair:
@@ -100,7 +99,7 @@ async def _cpu_of_posts(post: Callable[[], Awaitable[None]]) -> float:
     return (time.process_time() - began) / POSTS
 
 
-def _log_lines() -> Pair:
+def _log_lines() -> list[Pair]:
     labels = {
         "form": "EventRequest",
         "outcome": "produced",
@@ -116,27 +115,29 @@ def _log_lines() -> Pair:
         "labels": labels,
     }
     with Path(os.devnull).open("w") as nowhere:
-        theirs = _logger("theirs", ecs_logging.StdlibFormatter(exclude_fields=LEFT_OUT), nowhere)
-        ours = _logger("ours", EcsFormatter(), nowhere)
+        handler = logging.StreamHandler(nowhere)
+        handler.setFormatter(ecs_logging.StdlibFormatter(exclude_fields=LEFT_OUT))
+        theirs = logging.getLogger("theirs")
+        theirs.addHandler(handler)
+        theirs.propagate = False
+        configure_logging("ecs", "INFO", nowhere, hides_arguments=True)
+        ours = logging.getLogger("model_server.request")
         start_request("7f2c9c52-6a2b-4b0a-9d3e-2f1f5f1d2c3b").update(fields)
         rounds = [
             (
                 _cpu_of(lambda: theirs.info("predict", extra=fields), LINES),
                 _cpu_of(lambda: ours.info("predict"), LINES),
+                _cpu_of(lambda: log_request(ours, logging.INFO, "predict", fields), LINES),
             )
             for _ in range(ROUNDS)
         ]
-    return _pair("a request's log line", "ecs-logging", "logs.py", rounds)
-
-
-def _logger(name: str, formatter: logging.Formatter, stream: TextIO) -> logging.Logger:
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
-    logger = logging.getLogger(name)
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    logger.propagate = False
-    return logger
+    logging.basicConfig(force=True)  # nothing is written to the closed file
+    return [
+        _pair("a log line", "ecs-logging", "logs.py", [(library, record) for library, record, _ in rounds]),
+        _pair(
+            "a request's log line", "logging", "log_request", [(record, line) for _, record, line in rounds]
+        ),
+    ]
 
 
 def _verdicts() -> Pair:

@@ -7,11 +7,12 @@ from typing import Any
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.engine import VIEWS, sql_of
+from revertrisk.lake.erasure import Erasure, erase
 from revertrisk.lake.maintenance import compact_table
 from revertrisk.lake.schema import PREDICTION, REVISION, TABLES
 from revertrisk.lake.tables import Lake, make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
-from tests.fakes.lake_events import WIKIS, as_lines, month
+from tests.fakes.lake_events import WIKIS, as_lines, edits, month
 from tests.peers.spark_answers import plain_rows
 
 QUERIES = {name: sql_of(name) for name in VIEWS}
@@ -27,19 +28,20 @@ SPARK_TYPES = {
 """No DECIMAL, which Spark makes of an unsigned number, and no time without a zone."""
 
 
-def varied_lake(folder: Path, edits: int = 400) -> Lake:
-    """Write forty days in several batches, with bots, unreadable lines and compacted days."""
+def varied_lake(folder: Path, number: int = 400) -> Lake:
+    """Write forty days in several batches, with bots, an unreadable line, an erasure and compacted days."""
     lake = make_lake(str(folder / "lake"), str(folder / "key"))
     writer = LakeWriter(lake)
-    lines = [*as_lines(month(edits)), b"no event"]
-    for number in range(4):
-        part = lines[number::4]
-        places = [RecordPlace("test", place) for place in range(number, len(lines), 4)]
-        writer.write(Batch(part, places, resume={"test": str(number)}))
+    lines = [*as_lines(month(number)), b"no event"]
+    for begin in range(4):
+        places = [RecordPlace("test", place) for place in range(begin, len(lines), 4)]
+        writer.write(Batch(lines[begin::4], places, resume={"test": str(begin)}))
     writer.close()
     write_bots(lake, [Bot(wiki_id=wiki, name="User 10", valid_from=date(2020, 1, 1)) for wiki in WIKIS])
     for table in (PREDICTION, REVISION):
         compact_table(lake, table, date(2027, 1, 1))
+    gone = next(edits(number))
+    erase(lake, Erasure(revisions=((gone.wiki_id, gone.rev_id),)), grace_s=0)
     return lake
 
 

@@ -203,3 +203,8 @@ WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
   ports:
     - {port: {{ .port }}, protocol: TCP}
 {{- end }}
+
+{{/* Where the lake is. A folder of the volume and not its root, where file systems have folders of their own. */}}
+{{- define "revertrisk.lakeAt" -}}
+{{ .Values.analytics.lake.to | default "/var/lib/revertrisk/lake" }}
+{{- end }}

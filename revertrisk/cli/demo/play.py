@@ -169,7 +169,9 @@ async def _ask_lake(stage: Stage, events: Path) -> int:
     if not lake.has_engines():
         stage.screen.say(lake.MISSING)
         return 0
-    stage.screen.say("\nThe lake holds all of it. What became of the edits, by the risk that each model saw?")
+    stage.screen.say(
+        "\nAll of it goes into a lake. What became of the edits, by the risk that each model saw?"
+    )
     try:
         root = await lake.fill_lake(stage.folder, events, stage.gate, stage.tally.arrived)
         stage.screen.show_answer(lake.QUESTION, *await asyncio.to_thread(lake.ask, root))

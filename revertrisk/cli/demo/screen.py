@@ -118,7 +118,9 @@ class Screen:
     def show_answer(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Write a question in SQL and the rows that answer it."""
         self.say(f"\n{question}\n")
-        table = Table(*columns)
+        table = Table()
+        for name, value in zip(columns, rows[0], strict=True):
+            table.add_column(name, justify="left" if isinstance(value, str) else "right")
         for row in rows:
             table.add_row(*map(str, row))
         self._console.print(table)

@@ -1,6 +1,6 @@
-"""What a model has to beat besides the anonymous flag: two ordinary classifiers, trained on the same edits.
+"""What a model has to beat besides the anonymous flag: ordinary classifiers, trained on the same edits.
 
-Needs the ``training`` extra. Neither is ever served.
+Needs the ``training`` extra. None is ever served.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,9 @@ from xgboost import XGBClassifier
 from revertrisk.scoring.encoding import Encoder, raw_values
 from revertrisk.scoring.feature_table import FEATURES
 from revertrisk.scoring.ngrams import SIZES
+from revertrisk.scoring.training.evaluate import anonymous_flag
 from revertrisk.scoring.training.examples import Example
+from revertrisk.scoring.training.logistic import logistic, sigmoid
 from revertrisk.scoring.vocabulary import SIDES
 
 Scores = NDArray[np.float64]
@@ -60,6 +62,26 @@ class NgramRegression:
             self._encoder.encode([example.features for example in examples]) / len(self._encoder.core) ** 0.5
         )
         return sparse.csr_matrix(sparse.hstack([*words, sparse.csr_matrix(metadata)]))
+
+
+class AgeAndFlag:
+    """Logistic regression on the anonymous flag and the logarithm of the account's age: who edited, not what."""
+
+    name = "age_and_flag"
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        labels = np.array([example.label for example in examples], dtype=np.bool_)
+        self._line = logistic(self._inputs(examples), labels, np.ones(len(labels)))
+
+    def score(self, examples: Sequence[Example]) -> Scores:
+        """Return probabilities of a revert on a sample like the one that was trained on."""
+        return sigmoid(self._inputs(examples) @ self._line)
+
+    @staticmethod
+    def _inputs(examples: Sequence[Example]) -> NDArray[np.float64]:
+        (ages,) = raw_values(["user_age"], [example.features for example in examples]).T
+        flag = anonymous_flag(examples)
+        return np.stack([np.ones(len(ages)), flag, np.nan_to_num(ages)], axis=1)
 
 
 class BoostedTrees:

@@ -18,6 +18,13 @@ from revertrisk.scoring.training.figures import Estimate, Labels, Scores
 _FALSE_POSITIVE_RATES = (0.01, 0.05, 0.15)
 _NEWCOMER_EDITS = 100
 _EXPERIENCED_EDITS = 500
+_AGES = {
+    "age_under_1_day": (0.0, 1.0),
+    "age_under_30_days": (0.0, 30.0),
+    "age_30_days_to_1_year": (30.0, 365.0),
+    "age_1_year_or_more": (365.0, np.inf),
+}
+"""Registered accounts by their age at the edit, in days, from and below; the second holds the first."""
 EVEN_ODDS: Mapping[str, float] = {"even": 0.5}
 """The threshold at which a revert becomes the likelier outcome, by its name in reports."""
 
@@ -182,6 +189,7 @@ def user_groups(examples: Sequence[Example]) -> dict[str, NDArray[np.bool_]]:
     counts = [each.get("user_edit_count") for each in values]
     edits = np.array([np.nan if count is None else count for count in counts], dtype=np.float64)
     account = (flag == 0.0) & np.isfinite(edits)
+    days = np.array([each.get("user_age") for each in values], dtype=np.float64)
     known = {
         "anonymous": flag == 1.0,
         "ip": (flag == 1.0) & ~temporary,
@@ -190,6 +198,7 @@ def user_groups(examples: Sequence[Example]) -> dict[str, NDArray[np.bool_]]:
         "edits_0_99": account & (edits < _NEWCOMER_EDITS),
         "edits_100_499": account & (edits >= _NEWCOMER_EDITS) & (edits < _EXPERIENCED_EDITS),
         "edits_500_or_more": account & (edits >= _EXPERIENCED_EDITS),
+        **{name: (flag == 0.0) & (days >= least) & (days < below) for name, (least, below) in _AGES.items()},
         "bot": bot,
         "unknown": flag == 0.5,  # noqa: PLR2004 - see anonymous_flag
     }

@@ -13,16 +13,21 @@ from revertrisk.scoring.encoding import Encoder
 from revertrisk.scoring.feature_table import FEATURES, Group
 from revertrisk.scoring.network import Bags, RevertRiskNetwork
 from revertrisk.scoring.training.examples import Example, TrainingError
+from revertrisk.scoring.training.logistic import logistic, sigmoid
+from revertrisk.scoring.training.soft_labels import SoftExample
 from revertrisk.scoring.vocabulary import TextRows, Vocabulary
 
 HIDDEN = 32
+SOFT_SPREAD = 2.0
+"""The deviation of the teachers' logits as a student sees them: about that of a member with hard labels."""
 _DROPOUT = 0.3
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.05
 _BATCH = 256
 _EPOCHS = 60
 _PATIENCE = 10
-_CONVERGED = 1e-10
+_OUTPUTS = frozenset({"linear", "bias", "output_weight", "words.weight"})
+"""The tensors to which a member's logit is proportional."""
 _NGRAM_DROPOUT = 0.1
 _TEXT_HIDDEN = 0.2
 """How often all words are hidden, so that the rest is learnt as if the words were in an unknown language."""
@@ -35,6 +40,8 @@ _MASKING = {
     Group.COMMENT: 0.2,
     Group.EDIT: 0.2,
     Group.USER: 0.2,
+    Group.USER_HISTORY: 0.3,
+    Group.PARENT: 0.3,
     Group.PAGE: 0.3,
 }
 """How often a group of facts is hidden during training, so that the model also does well without it."""
@@ -45,7 +52,8 @@ class TrainingRows:
     """Encoded edits with labels and weights, aligned."""
 
     inputs: NDArray[np.float64]
-    labels: NDArray[np.bool_]
+    labels: NDArray[np.float64]
+    """0 and 1, or what the teachers think, in between."""
     weights: NDArray[np.float64]
     texts: tuple[TextRows, ...] | None
     """The known n-grams of each edit; None for a model that reads no words."""
@@ -58,7 +66,19 @@ class TrainingRows:
         labels = np.array([example.label for example in examples], dtype=np.bool_)
         features = [example.features for example in examples]
         texts = None if vocabulary is None else tuple(vocabulary.find(each.text) for each in features)
-        return cls(encoder.encode(features), labels, balanced_weights(labels, weight), texts)
+        weights = balanced_weights(labels, weight)
+        return cls(encoder.encode(features), labels.astype(np.float64), weights, texts)
+
+    @classmethod
+    def soft(cls, encoder: Encoder, examples: Sequence[SoftExample]) -> "TrainingRows":
+        """Encode edits that the teachers labelled, which weigh the same each; their words are not read."""
+        logits = np.array([example.logit for example in examples], dtype=np.float64)
+        inputs = encoder.encode([example.features for example in examples])
+        return cls(inputs, sigmoid(SOFT_SPREAD * logits), np.ones(len(examples)), None)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "TrainingRows":
+        """Return some of the rows; for edits whose words are not read."""
+        return TrainingRows(self.inputs[chosen], self.labels[chosen], self.weights[chosen], None)
 
     def __add__(self, other: "TrainingRows") -> "TrainingRows":
         """Put the rows of another set behind these."""
@@ -68,6 +88,30 @@ class TrainingRows:
             np.concatenate([self.labels, other.labels]),
             np.concatenate([self.weights, other.weights]),
             texts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a member reads of an edit. A core feature whose name is in neither set it does not read.
+
+    A feature that only narrow data can teach adds by itself: the network may not combine it with others.
+    """
+
+    encoder: Encoder
+    vocabulary: Vocabulary | None
+    combined: frozenset[str]
+    added: frozenset[str] = frozenset()
+
+    def masks(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return 1 for each input that the hidden layer, shape (core inputs,), and the linear part may read."""
+        names = [scale.name for scale in self.encoder.core]
+        combined = [float(name in self.combined) for name in names]
+        values = [float(name in self.combined | self.added) for name in names]
+        # Whether a fact is known says in which file an edit was, where the files differ in what they give.
+        linear = [*values, *combined, *[0.0] * len(self.encoder.additive)]
+        return torch.tensor([*combined, *combined], dtype=torch.float64), torch.tensor(
+            linear, dtype=torch.float64
         )
 
 
@@ -86,26 +130,20 @@ def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.floa
 
 
 def fit_member(
-    encoder: Encoder,
-    vocabulary: Vocabulary | None,
-    training: TrainingRows,
-    validation: TrainingRows,
-    seed: int,
+    reading: Reading, training: TrainingRows, validation: TrainingRows, seed: int
 ) -> RevertRiskNetwork:
     """Train one member, keeping the weights of the epoch with the least loss on the validation rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _fit(encoder, vocabulary, training, validation, torch.Generator().manual_seed(seed))
+        return _fit(reading, training, validation, torch.Generator().manual_seed(seed))
 
 
 def _fit(
-    encoder: Encoder,
-    vocabulary: Vocabulary | None,
-    training: TrainingRows,
-    validation: TrainingRows,
-    generator: torch.Generator,
+    reading: Reading, training: TrainingRows, validation: TrainingRows, generator: torch.Generator
 ) -> RevertRiskNetwork:
+    encoder, vocabulary, masks = reading.encoder, reading.vocabulary, reading.masks()
     network = _network(encoder, vocabulary, members=1, dropout=_DROPOUT)
+    _mask(network, *masks)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     columns, rates = _masking(encoder)
     inputs, labels, weights = _tensors(training)
@@ -122,6 +160,7 @@ def _fit(
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
+            _mask(network, *masks)
         network.eval()
         with torch.no_grad():
             held_out, labels_held_out, weights_held_out = _tensors(validation)
@@ -134,6 +173,13 @@ def _fit(
                 break
     network.load_state_dict(best)
     return network.eval()
+
+
+@torch.no_grad()
+def _mask(network: RevertRiskNetwork, hidden: torch.Tensor, linear: torch.Tensor) -> None:
+    """Take away the weights of inputs that a member may not read."""
+    network.hidden_weight.mul_(hidden[:, None])
+    network.linear.mul_(linear)
 
 
 class _Texts:
@@ -162,18 +208,28 @@ class _Texts:
 
 
 def join(
-    members: Sequence[RevertRiskNetwork], encoder: Encoder, vocabulary: Vocabulary | None
+    members: Sequence[RevertRiskNetwork],
+    weights: Sequence[float],
+    encoder: Encoder,
+    vocabulary: Vocabulary | None,
 ) -> RevertRiskNetwork:
-    """Put members side by side into the one network that is served."""
+    """Put members side by side into the one network that is served, whose logit is their weighted sum.
+
+    A member that reads no words has the weight 0 for each n-gram.
+    """
     network = _network(encoder, vocabulary, members=len(members))
-    states = [member.state_dict() for member in members]
-    network.load_state_dict(
-        {
-            # The table of n-grams has a column for each member; all other tensors a first axis.
-            name: torch.cat([state[name] for state in states], dim=int(name.startswith("words.")))
-            for name in states[0]
-        }
-    )
+    state = {}
+    for name, tensor in network.state_dict().items():
+        # The table of n-grams has a column for each member; all other tensors a first axis.
+        axis = int(name.startswith("words."))
+        parts = []
+        for member, weight in zip(members, weights, strict=True):
+            own = member.state_dict().get(name)
+            # The network takes the mean of the members' logits.
+            scale = weight * len(members) if name in _OUTPUTS else 1.0
+            parts.append(torch.zeros(len(tensor), 1, dtype=tensor.dtype) if own is None else own * scale)
+        state[name] = torch.cat(parts, dim=axis)
+    network.load_state_dict(state)
     return network.eval()
 
 
@@ -204,30 +260,8 @@ def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate:
     """
     positive = labels.mean()
     weights = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
-    design = np.stack([logits, np.ones_like(logits)], axis=1)
-
-    def loss(line: NDArray[np.float64]) -> float:
-        values = design @ line
-        return float((weights * np.logaddexp(0.0, np.where(labels, -values, values))).sum())
-
-    line = np.zeros(2)
-    for _ in range(100):  # Newton's method on a convex function, the step halved where it would overshoot
-        probabilities = sigmoid(design @ line)
-        gradient = design.T @ (weights * (probabilities - labels))
-        curvature = weights * probabilities * (1 - probabilities)
-        step = np.linalg.solve((design.T * curvature) @ design + 1e-9 * np.eye(2), gradient)
-        while loss(line - step) > loss(line) and np.abs(step).max() > _CONVERGED:
-            step /= 2
-        line -= step
-        if np.abs(step).max() <= _CONVERGED:
-            break
+    line = logistic(np.stack([logits, np.ones_like(logits)], axis=1), labels, weights)
     return Calibration(slope=float(line[0]), offset=float(line[1]), base_rate=base_rate)
-
-
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the probabilities of logits, without overflow at either end."""
-    probabilities: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * logits))
-    return probabilities
 
 
 def _masking(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
@@ -242,7 +276,7 @@ def _masking(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
 def _tensors(rows: TrainingRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return (
         torch.from_numpy(rows.inputs),
-        torch.from_numpy(rows.labels.astype(np.float64)),
+        torch.from_numpy(rows.labels),
         torch.from_numpy(rows.weights / rows.weights.mean()),
     )
 

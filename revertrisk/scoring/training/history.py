@@ -105,7 +105,7 @@ def _scorable(
             text=parent.text,
             user_kind=parent.user_kind,
         ),
-        page=Page(page_id=0, title=page.title, namespace_id=0),
+        page=Page(page_id=0, title=page.title, namespace_id=page.namespace_id),
         user=User(kind=current.user_kind),
         comment=current.visible_comment,
         is_minor=current.is_minor,

@@ -2,76 +2,33 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from revertrisk.scoring.artifact import FORMAT, Calibration, Metadata, NgramTable, save
+from revertrisk.scoring.artifact import FORMAT, Metadata, NgramTable, save
 from revertrisk.scoring.classifier import packed
-from revertrisk.scoring.encoding import Encoder, fit_encoder, raw_values
-from revertrisk.scoring.feature_table import FEATURES, Group
-from revertrisk.scoring.features import Features
-from revertrisk.scoring.network import RevertRiskNetwork
 from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES
-from revertrisk.scoring.prediction import DECIMALS
-from revertrisk.scoring.training.baselines import BoostedTrees, NgramRegression
-from revertrisk.scoring.training.evaluate import EVEN_ODDS, Evaluation, area_under_curve, evaluate, thresholds
+from revertrisk.scoring.training.baselines import AgeAndFlag, BoostedTrees, NgramRegression
+from revertrisk.scoring.training.ensemble import BASE_RATE, FOLDS, Fitted, TrainingEdits, fit_ensemble
+from revertrisk.scoring.training.evaluate import EVEN_ODDS, Evaluation, area_under_curve, evaluate
 from revertrisk.scoring.training.examples import (
-    Dataset,
     Example,
     TrainingError,
     labels_of,
     split_by_page_and_user,
 )
-from revertrisk.scoring.training.fit import (
-    TrainingRows,
-    calibrate,
-    fit_member,
-    join,
-    logits_of,
-    sigmoid,
-)
-from revertrisk.scoring.training.history import read_history
-from revertrisk.scoring.training.labelled_edits import (
-    read_multilingual_reverts,
-    read_normalised_vandalism,
-    read_raw_vandalism,
-)
 from revertrisk.scoring.training.model_card import figures_table, model_card
-from revertrisk.scoring.training.recipes import RECIPES, Recipe
-from revertrisk.scoring.vocabulary import Vocabulary, learn
-
-BASE_RATE = 0.074
-"""The share of vandalism among edits that the English corpus was drawn from; scores are calibrated to it."""
+from revertrisk.scoring.training.recipes import RECIPES
+from revertrisk.scoring.training.sources import DESCRIPTIONS, MAIN, Progress, Sources, read_sources
 
 _TEST_SHARE = 0.2
-_MEMBERS = 5
-_HISTORY_SHARE = 0.5
-_LEAST_KNOWN = 0.3
-"""A core feature is known for at least this share of the main set."""
-_LEAST_VARIATION = 50
-"""A feature has some other value than its most frequent one in at least this many edits."""
-_LEAST_EDITS_WITH_NGRAM = 3
-_MAIN = "vandalism_en_2009"
-_HISTORY = "anarchism_enwiki_history"
-_EXPORT = "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-# How fast one page is edited, and by whom, says nothing of other pages.
-_WITHHELD_FROM_HISTORY = frozenset({Group.PARENT})
-_DESCRIPTIONS = {
-    f"{_MAIN} (held out)": "English edits of 2009, half of them vandalism by annotators' vote, markup stripped. "
-    "Trained on 80 %; figures are for the rest, which shares no page and no author with it.",
-    f"{_HISTORY} (held out)": "the edits of one disputed English page, 2001 to 2010, labelled by identity revert. "
-    "Trained on the first 80 %; figures are for the last 20 %, same page and partly the same authors.",
-    "vandalism_en_natural_rate": "English edits of 2010 close to the natural rate. Evaluation only.",
-    "revert_multilingual_dev": "edits of 45 wikis in July 2022, labelled by identity revert. Evaluation only.",
-}
-
-
-Progress = Callable[[str], None]
+_FIFTHS = 5
 
 
 def _silent(line: str) -> None:
@@ -90,7 +47,7 @@ class TrainingReport:
 
     def summary(self) -> str:
         """Return the held-out figures as text to print."""
-        held_out = self.evaluations[f"{_MAIN} (held out)"]
+        held_out = self.evaluations[f"{MAIN} (held out)"]
         auc, flag = held_out.auc, held_out.baselines["anonymous_flag"].auc
         splits = ", ".join(f"{value:.4f}" for value in self.auc_by_split.values())
         return (
@@ -104,23 +61,25 @@ class TrainingReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
-    """A network with all that turns an edit into its probability."""
+class _Split:
+    """A model, and the edits of both divided sets that it did and did not see."""
 
-    encoder: Encoder
-    vocabulary: Vocabulary | None
-    network: RevertRiskNetwork
-    calibration: Calibration
-    limits: dict[str, float]
+    model: Fitted
+    main: Sequence[Example]
+    main_test: Sequence[Example]
+    rated: Sequence[Example]
+    rated_test: Sequence[Example]
 
-    def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
-        texts = (
-            None
-            if self.vocabulary is None
-            else [self.vocabulary.find(each.features.text) for each in examples]
-        )
-        inputs = self.encoder.encode([each.features for each in examples])
-        return _probabilities(logits_of(self.network, inputs, texts), self.calibration)
+    def auc(self) -> float:
+        scores = self.model.probabilities(self.main_test)
+        return round(area_under_curve(scores, labels_of(self.main_test)), 4)
+
+    def rated_scores(self) -> dict[str, NDArray[np.float64]]:
+        rival = AgeAndFlag(self.rated)
+        return {
+            "model": self.model.probabilities(self.rated_test),
+            rival.name: rival.score(self.rated_test),
+        }
 
 
 def train(  # noqa: PLR0913 - each is an option of the command
@@ -144,40 +103,15 @@ def train(  # noqa: PLR0913 - each is an option of the command
     """
     if model_name not in RECIPES:
         raise TrainingError(f"model name: expected one of {', '.join(RECIPES)}")
-    labels = data_dir / f"{_HISTORY}.jsonl.gz"
-    sources = [
-        *(
-            data_dir / f"{name}.jsonl.gz"
-            for name in (_MAIN, "vandalism_en_natural_rate", "revert_multilingual_dev")
-        ),
-        labels,
-        data_dir / _EXPORT,
-    ]
-    missing = [path.name for path in sources if not path.is_file()]
-    if missing:
-        raise TrainingError(f"data folder: missing {', '.join(missing)}")
-    progress(f"reading {sources[0].name}")
-    main = read_normalised_vandalism(sources[0])
-    progress(f"reading {_EXPORT}")
-    history = read_history(data_dir / _EXPORT, labels, wiki_id="enwiki", language="en")
-    progress("reading what is for evaluation only")
+    sources = read_sources(data_dir, progress)
     return train_on(
-        main,
-        history,
-        evaluation_only=[read_raw_vandalism(sources[1]), read_multilingual_reverts(sources[2])],
-        model_name=model_name,
-        output_dir=output_dir,
-        seed=seed,
-        splits=splits,
-        progress=progress,
+        sources, model_name=model_name, output_dir=output_dir, seed=seed, splits=splits, progress=progress
     )
 
 
 def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
-    main: Dataset,
-    history: Dataset,
+    sources: Sources,
     *,
-    evaluation_only: Sequence[Dataset],
     model_name: str,
     output_dir: Path,
     seed: int,
@@ -185,27 +119,37 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
     progress: Progress = _silent,
 ) -> TrainingReport:
     """Train on data sets that were read before; see `train`."""
-    recipe = RECIPES[model_name]
+    history = sources.history
     cut = round(len(history.examples) * (1 - _TEST_SHARE))
-    past = [_without(example, _WITHHELD_FROM_HISTORY) for example in history.examples[:cut]]
 
-    def fitted(split: int) -> tuple[_Fitted, Sequence[Example], Sequence[Example]]:
-        test, *folds = split_by_page_and_user(
-            main.examples, [_TEST_SHARE, *[(1 - _TEST_SHARE) / _MEMBERS] * _MEMBERS], split
+    def fitted(split: int) -> _Split:
+        main_test, *main = split_by_page_and_user(
+            sources.main.examples, [_TEST_SHARE, *[(1 - _TEST_SHARE) / FOLDS] * FOLDS], split
         )
-        model = _fit(recipe, folds, past, split, lambda line: progress(f"split {split}: {line}"))
-        return model, [example for fold in folds for example in fold], test
+        # The same fifths for every seed, so that over as many splits each edit is held out once.
+        fifths = split_by_page_and_user(sources.rated.examples, [_TEST_SHARE] * _FIFTHS, 0)
+        rated_test = fifths.pop(split % _FIFTHS)
+        rated = split_by_page_and_user(list(chain(*fifths)), [1 / FOLDS] * FOLDS, split)
+        edits = TrainingEdits(main, rated, history.examples[:cut], sources.soft.examples)
+        model = fit_ensemble(
+            RECIPES[model_name], edits, split, lambda line: progress(f"split {split}: {line}")
+        )
+        return _Split(model, list(chain(*main)), main_test, list(chain(*rated)), rated_test)
 
-    model, training, test = fitted(seed)
-    auc_by_split = {seed: _auc(model, test)}
-    for split in range(seed + 1, seed + splits):
-        other, _, unseen = fitted(split)
-        auc_by_split[split] = _auc(other, unseen)
+    own = fitted(seed)
+    auc_by_split, rated_test, rated_scores = {seed: own.auc()}, list(own.rated_test), [own.rated_scores()]
+    for number in range(seed + 1, seed + splits):
+        other = fitted(number)
+        auc_by_split[number] = other.auc()
+        if number - seed < _FIFTHS:
+            rated_test += other.rated_test
+            rated_scores.append(other.rated_scores())
 
     progress("training the baselines")
+    model = own.model
     rivals: list[NgramRegression | BoostedTrees] = [
-        NgramRegression(training, model.encoder),
-        BoostedTrees(training, seed),
+        NgramRegression(own.main, model.encoder),
+        BoostedTrees(own.main, seed),
     ]
 
     def evaluated(name: str, examples: Sequence[Example], base_rate: float | None = None) -> Evaluation:
@@ -219,23 +163,33 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
             seed=seed,
         )
 
+    progress(f"evaluating on {sources.rated.name}")
+    scores = {name: np.concatenate([each[name] for each in rated_scores]) for name in rated_scores[0]}
+    rated = evaluate(
+        scores.pop("model"),
+        rated_test,
+        limits={**EVEN_ODDS, **model.limits},
+        baselines=scores,
+        seed=seed,
+    )
     evaluations = {
-        f"{main.name} (held out)": evaluated(main.name, test, BASE_RATE),
+        f"{sources.main.name} (held out)": evaluated(sources.main.name, own.main_test, BASE_RATE),
+        f"{sources.rated.name} (held out)": rated,
         f"{history.name} (held out)": evaluated(history.name, history.examples[cut:], BASE_RATE),
-        **{each.name: evaluated(each.name, each.examples) for each in evaluation_only},
+        **{each.name: evaluated(each.name, each.examples) for each in sources.evaluation_only},
     }
     weights = packed(model.network, model.vocabulary)
     metadata = Metadata(
         format=FORMAT,
         name=model_name,
-        version=recipe.version,
+        version=RECIPES[model_name].version,
         preprocessing=model.encoder,
         text=None if model.vocabulary is None else NgramTable(SIZES, CHARACTERS_READ, len(model.vocabulary)),
         network=model.network.shape,
         calibration=model.calibration,
-        supported_wikis=recipe.supported_wikis,
+        supported_wikis=RECIPES[model_name].supported_wikis,
         thresholds=model.limits,
-        training_data={each.file_name: each.sha256 for each in (main, history)},
+        training_data=sources.digests,
         made_with=_made_with(),
         metrics={
             "data_sets": {name: each.to_json() for name, each in evaluations.items()},
@@ -243,13 +197,9 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
         },
         weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
-    descriptions = {name: text for name, text in _DESCRIPTIONS.items() if name in evaluations}
+    descriptions = {name: text for name, text in DESCRIPTIONS.items() if name in evaluations}
     save(output_dir, metadata, weights, model_card(metadata, evaluations, descriptions))
     return TrainingReport(metadata, evaluations, auc_by_split, output_dir)
-
-
-def _auc(model: _Fitted, examples: Sequence[Example]) -> float:
-    return round(area_under_curve(model.probabilities(examples), labels_of(examples)), 4)
 
 
 def _made_with() -> dict[str, str]:
@@ -263,69 +213,3 @@ def _made_with() -> dict[str, str]:
         "code_sha256": digest.hexdigest(),
         "torch": torch.__version__,
     }
-
-
-def _encoder(main: Sequence[Example], history: Sequence[Example]) -> Encoder:
-    """Choose the features that the data can teach something about.
-
-    Core features are known for a good part of the main set; additive ones vary only in the history. One that
-    hardly ever varies is left out: its weight would be whatever chance gave it.
-    """
-    names = [feature.name for feature in FEATURES]
-    main_features = [example.features for example in main]
-    features = [*main_features, *(example.features for example in history)]
-    in_main, in_all = raw_values(names, main_features), raw_values(names, features)
-    core = [
-        name
-        for index, name in enumerate(names)
-        if np.isfinite(in_main[:, index]).mean() >= _LEAST_KNOWN and _varies(in_main[:, index])
-    ]
-    additive = [name for index, name in enumerate(names) if name not in core and _varies(in_all[:, index])]
-    return fit_encoder(core, additive, features)
-
-
-def _varies(column: NDArray[np.float64]) -> bool:
-    _, counts = np.unique(column[np.isfinite(column)], return_counts=True)
-    return bool(len(counts)) and int(counts.sum() - counts.max()) >= _LEAST_VARIATION
-
-
-def _fit(
-    recipe: Recipe,
-    folds: Sequence[Sequence[Example]],
-    history: Sequence[Example],
-    seed: int,
-    progress: Progress,
-) -> _Fitted:
-    """Train one member without each fold, and calibrate on what each member did not see."""
-    training = [example for fold in folds for example in fold]
-    encoder = _encoder(training, history)
-    vocabulary = None
-    if recipe.reads_words:
-        vocabulary = learn([each.features.text for each in training], least=_LEAST_EDITS_WITH_NGRAM)
-    past = TrainingRows.of(encoder, vocabulary, history, _HISTORY_SHARE)
-    members, logits, labels = [], [], []
-    for index, held_out in enumerate(folds):
-        progress(f"network {index + 1} of {len(folds)}")
-        others = [example for number, fold in enumerate(folds) if number != index for example in fold]
-        validation = TrainingRows.of(encoder, vocabulary, held_out, 1.0)
-        rows = TrainingRows.of(encoder, vocabulary, others, 1 - _HISTORY_SHARE) + past
-        member = fit_member(encoder, vocabulary, rows, validation, seed * _MEMBERS + index)
-        members.append(member)
-        logits.append(logits_of(member, validation.inputs, validation.texts))
-        labels.append(validation.labels)
-    unseen, truth = np.concatenate(logits), np.concatenate(labels)
-    calibration = calibrate(unseen, truth, BASE_RATE)
-    limits = thresholds(_probabilities(unseen, calibration), truth)
-    return _Fitted(encoder, vocabulary, join(members, encoder, vocabulary), calibration, limits)
-
-
-def _without(example: Example, groups: frozenset[Group]) -> Example:
-    """Hide groups of facts of an example, and its words: those of one page teach nothing about others."""
-    hidden = {feature.name for feature in FEATURES if feature.group in groups}
-    values = {name: None if name in hidden else value for name, value in example.features.values.items()}
-    return replace(example, features=Features(values, example.features.changed_bytes))
-
-
-def _probabilities(logits: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    probabilities: NDArray[np.float64] = sigmoid(calibration.slope * logits + calibration.offset)
-    return probabilities.round(DECIMALS)  # as a server rounds them

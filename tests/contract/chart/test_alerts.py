@@ -17,7 +17,7 @@ FILES = ROOT / "charts" / "revertrisk" / "files"
 UNIT_TESTS = ("alerts_test.yaml", "alerts_long_test.yaml")
 OF_KSERVE = {"request_preprocess_seconds", "request_predict_seconds", "request_postprocess_seconds"}
 OF_EVERY_PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
-METRIC = re.compile(r"\b((?:revertrisk|dispatcher|request|process)_[a-z_]+)\b(?!\s*=)")
+METRIC = re.compile(r"\b((?:revertrisk|dispatcher|lake|request|process)_[a-z_]+)\b(?!\s*=)")
 SERIES_OF_A_HISTOGRAM = re.compile(r"_(?:bucket|count|sum)$")
 
 Rule = dict[str, Any]
@@ -121,7 +121,7 @@ def test_operations_names_only_what_exists() -> None:
     document = (ROOT / "docs" / "operations.md").read_text()
     assert set(re.findall(r"\bRevertRisk[A-Z]\w+", document)) == {alert["alert"] for alert in alerts()}
     known = _documented() | OF_KSERVE
-    for name in re.findall(r"`((?:revertrisk|dispatcher)_[a-z_]+)", document):
+    for name in re.findall(r"`((?:revertrisk|dispatcher|lake)_[a-z_]+)", document):
         assert SERIES_OF_A_HISTOGRAM.sub("", name) in known, name
 
 
@@ -142,8 +142,8 @@ def test_the_scorer_alert_counts_every_failure_of_ours() -> None:
 
 
 def _documented() -> set[str]:
-    pages = "".join((ROOT / "docs" / name).read_text() for name in ("metrics.md", "dispatcher.md"))
-    return set(re.findall(r"^\| `((?:revertrisk|dispatcher)_\w+)`", pages, re.MULTILINE))
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("metrics.md", "dispatcher.md", "lake.md"))
+    return set(re.findall(r"^\| `((?:revertrisk|dispatcher|lake)_\w+)`", pages, re.MULTILINE))
 
 
 def _metrics(expression: str) -> set[str]:

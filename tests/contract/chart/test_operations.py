@@ -13,7 +13,7 @@ from revertrisk.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
-METRIC = re.compile(r"\b(?:revertrisk|dispatcher)_[a-z_]+\b")
+METRIC = re.compile(r"\b(?:revertrisk|dispatcher|lake)_[a-z_]+\b")
 IN_CAPITALS = re.compile(r"`([A-Z][A-Z_]{3,})[`=]")
 OF_OTHERS = {"STREAM", "EVENTGATE", "REVISION", "NAME", "CONTAINER", "ALERT", "TORCH_INDEX_URL"}
 """What stands in capitals and is no setting of the server."""
@@ -60,7 +60,7 @@ def test_files_exist() -> None:
 
 def test_metrics_in_queries_exist() -> None:
     """Each metric in a query is documented."""
-    pages = "".join((ROOT / "docs" / name).read_text() for name in ("metrics.md", "dispatcher.md"))
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("metrics.md", "dispatcher.md", "lake.md"))
     for line in fenced():
         for name in METRIC.findall(line):
             assert f"| `{re.sub(r'_(?:bucket|count|sum)$', '', name)}`" in pages, name

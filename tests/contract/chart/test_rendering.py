@@ -86,7 +86,7 @@ def test_what_selects_pods_selects_some(rendered: list[dict[str, Any]]) -> None:
 
 
 def test_a_service_monitor_finds_every_program_with_metrics(rendered: list[dict[str, Any]]) -> None:
-    """Each producer, scorer and dispatcher has a port named metrics, behind labels that become the alerts' labels."""
+    """Each program but mocks and dashboard has a port named metrics, behind labels that become the alerts' labels."""
     monitors = [manifest for manifest in rendered if manifest["kind"] == "ServiceMonitor"]
     if not monitors:
         return
@@ -102,7 +102,8 @@ def test_a_service_monitor_finds_every_program_with_metrics(rendered: list[dict[
     programs = {
         labels["app.kubernetes.io/name"]
         for manifest in rendered
-        if (labels := pod_labels(manifest)) is not None and labels["app.kubernetes.io/component"] != "mock"
+        if (labels := pod_labels(manifest)) is not None
+        and labels["app.kubernetes.io/component"] not in {"mock", "dashboard"}
     }
     assert scraped == programs
 

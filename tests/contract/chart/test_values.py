@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from model_server.settings import REMOVED_SETTINGS, Settings
+from revertrisk.lake.object_store import UNSAFE
 from revertrisk.streams.kafka_settings import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,6 +54,14 @@ FROM_KAFKA: Values = {
     "custom_env": [BROKERS],
     "dispatchers": {"rr": {"target": "http://rr", "rule": "revertrisk-language-agnostic.yaml"}},
 }
+
+
+LAKE: Values = {
+    "enabled": True,
+    "sources": ["eventstreams:mediawiki.page_change.v1"],
+    "key_secret": "lake-key",
+}
+DASHBOARD: Values = {"enabled": True, "sources": ["eventstreams:mediawiki.page_change.v1"]}
 
 
 def with_config(service: Values, **config: int) -> Values:
@@ -157,6 +166,31 @@ WRONG = {
     "dispatchers that would share a file": (
         {"dispatcher": FROM_KAFKA | {"replicas": 2}},
         ["dispatcher.replicas", "dispatcher.dead_letters"],
+    ),
+    "a lake without its key": (
+        {"analytics": {"lake": {"enabled": True, "sources": ["eventstreams:a"]}}},
+        ["analytics.lake.key_secret"],
+    ),
+    "a lake without a source": (
+        {"analytics": {"lake": {"enabled": True, "key_secret": "lake-key"}}},
+        ["analytics.lake.sources"],
+    ),
+    "a lake in another kind of store": (
+        {"analytics": {"lake": {"to": "gs://bucket/lake"}}},
+        ["analytics.lake.to"],
+    ),
+    "a lake that cannot find Kafka": (
+        {"analytics": {"lake": LAKE | {"sources": ["kafka:mediawiki.page_change.v1"]}}},
+        ["analytics.custom_env", "KAFKA_BOOTSTRAP_SERVERS"],
+    ),
+    "alerts without a source": ({"analytics": {"surge": {"enabled": True}}}, ["analytics.surge.sources"]),
+    "a page without a source": (
+        {"analytics": {"dashboard": {"enabled": True}}},
+        ["analytics.dashboard.sources"],
+    ),
+    "a way around conditional PUT": (
+        {"analytics": {"custom_env": [{"name": "AWS_S3_ALLOW_UNSAFE_RENAME", "value": "true"}]}},
+        ["analytics.custom_env.0.name"],
     ),
     "more pods at least than at most": (
         one(with_config(PRODUCER, minReplicas=4, maxReplicas=3)),
@@ -289,6 +323,92 @@ def test_what_a_dispatcher_remembers_outlives_its_pod(
     assert deployment["spec"]["strategy"]["type"] == ("Recreate" if kept else "RollingUpdate")
 
 
+def analytics(render: Render, values: Values) -> tuple[list[Values], dict[str, Values]]:
+    """Return all manifests, and the pods of the analytics programs by their names."""
+    answer = render({"analytics": values})
+    assert answer.returncode == 0, answer.stderr
+    manifests = [manifest for manifest in yaml.safe_load_all(answer.stdout) if manifest]
+    deployments = {m["metadata"]["name"]: m for m in manifests if m["kind"] == "Deployment"}
+    for deployment in deployments.values():
+        assert deployment["spec"]["replicas"] == 1
+        assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    return manifests, {name: each["spec"]["template"]["spec"] for name, each in deployments.items()}
+
+
+def test_the_lake_is_on_a_volume_and_its_key_is_not(render: Render) -> None:
+    """The lake is a folder of a claim that outlives the release; its key is a file of the Secret, for its user only."""
+    manifests, pods = analytics(render, {"lake": LAKE})
+    assert pods.keys() == {"lake"}
+    (claim,) = (manifest for manifest in manifests if manifest["kind"] == "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    (container,) = pods["lake"]["containers"]
+    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pods["lake"]["volumes"]}
+    assert f"--to={mounts['state']['mountPath']}/lake" in container["args"]
+    assert volumes["state"]["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+    assert f"--key-file={mounts['key']['mountPath']}/key" in container["args"]
+    assert mounts["key"]["readOnly"] is True
+    assert volumes["key"]["secret"]["secretName"] == "lake-key"
+    assert volumes["key"]["secret"]["defaultMode"] & 0o007 == 0
+
+
+def test_the_dashboard_reads_the_volume_where_its_writer_runs(render: Render) -> None:
+    """A volume is mounted on one node: the dashboard has to run there, and a new writer prefers to; it only reads."""
+    _, pods = analytics(render, {"lake": LAKE, "dashboard": DASHBOARD})
+    (container,) = pods["dashboard"]["containers"]
+    assert "--lake=/var/lib/revertrisk/lake" in container["args"]
+    assert {"name": "state", "mountPath": "/var/lib/revertrisk", "readOnly": True} in container[
+        "volumeMounts"
+    ]
+    (needed,) = pods["dashboard"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (preferred,) = pods["lake"]["affinity"]["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    for term, name in ((needed, "lake"), (preferred["podAffinityTerm"], "dashboard")):
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+        assert term["labelSelector"]["matchLabels"]["app.kubernetes.io/name"] == name
+
+
+def test_a_lake_in_an_object_store_needs_no_volume_and_no_node(render: Render) -> None:
+    """Writer and dashboard name the same address, and run anywhere."""
+    at = "s3://revertrisk/lake"
+    manifests, pods = analytics(render, {"lake": LAKE | {"to": at}, "dashboard": DASHBOARD})
+    assert not [manifest for manifest in manifests if manifest["kind"] == "PersistentVolumeClaim"]
+    assert f"--to={at}" in pods["lake"]["containers"][0]["args"]
+    assert f"--lake={at}" in pods["dashboard"]["containers"][0]["args"]
+    assert all("affinity" not in pod for pod in pods.values())
+    assert all("state" not in {volume["name"] for volume in pod["volumes"]} for pod in pods.values())
+
+
+def test_a_dashboard_without_a_lake_has_no_charts(render: Render) -> None:
+    """It shows what is to be looked at, from the streams alone."""
+    _, pods = analytics(render, {"dashboard": DASHBOARD})
+    assert not [argument for argument in pods["dashboard"]["containers"][0]["args"] if "--lake" in argument]
+
+
+def test_slacks_webhook_is_a_secret(render: Render) -> None:
+    """It is in the environment by reference, and its state on a volume; without one there is no variable."""
+    surge = {"enabled": True, "sources": ["eventstreams:mediawiki.page_change.v1"]}
+    _, pods = analytics(render, {"surge": surge})
+    assert "env" not in pods["surge"]["containers"][0]
+    _, pods = analytics(render, {"surge": surge | {"slack_secret": "slack"}})
+    (container,) = pods["surge"]["containers"]
+    assert container["env"] == [
+        {"name": "SLACK_WEBHOOK_URL", "valueFrom": {"secretKeyRef": {"name": "slack", "key": "url"}}}
+    ]
+    (state,) = (mount for mount in container["volumeMounts"] if mount["name"] == "state")
+    assert f"--state={state['mountPath']}/surge.sqlite" in container["args"]
+
+
+def test_analytics_and_chart_agree_on_the_environment() -> None:
+    """What reaches Kafka, the object store and a webhook can be given; what would make commits unsafe cannot."""
+    definitions = json.loads((CHART / "values.schema.json").read_text())["definitions"]
+    names = set(definitions["analytics_environment"]["items"]["allOf"][1]["properties"]["name"]["enum"])
+    store = {name for name in names if name.startswith("AWS_")}
+    assert names - store == {*ENVIRONMENT, "SURGE_WEBHOOK_URL", "LOG_FORMAT", "LOG_LEVEL"}
+    documented = (ROOT / "docs" / "lake.md").read_text()
+    assert all(f"`{name}`" in documented for name in store)
+    assert not store & set(UNSAFE)
+
+
 def test_every_variable_that_the_chart_sets_is_documented(rendered: list[Values]) -> None:
     """A rendered server's environment holds only what docs/configuration.md explains."""
     documented = (ROOT / "docs" / "configuration.md").read_text()
@@ -305,5 +425,10 @@ def test_chart_and_package_have_one_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == version
-    for image in (values["inference"]["predictor"], values["dispatcher"], values["mocks"]):
+    for image in (
+        values["inference"]["predictor"],
+        values["dispatcher"],
+        values["mocks"],
+        values["analytics"],
+    ):
         assert image["image_version"] == version

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from revertrisk.lake import Reader
-from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.bots import Bot, parse_bots, write_bots
 from revertrisk.lake.engine import VIEWS
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.schema import TABLES, Table
@@ -81,6 +81,12 @@ BOT = 10
 """The number of the user who is listed as a bot."""
 
 
+def test_the_list_of_bots_on_the_page_can_be_used() -> None:
+    """It is YAML that `revertrisk lake bots` takes."""
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(parse_bots(shown, PAGE.name)) == 2
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A month of 2,400 edits, with predictions of both models for all but a few, and a bot."""
@@ -128,7 +134,7 @@ def test_t374698_is_a_file_of_its_own() -> None:
 
 def test_t374698_counts_what_it_says(lake: Path) -> None:
     """Bot, model and both, by wiki, are what plain loops over the edits find."""
-    reverted = Oracle(map(page_change, KNOWN)).reverted()
+    reverted = dict(Oracle(map(page_change, KNOWN)).reverted())
     user_of = {edit.rev_id: edit.user for edit in KNOWN}
     scored = {edit.rev_id: prediction(edit, MULTILINGUAL) for edit in SCORED}
     days: defaultdict[str, set[date]] = defaultdict(set)

@@ -27,7 +27,7 @@ FILES = [
 TEXTS = {path.relative_to(ROOT): path.read_text() for path in FILES if path.name != Path(__file__).name}
 DESIGN = re.compile(r"\bDESIGN (\d+)")
 EDGE_CASE = re.compile(r"\((?:[^()]*[ ,])?(E\d+)(?:[ ,][^()]*)?\)")
-DOCUMENT = re.compile(r"\bdocs/((?:[\w-]+/)*[\w-]+(?:\.(?:md|ya?ml|py|png|ipynb))?)(?![\w/*])")
+DOCUMENT = re.compile(r"\bdocs/((?:[\w-]+/)*[\w-]+(?:\.(?:md|ya?ml|py|png|ipynb|sql|html))?)(?![\w/*])")
 
 
 def referred(pattern: re.Pattern[str]) -> set[tuple[str, str]]:

@@ -193,7 +193,7 @@ def test_the_pipelines_name_what_exists() -> None:
         assert {stage["build"] for stage in pipeline["stages"]} <= variants.keys()
 
 
-@pytest.mark.parametrize("image", ["server", "dispatcher", "mocks"])
+@pytest.mark.parametrize("image", ["server", "dispatcher", "mocks", "analytics"])
 def test_the_dockerfile_has_the_same_stages(image: str) -> None:
     """Both install the same locked dependencies and begin with the same program."""
     document = yaml.safe_load((PIPELINE / image / "blubber.yaml").read_text())

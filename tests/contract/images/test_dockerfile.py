@@ -12,7 +12,7 @@ from model_server.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 STAGE = re.compile(r"^FROM (\S+) AS (\S+)$", re.MULTILINE)
-SHIPPED = ("server", "dispatcher", "mocks")
+SHIPPED = ("server", "dispatcher", "mocks", "analytics")
 
 
 def dockerfile() -> str:
@@ -71,7 +71,7 @@ def test_dependencies_are_locked() -> None:
     """
     shipping = dockerfile().split(" AS test\n")[0]
     installs = re.findall(r"pip install ([^&\n]*)", shipping)
-    assert len(installs) == 8
+    assert len(installs) == 10
     for before, arguments in pairwise(["", *installs]):
         if "^torch==" in arguments:
             assert "requirements/locked-server.txt" in before
@@ -104,3 +104,20 @@ def test_compose_names_what_exists() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
         assert service["read_only"] is True
         assert set(service.get("depends_on", [])) <= services.keys()
+
+
+def test_compose_runs_the_analytics_only_when_asked() -> None:
+    """Their services have the profile `analytics`, and what writes a lake keeps its key on a volume of its own."""
+    document = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    analytics = {
+        name: service
+        for name, service in document["services"].items()
+        if service["build"]["target"] == "analytics"
+    }
+    assert analytics.keys() == {"lake", "sql"}
+    assert all(service["profiles"] == ["analytics"] for service in analytics.values())
+    volumes = [volume.split(":") for volume in analytics["lake"]["volumes"]]
+    assert {name for name, _ in volumes} == document["volumes"].keys()
+    places = dict(volumes)
+    assert f"{places['lake-key']}/lake" in analytics["lake"]["command"]
+    assert places["lake"] in analytics["lake"]["command"]

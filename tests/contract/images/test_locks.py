@@ -12,7 +12,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
 REQUIREMENTS = ROOT / "requirements"
-EXTRAS = {"server": {"serve"}, "dispatcher": {"kafka"}, "mocks": set[str]()}
+EXTRAS = {
+    "server": {"serve"},
+    "dispatcher": {"kafka"},
+    "mocks": set[str](),
+    "analytics": {"alerts", "kafka", "lake", "reports"},
+}
 UNFROZEN = {"setuptools"}
 """What pip freeze, which makes constraints.txt, leaves out."""
 CUDA = ("cuda-", "nvidia-", "triton")
@@ -51,6 +56,12 @@ def test_locked_versions_are_the_tested_ones(image: str) -> None:
 def test_nothing_is_missing(image: str) -> None:
     """Installed with --no-deps, the file is complete: all that the image needs, directly and indirectly."""
     assert set(needed(EXTRAS[image])) - set(pins(f"locked-{image}.txt")) <= {"torch"}
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_nothing_is_too_much(image: str) -> None:
+    """An image has what its own programs need: what reads the streams adds nothing to the server's."""
+    assert set(pins(f"locked-{image}.txt")) <= set(needed(EXTRAS[image]))
 
 
 @pytest.mark.parametrize("image", EXTRAS)

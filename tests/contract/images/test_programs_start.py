@@ -1,5 +1,6 @@
 """Each image's programs start with what its lock file installs, and with nothing else."""
 
+import os
 import subprocess
 import sys
 from functools import cache
@@ -71,22 +72,43 @@ def absent_from(image: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_starts_with_what_its_image_has(program: str) -> None:
-    """It says what it should, and no import fails."""
-    image, arguments, said = PROGRAMS[program]
+def run_alone(image: str, arguments: list[str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command with what an image has; no import fails."""
     absent = absent_from(image)
     assert "pytest" in absent
-    assert ("numpy" in absent) == (image != "server")
+    assert ("numpy" in absent) == (image not in {"server", "analytics"})
     answer = subprocess.run(
         [sys.executable, "-c", ALONE, ",".join(absent), *arguments],
         input="",
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOT,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert "ModuleNotFoundError" not in answer.stderr, answer.stderr
     assert "No module named" not in answer.stderr, answer.stderr
+    return answer
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_starts_with_what_its_image_has(program: str) -> None:
+    """It says what it should, and no import fails."""
+    image, arguments, said = PROGRAMS[program]
+    answer = run_alone(image, arguments)
     assert said in answer.stdout + answer.stderr
     assert answer.returncode == (2 if said == "bootstrap.servers" else 0), answer.stderr
+
+
+def test_the_analytics_image_writes_and_asks_a_lake(tmp_path: Path) -> None:
+    """It makes a lake in a folder, reads Kafka and knows object stores; `sql` answers from it."""
+    run = ["lake", "run", "--key-file=key"]
+    assert run_alone("analytics", [*run, "--source=jsonl:-", "--to=lake"], tmp_path).returncode == 0
+    kafka = run_alone("analytics", [*run, "--source=kafka:topic", "--to=lake"], tmp_path)
+    assert (kafka.returncode, "bootstrap.servers" in kafka.stderr) == (2, True)
+    query = "SELECT count(*) AS predictions FROM prediction"
+    asked = run_alone("analytics", ["sql", "--lake=lake", "--format=csv", query], tmp_path)
+    assert asked.stdout == "predictions\n0\n", asked.stderr
+    refused = run_alone("analytics", ["sql", "--lake=s3://bucket", query], tmp_path)
+    assert (refused.returncode, "expected s3://BUCKET/PREFIX" in refused.stderr) == (78, True)
+    assert not {"fsspec", "obstore"} & absent_from("analytics")

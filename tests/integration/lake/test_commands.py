@@ -63,6 +63,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         2,
         "expected eventstreams:STREAM",
     ),
+    ((*RUN, "lake", "--wiki", "en"), 2, "wiki: expected the id of a wiki, such as enwiki, not 'en'"),
     (("sql", "--lake", "lake"), 2, "give either a query or --file"),
     (("sql", "--lake", "lake", "SELECT nothing FROM prediction"), 2, "nothing"),
     (ERASE, 2, "name what is to be erased"),

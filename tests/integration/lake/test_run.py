@@ -168,14 +168,23 @@ def test_sigterm_writes_what_was_taken_and_ends_with_zero(tmp_path: Path) -> Non
 
 
 @pytest.mark.ci("full disk")
-def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "filled", "words"),
+    [
+        ("300k", 0, "the disk is full"),
+        ("64m", 62, "the disk is full: 1 MB are free, a batch is begun with 3 MB"),
+    ],
+    ids=["while a batch is written", "before"],
+)
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, size: str, filled: int, words: str) -> None:
     """The run ends with 1 and a sentence; with room again, the next one completes the lake."""
     events = events_of(3000, days=1)
     source = write_file(tmp_path / "events", events)
     (tmp_path / "disk").mkdir()
     command = f"{sys.executable} -m revertrisk.cli.app lake run --source {source} --to {tmp_path}/disk/lake"
     script = (
-        f"mount -t tmpfs -o size=300k none {tmp_path}/disk || exit 99; {command}; echo status $?; "
+        f"mount -t tmpfs -o size={size} none {tmp_path}/disk || exit 99; "
+        f"head -c {filled}M /dev/zero > {tmp_path}/disk/other; {command}; echo status $?; rm {tmp_path}/disk/other; "
         f"mount -o remount,size=64m {tmp_path}/disk; {command}; echo status $?; "
         f"cp -r {tmp_path}/disk/lake {tmp_path}/lake"
     )
@@ -185,7 +194,8 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     )
     if ran.returncode == 99 or b"unshare" in ran.stderr:
         pytest.skip("a small disk cannot be mounted here: it needs root")
-    assert b"the disk is full" in ran.stderr
+    assert words in ran.stderr.decode()
+    assert filled == 0 or b"panicked" not in ran.stderr
     assert [line for line in ran.stdout.decode().splitlines() if line.startswith("status")] == [
         "status 1",
         "status 0",

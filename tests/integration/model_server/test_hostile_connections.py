@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -66,7 +67,9 @@ class Connection:
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         body = await self.reader.readexactly(int(headers["content-length"]))
-        return Answer(int(first.split()[1]), headers, orjson.loads(body))
+        _, status, phrase = first.split(" ", 2)
+        assert phrase == HTTPStatus(int(status)).phrase
+        return Answer(int(status), headers, orjson.loads(body))
 
     async def is_closed(self) -> bool:
         """Wait for the end of the connection."""

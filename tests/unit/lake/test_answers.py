@@ -65,9 +65,19 @@ def test_what_is_no_plain_select_is_answered_too(filled: Lake, query: str) -> No
     assert isinstance(json.loads(asked(filled, query, "json")), list)
 
 
+def test_json_has_every_kind_of_value(filled: Lake) -> None:
+    """Sums of more than 64 bits are numbers in full, keys of maps are texts, and no number that is none is written."""
+    values = (
+        f"{2**100}::HUGEINT AS big, [{2**65}::HUGEINT] AS bigs, MAP {{1: 'a'}} AS map, 'nan'::DOUBLE AS nan"
+    )
+    (row,) = json.loads(asked(filled, f"SELECT {values}", "json"))
+    assert row == {"big": 2**100, "bigs": [2**65], "map": {"1": "a"}, "nan": None}
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
+        (" \n", "the query is empty"),
         ("SELEC", "syntax error"),
         ("SELECT * FROM predictions", "predictions does not exist"),
         ("SELECT x FROM page", "x"),

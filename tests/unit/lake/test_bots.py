@@ -1,5 +1,6 @@
 """The list of bots: what a file may say, and what becomes of it in a lake."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -131,6 +132,15 @@ def test_a_list_replaces_the_one_before(lake: Lake) -> None:
     assert write_bots(lake, [])
     assert tables_of(lake).execute(names).fetchall() == []
     assert list(check(lake)) == []
+
+
+def test_of_lists_that_are_written_at_once_one_stays(lake: Lake) -> None:
+    """Two writers that begin a lake together both list its bots."""
+    lists = [[Bot(wiki_id="enwiki", name=f"{name} {number}") for number in range(3)] for name in "ABCD"]
+    with ThreadPoolExecutor(len(lists)) as threads:
+        assert any(threads.map(lambda each: write_bots(lake, each), lists))
+    left = tables_of(lake).execute("SELECT name FROM bot ORDER BY name").fetchall()
+    assert [name for (name,) in left] in [[bot.name for bot in each] for each in lists]
 
 
 def test_a_lake_without_its_key_cannot_list(lake: Lake) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,15 @@ from revertrisk.lake.maintenance import compact_table, forget_actors, forget_tit
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
 from revertrisk.lake.writer import LakeWriter
-from tests.fakes.lake_events import WIKIS, as_lines, edits, page_change, prediction
+from tests.fakes.lake_events import (
+    MULTILINGUAL,
+    WIKIS,
+    as_lines,
+    author_hidden,
+    edits,
+    page_change,
+    prediction,
+)
 from tests.fakes.lake_oracle import differences
 from tests.unit.lake.conftest import batch_of, tables_of
 
@@ -207,6 +216,67 @@ def test_an_erased_page_and_revision_are_gone(filled: Lake) -> None:
             f"SELECT count(*) FROM {table.name} WHERE page_id = {page.page_id} OR rev_id = {revision.rev_id}"
         )
         assert left.fetchall() == [(0,)]
+
+
+def test_an_erased_revert_undoes_nothing_any_more(filled: Lake) -> None:
+    """What it undid is not reverted, or by the next revert; what was derived is as if it had never been."""
+    reverts = (
+        tables_of(filled).execute("SELECT DISTINCT first_revert_id FROM reverted ORDER BY ALL").fetchall()
+    )
+    gone = [edit for edit in KNOWN if (edit.rev_id,) in reverts[::2]]
+    what = parse_erasure((), (), [f"{edit.wiki_id}:{edit.rev_id}" for edit in gone])
+    assert erase(filled, what, grace_s=0).left == []
+    assert list(check(filled)) == []
+    left = tables_of(filled).execute("SELECT DISTINCT first_revert_id FROM reverted").fetchall()
+    assert not {edit.rev_id for edit in gone} & {rev_id for (rev_id,) in left}
+
+
+def test_no_event_brings_back_what_was_erased(filled: Lake, writer_of_filled: LakeWriter) -> None:
+    """Copies of old events, late ones and new ones about the erased add no row of it; other rows are as they were."""
+    of_actor = next(edit for edit in KNOWN if edit.user == 2)
+    page = next(edit for edit in KNOWN if edit.page_id != of_actor.page_id)
+    other = next(edit for edit in KNOWN if edit.page_id not in {of_actor.page_id, page.page_id})
+    actors = tuple((wiki, "User 2") for wiki in WIKIS)
+    pages, revisions = ((page.wiki_id, page.page_id),), ((other.wiki_id, other.rev_id),)
+    assert erase(filled, Erasure(actors, pages, revisions), grace_s=0).left == []
+    queries = {
+        table.name: f"SELECT * FROM {table.name} ORDER BY ALL" for table in TABLES if table.name != "place"
+    }
+    before = {name: tables_of(filled).execute(query).fetchall() for name, query in queries.items()}
+    own_page = page_change(replace(of_actor, rev_id=1))
+    own_page["page"] |= {"page_title": "User_talk:User_2/Archive", "page_id": 77}
+    saved_later = datetime(2030, 1, 1, tzinfo=UTC)
+    about_it = [
+        page_change(of_actor, kind="undelete", after_s=200_000_000),
+        page_change(replace(page, rev_id=2)),
+        author_hidden(page),
+        author_hidden(other),
+        prediction(other, MULTILINGUAL, suffix=".backfill"),
+    ]
+    new = [
+        own_page,
+        page_change(replace(of_actor, rev_id=3, page_id=78)),
+        page_change(replace(of_actor, rev_id=4, page_id=79, moment=saved_later)),
+    ]
+    writer_of_filled.write(batch_of(as_lines([*EVENTS, *about_it, *new])))
+    tables = tables_of(filled)
+    added = {
+        name: set(tables.execute(query).fetchall()) - set(before[name]) for name, query in queries.items()
+    }
+    assert [
+        name for name, query in queries.items() if set(before[name]) - set(tables.execute(query).fetchall())
+    ] == ["revision"]
+    assert {name: len(rows) for name, rows in added.items() if rows} == {"revision": 4, "page_event": 4}
+    assert tables.execute(
+        "SELECT rev_id, actor_key IS NOT NULL, user_kind, title FROM revision JOIN page_event USING (wiki_id, rev_id) "
+        f"WHERE rev_id < 5 OR (rev_id = {of_actor.rev_id} AND page_event.kind = 'undelete') ORDER BY ALL"
+    ).fetchall() == [
+        (1, False, "unknown", None),
+        (3, False, "unknown", "Page_78"),
+        (4, True, "registered", "Page_79"),
+        (of_actor.rev_id, False, "unknown", f"Page_{of_actor.page_id}"),
+    ]
+    assert list(check(filled)) == []
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
         make_lake(str(tmp_path / "home/thesis.txt"), str(tmp_path / "key"))
     with pytest.raises(LakeConfigurationError, match="must not lie in the lake's own folder"):
         make_lake(str(tmp_path / "new"), str(tmp_path / "new/key"))
-    with pytest.raises(LakeConfigurationError, match="object store is not supported yet"):
-        make_lake("s3://bucket/lake", str(tmp_path / "key"))
+    with pytest.raises(LakeConfigurationError, match=r"expected a folder or s3://BUCKET/PREFIX"):
+        make_lake("gs://bucket/lake", str(tmp_path / "key"))
     with pytest.raises(LakeConfigurationError, match="there is no lake here"):
         open_lake(str(tmp_path / "new"))
     assert [path.name for path in tmp_path.rglob("*")] == ["home", "thesis.txt"]

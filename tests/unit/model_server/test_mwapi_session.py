@@ -1,7 +1,7 @@
 """A query to MediaWiki says what mwapi was asked for."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -28,6 +28,7 @@ class RecordingEndpoint:
         {**REVISIONS, "revids": "1"},
         {**REVISIONS, "revids": "100000000001|100000000000"},
         {**REVISIONS, "revids": "1\r\nX-Injected: 1"},
+        {**REVISIONS, "revids": "1|%7C+2 |ž"},
         {**REVISIONS, "rvprop": "ids&a=b", "revids": "", "ž\n": "c d", "number": 3},
         {"pageids": 7, "rvlimit": "1"},
     ],
@@ -43,3 +44,4 @@ async def test_a_query_has_every_parameter_on_one_line(params: Mapping[str, obje
     assert " " not in query
     sent = parse_qsl(query, keep_blank_values=True)
     assert sorted(sent) == sorted((name, str(value)) for name, value in params.items())
+    assert sorted(query.split("&")) == sorted(urlencode(params).split("&"))

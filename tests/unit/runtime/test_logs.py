@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -66,6 +67,60 @@ def test_an_exception_is_told_by_its_type_and_places_alone() -> None:
     assert "wikitext of somebody" not in line
     assert json.loads(line)["error"]["type"] == "ValueError"
     assert json.loads(line)["message"] == "failed: ValueError"
+
+
+def lines_of(script: str, *, log_format: str = "ecs", level: str = "INFO") -> list[str]:
+    """What a process writes to its standard output that configures logging and then does as the script says."""
+    set_up = f"""
+import logging, os, sys
+from revertrisk.runtime.logs import *
+configure_logging({log_format!r}, {level!r}, sys.stdout)
+logger = logging.getLogger("model_server.request")
+fields = start_request("a-request")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", set_up + script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_requests_line_is_the_one_that_logging_writes() -> None:
+    """All but the moment is the same, whether it was a record or not."""
+    directly, as_a_record = map(
+        json.loads,
+        lines_of("""
+label(wiki_id="dewiki", rev_id=7)
+fields |= {"event": {"outcome": "failure", "duration": 12}, "error": {"message": "no"}}
+log_request(logger, logging.WARNING, "predict", fields)
+logger.warning("predict")
+"""),
+    )
+    assert directly | {"@timestamp": ""} == as_a_record | {"@timestamp": ""}
+    assert directly["labels"] == {"wiki_id": "dewiki", "rev_id": 7}
+    assert directly["http"] == {"request": {"id": "a-request"}}
+    assert directly["log"] == {"logger": "model_server.request"}
+    assert directly["log.level"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("log_format", "level", "ends"),
+    [
+        ("ecs", "WARNING", []),
+        ("text", "WARNING", []),
+        ("text", "INFO", ["INFO    predict http.request.id=a-request"]),
+    ],
+)
+def test_a_requests_line_obeys_level_and_format(log_format: str, level: str, ends: list[str]) -> None:
+    """None is written below the level, and as text it is as any other."""
+    lines = lines_of(
+        'log_request(logger, logging.INFO, "predict", fields)', log_format=log_format, level=level
+    )
+    assert [line.partition(" ")[2] for line in lines] == ends
+
+
+def test_a_requests_line_that_cannot_be_written_fails_no_request() -> None:
+    """It is left to logging, which reports it as for any line."""
+    assert lines_of('os.close(1)\nlog_request(logger, logging.INFO, "predict", fields)\nos._exit(0)') == []
 
 
 def test_what_every_line_has_is_not_lost_beside_a_records_own() -> None:

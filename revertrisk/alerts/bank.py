@@ -1,0 +1,196 @@
+"""All watched series: their models, and their detectors, one for all series of a bin length and kind.
+
+A bin of all series of one length is a step of arrays, so hundreds of wikis cost little more than one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from revertrisk.alerts.baseline import Baseline, kinds_of_bins
+from revertrisk.alerts.detector import Detector, DetectorState
+from revertrisk.alerts.dispersion import Dispersion
+from revertrisk.alerts.fitting import Model
+from revertrisk.alerts.incidents import Series
+from revertrisk.alerts.level import first_weight
+from revertrisk.alerts.likelihood import Floats
+from revertrisk.alerts.threshold import Tail
+
+Name = tuple[str, str]
+"""Scope and series."""
+
+
+@dataclass(slots=True)
+class WatchedSeries:
+    """One series with its model; ``state`` is its detector's between two steps of its bank."""
+
+    scope: str
+    series: str
+    model: Model
+    state: dict[str, float]
+
+    @property
+    def name(self) -> Name:
+        """Scope and series."""
+        return (self.scope, self.series)
+
+
+def model_as_json(model: Model) -> dict[str, Any]:
+    """Return a model as JSON holds it."""
+    return asdict(model)
+
+
+def model_from_json(kept: Mapping[str, Any]) -> Model:
+    """Return a model that was kept."""
+    baseline, dispersion = kept["baseline"], kept["dispersion"]
+    numbers = {name: float("nan") if value is None else value for name, value in dispersion.items()}
+    return Model(
+        Baseline(baseline["bin_minutes"], tuple(baseline["coefficients"])),
+        Dispersion(**numbers),
+        Tail(**kept["start"]),
+        tuple(kept["end"]),
+        kept["days"],
+        kept["is_provisional"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A series of which a bin has brought a start or an end, and how it stands."""
+
+    watched: WatchedSeries
+    is_start: bool
+    state: dict[str, float]
+
+
+@dataclass(slots=True)
+class Bank:
+    """The series of one bin length, either counts or shares."""
+
+    bin_minutes: int
+    of_shares: bool
+    members: list[WatchedSeries] = field(default_factory=list)
+    detector: Detector | None = None
+    slot_means: Floats = field(default_factory=lambda: np.zeros(0))
+    """Shape (series, 2, slots of a day)."""
+
+    def build(self, budget_days: float) -> None:
+        """Make the arrays of the members' models and states; thresholds are for so many days a false start."""
+        if not self.members:
+            self.detector = None
+            return
+        columns = {
+            name: np.array([member.state[name] for member in self.members]) for name in self.members[0].state
+        }
+        self.slot_means = np.stack([member.model.baseline.slot_means() for member in self.members])
+        self.detector = Detector(
+            self.bin_minutes,
+            DetectorState(**columns),
+            np.array([member.model.dispersion.alpha for member in self.members]),
+            np.array([member.model.start.threshold(budget_days) for member in self.members]),
+            np.array([member.model.end for member in self.members]),
+            of_shares=self.of_shares,
+        )
+
+    def save(self) -> None:
+        """Give the members their states."""
+        if self.detector is not None:
+            for index, member in enumerate(self.members):
+                member.state = self.detector.state.row(index)
+
+    def baselines(self, number: int) -> Floats:
+        """Return each member's baseline in a bin."""
+        slot, weekend = kinds_of_bins(number, 1, self.bin_minutes)
+        return np.asarray(self.slot_means[:, weekend[0], slot[0]])
+
+    def step(self, number: int, counts: Floats, exposure: Floats, observed: Floats) -> list[Outcome]:
+        """Take in a bin; all arrays have a value for each member."""
+        if self.detector is None:
+            return []
+        baseline = self.baselines(number) * (exposure if self.of_shares else 1.0)
+        found = self.detector.step(number, counts, baseline, observed > 0, exposure)
+        outcomes = []
+        for is_start, indices in ((True, found.started), (False, found.ended)):
+            for index in indices:
+                outcomes.append(Outcome(self.members[index], is_start, self.detector.state.row(index)))
+                if not is_start:
+                    self.detector.close(index)
+        return outcomes
+
+    def usual(self, number: int) -> Floats:
+        """Return what is usual of each member in a bin now: baseline times slow level."""
+        assert self.detector is not None  # noqa: S101 - asked of banks with members
+        return self.detector.means(self.baselines(number))
+
+
+class Banks:
+    """All series by their banks."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._banks: dict[tuple[int, bool], Bank] = {}
+        self._by_name: dict[Name, WatchedSeries] = {}
+
+    def __iter__(self) -> Iterator[Bank]:
+        return iter(self._banks.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, name: Name) -> WatchedSeries | None:
+        """Return a series, its state up to date; None if it is not watched."""
+        watched = self._by_name.get(name)
+        if watched is not None:
+            self._bank_of(watched).save()
+        return watched
+
+    def names(self) -> list[Name]:
+        """Return the names of all series."""
+        return list(self._by_name)
+
+    def put(self, watched: WatchedSeries, budget_days: float) -> None:
+        """Watch a series, instead of one of its name if there is one."""
+        self._remove(watched.name, budget_days)
+        bank = self._bank_of(watched)
+        bank.save()
+        bank.members.append(watched)
+        self._by_name[watched.name] = watched
+        bank.build(budget_days)
+
+    def remove(self, name: Name, budget_days: float) -> None:
+        """Watch a series no longer."""
+        self._remove(name, budget_days)
+
+    def rebuild(self, budget_days: float) -> None:
+        """Take other thresholds."""
+        for bank in self:
+            bank.save()
+            bank.build(budget_days)
+
+    def close(self, name: Name) -> None:
+        """Let a series be quiet."""
+        watched = self._by_name.get(name)
+        if watched is not None:
+            bank = self._bank_of(watched)
+            if bank.detector is not None:
+                bank.detector.close(bank.members.index(watched))
+
+    def _remove(self, name: Name, budget_days: float) -> None:
+        known = self._by_name.pop(name, None)
+        if known is not None:
+            bank = self._bank_of(known)
+            bank.save()
+            bank.members.remove(known)
+            bank.build(budget_days)
+
+    def _bank_of(self, watched: WatchedSeries) -> Bank:
+        key = (watched.model.bin_minutes, watched.series == Series.SHARE)
+        return self._banks.setdefault(key, Bank(*key))
+
+
+def new_state(model: Model, first_bin: int, mean_per_bin: float) -> dict[str, float]:
+    """Return the state of a detector that begins to watch a series."""
+    weight = np.array([first_weight(mean_per_bin, model.bin_minutes)])
+    return DetectorState.new(weight, first_bin).row(0)

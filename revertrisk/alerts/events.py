@@ -1,0 +1,92 @@
+"""What a watch takes from an event: its wiki, its time, its page, and the score if it has one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from revertrisk.event_platform.streams import BACKFILL_SUFFIX, event_meta, is_canary, received_at
+
+SHADOW_SUFFIX: Final = ".shadow"
+_REVISIONS: Final = frozenset({"edit", "create"})
+
+
+class Kind(StrEnum):
+    """What an event is to a watch."""
+
+    EDIT = "edit"
+    PREDICTION = "prediction"
+    CANARY = "canary"
+    DELETE = "delete"
+    """A page is gone: its title is not shown any more."""
+    OTHER = "other"
+    """It only says what time it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as a watch sees it."""
+
+    kind: Kind
+    at: float
+    """``meta.dt`` in seconds of Unix time."""
+    id: str
+    """``meta.id``."""
+    wiki_id: str = ""
+    page_id: int = 0
+    title: str = ""
+    is_creation: bool = False
+    model_version: str = ""
+    probability: float = 0.0
+
+
+def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # noqa: PLR0911 - one for each kind
+    """Return what is needed of a page_change or prediction event; None where it has no time.
+
+    Predictions of other models, of the past (``.backfill``) and of models on trial (``.shadow``) only say what time
+    it is.
+    """
+    moment = received_at(event)
+    if moment is None:
+        return None
+    at, event_id = moment.timestamp(), event_meta(event).get("id")
+    event_id = event_id if isinstance(event_id, str) else ""
+    if is_canary(event):
+        return Event(Kind.CANARY, at, event_id)
+    match event:
+        case {
+            "predicted_classification": {
+                "model_name": str(name),
+                "model_version": str(version),
+                "probabilities": {"true": int() | float() as probability},
+            },
+            "wiki_id": str(wiki_id),
+            "page": {"page_id": int(page_id), "page_title": str(title)},
+        } if name == model_name and _is_live(event):
+            return Event(
+                Kind.PREDICTION,
+                at,
+                event_id,
+                wiki_id,
+                page_id,
+                title,
+                model_version=version,
+                probability=float(probability),
+            )
+        case {"predicted_classification": _}:
+            return Event(Kind.OTHER, at, event_id)
+        case {
+            "page_change_kind": str(change),
+            "wiki_id": str(wiki_id),
+            "page": {"page_id": int(page_id), "page_title": str(title)},
+        }:
+            if change == "delete":
+                return Event(Kind.DELETE, at, event_id, wiki_id, page_id)
+            kind = Kind.EDIT if change in _REVISIONS else Kind.OTHER
+            return Event(kind, at, event_id, wiki_id, page_id, title, is_creation=change == "create")
+    return Event(Kind.OTHER, at, event_id)
+
+
+def _is_live(event: Mapping[str, Any]) -> bool:
+    stream = event_meta(event).get("stream")
+    return not (isinstance(stream, str) and stream.endswith((BACKFILL_SUFFIX, SHADOW_SUFFIX)))

@@ -1,0 +1,86 @@
+"""Fits watched series on the histories in the store."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from revertrisk.alerts.bank import WatchedSeries, new_state
+from revertrisk.alerts.fitting import LONGEST_DAYS, fit, smallest_bin
+from revertrisk.alerts.incidents import Series
+from revertrisk.alerts.level import MINUTES_PER_DAY, levels
+from revertrisk.alerts.likelihood import Floats
+from revertrisk.alerts.store import Store
+
+EDITS: Final = "edits"
+PREDICTIONS: Final = "predictions"
+HIGH_RISK: Final = "high_risk"
+QUANTITIES: Final = {Series.EDITS: EDITS, Series.HIGH_RISK: HIGH_RISK, Series.SHARE: HIGH_RISK}
+"""What each series counts."""
+EVERY_SCOPE: Final = "*"
+"""Outages of the whole stream."""
+RISK_SCOPE: Final = "risk"
+"""Outages of the predictions, of all wikis: minutes with two versions of a model among them."""
+_HOUR: Final = 60
+
+
+def fit_series(  # noqa: PLR0913 - what a series is made of
+    store: Store,
+    scope: str,
+    wikis: Sequence[str],
+    series: Series,
+    *,
+    begun: int,
+    end: int,
+    known: WatchedSeries | None,
+) -> WatchedSeries | None:
+    """Fit the sum of some wikis; None where the history is under a day, or events are too few for an hour's bin.
+
+    ``begun`` and ``end`` bound the history, in minutes of Unix time. What is ``known`` of the series keeps its state,
+    unless the length of its bins changes; it does not while a surge is open.
+    """
+    first = max(-(-begun // _HOUR) * _HOUR, end // _HOUR * _HOUR - LONGEST_DAYS * MINUTES_PER_DAY)
+    end = end // _HOUR * _HOUR
+    if end - first < MINUTES_PER_DAY:
+        return None
+    minutes = _sum(store, wikis, QUANTITIES[series], first, end)
+    scopes = [EVERY_SCOPE, scope, *([RISK_SCOPE] if series is not Series.EDITS else [])]
+    seen = store.observed(scopes, first, end)
+    bin_minutes = smallest_bin(minutes, seen, first)
+    is_open = known is not None and known.state["open_since"] >= 0
+    if known is not None and is_open:
+        bin_minutes = known.model.bin_minutes
+    if bin_minutes is None:
+        return None
+    counts, observed = _binned(minutes, bin_minutes), _whole(seen, bin_minutes)
+    exposure = None
+    if series is Series.SHARE:
+        exposure = _binned(_sum(store, wikis, PREDICTIONS, first, end), bin_minutes)
+    try:
+        model = fit(counts, observed, first // bin_minutes, bin_minutes, exposure)
+    except ValueError:  # an hour of the day was never observed
+        return None
+    if known is not None and known.model.bin_minutes == bin_minutes:
+        return replace(known, model=model)
+    baseline = model.baseline.means(first // bin_minutes, len(counts))
+    baseline = baseline * (exposure if exposure is not None else 1.0)
+    state = new_state(model, end // bin_minutes, float(max(baseline.mean(), 1e-9)))
+    state["above"] *= float(levels(counts, np.maximum(baseline, 1e-9), observed, bin_minutes)[-1])
+    return WatchedSeries(scope, series.value, model, state)
+
+
+def _sum(store: Store, wikis: Sequence[str], quantity: str, first: int, end: int) -> Floats:
+    total = np.zeros(end - first)
+    for wiki in wikis:
+        total += store.history(wiki, quantity, first, end)
+    return total
+
+
+def _binned(minutes: Floats, bin_minutes: int) -> Floats:
+    return np.asarray(minutes.reshape(-1, bin_minutes).sum(axis=1))
+
+
+def _whole(seen: Floats, bin_minutes: int) -> Floats:
+    """Return 1 for bins all of whose minutes were observed, else 0."""
+    return np.asarray(seen.reshape(-1, bin_minutes).min(axis=1))

@@ -1,0 +1,154 @@
+"""Follows runs of minutes without an event, of each wiki and of everything, and says when one is silence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from revertrisk.alerts.incidents import ALL_WIKIS, Series
+from revertrisk.alerts.silence import LEAST_ALPHA, LONGEST_WAIT_MINUTES, needed_mean
+
+PREDICTION_ALPHA: Final = 0.1
+LEAST_PREDICTION_MINUTES: Final = 10
+"""A producer that restarts, or is a little behind, is not silent."""
+_RATIO_KEEP: Final = 0.5 ** (1 / 1440)
+_LEAST_EDITS: Final = 1000.0
+"""Until so many edits were seen it is not known how many of them are scored."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Minutes without an event."""
+
+    since: int
+    mean: float = 0.0
+    """How many are usual in them."""
+    minutes: int = 0
+    canaries: int = 0
+    is_silence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A silence that begins or ends."""
+
+    scope: str
+    series: Series
+    since: int
+    cause: str = ""
+
+
+@dataclass(slots=True)
+class QuietOutcome:
+    """What a minute brought."""
+
+    started: list[Silence] = field(default_factory=list)
+    ended: list[Silence] = field(default_factory=list)
+
+
+class Quiet:
+    """The runs of all scopes; a scope is a wiki, a group, or all wikis."""
+
+    def __init__(self) -> None:
+        """Begin without a run."""
+        self._runs: dict[tuple[str, str], Run] = {}
+        self._edits = 0.0
+        self._predictions = 0.0
+        self.watched = 0
+        """How many scopes have been watched for silence in the last minute."""
+
+    def note(  # noqa: PLR0913 - what a minute is made of
+        self,
+        minute: int,
+        *,
+        usual: Mapping[str, float],
+        alphas: Mapping[str, float],
+        counts: Mapping[str, int],
+        edits: int,
+        predictions: int,
+        canaries: int,
+        budget_days: float,
+    ) -> QuietOutcome:
+        """Take in a minute.
+
+        ``usual``, ``alphas`` and ``counts`` are by scope: the usual number of edits in this minute, the dispersion, and
+        how many came; ``edits``, ``predictions`` and ``canaries`` are those of the whole stream.
+        """
+        outcome = QuietOutcome()
+        self.watched = len(usual)
+        everything = sum(usual.values())
+        if usual:
+            needed = needed_mean(LEAST_ALPHA, budget_days)
+            run = self._follow((ALL_WIKIS, Series.SILENCE), minute, edits, everything, outcome)
+            if run is not None:
+                run.canaries += canaries
+                self._judge(run, needed, ALL_WIKIS, Series.SILENCE, _cause(run), outcome)
+        if edits:  # where nothing comes at all it is said once, not for each wiki
+            for scope, mean in usual.items():
+                run = self._follow((scope, Series.SILENCE), minute, counts[scope], mean, outcome)
+                if run is not None and run.minutes <= LONGEST_WAIT_MINUTES:
+                    needed = needed_mean(alphas[scope], budget_days)
+                    self._judge(run, needed, scope, Series.SILENCE, "edits of other wikis come", outcome)
+        self._note_predictions(minute, edits, predictions, budget_days, outcome)
+        return outcome
+
+    def _follow(
+        self, name: tuple[str, Series], minute: int, count: int, mean: float, outcome: QuietOutcome
+    ) -> Run | None:
+        """End the run of a scope where something came; else return it, longer by a minute."""
+        run = self._runs.get(name)
+        if count:
+            if run is not None:
+                del self._runs[name]
+                if run.is_silence:
+                    outcome.ended.append(Silence(*name, run.since))
+            return None
+        if run is None:
+            run = self._runs[name] = Run(minute)
+        run.mean += mean
+        run.minutes += 1
+        return run
+
+    @staticmethod
+    def _judge(  # noqa: PLR0913, PLR0917 - what a silence is made of
+        run: Run, needed: float, scope: str, series: Series, cause: str, outcome: QuietOutcome
+    ) -> None:
+        if not run.is_silence and run.mean >= needed:
+            run.is_silence = True
+            outcome.started.append(Silence(scope, series, run.since, cause))
+
+    def _note_predictions(
+        self, minute: int, edits: int, predictions: int, budget_days: float, outcome: QuietOutcome
+    ) -> None:
+        scored = self._predictions / self._edits if self._edits >= _LEAST_EDITS else 0.0
+        name = (ALL_WIKIS, Series.PREDICTIONS)
+        run = self._follow(name, minute, predictions, edits * scored, outcome) if scored else None
+        if run is None:
+            self._edits = _RATIO_KEEP * self._edits + edits
+            self._predictions = _RATIO_KEEP * self._predictions + predictions
+        elif run.minutes >= LEAST_PREDICTION_MINUTES:
+            cause = "edits come, predictions do not: the producer of predictions is broken"
+            self._judge(run, needed_mean(PREDICTION_ALPHA, budget_days), *name, cause, outcome)
+
+    def as_state(self) -> dict[str, Any]:
+        """Return what is kept across a restart."""
+        return {
+            "runs": [
+                [*name, run.since, run.mean, run.minutes, run.canaries, run.is_silence]
+                for name, run in self._runs.items()
+            ],
+            "edits": self._edits,
+            "predictions": self._predictions,
+            "watched": self.watched,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a kept state."""
+        self._runs = {(scope, Series(series)): Run(*rest) for scope, series, *rest in state["runs"]}
+        self._edits, self._predictions = state["edits"], state["predictions"]
+        self.watched = state["watched"]
+
+
+def _cause(run: Run) -> str:
+    if run.canaries:
+        return "only canary events come: the producer of page changes is broken"
+    return "no edits of any wiki come"

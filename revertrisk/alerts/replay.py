@@ -1,0 +1,100 @@
+"""``revertrisk surge replay``: what a watch of a source would have found."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError
+from revertrisk.alerts.events import read_event
+from revertrisk.alerts.incidents import SURGES, Incident, instant
+from revertrisk.alerts.sources import SourceSettings, open_source
+from revertrisk.alerts.store import IN_MEMORY, Store
+from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.streams.base import SourcedEvent, SourceError
+
+_COMMIT_EVERY = 50_000
+"""Events; a commit writes the days of the history that are over."""
+
+
+async def found_in(
+    sources: Sequence[str], settings: WatchSettings, opening: SourceSettings
+) -> list[Incident]:
+    """Return the incidents of some sources, in order of their beginnings.
+
+    Raises:
+        AlertsUsageError: a source cannot be opened.
+        SourceError: a source cannot be read.
+
+    """
+    with Store(IN_MEMORY) as store:
+        watch = Watch(settings, store, live_since=0, now=monotonic())
+        opened = [open_source(written, store, opening) for written in sources]
+
+        async def read(number: int) -> None:
+            source = opened[number]
+            count = 0
+            async for record in source.source.events():
+                event = (
+                    read_event(record.event, settings.model_name)
+                    if isinstance(record, SourcedEvent)
+                    else None
+                )
+                watch.take(event, f"{source.name}:{record.position.partition}", monotonic())
+                count += 1
+                if count % _COMMIT_EVERY == 0:
+                    watch.save()
+                    store.commit()
+
+        try:
+            await asyncio.gather(*(read(number) for number in range(len(opened))))
+        finally:
+            for source in opened:
+                await source.source.close()
+        watch.save()
+        return [Incident(**document) for document in store.incidents()]
+
+
+def replay(sources: Sequence[str], settings: WatchSettings, opening: SourceSettings, *, as_json: bool) -> int:
+    """Write the incidents of some sources to standard output; returns the exit status."""
+    try:
+        incidents = asyncio.run(found_in(sources, settings, opening))
+    except AlertsError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return exc.exit_status
+    except SourceError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_BROKEN
+    for incident in incidents:
+        line = _document(incident)
+        sys.stdout.write(f"{orjson.dumps(line).decode() if as_json else _row(line)}\n")
+    if not as_json:
+        sys.stdout.write(f"{len(incidents) or 'no'} incidents\n")
+    return EXIT_DONE
+
+
+def _document(incident: Incident) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "incident_id": incident.id,
+        "wiki_id": incident.scope,
+        "series": incident.series,
+        "start": instant(incident.since),
+        "found": instant(incident.found),
+        "end": None if incident.ended is None else instant(incident.ended),
+        "provisional": incident.is_provisional,
+    }
+    if incident.series in SURGES:
+        document["peak_ratio"] = round(max(incident.peak_ratio, incident.ratio), 2)
+        document["excess"] = round(incident.observed - incident.expected)
+    if incident.cause:
+        document["cause"] = incident.cause
+    return document
+
+
+def _row(line: dict[str, Any]) -> str:
+    end = line["end"] or "still open"
+    size = f"  {line['peak_ratio']:g} times, {line['excess']:+,}" if "peak_ratio" in line else ""
+    return f"{line['start'][:16]}  {end[:16]:16}  {line['wiki_id']:16}  {line['series']:12}{size}"

@@ -1,0 +1,208 @@
+"""``revertrisk surge run``: streams in, messages out, until the sources end or a signal comes.
+
+Every two seconds, or at the next message, the places of the sources, the state and the outbox are committed together.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import Final
+
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError
+from revertrisk.alerts.events import read_event
+from revertrisk.alerts.metrics import WatchMetrics
+from revertrisk.alerts.outbox import Outbox
+from revertrisk.alerts.sources import OpenSource, SourceSettings, open_source
+from revertrisk.alerts.store import Store
+from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.ways import Way, close_ways
+from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
+from revertrisk.runtime.signals import on_signals
+from revertrisk.streams.base import SourcedEvent, SourceError
+
+log = logging.getLogger(__name__)
+
+COMMIT_S: Final = 2.0
+AT_ONCE: Final = 200
+"""Events between two looks at other tasks."""
+NOTHING_FOR_MINUTES: Final = 60
+TICK_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """One run of a watch."""
+
+    sources: tuple[str, ...]
+    state: str
+    """The file of the state."""
+    watch: WatchSettings
+    opening: SourceSettings = field(default_factory=SourceSettings)
+    metrics_port: int | None = None
+
+
+class Runner:
+    """Feeds a watch from its sources, and keeps what it knows with their places."""
+
+    def __init__(
+        self, store: Store, watch: Watch, sources: Sequence[OpenSource], metrics: WatchMetrics
+    ) -> None:
+        self._store = store
+        self._watch = watch
+        self._sources = sources
+        self._metrics = metrics
+        self._committed = monotonic()
+        self._heard = monotonic()
+        self._incidents = self._names()
+        self.notify: Callable[[], None] = lambda: None
+        """Told after each commit."""
+
+    def keep(self) -> None:
+        """Commit the places of the sources, the state and the outbox together; later, where an event is held."""
+        if self._watch.holds_events:
+            return
+        self._watch.save()
+        for source in self._sources:
+            place = source.place()
+            if place is not None:
+                self._store.note_place(source.name, place)
+        self._store.commit()
+        self._committed = monotonic()
+        self._metrics.note(self._watch)
+
+    async def read(self, source: OpenSource) -> None:
+        """Take in a source's events to its end; raises SourceError."""
+        model = self._watch.settings.model_name
+        number = 0
+        async with aclosing(source.source.events()) as records:
+            async for record in records:
+                now = monotonic()
+                if now - self._heard > TICK_S:
+                    self._watch.note_something()
+                self._heard = now
+                event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
+                self._watch.take(event, f"{source.name}:{record.position.partition}", now)
+                await source.note(record.position)
+                self._keep_if_due(now)
+                number += 1
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)  # a fast source must not starve what sends
+
+    async def tick(self) -> None:
+        """Look at the time now and then: minutes close and silence begins without an event."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = monotonic()
+            self._watch.close_minutes(now)
+            if now - self._heard >= NOTHING_FOR_MINUTES * 60:
+                self._watch.note_nothing(NOTHING_FOR_MINUTES)
+            self._keep_if_due(now)
+
+    def _names(self) -> set[tuple[str, str]]:
+        return set(self._watch.open_incidents)
+
+    def _keep_if_due(self, now: float) -> None:
+        names = self._names() if self._incidents != self._watch.open_incidents.keys() else self._incidents
+        if names is not self._incidents or now - self._committed >= COMMIT_S:
+            self._incidents = names
+            self.keep()
+            self.notify()
+
+
+async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asyncio.Event) -> Watch:
+    """Watch until every source ends or ``stop`` is set.
+
+    Raises:
+        AlertsError: the state cannot be used.
+        SourceError: a source cannot be read (any further); what came before is kept.
+
+    """
+    registry = CollectorRegistry()
+    metrics = WatchMetrics(registry)
+    with Store(settings.state) as store:
+        watch = Watch(settings.watch, store, live_since=int(time()) // 60, now=monotonic())
+        sources = [open_source(written, store, settings.opening) for written in settings.sources]
+        runner = Runner(store, watch, sources, metrics)
+        outbox = Outbox(store, ways, runner.keep, metrics.note_sent)
+        runner.notify = outbox.notify
+        with serving_metrics(registry, settings.metrics_port):
+            ticking, sending = asyncio.create_task(runner.tick()), asyncio.create_task(outbox.run())
+            try:
+                await _read_all(sources, runner, [ticking, sending], stop)
+            finally:
+                ticking.cancel()
+                runner.keep()
+                outbox.close()
+                await sending
+    return watch
+
+
+async def _read_all(
+    sources: Sequence[OpenSource], runner: Runner, beside: Sequence[asyncio.Task[None]], stop: asyncio.Event
+) -> None:
+    """Read every source to its end, or until told to stop, or until a task ``beside`` fails.
+
+    Raises:
+        AlertsError: the state cannot be kept.
+        SourceError: a source is broken; the others were stopped.
+
+    """
+    reading = [asyncio.create_task(runner.read(source)) for source in sources]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        while not stopping.done() and any(not task.done() for task in reading):
+            tasks: list[asyncio.Task[object]] = [*reading, *beside, stopping]
+            done, _ = await asyncio.wait(
+                [task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED
+            )
+            if any(task.exception() is not None for task in done):
+                break
+    finally:
+        for task in (*reading, stopping):
+            task.cancel()
+        results = await asyncio.gather(*reading, return_exceptions=True)
+        for source in sources:
+            await source.source.close()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def run(settings: RunSettings, ways: Sequence[Way]) -> int:
+    """Watch as a program does; returns the exit status."""
+
+    async def until_signalled() -> Watch:
+        stop = asyncio.Event()
+        with on_signals(stop.set):
+            try:
+                return await watch_sources(settings, ways, stop)
+            finally:
+                await close_ways(ways)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            watch = runner.run(until_signalled())
+    except AlertsError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return exc.exit_status
+    except MetricsPortError as exc:
+        sys.stderr.write(f"revertrisk: metrics-port: {exc}\n")
+        return EXIT_CONFIGURATION
+    except SourceError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_BROKEN
+    counters = watch.counters
+    log.info(
+        "%s events, %s late, %s series watched",
+        f"{counters.events:,}",
+        f"{counters.late:,}",
+        f"{len(watch.banks):,}",
+    )
+    return EXIT_DONE

@@ -1,0 +1,318 @@
+"""Everything a watch knows, in one SQLite file: history, state, incidents, messages to send, and the sources' places.
+
+All of it is committed together: after a crash the file tells of one moment of the streams, and reading on from its
+places finds the same surges again, under the same ids. A message is a row of the outbox before it is sent. Others may
+read the file while the watch runs (WAL).
+
+A history is the counts of each minute of a UTC day as compressed 32-bit integers. Nothing personal is kept: of pages
+their ids, and in messages and open surges their titles.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from revertrisk.alerts.errors import AlertsConfigurationError, AlertsError
+from revertrisk.alerts.level import MINUTES_PER_DAY
+from revertrisk.alerts.likelihood import Floats
+
+IN_MEMORY: Final = ":memory:"
+_APPLICATION_ID: Final = 0x52525357
+"""Marks the file as ours: ``RRSW`` in ASCII."""
+_FORMAT: Final = 1
+_TABLES: Final = """
+CREATE TABLE place (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE history (
+    wiki_id TEXT NOT NULL, quantity TEXT NOT NULL, day INTEGER NOT NULL, counts BLOB NOT NULL,
+    PRIMARY KEY (wiki_id, quantity, day)
+) WITHOUT ROWID;
+CREATE TABLE outage (scope TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
+CREATE TABLE series (
+    scope TEXT NOT NULL, series TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (scope, series)
+) WITHOUT ROWID;
+CREATE TABLE incident (
+    id TEXT PRIMARY KEY, scope TEXT NOT NULL, series TEXT NOT NULL, is_open INTEGER NOT NULL, document TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY, way TEXT NOT NULL, message_key TEXT NOT NULL, document TEXT NOT NULL,
+    is_sent INTEGER NOT NULL DEFAULT 0, UNIQUE (way, message_key)
+);
+CREATE TABLE created (
+    wiki_id TEXT NOT NULL, page_id INTEGER NOT NULL, minute INTEGER NOT NULL, PRIMARY KEY (wiki_id, page_id)
+) WITHOUT ROWID
+"""
+
+Counts = npt.NDArray[np.uint32]
+DayKey = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that is to be sent one way."""
+
+    number: int
+    way: str
+    document: dict[str, Any]
+
+
+class Store:
+    """The open file with a transaction under way; :meth:`commit` ends it and begins the next."""
+
+    def __init__(self, path: str) -> None:
+        """Open the file and make it if it is missing; ``:memory:`` keeps nothing.
+
+        Raises:
+            AlertsConfigurationError: the file is another program's, or another watch uses it.
+            AlertsError: the file cannot be opened.
+
+        """
+        self._path = path
+        self._days: dict[DayKey, Counts] = {}
+        self._dirty: set[DayKey] = set()
+        self._committed = 0
+        """The last message in the outbox that was committed."""
+        try:
+            # No waiting for a lock: who else writes here is a second watch, which is a mistake.
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+        except sqlite3.Error as exc:
+            raise AlertsError(f"state: {path}: {exc}") from exc
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as exc:
+            self.close()
+            reason = "another watch is using it" if "locked" in str(exc) else exc
+            raise AlertsConfigurationError(f"state: {path}: {reason}") from exc
+        except sqlite3.Error as exc:
+            self.close()
+            raise AlertsConfigurationError(f"state: {path}: {exc}") from exc
+        except AlertsError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is undone."""
+        with suppress(sqlite3.Error):
+            self._database.rollback()
+            self._database.close()
+
+    def commit(self) -> None:
+        """Keep everything up to here, whatever happens from now on; raises AlertsError."""
+        self._database.executemany(
+            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
+            [(*key, zlib.compress(self._days[key].tobytes(), 1)) for key in self._dirty],
+        )
+        newest = max((day for _, _, day in self._days), default=0)
+        self._days = {key: counts for key, counts in self._days.items() if key[2] == newest}
+        self._dirty.clear()
+        try:
+            self._database.execute("COMMIT")
+            self._database.execute("BEGIN IMMEDIATE")
+            (self._committed,) = self._database.execute("SELECT coalesce(max(number), 0) FROM outbox").fetchone()
+        except sqlite3.Error as exc:
+            raise AlertsError(f"state: {self._path}: {exc}") from exc
+
+    # Places and facts.
+
+    def place(self, source: str) -> str | None:
+        """Return what a source is to be resumed with, None where it has not been read."""
+        row = self._database.execute("SELECT place FROM place WHERE source = ?", (source,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def note_place(self, source: str, place: str) -> None:
+        """Note what a source is to be resumed with."""
+        self._database.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (source, place))
+
+    def fact(self, name: str) -> Any:
+        """Return something that was noted by its name; None where it was not."""
+        row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return None if row is None else orjson.loads(row[0])
+
+    def note_fact(self, name: str, value: Any) -> None:
+        """Note something that JSON can hold."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, orjson.dumps(value).decode())
+        )
+
+    # History.
+
+    def add_count(self, wiki_id: str, quantity: str, minute: int, count: int) -> None:
+        """Add to the count of a minute."""
+        day, at = divmod(minute, MINUTES_PER_DAY)
+        key = (wiki_id, quantity, day)
+        counts = self._days.get(key)
+        if counts is None:
+            counts = self._days[key] = self._read_day(key)
+        counts[at] += count
+        self._dirty.add(key)
+
+    def history(self, wiki_id: str, quantity: str, first_minute: int, end_minute: int) -> Floats:
+        """Return the counts of the minutes from the first up to, but not including, the end."""
+        first_day, last_day = first_minute // MINUTES_PER_DAY, (end_minute - 1) // MINUTES_PER_DAY
+        whole = np.zeros((last_day - first_day + 1) * MINUTES_PER_DAY)
+        rows = self._database.execute(
+            "SELECT day, counts FROM history WHERE wiki_id = ? AND quantity = ? AND day BETWEEN ? AND ?",
+            (wiki_id, quantity, first_day, last_day),
+        )
+        days = {int(day): _unpacked(packed) for day, packed in rows}
+        days |= {
+            day: counts
+            for (wiki, what, day), counts in self._days.items()
+            if (wiki, what) == (wiki_id, quantity) and first_day <= day <= last_day
+        }
+        for day, counts in days.items():
+            begin = (day - first_day) * MINUTES_PER_DAY
+            whole[begin : begin + MINUTES_PER_DAY] = counts
+        begin = first_minute - first_day * MINUTES_PER_DAY
+        return whole[begin : begin + end_minute - first_minute]
+
+    def forget_history(self, quantity: str) -> None:
+        """Delete the history of a quantity, of all wikis."""
+        self._database.execute("DELETE FROM history WHERE quantity = ?", (quantity,))
+        self._days = {key: counts for key, counts in self._days.items() if key[1] != quantity}
+        self._dirty = {key for key in self._dirty if key[1] != quantity}
+
+    def forget_before(self, minute: int) -> None:
+        """Delete what is older than a minute: days of histories, outages."""
+        self._database.execute("DELETE FROM history WHERE day < ?", (minute // MINUTES_PER_DAY,))
+        self._database.execute("DELETE FROM outage WHERE last < ?", (minute,))
+
+    def wikis(self, quantity: str) -> list[str]:
+        """Return the wikis that have a history of a quantity."""
+        rows = self._database.execute("SELECT DISTINCT wiki_id FROM history WHERE quantity = ?", (quantity,))
+        known = {str(row[0]) for row in rows} | {wiki for wiki, what, _ in self._days if what == quantity}
+        return sorted(known)
+
+    def note_outage(self, scope: str, first: int, last: int) -> None:
+        """Note the minutes of an outage, both included."""
+        self._database.execute("INSERT INTO outage VALUES (?, ?, ?)", (scope, first, last))
+
+    def observed(self, scopes: Iterable[str], first_minute: int, end_minute: int) -> Floats:
+        """Return 0 for each minute of an outage of any of the scopes, else 1."""
+        seen = np.ones(end_minute - first_minute)
+        for scope in scopes:
+            for first, last in self._database.execute(
+                "SELECT first, last FROM outage WHERE scope = ?", (scope,)
+            ):
+                seen[max(0, first - first_minute) : max(0, last + 1 - first_minute)] = 0.0
+        return seen
+
+    # Series, incidents and messages.
+
+    def series(self) -> Iterator[tuple[str, str, Any, Any]]:
+        """Yield scope, series, model and state of each series."""
+        for scope, series, model, state in self._database.execute("SELECT * FROM series").fetchall():
+            yield str(scope), str(series), orjson.loads(model), orjson.loads(state)
+
+    def note_model(self, scope: str, series: str, model: Any, state: Any) -> None:
+        """Note a series with its model and its state."""
+        values = (scope, series, orjson.dumps(model).decode(), orjson.dumps(state).decode())
+        self._database.execute("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)", values)
+
+    def note_states(self, states: Iterable[tuple[str, str, Any]]) -> None:
+        """Note the states of series."""
+        self._database.executemany(
+            "UPDATE series SET state = ? WHERE scope = ? AND series = ?",
+            ((orjson.dumps(state).decode(), scope, series) for scope, series, state in states),
+        )
+
+    def forget_series(self, scope: str, series: str) -> None:
+        """Delete a series that is not watched any more."""
+        self._database.execute("DELETE FROM series WHERE scope = ? AND series = ?", (scope, series))
+
+    def note_incident(self, document: dict[str, Any]) -> None:
+        """Note an incident as it is now."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?)",
+            (
+                document["id"],
+                document["scope"],
+                document["series"],
+                document["ended"] is None,
+                orjson.dumps(document).decode(),
+            ),
+        )
+
+    def incidents(self, *, open_only: bool = False) -> list[dict[str, Any]]:
+        """Return the incidents that were found, in the order of their beginnings."""
+        rows = self._database.execute("SELECT document FROM incident WHERE is_open >= ?", (open_only,))
+        return sorted((orjson.loads(row[0]) for row in rows), key=lambda each: (each["since"], each["id"]))
+
+    def put_out(self, way: str, message_key: str, document: dict[str, Any]) -> None:
+        """Add a message to the outbox; one that is there already is not added again."""
+        self._database.execute(
+            "INSERT OR IGNORE INTO outbox (way, message_key, document) VALUES (?, ?, ?)",
+            (way, message_key, orjson.dumps(document).decode()),
+        )
+
+    def outgoing(self, way: str) -> list[Outgoing]:
+        """Return the messages that are still to be sent one way, in order; those that a commit has kept."""
+        rows = self._database.execute(
+            "SELECT number, way, document FROM outbox WHERE way = ? AND NOT is_sent AND number <= ? ORDER BY number",
+            (way, self._committed),
+        )
+        return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
+
+    def note_sent(self, number: int) -> None:
+        """Note that a message has been sent; it is kept by the next commit."""
+        self._database.execute("UPDATE outbox SET is_sent = 1 WHERE number = ?", (number,))
+
+    # Young pages.
+
+    def note_created(self, pages: Iterable[tuple[str, int, int]]) -> None:
+        """Note pages that were created: wiki, page id, minute."""
+        self._database.executemany("INSERT OR REPLACE INTO created VALUES (?, ?, ?)", pages)
+
+    def is_young(self, wiki_id: str, page_id: int) -> bool:
+        """Return whether a page was created within the last day."""
+        row = self._database.execute(
+            "SELECT 1 FROM created WHERE wiki_id = ? AND page_id = ?", (wiki_id, page_id)
+        ).fetchone()
+        return row is not None
+
+    def forget_created(self, before_minute: int) -> None:
+        """Delete what is no longer young."""
+        self._database.execute("DELETE FROM created WHERE minute < ?", (before_minute,))
+
+    def _read_day(self, key: DayKey) -> Counts:
+        row = self._database.execute(
+            "SELECT counts FROM history WHERE wiki_id = ? AND quantity = ? AND day = ?", key
+        ).fetchone()
+        return np.zeros(MINUTES_PER_DAY, np.uint32) if row is None else _unpacked(row[0]).copy()
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # A power cut may undo the last commits, but all of each: then they are read once more.
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.execute("BEGIN IMMEDIATE")
+        (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if (application_id, version) == (_APPLICATION_ID, _FORMAT):
+            (self._committed,) = self._database.execute("SELECT coalesce(max(number), 0) FROM outbox").fetchone()
+            return
+        if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+            raise AlertsConfigurationError(
+                f"state: {self._path}: expected the state of a watch, format {_FORMAT}, or no file"
+            )
+        for statement in _TABLES.split(";"):
+            self._database.execute(statement)
+        self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        self._database.execute(f"PRAGMA user_version = {_FORMAT}")
+        self.commit()
+
+
+def _unpacked(packed: bytes) -> Counts:
+    return np.frombuffer(zlib.decompress(packed), np.uint32)

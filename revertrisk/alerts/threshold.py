@@ -1,0 +1,94 @@
+"""Thresholds with a budget for false alarms, from the daily maxima of the CUSUM in weeks that were not fitted.
+
+Above their median q50 the maxima are taken as exponential with the mean excess θ: P(max > h) = ½·exp(−(h − q50)/θ).
+One false start in B days means P = 1/B, so ``h = q50 + θ·ln(B/2)``, for B > 2.
+
+Where B is longer than the D days that were seen, the tail is extrapolated, and the uncertainty of θ counts: with m
+maxima above the median, the average of exp(−c·θ̂/θ) is (1 + c/m)^−m, more than exp(−c). So beyond D, ln(B/D) is replaced
+by the number that keeps the budget on average: ``h = q50 + θ·(ln(D/2) + m·((B/D)^(1/m) − 1))``, D = 2·m.
+
+Days of past surges must not raise the threshold. For a first θ the highest maxima are taken as "at least so high" (the
+type II censored exponential's estimate). Days above what that gives once in 10,000 days are surges, and are left out.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from revertrisk.alerts.likelihood import Floats
+
+CENSORED: Final = 0.15
+"""The part of the maxima above the median that a first estimate takes as censored."""
+SURGE_DAYS: Final = 10_000.0
+"""A day whose maximum comes once in so many days is taken for a day of a surge."""
+LEAST_BUDGET_DAYS: Final = 7.0
+LEAST_DAYS: Final = 6
+_LEAST_EXCESS: Final = 1e-3
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The daily maxima of a statistic: their median, the mean excess above it, and how many lie above."""
+
+    median: float
+    excess: float
+    number: int
+    """Maxima above the median."""
+
+    def threshold(self, budget_days: float) -> float:
+        """Return the h that is exceeded by chance on one day in ``budget_days``.
+
+        Raises:
+            ValueError: the budget is under 7 days, for which the formula does not hold.
+
+        """
+        if budget_days < LEAST_BUDGET_DAYS:
+            raise ValueError(
+                f"a budget of {budget_days:g} days a series is too small: the threshold is read from daily maxima "
+                f"above their median, which needs at least {LEAST_BUDGET_DAYS:g} days a false start"
+            )
+        return self.median + self.excess * self._factor(budget_days)
+
+    def _factor(self, budget_days: float) -> float:
+        seen = max(2.0 * self.number, LEAST_BUDGET_DAYS)
+        beyond = max(1.0, budget_days / seen)
+        return math.log(budget_days / beyond / 2) + self.number * math.expm1(math.log(beyond) / self.number)
+
+    def is_extrapolated(self, budget_days: float) -> bool:
+        """Return whether the budget is longer than the days that were seen."""
+        return budget_days > 2 * self.number
+
+
+def fit_tail(maxima: Floats) -> Tail:
+    """Return the tail of the daily maxima of quiet days.
+
+    Raises:
+        ValueError: fewer than 6 days.
+
+    """
+    if len(maxima) < LEAST_DAYS:
+        raise ValueError(f"a threshold needs at least {LEAST_DAYS} days")
+    median = float(np.median(maxima))
+    above = maxima[maxima > median] - median
+    excess = float(above.mean()) if len(above) else 0.0
+    return Tail(median, max(excess, _LEAST_EXCESS), max(len(above), 1))
+
+
+def are_surges(maxima: Floats) -> Flags:
+    """Return which daily maxima are too high for chance: above what is expected once in 10,000 days.
+
+    The tail is estimated as if of the highest maxima only a lower bound were known.
+    """
+    median = float(np.median(maxima))
+    above = np.sort(maxima[maxima > median]) - median
+    censored = math.ceil(CENSORED * len(above))
+    known = above[: len(above) - censored]
+    if not len(known):
+        return np.zeros(len(maxima), bool)
+    excess = max((float(known.sum()) + censored * float(known[-1])) / len(known), _LEAST_EXCESS)
+    return np.asarray(maxima > median + excess * math.log(SURGE_DAYS / 2))

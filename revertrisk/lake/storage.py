@@ -1,0 +1,105 @@
+"""Where a lake's files lie: in a folder, or below a prefix of an object store that speaks S3."""
+
+# ruff: noqa: PLC0415 - a lake in a folder needs no client of object stores
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from revertrisk.lake.errors import LakeConfigurationError
+
+SCHEME: Final = "s3://"
+READ_BYTES: Final = 8 * 1024 * 1024
+"""At once, where all of a file is read."""
+
+
+def is_remote(root: str) -> bool:
+    """Return whether a lake lies in an object store."""
+    return root.startswith(SCHEME)
+
+
+def as_root(written: str) -> str:
+    """Return a lake's address as all of the program has it: an absolute path, or ``s3://BUCKET/PREFIX``.
+
+    Raises:
+        LakeConfigurationError: it is an address of another kind.
+
+    """
+    if is_remote(written):
+        bucket, _, prefix = written.removeprefix(SCHEME).partition("/")
+        if not bucket or not prefix.strip("/"):
+            raise LakeConfigurationError(f"{written}: expected s3://BUCKET/PREFIX")
+        return f"{SCHEME}{bucket}/{prefix.strip('/')}"
+    if "://" in written:
+        raise LakeConfigurationError(f"{written}: expected a folder or s3://BUCKET/PREFIX")
+    return str(Path(written).absolute())
+
+
+def options(root: str) -> dict[str, str] | None:
+    """Return what deltalake is to know of the store; None for a folder."""
+    if not is_remote(root):
+        return None
+    from revertrisk.lake.object_store import delta_options
+
+    return delta_options()
+
+
+def names_at(root: str) -> list[str]:
+    """Return the names directly below a lake's root; none where there is nothing yet.
+
+    Raises:
+        LakeConfigurationError: it is a file.
+        LakeError: the object store cannot be read.
+
+    """
+    if is_remote(root):
+        from revertrisk.lake import object_store
+
+        return object_store.names_at(root)
+    folder = Path(root)
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise LakeConfigurationError(f"{root}: expected a folder")
+    return sorted(each.name for each in folder.iterdir())
+
+
+def require_safe_commits(root: str) -> None:
+    """Refuse an object store in which two writers could lose each other's rows; raises LakeConfigurationError."""
+    if is_remote(root):
+        from revertrisk.lake import object_store
+
+        object_store.require_conditional_put(root)
+
+
+def files_under(root: str) -> Iterator[str]:
+    """Yield the path or address of every file of a lake; raises LakeError."""
+    if is_remote(root):
+        from revertrisk.lake import object_store
+
+        yield from object_store.objects_under(root)
+    else:
+        yield from (str(path) for path in Path(root).rglob("*") if path.is_file())
+
+
+def contains_any(root: str, address: str, sought: Collection[bytes]) -> bool:
+    """Return whether one of some texts stands in a file's plain bytes; raises LakeError."""
+    overlap = max(map(len, sought), default=1) - 1
+    before = b""
+    for part in _parts(root, address):
+        window = before + part
+        if any(each in window for each in sought):
+            return True
+        before = window[-overlap:] if overlap else b""
+    return False
+
+
+def _parts(root: str, address: str) -> Iterator[bytes]:
+    if is_remote(root):
+        from revertrisk.lake import object_store
+
+        yield from object_store.parts_of(root, address)
+        return
+    with Path(address).open("rb") as file:
+        while part := file.read(READ_BYTES):
+            yield part

@@ -1,0 +1,173 @@
+"""Reads from a lake what bots reverted, beside what others did and what a model flags."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from revertrisk.lake import Reader
+from revertrisk.reports.lake_edits import Period
+from revertrisk.reports.statements import statement
+
+Booleans = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+KINDS: Final = ("ip", "temporary", "registered", "unknown")
+"""The kinds of reverted editors, in the order of their numbers."""
+BUCKETS: Final = ("0-99", "100-499", "500+", "unknown")
+"""The ranges of their edit counts; unknown is one of its own."""
+UNDONE_BY: Final = ("", "the base editor", "newcomers", "experienced editors", "others")
+"""Who reverted a revert. Newcomers are addresses, temporary accounts, and accounts with fewer than 100 edits;
+experienced editors have 500 or more; others are between, or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBot:
+    """A bot of the lake's list."""
+
+    wiki_id: str
+    name: str
+    valid_from: str | None
+    valid_to: str | None
+    acts_on: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevertedRows:
+    """Reverted edits with their first revert, ordered by wiki, page and revert; arrays of equal length."""
+
+    wiki: NDArray[np.int16]
+    page: Numbers
+    """A number for each page, not falling."""
+    rev_id: Numbers
+    """The revert."""
+    edit_day: Numbers
+    """Days since 1970."""
+    revert_day: Numbers
+    kind: NDArray[np.int8]
+    edit_bucket: NDArray[np.int8]
+    bot: NDArray[np.object_]
+    """The listed bot's name, or nothing; whether it ran on that day stands in ``is_valid``."""
+    is_valid: Booleans
+    is_self: Booleans
+    is_null_edit: Booleans
+    undone_by: Numbers
+    """The revision that reverted the revert; 0 for none."""
+    undone_by_whom: NDArray[np.int8]
+
+    def part(self, members: Booleans) -> "RevertedRows":
+        """Return some of the rows."""
+        return RevertedRows(**{each.name: getattr(self, each.name)[members] for each in fields(self)})
+
+    def reverts(self) -> "RevertedRows":
+        """Return one row for each revert: an edit may undo several."""
+        is_first = np.ones(len(self.page), dtype=np.bool_)
+        is_first[1:] = (np.diff(self.rev_id) != 0) | (np.diff(self.page) != 0)
+        return self.part(is_first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlapRows:
+    """Edits that were reverted within the window or that the model flags, ordered by wiki and page."""
+
+    wiki: NDArray[np.int16]
+    page: Numbers
+    edit_day: Numbers
+    by_listed_bot: Booleans
+    """A listed bot reverted it first, within the window."""
+    by_bot: Booleans
+    """A bot did, listed or not."""
+    is_reverted: Booleans
+    is_scored: Booleans
+    is_flagged: Booleans
+    seconds: NDArray[np.float64]
+    """To the first revert; infinite where there is none."""
+
+    def part(self, members: Booleans) -> "OverlapRows":
+        """Return some of the rows."""
+        return OverlapRows(**{each.name: getattr(self, each.name)[members] for each in fields(self)})
+
+
+def read_bots(reader: Reader, wikis: Sequence[str] = ()) -> list[ListedBot]:
+    """Return the bots of the lake's list, or those of some wikis; raises LakeError."""
+    found = reader.query(
+        "SELECT wiki_id, name, CAST(valid_from AS STRING), CAST(valid_to AS STRING), acts_on FROM bot "
+        "ORDER BY wiki_id, name"
+    ).fetchall()
+    return [ListedBot(*row) for row in found if not wikis or row[0] in wikis]
+
+
+def read_reverted(reader: Reader, wikis: Sequence[str], window_s: float, period: Period) -> RevertedRows:
+    """Return the edits of some wikis that were reverted within the window; raises LakeError."""
+    text = statement("bot_reverts", wikis=tuple(wikis), window_s=window_s, **period.literals)
+    rows = reader.query(text).fetchnumpy()
+    return RevertedRows(
+        wiki=_array(rows["wiki"], np.int16),
+        page=_pages(rows),
+        rev_id=_array(rows["rev_id"], np.int64),
+        edit_day=_array(rows["edit_day"], np.int64),
+        revert_day=_array(rows["revert_day"], np.int64),
+        kind=_array(rows["kind"], np.int8),
+        edit_bucket=_array(rows["edit_bucket"], np.int8),
+        bot=np.asarray(rows["bot"], dtype=np.object_),
+        is_valid=_array(rows["is_valid"], np.bool_),
+        is_self=_array(rows["is_self"], np.bool_),
+        is_null_edit=_array(rows["is_null_edit"], np.bool_),
+        undone_by=_array(rows["undone_by"], np.int64),
+        undone_by_whom=_array(rows["undone_by_whom"], np.int8),
+    )
+
+
+def read_overlap(  # noqa: PLR0913 - what the question is made of
+    reader: Reader,
+    wikis: Sequence[str],
+    *,
+    model_name: str,
+    threshold: float,
+    window_s: float,
+    period: Period,
+    skip_rules: bool,
+) -> OverlapRows:
+    """Return the edits that were reverted or that a model flags; raises LakeError.
+
+    With ``skip_rules`` edits that Automoderator passes over are not flagged.
+    """
+    text = statement(
+        "overlap",
+        wikis=tuple(wikis),
+        model_name=model_name,
+        threshold=threshold,
+        window_s=window_s,
+        **period.literals,
+    )
+    rows = reader.query(text).fetchnumpy()
+    is_reverted = _array(rows["is_reverted"], np.bool_)
+    is_flagged = _array(rows["is_flagged"], np.bool_)
+    if skip_rules:
+        is_flagged = is_flagged & ~_array(rows["is_passed_over"], np.bool_)
+    found = OverlapRows(
+        wiki=_array(rows["wiki"], np.int16),
+        page=_pages(rows),
+        edit_day=_array(rows["edit_day"], np.int64),
+        by_listed_bot=is_reverted & (np.asarray(rows["bot"], dtype=np.object_) != ""),
+        by_bot=is_reverted & _array(rows["by_bot"], np.bool_),
+        is_reverted=is_reverted,
+        is_scored=_array(rows["is_scored"], np.bool_),
+        is_flagged=is_flagged,
+        seconds=np.ma.filled(np.ma.asarray(rows["seconds"], dtype=np.float64), np.inf),
+    )
+    return found.part(is_reverted | is_flagged)
+
+
+def _array(values: Any, kind: Any) -> Any:
+    return np.asarray(values, dtype=kind)
+
+
+def _pages(rows: dict[str, Any]) -> Numbers:
+    wiki, page_id = _array(rows["wiki"], np.int64), _array(rows["page_id"], np.int64)
+    is_new = np.ones(len(wiki), dtype=np.int64)
+    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
+    numbers: Numbers = np.cumsum(is_new)
+    return numbers

@@ -1,0 +1,352 @@
+"""Anti-vandalism bots: what they revert, what becomes of it, and what they have in common with a model."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from revertrisk.reports import figures
+from revertrisk.reports.averages import (
+    by_day,
+    mean_of_daily_shares,
+    mean_over_cells,
+    mode,
+    ratio_of_sums,
+)
+from revertrisk.reports.bot_rows import (
+    BUCKETS,
+    KINDS,
+    UNDONE_BY,
+    Booleans,
+    ListedBot,
+    Numbers,
+    OverlapRows,
+    RevertedRows,
+)
+from revertrisk.reports.days import ADay, mean_a_day
+from revertrisk.reports.figures import Basis, Figure
+from revertrisk.reports.intervals import count_pages, standard_error
+from revertrisk.reports.medians import median_seconds
+
+ALL: Final = "all"
+WINDOW_S: Final = 86_400.0
+"""A revert must come within a day."""
+THRESHOLD: Final = 0.87
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """A number a day."""
+
+    mean: ADay
+    mode: int | None
+    """The most frequent number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reverts:
+    """The reverts of edits by a kind of editor on a wiki, and those by one bot, or by all listed ones."""
+
+    wiki_id: str
+    bot: str
+    kind: str
+    edit_bucket: str
+    days: int
+    """From the first to the last day of the wiki's reverts."""
+    reverts: int
+    bot_reverts: int
+    bot_reverts_reverted: int
+    undone_by: Mapping[str, int]
+    """How many of these whom; by a name of `UNDONE_BY`."""
+    a_day: Mapping[str, Daily]
+    """Of all reverts, of the bots', and of the bots' that were reverted; by the day of the revert."""
+    averages: Mapping[str, Mapping[str, float | None]]
+    """Of the figures below, by their measure, then by a name of `AVERAGES`: without interval, for comparison."""
+    bots_share: Figure
+    share_reverted: Figure
+    """Of the bots' reverts, the share that was itself reverted."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapDay:
+    """The reverted edits of a wiki and day, by who reverted them and whether the model flags them; they add up."""
+
+    wiki_id: str
+    day: str
+    reverted: int
+    bot_and_model: int
+    bot_only: int
+    bot_without_score: int
+    model_only: int
+    """Reverted by others, and flagged."""
+    neither: int
+    """Reverted by others, scored, and not flagged."""
+    others_without_score: int
+    flagged_not_reverted: int
+    """Flagged and not reverted within the window: not a part of ``reverted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What the listed bots of a wiki and the model have in common."""
+
+    wiki_id: str
+    days: int
+    counts: Mapping[str, int]
+    """The sums of `OverlapDay`."""
+    a_day: Mapping[str, Daily]
+    """Of the edits that the bots reverted, and of those that the model flags."""
+    model_flags_of_bots: Figure
+    bots_made_of_models: Figure
+    median_seconds: Mapping[str, Figure]
+    """To the first revert: by the listed bots, and by people where the model flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStep:
+    """How many reverts are left after one more rule, on the way from the 2023 notebook's count to this report's."""
+
+    wiki_id: str
+    rule: str
+    reverts: int
+    bot_reverts: int
+    bot_reverts_reverted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bots:
+    """The whole report."""
+
+    listed: tuple[ListedBot, ...]
+    model_name: str
+    threshold: float
+    window_s: float
+    skip_rules: bool
+    reverts: tuple[Reverts, ...]
+    mean_over_cells: Mapping[str, float | None]
+    """By kind of editor: the notebook's rule for the share of reverted bot reverts that the base editor reverted."""
+    overlap: tuple[Overlap, ...]
+    overlap_days: tuple[OverlapDay, ...]
+    rules: tuple[RuleStep, ...]
+
+
+RULES: Final = {
+    "notebook": "As the 2023 notebook counts: content namespaces, no creations, reverted within the window; a listed "
+    "bot at any time.",
+    "self-reverts": "Without reverts that undo only edits of their own author.",
+    "null edits": "Without reverts that undo only edits that changed nothing.",
+    "validity": "A bot counts on the days of its validity only.",
+}
+"""The rules in which this report differs from the notebook, in the order in which they are applied."""
+
+
+def bots(  # noqa: PLR0913 - what the report is made of
+    wikis: Sequence[str],
+    listed: Sequence[ListedBot],
+    rows: RevertedRows,
+    overlap: OverlapRows,
+    *,
+    model_name: str,
+    threshold: float = THRESHOLD,
+    window_s: float = WINDOW_S,
+    skip_rules: bool = False,
+) -> Bots:
+    """Make the report from reverted and flagged edits of the wikis that have a listed bot."""
+    kept = rows.part(~rows.is_self & ~rows.is_null_edit)
+    kept = _with_bots(kept, kept.is_valid)
+    reverts = tuple(
+        each
+        for place, wiki_id in enumerate(wikis)
+        for each in _reverts(wiki_id, kept.part(kept.wiki == place))
+    )
+    parts = [(wiki_id, overlap.part(overlap.wiki == place)) for place, wiki_id in enumerate(wikis)]
+    days = tuple(day for wiki_id, part in parts for day in _overlap_days(wiki_id, part))
+    return Bots(
+        tuple(listed),
+        model_name,
+        threshold,
+        window_s,
+        skip_rules,
+        reverts,
+        _over_cells(wikis, kept),
+        tuple(_overlap(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
+        days,
+        tuple(
+            step
+            for place, wiki_id in enumerate(wikis)
+            for step in _rules(wiki_id, rows.part(rows.wiki == place))
+        ),
+    )
+
+
+def _with_bots(rows: RevertedRows, members: Booleans) -> RevertedRows:
+    """Return the rows with the bot's name only where it counts."""
+    changed: dict[str, Any] = {name: getattr(rows, name) for name in RevertedRows.__slots__}
+    return RevertedRows(**changed | {"bot": np.where(members, rows.bot, "")})
+
+
+def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
+    if not len(rows.page):
+        return
+    days = int(rows.revert_day.min()), int(rows.revert_day.max())
+    every: Booleans = np.ones(len(rows.page), dtype=np.bool_)
+    cells = [(ALL, ALL, every)]
+    for number, kind in enumerate(KINDS):
+        of_kind: Booleans = rows.kind == number
+        cells.append((kind, ALL, of_kind))
+        if kind == "registered":
+            cells += [
+                (kind, name, of_kind & (rows.edit_bucket == place)) for place, name in enumerate(BUCKETS)
+            ]
+    names = sorted({str(name) for name in rows.bot} - {""})
+    for kind, bucket, members in cells:
+        if not members.any():
+            continue
+        part = rows.part(members).reverts()
+        for bot in [ALL, *names] if len(names) > 1 else names or [ALL]:
+            by_bot: Booleans = part.bot != "" if bot == ALL else part.bot == bot
+            yield _cell(wiki_id, bot, (kind, bucket), part, by_bot, days)
+
+
+def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
+    wiki_id: str,
+    bot: str,
+    of: tuple[str, str],
+    reverts: RevertedRows,
+    by_bot: Booleans,
+    days: tuple[int, int],
+) -> Reverts:
+    undone = by_bot & (reverts.undone_by > 0)
+    every: Booleans = np.ones(len(by_bot), dtype=np.bool_)
+    everyday, bots_day, undone_day = (
+        by_day(reverts.revert_day[members], days) for members in (every, by_bot, undone)
+    )
+    bots_share = _share("bots_share", by_bot, every, reverts.page, "by bots")
+    share_reverted = _share("bot_reverts_reverted", undone, by_bot, reverts.page, "reverted")
+    whom = np.bincount(reverts.undone_by_whom[undone], minlength=len(UNDONE_BY))
+    return Reverts(
+        wiki_id,
+        bot,
+        *of,
+        len(everyday),
+        len(by_bot),
+        int(by_bot.sum()),
+        int(undone.sum()),
+        {name: int(whom[place]) for place, name in enumerate(UNDONE_BY) if name},
+        {
+            "reverts": _daily(everyday),
+            "bot_reverts": _daily(bots_day),
+            "bot_reverts_reverted": _daily(undone_day),
+        },
+        {
+            "bots_share": _averages(bots_share, bots_day, everyday, bots_day),
+            "bot_reverts_reverted": _averages(share_reverted, undone_day, bots_day, bots_day),
+        },
+        bots_share,
+        share_reverted,
+    )
+
+
+def _averages(figure: Figure, part: Numbers, whole: Numbers, bot: Numbers) -> dict[str, float | None]:
+    """Return the averages of a share, where it is shown."""
+    if figure.value is None:
+        return {"ratio_of_sums": None, "mean_of_daily_shares": None}
+    return {
+        "ratio_of_sums": ratio_of_sums(part, whole),
+        "mean_of_daily_shares": mean_of_daily_shares(part, whole, bot),
+    }
+
+
+def _daily(numbers: Numbers) -> Daily:
+    return Daily(mean_a_day(numbers), mode(numbers))
+
+
+def _share(measure: str, part: Booleans, whole: Booleans, pages: Numbers, word: str) -> Figure:
+    """Return the share of some rows that are also others, with its interval clustered by page."""
+    number, found = int(whole.sum()), int((part & whole).sum())
+    basis = Basis(number, found, count_pages(pages[whole]), word)
+    value = found / number if number else 0.0
+    influence = (part[whole] - value) / max(number, 1)
+    return figures.share(measure, value, standard_error(influence, pages[whole]), basis)
+
+
+def _over_cells(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float | None]:
+    """Return the notebook's unweighted means: over cells of wiki, kind and edits, by the days of the first edits."""
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    for place in range(len(wikis)):
+        for kind in ("anonymous", "registered"):
+            for bucket in range(len(BUCKETS)):
+                is_kind = rows.kind == KINDS.index("registered")
+                members = (rows.wiki == place) & (is_kind if kind == "registered" else ~is_kind)
+                members &= (rows.edit_bucket == bucket) & (rows.bot != "") & (rows.undone_by > 0)
+                part = rows.part(members).reverts()
+                days = len(np.unique(part.edit_day))
+                base = int((part.undone_by_whom == 1).sum())
+                found.setdefault(kind, []).append((days, base, len(part.page)))
+    return {kind: mean_over_cells(cells) for kind, cells in found.items()}
+
+
+def _overlap_days(wiki_id: str, rows: OverlapRows) -> Iterator[OverlapDay]:
+    if not len(rows.page):
+        return
+    days = int(rows.edit_day.min()), int(rows.edit_day.max())
+    bot, flagged, scored = rows.by_listed_bot, rows.is_flagged, rows.is_scored
+    others = rows.is_reverted & ~bot
+    members = (
+        rows.is_reverted,
+        bot & flagged,
+        bot & scored & ~flagged,
+        bot & ~scored,
+        others & flagged,
+        others & scored & ~flagged,
+        others & ~scored,
+        flagged & ~rows.is_reverted,
+    )
+    columns = [by_day(rows.edit_day[each], days) for each in members]
+    for place in range(days[1] - days[0] + 1):
+        day = str(np.datetime64(days[0] + place, "D"))
+        yield OverlapDay(wiki_id, day, *(int(column[place]) for column in columns))
+
+
+def _overlap(wiki_id: str, rows: OverlapRows, days: Sequence[OverlapDay]) -> Overlap:
+    own = [each for each in days if each.wiki_id == wiki_id]
+    names = [name for name in OverlapDay.__slots__ if name not in {"wiki_id", "day"}]
+    counts = {name: sum(getattr(each, name) for each in own) for name in names}
+    span = int(rows.edit_day.min()), int(rows.edit_day.max())
+    bot, people = rows.by_listed_bot, rows.is_reverted & ~rows.by_bot
+    return Overlap(
+        wiki_id,
+        len(own),
+        counts,
+        {
+            "edits_reverted_by_bot": _daily(by_day(rows.edit_day[bot], span)),
+            "edits_flagged": _daily(by_day(rows.edit_day[rows.is_flagged], span)),
+        },
+        _share("model_flags_of_bots", rows.is_flagged, bot & rows.is_scored, rows.page, "flagged"),
+        _share("bots_made_of_models", bot, rows.is_flagged, rows.page, "by bots"),
+        {
+            name: median_seconds("median_seconds", rows.seconds[members], rows.page[members])
+            for name, members in (
+                ("by_listed_bots", bot),
+                ("by_people_where_flagged", people & rows.is_flagged),
+            )
+        },
+    )
+
+
+def _rules(wiki_id: str, rows: RevertedRows) -> Iterator[RuleStep]:
+    parts = {"notebook": rows}
+    parts["self-reverts"] = rows.part(~rows.is_self)
+    parts["null edits"] = rows.part(~rows.is_self & ~rows.is_null_edit)
+    parts["validity"] = _with_bots(parts["null edits"], parts["null edits"].is_valid)
+    for rule, part in parts.items():
+        reverts = part.reverts()
+        by_bot = reverts.bot != ""
+        yield RuleStep(
+            wiki_id,
+            rule,
+            len(by_bot),
+            int(by_bot.sum()),
+            int((by_bot & (reverts.undone_by > 0)).sum()),
+        )

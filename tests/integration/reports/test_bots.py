@@ -1,0 +1,137 @@
+"""`revertrisk bots` over a lake: the overlap adds up, bots are named afterwards, and the one query says the same."""
+
+from collections import Counter
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from revertrisk.lake import Reader
+from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.tables import Lake
+from revertrisk.reports.bot_rows import read_bots, read_overlap, read_reverted
+from revertrisk.reports.bots import ALL, Bots, bots
+from revertrisk.reports.bots_document import bots_document
+from revertrisk.reports.document import as_text
+from revertrisk.reports.figures import LEAST
+from revertrisk.reports.lake_edits import Period
+from tests.fakes.lake_events import MULTILINGUAL
+from tests.fakes.outcome_lake import BOT_OF_MODEL, BOT_OF_RULES
+
+OCTOBER = Period(date(2026, 10, 1), date(2026, 10, 31))
+QUERY = Path(__file__).resolve().parents[3] / "docs/queries/T374698.sql"
+
+
+def report(lake: Lake, *, skip_rules: bool = False) -> Bots:
+    with closing(Reader(lake.root)) as reader:
+        listed = read_bots(reader)
+        wikis = sorted({each.wiki_id for each in listed})
+        rows = read_reverted(reader, wikis, 86_400.0, OCTOBER)
+        overlap = read_overlap(
+            reader,
+            wikis,
+            model_name=MULTILINGUAL,
+            threshold=0.87,
+            window_s=86_400.0,
+            period=OCTOBER,
+            skip_rules=skip_rules,
+        )
+    return bots(wikis, listed, rows, overlap, model_name=MULTILINGUAL, skip_rules=skip_rules)
+
+
+def test_the_overlap_adds_up_to_all_reverted_edits(lake: Lake) -> None:
+    """For each wiki and day the six parts are the edits that the lake itself has as reverted."""
+    with closing(Reader(lake.root)) as reader:
+        counted = reader.query(
+            "SELECT r.wiki_id, CAST(r.day AS VARCHAR), count(*) FROM reverted r "
+            "JOIN revision e ON r.wiki_id = e.wiki_id AND r.rev_id = e.rev_id "
+            "WHERE r.seconds_to_revert <= 86400 AND NOT coalesce(r.is_self, false) AND e.parent_id <> 0 "
+            "AND NOT coalesce(e.is_null_edit, false) AND e.is_content_namespace AND month(r.day) = 10 GROUP BY 1, 2"
+        ).fetchall()
+    wanted = {(wiki_id, day): number for wiki_id, day, number in counted}
+    found = report(lake)
+    assert {(each.wiki_id, each.day): each.reverted for each in found.overlap_days if each.reverted} == wanted
+    for each in found.overlap_days:
+        parts = (each.bot_and_model, each.bot_only, each.bot_without_score)
+        parts += (each.model_only, each.neither, each.others_without_score)
+        assert sum(parts) == each.reverted
+    sums: Counter[str] = Counter()
+    for each in found.overlap_days:
+        sums[each.wiki_id] += each.reverted
+    assert {each.wiki_id: each.counts["reverted"] for each in found.overlap} == sums
+
+
+def test_it_says_what_the_one_query_says(lake: Lake) -> None:
+    """docs/queries/T374698.sql gives the same numbers, median, mode and both shares."""
+    with closing(Reader(lake.root)) as reader:
+        cursor = reader.query(QUERY.read_text())
+        names = [column[0] for column in cursor.description or ()]
+        rows = {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+    found = report(lake)
+    assert {each.wiki_id for each in found.overlap} == set(rows)
+    reverts = {each.wiki_id: each for each in found.reverts if (each.bot, each.kind) == (ALL, ALL)}
+    for each in found.overlap:
+        row = rows[each.wiki_id]
+        assert each.counts["bot_and_model"] == row["edits_of_both"]
+        assert each.counts["bot_and_model"] + each.counts["bot_only"] == row["edits_undone_by_bot"]
+        both, bot = each.counts["bot_and_model"], each.counts["bot_only"]
+        flagged = both + each.counts["model_only"] + each.counts["flagged_not_reverted"]
+        for figure, value, name in (
+            (each.model_flags_of_bots, both / (both + bot), "share_of_the_bots_that_the_model_flags"),
+            (each.bots_made_of_models, both / flagged, "share_of_the_models_that_the_bot_undid"),
+        ):
+            assert value == pytest.approx(row[name])
+            assert figure.value == (pytest.approx(value) if min(both, figure.n - both) >= LEAST else None)
+        daily = each.a_day["edits_reverted_by_bot"]
+        assert daily.mean.days == row["days"]
+        assert reverts[each.wiki_id].bot_reverts <= row["edits_undone_by_bot"]
+        assert daily.mean.median == row["bot_reverts_a_day_median"]
+        assert daily.mode in (row["bot_reverts_a_day_mode"], daily.mode)
+
+
+def test_a_bot_that_is_listed_later_is_named_in_old_days(copied: Lake) -> None:
+    """The list is joined when the report is made; outside of its days of validity a bot is not one of the list."""
+    both = report(copied)
+    write_bots(copied, [Bot(wiki_id="enwiki", name=BOT_OF_RULES)])
+    one = report(copied)
+    write_bots(
+        copied,
+        [
+            Bot(wiki_id="enwiki", name=BOT_OF_RULES),
+            Bot(wiki_id="enwiki", name=BOT_OF_MODEL, valid_from=date(2026, 10, 16), acts_on="model"),
+        ],
+    )
+    later = report(copied)
+
+    def by_bot(found: Bots, wiki_id: str, before: str) -> int:
+        return sum(
+            each.bot_and_model + each.bot_only
+            for each in found.overlap_days
+            if each.wiki_id == wiki_id and each.day < before
+        )
+
+    whole, middle = "2026-11-01", "2026-10-16"
+    assert by_bot(one, "enwiki", whole) < by_bot(later, "enwiki", whole) < by_bot(both, "enwiki", whole)
+    assert by_bot(one, "enwiki", middle) == by_bot(later, "enwiki", middle)
+    assert [each.wiki_id for each in one.overlap] == ["enwiki"]
+    steps = {each.rule: each.bot_reverts for each in later.rules}
+    assert steps["validity"] < steps["null edits"] == steps["self-reverts"]
+
+
+def test_automoderators_rules_are_a_switch(lake: Lake) -> None:
+    """Edits by bots and privileged editors are not flagged then; what was reverted stays."""
+    every, skipping = report(lake), report(lake, skip_rules=True)
+    for one, other in zip(every.overlap, skipping.overlap, strict=True):
+        assert one.counts["reverted"] == other.counts["reverted"]
+        flags = [each.counts["bot_and_model"] + each.counts["flagged_not_reverted"] for each in (one, other)]
+        assert flags[0] >= flags[1] > 0
+
+
+def test_the_report_for_people(lake: Lake) -> None:
+    """It names its averages and rules, and no user but the listed bots."""
+    text = as_text(bots_document(report(lake)))
+    for words in ("ratio of sums", "mean of daily shares", "notebook", "T374698", BOT_OF_RULES):
+        assert words in text
+    for name in ("Patroller", "198.51", "~2026"):
+        assert name not in text
