@@ -16,8 +16,7 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[str],
         typer.Option(
             help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
-            "eventstreams:STREAM[,STREAM] or eventstreams:URL. Predictions, page_change and "
-            "revision-visibility-change are all needed."
+            "eventstreams:STREAM[,STREAM] or eventstreams:URL."
         ),
     ],
     lake: Annotated[
@@ -69,6 +68,8 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
 ) -> None:
     """Serve a page: which edits somebody should look at now, and charts of the lake.
+
+    Give it the prediction streams, mediawiki.page_change.v1 and mediawiki.revision-visibility-change together.
 
     It has no log-in and answers to this machine and to services of its own network: put it behind something that
     asks who is there. No user name and no address is shown.

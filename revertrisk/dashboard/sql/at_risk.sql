@@ -1,5 +1,5 @@
 -- The share of scored edits above the threshold, wiki by wiki and model version by version. The standard error takes
--- the edits of a page together, because they are alike.
+-- the edits of a page together, because they are alike; wikis with few pages come last.
 WITH by_page AS (
     SELECT
         p.wiki_id,
@@ -44,5 +44,5 @@ SELECT
     model_version
 FROM with_share
 GROUP BY wiki_id, model_version, threshold
-ORDER BY share DESC, edits DESC, wiki_id, model_version
+ORDER BY any_value(pages) >= 10 DESC, share DESC, edits DESC, wiki_id, model_version
 LIMIT 400
