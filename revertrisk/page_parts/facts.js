@@ -95,9 +95,17 @@ function editor(value, userKind) {
 
 function experience(value) {
   const parts = [];
-  if (value("user_edit_count") !== null) parts.push(counted(value("user_edit_count"), "earlier edit"));
-  if (value("user_age") !== null) parts.push(`an account of ${counted(Math.round(value("user_age")), "day")}`);
+  if (value("user_edit_count") !== null) parts.push(counted(value("user_edit_count"), "edit"));
+  if (value("user_age") !== null) parts.push(`an account of ${duration(value("user_age") * 86400)}`);
   return parts.length ? parts.join(", ") : null;
+}
+
+function rights(value) {
+  const [bot, botOrAdmin, privileged] = ["user_is_bot", "user_is_bot_or_admin", "user_is_privileged"].map(value);
+  if (bot) return "a bot";
+  if (botOrAdmin) return bot === 0 ? "an administrator" : "a bot or an administrator";
+  if (privileged) return "an editor whom the wiki has given rights";
+  return bot === null && botOrAdmin === null && privileged === null ? null : "an editor without special rights";
 }
 
 function capitals(value) {
@@ -193,10 +201,12 @@ const GROUPS = [
     absent: "whether the editor is registered: not known",
     say: editor,
   },
-  { features: ["user_edit_count", "user_age"], absent: "the editor’s earlier edits: not known", say: experience },
-  flag("user_is_bot", "a bot", "not a bot", "a bot or not: not known"),
-  flag("user_is_privileged", "an editor whom the wiki has given rights", "an editor without special rights",
-    "the editor’s rights: not known"),
+  { features: ["user_edit_count", "user_age"], absent: "the editor’s edits and the age of the account: not known", say: experience },
+  {
+    features: ["user_is_bot", "user_is_bot_or_admin", "user_is_privileged"],
+    absent: "the editor’s rights: not known",
+    say: rights,
+  },
   single("seconds_since_parent", "the time since the edit before: not known",
     (seconds) => `${duration(seconds)} after the edit before`),
   flag("parent_user_is_anonymous", "the edit before was by an unregistered editor",
@@ -278,9 +288,10 @@ const MEANINGS = {
   "is_minor": ["marked as minor by its author", "0 or 1"],
   "user_is_anonymous": ["not logged in: an IP address or a temporary account", "0 or 1"],
   "user_is_temporary": ["a temporary account", "0 or 1"],
-  "user_edit_count": ["edits before this one; unknown for IP addresses", "edits"],
-  "user_age": ["age of the account at the edit; unknown for IP addresses", "days"],
+  "user_edit_count": ["edits of the account at the edit, which may count this one; unknown for anonymous authors", "edits"],
+  "user_age": ["age of the account at the edit; unknown for anonymous authors", "days"],
   "user_is_bot": ["a bot account", "0 or 1"],
+  "user_is_bot_or_admin": ["a bot account or an administrator", "0 or 1"],
   "user_is_privileged": ["in a group that somebody must grant", "0 or 1"],
   "seconds_since_parent": ["time between the parent revision and this one", "seconds"],
   "parent_user_is_anonymous": ["the parent's author was not logged in", "0 or 1"],

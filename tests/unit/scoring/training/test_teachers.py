@@ -33,7 +33,9 @@ ROW = {
 
 def write(folder: Path, row: dict[str, Any] = ROW, **arrays: Any) -> Path:
     """Write a folder with one model."""
-    named = {f"{row['key']}/{name}": np.array(value) for name, value in (ARRAYS | arrays).items()}
+    named: dict[str, Any] = {
+        f"{row['key']}/{name}": np.array(value) for name, value in (ARRAYS | arrays).items()
+    }
     np.savez(folder / "trees.npz", **named)
     (folder / "models.json").write_text(json.dumps([row]), encoding="utf-8")
     return folder
