@@ -112,6 +112,14 @@ function experience(value) {
   return edits !== null && age !== null ? say("experience-both", { edits, age }) : edits ?? age;
 }
 
+function rights(value) {
+  const [bot, botOrAdmin, privileged] = ["user_is_bot", "user_is_bot_or_admin", "user_is_privileged"].map(value);
+  if (bot) return say("bot");
+  if (botOrAdmin) return say(bot === 0 ? "administrator" : "bot-or-administrator");
+  if (privileged) return say("privileged");
+  return bot === null && botOrAdmin === null && privileged === null ? null : say("not-privileged");
+}
+
 function capitals(value) {
   if (value("inserted_upper_share") === null) return null;
   const [share, shouted] = [percent(value("inserted_upper_share")), value("inserted_shouted_share")];
@@ -197,8 +205,12 @@ const GROUPS = [
     isOfAccount: true,
   },
   { features: ["user_edit_count", "user_age"], absent: "experience-unknown", say: experience, isOfAccount: true },
-  { ...flag("user_is_bot", "bot", "not-bot", "bot-unknown"), isOfAccount: true },
-  { ...flag("user_is_privileged", "privileged", "not-privileged", "privileged-unknown"), isOfAccount: true },
+  {
+    features: ["user_is_bot", "user_is_bot_or_admin", "user_is_privileged"],
+    absent: "privileged-unknown",
+    say: rights,
+    isOfAccount: true,
+  },
   single("seconds_since_parent", "since-unknown", since),
   flag("parent_user_is_anonymous", "parent-anonymous", "parent-registered", "parent-unknown"),
   count("old_length", "old-length", "old-length-unknown"),
@@ -281,6 +293,7 @@ const UNITS = {
   "user_edit_count": "edits",
   "user_age": "days",
   "user_is_bot": "0 or 1",
+  "user_is_bot_or_admin": "0 or 1",
   "user_is_privileged": "0 or 1",
   "seconds_since_parent": "seconds",
   "parent_user_is_anonymous": "0 or 1",
