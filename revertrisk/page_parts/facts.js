@@ -80,11 +80,12 @@ const change = (what) => ({
 
 const likeness = (share) => (share < 1 / 3 ? "little" : share < 2 / 3 ? "partly" : "much");
 
-function since(seconds) {
+/** A time in the largest unit of which there is one: a message for each unit. */
+function inUnits(key, seconds) {
   const units = [["second", 60], ["minute", 60], ["hour", 24], ["day", 365], ["year", Infinity]];
   let amount = seconds;
   for (const [unit, many] of units) {
-    if (amount < many) return say(`since-${unit}`, { n: Math.round(amount) });
+    if (amount < many) return say(`${key}-${unit}`, { n: Math.round(amount) });
     amount /= many;
   }
 }
@@ -108,7 +109,7 @@ function editor(value, userKind) {
 function experience(value) {
   const [count, days] = [value("user_edit_count"), value("user_age")];
   const edits = count === null ? null : say("experience-edits", { n: Math.round(count) });
-  const age = days === null ? null : say("experience-age", { n: Math.round(days) });
+  const age = days === null ? null : inUnits("age", days * 86400);
   return edits !== null && age !== null ? say("experience-both", { edits, age }) : edits ?? age;
 }
 
@@ -211,7 +212,7 @@ const GROUPS = [
     say: rights,
     isOfAccount: true,
   },
-  single("seconds_since_parent", "since-unknown", since),
+  single("seconds_since_parent", "since-unknown", (seconds) => inUnits("since", seconds)),
   flag("parent_user_is_anonymous", "parent-anonymous", "parent-registered", "parent-unknown"),
   count("old_length", "old-length", "old-length-unknown"),
   single("removed_share_of_page", "page-removed-unknown",
