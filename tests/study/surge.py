@@ -11,6 +11,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from revertrisk.alerts.baseline import kinds_of_bins
 from revertrisk.alerts.detector import Detector, DetectorState
@@ -201,30 +202,38 @@ def delays(
     watched = Watched(
         minutes, [budget], *fitted(minutes, poisson=False, training=training), training=training
     )
-    found: dict[tuple[int, int], float] = {}
-    spoilt: set[tuple[int, int]] = set()
+    found, spoilt = _watch_for(watched, begins)
+    ends = days * MINUTES_PER_DAY
+    surges = {
+        (wiki, which)
+        for wiki, which in np.ndindex(begins.shape)
+        if begins[wiki, which] + SURGE_MINUTES < ends
+    }
+    taken = np.array([found.get(each, np.inf) for each in sorted(surges - spoilt)])
+    return float(np.median(taken)), float(np.mean(taken <= 60))
+
+
+Surge = tuple[int, int]
+"""A wiki, and which of its surges."""
+
+
+def _watch_for(watched: Watched, begins: npt.NDArray[np.int64]) -> tuple[dict[Surge, float], set[Surge]]:
+    """Return the minutes to find each surge that was found, and those that began while another was open."""
+    found: dict[Surge, float] = {}
+    spoilt: set[Surge] = set()
+    ends = begins + SURGE_MINUTES
     for number, started in watched.bins():
         now = (number + 1) * watched.bin_minutes
         for wiki in started:
-            for which, begin in enumerate(begins[wiki]):
-                if begin < now <= begin + SURGE_MINUTES:
-                    found[wiki, which] = float(now - begin)
+            for which in np.flatnonzero((begins[wiki] < now) & (now <= ends[wiki])):
+                found[wiki, int(which)] = float(now - begins[wiki, which])
         for wiki, which in np.argwhere((begins > now - watched.bin_minutes) & (begins <= now)):
             if watched.detector.state.open_since[wiki] >= 0:
                 spoilt.add((int(wiki), int(which)))
-        # What is still open half a day after a surge is closed, for the next one.
-        for wiki, _ in np.argwhere(
-            (begins + SURGE_MINUTES > now - watched.bin_minutes) & (begins + SURGE_MINUTES <= now)
-        ):
+        # What is still open at the end of a surge is closed, for the next one.
+        for wiki, _ in np.argwhere((ends > now - watched.bin_minutes) & (ends <= now)):
             watched.detector.close(int(wiki))
-    all_surges = {
-        (w, s)
-        for w in range(wikis)
-        for s in range(len(surge_days))
-        if begins[w, s] + SURGE_MINUTES < days * MINUTES_PER_DAY
-    }
-    taken = [found.get(each, np.inf) for each in sorted(all_surges - spoilt)]
-    return float(np.median(taken)), float(np.mean(np.array(taken) <= 60))
+    return found, spoilt
 
 
 def bot_run(rng: np.random.Generator, means: Floats) -> Floats:
