@@ -1,5 +1,7 @@
 """What is written is right whatever the order, the repetitions and the company."""
 
+import errno
+import fcntl
 import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,8 +54,17 @@ def test_a_replay_adds_no_row_and_no_file(lake: Lake, writer: LakeWriter) -> Non
     assert {table.name: sorted(lake.files(table)) for table in data} == before
 
 
-def test_two_writers_at_once_equal_the_oracle(lake: Lake) -> None:
-    """Writers that write the same events of the same days at the same time lose nothing and double nothing."""
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_two_writers_at_once_equal_the_oracle(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, has_locks: bool
+) -> None:
+    """Writers of the same events of the same days at the same time lose nothing and double nothing.
+
+    On one machine they take turns, and neither has to repeat a change.
+    """
+    if not has_locks:
+        monkeypatch.setattr(fcntl, "flock", _refuse)
+    caplog.set_level("INFO")
     events = month(120)
 
     def write(seed: int) -> None:
@@ -66,6 +77,11 @@ def test_two_writers_at_once_equal_the_oracle(lake: Lake) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, (1, 2)))
     assert differences(tables_of(lake), events) == []
+    assert not (has_locks and "another writer's commit came first" in caplog.text)
+
+
+def _refuse(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
 
 
 def test_a_cut_off_batch_is_repeated_without_harm(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
