@@ -66,6 +66,8 @@ class Outbox:
                 self._on_sent(way.name)
                 pause = FIRST_PAUSE_S
             if self._closing:
+                if failed is not None:
+                    log.warning("a message was not taken: %s; it is kept for the next run", failed)
                 return
             if failed is None:
                 await changed.wait()

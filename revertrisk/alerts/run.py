@@ -61,6 +61,8 @@ class Runner:
         self._committed = monotonic()
         self._heard = monotonic()
         self._incidents = self._names()
+        self._told = -1
+        """How many series were watched when it was logged last."""
         self.notify: Callable[[], None] = lambda: None
         """Told after each commit."""
 
@@ -76,6 +78,9 @@ class Runner:
         self._store.commit()
         self._committed = monotonic()
         self._metrics.note(self._watch)
+        if len(self._watch.banks) != self._told:
+            self._told = len(self._watch.banks)
+            log.info("%s", self._watch.describe())
 
     async def read(self, source: OpenSource) -> None:
         """Take in a source's events to its end; raises SourceError."""
@@ -84,9 +89,8 @@ class Runner:
         async with aclosing(source.source.events()) as records:
             async for record in records:
                 now = monotonic()
-                if now - self._heard > TICK_S:
-                    self._watch.note_something()
                 self._heard = now
+                self._watch.note_something()
                 event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
                 self._watch.take(event, f"{source.name}:{record.position.partition}", now)
                 await source.note(record.position)

@@ -42,8 +42,8 @@ SURGE_MINUTES: Final = 720
 
 CHUNK: Final = 50
 """Wikis that are in memory together."""
-BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 342)
-"""Days a false start: the acceptance's, the default for one series, and the default for 342."""
+BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 200)
+"""Days a false start: the acceptance's, the default for one series, and the default for all 200 wikis."""
 
 Shaped = Callable[[np.random.Generator, Floats], Floats]
 """Changes the means of series, shape (wikis, minutes), into what happens in a cell outside the family."""
@@ -284,7 +284,7 @@ def main() -> None:
     arguments.add_argument("--only", choices=("starts", "delays", "outside"))
     given = arguments.parse_args()
     if given.only in {None, "starts"}:
-        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 4,788 | Poisson thresholds, B = 30 |")  # noqa: T201
+        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 2,800 | Poisson thresholds, B = 30 |")  # noqa: T201
         print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
         for rate, (alpha, rho) in product(RATES, DISPERSIONS):
             cell = Cell(rate, alpha, rho)

@@ -16,7 +16,7 @@ from revertrisk.alerts.errors import AlertsConfigurationError
 from revertrisk.alerts.report import fit_lake
 from revertrisk.alerts.run import RunSettings, watch_sources
 from revertrisk.alerts.sources import SourceSettings
-from revertrisk.alerts.store import Store
+from revertrisk.alerts.store import Store, read_incidents
 from revertrisk.alerts.try_out import send_test_messages
 from revertrisk.alerts.watch import WatchSettings
 from revertrisk.alerts.ways import close_ways, make_ways
@@ -58,6 +58,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("replay", "--source", "jsonl:events.jsonl", "--json"), 0, '"series":"edits","start":"2034-08-25T0'),
     (("run", "--source", "jsonl:events.jsonl", "--wiki", "enwiki"), 0, "enwiki: the surge of edits is over."),
     (("run", "--source", "jsonl:missing", "--state", "new"), 1, "missing: cannot be opened"),
+    (("replay", "--source", "eventstreams:x"), 2, "EventStreams has no end"),
     (("replay", "--source", "csv:events"), 2, "source: expected jsonl:FILE"),
     (
         ("replay", "--source", "jsonl:events.jsonl", "--budget-days", "3"),
@@ -159,6 +160,12 @@ async def test_a_file_is_continued(tmp_path: Path) -> None:
         await watched(tmp_path / "state", f"jsonl:{path}", url)
     assert first <= 1
     assert [document["kind"] for document in receiver.taken] == ["start", "end"]
+    (incident,) = read_incidents(str(tmp_path / "state"))
+    assert (incident.scope, incident.series, incident.id) == (
+        "enwiki",
+        "edits",
+        receiver.taken[0]["incident_id"],
+    )
     # One watch at a time.
     with (
         Store(str(tmp_path / "state")),
