@@ -145,8 +145,9 @@ $(PEERS)/.spark: requirements/constraints.txt
 	touch $@
 
 .PHONY: peers
-peers: $(STAMP) $(PEERS)/.spark  ## the lake against other programs that read it: PySpark (850 MB, and Java 17)
+peers: $(STAMP) $(PEERS)/.spark  ## against other programs: PySpark reads the lake (850 MB, and Java 17), Prometheus the dashboards
 	$(BIN)/python -m tests.peers.spark --python $(PEERS)/bin/python
+	$(BIN)/python -m tests.peers.prometheus
 
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120
