@@ -8,6 +8,7 @@ at the dashboard, whose charts are of a lake with made-up edits. Needed:
 
 import asyncio
 import copy
+import json
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,18 @@ def main() -> None:
         _take_dashboard(stack, folder, page, wiki=wiki, gate=gate, servers=servers)
 
 
+def _thresholds(folder: Path) -> Path:
+    """Write low thresholds for the sample edits: those with a high risk have all been reverted."""
+    limits = [{"wiki_id": "all", "group": "all", "threshold": {"value": 0.03}}]
+    models = [
+        {"model_name": model, "model_version": "revertrisk-events-1", "limits": limits}
+        for model in PREDICTION_STREAMS
+    ]
+    path = folder / "thresholds.json"
+    path.write_text(json.dumps(models))
+    return path
+
+
 def _take_dashboard(  # noqa: PLR0913 - what runs
     stack: ExitStack, folder: Path, page: LivePage, *, wiki: str, gate: str, servers: dict[str, str]
 ) -> None:
@@ -85,7 +98,13 @@ def _take_dashboard(  # noqa: PLR0913 - what runs
     changes = [page_change(edit) for edit in known]
     predictions = [prediction(edit, model) for edit in known for model in servers]
     lake = filled_lake(folder, [*changes, *predictions])
-    flags = [f"--lake={lake}", f"--diff-base={wiki}", "--threshold=0.03", "--port=0"]
+    flags = [
+        f"--lake={lake}",
+        f"--diff-base={wiki}",
+        f"--thresholds={_thresholds(folder)}",
+        "--threshold=0.9",
+        "--port=0",
+    ]
     flags += [f"--explain-by={model}={server}" for model, server in servers.items()]
     streams = ",".join(PREDICTION_STREAMS.values())
     sources = [
@@ -105,7 +124,9 @@ def _take_dashboard(  # noqa: PLR0913 - what runs
         for screen, size in (("", _DESKTOP), ("-phone", _PHONE)):
             _resize(seen, *size)
             seen.open(url)
-            seen.wait_for(lambda: len(seen.cards()) > _FEWEST_CARDS)
+            seen.wait_for(
+                lambda: len(seen.cards()) > _FEWEST_CARDS and seen.element("view-charts").is_displayed()
+            )
             _take(seen, f"dashboard{screen}-edits-{scheme}")
             seen.open(url, "?view=charts&hours=168")
             seen.wait_for(lambda: len(seen.driver.find_elements("css selector", ".chart table")) == _CHARTS)
