@@ -27,6 +27,8 @@ class Series(StrEnum):
     """No predictions while edits are made."""
     STREAM = "stream"
     """Nothing at all comes."""
+    VERSION = "version"
+    """The watched model has another version; only said."""
 
 
 SURGES: Final = (Series.EDITS, Series.HIGH_RISK, Series.SHARE)

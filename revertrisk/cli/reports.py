@@ -86,7 +86,7 @@ def outcomes(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     revertrisk outcomes --lake lake --html outcomes.html
     """
-    _need_engines()
+    _need_engines("WARNING" if serve is None else "INFO")
     from revertrisk.reports.gauges import serve as serve_gauges
     from revertrisk.reports.lake_edits import read_scored
     from revertrisk.reports.outcomes import HORIZONS, THRESHOLDS, Asked, Outcomes
@@ -386,7 +386,7 @@ def _seconds(flag: str, text: str) -> float:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def _need_engines() -> None:
+def _need_engines(level: str = "WARNING") -> None:
     needed = ("deltalake", "duckdb", "matplotlib", "scipy", "statsmodels")
     if any(importlib.util.find_spec(name) is None for name in needed):
         problem = "reports need the extra: pip install 'revertrisk-events[reports]'"
@@ -394,7 +394,7 @@ def _need_engines() -> None:
     from revertrisk.runtime.logs import configure_logging_from_environment
 
     try:
-        configure_logging_from_environment("WARNING", sys.stderr)
+        configure_logging_from_environment(level, sys.stderr)
     except ValueError as exc:
         _end(exc, EXIT_CONFIGURATION)
 

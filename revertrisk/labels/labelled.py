@@ -12,6 +12,7 @@ from revertrisk.labels.rule import INVALID_EVENT, Judgement, LabelRule
 from revertrisk.labels.store import EditStore, StoredEdit
 from revertrisk.scoring.changes import Change
 from revertrisk.scoring.training.labelling import HORIZON
+from revertrisk.scoring.training.own_labels import with_features
 
 REPEATED: Final = "repeated"
 
@@ -118,7 +119,7 @@ def _hide(store: EditStore, event: Mapping[str, Any]) -> None:
 
 def _line(edit: StoredEdit, change: Change | None, *, mature: bool) -> dict[str, Any]:
     after = edit.label.reverted_after
-    return {
+    line = {
         **edit.facts,
         "old_lines": None if change is None else change.old_lines,
         "new_lines": None if change is None else change.new_lines,
@@ -128,3 +129,4 @@ def _line(edit: StoredEdit, change: Change | None, *, mature: bool) -> dict[str,
         "mature": mature,
         "reverted_after_seconds": None if after is None else after.total_seconds(),
     }
+    return with_features(line)

@@ -78,7 +78,8 @@ def bots_document(report: Bots) -> Document:
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
     averages = {name.replace("_", " "): text for name, text in AVERAGES.items()}
     definitions |= averages | COUNTING_RULES
-    return Document("Anti-vandalism bots beside the model", paragraphs, sections, definitions)
+    title, queries = "Anti-vandalism bots beside the model", ("overlap", "bot_reverts")
+    return Document(title, paragraphs, sections, definitions, queries)
 
 
 def _listed(report: Bots) -> Table:

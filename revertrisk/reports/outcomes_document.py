@@ -19,7 +19,6 @@ from revertrisk.reports.document import (
 from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES, Figure
 from revertrisk.reports.lake_edits import WikiRecord
 from revertrisk.reports.outcomes import ALL, AtHorizon, Cell, ModelOutcomes, Outcomes, Pair
-from revertrisk.runtime.instants import iso_z
 
 _WHOSE: Final = {
     "anybody": "anybody else",
@@ -55,7 +54,7 @@ def outcomes_document(report: Outcomes) -> Document:
         sections += (_pairs(report.pairs),)
     paragraphs = (_basis(report), RULES, NOT_GOOD)
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
-    return Document("What came of the predictions", paragraphs, sections, definitions)
+    return Document("What came of the predictions", paragraphs, sections, definitions, ("models", "watched"))
 
 
 def _basis(report: Outcomes) -> str:
@@ -326,4 +325,4 @@ def _day(seconds: float) -> str:
 
 
 def _moment(seconds: float) -> str:
-    return iso_z(datetime.fromtimestamp(seconds, UTC))
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
