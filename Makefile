@@ -158,6 +158,7 @@ peers: $(STAMP) $(PEERS)/.spark  ## beside other programs: PySpark (Java 17), R,
 	$(BIN)/python -m tests.peers.spark --python $(PEERS)/bin/python
 	Rscript tests/peers/surge_oracle.R > tests/unit/alerts/glrnb.json
 	$(BIN)/python -m tests.peers.alertmanager
+	$(BIN)/python -m tests.peers.prometheus
 
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120

@@ -76,6 +76,7 @@ def _said() -> set[str]:
         "replacement": ("little", "partly", "much"),
         "context": ("little", "partly", "much"),
         "since": ("second", "minute", "hour", "day", "year"),
+        "age": ("second", "minute", "hour", "day", "year"),
         "chart": tuple(f"{name}{end}" for name in (*CHARTS, OUTCOMES) for end in ("", "-about")),
     }
     keys |= {f"{prefix}-{end}" for prefix, all_ends in ends.items() for end in all_ends}
