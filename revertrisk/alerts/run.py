@@ -5,6 +5,7 @@ Every two seconds, or at the next message, the places of the sources, the state 
 
 import asyncio
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -201,6 +202,9 @@ def run(settings: RunSettings, ways: Sequence[Way]) -> int:
         return EXIT_CONFIGURATION
     except SourceError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_BROKEN
+    except sqlite3.Error as exc:
+        sys.stderr.write(f"revertrisk: state: {settings.state}: {exc}\n")
         return EXIT_BROKEN
     counters = watch.counters
     log.info(

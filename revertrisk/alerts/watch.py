@@ -17,7 +17,15 @@ from revertrisk.alerts.bins import StreamClock
 from revertrisk.alerts.events import Event, Kind
 from revertrisk.alerts.fits import Fits
 from revertrisk.alerts.fitting import BINS, FITTED_DAYS
-from revertrisk.alerts.histories import EDITS, EVERY_SCOPE, HIGH_RISK, PREDICTIONS, QUANTITIES, RISK_SCOPE
+from revertrisk.alerts.histories import (
+    EDITS,
+    EVERY_SCOPE,
+    HIGH_RISK,
+    PREDICTIONS,
+    QUANTITIES,
+    RISK_SCOPE,
+    most_likely_begin,
+)
 from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, SURGES, Incident, Series, incident_id, instant
 from revertrisk.alerts.intake import Counters, Intake
 from revertrisk.alerts.level import MINUTES_PER_DAY
@@ -269,7 +277,14 @@ class Watch:
                 _take_size(incident, state)
             self._announcer.end(watched.name, minute + 1)
             return
-        incident = _incident(watched.name, int(state["since"]) * bin_minutes, minute + 1)
+        since, observed_before, expected_before = int(state["since"]), 0.0, 0.0
+        if watched.series != Series.SHARE:  # whose means go with the predictions of each bin
+            wikis = [wiki for wiki, _ in self._pages_of(watched.name)]
+            since, observed_before, expected_before = most_likely_begin(
+                self._store, watched, wikis, state, minute // bin_minutes
+            )
+        incident = _incident(watched.name, since * bin_minutes, minute + 1)
+        incident.observed_before, incident.expected_before = observed_before, expected_before
         incident.is_provisional = watched.model.is_provisional
         begun = self._fits.begun if watched.series == Series.EDITS else self._fits.risk_begun
         incident.known_by = (begun or 0) + FITTED_DAYS * MINUTES_PER_DAY
@@ -382,7 +397,8 @@ def _incident(name: Name, since: int, found: int, cause: str = "") -> Incident:
 
 
 def _take_size(incident: Incident, state: Mapping[str, float]) -> None:
-    incident.observed, incident.expected = state["span_counts"], state["span_means"]
+    incident.observed = state["span_counts"] - incident.observed_before
+    incident.expected = max(0.0, state["span_means"] - incident.expected_before)
     incident.peak_ratio = max(incident.peak_ratio, state["peak"])
 
 
