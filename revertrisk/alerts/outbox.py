@@ -59,11 +59,14 @@ class Outbox:
                 try:
                     await way.send(message.document)
                 except SendError as exc:
-                    failed = exc
-                    break
+                    if not exc.is_final:
+                        failed = exc
+                        break
+                    log.error("ALERT: a message was refused, and is not sent again: %s", exc)  # noqa: TRY400
+                else:
+                    self._on_sent(way.name)
                 self._store.note_sent(message.number)
                 self._keep()
-                self._on_sent(way.name)
                 pause = FIRST_PAUSE_S
             if self._closing:
                 if failed is not None:

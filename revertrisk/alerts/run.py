@@ -157,6 +157,7 @@ async def _read_all(
     Raises:
         AlertsError: the state cannot be kept.
         SourceError: a source is broken; the others were stopped.
+        Exception: what a task ``beside`` has failed with.
 
     """
     reading = [asyncio.create_task(runner.read(source)) for source in sources]
@@ -175,7 +176,8 @@ async def _read_all(
         results = await asyncio.gather(*reading, return_exceptions=True)
         for source in sources:
             await source.source.close()
-    for result in results:
+    failed = [task.exception() for task in beside if task.done() and not task.cancelled()]
+    for result in (*results, *failed):
         if isinstance(result, Exception):
             raise result
 

@@ -146,7 +146,7 @@ def test_a_revision_of_a_wiki_is_explained() -> None:
             "expected a page_change event on each line, or an XML export; line 1",
         ),
         (["label", "XML", "--out", "OUT"], "not a complete XML file"),
-        (["label", "SITE", "--out", "OUT"], "--wiki-id gives the wiki a name"),
+        (["label", "SITE", "--out", "OUT"], "give the wiki a name with --wiki-id"),
         (["explain", "--model", NAME, "--lang", "en"], "expected --lang and --rev-id, or --old and --new"),
         (["explain", "--model", NAME, "--lang", "xx", "--rev-id", "1"], "lang is not a wiki known here"),
         (["explain", "--model", NAME, "--lang", "en", "--rev-id", "0"], "rev_id must be an integer from 1"),
