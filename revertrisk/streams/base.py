@@ -54,6 +54,8 @@ class SourcedEvent:
 
 KEPT_OF_A_LONG_RECORD = 64 * 1024
 """The bytes that are kept of a record that exceeds its source's limit."""
+MAX_NESTING = 200
+"""Levels of objects and arrays in an event. orjson reads 1,024 and writes 254; what wraps an event adds some."""
 
 
 class UnreadableReason(StrEnum):
@@ -62,6 +64,7 @@ class UnreadableReason(StrEnum):
     INVALID_JSON = "invalid_json"
     NOT_AN_OBJECT = "not_an_object"
     TOO_LONG = "record_too_long"
+    TOO_NESTED = "record_too_nested"
     NOT_A_RETRY = "not_a_retry"
     """A message in the retry topic that the dispatcher did not write."""
     NOT_A_DEAD_LETTER = "not_a_dead_letter"
@@ -90,7 +93,23 @@ def read_record(
         return UnreadableRecord(raw, UnreadableReason.INVALID_JSON, position)
     if not isinstance(event, dict):
         return UnreadableRecord(raw, UnreadableReason.NOT_AN_OBJECT, position)
+    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _is_too_nested(event):
+        return UnreadableRecord(raw, UnreadableReason.TOO_NESTED, position)
     return SourcedEvent(event, position, topic=topic)
+
+
+def _is_too_nested(event: dict[str, Any]) -> bool:
+    level: list[Any] = [event]
+    for _ in range(MAX_NESTING):
+        level = [
+            value
+            for each in level
+            for value in (each.values() if isinstance(each, dict) else each)
+            if isinstance(value, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def unwrapped(event: dict[str, Any]) -> dict[str, Any]:

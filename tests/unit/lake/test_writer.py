@@ -4,6 +4,8 @@ import errno
 import fcntl
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +307,28 @@ def test_l5_a_revert_without_a_range_undoes_nothing(lake: Lake, writer: LakeWrit
     names = ("revision", "revert", "reverted")
     counts = [tables.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in names]
     assert counts == [1, 1, 0]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.timeout(60)
+def test_a_revert_with_two_times_of_saving_ends_the_batch(
+    lake: Lake, writer: LakeWriter, together: bool
+) -> None:
+    """A reverting revision whose rev_dt another event corrects, with another author, stands in both days, once each."""
+    first = next(edit for edit in edits(60, pages=3) if edit.reverts is not None)
+    second = replace(first, moment=first.moment + timedelta(days=2), user=first.user + 1)
+    undone = replace(first, rev_id=first.reverts[1] if first.reverts else 0, reverts=None, number=1)
+    events = [page_change(undone), page_change(first), page_change(second)]
+    for part in [events] if together else [events[:2], events[2:], events[:1]]:
+        writer.write(batch_of(as_lines(part)))
+    tables = tables_of(lake)
+    where = f"WHERE rev_id = {first.rev_id}"
+    of_revert = tables.execute(f"SELECT day, actor_key FROM revert {where} ORDER BY day").fetchall()
+    assert of_revert == tables.execute(f"SELECT day, actor_key FROM revision {where} ORDER BY day").fetchall()
+    assert len({key for _, key in of_revert}) == len(of_revert) == 2
+    assert tables.execute("SELECT count(*), min(first_revert_id) FROM reverted").fetchall() == [
+        (1, first.rev_id)
+    ]
 
 
 def test_versions_sort_as_consumers_sort_them() -> None:
