@@ -69,6 +69,19 @@ class Reverts:
 
 
 @dataclass(frozen=True, slots=True)
+class RevertsDay:
+    """The reverts of a day, of edits by a kind of editor."""
+
+    wiki_id: str
+    day: str
+    kind: str
+    edit_bucket: str
+    reverts: int
+    bot_reverts: int
+    bot_reverts_reverted: int
+
+
+@dataclass(frozen=True, slots=True)
 class OverlapDay:
     """The reverted edits of a wiki and day, by who reverted them and whether the model flags them; they add up."""
 
@@ -124,6 +137,8 @@ class Bots:
     window_s: float
     skip_rules: bool
     reverts: tuple[Reverts, ...]
+    revert_days: tuple[RevertsDay, ...]
+    """A revert that undid edits of several kinds of editors is in each."""
     mean_over_cells: Mapping[str, float | None]
     """By kind of editor: the notebook's rule for the share of reverted bot reverts that the base editor reverted."""
     overlap: tuple[Overlap, ...]
@@ -169,6 +184,7 @@ def bots(  # noqa: PLR0913 - what the report is made of
         window_s,
         skip_rules,
         reverts,
+        tuple(_revert_days(wikis, kept)),
         _over_cells(wikis, kept),
         tuple(_overlap(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
         days,
@@ -207,6 +223,18 @@ def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
         for bot in [ALL, *names] if len(names) > 1 else names or [ALL]:
             by_bot: Booleans = part.bot != "" if bot == ALL else part.bot == bot
             yield _cell(wiki_id, bot, (kind, bucket), part, by_bot, days)
+
+
+def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDay]:
+    keys = np.stack([rows.wiki, rows.revert_day, rows.kind, rows.edit_bucket, rows.page, rows.rev_id], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    cells, place = np.unique(keys[first, :4], axis=0, return_inverse=True)
+    by_bot = (rows.bot != "")[first]
+    undone = by_bot & (rows.undone_by > 0)[first]
+    counts = (np.bincount(place, each, len(cells)) for each in (np.ones(len(first)), by_bot, undone))
+    for (wiki, day, kind, bucket), *numbers in zip(cells.tolist(), *counts, strict=True):
+        day_name = str(np.datetime64(day, "D"))
+        yield RevertsDay(wikis[wiki], day_name, KINDS[kind], BUCKETS[bucket], *map(int, numbers))
 
 
 def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows

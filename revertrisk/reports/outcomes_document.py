@@ -74,7 +74,7 @@ def _model(model: ModelOutcomes, report: Outcomes) -> Section:
     whole = model.cells[0] if model.cells else None
     if whole is None:
         return Section(title, tuple(_record(model)))
-    tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole)]
+    tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole), _calibration(whole)]
     wikis = [each for each in model.cells if each.kind == ALL]
     kinds = [each for each in model.cells if each.wiki_id == whole.wiki_id]
     threshold = report.asked.thresholds[-1]
@@ -166,6 +166,20 @@ def _left_out(cell: Cell) -> Table:
     if cell.horizons[0].left_out.without_label is not None:
         header.append("without a label")
     return Table("What does not count as a revert, or not yet", tuple(header), tuple(rows))
+
+
+def _calibration(cell: Cell) -> Table:
+    at = cell.horizons[0]
+    rows = tuple(
+        (f"{each.share_reverted.n:,}", percent(each.mean_probability), shown(each.share_reverted))
+        for each in at.ranking.calibration
+    )
+    return Table(
+        f"Calibration within {horizon_name(at.horizon_s)}: edits by probability, lowest first",
+        ("edits", "mean probability", "share reverted"),
+        rows,
+        f"Mean probability less share reverted: {shown(at.ranking.calibration_gap)}.",
+    )
 
 
 def _cells(title: str, cells: Sequence[Cell], threshold: float, names: Sequence[str]) -> Table:
