@@ -133,6 +133,23 @@ def test_a_bot_that_is_listed_later_is_named_in_old_days(copied: Lake) -> None:
     assert steps["validity"] < steps["null edits"] == steps["self-reverts"]
 
 
+def test_each_day_has_its_reverts(lake: Lake) -> None:
+    """The days' reverts by kind and edits of the reverted editor add up to those of the wiki."""
+    found = report(lake)
+    for whole in found.reverts:
+        if (whole.bot, whole.edit_bucket) != (ALL, ALL) or whole.kind == ALL:
+            continue
+        days = [
+            each for each in found.revert_days if (each.wiki_id, each.kind) == (whole.wiki_id, whole.kind)
+        ]
+        sums = [
+            sum(getattr(each, name) for each in days)
+            for name in ("reverts", "bot_reverts", "bot_reverts_reverted")
+        ]
+        assert sums == [whole.reverts, whole.bot_reverts, whole.bot_reverts_reverted]
+    assert len({each.day for each in found.revert_days}) > 20
+
+
 def test_automoderators_rules_are_a_switch(lake: Lake) -> None:
     """Edits by bots and privileged editors are not flagged then; what was reverted stays."""
     every, skipping = report(lake), report(lake, skip_rules=True)
