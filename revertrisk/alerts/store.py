@@ -11,9 +11,8 @@ their ids, and in open surges and in messages that are not sent yet their titles
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
@@ -21,7 +20,6 @@ import numpy.typing as npt
 import orjson
 
 from revertrisk.alerts.errors import AlertsConfigurationError, AlertsError
-from revertrisk.alerts.incidents import Incident
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.likelihood import Floats
 
@@ -319,26 +317,6 @@ class Store:
         self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         self._database.execute(f"PRAGMA user_version = {_FORMAT}")
         self.commit()
-
-
-def read_incidents(path: str) -> list[Incident]:
-    """Return the incidents that the watch with this state has found, in the order of their beginnings.
-
-    The watch may be running; none are found where there is no state yet.
-
-    Raises:
-        AlertsError: the file cannot be read.
-
-    """
-    if not Path(path).exists():
-        return []
-    try:
-        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute("SELECT document FROM incident").fetchall()
-    except sqlite3.Error as exc:
-        raise AlertsError(f"state: {path}: {exc}") from exc
-    found = [Incident(**orjson.loads(row[0])) for row in rows]
-    return sorted(found, key=lambda incident: (incident.since, incident.id))
 
 
 def _unpacked(packed: bytes) -> Counts:
