@@ -13,6 +13,7 @@ import { say } from "./messages.js";
  * @property {(string | number | null)[][]} rows times in seconds since 1970
  * @property {string} sql what was asked
  * @property {number} bin_s how many seconds a row of a chart over time stands for
+ * @property {import("./surges.js").Surge[]} surges of the time that is shown
  * @property {Object<string, string>} languages the language code of each wiki in the rows
  */
 
@@ -99,7 +100,7 @@ class Chart {
     this.#sql.textContent = sql;
     this.#table.replaceChildren(...(rows.length ? [answerTable(say(`chart-${this.#name}`), answer)] : []));
     this.#figure.hidden = rows.length === 0;
-    this.#line?.show(columns, rows, answer.bin_s);
+    this.#line?.show(columns, rows, answer.bin_s, answer.surges);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { element, isolated } from "./elements.js";
 import { LANGUAGE, numberOf, say } from "./messages.js";
+import { surgeInWords } from "./surges.js";
 
 const HEIGHT = 240;
 /** Colours of the style sheet; each line has its own dashes too. */
@@ -11,23 +12,32 @@ const MAX_BINS = 5000;
 export class LineChart {
   #place;
   #legend = element("ul", { className: "legend" });
+  #surges = element("ul", { className: "surges" });
   #canvas = element("div", {});
   #plot = null;
   /** @type {?{columns: string[], data: number[][]}} */
   #shown = null;
+  #shaded = [];
 
   /** @param {HTMLElement} place @param {string} title */
   constructor(place, title) {
     this.#place = place;
     this.#canvas.setAttribute("role", "img");
     this.#canvas.ariaLabel = say("chart-drawn", { title });
-    place.append(this.#legend, this.#canvas);
+    place.append(this.#legend, this.#canvas, this.#surges);
     new ResizeObserver(() => this.#fit()).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {string[]} columns the first is the time @param {number[][]} rows @param {number} binSeconds */
-  show(columns, rows, binSeconds) {
+  /**
+   * @param {string[]} columns the first is the time
+   * @param {number[][]} rows
+   * @param {number} binSeconds
+   * @param {import("./surges.js").Surge[]} surges shaded, and told below
+   */
+  show(columns, rows, binSeconds, surges) {
+    this.#shaded = surges;
+    this.#surges.replaceChildren(...surges.map(surgeInWords));
     this.#shown = rows.length ? withoutZeros(columns, filled(rows, columns.length, binSeconds)) : null;
     this.#draw();
   }
@@ -57,8 +67,22 @@ export class LineChart {
         { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },
       ],
       series: [{}, ...series],
+      hooks: { drawClear: [(plot) => this.#shade(plot, colour("--high-back"))] },
     };
     this.#plot = new globalThis.uPlot(options, data, this.#canvas);
+  }
+
+  /** Shade the time of each surge, under the lines. */
+  #shade(plot, fill) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = fill;
+    for (const { since, ended } of this.#shaded) {
+      const [from, to] = [since, ended ?? Infinity].map((at) =>
+        Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(at, "x", true))));
+      ctx.fillRect(from, bbox.top, Math.max(2, to - from), bbox.height);
+    }
+    ctx.restore();
   }
 
   #fit() {
