@@ -31,7 +31,7 @@ from revertrisk.dashboard.statistics import (
     outcomes_so_far,
     with_intervals,
 )
-from revertrisk.dashboard.surges import Surges
+from revertrisk.dashboard.surges import Surges, SurgesError
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.lake import LakeConfigurationError, LakeError, Reader
 from revertrisk.runtime.instants import iso_z
@@ -135,12 +135,26 @@ class Charts:
             "sql": text,
             "bin_s": BIN_MINUTES[choice.hours] * 60,
             "surges": self._surges_of(choice, newest) if name == WITH_SURGES else [],
+            "usual": self._usual(choice, rows) if name == WITH_SURGES else [],
             "languages": self._languages(columns, rows),
         }
 
     def _surges_of(self, choice: Choice, newest: datetime) -> list[dict[str, Any]]:
         since = newest - timedelta(hours=choice.hours)
         return [surge.as_json() for surge in self._surges.between(choice.wiki, since, newest)]
+
+    def _usual(self, choice: Choice, rows: list[list[Any]]) -> list[list[float]]:
+        """Return what is usual from the first bin to the last; only where all users are counted, as the watch does."""
+        if not rows or choice.user is not None:
+            return []
+        minutes = BIN_MINUTES[choice.hours]
+        first, last = (datetime.fromtimestamp(row[0], UTC) for row in (rows[0], rows[-1]))
+        bins = (last - first) // timedelta(minutes=minutes) + 1
+        try:
+            return self._surges.usual(choice.wiki, first, minutes, bins)
+        except SurgesError as exc:
+            log.warning("%s", exc)
+            return []
 
     async def _choices(self) -> Choices:
         return await self._ask(Choices, _read_choices)

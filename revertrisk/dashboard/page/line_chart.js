@@ -4,6 +4,8 @@ import { element, isolated } from "./elements.js";
 import { LANGUAGE, numberOf, say } from "./messages.js";
 import { surgeInWords } from "./surges.js";
 
+/** @import { Answer } from "./charts.js" */
+
 const HEIGHT = 240;
 /** Colours of the style sheet; each line has its own dashes too. */
 const LINES = [["--accent", []], ["--high", [6, 3]], ["--good", [2, 3]], ["--dim", [10, 4, 2, 4]]];
@@ -18,6 +20,7 @@ export class LineChart {
   /** @type {?{columns: string[], data: number[][]}} */
   #shown = null;
   #shaded = [];
+  #usual = [];
 
   /** @param {HTMLElement} place @param {string} title */
   constructor(place, title) {
@@ -29,14 +32,10 @@ export class LineChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /**
-   * @param {string[]} columns the first is the time
-   * @param {number[][]} rows
-   * @param {number} binSeconds
-   * @param {import("./surges.js").Surge[]} surges shaded, and told below
-   */
-  show(columns, rows, binSeconds, surges) {
+  /** Show an answer over time: surges are shaded and told below, what is usual is a band. @param {Answer} answer */
+  show({ columns, rows, bin_s: binSeconds, surges, usual }) {
     this.#shaded = surges;
+    this.#usual = usual;
     this.#surges.replaceChildren(...surges.map(surgeInWords));
     this.#shown = rows.length ? withoutZeros(columns, filled(rows, columns.length, binSeconds)) : null;
     this.#draw();
@@ -54,8 +53,11 @@ export class LineChart {
       const [stroke, dash] = LINES[place];
       return { label: say(`column-${name}`), stroke: colour(stroke), dash, width: 2, points: { show: data[0].length === 1 } };
     });
-    this.#legend.replaceChildren(...series.map(({ label }, place) =>
-      element("li", { className: `line-${place}` }, [isolated(label)])));
+    const ends = this.#usual.length ? [2, 0].map((end) => this.#usual.slice(0, data[0].length).map((each) => each[end])) : [];
+    this.#legend.replaceChildren(
+      ...series.map(({ label }, place) => element("li", { className: `line-${place}` }, [isolated(label)])),
+      ...(ends.length ? [element("li", { className: "usual" }, [say("usual")])] : []),
+    );
     const options = {
       width: this.#width(),
       height: HEIGHT,
@@ -66,10 +68,11 @@ export class LineChart {
         { ...axis, values: (_, times) => timesOf(times) },
         { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },
       ],
-      series: [{}, ...series],
+      series: [{}, ...series, ...ends.map(() => ({ points: { show: false } }))],
+      bands: ends.length ? [{ series: [series.length + 1, series.length + 2], fill: colour("--arrival") }] : [],
       hooks: { drawClear: [(plot) => this.#shade(plot, colour("--high-back"))] },
     };
-    this.#plot = new globalThis.uPlot(options, data, this.#canvas);
+    this.#plot = new globalThis.uPlot(options, [...data, ...ends], this.#canvas);
   }
 
   /** Shade the time of each surge, under the lines. */

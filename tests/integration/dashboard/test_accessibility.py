@@ -12,7 +12,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from revertrisk.alerts.incidents import Incident
+from revertrisk.alerts.bank import model_as_json
+from revertrisk.alerts.histories import EDITS, fit_series
+from revertrisk.alerts.incidents import Incident, Series
 from revertrisk.alerts.store import Store
 from revertrisk.lake import Reader
 from tests.fakes.installed import installed
@@ -193,10 +195,36 @@ def test_a_surge_is_told_and_shaded(browser: DashboardPage, lake: str, tmp_path:
         show_charts(browser)
         chart = browser.driver.find_element(By.CSS_SELECTOR, ".chart .surges")
         assert len(chart.find_elements(By.TAG_NAME, "li")) == 2
-        shades = "return getComputedStyle(document.body).getPropertyValue('--high-back').trim()"
-        shade = str(browser.driver.execute_script(shades)).lstrip("#")
-        rgb = [int(shade[place : place + 2], 16) for place in (0, 2, 4)]
-        assert browser.driver.execute_script(_COUNT_PIXELS, rgb) > 1000
+        assert painted(browser, "--high-back") > 1000
+
+
+def painted(page: DashboardPage, colour: str) -> int:
+    """Return how many pixels of the first chart have a colour of the style sheet."""
+    script = "return getComputedStyle(document.body).getPropertyValue(arguments[0]).trim()"
+    shade = str(page.driver.execute_script(script, colour)).lstrip("#")
+    rgb = [int(shade[place : place + 2], 16) for place in (0, 2, 4)]
+    return int(page.driver.execute_script(_COUNT_PIXELS, rgb))
+
+
+def test_what_is_usual_is_a_band(browser: DashboardPage, lake: str, tmp_path: Path) -> None:
+    """With the state of a watch, the edits of a wiki stand beside what is usual at that hour."""
+    end, state = int(START.timestamp()) // 60, tmp_path / "surge.sqlite"
+    with Store(str(state)) as store:
+        for minute in range(end - 3 * 1440, end):
+            store.add_count("enwiki", EDITS, minute, 1 + minute % 2)
+        watched = fit_series(
+            store, "enwiki", ["enwiki"], Series.EDITS, begun=end - 3 * 1440, end=end, known=None
+        )
+        assert watched is not None
+        store.note_model("enwiki", "edits", model_as_json(watched.model), watched.state)
+        store.commit()
+    with DashboardProgram("--lake", lake, "--surges", str(state)) as dashboard:
+        browser.open(dashboard.url, "?wiki=enwiki")
+        show_charts(browser)
+        browser.wait_for(
+            lambda: "usual at this hour" in browser.driver.find_element(By.CLASS_NAME, "legend").text
+        )
+        assert painted(browser, "--arrival") > 1000
 
 
 def test_nothing_from_outside(busy: DashboardPage, tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from revertrisk.alerts.incidents import ALL_WIKIS, Incident
+from revertrisk.alerts.bank import model_as_json
+from revertrisk.alerts.histories import EDITS, fit_series
+from revertrisk.alerts.incidents import ALL_WIKIS, Incident, Series
 from revertrisk.alerts.store import Store
 from revertrisk.dashboard.surges import Surges, SurgesError
 
@@ -62,6 +65,30 @@ def test_it_is_read_while_the_watch_writes(tmp_path: Path) -> None:
         surges = Surges(path)
         surges.refresh()
         assert [each.series for each in surges.open(None)] == ["edits"]
+
+
+def test_what_is_usual_is_what_the_watch_expects(tmp_path: Path) -> None:
+    """The mean is the baseline at the level of now, and nine of ten later bins are inside of the band."""
+    days, path = 28, tmp_path / "surge.sqlite"
+    chance = np.random.default_rng(5)
+    first = MINUTE - MINUTE % 1440
+    hours = np.arange((days + 1) * 1440) / 60
+    counts = chance.poisson(6 + 3 * np.sin(hours / 24 * 2 * np.pi))
+    with Store(str(path)) as store:
+        for minute, count in enumerate(counts[: days * 1440]):
+            store.add_count("enwiki", EDITS, first + minute, int(count))
+        end = first + days * 1440
+        watched = fit_series(store, "enwiki", ["enwiki"], Series.EDITS, begun=first, end=end, known=None)
+        assert watched is not None
+        store.note_model("enwiki", "edits", model_as_json(watched.model), watched.state)
+        store.commit()
+    begin = datetime.fromtimestamp((first + days * 1440) * 60, UTC)
+    usual = np.array(Surges(path).usual("enwiki", begin, 15, 96))
+    seen = counts[days * 1440 :].reshape(96, 15).mean(axis=1)
+    assert np.corrcoef(usual[:, 1], seen)[0, 1] > 0.9
+    assert abs(usual[:, 1].mean() - 6) < 0.3
+    assert ((usual[:, 0] <= seen) & (seen <= usual[:, 2])).mean() > 0.9
+    assert Surges(path).usual("svwiki", begin, 15, 96) == Surges(path).usual(None, begin, 15, 96) == []
 
 
 def test_without_a_watch_there_is_none() -> None:
