@@ -22,11 +22,13 @@ import urllib3
 
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.alerts.incidents import Incident
+from revertrisk.alerts.store import Store
 from revertrisk.cli.programs import LOOPBACK, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 from revertrisk.wiki.table import WikiTable
-from tests.fakes.lake_events import edits, page_change, prediction
+from tests.fakes.lake_events import START, edits, page_change, prediction
 from tests.fakes.lakes import filled_lake
 from tests.integration.dashboard.dashboard_page import DashboardPage
 from tests.integration.live_page.browser import CHROMIUM, DRIVER, INSTALL, chromium, prefer_colours
@@ -79,6 +81,16 @@ def main() -> None:
         _take_dashboard(stack, folder, page, wiki=wiki, gate=gate, servers=servers)
 
 
+def _surge(folder: Path) -> Path:
+    """Write the state of a watch with a surge in the time of the made-up edits, which is open."""
+    path, begin = folder / "surge.sqlite", int(START.timestamp()) // 60 + 1800
+    with Store(str(path)) as store:
+        surge = Incident("1", "enwiki", "high_risk", begin, begin + 5, observed=96, expected=31)
+        store.note_incident(surge.as_state())
+        store.commit()
+    return path
+
+
 def _thresholds(folder: Path) -> Path:
     """Write low thresholds for the sample edits: those with a high risk have all been reverted."""
     limits = [{"wiki_id": "all", "group": "all", "threshold": {"value": 0.03}}]
@@ -119,6 +131,16 @@ def _take_dashboard(  # noqa: PLR0913 - what runs
         seen.wait_for(lambda: seen.element("empty").is_displayed())
         _take(seen, "dashboard-phone-empty")
     url = stack.enter_context(running(["dashboard", *sources, *flags], folder / "dashboard.log")).url
+    with running(
+        ["dashboard", *sources, *flags, f"--surges={_surge(folder)}"], folder / "surge.log"
+    ) as watched:
+        _resize(seen, *_DESKTOP)
+        seen.open(watched.url)
+        seen.wait_for(lambda: seen.text("surges") and seen.element("view-charts").is_displayed())
+        _take(seen, "dashboard-surge")
+        seen.open(watched.url, "?view=charts&hours=168")
+        seen.wait_for(lambda: len(seen.driver.find_elements("css selector", ".chart table")) == _CHARTS)
+        _take(seen, "dashboard-surge-chart")
     for scheme in ("light", "dark"):
         prefer_colours(seen.driver, scheme)
         for screen, size in (("", _DESKTOP), ("-phone", _PHONE)):

@@ -23,6 +23,12 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         str | None,
         typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake that the charts are made from."),
     ] = None,
+    surges: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", envvar="SURGE_STATE", help="What `revertrisk surge run` knows: its --state."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8194,
     threshold: Annotated[
@@ -88,6 +94,7 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         settings = DashboardSettings(
             sources=tuple(source),
             lake=lake,
+            surges=surges,
             host=host,
             port=port,
             thresholds=Thresholds(threshold)

@@ -3,6 +3,7 @@
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
+from revertrisk.alerts.bank import model_as_json
+from revertrisk.alerts.histories import EDITS, fit_series
+from revertrisk.alerts.incidents import Incident, Series
+from revertrisk.alerts.store import Store
 from revertrisk.lake import Reader
 from tests.fakes.installed import installed
-from tests.fakes.lake_events import MULTILINGUAL, edits, page_change, prediction
+from tests.fakes.lake_events import MULTILINGUAL, START, edits, page_change, prediction
 from tests.fakes.lakes import filled_lake
 from tests.fakes.streamed_edits import AGNOSTIC, page_changed, scored
 from tests.integration.dashboard.dashboard_page import DESKTOP, PHONE, DashboardPage
@@ -28,6 +33,13 @@ const [done] = arguments;
 axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => done(violations
   .filter(({impact}) => impact === "serious" || impact === "critical")
   .map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html).join(" ")}`)));
+"""
+_COUNT_PIXELS = """
+const canvas = document.querySelector(".chart canvas");
+const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+let found = 0;
+for (let at = 0; at < data.length; at += 4) found += arguments[0].every((part, place) => data[at + place] === part);
+return found;
 """
 _HEAP = "return performance.memory.usedJSHeapSize"
 REPLAYED = 10_000
@@ -164,6 +176,55 @@ def test_heap_stays_flat(page: DashboardPage, dashboard: DashboardProgram) -> No
 
     few = heap_after(1, 1000)
     assert heap_after(1001, REPLAYED) < few + MOST_GROWTH
+
+
+def test_a_surge_is_told_and_shaded(browser: DashboardPage, lake: str, tmp_path: Path) -> None:
+    """An open surge stands over the edits and beside the chart of its time, whose shade has its words too."""
+    begin, state = int(START.timestamp()) // 60, tmp_path / "surge.sqlite"
+    with Store(str(state)) as store:
+        for number, (since, ended) in enumerate(((300, 420), (2000, None))):
+            until = None if ended is None else begin + ended
+            incident = Incident(str(number), "enwiki", "edits", begin + since, begin + since, ended=until)
+            store.note_incident(replace(incident, observed=90, expected=30).as_state())
+        store.commit()
+    with DashboardProgram("--lake", lake, "--surges", str(state)) as dashboard:
+        browser.open(dashboard.url)
+        browser.wait_for(
+            lambda: browser.text("surges").startswith("enwiki: more edits than usual, 3 times the usual,")
+        )
+        show_charts(browser)
+        chart = browser.driver.find_element(By.CSS_SELECTOR, ".chart .surges")
+        assert len(chart.find_elements(By.TAG_NAME, "li")) == 2
+        assert painted(browser, "--high-back") > 1000
+
+
+def painted(page: DashboardPage, colour: str) -> int:
+    """Return how many pixels of the first chart have a colour of the style sheet."""
+    script = "return getComputedStyle(document.body).getPropertyValue(arguments[0]).trim()"
+    shade = str(page.driver.execute_script(script, colour)).lstrip("#")
+    rgb = [int(shade[place : place + 2], 16) for place in (0, 2, 4)]
+    return int(page.driver.execute_script(_COUNT_PIXELS, rgb))
+
+
+def test_what_is_usual_is_a_band(browser: DashboardPage, lake: str, tmp_path: Path) -> None:
+    """With the state of a watch, the edits of a wiki stand beside what is usual at that hour."""
+    end, state = int(START.timestamp()) // 60, tmp_path / "surge.sqlite"
+    with Store(str(state)) as store:
+        for minute in range(end - 3 * 1440, end):
+            store.add_count("enwiki", EDITS, minute, 1 + minute % 2)
+        watched = fit_series(
+            store, "enwiki", ["enwiki"], Series.EDITS, begun=end - 3 * 1440, end=end, known=None
+        )
+        assert watched is not None
+        store.note_model("enwiki", "edits", model_as_json(watched.model), watched.state)
+        store.commit()
+    with DashboardProgram("--lake", lake, "--surges", str(state)) as dashboard:
+        browser.open(dashboard.url, "?wiki=enwiki")
+        show_charts(browser)
+        browser.wait_for(
+            lambda: "usual at this hour" in browser.driver.find_element(By.CLASS_NAME, "legend").text
+        )
+        assert painted(browser, "--arrival") > 1000
 
 
 def test_nothing_from_outside(busy: DashboardPage, tmp_path: Path) -> None:
