@@ -75,7 +75,7 @@ def test_thresholds_of_production_s_scores() -> None:
     result = run("thresholds", "--scores", file, "--target-fpr", "0.15", "--model", NAME)
     assert f"{NAME} production, at most 15.0%" in result.stdout
     assert "| dewiki | registered |" in result.stdout
-    of_ours = ["--model", NAME, "--version", "revertrisk-events-1"]
+    of_ours = ["--model", NAME, "--version", "revertrisk-events-2"]
     refused = run("thresholds", "--scores", file, "--target-fpr", "0.15", *of_ours)
     assert refused.exit_code == 2
     assert "found those of revertrisk-multilingual production" in refused.stderr
