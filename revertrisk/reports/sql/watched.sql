@@ -41,7 +41,7 @@ FROM (
         FROM prediction
         UNION ALL
         SELECT
-            CAST(dt AS DATE) AS day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
+            CAST(rev_dt AS DATE) AS day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
         FROM prediction_backfill
     ) AS every_prediction
     WHERE model_name = {model_name} AND model_version = {model_version} AND day >= {since} AND day <= {until}

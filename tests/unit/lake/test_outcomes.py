@@ -8,7 +8,14 @@ import pytest
 from revertrisk.lake import connect
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
-from tests.fakes.lake_events import as_lines, edits, page_change
+from tests.fakes.lake_events import (
+    LANGUAGE_AGNOSTIC,
+    MULTILINGUAL,
+    as_lines,
+    edits,
+    page_change,
+    prediction,
+)
 from tests.unit.lake.conftest import batch_of
 
 PAGE = list(edits(4, pages=1))
@@ -42,3 +49,41 @@ def test_each_edit_has_the_first_deletion_after_it(
         (third.rev_id, round(hours[2] + 2, 3)),
         (last.rev_id, None),
     ]
+
+
+@pytest.mark.parametrize("suffix", ["", ".backfill"])
+def test_a_prediction_on_an_undelete_meets_its_revision(lake: Lake, writer: LakeWriter, suffix: str) -> None:
+    """A revision that is scored again when its page comes back is one row, on its own day, in each view."""
+    edit = PAGE[1]
+    again = [
+        at(prediction(edit, model, suffix=suffix) | {"page_change_kind": "undelete"}, 2000)
+        for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)
+    ]
+    undeletion = at(page_change(edit, kind="undelete"), 2000)
+    events = [page_change(edit), prediction(edit), prediction(edit, MULTILINGUAL), undeletion, *again, *again]
+    writer.write(batch_of(as_lines(events)))
+    tables = connect(lake.root)
+    assert tables.execute(
+        "SELECT model_name, count(*), count(e.rev_id) FROM prediction_current p "
+        "LEFT JOIN revision e USING (wiki_id, rev_id, day) GROUP BY ALL ORDER BY ALL"
+    ).fetchall() == [(LANGUAGE_AGNOSTIC, 1, 1), (MULTILINGUAL, 1, 1)]
+    assert tables.execute(
+        "SELECT count(*), count(language_agnostic), count(multilingual) FROM both_models"
+    ).fetchall() == [(1, 1, 1)]
+    found = tables.execute("SELECT reason, sum(edits)::BIGINT FROM coverage GROUP BY ALL").fetchall()
+    assert found == [("predicted", 2)]
+
+
+def test_an_edit_that_is_known_from_its_undelete_only_counts_as_predicted(
+    lake: Lake, writer: LakeWriter
+) -> None:
+    """Coverage and outcome find the score of an old revision that the lake first hears of when it is brought back."""
+    edit = PAGE[1]
+    undeletion = at(page_change(edit, kind="undelete"), 2000)
+    writer.write(
+        batch_of(as_lines([undeletion, at(prediction(edit) | {"page_change_kind": "undelete"}, 2000)]))
+    )
+    tables = connect(lake.root)
+    assert tables.execute("SELECT reason, edits FROM coverage").fetchall() == [("predicted", 1)]
+    query = "SELECT count(*) FROM outcome o JOIN prediction_current p USING (wiki_id, rev_id, day) WHERE p.dt > o.dt"
+    assert tables.execute(query).fetchall() == [(1,)]
