@@ -84,7 +84,9 @@ def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # no
             if change == "delete":
                 return Event(Kind.DELETE, at, event_id, wiki_id, page_id)
             kind = Kind.EDIT if change in _REVISIONS else Kind.OTHER
-            return Event(kind, at, event_id, wiki_id, page_id, _shown(page, title), is_creation=change == "create")
+            return Event(
+                kind, at, event_id, wiki_id, page_id, _shown(page, title), is_creation=change == "create"
+            )
     return Event(Kind.OTHER, at, event_id)
 
 
