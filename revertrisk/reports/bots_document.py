@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from revertrisk.reports.averages import AVERAGES
 from revertrisk.reports.bot_rows import UNDONE_BY
-from revertrisk.reports.bots import ALL, Bots, Daily, Overlap, Reverts
+from revertrisk.reports.bots import ALL, Bots, Reverts
 from revertrisk.reports.bots import RULES as COUNTING_RULES
+from revertrisk.reports.counted import Daily
 from revertrisk.reports.document import (
     Document,
     Plot,
@@ -21,6 +22,7 @@ from revertrisk.reports.document import (
     shown_seconds,
 )
 from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
+from revertrisk.reports.overlap import Overlap
 
 _WORDS: Final = {
     "share of the bots' that the model flags": "model_flags_of_bots",
@@ -78,7 +80,8 @@ def bots_document(report: Bots) -> Document:
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
     averages = {name.replace("_", " "): text for name, text in AVERAGES.items()}
     definitions |= averages | COUNTING_RULES
-    return Document("Anti-vandalism bots beside the model", paragraphs, sections, definitions)
+    title, queries = "Anti-vandalism bots beside the model", ("overlap", "bot_reverts")
+    return Document(title, paragraphs, sections, definitions, queries)
 
 
 def _listed(report: Bots) -> Table:

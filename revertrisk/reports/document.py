@@ -1,10 +1,14 @@
 """A report as people read it: paragraphs, tables and plots, for the terminal and for a page alike."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from revertrisk.reports.days import ADay
 from revertrisk.reports.figures import Figure
+
+_WIDTH: Final = 118
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Document:
     sections: tuple[Section, ...]
     definitions: dict[str, str] = field(default_factory=dict)
     """What each figure says, by the words that stand in the tables."""
+    queries: tuple[str, ...] = ()
+    """The statements of reports/sql that gave the edits behind the figures."""
 
 
 def percent(value: float) -> str:
@@ -105,17 +111,23 @@ def horizon_name(seconds: float) -> str:
 
 def as_text(document: Document) -> str:
     """Return a report for the terminal: tables are aligned, plots are left out."""
-    lines = [document.title, "=" * len(document.title), "", *document.paragraphs]
+    lines = [document.title, "=" * len(document.title), "", *_wrapped(*document.paragraphs)]
     for section in document.sections:
-        lines += ["", section.title, "-" * len(section.title), *section.paragraphs]
+        lines += ["", section.title, "-" * len(section.title), *_wrapped(*section.paragraphs)]
         for table in section.tables:
             lines += ["", f"{table.title}:", *_aligned([table.header, *table.rows])]
-            if table.note:
-                lines.append(table.note)
+            lines += _wrapped(table.note)
     if document.definitions:
         lines += ["", "What the figures say", "--------------------"]
-        lines += [f"{name}: {text}" for name, text in document.definitions.items()]
+        lines += _wrapped(*(f"{name}: {text}" for name, text in document.definitions.items()))
+    if document.queries:
+        names = ", ".join(f"revertrisk/reports/sql/{name}.sql" for name in document.queries)
+        lines += ["", *_wrapped(f"The edits behind the figures come from the lake by {names}.")]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(*texts: str) -> list[str]:
+    return [line for text in texts for line in textwrap.wrap(text, _WIDTH)]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from revertrisk.reports.document import Document, Plot, Section, Table
 from revertrisk.reports.plots import svg
+from revertrisk.reports.statements import template
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #202122; --paper: #fff; --line: #a2a9b1; --soft: #f8f9fa; --quiet: #54595d;
@@ -31,6 +32,7 @@ tbody th { position: sticky; left: 0; background: var(--paper); font-weight: 400
 figure { margin: 0; min-width: 0 }
 figcaption { font-weight: 600; font-size: .875rem }
 svg { width: 100%; max-width: 32rem; height: auto; display: block }
+pre { overflow-x: auto; font-size: .8125rem; background: var(--soft); padding: .75rem }
 dt { font-weight: 600; margin-top: .5rem }
 dd { margin: 0 }
 @media (max-width: 30rem) { body { padding: .75rem } tbody th { max-width: 9rem; white-space: normal } }
@@ -55,19 +57,25 @@ def _page(document: Document) -> Iterator[str]:
         for name, text in document.definitions.items():
             yield f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>"
         yield "</dl>\n</section>"
+    if document.queries:
+        yield "<section>\n<h2>The queries</h2>"
+        yield "<p>By these the edits behind the figures come from the lake; what stands in braces is the report's.</p>"
+        for name in document.queries:
+            yield f"<details><summary>{escape(name)}.sql</summary><pre>{escape(template(name))}</pre></details>"
+        yield "</section>"
     yield "</main>\n</body>\n</html>"
 
 
 def _section(section: Section) -> Iterator[str]:
     yield f"<section>\n<h2>{escape(section.title)}</h2>"
     yield from _paragraphs(section.paragraphs)
-    for table in section.tables:
-        yield from _table(table)
     if section.plots:
         yield '<div class="plots">'
         for plot in section.plots:
             yield from _plot(section, plot)
         yield "</div>"
+    for table in section.tables:
+        yield from _table(table)
     yield "</section>"
 
 

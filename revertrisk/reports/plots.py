@@ -81,6 +81,7 @@ def _draw(axes: Any, series: Series, number: int, *, is_upright: bool) -> None:
             _at(series.up, places),
             **{"yerr" if is_upright else "xerr": errors},
             fmt="none",
+            color=colour,
             ecolor=colour,
             capsize=2,
             linewidth=1,

@@ -46,4 +46,5 @@ def review_document(report: Review) -> Document:
             "damaging, by people": DEFINITIONS["precision_by_people"],
             "reverted": DEFINITIONS["share_reverted_flagged"],
         },
+        ("models", "watched"),
     )

@@ -70,7 +70,11 @@ def whatif_document(report: WhatIf) -> Document:
     )
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
     return Document(
-        f"What a threshold would do on {report.wiki_id}", paragraphs, tuple(sections), definitions
+        f"What a threshold would do on {report.wiki_id}",
+        paragraphs,
+        tuple(sections),
+        definitions,
+        ("models", "watched"),
     )
 
 
