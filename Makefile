@@ -134,14 +134,19 @@ bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions be
 	$(BIN)/python -m tests.bench.lake --edits $(EDITS)
 
 .PHONY: study
-study: $(STAMP)  ## simulations in full, beside a truth that is known: figures and intervals of the reports
+study: $(STAMP)  ## simulations in full, beside a truth that is known: the reports (minutes), the alerts (hours)
 	$(BIN)/python -m tests.study.outcomes
+	$(BIN)/python -m tests.study.surge
+
+.PHONY: bench-surge
+bench-surge: $(STAMP)  ## a day of all Wikimedia through the alerts: 1.7 million events, CPU and memory
+	$(BIN)/python -m tests.bench.surge
 
 .PHONY: kill-lake
 kill-lake: $(STAMP)  ## two writers of a lake, killed twenty times, against SQLite; EDITS=1000000 takes half an hour
 	$(BIN)/python -m tests.load.lake --edits $(EDITS)
 
-# Programs that the lake is held against and that are too large for .venv.
+# Programs that are too large for .venv.
 PEERS := .venv-peers
 $(PEERS)/.spark: requirements/constraints.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
@@ -149,8 +154,12 @@ $(PEERS)/.spark: requirements/constraints.txt
 	touch $@
 
 .PHONY: peers
-peers: $(STAMP) $(PEERS)/.spark  ## the lake against other programs that read it: PySpark (850 MB, and Java 17)
+peers: $(STAMP) $(PEERS)/.spark  ## beside other programs: PySpark (Java 17), moto's S3, R, Prometheus, Alertmanager
 	$(BIN)/python -m tests.peers.spark --python $(PEERS)/bin/python
+	$(BIN)/python -m tests.peers.s3
+	Rscript tests/peers/surge_oracle.R > tests/unit/alerts/glrnb.json
+	$(BIN)/python -m tests.peers.alertmanager
+	$(BIN)/python -m tests.peers.prometheus
 
 .PHONY: soak
 soak: $(STAMP)  ## an hour at a steady rate with faults; fails if memory or files grow; SECONDS=120

@@ -1,12 +1,14 @@
 # ruff: noqa: INP001 - a folder of documents is no package
 """Make the pictures in ``docs/screenshots``: ``python -m docs.screenshots``, from the project's folder.
 
-The real programs run on loopback, the sample edits go through both models, and a browser looks at the live
-page. Needed: ``apt-get install -y chromium chromium-driver fonts-noto-core fonts-noto-cjk``.
+The real programs run on loopback, the sample edits go through both models, and a browser looks at the live page and
+at the dashboard, whose charts are of a lake with made-up edits. Needed:
+``apt-get install -y chromium chromium-driver fonts-noto-core fonts-noto-cjk``.
 """
 
 import asyncio
 import copy
+import json
 import subprocess
 import sys
 import tempfile
@@ -20,15 +22,22 @@ import urllib3
 
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
+from revertrisk.alerts.incidents import Incident
+from revertrisk.alerts.store import Store
 from revertrisk.cli.programs import LOOPBACK, running
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.lake_events import START, edits, page_change, prediction
+from tests.fakes.lakes import filled_lake
+from tests.integration.dashboard.dashboard_page import DashboardPage
 from tests.integration.live_page.browser import CHROMIUM, DRIVER, INSTALL, chromium, prefer_colours
 from tests.integration.live_page.live_page import LivePage
 
 FOLDER: Final = Path(__file__).parent / "screenshots"
 _SHOWN_LAST: Final = 22
+_FEWEST_CARDS: Final = 5
+_CHARTS: Final = 6
 _MAX_BYTES: Final = 200_000
 _DESKTOP: Final = (1280, 800)
 _PHONE: Final = (390, 844)
@@ -69,6 +78,81 @@ def main() -> None:
         _take(page, "live-refused")
         prefer_colours(page.driver, "dark")
         _take(page, "live-dark")
+        _take_dashboard(stack, folder, page, wiki=wiki, gate=gate, servers=servers)
+
+
+def _surge(folder: Path) -> Path:
+    """Write the state of a watch with a surge in the time of the made-up edits, which is open."""
+    path, begin = folder / "surge.sqlite", int(START.timestamp()) // 60 + 1800
+    with Store(str(path)) as store:
+        surge = Incident("1", "enwiki", "high_risk", begin, begin + 5, observed=96, expected=31)
+        store.note_incident(surge.as_state())
+        store.commit()
+    return path
+
+
+def _thresholds(folder: Path) -> Path:
+    """Write low thresholds for the sample edits: those with a high risk have all been reverted."""
+    limits = [{"wiki_id": "all", "group": "all", "threshold": {"value": 0.03}}]
+    models = [
+        {"model_name": model, "model_version": "revertrisk-events-1", "limits": limits}
+        for model in PREDICTION_STREAMS
+    ]
+    path = folder / "thresholds.json"
+    path.write_text(json.dumps(models))
+    return path
+
+
+def _take_dashboard(  # noqa: PLR0913 - what runs
+    stack: ExitStack, folder: Path, page: LivePage, *, wiki: str, gate: str, servers: dict[str, str]
+) -> None:
+    known = list(edits(9_000, days=2))
+    changes = [page_change(edit) for edit in known]
+    predictions = [prediction(edit, model) for edit in known for model in servers]
+    lake = filled_lake(folder, [*changes, *predictions])
+    flags = [
+        f"--lake={lake}",
+        f"--diff-base={wiki}",
+        f"--thresholds={_thresholds(folder)}",
+        "--threshold=0.9",
+        "--port=0",
+    ]
+    flags += [f"--explain-by={model}={server}" for model, server in servers.items()]
+    streams = ",".join(PREDICTION_STREAMS.values())
+    sources = [
+        f"--source=jsonl:{folder / 'page_changes.jsonl'}",
+        f"--source=eventstreams:{gate}/v2/stream/{streams}",
+    ]
+    seen = DashboardPage(page.driver)
+    with running(["dashboard", "--source=jsonl:/dev/null", "--port=0"], folder / "empty.log") as empty:
+        prefer_colours(seen.driver, "light")
+        _resize(seen, *_PHONE)
+        seen.open(empty.url)
+        seen.wait_for(lambda: seen.element("empty").is_displayed())
+        _take(seen, "dashboard-phone-empty")
+    url = stack.enter_context(running(["dashboard", *sources, *flags], folder / "dashboard.log")).url
+    with running(
+        ["dashboard", *sources, *flags, f"--surges={_surge(folder)}"], folder / "surge.log"
+    ) as watched:
+        _resize(seen, *_DESKTOP)
+        seen.open(watched.url)
+        seen.wait_for(lambda: seen.text("surges") and seen.element("view-charts").is_displayed())
+        _take(seen, "dashboard-surge")
+        seen.open(watched.url, "?view=charts&hours=168")
+        seen.wait_for(lambda: len(seen.driver.find_elements("css selector", ".chart table")) == _CHARTS)
+        _take(seen, "dashboard-surge-chart")
+    for scheme in ("light", "dark"):
+        prefer_colours(seen.driver, scheme)
+        for screen, size in (("", _DESKTOP), ("-phone", _PHONE)):
+            _resize(seen, *size)
+            seen.open(url)
+            seen.wait_for(
+                lambda: len(seen.cards()) > _FEWEST_CARDS and seen.element("view-charts").is_displayed()
+            )
+            _take(seen, f"dashboard{screen}-edits-{scheme}")
+            seen.open(url, "?view=charts&hours=168")
+            seen.wait_for(lambda: len(seen.driver.find_elements("css selector", ".chart table")) == _CHARTS)
+            _take(seen, f"dashboard{screen}-charts-{scheme}")
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""Say what is wrong with an event in AJV 6's words, places and order.
+"""Report an event's violations with AJV 6's messages, paths and order.
 
-EventGate validates with AJV 6 and puts its errors into the answer. The verdict itself is made elsewhere;
-here jsonschema finds the same violations again and each becomes an AJV entry. Paths are AJV's own:
+EventGate validates with AJV 6 and puts its errors into the answer. `verdicts` decides whether an event is valid;
+this module finds the same violations with jsonschema and writes each as an AJV entry. Paths are AJV's own:
 ``dataPath`` is a JavaScript property path (``.page.page_id``, ``.groups[1]``; a key that the schema does
 not name is always bracketed: ``.probabilities['true']``), ``schemaPath`` a URI fragment.
 
-The wording was taken down from AJV 6.15 itself; a unit test replays that record.
+The messages were recorded from AJV 6.15; a unit test compares them with that record.
 """
 
 import re
@@ -24,8 +24,8 @@ _SortKey = tuple[int, ...]
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
-# AJV compiles a schema's keywords in this order, whatever their order in the file. `type` stands where a
-# value of the right type goes on to the keywords that apply to any type.
+# AJV evaluates a schema's keywords in this order, whatever their order in the file. `type` comes after the
+# keywords of one type, beside those that apply to every type.
 _KEYWORDS: Final = (
     ("maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "multipleOf"),
     ("maxLength", "minLength", "pattern", "format"),
@@ -40,7 +40,7 @@ _EXTRA_KEYS, _NAMED_KEYS, _PATTERN_KEYS = range(3)
 
 
 class AjvWording:
-    """What AJV 6 reports, with ``allErrors``, about events of one schema."""
+    """Reports violations of one schema as AJV 6 does with ``allErrors``."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
@@ -50,7 +50,8 @@ class AjvWording:
         """Return ``{keyword, dataPath, schemaPath, params, message}`` for each violation; [] if valid."""
         found: dict[_SortKey, Entry] = {}
         for error in self._validator.iter_errors(event):
-            # jsonschema repeats `required` per missing field; the position keeps each entry once.
+            # jsonschema yields one `required` error per missing field, and each gives all the entries:
+            # the same position replaces the same entry.
             found.update(_entries(error, self._schema, event))
         return [found[key] for key in sorted(found)]
 
@@ -83,7 +84,7 @@ def _entries(
         named = list(beside.get("properties", {}))
         for index, name in enumerate(limit):
             if name not in instance:
-                # AJV notices a missing field where it walks `properties`, if the field is described there.
+                # AJV reports a missing field while it walks `properties`, if the field is described there.
                 where = (
                     (_KEYWORD_ORDER["properties"], _NAMED_KEYS, named.index(name))
                     if name in named
@@ -99,13 +100,17 @@ def _entries(
                 yield (*place, *where), entry({"additionalProperty": name}, message)
     else:
         word = _WORDINGS.get(keyword)
-        # AJV's wording for a keyword that it does not know itself.
+        # AJV's message for a keyword that AJV itself does not define.
         params, message = word(limit) if word else ({}, f'should pass "{keyword}" keyword validation')
         yield (*place, _KEYWORD_ORDER.get(keyword, len(_KEYWORD_ORDER))), entry(params, message)
 
 
 def _locate(error: ValidationError, schema: Mapping[str, Any], event: Any) -> tuple[_SortKey, str, str]:
-    """Return the violated subschema's place in AJV's order, its dataPath and its schemaPath."""
+    """Return the violated subschema's position in AJV's order, its dataPath and its schemaPath.
+
+    It walks the error's two paths together: each keyword of the schema path says how many steps of the data
+    path it takes, and the ranks collected on the way sort as AJV would report.
+    """
     place: list[int] = []
     data_path, schema_path = "", "#"
     data_steps, schema_steps = iter(error.absolute_path), iter(list(error.absolute_schema_path)[:-1])
@@ -163,7 +168,7 @@ def _escape_quotes(name: str) -> str:
 
 
 def _escape_fragment(name: str) -> str:
-    # JavaScript's encodeURIComponent leaves these, and letters, digits and -_.~ alone.
+    # JavaScript's encodeURIComponent leaves these characters, letters, digits and -_.~ as they are.
     return quote(name.replace("~", "~0").replace("/", "~1"), safe="!*'()")
 
 

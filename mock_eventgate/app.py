@@ -1,4 +1,4 @@
-"""The mock EventGate as an aiohttp application: what it is made of, and how it is served."""
+"""The mock EventGate as an aiohttp application: builds its parts, routes and server."""
 
 import sys
 from collections.abc import Mapping
@@ -33,22 +33,24 @@ from revertrisk.runtime.web_server import serve_until_signal, serving_app
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be set about a mock EventGate; sizes are in bytes, times in seconds.
+    """The options of a mock EventGate; sizes are in bytes, times in seconds.
 
     ``max_body`` is EventGate's limit for a request (its own default is 100 kB; Wikimedia's production sets
-    10 MB), ``max_message_bytes`` Kafka's for one event. ``max_events`` and ``max_stored_bytes`` bound what
+    10 MB), ``max_message_bytes`` Kafka's limit for one event. ``max_events`` and ``max_stored_bytes`` limit what
     is kept for reading back.
 
-    ``event_ids`` says what the event ids of ``/v2/stream/…`` are made of: ``offset`` loses nothing on
-    resuming, ``timestamp`` is what Wikimedia's EventStreams does. ``keep_alive`` is the time without events
-    after which a comment is written there, ``max_stream_seconds`` the time after which a response ends.
+    ``event_ids`` is the content of the event ids of ``/v2/stream/…``: with ``offset`` a client that resumes loses
+    nothing, ``timestamp`` is what Wikimedia's EventStreams sends. After ``keep_alive`` without events a comment is
+    written there; after ``max_stream_seconds`` the response ends.
 
     ``diff_base`` is the address of a mock MediaWiki whose diff pages the live page links to; without it titles
-    link to the wiki that the event names. ``explain_by`` has, by model, the address of a server that the live
-    page's reasons are asked of.
+    link to the wiki that the event names. ``explain_by`` maps a model to the address of the server that explains
+    its scores on the live page.
 
-    :raises ValueError: if a size, a number or a time is not positive, ``event_ids`` is neither, or
-        ``diff_base`` is no address.
+    Raises:
+        ValueError: a size, a number or a time is not positive, ``event_ids`` is neither value, or ``diff_base`` is
+            not an address.
+
     """
 
     stream_config: Path | None = None
@@ -76,12 +78,14 @@ class Options:
 
 
 def create_app(options: Options | None = None) -> web.Application:
-    """Return the application; each has its own events and counts.
+    """Return a new application with its own events and counts.
 
-    It reads compressed bodies itself, so its server needs ``auto_decompress=False``, and it has requests
-    that end only with their client, so ``handler_cancellation=True``: `listening` does both.
+    It reads compressed bodies itself, so its server needs ``auto_decompress=False``. It has requests that last
+    until the client disconnects, so its server needs ``handler_cancellation=True``. `listening` sets both.
 
-    :raises StreamConfigError: if the stream configuration file cannot be used.
+    Raises:
+        StreamConfigError: the stream configuration file cannot be used.
+
     """
     options = options or Options()
     streams = StreamConfigs.load(options.stream_config) if options.stream_config else StreamConfigs.default()
@@ -96,7 +100,7 @@ def create_app(options: Options | None = None) -> web.Application:
         )
 
     gate = Gate(judge, streams, new_store, _now)
-    # 0: the intake has its own limit, and answers in EventGate's way.
+    # 0 is no limit: the intake has its own, and answers as EventGate does.
     app = web.Application(middlewares=[gate_middleware(gate)], client_max_size=0)
     _add_routes(app, gate, schemas, options)
     return app
@@ -123,11 +127,11 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         max_seconds=options.max_stream_seconds,
     )
 
-    async def end_what_would_not_end(_app: web.Application) -> None:
+    async def end_open_requests(_app: web.Application) -> None:
         board.replace([])
         eventstreams.close()
 
-    app.on_shutdown.append(end_what_would_not_end)
+    app.on_shutdown.append(end_open_requests)
     for method, path, handler in (
         ("POST", "/v1/events", intake.post_events),
         ("GET", "/v1/_test/events", intake.produce_test_events),
@@ -153,7 +157,7 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
         ("GET", MOCK_PREFIX, page.index),
         ("GET", "", service.root),
     ):
-        # Express takes every path with and without a slash at its end, and HEAD where it takes GET.
+        # Express accepts every path with and without a slash at its end, and HEAD where it accepts GET.
         for spelling in (path, f"{path}/") if path else ("/",):
             for verb in ("GET", "HEAD") if method == "GET" else (method,):
                 app.router.add_route(verb, spelling, handler)
@@ -162,22 +166,26 @@ def _add_routes(app: web.Application, gate: Gate, schemas: SchemaRepository, opt
 def listening(
     host: str = "127.0.0.1", port: int = 0, options: Options | None = None
 ) -> AbstractAsyncContextManager[str]:
-    """Serve a new mock EventGate while the context lasts, and yield its base URL.
+    """Serve a new mock EventGate while the context is open, and yield its base URL.
 
-    Port 0 takes a free one.
+    Port 0 takes a free port.
 
-    :raises OSError: if the address cannot be listened on.
-    :raises ValueError: if the port is not a port's number.
+    Raises:
+        OSError: the address cannot be listened on.
+        ValueError: the port is not a port number.
+
     """
     return serving_app(create_app(options), host, port, guarded=MOCK_PREFIX, auto_decompress=False)
 
 
 def run(host: str, port: int, options: Options) -> None:
-    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted.
+    """Serve until SIGTERM or SIGINT; print the address on stdout once connections are accepted.
 
-    :raises StreamConfigError: if the stream configuration file cannot be used; it is a ValueError, as is
-        a port that cannot be one.
-    :raises OSError: if the address cannot be listened on.
+    Raises:
+        StreamConfigError: the stream configuration file cannot be used. It is a ValueError.
+        ValueError: the port is not a port number.
+        OSError: the address cannot be listened on.
+
     """
     configure_logging_from_environment("WARNING", sys.stderr)
     uvloop.run(serve_until_signal("mock EventGate", listening(host, port, options)))

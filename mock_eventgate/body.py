@@ -8,14 +8,14 @@ import orjson
 from aiohttp import web
 
 _PARSED_TYPES: Final = frozenset({"application/json", "text/plain"})
-# Content encodings, and the window bits by which zlib knows their headers.
+# Content encodings, and the window bits that make zlib expect their headers.
 _ENCODINGS: Final = {"identity": None, "deflate": zlib.MAX_WBITS, "gzip": zlib.MAX_WBITS | 16}
-# orjson reads deeper JSON than it writes; fewer brackets than this cannot be too deep for either.
+# orjson reads deeper JSON than it writes. A document with at most this many brackets is never too deep to write.
 _SAFE_DEPTH: Final = 200
 
 
 class BodyError(Exception):
-    """A body that cannot be parsed; ``title`` and the text go into EventGate's answer."""
+    """A body that cannot be parsed. EventGate's answer carries ``title``, and the text as its detail."""
 
     def __init__(self, title: str, detail: str) -> None:
         super().__init__(detail)
@@ -25,10 +25,12 @@ class BodyError(Exception):
 async def read_json(request: web.Request, max_body: int) -> dict[str, Any] | list[Any]:
     """Return the JSON object or array in a request; ``{}`` if it has no body or one that is not parsed.
 
-    ``max_body`` is in bytes, after decompression. The server must leave compressed bodies as they are
-    (``auto_decompress=False``): aiohttp answers broken ones with a page of its own.
+    ``max_body`` is in bytes, after decompression. The server must not decompress bodies
+    (``auto_decompress=False``): aiohttp answers a broken one with its own page, not EventGate's.
 
-    :raises BodyError: if the body is too large, in an unknown charset or encoding, or not JSON.
+    Raises:
+        BodyError: the body is too large, in an unknown charset or encoding, or not JSON.
+
     """
     if not request.body_exists or request.content_type not in _PARSED_TYPES:
         return {}
@@ -48,7 +50,7 @@ async def _read(request: web.Request, max_body: int, window_bits: int | None) ->
     body = bytearray()
     try:
         async for chunk in request.content.iter_any():
-            # At most one byte over the limit is ever unpacked, however far a small body would expand.
+            # At most one byte over the limit is unpacked, however large a small body would become.
             body += chunk if unpack is None else unpack.decompress(chunk, max_body + 1 - len(body))
             if len(body) > max_body:
                 raise _too_large()
@@ -67,7 +69,7 @@ def _parse(body: bytes, charset: str) -> dict[str, Any] | list[Any]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        # Another charset, a byte order mark, or bytes that are no text, which JavaScript reads as U+FFFD.
+        # Another charset, a byte order mark, or invalid bytes, which JavaScript reads as U+FFFD.
         document = _parse_text(body.decode(charset, "replace").removeprefix("\ufeff"))
     if not isinstance(document, dict | list):
         raise _syntax_error(body.decode(charset, "replace").lstrip(), 0)
@@ -87,7 +89,7 @@ def _parse_text(text: str) -> Any:
 
 def _refuse_too_deep(document: Any) -> None:
     try:
-        orjson.dumps([[[[document]]]])  # an entry of the answer echoes an event four levels down
+        orjson.dumps([[[[document]]]])  # an entry of the answer repeats the event four levels deep
     except orjson.JSONEncodeError:
         raise BodyError("RangeError", "Maximum call stack size exceeded") from None
 

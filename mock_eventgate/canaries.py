@@ -1,4 +1,4 @@
-"""``/_mock/canaries``: canary events, as Wikimedia produces them to each stream."""
+"""``/_mock/canaries``: produces canary events as Wikimedia does for each stream."""
 
 import copy
 from typing import Any
@@ -21,7 +21,7 @@ class CanaryRoutes:
         self._schemas = schemas
 
     async def produce(self, request: web.Request) -> web.Response:
-        """Produce a canary event to each stream that has them, or to those in ``?streams=a,b``.
+        """Produce a canary event to each stream that has canaries, or to those in ``?streams=a,b``.
 
         The event is the first example of the stream's schema, as Wikimedia's canaries are.
         """
@@ -35,7 +35,7 @@ class CanaryRoutes:
                 continue
             outcome = self._gate.process([event], request_id=header_text(request.headers, "X-Request-ID"))
             if outcome.accepted:
-                produced[name] = event["meta"].get("id")  # none if the schema has none
+                produced[name] = event["meta"].get("id")  # None if the schema has no meta.id
             else:
                 failed[name] = "its schema's first example is not a valid event"
         return json_answer({"produced": produced, "failed": failed}, status=500 if failed else 201)
@@ -57,7 +57,7 @@ class CanaryRoutes:
         event: dict[str, Any] = copy.deepcopy(examples[0])
         meta = event.setdefault("meta", {})
         meta |= {"stream": name, "domain": CANARY_DOMAIN}
-        # Each canary is an event of its own, of now: the gate fills these in.
+        # The gate fills these in, so that each canary is a new event of the present time.
         for field in ("id", "dt"):
             meta.pop(field, None)
         return event

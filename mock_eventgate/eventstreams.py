@@ -1,6 +1,6 @@
-"""The route ``/v2/stream/<streams>``: accepted events as Wikimedia's EventStreams serves them.
+"""The route ``/v2/stream/<streams>``: serves accepted events as Wikimedia's EventStreams does.
 
-Server-Sent Events for ``EventSource`` clients, or one JSON document a line for ``Accept: application/json``.
+The answer is Server-Sent Events, or one JSON document a line for ``Accept: application/json``.
 Statuses, headers, the opening comment and the error bodies are those of EventStreams and its KafkaSSE.
 """
 
@@ -50,7 +50,7 @@ _JSON_LINES: Final = _Framing("application/json", b"\n", b"\n", lambda data, _: 
 
 
 class _RefusedError(Exception):
-    """A request that is answered with a JSON document about what is wrong with it."""
+    """A refused request; ``problem`` is the JSON document of the answer."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(status)
@@ -61,8 +61,8 @@ class _RefusedError(Exception):
 class EventStreams:
     """The handler of ``/v2/stream/<streams>``.
 
-    After ``keep_alive`` seconds without an event a comment is written; after ``max_seconds``, if set, the
-    response ends, as EventStreams' does after 15 minutes.
+    After ``keep_alive`` seconds without an event it writes a comment. After ``max_seconds``, if set, it ends the
+    response, as EventStreams does after 15 minutes.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class EventStreams:
         self._is_closing = False
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Write the events of some streams, joined by commas, until the client goes."""
+        """Write the events of the streams in the path, joined by commas, until the client disconnects."""
         try:
             positions = self._positions(request, self._topics(request))
         except _RefusedError as refused:
@@ -95,7 +95,7 @@ class EventStreams:
         await response.prepare(request)
         if request.method == hdrs.METH_HEAD:
             return response
-        with suppress(ConnectionError):  # the client has gone
+        with suppress(ConnectionError):  # the client disconnected
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._max_seconds):
                     await response.write(framing.opening)
@@ -116,7 +116,7 @@ class EventStreams:
                 if len(chunk) >= _CHUNK:
                     break
             if chunk:
-                await response.write(bytes(chunk))  # waits for a client that does not keep up
+                await response.write(bytes(chunk))  # waits for a slow client
             if not reader.is_at_end:
                 await asyncio.sleep(0)
                 continue
@@ -165,7 +165,7 @@ def _data(event: ProducedEvent) -> bytes:
 
 
 def _problem(request: web.Request, problem_type: str, title: str, detail: str) -> _RefusedError:
-    """Return what EventStreams itself finds wrong."""
+    """Return EventStreams' own error answer."""
     problem = {
         "status": 400,
         "type": problem_type,
@@ -178,7 +178,7 @@ def _problem(request: web.Request, problem_type: str, title: str, detail: str) -
 
 
 def _assignment_refused(error: PositionError, topics: list[str]) -> _RefusedError:
-    """Return what KafkaSSE finds wrong with a Last-Event-ID."""
+    """Return KafkaSSE's error answer to a Last-Event-ID."""
     if error.topics:
         status, name, more = 404, "TopicNotAvailableError", {"availableTopics": topics}
     else:

@@ -1,4 +1,4 @@
-"""What can go wrong with a request that carries events, and which requests a fault concerns."""
+"""The faults that can be injected into requests with events, and which requests each applies to."""
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
@@ -12,26 +12,26 @@ BROKER_FAILURE_STATUS: Final = 500
 
 
 class Kind(StrEnum):
-    """What goes wrong."""
+    """The kinds of fault."""
 
     STATUS = "status"
-    """500 as EventGate answers it when Kafka fails; any other status as a proxy in front of it would."""
+    """500 is answered as EventGate does when Kafka fails; another status as a proxy in front of it would."""
     DELAY = "delay"
-    """Everything as usual, but the answer comes ``seconds`` late."""
+    """The events are produced, and the answer is ``seconds`` late."""
     HANG = "hang"
-    """Nothing is produced and no answer comes, as with Kafka down."""
+    """Nothing is produced and no answer is sent, as with Kafka down."""
     ACCEPT_THEN_HANG = "accept_then_hang"
-    """The events are produced, and no answer comes."""
+    """The events are produced, and no answer is sent."""
     RESET = "reset"
     """Nothing is produced, and the connection is reset."""
     ACCEPT_THEN_RESET = "accept_then_reset"
     """The events are produced, and the connection is reset."""
     PARTIAL = "partial"
-    """Of several events every second one is refused by Kafka."""
+    """Kafka refuses every second event of several."""
 
 
 class GateFault(BaseFault):
-    """One fault as it was asked for; ``stream`` leaves requests without an event for it alone."""
+    """One fault as it was requested. With ``stream`` it applies only to requests with an event for that stream."""
 
     kind: Annotated[Kind, Field(strict=False)]
     status: Annotated[int, Field(ge=200, le=599)] | None = None
@@ -47,7 +47,7 @@ class GateFault(BaseFault):
 
     @property
     def produces(self) -> bool:
-        """Whether the request's events are judged and, as far as Kafka takes them, produced."""
+        """Whether the request's events are judged and produced, except those that Kafka refuses."""
         if self.kind is Kind.STATUS:
             return self.status == BROKER_FAILURE_STATUS
         return self.kind not in (Kind.HANG, Kind.RESET)
@@ -59,7 +59,7 @@ class GateFault(BaseFault):
         return self.kind is Kind.STATUS
 
     def concerns(self, streams: Sequence[str | None]) -> bool:
-        """Return whether a request with events for these streams can be struck; a part needs several events."""
+        """Return whether the fault applies to a request with events for these streams; partial needs several events."""
         return (self.stream is None or self.stream in streams) and (
             self.kind is not Kind.PARTIAL or len(streams) > 1
         )

@@ -1,4 +1,4 @@
-"""The gate behind the HTTP routes: judge each event, produce the good ones, report the bad ones, count all."""
+"""The gate behind the HTTP routes: judges each event, produces valid ones, reports refused ones, counts all."""
 
 import asyncio
 from collections import Counter
@@ -18,18 +18,18 @@ from revertrisk.event_platform.formats import is_uri_reference
 
 EMITTER_ID: Final = "mock-eventgate"
 BROKER_FAILURE: Final = "Local: Broker transport failure"
-"""What librdkafka says, and EventGate in an error entry, when Kafka cannot be reached."""
+"""librdkafka's message, which EventGate puts into an error entry, when Kafka cannot be reached."""
 _MAX_URI_LENGTH: Final = 8192
 _MAX_USER_AGENTS: Final = 100
 _OTHER: Final = "(other)"
 _NO_USER_AGENT: Final = "(none)"
 UNCONFIGURED: Final = "(unconfigured)"
-"""Counted under one name: streams that are not configured are the sender's free text."""
+"""Streams that are not configured are counted under this name, since a sender can write any name."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """What became of the events of one request."""
+    """The result for the events of one request."""
 
     total: int
     invalid: tuple[Refused, ...]
@@ -48,12 +48,12 @@ class Bell:
         self._next_ring = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake all who are waiting now."""
+        """Wake all tasks that wait now."""
         self._next_ring.set()
         self._next_ring = asyncio.Event()
 
     async def wait(self) -> None:
-        """Wait for the next ring. What a caller checked just before, without awaiting, cannot be missed."""
+        """Wait for the next ring. A caller that checks a state and then waits, with no await between, misses none."""
         await self._next_ring.wait()
 
 
@@ -71,7 +71,7 @@ class Stats:
         self.hasty: Counter[str] = Counter()
 
     def count_request(self, transport: asyncio.BaseTransport | None, user_agent: str | None) -> None:
-        """Count a request, its User-Agent, and its TCP connection if no earlier request came by it."""
+        """Count a request, its User-Agent, and its TCP connection if this is its first request."""
         self._requests += 1
         name = user_agent or _NO_USER_AGENT
         if name not in self._user_agents and len(self._user_agents) >= _MAX_USER_AGENTS:
@@ -99,9 +99,9 @@ class Stats:
 
 
 class Gate:
-    """Takes events in; keeps what it produced, what it refused, and counts, for reading back.
+    """Judges events, and keeps produced events, refused events and counts for reading back.
 
-    ``arrivals`` rings when events were produced.
+    ``arrivals`` rings after events were produced.
     """
 
     def __init__(
@@ -127,10 +127,10 @@ class Gate:
         hasty: bool = False,
         kafka_refuses: Callable[[int], bool] | None = None,
     ) -> GateOutcome:
-        """Judge the events of one request in turn, and produce those that are accepted.
+        """Judge the events of one request in order, and produce those that are accepted.
 
-        Events without a request id get ``request_id``, or one that is made for the request.
-        ``kafka_refuses`` tells whether Kafka fails to take the n-th valid event, counted from 0.
+        Events without a request id get ``request_id``, or a new one for the whole request.
+        ``kafka_refuses`` returns whether Kafka refuses the n-th valid event, counted from 0.
         """
         invalid: list[Refused] = []
         errors: list[Refused] = []
@@ -155,7 +155,7 @@ class Gate:
         return GateOutcome(len(events), tuple(invalid), tuple(errors))
 
     def reset(self) -> None:
-        """Forget all events and counts, as if just started."""
+        """Delete all events and counts, as if just started."""
         self.store = self._new_store()
         self.stats = Stats()
 
@@ -183,7 +183,7 @@ def _error_event(refused: Refused) -> dict[str, Any]:
         "request_id": _text_or_unknown(source.get("request_id")),
     }
     uri = source.get("uri")
-    # An error event with a broken URI would itself be refused, and nobody would hear of the first one.
+    # An error event with a broken URI would itself be refused, and the first error would not be reported.
     if isinstance(uri, str) and len(uri) <= _MAX_URI_LENGTH and is_uri_reference(uri):
         meta["uri"] = uri
     return {

@@ -1,7 +1,7 @@
-"""The routes that take events in, with EventGate's statuses, reason phrases and bodies.
+"""The routes that accept events, with EventGate's statuses, reason phrases and bodies.
 
-The message for people is the HTTP reason phrase; a body is there only where events failed. Faults that
-were asked for strike here.
+The message for people is the HTTP reason phrase; only an answer about failed events has a body. Requested faults
+are applied here.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Intake:
         return answer
 
     async def produce_test_events(self, request: web.Request) -> web.Response:
-        """Produce a test event end to end: a readiness probe."""
+        """Produce a test event from end to end, for readiness probes."""
         return await self._answer(request, copy.deepcopy(_TEST_EVENTS))
 
     async def _answer(self, request: web.Request, events: list[Any]) -> web.Response:
@@ -60,7 +60,7 @@ class Intake:
                 status=400, reason="Request body was empty. Must provide JSON encoded events."
             )
         streams = [stream_name(event) for event in events]
-        fault = self._board.strike(lambda fault: fault.concerns(streams))
+        fault = self._board.select(lambda fault: fault.concerns(streams))
         if fault is None:
             return self._produce(request, events)
         return await self._misbehave(request, events, fault)
@@ -78,13 +78,13 @@ class Intake:
         return _hastily_received(events) if hasty else _answer(outcome)
 
     async def _misbehave(self, request: web.Request, events: list[Any], fault: GateFault) -> web.Response:
-        """Do what a fault says. What it returns goes nowhere once the connection is reset."""
+        """Apply a fault. After a reset of the connection the returned answer is not sent."""
         if fault.status is not None and not fault.produces:
             return web.Response(status=fault.status, text="upstream request failed\n")
         answer = self._produce(request, events, fault) if fault.produces else _hastily_received(events)
         match fault.kind:
             case Kind.HANG | Kind.ACCEPT_THEN_HANG if _is_hasty(request):
-                pass  # it is answered before Kafka is
+                pass  # EventGate answers a hasty request before it produces to Kafka
             case Kind.HANG | Kind.ACCEPT_THEN_HANG:
                 await self._board.released()
                 reset_connection(request)

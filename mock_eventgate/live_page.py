@@ -1,7 +1,7 @@
-"""The live page at ``/_mock/``: its files, and the feed of what ``/v2/stream`` does not tell it.
+"""The live page at ``/_mock/``: its files, and the feed of what ``/v2/stream`` does not carry.
 
 The page reads predictions from ``/v2/stream/…`` as any client would, and polls the feed for the gate's counts
-and refusals. One connection a page stays open, so that a browser's limit of six a host is no trouble.
+and refusals. Each page keeps only one connection open, because browsers allow six a host.
 """
 
 import json
@@ -22,17 +22,17 @@ from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.web_server import json_answer
 
 EARLIER_PREDICTIONS: Final = 1000
-"""How many predictions that came before a page was opened it begins with, roughly."""
+"""About how many earlier predictions a page shows when it is opened."""
 REFUSALS_AT_ONCE: Final = 200
-"""How many refusals one answer holds, the newest; the page shows no more than it can."""
+"""The most refusals in one answer: the newest ones. The page shows a limited number."""
 
 
 class LivePage:
     """Handlers of ``/_mock/``, ``/_mock/page/…`` and ``/_mock/live``.
 
     ``diff_base`` is the address of a mock MediaWiki whose diff pages the titles link to; without it they link
-    to the wiki that the event names. ``reasons`` knows the models that can be asked for them.
-    ``index_for_programs`` answers ``/_mock/`` to those who ask for no HTML.
+    to the wiki that the event names. ``reasons`` asks the servers of the models for explanations.
+    ``index_for_programs`` answers ``/_mock/`` to clients that do not accept HTML.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LivePage:
             response = await self._index_for_programs(request)
             response.headers["Vary"] = "Accept"
             return response
-        if not request.path.endswith("/"):  # the page names its files relative to the slash
+        if not request.path.endswith("/"):  # the page's links to its files are relative to /_mock/
             raise web.HTTPFound(f"{request.path.rpartition('/')[2]}/", headers={"Vary": "Accept"})
         return self._files.index()
 
@@ -67,7 +67,7 @@ class LivePage:
         return await self._files.file(request)
 
     async def replace_explainers(self, request: web.Request) -> web.Response:
-        """Ask these servers for reasons from now on, and no others: an object with an address for each model."""
+        """Replace the servers that are asked for reasons; the body is an object with an address for each model."""
         document = await read_document(request)
         if not is_explain_by(document):
             raise bad_request('body: expected an object such as {"a-model": "http://127.0.0.1:8080"}')
@@ -75,10 +75,10 @@ class LivePage:
         return json_answer(document, headers={"Cache-Control": "no-store"})
 
     async def live(self, request: web.Request) -> web.Response:
-        """Return the counts, and the refusals that came ``after`` the one with this sequence number.
+        """Return the counts, and the refusals with a sequence number greater than ``after``.
 
-        ``epoch`` names what the gate has had since it was started or emptied. A page that asks with another
-        one, or none, is told where to begin: ``since`` is for ``/v2/stream``, in milliseconds since 1970.
+        ``epoch`` changes when the gate is started or emptied. A request with another epoch, or none, also gets
+        what a page needs to start: ``since`` is for ``/v2/stream``, in milliseconds since 1970.
         """
         after = integer_parameter(request, "after", 0, 0)
         store, stats = self._gate.store, self._gate.stats
@@ -111,7 +111,10 @@ class LivePage:
 
 
 def served_wikis() -> dict[str, list[str]]:
-    """Return the wikis of each shipped model that does not serve all; read as data, for scoring itself needs numpy."""
+    """Return the wikis of each shipped model that does not serve all wikis.
+
+    They are read from the metadata files, since importing `revertrisk.scoring` would need numpy.
+    """
     found = {}
     for folder in files("revertrisk").joinpath("scoring", "artifacts").iterdir():
         metadata = json.loads(folder.joinpath("metadata.json").read_bytes())
@@ -121,9 +124,11 @@ def served_wikis() -> dict[str, list[str]]:
 
 
 def check_diff_base(text: str) -> None:
-    """Check that something is the address of a mock MediaWiki.
+    """Check that a text is the base address of a mock MediaWiki.
 
-    :raises ValueError: if it is not an http or https address.
+    Raises:
+        ValueError: it is not an http or https address.
+
     """
     if not is_base_address(text):
         raise ValueError(f"diff_base: expected an address such as http://127.0.0.1:8193, not {text!r}")

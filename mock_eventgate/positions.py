@@ -1,8 +1,9 @@
-"""Where a reader of streams begins: its ``Last-Event-ID`` header, its ``since``, or the end of each topic.
+"""The start positions of a reader of streams: its ``Last-Event-ID`` header, its ``since``, or the end of each topic.
 
-Read as EventStreams reads them (https://wikitech.wikimedia.org/wiki/Event_Platform/EventStreams_HTTP_Service):
-the header is a JSON array of ``{topic, partition, offset}`` or ``{topic, partition, timestamp}``, wins over
-``since``, and only the topics in it are read.
+They are read as EventStreams reads them
+(https://wikitech.wikimedia.org/wiki/Event_Platform/EventStreams_HTTP_Service). The header is a JSON array of
+``{topic, partition, offset}`` or ``{topic, partition, timestamp}``. It overrides ``since``, and only its topics are
+read.
 """
 
 import re
@@ -17,13 +18,13 @@ from mock_eventgate.store import PARTITION, EventStore
 
 END: Final = -1
 BEGINNING: Final = -2
-"""The offsets by which librdkafka means the end and the beginning of a topic."""
+"""librdkafka's offsets for the end and the beginning of a topic."""
 _NUMBER: Final = re.compile(r"(-?[0-9]{1,300})(?:\.[0-9]+)?")
 _LATEST: Final = 2**53
 
 
 class PositionError(ValueError):
-    """A place to begin that cannot be read; ``topics`` are those that the reader may not read."""
+    """A start position that cannot be used; ``topics`` are those that the reader may not read."""
 
     def __init__(self, message: str, topics: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -32,7 +33,7 @@ class PositionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:
-    """A place in a topic: an offset, or else the first event at or after a time, in ms since 1970."""
+    """A position in a topic: an offset, or the first event at or after a time, in ms since 1970."""
 
     topic: str
     partition: int
@@ -40,7 +41,7 @@ class StreamPosition:
     timestamp: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry of a ``Last-Event-ID`` that means this place."""
+        """Return the entry of a ``Last-Event-ID`` for this position."""
         place = {"timestamp": self.timestamp} if self.offset is None else {"offset": self.offset}
         return {"topic": self.topic, "partition": self.partition, **place}
 
@@ -48,7 +49,9 @@ class StreamPosition:
 def read_last_event_id(text: str, topics: Collection[str]) -> list[StreamPosition]:
     """Return the positions in a ``Last-Event-ID`` header; ``topics`` are those that may be read.
 
-    :raises PositionError: if it is not what an event's ``id`` was, or names other topics.
+    Raises:
+        PositionError: it has not the form of an event's ``id``, or names other topics.
+
     """
     try:
         entries = orjson.loads(text)
@@ -64,11 +67,13 @@ def read_last_event_id(text: str, topics: Collection[str]) -> list[StreamPositio
 
 
 def read_since(text: str) -> int:
-    """Return a time in milliseconds since 1970 from such a number, or from an ISO 8601 date or time.
+    """Return a time in milliseconds since 1970 from a number of milliseconds, or from an ISO 8601 date or time.
 
-    Any number will do, as EventStreams asks JavaScript's ``isNaN`` only: before 1970 means everything.
+    Any number is accepted, since EventStreams checks only JavaScript's ``isNaN``; a time before 1970 becomes 0.
 
-    :raises ValueError: if it is neither.
+    Raises:
+        ValueError: it is neither.
+
     """
     if number := _NUMBER.fullmatch(text):
         return min(max(0, int(number[1])), _LATEST)
@@ -80,7 +85,7 @@ def read_since(text: str) -> int:
 
 
 def resolve(positions: Iterable[StreamPosition], store: EventStore) -> list[StreamPosition]:
-    """Return the positions with times replaced by offsets, as Kafka does: without a later event, the end."""
+    """Return the positions with times replaced by offsets, as Kafka does; without a later event it is the end."""
     positions = list(positions)
     times = {
         found.topic: found.timestamp

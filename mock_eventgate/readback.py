@@ -1,4 +1,7 @@
-"""The ``/_mock/`` routes that read back, which no real EventGate has: what it accepted and refused, counts, a reset."""
+"""The ``/_mock/`` routes that return accepted events, refused events and counts, and reset them.
+
+EventGate itself has no such routes.
+"""
 
 import re
 from typing import Any, Final
@@ -26,7 +29,7 @@ class Readback:
         self._board = board
 
     async def index(self, _request: web.Request) -> web.Response:
-        """List what can be read here, for programs; a browser gets the live page."""
+        """List the routes, for programs; a browser gets the live page."""
         return json_answer(
             {
                 "/_mock/": "in a browser, the live page",
@@ -57,7 +60,7 @@ class Readback:
         return _page(self._gate.store.refused, request)
 
     async def stats(self, _request: web.Request) -> web.Response:
-        """Return the counters and how much the stores hold."""
+        """Return the counters and the sizes of the stores."""
         store = self._gate.store
         held = {
             "events": {"stored": len(store.produced), "dropped": store.produced.dropped},
@@ -66,7 +69,7 @@ class Readback:
         return json_answer(self._gate.stats.as_json() | {"faults": self._board.counts()} | held)
 
     async def reset(self, _request: web.Request) -> web.Response:
-        """Forget all events and counts."""
+        """Delete all events and counts."""
         self._gate.reset()
         self._board.forget()
         return web.Response(status=204)
@@ -90,14 +93,18 @@ def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0)
     return json_answer({"events": found, "next_after": after, "dropped": log.dropped})
 
 
-def integer_parameter(request: web.Request, name: str, default: int, least: int, most: int = _LARGEST) -> int:
+def integer_parameter(
+    request: web.Request, name: str, default: int, minimum: int, maximum: int = _LARGEST
+) -> int:
     """Return a whole number from the query.
 
-    :raises HTTPBadRequest: if it is something else, or out of range.
+    Raises:
+        HTTPBadRequest: it is something else, or out of range.
+
     """
     text = request.query.get(name)
     if text is None:
         return default
-    if _DIGITS.fullmatch(text) and least <= int(text) <= most:
+    if _DIGITS.fullmatch(text) and minimum <= int(text) <= maximum:
         return int(text)
-    raise bad_request(f"{name}: expected an integer from {least} to {most}")
+    raise bad_request(f"{name}: expected an integer from {minimum} to {maximum}")

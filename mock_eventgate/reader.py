@@ -1,7 +1,7 @@
-"""One client's way through the topics that it reads.
+"""The read position of one client in the topics that it reads.
 
-A reader holds a place, no events: however slow its client, it costs no memory, and what the store has
-dropped meanwhile it never sees.
+A reader holds positions and no events, so a slow client costs no memory. It misses events that the store drops
+before it reads them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,11 +17,11 @@ _STEP: Final = 1000
 
 
 class TopicReader:
-    """Reads some topics from given places on.
+    """Reads some topics from given positions.
 
-    With ``event_ids="timestamp"`` its event ids are EventStreams' own, which name the millisecond after the
-    last event: exact across data centres, but a client that resumes misses other events of the same
-    millisecond. With ``"offset"`` nothing is missed.
+    With ``event_ids="timestamp"`` its event ids are those of EventStreams, which name the millisecond after the
+    last event. They hold in every data centre, but a client that resumes misses other events of the same
+    millisecond. With ``"offset"`` it misses none.
     """
 
     def __init__(self, gate: Gate, positions: Iterable[StreamPosition], event_ids: EventIds) -> None:
@@ -34,15 +34,15 @@ class TopicReader:
         for position in positions:
             self._begin(position)
         if all(first == self._store.end_offset(topic) for topic, first in self._first_offsets.items()):
-            self._sequence = self._store.produced.next_sequence - 1  # nothing older is wanted
+            self._sequence = self._store.produced.next_sequence - 1  # all start at the end: skip older events
 
     @property
     def is_at_end(self) -> bool:
-        """Tell whether everything there is has been read."""
+        """Whether all stored events have been read."""
         return self._store is self._gate.store and self._sequence >= self._store.produced.next_sequence - 1
 
     def read(self) -> Iterator[tuple[ProducedEvent, list[dict[str, Any]]]]:
-        """Yield some of the next events, each with its event id; not all events, so that others get a turn."""
+        """Yield some of the next events, each with its event id; a limited number, so that other tasks can run."""
         if self._store is not self._gate.store:
             self._begin_again()
         for event in islice(self._store.produced.after(self._sequence), _STEP):
@@ -53,7 +53,7 @@ class TopicReader:
     def _begin(self, position: StreamPosition) -> None:
         topic, partition, offset = position.topic, position.partition, position.offset or 0
         end = self._store.end_offset(topic)
-        # An offset that the topic does not have yet is out of range, which in Kafka leads to the end.
+        # An offset beyond the end is out of range, for which Kafka's reset policy starts at the end.
         first = end if offset == END or offset > end else max(offset, 0)
         if partition == PARTITION:
             self._first_offsets[topic] = first
@@ -61,7 +61,7 @@ class TopicReader:
         self._places[topic, partition] = StreamPosition(topic, partition, offset=shown).as_json()
 
     def _begin_again(self) -> None:
-        """Go on with a store that was emptied and counts its offsets anew."""
+        """Continue with a store that was emptied and whose offsets start at 0 again."""
         self._store = self._gate.store
         self._sequence = 0
         self._first_offsets = dict.fromkeys(self._first_offsets, 0)

@@ -1,4 +1,4 @@
-"""EventGate's other routes: stream configuration, service information, and the page for everything else."""
+"""EventGate's other routes: stream configuration, service information, and the 404 page."""
 
 import re
 from collections.abc import Iterable
@@ -21,11 +21,11 @@ _NAME_SEPARATORS: Final = re.compile(r"[,|]")
 
 
 class GateService:
-    """Handlers of the routes that tell about the service."""
+    """Handlers of the routes about the service."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        # EventGate's clients and dashboards read these names; the values say what this really is.
+        # EventGate's clients and dashboards read these fields; the values name the mock.
         self._info = {"name": _NAME, "version": version("revertrisk-events"), "description": _DESCRIPTION}
 
     async def stream_configs(self, request: web.Request) -> web.Response:
@@ -44,7 +44,7 @@ class GateService:
         return json_answer({field: self._info[field]})
 
     async def root(self, request: web.Request) -> web.Response:
-        """Return the OpenAPI description at ``/?spec``; there is nothing else at ``/``."""
+        """Return the OpenAPI description at ``/?spec``; ``/`` without it is not found."""
         if "spec" not in request.query:
             raise web.HTTPNotFound
         accepted = {"201": {"description": "All events were accepted."}}
@@ -57,12 +57,12 @@ class GateService:
         )
 
     async def robots(self, _request: web.Request) -> web.Response:
-        """Keep robots out."""
+        """Disallow all crawlers."""
         return web.Response(text="User-agent: *\nDisallow: /\n")
 
 
 def gate_middleware(gate: Gate) -> Middleware:
-    """Return a middleware that counts requests to the gate itself, and answers Express's page where no route does."""
+    """Return a middleware that counts requests to EventGate's own routes, and answers unknown paths as Express does."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:

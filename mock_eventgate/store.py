@@ -1,7 +1,7 @@
-"""What the gate has seen, kept for reading back: events in their topics, and refused events with reasons.
+"""Stores events for reading back: accepted events by topic, and refused events with reasons.
 
-Both logs are bounded in number and in bytes; the oldest are dropped first, and counted. Offsets go on
-counting, so a reader can tell that it missed something.
+Both logs are limited in number and in bytes; the oldest events are dropped first, and counted. Offsets are not
+reused, so a reader can find that it missed events.
 """
 
 from collections import Counter, deque
@@ -70,7 +70,7 @@ Item = TypeVar("Item", ProducedEvent, RefusedEvent)
 
 
 class BoundedLog(Generic[Item]):
-    """Items in the order of their ``sequence``, without gaps; the oldest make room for new ones."""
+    """Items in the order of their ``sequence``, without gaps; the oldest are dropped for new ones."""
 
     def __init__(self, *, max_items: int, max_bytes: int) -> None:
         self._max_items = max_items
@@ -93,19 +93,19 @@ class BoundedLog(Generic[Item]):
             self.dropped += 1
 
     def after(self, sequence: int) -> Iterator[Item]:
-        """Yield the items with a greater ``sequence``, oldest first, those added meanwhile included."""
+        """Yield the items with a greater ``sequence``, oldest first, including those added during iteration."""
         while sequence < self.next_sequence - 1 and self._items:
             first = self.next_sequence - len(self._items)
             sequence = max(sequence + 1, first)
-            # A deque's items are cheap to reach near its ends, and followers read the newest.
+            # Indexing a deque is fast near its ends, and most readers read the newest items.
             yield self._items[sequence - first][0]
 
 
 class EventStore:
-    """The topics behind the gate, as if Kafka kept them, and the log of refused events.
+    """The topics that Kafka would hold, and the log of refused events.
 
-    Topics are named as EventGate names them: ``<datacentre>.<stream>``, one partition each. The bounds hold
-    for each of the two logs; ``max_bytes`` counts serialised events.
+    Topics are named as EventGate names them: ``<datacentre>.<stream>``, with one partition each. The limits apply
+    to each of the two logs; ``max_bytes`` counts serialised events.
     """
 
     def __init__(self, *, datacentre: str, max_events: int, max_bytes: int) -> None:
@@ -121,7 +121,7 @@ class EventStore:
     def offsets_for_times(self, times: Mapping[str, int]) -> dict[str, int]:
         """Return for each topic the offset of its first event at or after a time, in ms since 1970.
 
-        Topics without one are left out. As in Kafka, an earlier event may well lie behind that one.
+        Topics without one are left out. As in Kafka, an event after it can have an earlier time.
         """
         found: dict[str, int] = {}
         for event in self.produced.after(0):

@@ -1,4 +1,4 @@
-"""The stream configuration: which streams exist, and which schema each of them carries.
+"""The stream configuration: which streams exist, and the schema of each.
 
 The format is that of Wikimedia's stream configuration: stream name → settings, of which EventGate itself
 reads ``schema_title`` and ``message_key_fields``. A stream that is not configured accepts nothing.
@@ -26,12 +26,12 @@ EVENT_SERVICE: Final = "eventgate-main"
 
 
 class StreamConfigError(ValueError):
-    """A stream configuration that cannot be used; the message names the file, the stream and the setting."""
+    """A stream configuration that cannot be used. The message names the file, the stream and the setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One configured stream. ``settings`` is what is published about it, ``schema_title`` included."""
+    """One configured stream. ``settings`` are its published settings, including ``schema_title``."""
 
     name: str
     schema_title: str
@@ -47,7 +47,7 @@ class StreamConfigs:
 
     @classmethod
     def default(cls) -> Self:
-        """Return the prediction streams, their backfill and staging siblings, and EventGate's own two."""
+        """Return the prediction streams, their backfill streams, the staging stream, and EventGate's own two."""
         predictions = (
             *CONFIGURED_PREDICTION_STREAMS,
             *(f"{name}{BACKFILL_SUFFIX}" for name in CONFIGURED_PREDICTION_STREAMS),
@@ -61,12 +61,14 @@ class StreamConfigs:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a YAML or JSON file of stream name → settings, or one with that under ``streams``.
+        """Read a YAML or JSON file of stream name → settings, either at the top or under ``streams``.
 
-        The second form is what MediaWiki's ``action=streamconfigs`` answers. EventGate's own test and error
-        streams are there whether or not the file names them.
+        The second form is the answer of MediaWiki's ``action=streamconfigs``. EventGate's own test and error
+        streams are always added.
 
-        :raises StreamConfigError: if the file cannot be read or a setting is not what it should be.
+        Raises:
+            StreamConfigError: the file cannot be read or a setting is wrong.
+
         """
         try:
             document = yaml.safe_load(path.read_bytes())

@@ -1,8 +1,8 @@
-"""Judge one event as EventGate does: accepted, invalid against its schema, or an error.
+"""Judges one event as EventGate does: accepted, invalid against its schema, or an error.
 
-The order of the checks is EventGate's: the schema is loaded, the gate's own fields are added, the stream
-must be configured for the schema's title, and only then is the event validated. So an entry echoes the
-event with what was added, and an event for a wrong stream is an error even where it is invalid too.
+The order of the checks is EventGate's: load the schema, add EventGate's own fields, check that the stream is
+configured for the schema's title, validate the event. So an entry of the answer repeats the event with the added
+fields, and an event for a wrong stream is an error even if it is also invalid.
 """
 
 import re
@@ -25,7 +25,7 @@ _ADDED_FIELDS: Final = ("id", "dt", "request_id")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An event to be produced: ``value`` and ``key`` as Kafka gets them, ``timestamp`` in ms since 1970."""
+    """An event to produce: ``value`` and ``key`` are Kafka's bytes, ``timestamp`` is in ms since 1970."""
 
     stream: Stream
     event: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that is not produced, with the ``context`` that its entry in the answer carries."""
+    """An event that is not produced; ``context`` is the reason in its entry of the answer."""
 
     status: Literal["invalid", "error"]
     event: Any
@@ -61,9 +61,9 @@ class _Schema:
 
 
 class GateJudge:
-    """Judges events by a schema repository and a stream configuration.
+    """Judges events with a schema repository and a stream configuration.
 
-    ``max_message_bytes`` is the size of a serialised event over which Kafka's broker refuses it.
+    Kafka's broker refuses a serialised event that is larger than ``max_message_bytes``.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class GateJudge:
         self._schemas: dict[str, _Schema] = {}
 
     def judge(self, event: Any, request_id: str) -> Accepted | Refused:
-        """Return the verdict on an event, which gets EventGate's own fields where they are absent."""
+        """Return the verdict on an event, after adding EventGate's own fields to it where they are absent."""
         try:
             uri, schema = self._schema_of(event)
             self._add_fields(event, schema, request_id)
@@ -148,7 +148,7 @@ class GateJudge:
         try:
             moment = parse_date_time(event["meta"]["dt"])
         except (KeyError, TypeError, ValueError):
-            # No meta.dt in the schema, or one that passes EventGate's check and is in no calendar.
+            # The schema has no meta.dt, or meta.dt passes EventGate's check and is not a real date.
             moment = self._now()
         return int(moment.timestamp() * 1000)
 

@@ -1,7 +1,7 @@
 """A mock MediaWiki: the Action API and the page_change events of sample pages, or of any XML export.
 
 `listening` serves one in the running loop, `run` is the program ``revertrisk mock-mediawiki``, and `page_changes`
-tells the same history as events.
+yields the same history as events.
 """
 
 from mock_mediawiki.api import ActionApi

@@ -16,7 +16,9 @@ _MODULE = "allrevisions"
 class AllRevisions:
     """One request's ``arv…`` parameters, read and checked.
 
-    :raises ApiError: if one of them has a value that cannot be used.
+    Raises:
+        ApiError: one of them has a value that cannot be used.
+
     """
 
     def __init__(self, history: History, wiki: Wiki, parameters: Parameters, result_limit: int) -> None:
@@ -33,13 +35,13 @@ class AllRevisions:
             self._range = from_mark(self._range, mark)
 
     def listed(self) -> tuple[list[dict[str, Any]], str | None]:
-        """Return the revisions by page, in the order of each page's first, and the ``arvcontinue`` of the rest."""
+        """Return the revisions by page, pages in the order of their first one, and the ``arvcontinue`` of the rest."""
         entries: dict[int, dict[str, Any]] = {}
         size = 0
         for count, revision in enumerate(self._find()):
             if count == self._limit:
                 return list(entries.values()), mark_of(revision)
-            # As on a large wiki, namespaces are filtered after the limit: a batch may hold less, or nothing.
+            # As on a large wiki, namespaces are filtered after the limit: a batch can hold fewer, or none.
             if self._namespaces is not None and revision.namespace_id not in self._namespaces:
                 continue
             shown = self._show.entry(revision)

@@ -1,8 +1,8 @@
-"""The part of MediaWiki's Action API that serving revisions takes: ``action=query``.
+"""The part of MediaWiki's Action API that is needed to serve revisions: ``action=query``.
 
 https://www.mediawiki.org/wiki/API:Query describes it. Supported are ``prop=revisions|info``,
-``list=allrevisions``, ``generator=categorymembers`` and ``formatversion=2``; what is not supported is refused or
-warned of, never silently different.
+``list=allrevisions``, ``generator=categorymembers`` and ``formatversion=2``. Anything else gets an error or a
+warning; no answer differs from MediaWiki's without one.
 """
 
 from typing import Any, Final
@@ -24,7 +24,7 @@ RESULT_LIMIT: Final = 12_582_912
 class ActionApi:
     """Answers requests about the wikis of a history.
 
-    ``result_limit`` is how many bytes of values an answer may hold before the rest is left to ``continue``.
+    ``result_limit`` is the most bytes of values in one answer; ``continue`` leads to the rest.
     """
 
     def __init__(self, history: History, *, result_limit: int = RESULT_LIMIT) -> None:
@@ -33,9 +33,11 @@ class ActionApi:
         self._result_limit = result_limit
 
     def answer(self, wiki: Wiki, parameters: Parameters, view: History | None = None) -> dict[str, Any]:
-        """Answer one request. ``view`` is the history as this request sees it, if not as it is.
+        """Answer one request. ``view`` is the history that this request sees; by default the history itself.
 
-        :raises ApiError: if MediaWiki would refuse it, or the mock cannot answer as MediaWiki would.
+        Raises:
+            ApiError: MediaWiki would refuse it, or the mock does not support it.
+
         """
         parameters.choice("format", ("json",))
         parameters.choice("formatversion", ("2", "latest"))
@@ -44,7 +46,7 @@ class ActionApi:
 
 
 class _Query:
-    """One request, while it is answered."""
+    """One request, and the state of its answer."""
 
     def __init__(
         self, history: History, catalogue: Catalogue, wiki: Wiki, parameters: Parameters, result_limit: int
@@ -66,7 +68,7 @@ class _Query:
             listing = AllRevisions(self._history, self._wiki, self._parameters, self._result_limit)
             body["allrevisions"], rest = listing.listed()
             if rest is not None:
-                self._continuation.go_on("allrevisions", "arvcontinue", rest)
+                self._continuation.continue_module("allrevisions", "arvcontinue", rest)
         answer = self._continuation.as_json()
         if body:
             answer["query"] = body
@@ -78,14 +80,14 @@ class _Query:
     def _pages(self) -> dict[str, Any]:
         generated = generated_pages(self._catalogue, self._wiki, self._parameters)
         if generated is not None and generated.rest is not None:
-            self._continuation.go_on_generating(*generated.rest)
+            self._continuation.continue_generator(*generated.rest)
         pages = None if generated is None else generated.pages
         page_set = read_page_set(self._history, self._wiki.wiki_id, self._parameters, pages)
         entries = {page.page_id: _entry(page) for page in page_set.pages.values()}
         if self._continuation.runs("revisions"):
             query = RevisionQuery(self._history, self._parameters, self._result_limit)
             if (rest := query.fill(page_set, entries)) is not None:
-                self._continuation.go_on("revisions", "rvcontinue", rest)
+                self._continuation.continue_module("revisions", "rvcontinue", rest)
         if self._continuation.runs("info"):
             for page in page_set.pages.values():
                 entries[page.page_id] |= self._info(page)

@@ -1,4 +1,4 @@
-"""``/w/api.php``: the Action API over HTTP, with the faults that are in force."""
+"""``/w/api.php``: serves the Action API over HTTP, and applies the faults in force."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ _NO_WIKI: Final = (
 
 
 class ApiRoute:
-    """The handler of ``/w/api.php``. ``default_wiki_id`` answers on a loopback host, any other wiki on its own."""
+    """The handler of ``/w/api.php``. The host selects the wiki; a loopback host selects ``default_wiki_id``."""
 
     def __init__(
         self, api: ActionApi, wikis: WikiTable, default_wiki_id: str, board: WikiFaultBoard, log: RequestLog
@@ -41,13 +41,13 @@ class ApiRoute:
         with self._log.request(request.transport, header_text(request.headers, "User-Agent") or "", logged):
             response = await self._answer(request, logged)
         if response is None:
-            return web.Response()  # aiohttp wants one; the connection is gone
+            return web.Response()  # aiohttp requires a response; the connection is closed
         logged.status = response.status
         return response
 
     async def _answer(self, request: web.Request, logged: LoggedRequest) -> web.StreamResponse | None:
         wiki = self._wiki(logged.host)
-        fault = self._board.strike_request(None if wiki is None else wiki.wiki_id)
+        fault = self._board.select_for_request(None if wiki is None else wiki.wiki_id)
         if fault is None:
             return self._right_answer(wiki, logged)
         logged.fault = fault.kind
@@ -74,10 +74,7 @@ class ApiRoute:
 async def _form(request: web.Request) -> dict[str, str]:
     try:
         form = await request.post()
-    except (
-        ValueError,
-        LookupError,
-    ):  # not in its charset, in one that nobody knows, or parts without a boundary
+    except (ValueError, LookupError):  # invalid in its charset, an unknown charset, or no multipart boundary
         raise web.HTTPBadRequest(text="body: expected a form\n") from None
     return {name: value for name, value in form.items() if isinstance(value, str)}
 

@@ -1,7 +1,7 @@
-"""The HTTP face of the mock MediaWiki: every wiki's API and diffs, and ``/_mock/…`` for tests and people.
+"""The mock MediaWiki as an aiohttp application: every wiki's API and diffs, and ``/_mock/…`` for tests and people.
 
-The wiki is chosen by the ``Host`` header, whatever its port, as behind Wikimedia's internal proxies. A loopback
-host means the wiki that the history names as its default.
+The ``Host`` header without its port selects the wiki, as behind Wikimedia's internal proxies. A loopback host
+selects the history's default wiki.
 """
 
 import os
@@ -34,10 +34,10 @@ from revertrisk.wiki.table import WikiTable
 
 
 def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Application:
-    """Make the application, with its own faults and counts. ``default_wiki_id`` answers on a loopback host.
+    """Return a new application with its own faults and counts. A loopback host selects ``default_wiki_id``.
 
-    Requests that hang end with their client only where the server has ``handler_cancellation=True``, as
-    `listening` has.
+    Its server needs ``handler_cancellation=True``, so that a request that hangs ends when its client disconnects.
+    `listening` sets it.
     """
     board, log = WikiFaultBoard(), RequestLog()
     route, faults, readback = (
@@ -62,43 +62,49 @@ def create_app(api: ActionApi, wikis: WikiTable, default_wiki_id: str) -> web.Ap
     ):
         app.router.add_route(method, path, handler)
 
-    async def let_go(_app: web.Application) -> None:
+    async def end_open_requests(_app: web.Application) -> None:
         board.replace([])
 
-    app.on_shutdown.append(let_go)
+    app.on_shutdown.append(end_open_requests)
     return app
 
 
 def listening(
     app: web.Application, host: str = "127.0.0.1", port: int = 0
 ) -> AbstractAsyncContextManager[str]:
-    """Serve an application while the context lasts, and yield its base URL. Port 0 takes a free one.
+    """Serve an application while the context is open, and yield its base URL. Port 0 takes a free port.
 
-    :raises OSError: if the address cannot be listened on.
-    :raises ValueError: if the port is not a port's number.
+    Raises:
+        OSError: the address cannot be listened on.
+        ValueError: the port is not a port number.
+
     """
     return serving_app(app, host, port, guarded=MOCK_PREFIX)
 
 
 def wikis_of(dump: Path | None, wiki_id: str | None = None) -> WikiTable:
-    """Return the shipped wiki table, with the wiki of an export that goes by ``wiki_id``.
+    """Return the shipped wiki table, and with ``dump`` also the export's wiki, named ``wiki_id`` if it is given.
 
-    :raises ExportError: if the export cannot be used, or a name is given without one.
+    Raises:
+        ExportError: the export cannot be used, or ``wiki_id`` is given without an export.
+
     """
     wikis = WikiTable.load()
     if dump is not None:
         return wikis_of_export(dump, wikis, wiki_id)[1]
     if wiki_id is not None:
-        raise ExportError("--wiki-id: is the name of an export's wiki, and needs --dump")
+        raise ExportError("--wiki-id: names the wiki of an export, so it needs --dump")
     return wikis
 
 
 @contextmanager
 def open_history(dump: Path | None, wikis: WikiTable, wiki_id: str | None = None) -> Iterator[History]:
-    """Hold the history of an export, indexed the first time, or of the sample pages where none is given.
+    """Open the history of an export, or without ``dump`` that of the sample pages. A new export is indexed first.
 
-    :raises ExportError: if the export cannot be used; it is a ValueError.
-    :raises OSError: if the export cannot be read or its index not be written.
+    Raises:
+        ExportError: the export cannot be used. It is a ValueError.
+        OSError: the export cannot be read or its index cannot be written.
+
     """
     if dump is None:
         yield SampleHistory.shipped(wikis)
@@ -108,10 +114,12 @@ def open_history(dump: Path | None, wikis: WikiTable, wiki_id: str | None = None
 
 
 def run(host: str, port: int, dump: Path | None, wiki_id: str | None) -> None:
-    """Serve until SIGTERM or SIGINT, and say on stdout where, once connections are accepted.
+    """Serve until SIGTERM or SIGINT; print the address on stdout once connections are accepted.
 
-    :raises ValueError: if the export cannot be used (an ExportError), or the port cannot be one.
-    :raises OSError: if the export cannot be read, its index not be written, or the address not be listened on.
+    Raises:
+        ValueError: the export cannot be used (an ExportError), or the port is not a port number.
+        OSError: the export cannot be read, its index cannot be written, or the address cannot be listened on.
+
     """
     configure_logging_from_environment("WARNING", sys.stderr)
     wikis = wikis_of(dump, wiki_id)

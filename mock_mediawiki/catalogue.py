@@ -1,4 +1,4 @@
-"""The categories of a wiki: those that the latest texts of its pages put them in."""
+"""The categories of a wiki, read from the latest texts of its pages."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ from revertrisk.wiki.table import Wiki
 
 
 class Member(NamedTuple):
-    """A page in a category; members compare in the order in which a wiki lists them."""
+    """A page in a category. Members sort in the order in which a wiki lists them."""
 
     sort_key: bytes
     page_id: int
@@ -19,14 +19,14 @@ class Member(NamedTuple):
 
 
 class Catalogue:
-    """The categories of a history's wikis, read when a wiki is first asked for one: from each page's latest text."""
+    """The categories of a history's wikis. Those of a wiki are read from its pages at its first request."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._members: dict[str, dict[str, list[Member]]] = {}
 
     def members(self, wiki: Wiki, category: str) -> Sequence[Member]:
-        """Return the pages in a category, in order; its title is given without the prefix, with spaces."""
+        """Return the pages in a category, in order; ``category`` has no prefix, and spaces for underscores."""
         if wiki.wiki_id not in self._members:
             self._members[wiki.wiki_id] = self._read_categories(wiki)
         return self._members[wiki.wiki_id].get(category, [])
@@ -37,9 +37,9 @@ class Catalogue:
         for page in self._history.pages(wiki.wiki_id):
             title = page.title if page.namespace_id == 0 else page.title.partition(":")[2]
             for category, prefix in self._categories(page, link):
-                # MediaWiki sorts by the key of the link, then by the title; capital and small letters are alike.
+                # MediaWiki sorts by the key of the link, then by the title, without regard to case.
                 sort_key = f"{prefix}\n{title}" if prefix else title
-                # Of two links to the same category the last one counts.
+                # If a page links to a category twice, the last link counts.
                 members[category][page.page_id] = Member(sort_key.upper().encode(), page.page_id, page)
         return {category: sorted(of.values()) for category, of in members.items()}
 
@@ -60,9 +60,10 @@ _CLOSINGS = {name: re.compile(rf"</{name}\s*>", re.ASCII | re.IGNORECASE) for na
 
 
 def _only_wikitext(text: str) -> str:
-    """Return a text without its comments, and without what is in ``<nowiki>`` and ``<pre>``."""
+    """Return a text without its comments, and without the contents of ``<nowiki>`` and ``<pre>``."""
     kept, start, at = [], 0, 0
-    # As MediaWiki does: an element that is not closed is text, and its end is not looked for a second time.
+    # As in MediaWiki, an element that is not closed is text. Its closing tag is searched only once, since a search
+    # for each of many unclosed elements would take quadratic time.
     unclosed = set()
     while opening := _OPENING.search(text, at):
         name = opening[1] and opening[1].lower()

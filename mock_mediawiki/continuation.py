@@ -1,8 +1,9 @@
-"""Where a query that did not fit into one answer goes on: the ``continue`` object of the Action API.
+"""Continuation of a query that does not fit into one answer: the ``continue`` object of the Action API.
 
 https://www.mediawiki.org/wiki/API:Continue: a client sends the whole object with its next request. Its member
 ``continue`` is ``<parameters of the generator>||<modules that have finished>``. While a prop module is unfinished,
-the generator stays where it is; when all of them have finished it moves on, and they start again.
+the generator repeats its batch. When all prop modules have finished, the generator takes the next batch, and they
+start again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ _GENERATOR_DONE: Final = "-"
 
 
 def bad_continue() -> ApiError:
-    """Return the error for a value that no answer can have had."""
+    """Return the error for a ``continue`` value that no answer contains."""
     return ApiError(
         "badcontinue",
         "Invalid continue param. You should pass the original value returned by the previous query.",
@@ -22,11 +23,13 @@ def bad_continue() -> ApiError:
 
 
 class Continuation:
-    """One request's place in a longer answer, and the place where the next one begins.
+    """Where one request starts in a longer answer, and where the next request starts.
 
-    ``props`` are the modules about the pages asked for, ``others`` those that list something of their own.
+    ``props`` are the modules about the requested pages, ``others`` are the list modules.
 
-    :raises ApiError: ``badcontinue`` if ``continue`` has no ``||``.
+    Raises:
+        ApiError: ``badcontinue`` if ``continue`` has no ``||``.
+
     """
 
     def __init__(self, parameters: Parameters, props: Iterable[str], others: Iterable[str]) -> None:
@@ -48,24 +51,24 @@ class Continuation:
                 self._generator_was = {name: parameters.text(name) or "" for name in named}
 
     def runs(self, module: str) -> bool:
-        """Return whether this request is to run a module: it is asked for, and has not finished before."""
+        """Return whether this request runs a module: it is requested, and has not finished before."""
         return module in self._modules and module not in self._skipped
 
     @property
     def needs_pages(self) -> bool:
-        """False if only lists go on, so that the pages need not be looked up again."""
+        """False if only lists continue, so that the pages need not be looked up again."""
         return not self._props or any(map(self.runs, self._props))
 
-    def go_on(self, module: str, name: str, value: str) -> None:
-        """Note the parameter with which a module is to go on."""
+    def continue_module(self, module: str, name: str, value: str) -> None:
+        """Set the parameter with which a module continues."""
         self._unfinished[module] = {name: value}
 
-    def go_on_generating(self, name: str, value: str) -> None:
-        """Note the parameter with which the generator is to go on."""
+    def continue_generator(self, name: str, value: str) -> None:
+        """Set the parameter with which the generator continues."""
         self._generator = {name: value}
 
     def as_json(self) -> dict[str, Any]:
-        """Return ``continue`` and ``batchcomplete`` as they stand in an answer."""
+        """Return the members ``continue`` and ``batchcomplete`` of an answer."""
         finished = [module for module in self._modules if module not in self._unfinished]
         data = _joined(of for module, of in self._unfinished.items() if module not in self._props)
         is_complete = not self._unfinished.keys() & set(self._props)
@@ -89,7 +92,7 @@ def _joined(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def value_size(value: Any) -> int:
-    """Return what MediaWiki counts of a value: the bytes of what it holds, not of the names."""
+    """Return the size of a value as MediaWiki counts it: the bytes of the values in it, without their names."""
     if isinstance(value, dict):
         return sum(map(value_size, value.values()))
     if isinstance(value, list):
@@ -98,7 +101,7 @@ def value_size(value: Any) -> int:
 
 
 def warn_of_limit(parameters: Parameters, limit: int) -> None:
-    """Warn that an answer ends early because it would hold more than ``limit`` bytes."""
+    """Add the warning that an answer ends early because it would hold more than ``limit`` bytes."""
     parameters.warn(
         "result",
         f"This result was truncated because it would otherwise be larger than the limit of {limit:,} bytes.",

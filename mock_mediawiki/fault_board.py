@@ -1,4 +1,4 @@
-"""What faults do to requests and to the revisions that they ask for."""
+"""The faults in force, which apply to requests or to the revisions that are requested."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -13,15 +13,15 @@ AnyWikiFault = RequestFault | RevisionFault
 
 
 class WikiFaultBoard(FaultBoard[AnyWikiFault]):
-    """The faults in force; ``now`` gives seconds that only grow."""
+    """The faults in force; ``now`` is a monotonic clock in seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._now = now
 
-    def strike_request(self, wiki_id: str | None) -> RequestFault | None:
-        """Return the first fault that strikes a request to a wiki, None being a host that is no wiki's."""
-        fault = self.strike(
+    def select_for_request(self, wiki_id: str | None) -> RequestFault | None:
+        """Return the first fault that fires for a request to a wiki; ``wiki_id`` is None for an unknown host."""
+        fault = self.select(
             lambda fault: (
                 not isinstance(fault, InvisibleFault | HideFault) and fault.wiki_id in {None, wiki_id}
             )
@@ -29,20 +29,20 @@ class WikiFaultBoard(FaultBoard[AnyWikiFault]):
         return None if isinstance(fault, InvisibleFault | HideFault) else fault
 
     def view(self, history: History, wiki_id: str, asked: Iterable[int] = ()) -> History:
-        """Return a history as the faults show it to one request, which asks for these revisions by id."""
+        """Return the history that one request sees; ``asked`` are the revisions that it requests by id."""
         of_revisions = [active for active in self._active if isinstance(active, _OfRevisions)]
         if not of_revisions:
             return history
         invisible: set[int] = set()
-        struck: set[str] = set()
+        fired: set[str] = set()
         for rev_id in set(asked):
             if history.revision(wiki_id, rev_id) is None:
-                continue  # to count what does not exist would take memory without bounds
+                continue  # counting revisions that do not exist would take unlimited memory
             kinds = {active.fault.kind for active in of_revisions if active.ask(wiki_id, rev_id)}
             if "invisible" in kinds:
                 invisible.add(rev_id)
-            struck |= kinds
-        for kind in struck:
+            fired |= kinds
+        for kind in fired:
             self._count(kind)
 
         def hidden(wiki_id: str, rev_id: int) -> frozenset[Part]:
@@ -58,23 +58,23 @@ class WikiFaultBoard(FaultBoard[AnyWikiFault]):
 
 @dataclass(slots=True)
 class _Asked:
-    """How often a revision was asked for since a fault chose it, and when first."""
+    """How often a revision was requested since a fault selected it, and the time of the first request."""
 
     since: float
     times: int = 0
 
 
 class _OfRevisions(ActiveFault[AnyWikiFault]):
-    """A fault that strikes single revisions. Chance decides about each once, when it is first asked for."""
+    """A fault that applies to single revisions. It is decided once for each, at its first request."""
 
     def __init__(self, fault: RevisionFault, now: Callable[[], float]) -> None:
         super().__init__(fault)
         self._revision_fault = fault
         self._now = now
-        self._asked: dict[tuple[str, int], _Asked | None] = {}  # None: chance has spared it
+        self._asked: dict[tuple[str, int], _Asked | None] = {}  # None: the fault does not apply
 
     def ask(self, wiki_id: str, rev_id: int) -> bool:
-        """Count that a revision is asked for; return whether this request sees what the fault does."""
+        """Count a request for a revision; return whether the fault applies to this request."""
         if self.fault.wiki_id not in {None, wiki_id} or self._revision_fault.rev_id not in {None, rev_id}:
             return False
         key = wiki_id, rev_id
@@ -92,7 +92,7 @@ class _OfRevisions(ActiveFault[AnyWikiFault]):
                 return self._now() - asked.since < (seconds or 0)
 
     def hidden(self, wiki_id: str, rev_id: int) -> frozenset[Part]:
-        """Return what this fault hides of a revision by now."""
+        """Return the parts of a revision that this fault hides now."""
         asked = self._asked.get((wiki_id, rev_id))
         fault = self._revision_fault
         if not isinstance(fault, HideFault) or asked is None or asked.times <= fault.after:

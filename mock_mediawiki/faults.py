@@ -1,4 +1,4 @@
-"""What a fault can be asked to do: the documents of ``/_mock/faults``, field by field."""
+"""The kinds of fault and their fields: the documents of ``/_mock/faults``."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
@@ -14,7 +14,7 @@ MAX_HEADER_LENGTH: Final = 2000
 
 def _fits_a_header(value: str) -> str:
     if not value.isascii() or not value.isprintable():
-        raise ValueError("should be printable ASCII, as it stands in a header")
+        raise ValueError("should be printable ASCII, because it is sent in a header")
     return value
 
 
@@ -28,16 +28,16 @@ def _retry_after(value: object) -> object:
         return _fits_a_header(value)
     if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
-    raise ValueError("expected seconds, or text as it stands in a header")
+    raise ValueError("expected seconds, or printable ASCII text for a header")
 
 
 _RetryAfter = Annotated[int | str, PlainValidator(_retry_after)]
-"""Seconds, or any text, which is sent as it is: a date, or nonsense."""
+"""Seconds, or any text, which is sent unchanged: a date, or an invalid value."""
 _RevId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class WikiFault(BaseFault):
-    """A fault that strikes every wiki, or one."""
+    """A fault that applies to every wiki, or to one."""
 
     wiki_id: str | None = None
 
@@ -51,45 +51,45 @@ class StatusFault(WikiFault):
 
 
 class DelayFault(WikiFault):
-    """The right answer, late."""
+    """The correct answer is sent late."""
 
     kind: Literal["delay"]
     seconds: Seconds
 
 
 class HangFault(WikiFault):
-    """No answer; the connection stays open until the client goes or the fault is lifted."""
+    """No answer is sent; the connection stays open until the client disconnects or the fault is removed."""
 
     kind: Literal["hang"]
 
 
 class CutFault(WikiFault):
-    """Half of the right answer, under the length of the whole; then the connection ends."""
+    """Half of the correct answer is sent, with the Content-Length of the whole; then the connection is closed."""
 
     kind: Literal["cut"]
 
 
 class HtmlFault(WikiFault):
-    """200 with a web page, as from a captive portal or a maintenance page."""
+    """200 with an HTML page, as from a captive portal or a maintenance page."""
 
     kind: Literal["html"]
 
 
 class NotJsonFault(WikiFault):
-    """200 which says that it is JSON, and is none."""
+    """200 whose Content-Type is JSON and whose body is not."""
 
     kind: Literal["not_json"]
 
 
 class RateLimitedFault(WikiFault):
-    """429, as the edge of Wikimedia's network answers a client that asks too much."""
+    """429, as the edge of Wikimedia's network answers a client with too many requests."""
 
     kind: Literal["rate_limited"]
     retry_after: _RetryAfter = 5
 
 
 class MaxlagFault(WikiFault):
-    """The ``maxlag`` error inside a 200, whether the request had that parameter or not."""
+    """The ``maxlag`` error in a 200, with or without that parameter in the request."""
 
     kind: Literal["maxlag"]
     retry_after: _RetryAfter = 5
@@ -97,7 +97,7 @@ class MaxlagFault(WikiFault):
 
 
 class ApiErrorFault(WikiFault):
-    """Any error of the API inside a 200, such as ``readonly``."""
+    """Any error of the API in a 200, such as ``readonly``."""
 
     kind: Literal["api_error"]
     code: _HeaderText
@@ -111,7 +111,7 @@ class ResetFault(WikiFault):
 
 
 class RedirectFault(WikiFault):
-    """A redirect, to wherever ``location`` says."""
+    """A redirect to ``location``."""
 
     kind: Literal["redirect"]
     location: _HeaderText
@@ -119,7 +119,7 @@ class RedirectFault(WikiFault):
 
 
 class InvisibleFault(WikiFault):
-    """A revision is in ``badrevids`` for its first ``requests``, or ``seconds`` from the first one on."""
+    """A revision is in ``badrevids`` for its first n ``requests``, or for ``seconds`` from the first request."""
 
     kind: Literal["invisible"]
     requests: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
@@ -134,7 +134,7 @@ class InvisibleFault(WikiFault):
 
 
 class HideFault(WikiFault):
-    """Once ``after`` requests have asked for a revision, the ``parts`` named are hidden for good."""
+    """After n requests for a revision (``after``), its ``parts`` are hidden permanently."""
 
     kind: Literal["hide"]
     parts: Annotated[list[Annotated[Part, Field(strict=False)]], Field(min_length=1)]
@@ -156,7 +156,7 @@ KINDS: Final[Mapping[str, type[RequestFault | RevisionFault]]] = {
 
 
 def fault_reader(wikis: WikiTable) -> FaultReader[RequestFault | RevisionFault]:
-    """Return a reader of fault documents; ``wikis`` are those that a fault may name."""
+    """Return a reader of fault documents; a fault may name the wikis in ``wikis``."""
 
     def check(fault: RequestFault | RevisionFault) -> str | None:
         if fault.wiki_id is None or wikis.by_id(fault.wiki_id) is not None:

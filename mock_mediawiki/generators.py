@@ -1,6 +1,6 @@
-"""``generator=categorymembers``: pages that a query finds instead of being given.
+"""``generator=categorymembers``: the pages of a category as the pages of a query.
 
-https://www.mediawiki.org/wiki/API:Categorymembers; as of a generator, its parameters begin with ``g``.
+https://www.mediawiki.org/wiki/API:Categorymembers; the parameters of a generator begin with ``g``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,18 @@ _TYPES: Final = ("page", "subcat", "file")
 
 
 class Generated(NamedTuple):
-    """The pages of one batch, and the parameter with which the next one begins, if there is one."""
+    """The pages of one batch, and the parameter that continues with the next one, or None."""
 
     pages: Sequence[StoredPage]
     rest: tuple[str, str] | None
 
 
 def generated_pages(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) -> Generated | None:
-    """Return the pages that a request's generator finds, or None if it has none.
+    """Return the pages that a request's generator finds, or None if it has no generator.
 
-    :raises ApiError: if the generator or one of its parameters cannot be used.
+    Raises:
+        ApiError: the generator or one of its parameters cannot be used.
+
     """
     if not parameters.given("generator"):
         return None
@@ -44,13 +46,13 @@ def _category_members(catalogue: Catalogue, wiki: Wiki, parameters: Parameters) 
     if (value := parameters.text("gcmcontinue")) is not None:
         found = _from(found, value)
     rest = ("gcmcontinue", _mark(found[limit])) if len(found) > limit else None
-    # On a large wiki namespaces are filtered after the limit, so a batch may hold few pages, or none.
+    # As on a large wiki, namespaces are filtered after the limit: a batch can hold fewer pages, or none.
     pages = [page for _, _, page in found[:limit] if namespaces is None or page.namespace_id in namespaces]
     return Generated(pages, rest)
 
 
 def _category(wiki: Wiki, parameters: Parameters) -> str:
-    """Return the title of the category asked for, without its prefix."""
+    """Return the title of the requested category, without its prefix."""
     title = parameters.text("gcmtitle")
     if title is None:
         raise ApiError("missingparam", 'One of the parameters "gcmtitle" and "gcmpageid" is required.')
@@ -67,7 +69,12 @@ def _by_type(members: Iterable[Member], types: Iterable[str]) -> list[Member]:
 
 
 def _from(members: list[Member], mark: str) -> list[Member]:
-    """Return the members from the one with a mark on; it may have gone since."""
+    """Return the members from the one that ``mark`` names.
+
+    Raises:
+        ApiError: ``badcontinue`` if there is no such member.
+
+    """
     kind, _, rest = mark.partition("|")
     sort_key, _, page_id = rest.partition("|")
     try:

@@ -1,4 +1,4 @@
-"""What a request gets that a fault strikes, instead of, or around, the right answer."""
+"""Applies a fault to a request: answers wrongly, late, in part, or not at all."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from mock_mediawiki.faults import (
 from mock_mediawiki.parameters import ApiError, error_answer
 from revertrisk.mock_server.http import reset_connection
 
-_NOT_JSON: Final = "Warning: this claims to be JSON and is none"
+_NOT_JSON: Final = "Warning: this body is not JSON"
 _PAGE: Final = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
     "<body><h1>{title}</h1><p>This page was made by a proxy, not by the wiki.</p></body></html>\n"
@@ -44,9 +44,9 @@ async def misbehave(
     domain: str,
     answer: Callable[[], web.Response],
 ) -> web.StreamResponse | None:
-    """Do what a fault says. ``answer`` makes the right answer, for those faults that use it.
+    """Apply a fault. ``answer`` makes the correct answer, for the faults that use it.
 
-    :returns: what the request gets, or None if its connection has ended without a whole answer.
+    Return the response, or None if the connection was closed without a whole answer.
     """
     match fault:
         case DelayFault(seconds=seconds):
@@ -105,7 +105,7 @@ async def _cut(request: web.Request, answer: web.Response) -> None:
     await half.prepare(request)
     await half.write(body[: len(body) // 2])
     if request.transport is not None:
-        request.transport.close()  # what is written goes out first
+        request.transport.close()  # sends the written bytes first
 
 
 def _phrase(status: int) -> str:

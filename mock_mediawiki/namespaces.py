@@ -1,7 +1,7 @@
-"""How titles are spelled, and what namespaces are called, in English and in the languages of the sample pages.
+"""The spelling of titles, and the names of namespaces in English and in the languages of the sample pages.
 
-https://www.mediawiki.org/wiki/Help:Namespaces lists the numbers. On a wiki of another language the English names
-stand, which every wiki understands as well.
+https://www.mediawiki.org/wiki/Help:Namespaces lists the numbers. Wikis of other languages use the English names here,
+which every wiki accepts as well.
 """
 
 import json
@@ -27,19 +27,19 @@ def namespace_names(wiki: Wiki) -> dict[int, str]:
 
 
 def category_prefixes(wiki: Wiki) -> tuple[str, ...]:
-    """Return the words that begin the title of a category on a wiki, its own name first."""
+    """Return the prefixes of a category's title on a wiki, the one in the wiki's language first."""
     own = namespace_names(wiki)[CATEGORY]
     return tuple(dict.fromkeys((own, _names(_ENGLISH)[CATEGORY], *_CATEGORY_ALIASES.get(wiki.language, ()))))
 
 
 def normalised_title(text: str) -> str:
-    """Return the title that a text means: spaces for underscores, one at a time, and a capital at the start."""
+    """Return a title in its normal form: single spaces for underscores, and a capital letter at the start."""
     spaced = " ".join(text.replace("_", " ").split())
     return spaced[:1].upper() + spaced[1:]
 
 
 @cache
 def _names(language: str) -> dict[int, str]:
-    """Return the names of a language's Wikipedia, or of the English one."""
+    """Return the namespace names of a language's Wikipedia, or the English ones if they are not known."""
     known = json.loads(files("mock_mediawiki").joinpath("namespaces.json").read_text("utf-8"))
     return {int(number): name for number, name in known.get(language, known[_ENGLISH]).items()}

@@ -1,7 +1,7 @@
-"""Tells a history as the page_change events that a wiki would have sent while it happened.
+"""Makes page_change events from a history, as a wiki would have sent them when the changes happened.
 
-The events have the fields of schema version 1.12.0, as captured in production; a fact that the history does not
-know is absent. The same history gives the same events, ids included.
+The events have the fields of schema version 1.12.0, as captured in production. A fact that the history does not
+contain is absent. The same history gives the same events, including their ids.
 """
 
 import os
@@ -23,7 +23,7 @@ from revertrisk.wiki.user_kinds import UserKind
 SCHEMA: Final = "/mediawiki/page/change/1.12.0"
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, PAGE_CHANGE_STREAM)
-_UNQUOTED: Final = ";@$!*(),/~:"  # what MediaWiki leaves as it is in the path of a page
+_UNQUOTED: Final = ";@$!*(),/~:"  # characters that MediaWiki does not escape in the path of a page
 _CHANGELOG_KINDS: Final = {
     ChangeKind.CREATE: "insert",
     ChangeKind.EDIT: "update",
@@ -33,9 +33,9 @@ _CHANGELOG_KINDS: Final = {
 
 
 def page_changes(history: History, wikis: WikiTable) -> Iterator[dict[str, Any]]:
-    """Yield the events of a history, oldest first, ready for JSON.
+    """Yield the events of a history as JSON values, oldest first.
 
-    ``wikis`` must know every wiki of the history; those who load a history see to that.
+    ``wikis`` must contain every wiki of the history; loading a history checks that.
     """
     for revision in history.changes():
         wiki = wikis.by_id(revision.wiki_id)
@@ -46,17 +46,17 @@ def page_changes(history: History, wikis: WikiTable) -> Iterator[dict[str, Any]]
 def write_page_changes(history: History, wikis: WikiTable, out: BinaryIO, limit: int | None = None) -> None:
     """Write the first ``limit`` events (all by default), one JSON object a line.
 
-    Ends quietly when nobody reads ``out`` any more, as in ``| head``.
+    It ends without an error when the reader of ``out`` closes it, as in ``| head``.
     """
     try:
         events = islice(page_changes(history, wikis), limit)
         out.writelines(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
         out.flush()
     except BrokenPipeError:
-        # What is still buffered would be written, and fail, once more when the interpreter exits.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, out.fileno())
-        os.close(nowhere)
+        # At exit the interpreter would write the buffered rest, and fail again: it goes to the null device.
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, out.fileno())
+        os.close(null_device)
 
 
 def _page_change(history: History, wiki: Wiki, revision: StoredRevision) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _page_change(history: History, wiki: Wiki, revision: StoredRevision) -> dict
         "page": _page(revision),
         "revision": _revision(history, revision),
     }
-    # Who restored a deleted page, and why, is no part of a history.
+    # A history does not contain who restored a deleted page, or why.
     if kind is not ChangeKind.UNDELETE and (user := _visible_user(revision)) is not None:
         event["performer"] = _user(user, revision.wiki_id)
     if kind is ChangeKind.MOVE and (comment := _visible_comment(revision)) is not None:
@@ -117,14 +117,14 @@ def _page(revision: StoredRevision) -> dict[str, Any]:
 
 
 def _redirect_left_behind(history: History, move: StoredRevision) -> dict[str, Any] | None:
-    """Return the page entity of the redirect at the old title, where the history has one."""
+    """Return the page entity of the redirect at the old title; None if the history has no redirect there."""
     page = history.page_titled(move.wiki_id, move.moved_from or "")
     latest = history.revision(page.wiki_id, page.latest_rev_id) if page is not None else None
     return _page(latest) if latest is not None and latest.is_redirect else None
 
 
 def _revision(history: History, revision: StoredRevision) -> dict[str, Any]:
-    # An export may lack a text and its hash: an event without a hash is one of a text that is not visible.
+    # An export can lack a text and its hash. The schema allows a missing hash only where the text is not visible.
     is_content_visible = Part.TEXT not in revision.hidden and revision.sha1 is not None
     entity: dict[str, Any] = {
         "rev_id": revision.rev_id,

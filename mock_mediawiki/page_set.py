@@ -1,4 +1,4 @@
-"""Which pages a query is about: ``titles``, ``pageids``, ``revids``, or what a generator finds."""
+"""The pages of a query: by ``titles``, ``pageids`` or ``revids``, or from a generator."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from revertrisk.wiki.history import History, StoredPage, StoredRevision
 
 @dataclass(frozen=True, slots=True)
 class PageSet:
-    """What was found of what was asked for, and the rest as the answer shows it."""
+    """The requested pages and revisions that were found, and the answer's entries about the others."""
 
     pages: dict[int, StoredPage] = field(default_factory=dict)
-    """By page id, in their order."""
+    """By page id, in ascending order."""
     revisions: list[StoredRevision] = field(default_factory=list)
-    """Those asked for by id."""
+    """Those requested by ``revids``."""
     bad_rev_ids: list[int] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
     normalized: list[dict[str, Any]] = field(default_factory=list)
@@ -25,9 +25,11 @@ class PageSet:
 def read_page_set(
     history: History, wiki_id: str, parameters: Parameters, generated: Sequence[StoredPage] | None = None
 ) -> PageSet:
-    """Look up what a request asks for; ``generated`` are the pages of its generator, if it has one.
+    """Look up the pages of a request; ``generated`` are the pages of its generator, if it has one.
 
-    :raises ApiError: if it asks in two ways at once, for too much, or with something that is no number.
+    Raises:
+        ApiError: two of the parameters are given, one has too many values, or an id is not a number.
+
     """
     page_set = PageSet()
     if generated is not None:

@@ -1,7 +1,7 @@
 """The parameters of an Action API request, read as MediaWiki reads them.
 
-https://www.mediawiki.org/wiki/API:Data_formats: several values are joined by ``|``, or by U+001F where the first
-character is one. What cannot be used is an :class:`ApiError`; what is not known is a warning.
+https://www.mediawiki.org/wiki/API:Data_formats: several values are joined by ``|``, or by U+001F if the first
+character is U+001F. An invalid value raises :class:`ApiError`; an unknown parameter or value gives a warning.
 """
 
 import re
@@ -21,7 +21,9 @@ _DEFAULT_LIMIT: Final = 10
 MAX_VALUES: Final = 50
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _LARGEST: Final = 2**63 - 1
-_HIGH_MAX_VALUES: Final = 500  # what a client with the apihighlimits right may ask; we have no such client
+_HIGH_MAX_VALUES: Final = (
+    500  # the limit for clients with the apihighlimits right, which the mock does not have
+)
 _IGNORED: Final = frozenset(
     {"ascii", "assert", "curtimestamp", "errorformat", "errorlang", "errorsuselocal", "maxage", "maxlag", "origin",
      "requestid", "responselanginfo", "servedby", "smaxage", "uselang", "utf8"}
@@ -39,7 +41,7 @@ class ApiError(Exception):
 
 
 def error_answer(error: ApiError, domain: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return an error of a wiki's API: as in MediaWiki it is an answer with status 200, named in a header."""
+    """Return an error answer of a wiki's API; as in MediaWiki its status is 200, and a header has the code."""
     shown = {"code": error.code, "info": error.info, **error.more, "docref": _DOCREF.format(domain=domain)}
     return json_answer(
         {"error": shown, "servedby": "mock-mediawiki"},
@@ -48,7 +50,7 @@ def error_answer(error: ApiError, domain: str, headers: Mapping[str, str] | None
 
 
 class Parameters:
-    """One request's parameters. Reading one makes it recognised; :meth:`warn_of_others` names the rest."""
+    """One request's parameters. A parameter that is read is recognised; :meth:`warn_of_others` names the others."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
@@ -57,7 +59,7 @@ class Parameters:
 
     @property
     def warnings(self) -> dict[str, dict[str, str]]:
-        """The warnings so far, by module, as they stand in an answer."""
+        """The warnings so far, by module, in the form of an answer."""
         return {module: {"warnings": "\n".join(lines)} for module, lines in self._warnings.items()}
 
     def warn(self, module: str, text: str) -> None:
@@ -65,7 +67,7 @@ class Parameters:
         self._warnings[module].append(text)
 
     def warn_of_others(self) -> None:
-        """Warn of every parameter that nothing has read."""
+        """Add a warning that names every parameter that was not read."""
         if others := sorted(self._values.keys() - self._recognised):
             noun = "parameter" if len(others) == 1 else "parameters"
             self.warn("main", f"Unrecognized {noun}: {', '.join(others)}.")
@@ -75,14 +77,16 @@ class Parameters:
         return [name for name in names if name in self._values]
 
     def text(self, name: str) -> str | None:
-        """Return a parameter as it is, or None."""
+        """Return a parameter's text, or None."""
         self._recognised.add(name)
         return self._values.get(name)
 
     def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str:
-        """Return a parameter that must be one of the choices; without a default it must be there.
+        """Return a parameter that must be one of the choices; without a default it is required.
 
-        :raises ApiError: ``missingparam`` or ``badvalue``.
+        Raises:
+            ApiError: ``missingparam`` or ``badvalue``.
+
         """
         value = self.text(name)
         if value is None:
@@ -94,9 +98,11 @@ class Parameters:
         return value
 
     def values(self, name: str, default: str = "") -> list[str]:
-        """Return the values of a parameter that takes several, each once, in their order.
+        """Return the values of a parameter that takes several, without duplicates, in their order.
 
-        :raises ApiError: ``toomanyvalues`` over 50.
+        Raises:
+            ApiError: ``toomanyvalues`` over 50.
+
         """
         joined = self.text(name)
         if joined is None:
@@ -125,22 +131,28 @@ class Parameters:
     def integers(self, name: str) -> list[int]:
         """Return the values of a parameter that takes several whole numbers.
 
-        :raises ApiError: ``toomanyvalues`` or ``badinteger``.
+        Raises:
+            ApiError: ``toomanyvalues`` or ``badinteger``.
+
         """
         return [_integer(name, value) for value in self.values(name)]
 
     def integer(self, name: str) -> int | None:
         """Return a whole number, or None.
 
-        :raises ApiError: ``badinteger``.
+        Raises:
+            ApiError: ``badinteger``.
+
         """
         value = self.text(name)
         return None if value is None else _integer(name, value)
 
     def limit(self, module: str, name: str, largest: int = MAX_LIMIT) -> int:
-        """Return how many things a list may hold: 10 by default, ``max`` for the largest, with a warning beyond.
+        """Return the most items of a list: 10 by default, ``largest`` for ``max``; out of range gives a warning.
 
-        :raises ApiError: ``badinteger``.
+        Raises:
+            ApiError: ``badinteger``.
+
         """
         if self.text(name) == "max":
             return largest
@@ -152,9 +164,11 @@ class Parameters:
         return min(max(limit, 1), largest)
 
     def timestamp(self, name: str) -> str | None:
-        """Return a moment as histories have it, or None.
+        """Return a timestamp in the form of histories (``2026-08-01T10:00:00Z``), or None.
 
-        :raises ApiError: ``badtimestamp``.
+        Raises:
+            ApiError: ``badtimestamp``.
+
         """
         value = self.text(name)
         if value is None:
@@ -167,7 +181,7 @@ class Parameters:
             ) from None
 
     def namespaces(self, module: str, name: str) -> set[int] | None:
-        """Return the numbers of namespaces, or None for all of them; warn of what is no number."""
+        """Return the numbers of namespaces, or None for all of them; other values give a warning."""
         values = self.values(name)
         if not values or "*" in values:
             return None
@@ -178,9 +192,11 @@ class Parameters:
 
 
 def whole_number(text: str) -> int:
-    """Return the number that a text writes in decimal.
+    """Return the whole number in a decimal text.
 
-    :raises ValueError: if it writes none, or one that does not fit into 64 bits.
+    Raises:
+        ValueError: it is not a whole number, or does not fit into 64 bits.
+
     """
     if not _WHOLE_NUMBER.fullmatch(text) or abs(number := int(text)) > _LARGEST:
         raise ValueError("not a whole number of 64 bits")

@@ -1,4 +1,4 @@
-"""What clients asked the mock, for tests and people to read back."""
+"""The log of the mock's requests, which tests and people can read back."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -14,15 +14,15 @@ from mock_mediawiki.fault_board import WikiFaultBoard
 from revertrisk.runtime.web_server import json_answer
 
 _KEPT: Final = 1000
-_MOST_NAMES: Final = 2000
+_MAX_NAMES: Final = 2000
 """More than there are wikis."""
 _OTHER: Final = "(other)"
-"""Hosts and user agents are the client's free text: beyond so many they are counted together."""
+"""Hosts and user agents are the client's free text; beyond `_MAX_NAMES` they are counted under this name."""
 
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """One request. What became of it is filled in when it is answered; None stands for no whole answer."""
+    """One request. ``status`` and ``error`` are set when it is answered; ``status`` None is no whole answer."""
 
     host: str
     method: str
@@ -32,7 +32,7 @@ class LoggedRequest:
     error: str | None = None
     """The code of the API's error."""
     fault: str | None = None
-    """The kind of the fault that struck it."""
+    """The kind of the fault that was applied."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``/_mock/requests`` shows it."""
@@ -56,7 +56,7 @@ class RequestLog:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything. A connection that is still open counts again with its next request."""
+        """Delete all counts and requests. An open connection is counted again at its next request."""
         self._open.clear()
         self._connections = 0
         self._requests = 0
@@ -67,9 +67,9 @@ class RequestLog:
 
     @contextmanager
     def request(self, connection: object, user_agent: str, logged: LoggedRequest) -> Iterator[None]:
-        """Note one request, which is in flight while the context lasts.
+        """Log one request, which is in flight while the context is open.
 
-        ``connection`` is the same object for all requests of a TCP connection, and None where that has gone.
+        ``connection`` is the same object for all requests of a TCP connection, and None if it is closed.
         """
         if connection is not None and connection not in self._open:
             self._open.add(connection)
@@ -109,7 +109,7 @@ class LogRoutes:
         self._board = board
 
     async def stats(self, _request: web.Request) -> web.Response:
-        """Return the counts, those of struck requests by the fault's kind included."""
+        """Return the counts, including those of applied faults by kind."""
         return json_answer(self._log.stats() | {"faults": self._board.counts()})
 
     async def requests(self, _request: web.Request) -> web.Response:
@@ -117,11 +117,11 @@ class LogRoutes:
         return json_answer([request.as_json() for request in self._log.last()])
 
     async def forget(self, _request: web.Request) -> web.Response:
-        """Forget all requests and counts; faults stay in force."""
+        """Delete all requests and counts; faults stay in force."""
         self._log.clear()
         self._board.forget()
         return web.Response(status=204)
 
 
 def _count(counter: Counter[str], name: str) -> None:
-    counter[name if name in counter or len(counter) < _MOST_NAMES else _OTHER] += 1
+    counter[name if name in counter or len(counter) < _MAX_NAMES else _OTHER] += 1

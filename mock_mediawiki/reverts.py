@@ -1,4 +1,4 @@
-"""Says of an edit that restores an earlier text of its page what MediaWiki says when it saves one."""
+"""Finds what an edit reverts, as MediaWiki does when it saves an edit that restores an earlier text."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _UNDO_COMMENT: Final = re.compile(r"(?:Undid|Undo) revision \d+ by ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revert:
-    """Which revision an edit restored, and the range that it undid, both ends included."""
+    """The revision that an edit restored, and the range that it reverted, including both ends."""
 
     method: RevertMethod
     original: EarlierText
@@ -26,9 +26,9 @@ class Revert:
 
 
 def find_revert(revision: StoredRevision, preceding: Sequence[EarlierText]) -> Revert | None:
-    """Return what an edit reverts, given up to ``TEXTS_COMPARED`` revisions before it, newest first.
+    """Return what an edit reverts; ``preceding`` are up to ``TEXTS_COMPARED`` revisions before it, newest first.
 
-    Nothing but an edit reverts. A hidden text takes no part: equal hashes would tell it.
+    Only an edit reverts. Hidden texts are not compared, since equal hashes would disclose them.
     """
     if revision.kind is not ChangeKind.EDIT or Part.TEXT in revision.hidden:
         return None

@@ -1,7 +1,7 @@
-"""``prop=revisions``: which revisions a request asks for.
+"""``prop=revisions``: the revisions that a request selects.
 
-As in MediaWiki there are three ways to ask: revisions by id; the latest revision of several pages; and the history
-of one page, where ``rvlimit``, ``rvdir=newer``, ``rvstart`` or ``rvend`` is given.
+As in MediaWiki there are three ways to select: revisions by id; the latest revision of several pages; or the history
+of one page, if ``rvlimit``, ``rvdir=newer``, ``rvstart`` or ``rvend`` is given.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,9 @@ MAX_LIMIT_WITH_CONTENT: Final = 50
 class RevisionQuery:
     """One request's ``rv…`` parameters, read and checked.
 
-    :raises ApiError: if one of them has a value that cannot be used.
+    Raises:
+        ApiError: one of them has a value that cannot be used.
+
     """
 
     def __init__(self, history: History, parameters: Parameters, result_limit: int) -> None:
@@ -36,10 +38,13 @@ class RevisionQuery:
         self._enumerates = self._range.is_newer or bool(parameters.given("rvlimit", "rvstart", "rvend"))
 
     def fill(self, page_set: PageSet, entries: Mapping[int, dict[str, Any]]) -> str | None:
-        """Put the revisions asked for into the entries of their pages.
+        """Put the selected revisions into the entries of their pages.
 
-        :returns: the ``rvcontinue`` for those that did not fit, or None when all are there.
-        :raises ApiError: if the parameters do not go together.
+        Return the ``rvcontinue`` of those that did not fit, or None if all did.
+
+        Raises:
+            ApiError: the parameters cannot be combined.
+
         """
         size = 0
         for count, (mark, revision) in enumerate(self._find(page_set)):
@@ -47,14 +52,16 @@ class RevisionQuery:
                 return mark
             shown = self._show.entry(revision)
             size += value_size(shown)
-            if size > self._result_limit and count > 0:  # the first one always fits, or nobody would get on
+            if (
+                size > self._result_limit and count > 0
+            ):  # the first is always sent, or continuing would never end
                 warn_of_limit(self._parameters, self._result_limit)
                 return mark
             entries[revision.page_id].setdefault("revisions", []).append(shown)
         return None
 
     def _find(self, page_set: PageSet) -> Iterator[tuple[str, StoredRevision]]:
-        """Yield the revisions asked for, each with the ``rvcontinue`` that begins with it."""
+        """Yield the selected revisions, each with the ``rvcontinue`` that starts at it."""
         if not self._enumerates:
             return self._by_id(page_set.revisions) if page_set.revisions else self._latest(page_set.pages)
         if page_set.revisions:

@@ -1,4 +1,4 @@
-"""From when to when a list of revisions goes, and in which direction: ``…dir``, ``…start``, ``…end``, ``…continue``."""
+"""The range and direction of a list of revisions: ``…dir``, ``…start``, ``…end``, ``…continue``."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,12 @@ _MARK: Final = re.compile(r"(\d{14})\|(\d{1,19})")
 
 
 def read_range(parameters: Parameters, prefix: str) -> RevisionRange:
-    """Read a module's parameters; raises ApiError if one of them has a value that cannot be used."""
+    """Return the range that a module's parameters give; ``prefix`` is the module's.
+
+    Raises:
+        ApiError: one of them has an invalid value.
+
+    """
     is_newer = parameters.choice(f"{prefix}dir", ("newer", "older"), "older") == "newer"
     earliest, latest = ("", _FIRST_ID), ("~", _LAST_ID)  # the tilde sorts after any timestamp
     start, end = (earliest, latest) if is_newer else (latest, earliest)
@@ -27,10 +32,10 @@ def read_range(parameters: Parameters, prefix: str) -> RevisionRange:
 
 
 def from_mark(bounds: RevisionRange, mark: str) -> RevisionRange:
-    """Return a range from the revision on that a ``continue`` value names.
+    """Return the part of a range that starts at the revision of a ``continue`` value.
 
     Raises:
-        ApiError: ``badcontinue`` if the value cannot have been ours.
+        ApiError: ``badcontinue`` if no answer contains the value.
 
     """
     found = _MARK.fullmatch(mark)
@@ -43,5 +48,5 @@ def from_mark(bounds: RevisionRange, mark: str) -> RevisionRange:
 
 
 def mark_of(revision: StoredRevision) -> str:
-    """Return the ``continue`` value of a list that continues with a revision."""
+    """Return the ``continue`` value with which a list continues at a revision."""
     return f"{digits(revision.timestamp)}|{revision.rev_id}"

@@ -1,4 +1,4 @@
-"""How an answer shows a revision: what ``rvprop`` or ``arvprop`` asks for, less what the wiki hides."""
+"""The form of a revision in an answer: the properties in ``rvprop`` or ``arvprop``, without hidden parts."""
 
 from typing import Any, Final
 
@@ -13,9 +13,11 @@ _DEFAULT_PROPS: Final = "ids|timestamp|flags|comment|user"
 
 
 class RevisionShape:
-    """One request's ``rvprop`` and ``rvslots``, or with another ``prefix`` than ``rv`` another module's.
+    """One request's ``rvprop`` and ``rvslots``, or those of another module with another ``prefix`` than ``rv``.
 
-    :raises ApiError: if they ask for a slot that no revision here has.
+    Raises:
+        ApiError: they select only slots other than ``main``.
+
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class RevisionShape:
             )
 
     def entry(self, revision: StoredRevision) -> dict[str, Any]:
-        """Return a revision as an answer shows it, with its text if that was asked for."""
+        """Return a revision's entry in an answer, with its text if it was requested."""
         slot = self._main_slot(revision) if self._needs_slot else {}
         facts: dict[str, dict[str, Any]] = {
             "ids": {"revid": revision.rev_id, "parentid": revision.parent_id},
@@ -66,7 +68,7 @@ class RevisionShape:
         return entry
 
     def _author(self, user: StoredUser | None) -> dict[str, Any]:
-        if user is None:  # a wiki always knows; an export may not
+        if user is None:  # a wiki always has a user; an export may lack it
             return {}
         author: dict[str, Any] = {"user": user.name} if "user" in self._props else {}
         if user.kind is UserKind.TEMPORARY:
@@ -96,5 +98,5 @@ class RevisionShape:
 
 
 def _hexadecimal(sha1: str | None) -> str:
-    """Return a hash as the API shows it: hexadecimal, where events and tables have base 36."""
+    """Return a hash in hexadecimal, as the API shows it; events and tables have base 36."""
     return "" if sha1 is None else f"{int(sha1, 36):040x}"

@@ -1,8 +1,8 @@
-"""The format of the sample pages' YAML files, and reading one strictly.
+"""The format of the sample pages' YAML files, and a strict reader of it.
 
-A file holds pages of one wiki with their revisions, oldest first, and the users who made them. ``edit`` says what a
-revision changed in its parent's text; each ``find`` must occur there exactly once. Whatever is not as the classes
-here say is an error that names the file, the page, the revision and the field.
+A file holds pages of one wiki with their revisions, oldest first, and the users who made them. ``edit`` lists what a
+revision changed in its parent's text; each ``find`` must occur there exactly once. Anything that does not match the
+classes here is an error that names the file, the page, the revision and the field.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -19,7 +19,7 @@ _STRICT: Final = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class SampleError(ValueError):
-    """A sample file is not as described; the message names the file, the page, the revision and the field."""
+    """A sample file is invalid; the message names the file, the page, the revision and the field."""
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -30,17 +30,17 @@ def _in_utc(moment: datetime) -> datetime:
 
 def _with_account(kind: UserKind) -> UserKind:
     if kind not in {UserKind.REGISTERED, UserKind.TEMPORARY}:
-        raise ValueError("must be registered or temporary: a user without an account stands in no list")
+        raise ValueError("must be registered or temporary: only users with an account are listed")
     return kind
 
 
-_WORD: Final = Field(strict=False)  # lets an enumeration be written as its value, which strict mode refuses
+_WORD: Final = Field(strict=False)  # accepts the value of an enumeration, which strict mode refuses
 Id = Annotated[int, Field(ge=1)]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class SampleUser(BaseModel):
-    """An account. ``edit_count`` is today's; ``groups`` are the explicit ones."""
+    """An account. ``edit_count`` is the present one; ``groups`` are the explicit groups."""
 
     model_config = _STRICT
 
@@ -61,7 +61,7 @@ class SampleReplacement(BaseModel):
 
 
 class SampleRevision(BaseModel):
-    """One revision. Without ``user`` its author is unknown; a name that is no user's is an IP address."""
+    """One revision. Without ``user`` its author is unknown; a name that is not in ``users`` is an IP address."""
 
     model_config = _STRICT
 
@@ -69,25 +69,25 @@ class SampleRevision(BaseModel):
     timestamp: Moment
     user: str | None = None
     edit_count: Annotated[int, Field(ge=0)] | None = None
-    """The user's edit count at the time, where it is not today's."""
+    """The user's edit count at the time, if it differs from the present one."""
     comment: str = ""
     minor: bool = False
     tags: list[str] = []
     kind: Annotated[ChangeKind, _WORD] | None = None
     """By default ``create`` for the first revision of a page and ``edit`` for the others."""
     background: bool = False
-    """Only there as the past of others: no event tells of it."""
+    """True for a revision that is only the history of others: it has no event."""
     text: str | None = None
     edit: list[SampleReplacement] | None = None
     hidden: list[Literal["text", "user", "comment", "suppressed"]] = []
     redirect: bool | None = None
-    """By default what the text says."""
+    """By default found in the text."""
     moved_from: str | None = None
     parent: Annotated[int, Field(ge=0)] | None = None
-    """By default the revision before it; it need not exist, as if it had been deleted."""
+    """By default the revision before it. It need not exist; a missing one stands for a deleted revision."""
     revert_method: Annotated[RevertMethod, _WORD] | None = None
     label: Annotated[SampleLabel, _WORD] | None = None
-    """Required for every edit that an event tells of."""
+    """Required for every edit that has an event."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -104,7 +104,7 @@ class SampleRevision(BaseModel):
 
 
 class SamplePage(BaseModel):
-    """A page, with its title of today, written with spaces."""
+    """A page, with its present title, written with spaces."""
 
     model_config = _STRICT
 
@@ -150,10 +150,12 @@ class SampleFile(BaseModel):
 def read_sample_file(name: str, content: str) -> SampleFile:
     """Read the content of a sample file.
 
-    :raises SampleError: if it is not as described.
+    Raises:
+        SampleError: it is invalid.
+
     """
     try:
-        # Builds plain values only, as yaml.safe_load does.
+        # The loader builds plain values only, as yaml.safe_load does.
         document = yaml.load(content, _Loader)  # noqa: S506
     except yaml.MarkedYAMLError as exc:
         place = "" if exc.problem_mark is None else f", line {exc.problem_mark.line + 1}"
@@ -169,17 +171,17 @@ def read_sample_file(name: str, content: str) -> SampleFile:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Refuses a mapping that has a key twice, of which YAML would keep the last."""
+    """Refuses a mapping with the same key twice; YAML would keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) != len(node.value):
-            raise yaml.MarkedYAMLError(problem="a key is there twice", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem="a key occurs twice", problem_mark=node.start_mark)
         return mapping
 
 
 def _place(document: Any, location: Sequence[int | str]) -> str:
-    """Write a place in the file with the ids of its page and revision instead of their numbers."""
+    """Return a location in the file as text, with the ids of its page and revision instead of their indexes."""
     words: list[str] = []
     value = document
     for number, step in enumerate(location, start=1):

@@ -30,7 +30,7 @@ from revertrisk.wiki.history import (
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
-_AUTOCONFIRM_EDITS: Final = 10  # as on most of Wikimedia's wikis
+_AUTOCONFIRM_EDITS: Final = 10  # as on most Wikimedia wikis
 _AUTOCONFIRM_AGE: Final = timedelta(days=4)
 _IMPLICIT_GROUPS: Final = frozenset({"*", "user", "temp", "autoconfirmed"})
 
@@ -53,7 +53,9 @@ class SampleHistory:
     def shipped(cls, wikis: WikiTable) -> Self:
         """Read the sample files that come with this package.
 
-        :raises SampleError: if one of them is not as described.
+        Raises:
+            SampleError: one of them is invalid.
+
         """
         folder = files("mock_mediawiki").joinpath("samples")
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
@@ -70,7 +72,9 @@ class SampleHistory:
     def read(cls, contents: Iterable[tuple[str, str]], wikis: WikiTable) -> Self:
         """Read sample files, each given as its name and its content.
 
-        :raises SampleError: if one is not as described, or of a wiki that is not in the table.
+        Raises:
+            SampleError: one is invalid, or its wiki is not in the table.
+
         """
         history = cls()
         for name, content in contents:
@@ -84,7 +88,7 @@ class SampleHistory:
         return history
 
     def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
-        """Return a revision, or None where the wiki has none with this id."""
+        """Return a revision, or None if the wiki has no revision with this id."""
         return self._revisions.get((wiki_id, rev_id))
 
     def text(self, revision: StoredRevision) -> str | None:
@@ -104,7 +108,7 @@ class SampleHistory:
         return (page for page in self._pages.values() if page.wiki_id == wiki_id)
 
     def user(self, wiki_id: str, name: str) -> StoredUser | None:
-        """Return somebody with an account, or None."""
+        """Return a user with an account, or None."""
         return self._users.get((wiki_id, name))
 
     def page_revisions(self, page: StoredPage, within: RevisionRange, limit: int) -> Sequence[StoredRevision]:
@@ -118,7 +122,7 @@ class SampleHistory:
         return within.select(revisions)[:limit]
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
-        """Return up to ``count`` revisions of the same page that come before one in its file, newest first."""
+        """Return up to ``count`` revisions of the same page that precede ``revision`` in its file, newest first."""
         page = self._by_page[revision.wiki_id, revision.page_id]
         earlier = [other for other in reversed(page) if other.position < revision.position][:count]
         return [
@@ -127,7 +131,7 @@ class SampleHistory:
         ]
 
     def changes(self) -> Iterator[StoredRevision]:
-        """Yield every revision but the background ones, oldest first, then in the order of the files."""
+        """Yield every revision except background ones, by time and then in the order of the files."""
         yield from sorted(self._changes, key=lambda revision: (revision.timestamp, revision.position))
 
     def _add(self, file: SampleFile) -> None:
@@ -146,7 +150,7 @@ class SampleHistory:
             latest_rev_id=sample.revisions[-1].rev_id,
         )
         if (page.wiki_id, page.page_id) in self._pages or (page.wiki_id, page.title) in self._titles:
-            raise SampleError(f"page {page.page_id}: its id or title is there twice")
+            raise SampleError(f"page {page.page_id}: its id or title occurs twice")
         self._pages[page.wiki_id, page.page_id] = self._titles[page.wiki_id, page.title] = page
         parent_id = 0
         for number, revision in enumerate(sample.revisions):
@@ -160,10 +164,10 @@ class SampleHistory:
         sample = page.revisions[number]
         key = (file.wiki_id, sample.rev_id)
         if key in self._revisions:
-            raise SampleError("rev_id: is there twice")
+            raise SampleError("rev_id: occurs twice")
         parent_id = previous_rev_id if sample.parent is None else sample.parent
         text = _text(sample, self._texts.get((file.wiki_id, parent_id)))
-        # A move later in the list tells what the page was called until then.
+        # The next move after a revision has the title that the page had until then.
         moves = (later.moved_from for later in page.revisions[number + 1 :] if later.kind is ChangeKind.MOVE)
         revision = StoredRevision(
             wiki_id=file.wiki_id,
@@ -220,7 +224,7 @@ def _author(file: SampleFile, sample: SampleRevision) -> StoredUser | None:
 
 
 def _user(name: str, account: SampleUser, moment: datetime, edit_count: int | None = None) -> StoredUser:
-    """Return a user at a moment, with the groups that MediaWiki adds by itself."""
+    """Return a user as of ``moment``, with the groups that MediaWiki adds automatically."""
     count = account.edit_count if edit_count is None else edit_count
     is_old = account.registered is not None and moment - account.registered >= _AUTOCONFIRM_AGE
     implicit = ["*", "temp"] if account.kind is UserKind.TEMPORARY else ["*", "user"]

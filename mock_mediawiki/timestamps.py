@@ -1,6 +1,6 @@
-"""Timestamps in parameters, in the forms that MediaWiki takes.
+"""Timestamps in parameters, in the forms that MediaWiki accepts.
 
-https://www.mediawiki.org/wiki/API:Data_formats#Timestamps lists them; in use are ISO 8601 in UTC, MediaWiki's own
+https://www.mediawiki.org/wiki/API:Data_formats#Timestamps lists them. Supported are ISO 8601 in UTC, MediaWiki's own
 14 digits, and seconds since 1970. Answers always have ISO 8601.
 """
 
@@ -15,9 +15,11 @@ _SECONDS: Final = re.compile(r"-?[0-9]{1,13}")
 
 
 def read_timestamp(text: str) -> str:
-    """Return a timestamp as histories have it, such as ``2026-08-01T10:00:00Z``.
+    """Return a timestamp in the form of histories, such as ``2026-08-01T10:00:00Z``.
 
-    :raises ValueError: if the text is in none of the forms, or of no day that there is.
+    Raises:
+        ValueError: the text has none of the forms, or is not a real date.
+
     """
     if text == "now":
         return _written(datetime.now(UTC))
@@ -28,12 +30,12 @@ def read_timestamp(text: str) -> str:
         try:
             return _written(datetime.fromtimestamp(int(text), UTC))
         except OverflowError:
-            raise ValueError("beyond all calendars") from None
+            raise ValueError("out of range") from None
     raise ValueError("not a timestamp")
 
 
 def digits(timestamp: str) -> str:
-    """Return a timestamp in MediaWiki's own form, as ``continue`` values have it: ``20260801100000``."""
+    """Return a timestamp in MediaWiki's own form, which ``continue`` values contain: ``20260801100000``."""
     return "".join(filter(str.isdigit, timestamp))
 
 

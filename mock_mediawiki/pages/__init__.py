@@ -1,1 +1,1 @@
-"""The pages that a browser sees: a diff, and the log of requests."""
+"""The HTML page that shows a diff."""

@@ -1,4 +1,4 @@
-"""The page for people that shows what one revision changed."""
+"""The HTML page that shows what one revision changed."""
 
 import asyncio
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from mock_mediawiki.parameters import whole_number
 from revertrisk.wiki.history import History, Part, StoredRevision
 from revertrisk.wiki.table import Wiki, WikiTable
 
-_MOST_ROWS: Final = 2_000
+_MAX_ROWS: Final = 2_000
 _SIGNS: Final = {
     LineKind.SAME: '<span class="unseen">unchanged</span>',
     LineKind.REMOVED: '<span aria-hidden="true">−</span><span class="unseen">removed</span>',
@@ -32,7 +32,7 @@ class DiffRoutes:
         self._board = board
 
     async def mock_diff(self, request: web.Request) -> web.Response:
-        """Return the diff of a revision against its parent, whatever the host."""
+        """Return the diff of a revision against its parent; the Host header is ignored."""
         wiki = self._wikis.by_id(request.match_info["wiki_id"])
         if wiki is None:
             return _not_found("There is no wiki with this id.")
@@ -44,7 +44,7 @@ class DiffRoutes:
         problem = _problem(view, revision, earlier)
         if problem is None:
             before = "" if earlier is None else view.text(earlier) or ""
-            # In a thread, because two large texts take a moment.
+            # In a thread: comparing two large texts can take a second.
             stretches = await asyncio.to_thread(line_diff, before, view.text(revision) or "")
             changes = _changes(wiki, stretches)
         else:
@@ -61,19 +61,19 @@ def _revision(view: History, wiki: Wiki, rev_id: str) -> StoredRevision | None:
 
 
 def _problem(view: History, revision: StoredRevision, earlier: StoredRevision | None) -> str | None:
-    """Return why there is no diff, if so."""
+    """Return the reason why there is no diff, or None if there is one."""
     if Part.TEXT in revision.hidden:
         return "The text of this revision is hidden."
     if view.text(revision) is None:
         return "The text of this revision is lost."
     if earlier is None:
         return (
-            f"The earlier revision, {revision.parent_id}, is not there, so what changed cannot be told."
+            f"The earlier revision, {revision.parent_id}, is missing, so the change cannot be shown."
             if revision.parent_id
             else None
         )
     if Part.TEXT in earlier.hidden:
-        return "The text of the earlier revision is hidden, so what changed cannot be told."
+        return "The text of the earlier revision is hidden, so the change cannot be shown."
     return None if view.text(earlier) is not None else "The text of the earlier revision is lost."
 
 
@@ -111,15 +111,15 @@ def _described(wiki: Wiki, name: str, revision: StoredRevision | None) -> str:
 
 def _changes(wiki: Wiki, stretches: list[list[DiffLine]]) -> str:
     if not stretches:
-        return '<p class="note">Nothing: the text is as it was before.</p>\n'
+        return '<p class="note">Nothing: the two texts are equal.</p>\n'
     rows: list[str] = []
     for stretch in stretches:
         if rows:
             rows.append('<tr><td colspan="4" class="dim">…</td></tr>\n')
-        rows.extend(_row(wiki, line) for line in stretch[: _MOST_ROWS - len(rows)])
-        if len(rows) >= _MOST_ROWS:
+        rows.extend(_row(wiki, line) for line in stretch[: _MAX_ROWS - len(rows)])
+        if len(rows) >= _MAX_ROWS:
             rows.append(
-                f'<tr><td colspan="4" class="dim">Only the first {_MOST_ROWS} lines are shown.</td></tr>\n'
+                f'<tr><td colspan="4" class="dim">Only the first {_MAX_ROWS} lines are shown.</td></tr>\n'
             )
             break
     return (
@@ -146,7 +146,7 @@ def _pieces(pieces: Iterable[Piece], element: str) -> str:
 
 
 def _foreign(wiki: Wiki, text: str) -> str:
-    """Mark a text that is in the wiki's language, or in whichever its author liked."""
+    """Mark a text as one in the wiki's language; its own direction cannot affect the text around it."""
     return f"<bdi {_marked(wiki)}>{escape(text)}</bdi>"
 
 

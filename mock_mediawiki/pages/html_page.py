@@ -1,4 +1,4 @@
-"""What the mock's pages for people have in common: one small style sheet, light and dark, and nothing from outside."""
+"""The frame of an HTML page: a small style sheet, light and dark. The page loads nothing from other hosts."""
 
 from html import escape
 from typing import Final, Literal
@@ -53,10 +53,10 @@ def html_page(title: str, body: str, *, status: int = 200) -> web.Response:
 
 
 def direction(language: str) -> Literal["ltr", "rtl"]:
-    """Return the ``dir`` of a text in a wiki's language."""
+    """Return the HTML attribute ``dir`` of a text in a wiki's language."""
     return "rtl" if language in _RTL else "ltr"
 
 
 def html_language(language: str) -> str:
-    """Return the ``lang`` of a text in a wiki's language: Simple English is English."""
+    """Return the HTML attribute ``lang`` of a text in a wiki's language; Simple English is English."""
     return _SIMPLE.get(language, language)

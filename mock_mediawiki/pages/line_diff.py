@@ -1,6 +1,6 @@
-"""Compares two texts line by line, and changed lines word by word, as a page for people shows them.
+"""Compares two texts line by line, and changed lines word by word, for the diff page.
 
-What would take long is compared more coarsely: the diff stays right and becomes less helpful.
+The number of steps is limited. Beyond it the diff becomes coarser; it stays correct.
 """
 
 import re
@@ -16,16 +16,16 @@ from revertrisk.runtime.bounded_matcher import BoundedMatcher, StepBudget
 CONTEXT: Final = 2
 """Unchanged lines that are shown before and after a change."""
 
-_MOST_STEPS: Final = 5_000_000  # about a second
-_MOST_PAIRS: Final = 500
-_LEAST_LIKENESS: Final = 0.3  # below it, marking single words would confuse
-# Chinese characters and Japanese syllables are words of their own; other scripts put spaces between words.
+_MAX_STEPS: Final = 5_000_000  # about a second
+_MAX_PAIRS: Final = 500
+_MIN_SIMILARITY: Final = 0.3  # less similar lines are shown as wholly changed, which is easier to read
+# Each Chinese character and Japanese syllable counts as a word; other scripts put spaces between words.
 _CJK: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD: Final = re.compile(rf"[^\W{_CJK}]+|\s+|.", re.DOTALL)
 
 
 class LineKind(StrEnum):
-    """What became of a line."""
+    """How a line changed."""
 
     SAME = "same"
     REMOVED = "removed"
@@ -33,7 +33,7 @@ class LineKind(StrEnum):
 
 
 class Piece(NamedTuple):
-    """A part of a line, and whether it is what changed."""
+    """A part of a line, and whether it changed."""
 
     text: str
     is_changed: bool
@@ -41,12 +41,12 @@ class Piece(NamedTuple):
 
 Line = tuple[Piece, ...]
 OpCode = tuple[str, int, int, int, int]
-"""As difflib has them: what becomes of a range of the old lines, and of the new ones."""
+"""difflib's operation, with a range of the old lines and a range of the new ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line with its numbers in both texts, from 1; None where the text lacks it."""
+    """A line with its number in each text, from 1; None for a text without the line."""
 
     kind: LineKind
     before: int | None
@@ -55,9 +55,9 @@ class DiffLine:
 
 
 def line_diff(before: str, after: str) -> list[list[DiffLine]]:
-    """Return the stretches of two texts that differ, each with ``CONTEXT`` lines around it, top to bottom."""
+    """Return the parts of two texts that differ, each with ``CONTEXT`` lines around it, from top to bottom."""
     old, new = before.splitlines(), after.splitlines()
-    budget = StepBudget(_MOST_STEPS)
+    budget = StepBudget(_MAX_STEPS)
     groups = BoundedMatcher(old, new, budget, autojunk=True).get_grouped_opcodes(CONTEXT)
     return [list(_stretch(old, new, group, budget)) for group in groups]
 
@@ -81,8 +81,8 @@ def _stretch(
 def _changed(
     removed: Sequence[str], added: Sequence[str], budget: StepBudget
 ) -> tuple[list[Line], list[Line]]:
-    """Return the pieces of removed and of added lines; the n-th of both are compared by words."""
-    pairs = islice(zip(removed, added, strict=False), _MOST_PAIRS)
+    """Return the pieces of removed and of added lines; the n-th removed and the n-th added are compared by words."""
+    pairs = islice(zip(removed, added, strict=False), _MAX_PAIRS)
     compared = [_by_words(one, other, budget) for one, other in pairs]
     ones, others = [one for one, _ in compared], [other for _, other in compared]
     whole = [
@@ -94,7 +94,7 @@ def _changed(
 def _by_words(one: str, other: str, budget: StepBudget) -> tuple[Line, Line]:
     old, new = _WORD.findall(one), _WORD.findall(other)
     matcher = BoundedMatcher(old, new, budget, autojunk=True)
-    if matcher.ratio() < _LEAST_LIKENESS:
+    if matcher.ratio() < _MIN_SIMILARITY:
         return (Piece(one, is_changed=True),), (Piece(other, is_changed=True),)
     codes = matcher.get_opcodes()
     inner = range(1, len(codes) - 1)
@@ -102,7 +102,7 @@ def _by_words(one: str, other: str, budget: StepBudget) -> tuple[Line, Line]:
     other_parts: list[tuple[str, bool]] = []
     for number, (tag, a, b, c, d) in enumerate(codes):
         text = "".join(old[a:b])
-        # A blank between two changed words is part of the change: it reads better in one piece.
+        # A space between two changed words is marked as changed too, so that they form one piece.
         is_changed = tag != "equal" or (number in inner and text.isspace())
         one_parts.append((text, is_changed))
         other_parts.append(("".join(new[c:d]), is_changed))
@@ -110,9 +110,9 @@ def _by_words(one: str, other: str, budget: StepBudget) -> tuple[Line, Line]:
 
 
 def _joined(parts: Iterable[tuple[str, bool]]) -> Line:
-    """Return the parts that are not empty as pieces, neighbours of one kind as one piece."""
-    told = [part for part in parts if part[0]]
+    """Return the parts as pieces, without empty ones; adjacent parts of the same kind become one piece."""
+    nonempty = [part for part in parts if part[0]]
     return tuple(
         Piece("".join(text for text, _ in group), is_changed=is_changed)
-        for is_changed, group in groupby(told, key=itemgetter(1))
+        for is_changed, group in groupby(nonempty, key=itemgetter(1))
     )

@@ -78,9 +78,6 @@ class Bank:
 
     def build(self, budget_days: float) -> None:
         """Make the arrays of the members' models and states; thresholds are for so many days a false start."""
-        if not self.members:
-            self.detector = None
-            return
         columns = {
             name: np.array([member.state[name] for member in self.members]) for name in self.members[0].state
         }
@@ -139,6 +136,10 @@ class Banks:
     def __len__(self) -> int:
         return len(self._by_name)
 
+    def of_length(self, bin_minutes: int) -> list[Bank]:
+        """Return the banks of a bin length."""
+        return [bank for bank in self if bank.bin_minutes == bin_minutes]
+
     def get(self, name: Name) -> WatchedSeries | None:
         """Return a series, its state up to date; None if it is not watched."""
         watched = self._by_name.get(name)
@@ -169,21 +170,16 @@ class Banks:
             bank.save()
             bank.build(budget_days)
 
-    def close(self, name: Name) -> None:
-        """Let a series be quiet."""
-        watched = self._by_name.get(name)
-        if watched is not None:
-            bank = self._bank_of(watched)
-            if bank.detector is not None:
-                bank.detector.close(bank.members.index(watched))
-
     def _remove(self, name: Name, budget_days: float) -> None:
         known = self._by_name.pop(name, None)
         if known is not None:
             bank = self._bank_of(known)
             bank.save()
             bank.members.remove(known)
-            bank.build(budget_days)
+            if bank.members:
+                bank.build(budget_days)
+            else:
+                del self._banks[bank.bin_minutes, bank.of_shares]
 
     def _bank_of(self, watched: WatchedSeries) -> Bank:
         key = (watched.model.bin_minutes, watched.series == Series.SHARE)

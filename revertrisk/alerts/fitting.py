@@ -37,8 +37,8 @@ FOLD_DAYS: Final = 7
 PROVISIONAL_ALPHA: Final = 0.05
 PROVISIONAL_RHO: Final = 0.98
 """The upper end of what wikis are expected to have; ρ is for a minute."""
-_SIMULATED_SERIES: Final = 20
-_SIMULATED_DAYS: Final = 15
+_SIMULATED_SERIES: Final = 10
+_SIMULATED_DAYS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)

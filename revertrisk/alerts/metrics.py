@@ -2,7 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from revertrisk.alerts.watch import Counters, Watch
+from revertrisk.alerts.intake import Counters
+from revertrisk.alerts.watch import Watch
 
 
 class WatchMetrics:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from revertrisk.alerts.incidents import ALL_WIKIS, Series
+from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, Series
 from revertrisk.alerts.silence import LEAST_ALPHA, LONGEST_WAIT_MINUTES, needed_mean
 
 PREDICTION_ALPHA: Final = 0.1
@@ -35,6 +35,21 @@ class Silence:
     series: Series
     since: int
     cause: str = ""
+
+
+@dataclass(slots=True)
+class Watched:
+    """Scopes that are watched together."""
+
+    mean: float = 0.0
+    count: int = 0
+    alpha: float = 0.0
+
+    def add(self, mean: float, count: int, alpha: float) -> None:
+        """Add a scope."""
+        self.mean += mean
+        self.count += count
+        self.alpha = max(self.alpha, alpha)
 
 
 @dataclass(slots=True)
@@ -75,7 +90,8 @@ class Quiet:
         """
         outcome = QuietOutcome()
         self.watched = len(usual)
-        everything = sum(usual.values())
+        # A wiki that was silent before must not make the silence of all.
+        everything = sum(mean for scope, mean in usual.items() if (scope, Series.SILENCE) not in self._runs)
         if usual:
             needed = needed_mean(LEAST_ALPHA, budget_days)
             run = self._follow((ALL_WIKIS, Series.SILENCE), minute, edits, everything, outcome)
@@ -83,13 +99,30 @@ class Quiet:
                 run.canaries += canaries
                 self._judge(run, needed, ALL_WIKIS, Series.SILENCE, _cause(run), outcome)
         if edits:  # where nothing comes at all it is said once, not for each wiki
+            slow = Watched()
             for scope, mean in usual.items():
-                run = self._follow((scope, Series.SILENCE), minute, counts[scope], mean, outcome)
-                if run is not None and run.minutes <= LONGEST_WAIT_MINUTES:
-                    needed = needed_mean(alphas[scope], budget_days)
-                    self._judge(run, needed, scope, Series.SILENCE, "edits of other wikis come", outcome)
+                needed = needed_mean(alphas[scope], budget_days)
+                name = (scope, Series.SILENCE)
+                if mean * LONGEST_WAIT_MINUTES < needed and not self.is_silent(name):
+                    self._runs.pop(name, None)
+                    slow.add(mean, counts[scope], alphas[scope])
+                    continue
+                run = self._follow(name, minute, counts[scope], mean, outcome)
+                if run is not None:
+                    self._judge(run, needed, *name, "edits of other wikis come", outcome)
+            if slow.mean:
+                name = (SMALL_WIKIS, Series.SILENCE)
+                run = self._follow(name, minute, slow.count, slow.mean, outcome)
+                if run is not None:
+                    needed = needed_mean(slow.alpha, budget_days)
+                    self._judge(run, needed, *name, "edits of large wikis come", outcome)
         self._note_predictions(minute, edits, predictions, budget_days, outcome)
         return outcome
+
+    def is_silent(self, name: tuple[str, Series]) -> bool:
+        """Return whether a silence of a scope has been found, and is not over."""
+        run = self._runs.get(name)
+        return run is not None and run.is_silence
 
     def _follow(
         self, name: tuple[str, Series], minute: int, count: int, mean: float, outcome: QuietOutcome

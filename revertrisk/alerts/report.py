@@ -106,10 +106,10 @@ def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> s
     lines += [
         "",
         (
-            "φ is the variance of the counts over their mean, 1 for Poisson; α their relative variance beyond that; ρ how "
-            "much of it stays from one bin to the next. *Provisional*: under four weeks, so α, ρ and the threshold are "
-            "assumed. *Extrapolated*: the budget is longer than the days that were seen, so false starts may be two to "
-            "three times the budget."
+            "φ is the variance of the counts over their mean, 1 for Poisson; α their relative variance beyond that; "
+            "ρ how much of it stays from one bin to the next. *Provisional*: under four weeks, so α, ρ and the "
+            "threshold are assumed. *Extrapolated*: the budget is longer than the days that were seen, so false starts "
+            "may be two to three times the budget."
         ),
     ]
     return "\n".join(lines) + "\n"

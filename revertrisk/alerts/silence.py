@@ -9,13 +9,10 @@ minute: one false alarm in B days is ``1440·B`` runs.
 import math
 from typing import Final
 
-import numpy as np
-
 from revertrisk.alerts.level import MINUTES_PER_DAY
-from revertrisk.alerts.likelihood import Floats
 
 LONGEST_WAIT_MINUTES: Final = 120
-"""A wiki for which it takes longer, at any time of the day, is watched for silence as one of a group."""
+"""A wiki for which it takes longer at this time of the day is watched for silence together with the small ones."""
 LEAST_ALPHA: Final = 0.05
 """Where a smaller dispersion was estimated: an interruption of a second is not what is looked for."""
 
@@ -24,16 +21,3 @@ def needed_mean(alpha: float, budget_days: float) -> float:
     """Return the least M for which a run without an event is silence: (1 + α·M)^(−1/α) = 1/(1440·B)."""
     alpha = max(alpha, LEAST_ALPHA)
     return float(math.expm1(alpha * math.log(MINUTES_PER_DAY * budget_days)) / alpha)
-
-
-def is_watchable(slot_means: Floats, bin_minutes: int, needed: float) -> bool:
-    """Return whether every two hours of the day have a mean of at least ``needed``.
-
-    ``slot_means`` has the means of a day's bins in its last axis.
-    """
-    window = LONGEST_WAIT_MINUTES // bin_minutes
-    for day in np.atleast_2d(slot_means):
-        around = np.concatenate([day, day[: window - 1]])
-        if float(np.convolve(around, np.ones(window), mode="valid").min()) < needed:
-            return False
-    return True

@@ -5,7 +5,7 @@ places finds the same surges again, under the same ids. A message is a row of th
 read the file while the watch runs (WAL).
 
 A history is the counts of each minute of a UTC day as compressed 32-bit integers. Nothing personal is kept: of pages
-their ids, and in messages and open surges their titles.
+their ids, and in open surges and in messages that are not sent yet their titles.
 """
 
 import sqlite3
@@ -27,6 +27,7 @@ IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
 """Marks the file as ours: ``RRSW`` in ASCII."""
 _FORMAT: Final = 1
+_LOCK_S: Final = 5.0
 _TABLES: Final = """
 CREATE TABLE place (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -80,8 +81,10 @@ class Store:
         self._committed = 0
         """The last message in the outbox that was committed."""
         try:
-            # No waiting for a lock: who else writes here is a second watch, which is a mistake.
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+            # A reader may hold a lock for a moment; who holds it longer is a second watch, which is a mistake.
+            self._database = sqlite3.connect(
+                path, isolation_level=None, timeout=_LOCK_S, check_same_thread=False
+            )
         except sqlite3.Error as exc:
             raise AlertsError(f"state: {path}: {exc}") from exc
         try:
@@ -121,7 +124,9 @@ class Store:
         try:
             self._database.execute("COMMIT")
             self._database.execute("BEGIN IMMEDIATE")
-            (self._committed,) = self._database.execute("SELECT coalesce(max(number), 0) FROM outbox").fetchone()
+            (self._committed,) = self._database.execute(
+                "SELECT coalesce(max(number), 0) FROM outbox"
+            ).fetchone()
         except sqlite3.Error as exc:
             raise AlertsError(f"state: {self._path}: {exc}") from exc
 
@@ -168,11 +173,9 @@ class Store:
             (wiki_id, quantity, first_day, last_day),
         )
         days = {int(day): _unpacked(packed) for day, packed in rows}
-        days |= {
-            day: counts
-            for (wiki, what, day), counts in self._days.items()
-            if (wiki, what) == (wiki_id, quantity) and first_day <= day <= last_day
-        }
+        for day in range(first_day, last_day + 1):
+            if (counts := self._days.get((wiki_id, quantity, day))) is not None:
+                days[day] = counts
         for day, counts in days.items():
             begin = (day - first_day) * MINUTES_PER_DAY
             whole[begin : begin + MINUTES_PER_DAY] = counts
@@ -267,8 +270,8 @@ class Store:
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
     def note_sent(self, number: int) -> None:
-        """Note that a message has been sent; it is kept by the next commit."""
-        self._database.execute("UPDATE outbox SET is_sent = 1 WHERE number = ?", (number,))
+        """Note that a message has been sent; its text, with the titles of pages, is not needed any more."""
+        self._database.execute("UPDATE outbox SET is_sent = 1, document = '{}' WHERE number = ?", (number,))
 
     # Young pages.
 
@@ -301,7 +304,9 @@ class Store:
         (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if (application_id, version) == (_APPLICATION_ID, _FORMAT):
-            (self._committed,) = self._database.execute("SELECT coalesce(max(number), 0) FROM outbox").fetchone()
+            (self._committed,) = self._database.execute(
+                "SELECT coalesce(max(number), 0) FROM outbox"
+            ).fetchone()
             return
         if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
             raise AlertsConfigurationError(

@@ -5,19 +5,18 @@ whole go through the detectors, and what starts or ends becomes an incident and 
 after a restart is in the store, committed with the sources' places.
 """
 
-import zlib
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 
-from revertrisk.alerts.bank import Bank, Banks, Name, Outcome, WatchedSeries, model_as_json, model_from_json
-from revertrisk.alerts.bins import StreamClock, Taken
+from revertrisk.alerts.announcing import Announcer
+from revertrisk.alerts.bank import Bank, Banks, Name, Outcome
+from revertrisk.alerts.bins import StreamClock
 from revertrisk.alerts.events import Event, Kind
-from revertrisk.alerts.fitting import BINS, FITTED_DAYS, LONGEST_DAYS
+from revertrisk.alerts.fits import Fits
+from revertrisk.alerts.fitting import BINS, FITTED_DAYS
 from revertrisk.alerts.histories import (
     EDITS,
     EVERY_SCOPE,
@@ -25,21 +24,12 @@ from revertrisk.alerts.histories import (
     PREDICTIONS,
     QUANTITIES,
     RISK_SCOPE,
-    fit_series,
+    most_likely_begin,
 )
-from revertrisk.alerts.incidents import (
-    ALL_WIKIS,
-    SMALL_WIKIS,
-    SURGES,
-    TOP_PAGES,
-    Incident,
-    MessageKind,
-    Series,
-    incident_id,
-    message,
-)
+from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, SURGES, Incident, Series, incident_id, instant
+from revertrisk.alerts.intake import Counters, Intake
 from revertrisk.alerts.level import MINUTES_PER_DAY
-from revertrisk.alerts.pages import PageLinks, PageTally, Tally, add_up
+from revertrisk.alerts.pages import Key
 from revertrisk.alerts.quiet import Quiet
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
@@ -48,14 +38,14 @@ from revertrisk.alerts.versions import Versions
 DEFAULT_BUDGET_DAYS: Final = 14.0
 DEFAULT_THRESHOLD: Final = 0.87
 DEFAULT_MODEL: Final = "revertrisk-language-agnostic"
-REMEMBERED_IDS: Final = 2000
-"""EventStreams repeats the events of the millisecond that it is resumed in."""
+DAY_AND_HOUR: Final = MINUTES_PER_DAY + 60
 _ANY: Final = "*"
-_KEPT_TALLY: Final = 50
+"""Stands for every wiki of the stream, watched or not."""
+_CANARIES: Final = "canaries"
+_VERSION: Final = "version"
 
-Key = tuple[str, str]
-"""Wiki and quantity."""
 Counts = dict[Key, int]
+"""By wiki and quantity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,19 +74,6 @@ class WatchSettings:
             )
 
 
-@dataclass(slots=True)
-class Counters:
-    """What a watch has seen; for metrics and the summary."""
-
-    events: int = 0
-    late: int = 0
-    """Came when their minute was closed: in the history, but in no statistic."""
-    repeated: int = 0
-    wrong_clock: int = 0
-    """Alone far ahead of the others: passed over."""
-    undated: int = 0
-
-
 class Watch:
     """The state of a watch over a store."""
 
@@ -107,129 +84,123 @@ class Watch:
         and is not told. ``now`` is monotonic, in seconds.
         """
         self.settings = settings
-        self.counters = Counters()
-        self.clock = StreamClock()
-        self.open_incidents: dict[Name, Incident] = {}
-        self.banks = Banks()
         self._store = store
+        self._intake = Intake()
+        self._announcer = Announcer(store, settings.ways, live_since)
+        self._quiet = Quiet()
+        self._fits = Fits(store, self._days_of_each, self._announcer.end)
+        self._versions = Versions()
         self._minutes: dict[int, Counts] = {}
         self._partial: dict[int, Counts] = {length: {} for length in BINS}
         self._blind: dict[int, set[str]] = {length: set() for length in BINS}
         """Of each bin length, the scopes of which a minute of the bin was not observed."""
-        self._held: list[tuple[Event, str]] = []
-        self._ids: deque[str] = deque(maxlen=REMEMBERED_IDS)
-        self._known_ids: set[str] = set()
-        self._pages = PageTally()
-        self._links = PageLinks()
-        self._tallies: dict[Name, dict[str, Tally]] = {}
-        self._created: list[tuple[str, int, int]] = []
-        self._groups: dict[str, frozenset[str]] = {}
-        self._wikis: dict[str, int] = {}
-        """Each wiki that has been seen, and the minute of the day in which it is fitted."""
-        self._begun: int | None = None
-        self._risk_begun: int | None = None
-        self._versions = Versions()
-        self._quiet = Quiet()
-        self._live_since = live_since
-        self._restore(now)
+        kept = store.fact("watch")
+        if kept is not None:
+            self._restore(kept, now)
+        self.banks.rebuild(self._fits.budget_days)
+
+    @property
+    def clock(self) -> StreamClock:
+        """The time of the streams."""
+        return self._intake.clock
+
+    @property
+    def counters(self) -> Counters:
+        """What has come."""
+        return self._intake.counters
+
+    @property
+    def banks(self) -> Banks:
+        """The watched series."""
+        return self._fits.banks
+
+    @property
+    def open_incidents(self) -> Mapping[Name, Incident]:
+        """What is open, by scope and series."""
+        return self._announcer.incidents
 
     @property
     def holds_events(self) -> bool:
         """Whether an event waits for the next to say that its time is right: a place must not be kept now."""
-        return bool(self._held)
-
-    @property
-    def budget_days(self) -> float:
-        """Days per false start of each series: the budget over everything times what is watched."""
-        return max(
-            LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, len(self.banks) + self._quiet.watched)
-        )
+        return self._intake.holds_events
 
     def take(self, event: Event | None, partition: str, now: float) -> None:
         """Take in an event of a partition (events of one in order, nearly); ``now`` is monotonic, in seconds."""
-        self.counters.events += 1
-        if event is None:
-            self.counters.undated += 1
-            return
-        if event.id and event.id in self._known_ids:
-            self.counters.repeated += 1
-            return
-        self._remember(event.id)
-        taken = self.clock.note(partition, event.at, now)
-        if taken is Taken.LEAP:
-            self._held.append((event, partition))
-            return
-        if self._held:
-            of_partition = [each for each, where in self._held if where == partition]
-            self._held = [each for each in self._held if each[1] != partition]
-            if taken is Taken.OPEN:
-                for each in of_partition:
-                    self._count(each)
-            else:
-                self.counters.wrong_clock += len(of_partition)
-        if taken is Taken.LATE:
-            self._count_late(event)
-        else:
-            self._count(event)
+        accepted = self._intake.take(event, partition, now)
+        for each in accepted.in_time:
+            self._count(each)
+        if accepted.late is not None:
+            self._count_late(accepted.late)
         self.close_minutes(now)
 
     def close_minutes(self, now: float) -> None:
         """Close the minutes that can be closed."""
-        for minute in self.clock.closing(now):
-            if self._begun is None:
-                self._begun = minute
+        for minute in self._intake.clock.closing(now):
             self._close(minute)
 
     def note_nothing(self, minutes: int) -> None:
         """Take note that nothing at all has come for so many minutes by this machine's clock."""
-        greatest = self.clock.greatest
+        greatest = self._intake.clock.greatest
         if greatest is None or (ALL_WIKIS, Series.STREAM) in self.open_incidents:
             return
         since = int(greatest) // 60
-        incident = self._incident((ALL_WIKIS, Series.STREAM), since, since + minutes)
-        incident.cause = "nothing comes, not even canary events: the stream or the way to it is broken"
-        self._open(incident)
+        cause = "nothing comes, not even canary events: the stream or the way to it is broken"
+        self._announcer.open(_incident((ALL_WIKIS, Series.STREAM), since, since + minutes, cause))
 
     def note_something(self) -> None:
-        """Take note that something has come again."""
-        self._end((ALL_WIKIS, Series.STREAM), int(self.clock.greatest or 0) // 60)
+        """Take note that something comes."""
+        if (ALL_WIKIS, Series.STREAM) not in self.open_incidents:
+            return
+        self._announcer.end((ALL_WIKIS, Series.STREAM), int(self._intake.clock.greatest or 0) // 60)
+
+    def describe(self) -> str:
+        """Return a sentence on what is watched, how well it is known, and what the budget means."""
+        begun, number = self._fits.begun, len(self.banks)
+        if begun is None:
+            return "nothing has come yet"
+        if not number:
+            return (
+                f"learning what is usual from a first day: alarms begin after {instant(begun + DAY_AND_HOUR)}"
+            )
+        known_by = instant(begun + FITTED_DAYS * MINUTES_PER_DAY)
+        models = [member.model for bank in self.banks for member in bank.members]
+        provisional = sum(model.is_provisional for model in models)
+        days = self._fits.budget_days
+        extrapolated = sum(model.start.is_extrapolated(days) for model in models)
+        return (
+            f"{number} series are watched, {provisional} of them provisional until {known_by[:10]}; the budget of "
+            f"each is {days:,.0f} days a false start, which for {extrapolated} of them is an extrapolation"
+        )
 
     def save(self) -> None:
         """Put everything into the store, for its next commit."""
-        for bank in self.banks:
+        for bank in self._fits.banks:
             bank.save()
-        self._store.note_states(
-            (each.scope, each.series, each.state) for bank in self.banks for each in bank.members
-        )
-        self._store.note_created(self._created)
-        self._created.clear()
+            self._store.note_states((each.scope, each.series, each.state) for each in bank.members)
+        self._announcer.save()
         self._store.note_fact("watch", self._as_state())
 
-    # Counting.
+    def _days_of_each(self, series: int) -> float:
+        """Return the days per false start of each series: the budget over everything times what is watched."""
+        return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._quiet.watched))
 
-    def _remember(self, event_id: str) -> None:
-        if event_id:
-            if len(self._ids) == REMEMBERED_IDS:
-                self._known_ids.discard(self._ids[0])
-            self._ids.append(event_id)
-            self._known_ids.add(event_id)
+    # Counting.
 
     def _quantities(self, event: Event) -> Iterable[Key]:
         wikis = self.settings.wikis
         is_watched = wikis is None or event.wiki_id in wikis
         if event.kind is Kind.CANARY:
-            yield _ANY, "canaries"
+            yield _ANY, _CANARIES
         elif event.kind is Kind.EDIT:
             yield _ANY, EDITS
             if is_watched:
                 yield event.wiki_id, EDITS
         elif event.kind is Kind.PREDICTION:
             yield _ANY, PREDICTIONS
-            yield event.model_version, "version"
+            yield event.model_version, _VERSION
             if is_watched:
                 yield event.wiki_id, PREDICTIONS
-                limit = self.settings.thresholds.get(event.wiki_id, self.settings.threshold)
-                if event.probability > limit:
+                if event.probability > self.settings.thresholds.get(event.wiki_id, self.settings.threshold):
                     yield event.wiki_id, HIGH_RISK
 
     def _count(self, event: Event) -> None:
@@ -238,19 +209,13 @@ class Watch:
         for key in self._quantities(event):
             counts[key] = counts.get(key, 0) + 1
             wiki, quantity = key
-            if wiki == event.wiki_id and quantity in {EDITS, HIGH_RISK}:
-                self._pages.add(minute, key, event.page_id, event.title)
-        if event.is_creation:
-            self._created.append((event.wiki_id, event.page_id, minute))
-        elif event.kind is Kind.DELETE:
-            self._pages.forget_title(event.wiki_id, event.page_id)
-            for tallies in self._tallies.values():
-                if event.page_id in tallies.get(event.wiki_id, {}):
-                    tallies[event.wiki_id][event.page_id][1] = ""
+            if wiki == event.wiki_id and quantity != PREDICTIONS:
+                self._announcer.pages.add(minute, key, event.page_id, event.title)
+        self._announcer.note_page(event, minute)
 
     def _count_late(self, event: Event) -> None:
-        self.counters.late += 1
-        if self._begun is not None and event.at >= self._begun * 60:
+        begun = self._fits.begun
+        if begun is not None and event.at >= begun * 60:
             for wiki, quantity in self._quantities(event):
                 if wiki == event.wiki_id:
                     self._store.add_count(wiki, quantity, int(event.at) // 60, 1)
@@ -258,15 +223,16 @@ class Watch:
     # A minute.
 
     def _close(self, minute: int) -> None:
+        if self._fits.begun is None:
+            self._fits.begun = minute
         counts = self._minutes.pop(minute, {})
         for (wiki, quantity), number in counts.items():
-            if wiki != _ANY and quantity != "version":
+            if wiki != _ANY and quantity != _VERSION:
                 self._store.add_count(wiki, quantity, minute, number)
-                if wiki not in self._wikis:
-                    self._wikis[wiki] = zlib.crc32(wiki.encode()) % MINUTES_PER_DAY
+                self._fits.note_wiki(wiki)
         self._note_versions(minute, counts)
         for name in self.open_incidents:
-            self._add_pages(name, minute, minute)
+            self._announcer.add_pages(name, self._pages_of(name), minute, minute)
         blind = self._note_quiet(minute, counts)
         for length in BINS:
             partial = self._partial[length]
@@ -274,40 +240,31 @@ class Watch:
                 partial[key] = partial.get(key, 0) + number
             self._blind[length] |= blind
             if (minute + 1) % length == 0:
-                for bank in list(self.banks):
-                    if bank.bin_minutes == length:
-                        self._step(bank, minute, partial, self._blind[length])
-                self._partial[length] = {}
-                self._blind[length] = set()
-        self._announce_what_is_open(minute)
-        self._pages.forget_before(minute)
-        self._fit_what_is_due(minute + 1)
+                for bank in self._fits.banks.of_length(length):
+                    self._step(bank, minute, partial, self._blind[length])
+                self._partial[length], self._blind[length] = {}, set()
+        self._announcer.announce(minute)
+        self._announcer.pages.forget_before(minute)
+        self._fits.fit_what_is_due(
+            minute + 1,
+            with_group=self.settings.wikis is None,
+            with_risk=(ALL_WIKIS, Series.PREDICTIONS) not in self.open_incidents,
+        )
 
     def _sum(self, counts: Counts, scope: str, series: str, quantity: str) -> int:
         if scope == SMALL_WIKIS:
-            return sum(counts.get((wiki, quantity), 0) for wiki in self._groups.get(series, ()))
+            return sum(counts.get((wiki, quantity), 0) for wiki in self._fits.groups.get(series, ()))
         return counts.get((scope, quantity), 0)
 
     def _step(self, bank: Bank, minute: int, counts: Counts, blind: set[str]) -> None:
-        members = bank.members
-        numbers = [
-            self._sum(counts, each.scope, each.series, QUANTITIES[Series(each.series)]) for each in members
-        ]
-        exposure = [
-            self._sum(counts, each.scope, each.series, PREDICTIONS) if bank.of_shares else 1
-            for each in members
-        ]
-        seen = [
-            not (
-                EVERY_SCOPE in blind
-                or each.scope in blind
-                or (each.series != Series.EDITS and RISK_SCOPE in blind)
-            )
-            for each in members
-        ]
-        number = minute // bank.bin_minutes
+        numbers, exposure, seen = [], [], []
+        for each in bank.members:
+            numbers.append(self._sum(counts, each.scope, each.series, QUANTITIES[Series(each.series)]))
+            exposure.append(self._sum(counts, each.scope, each.series, PREDICTIONS) if bank.of_shares else 1)
+            hiding = {EVERY_SCOPE, each.scope} | ({RISK_SCOPE} if each.series != Series.EDITS else set())
+            seen.append(not hiding & blind)
         outcomes = bank.step(
-            number, np.array(numbers, float), np.array(exposure, float), np.array(seen, float)
+            minute // bank.bin_minutes, *(np.array(each, float) for each in (numbers, exposure, seen))
         )
         for outcome in outcomes:
             self._note_outcome(outcome, minute, bank.bin_minutes)
@@ -317,267 +274,132 @@ class Watch:
         if not outcome.is_start:
             incident = self.open_incidents.get(watched.name)
             if incident is not None:
-                self._take_size(incident, state)
-            self._end(watched.name, minute + 1)
+                _take_size(incident, state)
+            self._announcer.end(watched.name, minute + 1)
             return
-        incident = self._incident(watched.name, int(state["since"]) * bin_minutes, minute + 1)
+        since, observed_before, expected_before = int(state["since"]), 0.0, 0.0
+        if watched.series != Series.SHARE:  # whose means go with the predictions of each bin
+            wikis = [wiki for wiki, _ in self._pages_of(watched.name)]
+            since, observed_before, expected_before = most_likely_begin(
+                self._store, watched, wikis, state, minute // bin_minutes
+            )
+        incident = _incident(watched.name, since * bin_minutes, minute + 1)
+        incident.observed_before, incident.expected_before = observed_before, expected_before
         incident.is_provisional = watched.model.is_provisional
-        begun = self._begun if watched.series == Series.EDITS else self._risk_begun
+        begun = self._fits.begun if watched.series == Series.EDITS else self._fits.risk_begun
         incident.known_by = (begun or 0) + FITTED_DAYS * MINUTES_PER_DAY
-        self._take_size(incident, state)
-        self._open(incident)
+        _take_size(incident, state)
+        self._announcer.open(incident, self._pages_of(watched.name))
 
-    @staticmethod
-    def _take_size(incident: Incident, state: Mapping[str, float]) -> None:
-        incident.observed, incident.expected = state["span_counts"], state["span_means"]
-        incident.peak_ratio = max(incident.peak_ratio, state["peak"])
-
-    # Incidents.
-
-    def _incident(self, name: Name, since: int, found: int) -> Incident:
-        return Incident(incident_id(*name, found), *name, since=since, found=found)
-
-    def _open(self, incident: Incident) -> None:
-        name = (incident.scope, incident.series)
-        if name in self.open_incidents:
-            return
-        self.open_incidents[name] = incident
-        self._add_pages(name, incident.since, incident.found)
-        self._store.note_incident(incident.as_state())
-        self._announce_what_is_open(incident.found)
-
-    def _end(self, name: Name, minute: int, cause: str = "") -> None:
-        incident = self.open_incidents.pop(name, None)
-        if incident is None:
-            return
-        incident.ended = max(minute, incident.since)
-        incident.pages = self._top_pages(name)
-        if cause:
-            incident.cause = cause
-        self._tallies.pop(name, None)
-        if incident.announced:
-            self._put_out(message(incident, MessageKind.END, incident.pages))
-        self._store.note_incident(incident.as_state())
-
-    def _announce_what_is_open(self, minute: int) -> None:
-        for name, incident in self.open_incidents.items():
-            if not incident.announced and minute >= self._live_since:
-                incident.announced = True
-                incident.pages = self._top_pages(name)
-                self._put_out(message(incident, MessageKind.START, incident.pages))
-                self._store.note_incident(incident.as_state())
-
-    def _put_out(self, document: dict[str, Any]) -> None:
-        for way in self.settings.ways:
-            self._store.put_out(way, f"{document['incident_id']}:{document['kind']}", document)
-
-    # Pages.
-
-    def _add_pages(self, name: Name, first: int, last: int) -> None:
+    def _pages_of(self, name: Name) -> list[Key]:
+        """Return the wikis and quantities whose pages are an incident's."""
         scope, series = name
         if series not in SURGES:
-            return
+            return []
         quantity = EDITS if series == Series.EDITS else HIGH_RISK
-        wikis = self._groups.get(series, frozenset()) if scope == SMALL_WIKIS else {scope}
-        tallies = self._tallies.setdefault(name, {})
-        for wiki, tally in self._pages.of([(wiki, quantity) for wiki in wikis], first, last).items():
-            if tally:
-                add_up(tallies.setdefault(wiki, {}), tally)
-
-    def _top_pages(self, name: Name) -> list[dict[str, Any]]:
-        pages = [
-            (number, wiki, page_id, title)
-            for wiki, tally in self._tallies.get(name, {}).items()
-            for page_id, (number, title) in tally.items()
-        ]
-        pages.sort(key=lambda page: (-page[0], page[1], page[2]))
-        young = {(wiki, page_id) for wiki, page_id, _ in self._created}
-        return [
-            self._links.page(
-                wiki,
-                page_id,
-                "" if (wiki, page_id) in young or self._store.is_young(wiki, page_id) else title,
-                number,
-            )
-            for number, wiki, page_id, title in pages[:TOP_PAGES]
-        ]
+        wikis = self._fits.groups.get(series, ()) if scope == SMALL_WIKIS else (scope,)
+        return [(wiki, quantity) for wiki in wikis]
 
     # Versions and silence.
 
     def _note_versions(self, minute: int, counts: Counts) -> None:
-        versions = {version: number for (version, what), number in counts.items() if what == "version"}
-        if versions and self._risk_begun is None:
-            self._risk_begun = minute
+        versions = {version: number for (version, what), number in counts.items() if what == _VERSION}
+        if versions and self._fits.risk_begun is None:
+            self._fits.risk_begun = minute
         change = self._versions.note(versions)
         if change is None:
             return
+
+        def end(name: Name) -> None:
+            self._announcer.end(name, minute + 1, cause="the model's version changed")
+
         for series in (Series.HIGH_RISK, Series.SHARE):
-            for scope in [scope for scope, what in self.banks.names() if what == series]:
-                self._end((scope, series), minute + 1, cause="the model's version changed")
-                self.banks.remove((scope, series), self.budget_days)
-                self._store.forget_series(scope, series)
-            self._groups.pop(series, None)
+            self._fits.forget(series, end)
         for quantity in (PREDICTIONS, HIGH_RISK):
             self._store.forget_history(quantity)
-        self._risk_begun = minute + 1
-        incident = self._incident((ALL_WIKIS, Series.HIGH_RISK), minute, minute + 1)
-        incident.cause = (
-            f"model version {change.new} instead of {change.old}: a new baseline of the risk series begins, "
-            "and its alarms pause for a day"
+        self._fits.risk_begun = minute + 1
+        cause = (
+            f"model version {change.new} instead of {change.old}: a new baseline of the risk series begins, and their "
+            "alarms pause for a day"
         )
-        incident.is_provisional, incident.known_by = True, minute + 1 + FITTED_DAYS * MINUTES_PER_DAY
-        if minute >= self._live_since:
-            notice = message(incident, MessageKind.NOTICE)
-            self._put_out(
-                {
-                    key: value
-                    for key, value in notice.items()
-                    if key not in {"ratio", "observed", "expected", "pages"}
-                }
-            )
+        notice = _incident((ALL_WIKIS, Series.VERSION), minute, minute + 1, cause)
+        notice.is_provisional, notice.known_by = True, minute + 1 + FITTED_DAYS * MINUTES_PER_DAY
+        self._announcer.notice(notice)
 
     def _note_quiet(self, minute: int, counts: Counts) -> set[str]:
         """Look for silence; return the scopes of which this minute is not to be counted."""
-        edits = [
-            (watched.scope, bank, index)
-            for bank in self.banks
-            if not bank.of_shares
-            for index, watched in enumerate(bank.members)
-            if watched.series == Series.EDITS
-        ]
         usual: dict[str, float] = {}
         alphas: dict[str, float] = {}
-        per_bank = {id(bank): bank.usual(minute // bank.bin_minutes) for _, bank, _ in edits}
-        for scope, bank, index in edits:
-            usual[scope] = float(per_bank[id(bank)][index]) / bank.bin_minutes
-            alphas[scope] = bank.members[index].model.dispersion.alpha
-        spoken = {scope: self._sum(counts, scope, Series.EDITS, EDITS) for scope in usual}
+        for bank in self._fits.banks:
+            if bank.of_shares:
+                continue
+            means = bank.usual(minute // bank.bin_minutes) / bank.bin_minutes
+            for watched, mean in zip(bank.members, means, strict=True):
+                if watched.series == Series.EDITS:
+                    usual[watched.scope] = float(mean)
+                    alphas[watched.scope] = watched.model.dispersion.alpha
         found = self._quiet.note(
             minute,
             usual=usual,
             alphas=alphas,
-            counts=spoken,
+            counts={scope: self._sum(counts, scope, Series.EDITS, EDITS) for scope in usual},
             edits=counts.get((_ANY, EDITS), 0),
             predictions=counts.get((_ANY, PREDICTIONS), 0),
-            canaries=counts.get((_ANY, "canaries"), 0),
-            budget_days=self.budget_days,
+            canaries=counts.get((_ANY, _CANARIES), 0),
+            budget_days=self._fits.budget_days,
         )
         for begun in found.started:
-            incident = self._incident((begun.scope, begun.series), begun.since, minute + 1)
-            incident.cause = begun.cause
-            self._open(incident)
+            self._announcer.open(_incident((begun.scope, begun.series), begun.since, minute + 1, begun.cause))
         for over in found.ended:
-            self._end((over.scope, over.series), minute)
-            scope = {Series.PREDICTIONS: RISK_SCOPE}.get(over.series, over.scope)
-            self._store.note_outage(EVERY_SCOPE if scope == ALL_WIKIS else scope, over.since, minute - 1)
-        blind = {
-            EVERY_SCOPE if scope == ALL_WIKIS else scope
-            for scope, series in self.open_incidents
-            if series == Series.SILENCE
-        }
-        if (ALL_WIKIS, Series.PREDICTIONS) in self.open_incidents:
-            blind.add(RISK_SCOPE)
+            self._announcer.end((over.scope, over.series), minute)
+            self._store.note_outage(_blinded(over.scope, over.series), over.since, minute - 1)
+        blind = {_blinded(*name) for name in self.open_incidents if name[1] in _SILENCES}
         if self._versions.is_mixed:
             self._store.note_outage(RISK_SCOPE, minute, minute)
             blind.add(RISK_SCOPE)
         return blind
 
-    # Fitting.
-
-    def _fit_what_is_due(self, end: int) -> None:
-        if self._begun is None:
-            return
-        first = -(-self._begun // 60) * 60 + MINUTES_PER_DAY
-        of_day = end % MINUTES_PER_DAY
-        if end == first:
-            due = sorted(self._wikis)
-        else:
-            due = [wiki for wiki, when in self._wikis.items() if when == of_day] if end > first else []
-        for wiki in due:
-            for series in SURGES:
-                self._fit(wiki, [wiki], series, end)
-        if end >= first and (end == first or of_day == 0):
-            for series in SURGES:
-                fitted = {scope for scope, what in self.banks.names() if what == series}
-                small = sorted(wiki for wiki in self._wikis if wiki not in fitted)
-                self._groups[series] = frozenset(small)
-                if self.settings.wikis is None:
-                    self._fit(SMALL_WIKIS, small, series, end)
-            self.banks.rebuild(self.budget_days)
-        if of_day == 0:
-            self._store.forget_before(end - (LONGEST_DAYS + 1) * MINUTES_PER_DAY)
-            self._store.forget_created(end - MINUTES_PER_DAY)
-
-    def _fit(self, scope: str, wikis: list[str], series: Series, end: int) -> None:
-        begun = self._begun if series is Series.EDITS else self._risk_begun
-        if begun is None or (
-            series is not Series.EDITS and (ALL_WIKIS, Series.PREDICTIONS) in self.open_incidents
-        ):
-            return
-        name = (scope, series.value)
-        known = self.banks.get(name)
-        watched = fit_series(self._store, scope, wikis, series, begun=begun, end=end, known=known)
-        if watched is not None:
-            self.banks.put(watched, self.budget_days)
-            self._store.note_model(scope, series.value, model_as_json(watched.model), watched.state)
-        elif known is not None:
-            self._end(name, end)
-            self.banks.remove(name, self.budget_days)
-            self._store.forget_series(scope, series.value)
-
     # Keeping.
 
     def _as_state(self) -> dict[str, Any]:
         return {
-            "clock": self.clock.as_state(),
+            "intake": self._intake.as_state(),
+            "announcer": self._announcer.as_state(),
+            "fits": self._fits.as_state(),
+            "quiet": self._quiet.as_state(),
+            "versions": self._versions.as_state(),
             "minutes": [[minute, _as_rows(counts)] for minute, counts in self._minutes.items()],
             "partial": [[length, _as_rows(counts)] for length, counts in self._partial.items()],
             "blind": [[length, sorted(scopes)] for length, scopes in self._blind.items()],
-            "ids": list(self._ids),
-            "groups": {str(series): sorted(wikis) for series, wikis in self._groups.items()},
-            "wikis": self._wikis,
-            "begun": self._begun,
-            "risk_begun": self._risk_begun,
-            "live_since": self._live_since,
-            "versions": self._versions.as_state(),
-            "quiet": self._quiet.as_state(),
-            "tallies": [
-                [*name, wiki, page_id, *kept]
-                for name, tallies in self._tallies.items()
-                for wiki, tally in tallies.items()
-                for page_id, kept in sorted(tally.items(), key=lambda item: -int(item[1][0]))[:_KEPT_TALLY]
-            ],
         }
 
-    def _restore(self, now: float) -> None:
-        for scope, series, model, state in self._store.series():
-            self.banks.put(WatchedSeries(scope, series, model_from_json(model), state), LEAST_BUDGET_DAYS)
-        for document in self._store.incidents(open_only=True):
-            incident = Incident(**document)
-            self.open_incidents[incident.scope, incident.series] = incident
-        kept = self._store.fact("watch")
-        if kept is not None:
-            self.clock.restore(kept["clock"], now)
-            self._minutes = {minute: _as_counts(rows) for minute, rows in kept["minutes"]}
-            self._partial |= {length: _as_counts(rows) for length, rows in kept["partial"]}
-            self._blind |= {length: set(scopes) for length, scopes in kept["blind"]}
-            for event_id in kept["ids"]:
-                self._remember(event_id)
-            self._groups = {series: frozenset(wikis) for series, wikis in kept["groups"].items()}
-            self._wikis = kept["wikis"]
-            self._begun, self._risk_begun = kept["begun"], kept["risk_begun"]
-            self._live_since = kept["live_since"]
-            self._versions.restore(kept["versions"])
-            self._quiet.restore(kept["quiet"])
-            for scope, series, wiki, page_id, number, title in kept["tallies"]:
-                self._tallies.setdefault((scope, series), {}).setdefault(wiki, {})[page_id] = [number, title]
-        self.banks.rebuild(self.budget_days)
+    def _restore(self, kept: Mapping[str, Any], now: float) -> None:
+        self._intake.restore(kept["intake"], now)
+        for part in ("announcer", "fits", "quiet", "versions"):
+            getattr(self, f"_{part}").restore(kept[part])
+        self._minutes = {minute: _as_counts(rows) for minute, rows in kept["minutes"]}
+        self._partial |= {length: _as_counts(rows) for length, rows in kept["partial"]}
+        self._blind |= {length: set(scopes) for length, scopes in kept["blind"]}
 
-    def known_by(self) -> datetime | None:
-        """Return when there will be a history of four weeks, None before the first event."""
-        if self._begun is None:
-            return None
-        return datetime.fromtimestamp((self._begun + FITTED_DAYS * MINUTES_PER_DAY) * 60, UTC)
+
+_SILENCES: Final = (Series.SILENCE, Series.PREDICTIONS)
+
+
+def _blinded(scope: str, series: str) -> str:
+    """Return the scope that a silence makes blind."""
+    if series == Series.PREDICTIONS:
+        return RISK_SCOPE
+    return EVERY_SCOPE if scope == ALL_WIKIS else scope
+
+
+def _incident(name: Name, since: int, found: int, cause: str = "") -> Incident:
+    return Incident(incident_id(*name, found), *name, since=since, found=found, cause=cause)
+
+
+def _take_size(incident: Incident, state: Mapping[str, float]) -> None:
+    incident.observed = state["span_counts"] - incident.observed_before
+    incident.expected = max(0.0, state["span_means"] - incident.expected_before)
+    incident.peak_ratio = max(incident.peak_ratio, state["peak"])
 
 
 def _as_rows(counts: Counts) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""Backfill: predictions for the past, to a stream of their own or to a file."""
+"""Backfill: scores past revisions, and writes the predictions to a backfill stream or to a file."""
 
 from revertrisk.backfill.app import run_backfill
 from revertrisk.backfill.settings import BackfillSettings, SettingsError

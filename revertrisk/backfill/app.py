@@ -1,4 +1,4 @@
-"""Run a backfill as a program does: plan, show the plan, ask, send, report."""
+"""Runs a backfill as a program: plan, print the plan, ask, send, report."""
 
 import asyncio
 import sqlite3
@@ -31,13 +31,13 @@ Done = TypeVar("Done")
 
 
 class StoppedError(Exception):
-    """A signal ended a phase; what is done is kept."""
+    """A signal ended a phase; finished work is kept."""
 
 
 def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
-    """Plan, show the plan, ask unless ``--yes`` is given, send, report; return the exit status.
+    """Plan, print the plan, ask unless ``--yes`` is given, send, report; return the exit status.
 
-    ``ask`` puts a question to the user at the terminal and returns whether the answer was yes.
+    ``ask`` asks the user at the terminal and returns whether the answer is yes.
     """
     try:
         _log()
@@ -77,7 +77,7 @@ def _run(settings: BackfillSettings, ask: Ask, stack: ExitStack, runner: asyncio
     asks = not (settings.dry_run or settings.yes)
     if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError(
-            "yes: there is no terminal to ask on: give --yes to go ahead, or --dry-run to only count"
+            "yes: there is no terminal to ask on: give --yes to continue, or --dry-run to only count"
         )
     backfill = open_backfill(settings, stack, runner)
     runner.run(_until_signalled(backfill.plan()))
@@ -104,7 +104,7 @@ def _run(settings: BackfillSettings, ask: Ask, stack: ExitStack, runner: asyncio
 
 
 async def _until_signalled(work: Coroutine[Any, Any, Done]) -> Done:
-    """Await something that a signal cancels; raises StoppedError then."""
+    """Await a coroutine; a signal cancels it and raises StoppedError."""
     task = asyncio.ensure_future(work)
     with on_signals(task.cancel):
         try:

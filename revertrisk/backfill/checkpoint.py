@@ -1,7 +1,7 @@
-"""Keep the state of a backfill in one SQLite file: the selection, the revisions found, and the outcome of each.
+"""Keeps the state of a backfill in one SQLite file: the selection, the revisions, and the outcome of each.
 
-It holds nothing personal: of a revision only its ids, its namespace and its time. Each change is one transaction,
-so after a crash the file is consistent, and the same command continues from there.
+It holds nothing personal: only a revision's ids, namespace and time. Each change is one transaction, so after a crash
+the file is consistent, and the same command continues from there.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 _APPLICATION_ID: Final = 0x52524246
-"""Marks the file as ours: ``RRBF`` in ASCII."""
+"""Identifies the file as a backfill's checkpoint: ``RRBF`` in ASCII."""
 _FORMAT: Final = 1
 _TABLES: Final = """
 CREATE TABLE selection (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,7 +39,7 @@ CREATE INDEX pending ON revision (number) WHERE reason IS NULL AND outcome IS NU
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE: Final = 0xFF
-"""The part of SQLite's extended error codes that says which error it is."""
+"""The bits of SQLite's extended error codes that are the primary code."""
 
 
 class BackfillCheckpointError(Exception):
@@ -47,17 +47,17 @@ class BackfillCheckpointError(Exception):
 
 
 class DamagedCheckpointError(BackfillCheckpointError):
-    """The file is damaged: no command can continue from it."""
+    """The file is damaged, and no command can continue from it."""
 
     def __init__(self, path: Path, problem: object) -> None:
         super().__init__(
-            f"checkpoint: {path} is damaged ({problem}) and cannot be continued: begin anew with another --checkpoint, "
-            "and another --local where there is one; a prediction that comes again has the same meta.id"
+            f"checkpoint: {path} is damaged ({problem}) and cannot be continued: start again with another "
+            "--checkpoint, and with another --local if it is used; a repeated prediction has the same meta.id"
         )
 
 
 def checkpoint_error(path: Path, problem: sqlite3.Error) -> BackfillCheckpointError:
-    """Return the error for what SQLite says of a checkpoint."""
+    """Return the error for an error of SQLite about a checkpoint."""
     if getattr(problem, "sqlite_errorcode", 0) & _PRIMARY_CODE in _DAMAGED:
         return DamagedCheckpointError(path, problem)
     return BackfillCheckpointError(f"checkpoint: {path}: {problem}")
@@ -65,7 +65,7 @@ def checkpoint_error(path: Path, problem: sqlite3.Error) -> BackfillCheckpointEr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRevision:
-    """A revision that was found, and why it is not sent, if so."""
+    """A revision that was found; ``reason`` is why it is not sent, or None."""
 
     wiki_id: str
     rev_id: int
@@ -88,12 +88,12 @@ class PendingRevision:
 
 @dataclass(frozen=True, slots=True)
 class RevisionGroup:
-    """How many revisions have all of this in common."""
+    """The number of revisions that have the same values of these fields."""
 
     wiki_id: str
     namespace_id: int | None
     day: str | None
-    """The day on which they were made, as ``2026-11-21``."""
+    """The day of the revisions, as ``2026-11-21``."""
     reason: str | None
     outcome: str | None
     count: int
@@ -103,7 +103,7 @@ class BackfillCheckpoint:
     """An open checkpoint, locked against every other process."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and make it if it is missing; raises BackfillCheckpointError."""
+        """Open the file, and create it if it is missing; raises BackfillCheckpointError."""
         self.path = path
         try:
             self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
@@ -131,15 +131,15 @@ class BackfillCheckpoint:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with suppress(sqlite3.Error):
             self._database.close()
 
     def begin(self, selection: Mapping[str, str]) -> bool:
-        """Take up a command's selection; return whether the checkpoint is new.
+        """Store or compare a command's selection; return whether the checkpoint is new.
 
         Raises:
-            BackfillCheckpointError: it was begun with another selection; the flag that differs is named.
+            BackfillCheckpointError: it was started with another selection; the message names a flag that differs.
 
         """
         kept: dict[str, str] = dict(self._database.execute("SELECT name, value FROM selection"))
@@ -151,22 +151,22 @@ class BackfillCheckpoint:
             was, now = kept.get(name, ""), selection.get(name, "")
             if was != now:
                 raise BackfillCheckpointError(
-                    f"{name}: {self.path} was begun with {was or 'none'}, not with {now or 'none'}: "
+                    f"{name}: {self.path} was started with {was or 'none'}, not with {now or 'none'}: "
                     "give the same flags to continue, or another --checkpoint"
                 )
         return False
 
     def fact(self, name: str) -> str | None:
-        """Return something that was noted, None where it was not."""
+        """Return a stored fact, or None."""
         row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def note_fact(self, name: str, value: str) -> None:
-        """Note something by its name."""
+        """Store a fact."""
         self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
     def place(self, wiki_id: str) -> dict[str, Any] | None:
-        """Return where the next batch of a wiki begins, ``{}`` for the beginning, None where all is planned."""
+        """Return where the next batch of a wiki starts: ``{}`` at the beginning, None when all is planned."""
         row = self._database.execute("SELECT place FROM place WHERE wiki_id = ?", (wiki_id,)).fetchone()
         try:
             place: dict[str, Any] | None = {} if row is None else json.loads(row[0])
@@ -175,15 +175,15 @@ class BackfillCheckpoint:
         return place
 
     def known(self, wiki_id: str, rev_ids: Iterable[int]) -> set[int]:
-        """Return those of the revisions that have been found before."""
+        """Return those of the revisions that are stored already."""
         return {rev_id for rev_id in rev_ids if self._has("rev_id", wiki_id, rev_id)}
 
     def has_page(self, wiki_id: str, page_id: int) -> bool:
-        """Return whether a revision of a page has been found before."""
+        """Return whether a revision of a page is stored already."""
         return self._has("page_id", wiki_id, page_id)
 
     def add(self, revisions: Sequence[PlannedRevision]) -> None:
-        """Note revisions that were looked up; those that are known stay as they are."""
+        """Store revisions that were looked up; stored ones do not change."""
         with self._transaction():
             self._database.executemany(
                 "INSERT OR IGNORE INTO revision "
@@ -194,8 +194,10 @@ class BackfillCheckpoint:
                 ),
             )
 
-    def go_on(self, wiki_id: str, place: Mapping[str, Any] | None, unfound: Iterable[str] = ()) -> None:
-        """Note that a batch is planned: where the next one begins, and the titles that were not found."""
+    def finish_batch(
+        self, wiki_id: str, place: Mapping[str, Any] | None, unfound: Iterable[str] = ()
+    ) -> None:
+        """Store that a batch is planned: where the next one starts, and the titles that were not found."""
         with self._transaction():
             self._database.executemany(
                 "INSERT OR IGNORE INTO unfound VALUES (?, ?)", ((wiki_id, title) for title in unfound)
@@ -203,7 +205,7 @@ class BackfillCheckpoint:
             self._database.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (wiki_id, json.dumps(place)))
 
     def pending(self, after: int, limit: int) -> list[PendingRevision]:
-        """Return the next revisions to be sent, behind the one with this number."""
+        """Return the next revisions to send, after the one with the number ``after``."""
         rows = self._database.execute(
             "SELECT number, wiki_id, rev_id, parent_id FROM revision "
             "WHERE reason IS NULL AND outcome IS NULL AND number > ? ORDER BY number LIMIT ?",
@@ -212,11 +214,11 @@ class BackfillCheckpoint:
         return [PendingRevision(*row) for row in rows]
 
     def note_outcome(self, number: int, outcome: str) -> None:
-        """Note what became of a revision that was to be sent."""
+        """Store the outcome of a revision."""
         self._database.execute("UPDATE revision SET outcome = ? WHERE number = ?", (outcome, number))
 
     def note_outcomes(self, revisions: Iterable[tuple[str, int]], outcome: str) -> None:
-        """Note what became of revisions, by wiki and id, where a crash kept that from being noted before."""
+        """Store an outcome of revisions, by wiki and id, after a crash lost it."""
         with self._transaction():
             self._database.executemany(
                 "UPDATE revision SET outcome = ? WHERE wiki_id = ? AND rev_id = ?",
@@ -224,11 +226,11 @@ class BackfillCheckpoint:
             )
 
     def forget_given_up(self) -> None:
-        """Take up again what was given up, where nothing else keeps it."""
+        """Make given-up revisions pending again, if they are in no file of dead letters."""
         self._database.execute("UPDATE revision SET outcome = NULL WHERE outcome LIKE 'given_up:%'")
 
     def groups(self) -> Iterator[RevisionGroup]:
-        """Yield how many revisions there are of each sort."""
+        """Yield the number of revisions in each group."""
         rows = self._database.execute(
             "SELECT wiki_id, namespace_id, substr(changed_at, 1, 10) AS day, reason, outcome, count(*) "
             "FROM revision GROUP BY wiki_id, namespace_id, day, reason, outcome"
@@ -245,8 +247,8 @@ class BackfillCheckpoint:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        # The connection commits, or rolls back on whatever is raised. SQLite may have rolled back by itself, on a full
-        # disk say: then a ROLLBACK of our own would fail, and hide why.
+        # The connection commits, or rolls back on any exception. SQLite may have rolled back itself, for example on a
+        # full disk; then our own ROLLBACK would fail and hide the cause.
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             yield
@@ -254,7 +256,7 @@ class BackfillCheckpoint:
     def _prepare(self) -> None:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA journal_mode = WAL")
-        # A power cut may undo the last transactions, each as a whole: what they noted is done once more.
+        # A power failure can undo the last transactions, each as a whole; that work is then repeated.
         self._database.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
             (application_id,) = self._database.execute("PRAGMA application_id").fetchone()

@@ -1,7 +1,7 @@
-"""Count a backfill: what the plan says will happen, and what has happened, from the same table.
+"""Counts a backfill's revisions, for the plan and for the report, from the same table.
 
-Every revision that was found counts in exactly one of *to send*, or one reason for not being sent; one that was to
-be sent counts at the end in exactly one outcome.
+Every revision that was found counts once: in *to send*, or in one reason why it is not sent. At the end every revision
+to send counts in exactly one outcome.
 """
 
 from collections import Counter
@@ -24,22 +24,22 @@ PAGE_MISSING: Final = "left_out:page_missing"
 
 @dataclass(slots=True)
 class Counts:
-    """How many revisions there are of each sort."""
+    """The numbers of revisions."""
 
     found: int = 0
     to_send: int = 0
     by_wiki: Counter[str] = field(default_factory=Counter)
     by_namespace: Counter[str] = field(default_factory=Counter)
     by_age: Counter[str] = field(default_factory=Counter)
-    """Of what is to be sent, as the two above."""
+    """These three count the revisions to send."""
     not_sent: Counter[str] = field(default_factory=Counter)
     """By the plan's reason: ``skipped:null_edit``, ``left_out:user_kind``, ``unmatched:wiki_id``."""
     outcomes: Counter[str] = field(default_factory=Counter)
-    """Of what was sent: ``produced``, ``skipped:revision_hidden``, ``given_up:status_400``."""
+    """Of the revisions that were sent: ``produced``, ``skipped:revision_hidden``, ``given_up:status_400``."""
 
     @classmethod
     def of(cls, groups: Iterable[RevisionGroup], unfound: int, planned_at: datetime) -> "Counts":
-        """Count groups; ages are those at ``planned_at``."""
+        """Count groups; ages are relative to ``planned_at``."""
         counts = cls()
         for group in groups:
             counts.found += group.count
@@ -58,17 +58,17 @@ class Counts:
 
     @property
     def left(self) -> int:
-        """What is still to be sent."""
+        """The number of revisions that are still to be sent."""
         return self.to_send - self.outcomes.total()
 
     @property
     def scored(self) -> int:
-        """Predictions made."""
+        """The number of predictions."""
         return self.outcomes[Ending.PRODUCED]
 
     @property
     def failed(self) -> Counter[str]:
-        """What was given up, by reason."""
+        """The given-up revisions, by reason."""
         return Counter(
             {
                 outcome: count
@@ -79,21 +79,21 @@ class Counts:
 
     @property
     def skipped(self) -> Counter[str]:
-        """What was not scored and never will be, by the plan's reason or the server's."""
-        said = {
+        """The revisions that will not be scored, by the plan's reason or the server's."""
+        by_server = {
             outcome: count
             for outcome, count in self.outcomes.items()
             if outcome != Ending.PRODUCED and not outcome.startswith(Ending.GIVEN_UP)
         }
-        return self.not_sent + Counter(said)
+        return self.not_sent + Counter(by_server)
 
     @property
     def requests_to_come(self) -> int:
-        """The most MediaWiki requests that sending the rest takes: one a revision, and one for each chunk."""
+        """The most MediaWiki requests for the rest: one for each revision, and one for each chunk."""
         return self.left + ceil(self.left / CHUNK)
 
     def plan_as_dict(self, per_second: float) -> dict[str, Any]:
-        """Return the plan as JSON has it."""
+        """Return the plan for JSON."""
         return {
             "found": self.found,
             "to_send": self.to_send,
@@ -107,7 +107,7 @@ class Counts:
         }
 
     def report_as_dict(self) -> dict[str, Any]:
-        """Return the closing report as JSON has it."""
+        """Return the final report for JSON."""
         return {
             "found": self.found,
             "scored": self.scored,
@@ -121,4 +121,4 @@ def _age(day: str | None, planned_at: datetime) -> str:
     if day is None:
         return UNKNOWN
     days = (planned_at - datetime.fromisoformat(day).replace(tzinfo=UTC)).days
-    return next((f"up to {name}" for most, name in AGES if days <= most), OLDER)
+    return next((f"up to {name}" for max_days, name in AGES if days <= max_days), OLDER)

@@ -1,7 +1,7 @@
-"""Build the page_change event that a revision would have had, from what the wiki knows of it today.
+"""Builds the page_change event of a past revision, from the wiki's present answer about it.
 
-The event holds what does not change after an edit: ids, times, sizes, hashes, comment and author. It leaves out
-what a wiki knows only as of today: an author's edit count and groups, and whether the edit moved or restored a page.
+The event holds what does not change after an edit: ids, times, sizes, hashes, comment and author. It leaves out the
+author's edit count and groups, which a wiki has only as of today, and whether the edit moved or restored a page.
 """
 
 from datetime import datetime
@@ -15,23 +15,23 @@ from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
 
 SCHEMA: Final = "/mediawiki/page/change/1.2.0"
-"""The first version in which an event may do without a performer."""
-_UNQUOTED: Final = ";@$!*(),/~:"  # what MediaWiki leaves as it is in the path of a page
+"""The first version in which the performer is optional."""
+_UNQUOTED: Final = ";@$!*(),/~:"  # characters that MediaWiki does not escape in the path of a page
 
 
 def page_change(
     wiki: Wiki, revision: RevisionFacts, parent: RevisionFacts | None, asked_at: datetime
 ) -> dict[str, Any]:
-    """Return the event of a revision; ``asked_at`` is when the wiki was asked.
+    """Return the event of a revision; ``asked_at`` is the time of the request to the wiki.
 
-    The first revision of a page is its ``create``, any other one an ``edit``: a list of revisions does not tell
-    moves and restorations from edits. Title and namespace of the page are those of today.
+    The first revision of a page is a ``create``, any other is an ``edit``: a list of revisions does not distinguish
+    moves and restorations from edits. The title and the namespace of the page are the present ones.
     """
     title = revision.title.replace(" ", "_")
     event: dict[str, Any] = {
         "$schema": SCHEMA,
         "meta": {
-            # The event is put on no stream; the prediction's stream shows that it comes from a backfill.
+            # The event is not produced to a stream; the prediction's stream shows that it is of a backfill.
             "stream": PAGE_CHANGE_STREAM,
             "domain": wiki.domain,
             "uri": f"https://{wiki.domain}/wiki/{quote(title, safe=_UNQUOTED)}",

@@ -1,7 +1,7 @@
-"""Name the revisions that a command selects, in batches; a later run can continue after any of them.
+"""Lists the revisions that a command selects, in batches; a later run can continue after any batch.
 
-Each way to select is a class whose ``batches`` begins at a place that an earlier batch has named. Places are small
-JSON values: the API's own ``continue``, or how far a list has been read.
+Each way to select is a class whose ``batches`` starts at the ``next_place`` of an earlier batch. A place is a small
+JSON value: the API's own ``continue``, or an index in a list.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from revertrisk.wiki.revision_facts import LARGEST_ID, optional
 from revertrisk.wiki.table import Wiki
 
 _PAGES: Final = 50
-"""Pages asked for at a time."""
+"""The number of pages in one request."""
 _LONGEST_LIST: Final = "max"
 _PROPERTIES: Final = "ids|timestamp"
 _SEPARATOR: Final = "\x1f"
@@ -31,7 +31,7 @@ class RevisionBatch:
 
     refs: Sequence[ListedRevision]
     next_place: Place | None
-    """Where the next batch begins; None after the last one."""
+    """Where the next batch starts; None after the last one."""
     unfound: Sequence[str] = ()
     """Titles that the wiki does not have."""
 
@@ -40,7 +40,7 @@ class Selection(Protocol):
     """A way to select revisions."""
 
     def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield batches from a place on, ``{}`` being the beginning; raises WikiError."""
+        """Yield batches from a place, ``{}`` for the beginning; raises WikiError."""
         ...
 
 
@@ -51,13 +51,13 @@ class RevisionList:
         self._rev_ids = rev_ids
 
     async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield them as they are listed."""
+        """Yield the ids in their order."""
         for part, following in _parts(self._rev_ids, place):
             yield RevisionBatch([ListedRevision(rev_id) for rev_id in part], following)
 
 
 class TimeRange:
-    """The revisions of a whole wiki that were made in a time, newest first (``list=allrevisions``)."""
+    """The revisions of a whole wiki in a period of time, newest first (``list=allrevisions``)."""
 
     def __init__(
         self,
@@ -81,12 +81,13 @@ class TimeRange:
             self._parameters["arvend"] = _timestamp(since)
 
     async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield one for each answer of the API; one may be empty, as namespaces are filtered after the limit."""
+        """Yield a batch for each answer of the API; it can be empty, as namespaces are filtered after the limit."""
         following: Place | None = place
         while following is not None:
             answer = await self._api.query(wiki, self._parameters | following)
             refs = [ref for page in answer.get("query", {}).get("allrevisions", ()) for ref in _refs(page)]
-            # The answer is grouped by page; the order of time is what "the latest of a page" needs.
+            # The answer is grouped by page. The planner takes the first revision of a page as its latest, so they
+            # are sorted by time.
             refs.sort(key=lambda ref: (ref.timestamp or "", ref.rev_id), reverse=True)
             following = answer.get("continue")
             yield RevisionBatch(refs, following)
@@ -100,14 +101,14 @@ class LatestOfTitles:
         self._titles = titles
 
     async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield 50 pages at a time."""
+        """Yield a batch for each 50 pages."""
         for part, following in _parts(self._titles, place):
             yield await self._batch(wiki, part, following)
 
     async def _batch(self, wiki: Wiki, titles: Sequence[str], following: Place | None) -> RevisionBatch:
         if not titles:
             return RevisionBatch([], following)
-        # The separator for values that may hold a "|" (API:Data_formats): a title cannot, what was typed can.
+        # U+001F separates values that can contain "|" (API:Data_formats): a user can type it, though no title has it.
         parameters = {
             "titles": _SEPARATOR + _SEPARATOR.join(titles),
             "prop": "revisions",
@@ -130,14 +131,14 @@ class LatestOfTitles:
 
 
 class LatestOfCategory:
-    """The latest revision of each page of a category, without those of its subcategories."""
+    """The latest revision of each page of a category, without its subcategories."""
 
     def __init__(self, api: WikiApi, category: str, namespaces: Sequence[int]) -> None:
         self._api = api
         self._parameters = _members(category, namespaces) | {"prop": "revisions", "rvprop": _PROPERTIES}
 
     async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield one for each answer of the API."""
+        """Yield a batch for each answer of the API."""
         following: Place | None = place
         while following is not None:
             answer = await self._api.query(wiki, self._parameters | following)
@@ -149,7 +150,7 @@ class LatestOfCategory:
 
 
 class HistoryOfTitles:
-    """Every revision of each of these pages that was made in a time, newest first."""
+    """Every revision of each of these pages in a period of time, newest first."""
 
     def __init__(
         self, api: WikiApi, titles: Sequence[str], *, since: datetime | None, until: datetime | None
@@ -159,7 +160,7 @@ class HistoryOfTitles:
         self._bounds = _bounds(since, until)
 
     async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield one for each answer of the API, page after page."""
+        """Yield a batch for each answer of the API, page after page."""
         begun: Place = place.get("inside", {})
         for number in range(int(place.get("at", 0)), len(self._titles)):
             title = self._titles[number]
@@ -172,7 +173,7 @@ class HistoryOfTitles:
 
 
 class HistoryOfCategory:
-    """Every revision of each page of a category that was made in a time, newest first."""
+    """Every revision of each page of a category in a period of time, newest first."""
 
     def __init__(
         self,
@@ -188,7 +189,11 @@ class HistoryOfCategory:
         self._bounds = _bounds(since, until)
 
     async def batches(self, wiki: Wiki, place: Place) -> AsyncIterator[RevisionBatch]:
-        """Yield one for each answer of the API, page after page; the members come 50 at a time."""
+        """Yield a batch for each answer of the API, page after page.
+
+        The members are listed 50 at a time. A place holds where the list of members continues, the pages of the
+        present 50 that are left, and where the history of the first of them continues.
+        """
         members: Place | None = place.get("members", {})
         page_ids: Sequence[int] = place.get("pages", ())
         begun: Place = place.get("inside", {})
@@ -208,12 +213,12 @@ class HistoryOfCategory:
             page_ids = [_id(page.get("pageid")) for page in answer.get("query", {}).get("pages", ())]
             if not (page_ids or place or members):
                 await _check_category(self._api, wiki, self._parameters["gcmtitle"])
-            if not page_ids:  # namespaces may be filtered after the limit
+            if not page_ids:  # the API filters namespaces after the limit, so an answer can be empty
                 yield RevisionBatch([], None if members is None else {"members": members})
 
 
 def _parts(items: Sequence[Item], place: Place) -> Iterator[tuple[Sequence[Item], Place | None]]:
-    """Cut what is left of a list into batches, each with the place behind it; an empty list is one batch."""
+    """Split the rest of a list into batches, each with the place after it; an empty list is one batch."""
     first = int(place.get("at", 0))
     for start in range(first, len(items), _PAGES) or range(first, first + 1):
         end = start + _PAGES
@@ -223,7 +228,7 @@ def _parts(items: Sequence[Item], place: Place) -> Iterator[tuple[Sequence[Item]
 async def _history(
     api: WikiApi, wiki: Wiki, query: Mapping[str, str], place: Place
 ) -> AsyncIterator[tuple[Mapping[str, Any], Place | None]]:
-    """Yield parts of one page's history, each with the place behind it, or None after the last part."""
+    """Yield parts of one page's history, each with the place after it, or None after the last part."""
     parameters = {"prop": "revisions", "rvprop": _PROPERTIES, "rvlimit": _LONGEST_LIST, **query}
     following: Place | None = place
     while following is not None:
@@ -246,18 +251,18 @@ def _refs(page: Mapping[str, Any]) -> Sequence[ListedRevision]:
             for revision in page.get("revisions", ())
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise WikiError("the MediaWiki API described a revision in another shape") from None
+        raise WikiError("the MediaWiki API described a revision in an unexpected form") from None
 
 
 def _id(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= LARGEST_ID:
-        raise WikiError("the MediaWiki API named something without an id")
+        raise WikiError("the MediaWiki API listed a page or a revision without a valid id")
     return value
 
 
 def _members(category: str, namespaces: Sequence[int]) -> dict[str, str]:
     prefix, colon, _ = category.partition(":")
-    # "Category" is understood by every wiki, whatever its own word.
+    # Every wiki accepts "Category" beside the word of its own language.
     title = category if colon and prefix.strip().lower() == "category" else f"Category:{category}"
     return {
         "generator": "categorymembers",
@@ -269,7 +274,7 @@ def _members(category: str, namespaces: Sequence[int]) -> dict[str, str]:
 
 
 async def _check_category(api: WikiApi, wiki: Wiki, title: str) -> None:
-    """Make sure that a category of which nothing is listed is there at all; raises SettingsError, WikiError."""
+    """Check that an empty category exists; raises SettingsError, WikiError."""
     answer = await api.query(wiki, {"titles": _SEPARATOR + title, "prop": "info"})
     pages = answer.get("query", {}).get("pages", ())
     if not pages or pages[0].get("pageid") is None:
@@ -296,7 +301,7 @@ def selection_of(  # noqa: PLR0913 - a command's flags
     until: datetime | None,
     all_revisions: bool,
 ) -> Selection:
-    """Return the selection that a command makes: the first of these that it names, else the time range."""
+    """Return the selection of a command: the first of ids, titles and category that it names, or the time range."""
     if rev_ids:
         return RevisionList(rev_ids)
     if titles:

@@ -1,7 +1,7 @@
-"""Score in this process, as the server does, and write the predictions to a file: nothing is posted anywhere.
+"""Scores in this process, as the server does, and writes the predictions to a file instead of EventGate.
 
-The steps are the model server's own, from receiving to building; only the last one, emitting, is a line in a file.
-The model and the MediaWiki client are imported here and nowhere else in this package.
+The steps are the model server's own, from reading a request to building the event. Only here does this package import
+the model and the MediaWiki client.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class LocalModel:
 
     @asynccontextmanager
     async def sending_to(self, out: PredictionFile) -> AsyncIterator["LocalSender"]:
-        """Open what scoring takes, for the running event loop."""
+        """Open the resources for scoring, in the running event loop."""
         metrics = ServerMetrics(CollectorRegistry())
         async with open_resources(self.settings, self.classifier, self.wikis, metrics) as resources:
             builder = PredictionEventBuilder(SchemaRepository(), self.scorer.stream)
@@ -79,7 +79,7 @@ class LocalSender:
         self._out = out
 
     async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer:
-        """Score the event of a request, and write its prediction; raises OutputError where that cannot be."""
+        """Score the event of a request, and write its prediction; raises OutputError if it cannot be written."""
         try:
             outcome = await self._answer(request.body or b"")
         except ServiceError as error:
@@ -96,7 +96,7 @@ class LocalSender:
         request = self._requests.read(body)
         if isinstance(request, Skip):
             return f"skipped:{request.reason}"
-        assert isinstance(request, EventRequest)  # noqa: S101 - the rule sends events, and leniency is off
+        assert isinstance(request, EventRequest)  # noqa: S101 - the rule sends events, and lenient_events is off
         deadline = asyncio.get_running_loop().time() + self._deadline_s
         fetched = await self._pipeline.fetch(request, deadline)
         if isinstance(fetched, Skip):
@@ -114,16 +114,16 @@ class LocalSender:
             event = self._builder.build(request.change, predicted, scored.job.scorable.redactions)
         except UnbuildableEventError as exc:
             raise EventRejectedError("the prediction event is not valid by its own schema") from exc
-        # What EventGate would do.
+        # As EventGate would set it.
         event["meta"]["dt"] = iso_z(datetime.now(UTC))
         return event
 
 
 def load_model(wikis: WikiTable, *, wiki_url: str | None, user_agent: str) -> LocalModel:
-    """Load the model that the server's environment names (``MODEL_NAME``, ``MODEL_PATH``, …), to score with it here.
+    """Load the model that the server's environment variables name (``MODEL_NAME``, ``MODEL_PATH``, …).
 
     Raises:
-        SettingsError: a variable has a value that cannot work.
+        SettingsError: a variable has an invalid value.
 
     """
     try:
@@ -154,7 +154,7 @@ def load_model(wikis: WikiTable, *, wiki_url: str | None, user_agent: str) -> Lo
 
 
 def _stream(model_name: str) -> str:
-    """Return the stream that the predictions are made for: their ``meta.id`` depends on it."""
+    """Return the stream of the predictions, since their ``meta.id`` depends on it."""
     given = os.environ.get("EVENTGATE_STREAM")
     if given:
         if not is_backfill(given):
@@ -163,6 +163,6 @@ def _stream(model_name: str) -> str:
     live = PREDICTION_STREAMS.get(model_name)
     if live is None:
         raise SettingsError(
-            f"EVENTGATE_STREAM: needed for {model_name}: the stream whose predictions these would be"
+            f"EVENTGATE_STREAM: required for {model_name}: the stream to which a server would send the predictions"
         )
     return live + BACKFILL_SUFFIX

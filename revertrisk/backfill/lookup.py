@@ -1,4 +1,4 @@
-"""Look up revisions and their parents: what the wiki says of them now."""
+"""Looks up revisions and their parents in the wiki, as they are now."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ from revertrisk.wiki.revision_facts import RevisionFacts, read_pages
 from revertrisk.wiki.table import Wiki
 
 PROPERTIES: Final = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags"
-"""``rvprop``: everything but the text. A hidden text shows in ``sha1hidden``."""
+"""``rvprop``: everything except the text. ``sha1hidden`` shows that a text is hidden."""
 CHUNK: Final = 25
-"""Revisions looked up together: with their parents, as many ids as one parameter of the API takes."""
+"""The number of revisions in a look-up. With their parents these are 50 ids, the API's limit of one parameter."""
 
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ListedRevision:
-    """A revision that a list has named; what the list did not tell is None."""
+    """A revision in a list; a field that the list does not have is None."""
 
     rev_id: int
     parent_id: int | None = None
@@ -32,7 +32,7 @@ class ListedRevision:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A revision and its parent as the wiki has them; None is one that it does not have, or that is not named."""
+    """A revision and its parent in the wiki; None if the wiki does not have it, or if there is no parent."""
 
     rev_id: int
     revision: RevisionFacts | None
@@ -46,9 +46,9 @@ class Lookup:
         self._api = api
 
     async def look_up(self, wiki: Wiki, refs: Sequence[ListedRevision]) -> list[Found]:
-        """Return what the wiki has of at most `CHUNK` revisions, in their order.
+        """Return at most `CHUNK` revisions with their parents, in their order.
 
-        One request where all parents are known beforehand, else two.
+        This takes one request if all parent ids are given, otherwise two.
 
         Raises:
             WikiError: the wiki does not answer.
@@ -66,7 +66,7 @@ class Lookup:
         return found
 
     async def page_created_at(self, wiki: Wiki, page_id: int) -> str | None:
-        """Return the timestamp of a page's first revision, None where the wiki does not tell; raises WikiError."""
+        """Return the timestamp of a page's first revision, or None if the answer has none; raises WikiError."""
         answer = await self._api.query(
             wiki,
             {
@@ -94,7 +94,7 @@ class Lookup:
         while True:
             answer = await self._api.query(wiki, {**parameters, **continuation})
             for page in answer.get("query", {}).get("pages", ()):
-                # A continued answer describes the page itself only once.
+                # If an answer is continued, only one of its parts has the facts of the page.
                 known = pages.setdefault(page.get("pageid"), {"revisions": []})
                 known["revisions"] += page.get("revisions", ())
                 known.update((name, value) for name, value in page.items() if name != "revisions")
@@ -107,6 +107,7 @@ def _read(pages: Collection[Mapping[str, Any]]) -> dict[int, RevisionFacts]:
     facts = {facts.rev_id: facts for facts in read_pages(pages)}
     if unreadable := sum(len(page["revisions"]) for page in pages) - len(facts):
         log.warning(
-            "the MediaWiki API described %d revisions in another shape; they count as missing", unreadable
+            "the MediaWiki API described %d revisions in an unexpected form; they count as missing",
+            unreadable,
         )
     return facts

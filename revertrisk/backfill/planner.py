@@ -1,4 +1,4 @@
-"""Plan a backfill: find the selected revisions, decide about each, and keep all that in the checkpoint."""
+"""Plans a backfill: finds the selected revisions, decides which are sent, and stores that in the checkpoint."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ _REMEMBERED_PAGES = 10_000
 
 
 class Planner:
-    """Plans one wiki after the other."""
+    """Plans one wiki after another."""
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
         self,
@@ -28,7 +28,7 @@ class Planner:
         latest_only: bool,
         on_planned: Callable[[Sequence[PlannedRevision]], None],
     ) -> None:
-        """With ``latest_only`` the selection may name several revisions of a page, the one to take first."""
+        """Take the parts. With ``latest_only`` only the first listed revision of each page is sent."""
         self._checkpoint = checkpoint
         self._selection = selection
         self._lookup = lookup
@@ -38,10 +38,10 @@ class Planner:
         self._created: dict[tuple[str, int], str | None] = {}
 
     async def plan(self, wiki: Wiki) -> None:
-        """Plan what is left to plan of a wiki.
+        """Plan the rest of a wiki.
 
         Raises:
-            WikiError: the wiki does not answer; what is planned stays.
+            WikiError: the wiki does not answer; the finished part of the plan is kept.
 
         """
         place = self._checkpoint.place(wiki.wiki_id)
@@ -56,23 +56,23 @@ class Planner:
                         for ref, found in zip(chunk, await self._lookup.look_up(wiki, chunk), strict=True)
                     ]
                 )
-            self._checkpoint.go_on(wiki.wiki_id, batch.next_place, batch.unfound)
+            self._checkpoint.finish_batch(wiki.wiki_id, batch.next_place, batch.unfound)
 
     def _new(self, wiki: Wiki, refs: Sequence[ListedRevision]) -> list[ListedRevision]:
-        """Return those that are to be looked up, each once; note those that a later one of their page beats."""
+        """Return the revisions to look up, without duplicates; store those that are not the latest of their page."""
         known = self._checkpoint.known(wiki.wiki_id, (ref.rev_id for ref in refs))
         new = list({ref.rev_id: ref for ref in refs if ref.rev_id not in known}.values())
         if not self._latest_only:
             return new
         taken: dict[int | None, ListedRevision] = {}
-        beaten: list[ListedRevision] = []
+        not_latest: list[ListedRevision] = []
         for ref in new:
-            is_later = ref.page_id is not None and self._checkpoint.has_page(wiki.wiki_id, ref.page_id)
-            if is_later or ref.page_id in taken:
-                beaten.append(ref)
+            has_later = ref.page_id is not None and self._checkpoint.has_page(wiki.wiki_id, ref.page_id)
+            if has_later or ref.page_id in taken:
+                not_latest.append(ref)
             else:
                 taken[ref.page_id] = ref
-        self._add([_planned(wiki, ref, None, LeftOut.NOT_LATEST.reason) for ref in beaten])
+        self._add([_planned(wiki, ref, None, LeftOut.NOT_LATEST.reason) for ref in not_latest])
         return list(taken.values())
 
     async def _planned(
@@ -105,7 +105,7 @@ class Planner:
 def _planned(
     wiki: Wiki, ref: ListedRevision, facts: RevisionFacts | None, reason: str | None
 ) -> PlannedRevision:
-    """Return what is kept of a revision: what the look-up found, else what the list said."""
+    """Return the stored facts of a revision: from the look-up if it found it, otherwise from the list."""
     return PlannedRevision(
         wiki_id=wiki.wiki_id,
         rev_id=ref.rev_id,

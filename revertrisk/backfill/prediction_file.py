@@ -1,4 +1,4 @@
-"""Predictions in a file of our own, one JSON object a line."""
+"""A local file of predictions, one JSON object a line."""
 
 import asyncio
 import os
@@ -12,14 +12,14 @@ _BLOCK = 1 << 16
 
 
 class OutputError(Exception):
-    """The file of predictions cannot be used; the text names it and the cause."""
+    """The file of predictions cannot be used; the message names it and the cause."""
 
 
 class PredictionFile:
-    """Predictions, one a line; a line is on the disk when :meth:`append` returns."""
+    """Appends predictions, one a line; a line is synced to the disk when :meth:`append` returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and take away what a crash left half written; raises OutputError."""
+        """Open the file, and remove an incomplete last line that a crash left; raises OutputError."""
         self.path = path
         self._lock = asyncio.Lock()
         try:
@@ -35,7 +35,7 @@ class PredictionFile:
         self._file.close()
 
     def revisions(self) -> Iterator[tuple[str, int]]:
-        """Yield wiki and revision of each prediction; raises OutputError where a line is not a prediction."""
+        """Yield the wiki and revision of each prediction; raises OutputError if a line is not a prediction."""
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 match _parsed(line):

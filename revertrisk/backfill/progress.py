@@ -1,4 +1,4 @@
-"""Show how far a backfill is: a bar on a terminal, log lines anywhere else. Both go to standard error."""
+"""Shows the progress of a backfill on standard error: a bar on a terminal, log lines otherwise."""
 
 import logging
 import sys
@@ -27,15 +27,15 @@ log = logging.getLogger("revertrisk.backfill")
 
 
 class Display(Protocol):
-    """Where progress is shown."""
+    """Shows progress."""
 
     def advance(self, count: int = 1, *, skipped: int = 0, failed: int = 0) -> None:
-        """Take note of revisions that are done, some of them without a score."""
+        """Count finished revisions; ``skipped`` and ``failed`` of them have no score."""
         ...
 
 
 class _Tally:
-    """What was done since the beginning of a phase."""
+    """The counts since the start of a phase."""
 
     def __init__(self) -> None:
         self._began = monotonic()
@@ -55,7 +55,7 @@ class _Tally:
 
 
 class Lines:
-    """Logs a line at the beginning and the end of a phase, and every ten seconds between."""
+    """Logs a line at the start and the end of a phase, and every ten seconds between them."""
 
     def __init__(self, phase: str, total: int | None) -> None:
         self._phase = phase
@@ -65,7 +65,7 @@ class Lines:
         self._write("begins")
 
     def advance(self, count: int = 1, *, skipped: int = 0, failed: int = 0) -> None:
-        """Take note of revisions that are done."""
+        """Count finished revisions."""
         self._tally.add(count, skipped, failed)
         if monotonic() >= self._next:
             self._next = monotonic() + LINE_EVERY_S
@@ -93,7 +93,7 @@ class Lines:
 
 
 class Bar:
-    """A bar with rate, time left and what brought no score."""
+    """A bar with the rate, the time left, and the numbers of skipped and failed revisions."""
 
     def __init__(self, progress: Progress, phase: str, total: int | None) -> None:
         self._progress = progress
@@ -101,7 +101,7 @@ class Bar:
         self._task: TaskID = progress.add_task(phase, total=total, rate="", beside="")
 
     def advance(self, count: int = 1, *, skipped: int = 0, failed: int = 0) -> None:
-        """Take note of revisions that are done."""
+        """Count finished revisions."""
         self._tally.add(count, skipped, failed)
         self._progress.update(self._task, advance=count, rate=self._rate(), beside=self._beside())
 
@@ -115,7 +115,7 @@ class Bar:
 
 @contextmanager
 def showing(phase: str, total: int | None) -> Iterator[Display]:
-    """Show a phase while the context lasts; ``total`` is None where it is not known."""
+    """Show a phase while the context is open; ``total`` is None if it is not known."""
     if not sys.stderr.isatty():
         lines = Lines(phase, total)
         try:
@@ -137,10 +137,10 @@ def showing(phase: str, total: int | None) -> Iterator[Display]:
 
 
 def log_beside_progress() -> None:
-    """Send the log to standard error as LOG_FORMAT and LOG_LEVEL say; on a terminal, text goes above the bar.
+    """Log to standard error in LOG_FORMAT from LOG_LEVEL; on a terminal, text is printed above the bar.
 
     Raises:
-        ValueError: one of them is not what it can be.
+        ValueError: one of them has an invalid value.
 
     """
     above = RichHandler(console=Console(stderr=True), show_time=False, show_level=False, show_path=False)

@@ -1,4 +1,4 @@
-"""Show a plan and a closing report: tables on a terminal, one line of JSON anywhere else."""
+"""Prints a plan and a final report: tables on a terminal, one line of JSON otherwise."""
 
 import sys
 from collections import Counter
@@ -24,7 +24,7 @@ def show_plan(  # noqa: PLR0913 - what a plan says
     unfound: list[tuple[str, str]],
     out: TextIO | None = None,
 ) -> None:
-    """Show what will be sent, what will not and why, and what it will cost."""
+    """Print how many revisions will be sent, how many will not and why, and how many requests that takes."""
     out = out or sys.stdout
     facts = {"planned_at": planned_at, "scorer": scorer} | counts.plan_as_dict(per_second)
     if not out.isatty():
@@ -53,7 +53,7 @@ def show_plan(  # noqa: PLR0913 - what a plan says
 
 
 def show_report(counts: Counts, how_to_retry: str | None, out: TextIO | None = None) -> None:
-    """Show what has become of everything, and how to retry what failed."""
+    """Print the outcomes of all revisions, and the command that retries failed ones."""
     out = out or sys.stdout
     if not out.isatty():
         _write_json(out, {"report": counts.report_as_dict() | {"retry_with": how_to_retry}})
@@ -71,7 +71,7 @@ def show_report(counts: Counts, how_to_retry: str | None, out: TextIO | None = N
         table.add_row("left: run the same command to continue", str(counts.left), style="yellow")
     console.print(table)
     if how_to_retry is not None:
-        console.print("What failed is sent again by")
+        console.print("This command sends failed revisions again:")
         console.print(f"  {how_to_retry}", soft_wrap=True, markup=False)
 
 

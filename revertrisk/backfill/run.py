@@ -1,4 +1,4 @@
-"""The two phases of a backfill: plan, and send what is planned through the dispatcher's pipeline."""
+"""The two phases of a backfill: plan the revisions, and send them through the dispatcher's pipeline."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,14 +29,14 @@ from revertrisk.runtime.signals import on_signals
 from revertrisk.wiki.table import Wiki
 
 REFUSAL_LIMIT = 100
-"""Revisions given up in a row that end a run: something is wrong that the next one will meet as well."""
+"""A run ends after this many revisions in a row were given up, since the next ones would fail too."""
 GRACE_S = 30.0
-"""How long a stop waits for what is under way."""
+"""How long a stop waits for requests in flight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """One run, with everything that it needs."""
+    """One run and its parts."""
 
     wikis: dict[str, Wiki]
     target: str | None
@@ -48,28 +48,28 @@ class Backfill:
     limiter: RateLimiter
     """One for planning and sending."""
     latest_only: bool
-    """Whether the selection names several revisions of a page, of which the latest is taken."""
+    """Whether only the latest of the selected revisions of each page is sent."""
     concurrency: int
-    """Revisions under way at once."""
+    """The most revisions in flight at a time."""
     how_to_retry: str
-    """What to do about what failed."""
+    """The command that sends failed revisions again."""
     select: Callable[[WikiApi], Selection]
     open_wiki_api: Callable[[], AbstractAsyncContextManager[WikiApi]]
     open_sender: Callable[[], AbstractAsyncContextManager[tuple[Sender, DeadLetters]]]
-    """Open where events go, and where what is given up stays."""
+    """Open the destination of events, and that of dead letters."""
 
     @property
     def planned_at(self) -> str:
-        """When the plan was begun."""
+        """When the plan was started."""
         return self.checkpoint.fact("planned_at") or ""
 
     def counts(self) -> Counts:
-        """Count what the checkpoint knows."""
+        """Count the revisions in the checkpoint."""
         unfound = len(self.checkpoint.unfound())
         return Counts.of(self.checkpoint.groups(), unfound, datetime.fromisoformat(self.planned_at))
 
     async def plan(self) -> None:
-        """Plan what is left to plan; raises WikiError."""
+        """Plan the rest; raises WikiError."""
         if all(self.checkpoint.place(wiki_id) is None for wiki_id in self.wikis):
             return
         async with self.open_wiki_api() as api:
@@ -88,11 +88,11 @@ class Backfill:
                     await planner.plan(wiki)
 
     async def send(self) -> str | None:
-        """Send what is left, until the end or a signal; return why it ended early, if it did.
+        """Send the rest, until the end or a signal; return why it ended early, or None.
 
         Raises:
             OutputError: the file of predictions cannot be used.
-            DeadLetterError: what was given up cannot be kept.
+            DeadLetterError: a dead letter cannot be written.
 
         """
         stop = asyncio.Event()
@@ -134,7 +134,12 @@ class Backfill:
         return "stopped; run the same command to continue" if stop.is_set() else None
 
     async def _check_target(self, session: aiohttp.ClientSession) -> None:
-        """Ask the target once more; one that is away, for a restart say, has as long as a revision has."""
+        """Check that the target is still the same; one that does not answer is asked again as long as a revision is.
+
+        Raises:
+            TargetError: it does not answer, or it is another model or stream now.
+
+        """
         if self.target is None:
             return
         for retry in range(RETRIES.limit):

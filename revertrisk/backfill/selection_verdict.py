@@ -1,6 +1,6 @@
-"""Decide of each revision whether it is sent, and name the reason where it is not.
+"""Decides whether a revision is sent, and gives the reason if it is not.
 
-First comes what the command leaves out, then what cannot be scored, by the code and in the order of the server
+First the command's filters decide, then whether the revision can be scored, with the server's code and in its order
 (docs/STREAM.md), then the dispatcher's rule.
 """
 
@@ -27,14 +27,14 @@ from revertrisk.wiki.table import Wiki, WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 
 INVALID_EVENT = "invalid_event"
-"""The reason where the wiki's answer gives an event that breaks the reading contract."""
+"""The reason if the event made from the wiki's answer violates the reading contract."""
 
 
 class LeftOut(StrEnum):
-    """Which part of the command leaves a revision out."""
+    """The part of the command that leaves a revision out."""
 
     NOT_LATEST = "not_latest"
-    """A later revision of its page is taken."""
+    """A later revision of its page is sent."""
     TIME = "time"
     NAMESPACE = "namespace"
     USER_KIND = "user_kind"
@@ -42,13 +42,13 @@ class LeftOut(StrEnum):
 
     @property
     def reason(self) -> str:
-        """The reason as it is counted."""
+        """The reason under which it is counted."""
         return f"left_out:{self}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a command asks of the revisions beside selecting them."""
+    """The filters of a command, in addition to its selection."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -57,15 +57,15 @@ class Filters:
     """Empty for all."""
     page_age_from: timedelta | None = None
     page_age_to: timedelta | None = None
-    """How old the page was when the revision was made."""
+    """The age of the page at the time of the revision."""
 
     @property
     def needs_page_age(self) -> bool:
-        """Whether the time of the page's first revision has to be asked for."""
+        """Whether the time of the page's first revision must be looked up."""
         return self.page_age_from is not None or self.page_age_to is not None
 
     def left_out(self, revision: RevisionFacts) -> LeftOut | None:
-        """Say which filter leaves a revision out, but for the one by page age."""
+        """Return the filter that leaves a revision out, except that by page age, or None."""
         if (self.since is not None and revision.saved_at < self.since) or (
             self.until is not None and revision.saved_at > self.until
         ):
@@ -77,7 +77,7 @@ class Filters:
         return None
 
     def takes_age(self, changed_at: datetime, created_at: datetime) -> bool:
-        """Return whether the age of a page is in the asked range."""
+        """Return whether the age of a page is in the range."""
         age = changed_at - created_at
         too_young = self.page_age_from is not None and age < self.page_age_from
         too_old = self.page_age_to is not None and age > self.page_age_to
@@ -96,13 +96,13 @@ class SelectionJudge:
     """Decides by filters, scorability and the rule."""
 
     def __init__(self, wikis: WikiTable, filters: Filters, rule: Rule, *, max_revision_bytes: int) -> None:
-        """``max_revision_bytes`` is the scoring server's own limit."""
+        """Take the parts; ``max_revision_bytes`` is the scoring server's limit."""
         contract = EventValidator(SchemaRepository().load(READING_CONTRACT))
         self._changes = PageChangeReader(contract, wikis, max_revision_bytes=max_revision_bytes)
         self.filters = filters
         self._rule = rule
 
-    def judge(  # noqa: PLR0911 - one for each thing that decides, in their order
+    def judge(  # noqa: PLR0911 - one return for each check, in their order
         self, wiki: Wiki, found: Found, asked_at: datetime
     ) -> SelectionVerdict:
         """Decide about a revision that was looked up at ``asked_at``."""

@@ -1,4 +1,4 @@
-"""Send what is planned: a source for the dispatcher's pipeline, and its requests within the limit."""
+"""Sends the planned revisions: a source for the dispatcher's pipeline, and a sender with a rate limit."""
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 PARTITION: Final = "backfill"
 RETRIES: Final = RetrySchedule(limit=6, delay_s=2.0, factor=2.0)
-"""Two minutes in all: a revision that the replicas do not have yet takes up to one."""
+"""Two minutes in all; replicas can take up to one minute to have a new revision."""
 
 
 class PlannedRevisions:
-    """The revisions that the checkpoint still has to send, as a source of events.
+    """A source of events for the pending revisions of the checkpoint.
 
-    Each chunk is looked up again before it is sent. So what was hidden or deleted since the plan does not leave,
-    and a wiki that lags holds up the sending: those requests have ``maxlag``, which the server's have not.
+    Each chunk is looked up again before it is sent. So a revision that was hidden or deleted since the plan is not
+    sent. And a wiki that lags delays the sending, since these requests have ``maxlag`` and the server's do not.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
@@ -44,7 +44,7 @@ class PlannedRevisions:
         check_target: Callable[[], Awaitable[None]],
         on_dropped: Callable[[], None],
     ) -> None:
-        """``check_target`` raises TargetError where the server is no longer the one that the plan is for."""
+        """Take the parts; ``check_target`` raises TargetError if the server is no longer that of the plan."""
         self._checkpoint = checkpoint
         self._wikis = wikis
         self._lookup = lookup
@@ -53,7 +53,7 @@ class PlannedRevisions:
         self._on_dropped = on_dropped
 
     async def events(self) -> AsyncGenerator[SourcedEvent, None]:
-        """Yield the events of what is pending, oldest in the plan first; raises SourceError."""
+        """Yield the events of pending revisions, in the order of the plan; raises SourceError."""
         last = 0
         while pending := self._checkpoint.pending(last, CHUNK):
             last = pending[-1].number
@@ -66,10 +66,10 @@ class PlannedRevisions:
                     yield event
 
     async def commit(self, position: Position) -> None:
-        """Do nothing: each outcome is noted when it comes."""
+        """Do nothing: `OutcomeNotes` stores each outcome."""
 
     async def close(self) -> None:
-        """Do nothing: the checkpoint is its owner's."""
+        """Do nothing: the owner of the checkpoint closes it."""
 
     async def _events(self, wiki: Wiki, pending: Sequence[PendingRevision]) -> list[SourcedEvent]:
         await self._check_target()
@@ -88,9 +88,9 @@ class PlannedRevisions:
 
 
 class LimitedSender:
-    """Sends within the limit: an event costs the wiki a request, which the server makes before it answers.
+    """Sends within the rate limit, since the server makes a request to the wiki for each event before it answers.
 
-    An answer that says when to come back holds up everything, as the wiki behind the server may have said it.
+    A failed answer with Retry-After pauses all requests, because the wiki behind the server may have asked for it.
     """
 
     def __init__(self, inner: Sender, limiter: RateLimiter) -> None:
@@ -108,20 +108,20 @@ class LimitedSender:
 
 
 class OutcomeNotes:
-    """Notes each outcome in the checkpoint, before it is passed on."""
+    """Stores each outcome in the checkpoint, and then passes it on."""
 
     def __init__(self, checkpoint: BackfillCheckpoint, then: Callable[[Outcome], None]) -> None:
         self._checkpoint = checkpoint
         self._then = then
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Note one."""
+        """Store an outcome and pass it on."""
         self._checkpoint.note_outcome(outcome.position.offset, outcome.label)
         self._then(outcome)
 
 
 class NoLetters:
-    """Dead letters that are not kept: the checkpoint notes what was given up, and the next run tries it again."""
+    """Discards dead letters: the checkpoint has the given-up revisions, and the next run tries them again."""
 
     async def write(self, letter: DeadLetter) -> None:
-        """Keep nothing."""
+        """Do nothing."""

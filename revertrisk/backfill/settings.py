@@ -1,4 +1,4 @@
-"""What one backfill is asked to do."""
+"""The settings of one backfill."""
 
 import hashlib
 import sys
@@ -22,7 +22,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillSettings:
-    """One run. Each field is the flag of its name; the errors name the flags."""
+    """One run. Each field is the flag with its name; error messages name the flags."""
 
     wikis: tuple[str, ...]
     since: datetime | None = None
@@ -44,7 +44,7 @@ class BackfillSettings:
     wikis_file: Path | None = None
     contact: str | None = None
     rate: float = 5.0
-    """Requests to MediaWiki a second, those of the scoring server included."""
+    """Requests to MediaWiki a second, including those of the scoring server."""
     concurrency: int = PUBLIC_CONNECTIONS
     checkpoint: Path = Path("backfill.sqlite")
     dead_letters: Path = Path("backfill-dead-letters.jsonl")
@@ -100,20 +100,23 @@ class BackfillSettings:
             )
 
     def check_folders(self) -> None:
-        """Refuse files that have no folder: they are opened after a plan that may take hours; raises SettingsError."""
+        """Refuse files whose folder does not exist; raises SettingsError.
+
+        The files are opened only after the plan, which can take hours.
+        """
         for flag, path in (("local", self.local), ("dead-letters", self.dead_letters)):
             if path is not None and not path.parent.is_dir():
-                raise SettingsError(f"{flag}: {path} cannot be written: {path.parent} is no folder")
+                raise SettingsError(f"{flag}: {path} cannot be written: {path.parent} is not a folder")
 
     def check_hosts(self, wikis: WikiTable) -> None:
-        """Refuse what a public host does not allow; raises SettingsError."""
+        """Refuse settings that a public host does not allow; raises SettingsError."""
         host = None if self.wiki_url is None else urlsplit(self.wiki_url).hostname
         if host is not None and wikis.by_domain(host) is None:
             return
         if self.contact is None:
             raise SettingsError(
-                "contact: a public host wants to know whom to write to: give an e-mail address or a URL "
-                f"({USER_AGENT_POLICY}), or --wiki-url for a MediaWiki of your own"
+                "contact: a public host requires a contact: give an e-mail address or a URL "
+                f"({USER_AGENT_POLICY}), or --wiki-url for your own MediaWiki"
             )
         if self.concurrency > PUBLIC_CONNECTIONS:
             raise SettingsError(
@@ -122,23 +125,23 @@ class BackfillSettings:
 
     @property
     def user_agent(self) -> str:
-        """What requests to wikis say of where they come from."""
+        """The User-Agent of requests to wikis."""
         return user_agent("revertrisk-backfill", self.contact)
 
     @property
     def page_age_from(self) -> timedelta | None:
-        """The least age of a page."""
+        """The minimum age of a page."""
         return None if self.page_age_from_days is None else timedelta(days=self.page_age_from_days)
 
     @property
     def page_age_to(self) -> timedelta | None:
-        """The greatest age of a page."""
+        """The maximum age of a page."""
         return None if self.page_age_to_days is None else timedelta(days=self.page_age_to_days)
 
     def selection(
         self, wiki_ids: Iterable[str], scorer: str, rule: str, listed: "ListedItems"
     ) -> dict[str, str]:
-        """Return what makes this backfill this one, by flag: the same command gives the same."""
+        """Return the values that identify this backfill, by flag; the same command gives the same values."""
         everything = {
             "wiki": " ".join(wiki_ids),
             "from": _written(self.since),
@@ -167,7 +170,7 @@ class ListedItems:
 
     @property
     def digest(self) -> str:
-        """A name for this very list."""
+        """A name that identifies the content of the list."""
         digest = hashlib.sha256("\n".join(self.items).encode(errors="surrogateescape")).hexdigest()
         return f"a list of {len(self.items)} lines ({digest[:12]})"
 
@@ -182,7 +185,7 @@ class ListedItems:
 
 
 def read_list(flag: str, name: str) -> ListedItems:
-    """Read the lines of a file, or of standard input where it is ``-``; blank ones are passed over.
+    """Read the lines of a file, or of standard input for ``-``; blank lines are ignored.
 
     Raises:
         SettingsError: it cannot be read, or is empty.
@@ -197,7 +200,7 @@ def read_list(flag: str, name: str) -> ListedItems:
         raise SettingsError(f"{flag}: {name} is not text in UTF-8") from exc
     items = tuple(line.strip() for line in lines if line.strip())
     if not items:
-        raise SettingsError(f"{flag}: {name} names nothing")
+        raise SettingsError(f"{flag}: {name} has no entries")
     return ListedItems(items)
 
 

@@ -1,4 +1,4 @@
-"""Ask a model server which stream it writes to, and refuse any that is not a backfill's."""
+"""Asks a model server which stream it writes to, and refuses any stream that is not for backfills."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,16 +13,16 @@ _TIMEOUT_S: Final = 10.0
 
 
 class TargetError(Exception):
-    """A server may not or cannot be sent a backfill; the text says why."""
+    """A backfill cannot be sent to a server; the message has the reason."""
 
 
 class TargetAwayError(TargetError):
-    """A server does not answer just now."""
+    """A server does not answer at present."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """What scores the revisions, and where its predictions go: a server, or the model in this process."""
+    """What scores the revisions, a server or the model in this process, and the stream of its predictions."""
 
     model_name: str
     model_version: str
@@ -33,15 +33,15 @@ class Scorer:
 
     @property
     def identity(self) -> str:
-        """What must stay the same for a backfill to be one."""
+        """What must stay the same during a backfill."""
         return f"{self.model_name} {self.model_version} on {self.stream}"
 
 
 async def ask_target(session: aiohttp.ClientSession, target: str) -> Scorer:
-    """Return what a server says of itself.
+    """Return what a server reports at `ABOUT_PATH`.
 
     Raises:
-        TargetAwayError: it does not answer, which may pass.
+        TargetAwayError: it does not answer at present.
         TargetError: it does not name its stream, or the name does not end in ``.backfill``.
 
     """
@@ -80,13 +80,13 @@ def _scorer(target: str, status: int, about: Any) -> Scorer:
             )
     if stream is None:
         raise TargetError(
-            f"target: {target} only scores and emits nothing: it needs EVENTGATE_URL, and an EVENTGATE_STREAM "
+            f"target: {target} only scores and emits nothing: it requires EVENTGATE_URL, and an EVENTGATE_STREAM "
             f"that ends in {BACKFILL_SUFFIX}; --local scores without a server"
         )
     if not is_backfill(stream):
         raise TargetError(
-            f"target: {target} writes to {stream}, which is not a backfill's stream: its readers would take old "
-            f"edits for new ones; send to a server whose EVENTGATE_STREAM ends in {BACKFILL_SUFFIX}"
+            f"target: {target} writes to {stream}, which is not a backfill stream: its readers would treat old "
+            f"edits as new ones; send to a server whose EVENTGATE_STREAM ends in {BACKFILL_SUFFIX}"
         )
     return Scorer(name, version, stream, frozenset(wikis), max_bytes)
 

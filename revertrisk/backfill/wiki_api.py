@@ -1,4 +1,4 @@
-"""Ask a wiki's Action API politely: within the rate limit, with ``maxlag``, and after the pauses that it asks for.
+"""Sends requests to a wiki's Action API: within the rate limit, with ``maxlag``, and with the pauses it asks for.
 
 https://www.mediawiki.org/wiki/API:Etiquette and Manual:Maxlag_parameter.
 """
@@ -24,58 +24,58 @@ from revertrisk.wiki.table import Wiki
 log = logging.getLogger(__name__)
 
 MAXLAG_S: Final = 5
-"""How far the wiki's replicas may be behind (Manual:Maxlag_parameter recommends 5 for what can wait)."""
+"""The wiki refuses a request while its replicas lag more. Manual:Maxlag_parameter recommends 5."""
 TIMEOUT_S: Final = 60.0
 """For one request."""
 RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
-"""A quarter of an hour in all; a wiki that asks for longer pauses gets them."""
-LONGEST_OWN_PAUSE_S: Final = 120.0
-LONGEST_PAUSE_S: Final = 3600.0
+"""A quarter of an hour in all, or longer if a wiki asks for longer pauses."""
+MAX_OWN_PAUSE_S: Final = 120.0
+MAX_PAUSE_S: Final = 3600.0
 """A wiki that asks for a longer pause ends the run; the same command continues it later."""
 _LISTS: Final = ("pages", "allrevisions", "interwiki")
-"""What is read of an answer."""
+"""The lists in an answer that are read."""
 _PATH: Final = "/w/api.php"
 _HEADERS: Final = {"Promise-Non-Write-API-Action": "true"}
-"""Lets a POST be answered by the nearest data centre, like a GET. POST, because 50 titles do not fit into every URL."""
+"""With it the nearest data centre answers a POST, like a GET. A POST, because 50 titles can be too long for a URL."""
 
 
 class WikiError(Exception):
-    """A wiki did not answer, or refused; the text names it and the reason, and nothing that it wrote itself."""
+    """A wiki did not answer, or refused; the message has its name and the reason, and none of its own text."""
 
 
 class WikiRefusedError(WikiError):
-    """The API has an error for the question, such as an invalid title: asking again will not help."""
+    """The API answered the query with an error, such as an invalid title; a retry cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Obstacle:
-    """Why a try brought nothing, and what the wiki said of when to come back."""
+    """Why a request failed, and the pause that the wiki asked for (Retry-After), in seconds."""
 
     reason: str
     asked_s: float | None = None
     is_final: bool = False
     is_refusal: bool = False
-    """Whether it is an error of the API's about the question."""
+    """Whether the API answered the query with an error."""
 
 
 class WikiApi:
-    """Asks any wiki, one request at a time as far as the caller waits for each."""
+    """Queries any wiki. Calls are not queued: a caller that awaits each makes one request at a time."""
 
     def __init__(
         self, session: aiohttp.ClientSession, limiter: RateLimiter, *, wiki_url: str | None = None
     ) -> None:
-        """``wiki_url`` is a MediaWiki that gets every wiki's requests, with its host in the ``Host`` header."""
+        """Take the parts; ``wiki_url`` is a MediaWiki for all wikis, with each wiki's host in the ``Host`` header."""
         self._session = session
         self._limiter = limiter
         self._wiki_url = wiki_url
         self.requests = 0
-        """Requests made, tries that failed included."""
+        """The number of requests, including failed ones."""
 
     async def query(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Return the answer to one ``action=query``, its ``continue`` included.
+        """Return the answer to one ``action=query``, including its ``continue``.
 
         Raises:
-            WikiError: the wiki refused it, gave no answer in all tries, or one that continues where it began.
+            WikiError: the wiki refused it, no try got an answer, or the answer continues at its own start.
 
         """
         retry = 0
@@ -87,8 +87,8 @@ class WikiApi:
                     raise WikiError(f"{wiki.wiki_id}: the MediaWiki API never completes its answer")
                 return result
             pause = RETRIES.pause_s(retry, retry_after_s=None, longest_s=0)
-            pause = max(min(pause, LONGEST_OWN_PAUSE_S), result.asked_s or 0.0)
-            if result.is_final or retry == RETRIES.limit or pause > LONGEST_PAUSE_S:
+            pause = max(min(pause, MAX_OWN_PAUSE_S), result.asked_s or 0.0)
+            if result.is_final or retry == RETRIES.limit or pause > MAX_PAUSE_S:
                 kind = WikiRefusedError if result.is_refusal and result.is_final else WikiError
                 raise kind(f"{wiki.wiki_id}: the MediaWiki API {result.reason}")
             retry += 1
@@ -108,7 +108,7 @@ class WikiApi:
                     data={**form, **parameters},
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-                    allow_redirects=False,  # not to a host that we did not choose
+                    allow_redirects=False,  # a redirect could lead to any host
                 ) as response:
                     asked_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
                     return _read(response.status, asked_s, await response.read())
@@ -124,7 +124,7 @@ class WikiApi:
 async def open_wiki_api(
     limiter: RateLimiter, *, user_agent: str, wiki_url: str | None
 ) -> AsyncIterator[WikiApi]:
-    """Open connections to wikis, at most as many to one host as public hosts allow, without cookies."""
+    """Open a client for wikis, without cookies, with at most `PUBLIC_CONNECTIONS` connections to one host."""
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=PUBLIC_CONNECTIONS)
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": user_agent}
@@ -149,13 +149,13 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
         case dict() if _is_well_formed(document):
             return document
         case dict():
-            return _Obstacle("gave an answer of another shape", is_final=True)
+            return _Obstacle("gave an answer in an unexpected form", is_final=True)
         case _:
             return _Obstacle("did not answer with JSON", asked_s)
 
 
 def _is_well_formed(document: Mapping[str, Any]) -> bool:
-    """Return whether lists are lists of objects and ``continue`` holds parameters: the readers rely on that."""
+    """Return whether lists are lists of objects and ``continue`` holds parameters, as the readers require."""
     query, following = document.get("query", {}), document.get("continue", {})
     if not isinstance(query, dict) or not isinstance(following, dict):
         return False

@@ -1,4 +1,4 @@
-"""Build a backfill out of its settings, which end here, and refuse what cannot work."""
+"""Builds a backfill from its settings, and refuses invalid settings. No other module of it sees the settings."""
 
 import asyncio
 import hashlib
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from revertrisk.backfill.local import LocalModel
 
 OUTPUT_BEGUN = "output_begun"
-"""The fact of a checkpoint that the file of predictions is its own."""
+"""The fact in a checkpoint that this backfill wrote the file of predictions."""
 SHIPPED_RULES = Path(dispatcher.__file__).parent / "rules"
 
 
 def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.Runner) -> Backfill:
-    """Check everything that can be checked before a wiki is asked, and open the checkpoint.
+    """Check everything that can be checked without a wiki, and open the checkpoint.
 
     Raises:
-        SettingsError, TargetError, RuleFileError, BackfillCheckpointError, OutputError: something cannot be used.
+        SettingsError, TargetError, RuleFileError, BackfillCheckpointError, OutputError: an input cannot be used.
 
     """
     settings.check_folders()
@@ -76,7 +76,9 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     checkpoint = stack.enter_context(BackfillCheckpoint(settings.checkpoint))
     limiter = RateLimiter(settings.rate)
     is_new = checkpoint.begin(settings.selection(chosen, scorer.identity, _digest(rule_file), listed))
-    if not is_new:  # an earlier run may have been killed within this second, with its places full
+    if (
+        not is_new
+    ):  # an earlier run may have been killed less than a second ago: its requests count for the limit
         limiter.pause(limiter.held_s)
     if checkpoint.fact("planned_at") is None:
         checkpoint.note_fact("planned_at", datetime.now(UTC).isoformat(timespec="seconds"))
@@ -129,7 +131,7 @@ def _wikis(names: Sequence[str], table: WikiTable) -> dict[str, Wiki]:
     for name in names:
         wiki = table.by_name(name)
         if wiki is None:
-            raise SettingsError(f"wiki: {name!r} is no wiki of the wiki table: give an id such as enwiki")
+            raise SettingsError(f"wiki: {name!r} is not in the wiki table: give an id such as enwiki")
         chosen[wiki.wiki_id] = wiki
     return chosen
 
@@ -149,7 +151,7 @@ def _check_scored(wikis: Iterable[str], scorer: Scorer) -> None:
 
 
 def _shipped_rule(model_name: str) -> Path:
-    for path in SHIPPED_RULES.glob("*.yaml"):  # not a path made of the name, which came from a server
+    for path in SHIPPED_RULES.glob("*.yaml"):  # no path is made from the name, which comes from a server
         if path.stem == model_name:
             return path
     raise SettingsError(f"rule: no rule is shipped for {model_name}: name one with --rule")
@@ -163,10 +165,10 @@ def _rule(path: Path, target: str | None) -> Rule:
 
 
 def _to_the_target(case: Case, target: str) -> Case:
-    """Make sure that events go to the server which was asked for its stream, and to no other.
+    """Return the case with requests that reach only the server whose stream was checked; raises SettingsError.
 
-    The shipped rules name the live producer in their ``host`` header: a gateway that goes by it would pass the
-    target's answer on, and hand the events to the live server.
+    The shipped rules have the live producer in their ``host`` header. A gateway that routes by it would answer the
+    check from the target, and send the events to the live server. So that header is removed.
     """
     request = case.request
     begins = "".join(str(part) for part in takewhile(lambda part: isinstance(part, str), request.uri.parts))
@@ -215,10 +217,10 @@ async def _to_file(
 
 
 def _take_up_output(path: Path, checkpoint: BackfillCheckpoint) -> None:
-    """See which predictions are in the file already, and try again what failed: nothing else keeps it."""
+    """Record which predictions are in the file already, and make failed revisions pending again."""
     if checkpoint.fact(OUTPUT_BEGUN) is None:
         if path.exists() and path.stat().st_size:
-            raise SettingsError(f"local: {path} has something in it that this backfill did not write")
+            raise SettingsError(f"local: {path} is not empty, and this backfill did not write it")
         return
     with PredictionFile(path) as out:
         checkpoint.note_outcomes(out.revisions(), Ending.PRODUCED)

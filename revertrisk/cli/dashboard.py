@@ -16,13 +16,18 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[str],
         typer.Option(
             help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
-            "eventstreams:STREAM[,STREAM] or eventstreams:URL. Predictions, page_change and "
-            "revision-visibility-change are all needed."
+            "eventstreams:STREAM[,STREAM] or eventstreams:URL."
         ),
     ],
     lake: Annotated[
         str | None,
         typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake that the charts are made from."),
+    ] = None,
+    surges: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", envvar="SURGE_STATE", help="What `revertrisk surge run` knows: its --state."
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8194,
@@ -70,6 +75,8 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 ) -> None:
     """Serve a page: which edits somebody should look at now, and charts of the lake.
 
+    Give it the prediction streams, mediawiki.page_change.v1 and mediawiki.revision-visibility-change together.
+
     It has no log-in and answers to this machine and to services of its own network: put it behind something that
     asks who is there. No user name and no address is shown.
 
@@ -87,6 +94,7 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         settings = DashboardSettings(
             sources=tuple(source),
             lake=lake,
+            surges=surges,
             host=host,
             port=port,
             thresholds=Thresholds(threshold)

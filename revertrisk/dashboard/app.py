@@ -17,8 +17,15 @@ from revertrisk.dashboard.charts import Charts, check_lake
 from revertrisk.dashboard.feed import Feed, Links
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.reading import read_until
+from revertrisk.dashboard.surges import Surges, SurgesError
 from revertrisk.dashboard.thresholds import Thresholds
-from revertrisk.lake.errors import EXIT_DONE, EXIT_FOUND_WRONG, LakeConfigurationError, LakeError
+from revertrisk.lake.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_DONE,
+    EXIT_FOUND_WRONG,
+    LakeConfigurationError,
+    LakeError,
+)
 from revertrisk.lake.sources import SourceSettings, open_source
 from revertrisk.page_parts import PageFiles
 from revertrisk.page_parts.reasons import Reasons
@@ -41,6 +48,8 @@ class DashboardSettings:
     sources: tuple[str, ...]
     lake: str | None = None
     """The lake's folder; without one the page has no charts."""
+    surges: Path | None = None
+    """The state of a watch for surges."""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -56,13 +65,15 @@ class DashboardSettings:
     datacentres: tuple[str, ...] = ()
 
 
-def create_app(edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable) -> web.Application:
-    """Return the application over a state that somebody else fills."""
+def create_app(
+    edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable, surges: Surges
+) -> web.Application:
+    """Return the application over states that somebody else fills."""
     app = web.Application()
     page = PageFiles("revertrisk.dashboard", "page", settings.messages)
     reasons = Reasons(settings.explain_by)
     app.cleanup_ctx.append(reasons.open)
-    feed = Feed(edits, settings.thresholds, Links(wikis, settings.diff_base), lambda: reasons.models)
+    feed = Feed(edits, settings.thresholds, Links(wikis, settings.diff_base), surges, lambda: reasons.models)
 
     async def index(_request: web.Request) -> web.StreamResponse:
         return page.index()
@@ -73,7 +84,7 @@ def create_app(edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable) 
     async def end_streams(_app: web.Application) -> None:
         feed.close()
 
-    charts = Charts(settings.lake, settings.thresholds, wikis)
+    charts = Charts(settings.lake, settings.thresholds, wikis, surges)
     app.cleanup_ctx.append(charts.open)
     app.on_shutdown.append(end_streams)
     for path, handler in (
@@ -96,11 +107,14 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
         LakeError: a source cannot be opened, or there is no lake.
         OSError: the address cannot be listened on.
         SourceError: a source broke.
+        SurgesError: the state of the watch is none.
         ValueError: the port is not a port's number, or the wiki table cannot be used.
 
     """
     wikis = WikiTable.load(settings.wikis_file)
     _check_lake(settings.lake)
+    surges = Surges(settings.surges)
+    surges.refresh()
     edits = OpenEdits(wikis, settings.thresholds.of, hours=settings.hours)
     opening = SourceSettings(
         kafka=settings.kafka,
@@ -113,10 +127,10 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         for source in sources:
             stack.push_async_callback(source.source.close)
-        app = create_app(edits, settings, wikis)
+        app = create_app(edits, settings, wikis, surges)
         url = await stack.enter_async_context(serving_app(app, settings.host, settings.port))
         print(f"dashboard listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
-        await read_until(stop, sources, edits)
+        await read_until(stop, sources, edits, surges)
 
 
 def _check_lake(root: str | None) -> None:
@@ -145,6 +159,9 @@ def run(settings: DashboardSettings) -> int:
     except LakeError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return exc.exit_status
+    except SurgesError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_CONFIGURATION
     except SourceError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return EXIT_FOUND_WRONG

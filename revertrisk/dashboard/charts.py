@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,7 @@ from revertrisk.dashboard.statistics import (
     outcomes_so_far,
     with_intervals,
 )
+from revertrisk.dashboard.surges import Surges, SurgesError
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.lake import LakeConfigurationError, LakeError, Reader
 from revertrisk.runtime.instants import iso_z
@@ -43,6 +44,7 @@ FRESH_S: Final = 15.0
 """How long an answer serves; the writer adds to the lake once a minute."""
 MAX_KEPT: Final = 200
 """Answers that are kept."""
+WITH_SURGES: Final = "edits"
 WITH_INTERVALS: Final = "at_risk"
 MAX_WAITING: Final = 20
 """Questions that wait for the thread; more are refused."""
@@ -63,8 +65,9 @@ class Choices:
 class Charts:
     """The handlers of both routes; ``root`` is the lake, None where there is none."""
 
-    def __init__(self, root: str | None, thresholds: Thresholds, wikis: WikiTable) -> None:
+    def __init__(self, root: str | None, thresholds: Thresholds, wikis: WikiTable, surges: Surges) -> None:
         self._root = root
+        self._surges = surges
         self._thresholds = thresholds
         self._wikis = wikis
         self._names = [*CHARTS, *([OUTCOMES] if has_statistics() else [])]
@@ -131,8 +134,27 @@ class Charts:
             "rows": rows,
             "sql": text,
             "bin_s": BIN_MINUTES[choice.hours] * 60,
+            "surges": self._surges_of(choice, newest) if name == WITH_SURGES else [],
+            "usual": self._usual(choice, rows) if name == WITH_SURGES else [],
             "languages": self._languages(columns, rows),
         }
+
+    def _surges_of(self, choice: Choice, newest: datetime) -> list[dict[str, Any]]:
+        since = newest - timedelta(hours=choice.hours)
+        return [surge.as_json() for surge in self._surges.between(choice.wiki, since, newest)]
+
+    def _usual(self, choice: Choice, rows: list[list[Any]]) -> list[list[float]]:
+        """Return what is usual from the first bin to the last; only where all users are counted, as the watch does."""
+        if not rows or choice.user is not None:
+            return []
+        minutes = BIN_MINUTES[choice.hours]
+        first, last = (datetime.fromtimestamp(row[0], UTC) for row in (rows[0], rows[-1]))
+        bins = (last - first) // timedelta(minutes=minutes) + 1
+        try:
+            return self._surges.usual(choice.wiki, first, minutes, bins)
+        except SurgesError as exc:
+            log.warning("%s", exc)
+            return []
 
     async def _choices(self) -> Choices:
         return await self._ask(Choices, _read_choices)

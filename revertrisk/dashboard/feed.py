@@ -13,6 +13,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from revertrisk.dashboard.open_edits import OpenEdit, OpenEdits, Order
+from revertrisk.dashboard.surges import Surges
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.runtime.instants import iso_z
 from revertrisk.wiki.table import WikiTable
@@ -48,11 +49,12 @@ class Links:
 class Feed:
     """The handler of the route."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a page is made of
         self,
         edits: OpenEdits,
         thresholds: Thresholds,
         links: Links,
+        surges: Surges,
         models_with_reasons: Callable[[], list[str]],
         *,
         look_every_s: float = LOOK_EVERY_S,
@@ -60,6 +62,7 @@ class Feed:
         self._edits = edits
         self._thresholds = thresholds
         self._links = links
+        self._surges = surges
         self._models_with_reasons = models_with_reasons
         self._look_every_s = look_every_s
         self._pages: set[asyncio.Task[Any]] = set()
@@ -142,6 +145,7 @@ class Feed:
                     "by_bots": reverts.by_bots,
                     "in_hours": self._edits.hours,
                 },
+                "surges": [surge.as_json() for surge in self._surges.open(wiki_id)],
                 "wikis": self._edits.counts(model),
                 "models": self._edits.models,
                 "model": model,

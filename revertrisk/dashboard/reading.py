@@ -1,20 +1,27 @@
 """Reads every source into the state of the page, until a signal comes or a source breaks."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 from revertrisk.dashboard.open_edits import OpenEdits
+from revertrisk.dashboard.surges import Surges, SurgesError
 from revertrisk.lake.sources import OpenSource
 from revertrisk.streams.base import UnreadableRecord
+
+log = logging.getLogger(__name__)
 
 _YIELD_EVERY: Final = 200
 """Events after which other tasks get a turn: a source that has many at hand does not wait between them."""
 FORGET_EVERY_S: Final = 1.0
+LOOK_FOR_SURGES_EVERY_S: Final = 5.0
 
 
-async def read_until(stop: asyncio.Event, sources: Sequence[OpenSource], edits: OpenEdits) -> None:
+async def read_until(
+    stop: asyncio.Event, sources: Sequence[OpenSource], edits: OpenEdits, surges: Surges
+) -> None:
     """Read until ``stop`` is set, also where every source has ended: what they told is still shown.
 
     Raises:
@@ -22,7 +29,11 @@ async def read_until(stop: asyncio.Event, sources: Sequence[OpenSource], edits: 
 
     """
     stopping = asyncio.create_task(stop.wait())
-    working = [_forget_old(edits), *(_read(source, edits) for source in sources)]
+    working = [
+        _forget_old(edits),
+        _look_for_surges(surges, edits),
+        *(_read(source, edits) for source in sources),
+    ]
     waiting: set[asyncio.Task[Any]] = {stopping, *map(asyncio.create_task, working)}
     try:
         while not stopping.done():
@@ -39,6 +50,16 @@ async def _forget_old(edits: OpenEdits) -> None:
     while True:
         await asyncio.sleep(FORGET_EVERY_S)
         edits.forget_old()
+
+
+async def _look_for_surges(surges: Surges, edits: OpenEdits) -> None:
+    while True:
+        try:
+            if await asyncio.to_thread(surges.refresh):
+                edits.version += 1
+        except SurgesError as exc:
+            log.warning("%s; what was known stays", exc)
+        await asyncio.sleep(LOOK_FOR_SURGES_EVERY_S)
 
 
 async def _read(source: OpenSource, edits: OpenEdits) -> None:

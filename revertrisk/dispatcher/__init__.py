@@ -1,4 +1,4 @@
-"""Stream in, HTTP out: a dispatcher in change-propagation's vocabulary."""
+"""Sends the events of a stream as HTTP requests, by rules in change-propagation's format."""
 
 from revertrisk.dispatcher.app import DispatchSettings, SettingsError, dispatch, run
 from revertrisk.dispatcher.deadletters import DeadLetterError

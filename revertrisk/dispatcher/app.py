@@ -1,4 +1,4 @@
-"""Put a dispatcher together from its settings and run it."""
+"""Builds a dispatcher from its settings and runs it."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 5000
-"""Postponed events in memory; the others wait in their topic."""
+"""The most postponed events in memory; the others stay in their topic."""
 
 Wrap = Callable[[EventSource, tuple[Rule, ...]], EventSource]
 
@@ -58,14 +58,14 @@ async def dispatch(
     *,
     wrap: Wrap = lambda source, _: source,
 ) -> Summary:
-    """Run until the source ends, the limit is reached or ``stop`` is set; returns the counts.
+    """Run until the source ends, the limit is reached or ``stop`` is set; return the counts.
 
-    ``on_outcome`` is called once for each outcome, in the order in which they come. ``wrap`` may put something
-    between the source and the rules. ``stop`` is set when this returns.
+    ``on_outcome`` is called once for each outcome, in the order of completion. ``wrap`` can replace the source by one
+    that filters or changes its events. ``stop`` is set when this returns.
 
     Raises:
-        SettingsError: a setting cannot work.
-        RuleFileError: a rule cannot work.
+        SettingsError: a setting is invalid.
+        RuleFileError: a rule is invalid.
         DeadLetterError: the dead letters, or the retry topic, cannot be written.
         SourceError: a checkpoint cannot be written.
 
@@ -78,7 +78,7 @@ async def dispatch(
     limit = RefusalLimit(settings.refusal_limit, stop, summary)
     listeners = [metrics.note_outcome, limit.note_outcome, *([on_outcome] if on_outcome else [])]
 
-    def tell(outcome: Outcome) -> None:
+    def publish(outcome: Outcome) -> None:
         for listener in listeners:
             listener(outcome)
 
@@ -102,7 +102,7 @@ async def dispatch(
             rules=rules,
             executor=executor,
             grace_s=settings.grace_s,
-            on_outcome=tell,
+            on_outcome=publish,
             summary=summary,
         )
         try:
@@ -118,9 +118,9 @@ async def dispatch(
 
 
 def run(settings: DispatchSettings, *, dry_run: bool = False, wrap: Wrap = lambda source, _: source) -> int:
-    """Dispatch as a program does: stop on SIGTERM and SIGINT, show the summary, return the exit status.
+    """Run the dispatcher as a program: stop on SIGTERM and SIGINT, print the summary, return the exit status.
 
-    A dry run sends nothing and says for each event which rule takes it, or why none does.
+    A dry run sends nothing. It prints for each event which rule takes it, or why no rule does.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -146,7 +146,7 @@ async def _dispatch_until_signalled(settings: DispatchSettings, wrap: Wrap) -> S
 
 
 async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: asyncio.Event) -> None:
-    """Run all of them; the end of one is the end of all. Raises what the first of them raised."""
+    """Run all of them; when one ends, stop the others. Raise the first exception, in the order of ``runs``."""
     tasks = [asyncio.ensure_future(run) for run in runs]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
@@ -156,7 +156,7 @@ async def _until_one_ends(runs: Sequence[Coroutine[Any, Any, Summary]], stop: as
 
 
 async def explain(source: EventSource, rules: tuple[Rule, ...], out: TextIO, *, limit: int | None) -> int:
-    """Say for each event which rule takes it, or why none does; returns how many records were no events.
+    """Print for each event which rules take it, or why they do not; return the number of unreadable records.
 
     Raises:
         SourceError: the source cannot be read.

@@ -1,4 +1,4 @@
-"""Make one HTTP try and say in our own terms what came of it."""
+"""Sends one HTTP request and returns the answer, or the reason why there is none."""
 
 import re
 import ssl
@@ -20,7 +20,7 @@ MAX_ANSWER_BYTES = 1024 * 1024
 _OUTCOME = re.compile(r"produced|scored_only|skipped:[a-z0-9_]{1,64}")
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
 _DONE = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
-"""202 has only been noted down and 207 is done in part: neither says that the event is taken care of."""
+"""Without 202 (accepted, not done) and 207 (done in part): the event may not be processed."""
 
 
 class Failure(StrEnum):
@@ -29,40 +29,40 @@ class Failure(StrEnum):
     CONNECTION_REFUSED = "connection_refused"
     CONNECTION_RESET = "connection_reset"
     CONNECTION_FAILED = "connection_failed"
-    """No route, no such host, and the like."""
+    """There is no route, the host is unknown, or similar."""
     TIMEOUT = "timeout"
     TLS_ERROR = "tls_error"
     INVALID_ANSWER = "invalid_answer"
-    """What came back is not HTTP."""
+    """The answer is not HTTP."""
 
     @property
     def retryable(self) -> bool:
-        """Whether another try can help: a bad certificate or a wrong protocol stays as it is."""
+        """Whether another try can succeed; it cannot after an invalid certificate or a wrong protocol."""
         return self not in {Failure.TLS_ERROR, Failure.INVALID_ANSWER}
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswer:
-    """What a server said."""
+    """The answer of a server."""
 
     status: int
     outcome: str | None = None
-    """``produced``, ``scored_only`` or ``skipped:<reason>``, where it said so."""
+    """``produced``, ``scored_only`` or ``skipped:<reason>``; None without the header."""
     code: str | None = None
     """The ``code`` of an error's JSON body."""
     retry_after_s: float | None = None
 
     @property
     def done(self) -> bool:
-        """Whether the event is taken care of."""
+        """Whether the event is processed."""
         return self.status in _DONE
 
 
 class Sender(Protocol):
-    """What makes the tries of a request."""
+    """Sends requests."""
 
     async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer | Failure:
-        """Make one try, the first one (0) or the n-th retry, and say what came of it."""
+        """Send a request once, as the first try (0) or the n-th retry, and return the answer or the failure."""
         ...
 
 
@@ -75,14 +75,16 @@ class ServiceClient:
     async def send(self, request: Request, *, retry: int, timeout_s: float) -> ServiceAnswer | Failure:
         """Send a request once, as the first try (0) or the n-th retry, and read the whole answer."""
         try:
-            async with self._session.request(
-                request.method,
-                request.url,
-                data=request.body,
-                headers=request.headers_for(retry),
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-                allow_redirects=False,  # an address that moved is a rule to correct; it is final, as upstream
-            ) as response:
+            async with (
+                self._session.request(
+                    request.method,
+                    request.url,
+                    data=request.body,
+                    headers=request.headers_for(retry),
+                    timeout=aiohttp.ClientTimeout(total=timeout_s),
+                    allow_redirects=False,  # as in change-propagation, a redirect is final: the rule must be corrected
+                ) as response
+            ):
                 body = await _read(response)
                 return ServiceAnswer(
                     status=response.status,
@@ -97,7 +99,7 @@ class ServiceClient:
 
 
 def new_session(user_agent: str) -> aiohttp.ClientSession:
-    """Make the one session of a dispatcher: the rules bound its connections, and it keeps no cookies."""
+    """Return a session for a dispatcher. It has no limit of connections, since the rules have one, and no cookies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -106,7 +108,7 @@ def new_session(user_agent: str) -> aiohttp.ClientSession:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """Read an answer to its end, so that the connection can be used again, unless it is absurdly long."""
+    """Read an answer to its end, so that the connection can be reused; close it beyond `MAX_ANSWER_BYTES`."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
@@ -130,7 +132,7 @@ def _code(body: bytes) -> str | None:
 
 
 def _failure(error: aiohttp.ClientError) -> Failure:
-    # Order matters: aiohttp's certificate and TLS errors are connector errors, and those are OS errors.
+    # The order matters: aiohttp's TLS errors are connector errors, and connector errors are OS errors.
     match error:
         case aiohttp.ClientSSLError():
             return Failure.TLS_ERROR
@@ -147,5 +149,5 @@ def _failure(error: aiohttp.ClientError) -> Failure:
 
 
 def _refused(error: OSError) -> bool:
-    # uvloop and asyncio report several addresses of one name as one error without an errno.
+    # If a name has several addresses, uvloop and asyncio raise one error without an errno for all of them.
     return isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error)

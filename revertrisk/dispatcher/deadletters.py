@@ -1,4 +1,4 @@
-"""Keep what was given up, with the original event and the reason, and note what was skipped: as JSON lines."""
+"""Dead letters (events that were given up, with the reason) and skips, written as JSON lines to a file or a topic."""
 
 import asyncio
 import base64
@@ -22,40 +22,40 @@ _NEWLINE = b"\n"
 
 
 class DeadLetterError(Exception):
-    """Dead letters, the retry topic or skips cannot be written; the text names the place and the cause."""
+    """Dead letters, the retry topic or skips cannot be written; the message names the file or topic and the cause."""
 
 
 class RecordTooLargeError(DeadLetterError):
-    """A topic does not take a record of this size."""
+    """A topic refuses a record of this size."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was given up, or a record that is no event."""
+    """An event that was given up, or a record that is not an event."""
 
     reason: str
-    """``status_<code>``, or one of the closed sets Failure, UnreadableReason and ``unexpandable``."""
+    """``status_<code>``, ``unexpandable``, ``unknown_rule``, or a value of Failure or UnreadableReason."""
     position: Position
     event: dict[str, Any] | None = field(default=None, repr=False)
     raw: bytes | None = field(default=None, repr=False)
-    """The record as it stood, where it is no event."""
+    """The original bytes of a record that is not an event."""
     rule: str | None = None
     attempts: int = 0
     status: int | None = None
     code: str | None = None
     topic: str | None = None
-    """The topic of Kafka that the event first came from, for a redrive."""
+    """The Kafka topic that the event first came from, for a redrive."""
     place: str | None = None
-    """The event id of EventStreams, of a record that is no event."""
+    """The EventStreams event id of a record that is not an event."""
 
     @property
     def beginning(self) -> Self:
-        """The letter with no more than the beginning of what it is about, which its position leads to."""
+        """The letter with only the beginning of its event or record; the position leads to the whole."""
         raw = orjson.dumps(self.event) if self.raw is None else self.raw
         return replace(self, event=None, raw=raw[:KEPT_OF_A_LONG_RECORD])
 
     def as_json(self, at: datetime) -> bytes:
-        """Return the line for the file; a record that is not UTF-8 is kept in base64."""
+        """Return the letter as a line of JSON; a record that is not UTF-8 is written in base64."""
         line: dict[str, Any] = {
             "dt": iso_z(at),
             "reason": self.reason,
@@ -80,13 +80,13 @@ class DeadLetter:
 
 
 class TopicWriter(Protocol):
-    """Appends to topics of Kafka."""
+    """Appends to Kafka topics."""
 
     async def write(self, topic: str, value: bytes) -> None:
-        """Return when the value is safe there.
+        """Append a value; return when the brokers have acknowledged it.
 
         Raises:
-            RecordTooLargeError: the topic takes none of this size.
+            RecordTooLargeError: the topic refuses a value of this size.
             DeadLetterError: it cannot be written.
 
         """
@@ -94,10 +94,10 @@ class TopicWriter(Protocol):
 
 
 class DeadLetters(Protocol):
-    """Where dead letters go."""
+    """Stores dead letters."""
 
     async def write(self, letter: DeadLetter) -> None:
-        """Return when the letter is safe; raises DeadLetterError where it cannot be."""
+        """Return when the letter is stored; raises DeadLetterError if it cannot be."""
         ...
 
 
@@ -105,13 +105,13 @@ class DeadLetterFile:
     """Appends dead letters; a letter is on the disk when :meth:`write` returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file for appending and make it if it is missing; raises DeadLetterError."""
+        """Open the file for appending, and create it if it is missing; raises DeadLetterError."""
         self._path = path
         self._lock = asyncio.Lock()
         try:
-            # Unbuffered: what could not be written must not be tried again when the file is closed.
+            # Unbuffered: bytes that could not be written must not be written again when the file is closed.
             self._file = path.open("a+b", buffering=0)
-            end_a_torn_line(self._file)
+            end_partial_line(self._file)
         except OSError as exc:
             raise DeadLetterError(f"dead_letters: {path}: cannot be written: {exc.strerror}") from exc
 
@@ -122,7 +122,7 @@ class DeadLetterFile:
         self._file.close()
 
     async def write(self, letter: DeadLetter) -> None:
-        """Append a letter and wait until the disk has it; raises DeadLetterError."""
+        """Append a letter and sync it to the disk; raises DeadLetterError."""
         line = letter.as_json(datetime.now(UTC))
         async with self._lock:
             try:
@@ -137,8 +137,8 @@ class DeadLetterFile:
         os.fsync(self._file.fileno())
 
 
-def end_a_torn_line(file: io.FileIO) -> None:
-    """Keep what a crash left half written at a file's end from swallowing the next line; raises OSError."""
+def end_partial_line(file: io.FileIO) -> None:
+    """Add a newline if a crash left an incomplete last line, so that the next line stays whole; raises OSError."""
     if file.seek(0, os.SEEK_END) == 0:
         return
     file.seek(-1, os.SEEK_END)
@@ -147,21 +147,26 @@ def end_a_torn_line(file: io.FileIO) -> None:
 
 
 def write_whole(file: io.FileIO, line: bytes) -> None:
-    """Append a line to an unbuffered file, which may take a part of it at a time; raises OSError."""
+    """Append a line to an unbuffered file, which can write it in parts; raises OSError."""
     unwritten = memoryview(line)
     while unwritten:
         unwritten = unwritten[file.write(unwritten) :]
 
 
 class DeadLetterTopic:
-    """Writes dead letters to a topic, each as a line of the file would be."""
+    """Writes dead letters to a topic, in the format of a line of the file."""
 
     def __init__(self, writer: TopicWriter, topic: str) -> None:
         self._writer = writer
         self._topic = topic
 
     async def write(self, letter: DeadLetter) -> None:
-        """Write a letter and wait until the brokers have it, of a large one the beginning; raises DeadLetterError."""
+        """Write a letter and wait until the brokers acknowledge it; of a large letter write the beginning.
+
+        Raises:
+            DeadLetterError: it cannot be written.
+
+        """
         now = datetime.now(UTC)
         try:
             await self._writer.write(self._topic, letter.as_json(now).rstrip())
@@ -173,9 +178,9 @@ class DeadLetterTopic:
 
 
 class SkipFile:
-    """Appends a line for each revision that the server skipped: a reconciliation must not take it for missing.
+    """Appends a line for each revision that the server skipped, so that a reconciliation does not report it missing.
 
-    A line that a crash loses is found missing, and skipped again.
+    If a crash loses a line, a reconciliation reports that revision as missing, and the server skips it again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -183,7 +188,7 @@ class SkipFile:
         self._path = path
         try:
             self._file = path.open("a+b", buffering=0)
-            end_a_torn_line(self._file)
+            end_partial_line(self._file)
         except OSError as exc:
             raise DeadLetterError(f"skips: {path}: cannot be written: {exc.strerror}") from exc
 
@@ -194,7 +199,7 @@ class SkipFile:
         self._file.close()
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Append an outcome if it is a skip of a revision; raises DeadLetterError where it cannot be kept."""
+        """Append an outcome if it is a skip of a revision; raises DeadLetterError if it cannot be written."""
         if outcome.ending is not Ending.SKIPPED:
             return
         match outcome.event:

@@ -1,4 +1,7 @@
-"""Carry out a rule's requests: in order and at bounded concurrency, with retries, then a dead letter."""
+"""Sends a rule's requests: with limited concurrency, in order if the rule requires it, with retries.
+
+An event whose retries are exhausted becomes a dead letter.
+"""
 
 import asyncio
 import logging
@@ -20,10 +23,10 @@ from revertrisk.streams.base import SourcedEvent, UnreadableRecord
 
 log = logging.getLogger(__name__)
 
-LONGEST_RETRY_AFTER_S = 60.0
-"""A server may ask for a longer pause than the schedule's, but not for more than this."""
-LONGEST_PAUSE_IN_A_SLOT_S = 10.0
-"""A longer pause is spent in the retry topic, where there is one."""
+MAX_RETRY_AFTER_S = 60.0
+"""The longest pause that a server's Retry-After can impose."""
+MAX_PAUSE_IN_SLOT_S = 10.0
+"""An event with a longer pause waits in the retry topic, if there is one, and frees its slot."""
 _WIKI_ID = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -35,7 +38,7 @@ class _Tries:
     last: ServiceAnswer | Failure | None = None
     seconds: float = 0.0
     postponed_s: float | None = None
-    """The pause until the next try, where it is not to be spent here."""
+    """The pause until the next try, if the event is to wait in the retry topic."""
 
     @property
     def answer(self) -> ServiceAnswer | None:
@@ -43,7 +46,7 @@ class _Tries:
 
     @property
     def reason(self) -> str:
-        """Why it is given up, if it is."""
+        """The reason of the dead letter, if the event is given up."""
         return f"status_{self.last.status}" if isinstance(self.last, ServiceAnswer) else str(self.last)
 
     def retryable(self, rule: Rule) -> bool:
@@ -53,17 +56,19 @@ class _Tries:
 
 
 class Ordering:
-    """Lets requests of one rule and key go out one after the other; what has no key does not wait."""
+    """Sends requests with the same rule and key one after another; requests without a key do not wait."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], asyncio.Event] = {}
 
     @asynccontextmanager
     async def turn(self, rule_name: str, key: str | None) -> AsyncIterator[None]:
-        """Wait for all earlier turns of the key to end; enter in the order that is to be kept."""
+        """Wait until all earlier turns of the key have ended. Turns follow the order of the calls."""
         if key is None:
             yield
             return
+        # Each turn waits for the event of the turn before it. The entry of a key is removed by its last turn, so
+        # the dictionary holds only keys in use.
         queue = (rule_name, key)
         earlier, mine = self._last.get(queue), asyncio.Event()
         self._last[queue] = mine
@@ -78,20 +83,21 @@ class Ordering:
 
 
 class RetryLater(Protocol):
-    """Somewhere to put an event until its next try, outside this process."""
+    """Stores events outside this process until their next try."""
 
     async def put(
         self, rule: Rule, sourced: SourcedEvent, *, tried: int, pause_s: float, reason: str
     ) -> None:
-        """Return when the event is safe there; raises DeadLetterError where it cannot be."""
+        """Return when the event is stored; raises DeadLetterError if it cannot be."""
         ...
 
 
 class Executor:
-    """Sends the requests of all rules, each rule's within its own bound.
+    """Sends the requests of all rules; each rule has its own limit of concurrent requests.
 
-    A short pause before a retry is spent in the slot, so an outage slows the reading down instead of filling the
-    memory. A long one is spent in the retry topic, if there is one and the rule asks for no order.
+    During a short pause before a retry the event keeps its slot, so an outage slows down the reading and does not
+    fill the memory. For a long pause the event is written to the retry topic, if there is one and the rule has no
+    ``order_by``.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
@@ -104,30 +110,30 @@ class Executor:
         retries: RetrySchedule | None = None,
         later: RetryLater | None = None,
     ) -> None:
-        """Take what requests need; ``concurrency`` and ``retries``, where given, win over every rule's own."""
+        """Take the parts; ``concurrency`` and ``retries``, if given, replace those of every rule."""
         self._client = client
         self._dead_letters = dead_letters
         self._retries = retries
         self._later = later
         self._warned: set[str] = set()
-        """Rules whose server does not say what it did with an event."""
+        """Rules with a warning, because their server does not report what it did with an event."""
         self.retrying: Counter[str] = Counter()
-        """Requests that wait for another try, by the reason why the last one failed."""
+        """The number of requests that wait for another try, by the reason of the last failure."""
         self._slots = {rule.name: asyncio.Semaphore(concurrency or rule.concurrency) for rule in rules}
 
     async def wait_for_slot(self, rule: Rule) -> None:
-        """Wait until the rule may have one more request under way, and take the slot."""
+        """Wait until the rule may send one more request, and take its slot."""
         await self._slots[rule.name].acquire()
 
     def free_slot(self, rule: Rule) -> None:
-        """Give a slot back."""
+        """Return a slot."""
         self._slots[rule.name].release()
 
     async def execute(self, rule: Rule, case: Case, sourced: SourcedEvent) -> Outcome:
-        """Send the event until it is accepted, postponed or given up; then it is in the dead letters.
+        """Send the event until it is accepted, postponed or given up. If given up, it is a dead letter on return.
 
         Raises:
-            DeadLetterError: the event was postponed or given up and could not be kept.
+            DeadLetterError: the event was postponed or given up, and could not be written.
 
         """
         try:
@@ -143,7 +149,7 @@ class Executor:
                 await self._later.put(
                     rule, sourced, tried=tries.attempts, pause_s=tries.postponed_s, reason=tries.reason
                 )
-            except RecordTooLargeError:  # the message holds more than the event
+            except RecordTooLargeError:  # the message is larger than the event
                 return await self._give_up(rule.name, sourced, tries.reason, tries)
             return _outcome(rule.name, sourced, Ending.POSTPONED, tries.reason, tries)
         if tries.answer is None or not (tries.answer.done or tries.answer.status in rule.ignore):
@@ -152,7 +158,7 @@ class Executor:
         if ending is Ending.ACCEPTED and rule.name not in self._warned:
             self._warned.add(rule.name)
             log.warning(
-                "rule %s: the server answers %d without %s: whether it did anything is not known (said once)",
+                "rule %s: the server answers %d without %s, so it is not known what it did (logged once)",
                 rule.name,
                 tries.answer.status,
                 OUTCOME_HEADER,
@@ -160,7 +166,7 @@ class Executor:
         return _outcome(rule.name, sourced, ending, detail, tries)
 
     async def keep_unreadable(self, record: UnreadableRecord) -> Outcome:
-        """Put a record that is no event into the dead letters; raises DeadLetterError."""
+        """Write a record that is not an event to the dead letters; raises DeadLetterError."""
         log.warning("%s is not an event: %s", record.position, record.reason)
         await self._dead_letters.write(
             DeadLetter(record.reason, record.position, raw=record.raw, place=record.place)
@@ -168,11 +174,11 @@ class Executor:
         return Outcome(Ending.GIVEN_UP, record.position, record.reason)
 
     async def give_up(self, rule_name: str, sourced: SourcedEvent, reason: str) -> Outcome:
-        """Put an event for which no request can be made into the dead letters; raises DeadLetterError."""
+        """Write an event for which no request can be made to the dead letters; raises DeadLetterError."""
         return await self._give_up(rule_name, sourced, reason, _Tries())
 
     async def _try(self, rule: Rule, request: Request, retry: int) -> _Tries:
-        """Send a request, as its n-th retry, until the answer is final or the retries are used up."""
+        """Send a request, first as its n-th retry, until the answer is final or the retries are exhausted."""
         schedule = self._retries or rule.retries
         while True:
             result = await self._client.send(request, retry=retry, timeout_s=rule.timeout_s)
@@ -180,9 +186,9 @@ class Executor:
             if retry >= schedule.limit or not tries.retryable(rule):
                 return tries
             asked = tries.answer.retry_after_s if tries.answer else None
-            pause = schedule.pause_s(retry, retry_after_s=asked, longest_s=LONGEST_RETRY_AFTER_S)
+            pause = schedule.pause_s(retry, retry_after_s=asked, longest_s=MAX_RETRY_AFTER_S)
             log.debug("request %s: %s, again in %.1f s", request.request_id, tries.reason, pause)
-            if self._later is not None and rule.order_by is None and pause > LONGEST_PAUSE_IN_A_SLOT_S:
+            if self._later is not None and rule.order_by is None and pause > MAX_PAUSE_IN_SLOT_S:
                 return replace(tries, postponed_s=pause)
             self.retrying[tries.reason] += 1
             try:
@@ -230,7 +236,7 @@ def _outcome(
 
 
 def _labels(rule_name: str, event: dict[str, Any], reason: str) -> dict[str, Any]:
-    """Return what a log line says of an event: which it is, and nothing of what it holds."""
+    """Return the labels of a log line about an event: its ids, and nothing of its content."""
     labels: dict[str, Any] = {"labels.rule": rule_name, "labels.reason": reason}
     match event:
         case {"wiki_id": str(wiki_id), "revision": {"rev_id": int(rev_id)}} if _WIKI_ID.fullmatch(wiki_id):
@@ -242,7 +248,7 @@ def _labels(rule_name: str, event: dict[str, Any], reason: str) -> dict[str, Any
 
 
 def _ending(answer: ServiceAnswer) -> tuple[Ending, str | None]:
-    """Read how a finished event ended, in the server's own words where it has some."""
+    """Return the ending of a finished event and its detail, from the server's outcome header if there is one."""
     if not answer.done:
         return Ending.IGNORED, f"status_{answer.status}"
     if answer.outcome is None:

@@ -1,4 +1,4 @@
-"""Append to a topic of Kafka and know that it is there."""
+"""Appends to Kafka topics and waits for the brokers' acknowledgement."""
 
 import asyncio
 import logging
@@ -22,10 +22,10 @@ _TRIES_TO_FIND = 10
 
 
 class KafkaWriter:
-    """One producer for all topics that the dispatcher writes; every replica has what it says is written."""
+    """One producer for all topics that the dispatcher writes. Every in-sync replica acknowledges each value."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        """Start the producer; raises KafkaSettingsError where a setting cannot work."""
+        """Start the producer; raises KafkaSettingsError if a setting is invalid."""
         try:
             self._producer = Producer(
                 {
@@ -39,13 +39,15 @@ class KafkaWriter:
                 logger=librdkafka_log,
             )
         except KafkaException as exc:
-            raise settings.refusal(exc.args[0].str()) from None  # the cause quotes values
+            raise settings.refusal(
+                exc.args[0].str()
+            ) from None  # the cause quotes values, which can be secret
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
         self._thread.start()
 
     async def find(self, topic: str) -> None:
-        """Make sure that a topic is there, which makes it where the brokers do that; raises DeadLetterError."""
+        """Check that a topic exists; brokers with automatic creation create it. Raises DeadLetterError."""
         reason = ""
         for _ in range(_TRIES_TO_FIND):
             try:
@@ -60,16 +62,17 @@ class KafkaWriter:
         raise DeadLetterError(f"kafka:{topic}: {reason}; create the topic")
 
     async def write(self, topic: str, value: bytes) -> None:
-        """Append a value and wait until the brokers have it; raises RecordTooLargeError and DeadLetterError."""
+        """Append a value and wait for its acknowledgement; raises RecordTooLargeError and DeadLetterError."""
+        # librdkafka calls `note` in the thread of `_poll`; only the loop's own thread may resolve the future.
         loop = asyncio.get_running_loop()
         written: asyncio.Future[KafkaError | None] = loop.create_future()
 
         def settle(error: KafkaError | None) -> None:
-            if not written.done():  # else cancelled
+            if not written.done():  # it is done if the caller was cancelled
                 written.set_result(error)
 
         def note(error: KafkaError | None, _: Message) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nothing waits any more
+            with suppress(RuntimeError):  # the loop is closed, so no caller waits
                 loop.call_soon_threadsafe(settle, error)
 
         try:
@@ -83,7 +86,7 @@ class KafkaWriter:
             raise kind(f"kafka:{topic}: cannot be written: {error.str()}")
 
     async def close(self) -> None:
-        """Stop the producer; whatever was waited for is written."""
+        """Stop the producer. It does not wait for values whose `write` has not returned."""
         self._closing.set()
         await asyncio.to_thread(self._thread.join)
 
@@ -93,7 +96,7 @@ class KafkaWriter:
         while True:
             try:
                 self._producer.produce(topic, value, on_delivery=note)
-            except BufferError:  # the queue is full, which passes
+            except BufferError:  # the queue is full for the moment
                 await asyncio.sleep(_FULL_PAUSE_S)
             else:
                 return

@@ -1,4 +1,4 @@
-"""Every metric of the dispatcher, in one place."""
+"""All metrics of the dispatcher."""
 
 from datetime import UTC, datetime
 from time import monotonic
@@ -14,10 +14,10 @@ NO_RULE = "none"
 
 
 class DispatcherMetrics:
-    """Counts outcomes, and what goes wrong with sources."""
+    """Counts outcomes, and the resets and reconnects of sources."""
 
     def __init__(self, registry: CollectorRegistry, source: str) -> None:
-        """Register everything; ``source`` labels what belongs to a source."""
+        """Register the metrics; ``source`` is the label of those about a source."""
         self._events = Counter(
             "dispatcher_events_total",
             "Events by rule and outcome; each counts once for every rule that takes it",
@@ -70,5 +70,5 @@ class DispatcherMetrics:
         self._resets.labels(topic).inc()
 
     def note_reconnect(self) -> None:
-        """Count a connection that follows another one."""
+        """Count a connection after the first."""
         self._reconnects.inc()

@@ -1,4 +1,4 @@
-"""Work out what may be committed: never past anything unfinished."""
+"""Computes which positions can be committed: never beyond an unfinished record."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from revertrisk.streams.base import Position
 
 @dataclass(slots=True)
 class _Partition:
-    """The records of one partition that have been read and not yet passed."""
+    """The records of one partition that have been read and are not committable."""
 
     waiting: deque[Position] = field(default_factory=deque)
-    """In the order of reading, from the slowest unfinished one on."""
+    """In the order of reading, from the earliest unfinished one."""
     finished: set[Position] = field(default_factory=set)
-    """Those of ``waiting`` that are done."""
+    """Those in ``waiting`` that are finished."""
 
 
 class OffsetTracker:
-    """Follows each record from reading to its end; a partition's slowest one holds its commit back."""
+    """Tracks each record from reading to its end; a partition's earliest unfinished record limits its commit."""
 
     def __init__(self) -> None:
         self._partitions: dict[tuple[str, int], _Partition] = {}
@@ -26,28 +26,28 @@ class OffsetTracker:
         """Records that have been read and cannot be committed yet, finished or not."""
 
     def start(self, position: Position) -> None:
-        """Note that a record has been read; within a partition in the order of reading."""
+        """Record that a record has been read; the calls for a partition follow the order of reading."""
         self._partitions.setdefault(_key(position), _Partition()).waiting.append(position)
         self.held += 1
 
     def finish(self, position: Position) -> None:
-        """Note that a started record is done, in any order."""
+        """Record that a started record is finished, in any order."""
         key = _key(position)
         partition = self._partitions[key]
         partition.finished.add(position)
         while partition.waiting and partition.waiting[0] in partition.finished:
-            passed = partition.waiting.popleft()
-            partition.finished.remove(passed)
+            position = partition.waiting.popleft()
+            partition.finished.remove(position)
             self.held -= 1
-            if not passed.is_open:
-                self._committable[key] = passed
+            if not position.is_open:
+                self._committable[key] = position
         if not partition.waiting:
             del self._partitions[key]
 
     def take_committable(self) -> list[Position]:
-        """Return what can be committed and was not returned before, at most one position a partition.
+        """Return the positions that can be committed and were not returned before, at most one a partition.
 
-        Each stands for itself and for everything before it.
+        A position includes all records before it.
         """
         taken = list(self._committable.values())
         self._committable.clear()
@@ -55,6 +55,6 @@ class OffsetTracker:
 
 
 def _key(position: Position) -> tuple[str, int]:
-    # A partition that is lost and given back starts again where it was committed, while records of its
-    # first time may still be in flight: the two must not be mixed up.
+    # A partition that is revoked and assigned again is read from its commit again, while records of the earlier
+    # assignment can still be in flight. The epoch keeps the two apart.
     return position.partition, position.epoch

@@ -1,4 +1,4 @@
-"""What becomes of events: the closed set of endings, the counts of a run, and when a run is stopped for them."""
+"""Outcomes of events: the set of endings, the counts of a run, and the limit of refusals that stops a run."""
 
 import asyncio
 import sys
@@ -16,61 +16,61 @@ from revertrisk.streams.base import Position
 
 
 class Ending(StrEnum):
-    """How it ended."""
+    """How the processing of an event ended."""
 
     PRODUCED = "produced"
     SCORED_ONLY = "scored_only"
     SKIPPED = "skipped"
     ACCEPTED = "accepted"
-    """Taken by a server that does not say which of the three above it was."""
+    """Answered with success by a server that does not report which of the three above it was."""
     IGNORED = "ignored"
     """Refused with a status that the rule ignores."""
     GIVEN_UP = "given_up"
-    """In the dead letters now."""
+    """Written to the dead letters."""
     UNMATCHED = "unmatched"
-    """No rule takes it."""
+    """No rule takes the event."""
     CANARY = "canary"
     SAMPLED_OUT = "sampled_out"
     DUPLICATE = "duplicate"
-    """The same ``meta.id`` came a short while ago and is, or was, being taken care of."""
+    """An event with the same ``meta.id`` was read a short time ago, and is or was processed."""
     EXPIRED = "expired"
     """Older than the rule's ``claim_ttl``."""
     POSTPONED = "postponed"
-    """In the retry topic now; what becomes of it there is counted when it does."""
+    """Written to the retry topic; its later ending there is counted too."""
 
 
 EXIT_OK = 0
 EXIT_INCOMPLETE = 1
-"""Something was given up or interrupted, or the source or the dead letters broke."""
+"""Events were given up or interrupted, or the source or the dead letters failed."""
 EXIT_UNUSABLE = 2
-"""A setting or a rule cannot work; nothing was read."""
+"""A setting or a rule is invalid; no event was read."""
 
 UNEXPANDABLE = "unexpandable"
-"""The dead letter's reason where a template found nothing in the event to fill it."""
+"""The reason of a dead letter whose event lacks a field that a template needs."""
 UNKNOWN_RULE = "unknown_rule"
-"""The dead letter's reason where the retry topic holds an event for a rule that is no longer there."""
+"""The reason of a dead letter from the retry topic whose rule no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one event under one rule."""
+    """The result for one event and one rule."""
 
     ending: Ending
     position: Position
     detail: str | None = None
-    """The reason of a skip or of a dead letter, or the field for which no rule took it."""
+    """The reason of a skip or of a dead letter, or the field because of which no rule took it."""
     rule: str | None = None
-    """The rule that took it; None where none did."""
+    """The rule that took it; None if no rule did."""
     status: int | None = None
-    """The last answer's status; None where none came."""
+    """The last answer's status; None without an answer."""
     attempts: int = 0
     seconds: float = 0.0
-    """From the first try to the last answer, pauses included."""
+    """From the first try to the last answer, including pauses."""
     event: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
-        """Return the name it is counted under: ``produced``, ``skipped:redirect``, ``given_up:status_400``."""
+        """Return the name under which it is counted: ``produced``, ``skipped:redirect``, ``given_up:status_400``."""
         return f"{self.ending}:{self.detail}" if self.detail else str(self.ending)
 
 
@@ -79,9 +79,9 @@ class Summary:
     """The counts of one run. An event that several rules take counts once for each of them."""
 
     read: int = 0
-    """Records read from the source, unreadable ones included."""
+    """Records read from the source, including unreadable ones."""
     owed: int = 0
-    """Outcomes to be expected: one for each record and each rule that takes it, one where none does."""
+    """The expected number of outcomes: one for each record and rule that takes it, and one if no rule does."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """By label: ``produced``, ``skipped:redirect``, ``given_up:status_400``, ``unmatched:wiki_id``."""
     statuses: Counter[int] = field(default_factory=Counter)
@@ -92,9 +92,9 @@ class Summary:
     """The last committed offset of each partition."""
     seconds: float = 0.0
     source_error: str | None = None
-    """Why the source could not be read to its end, if so."""
+    """Why the source could not be read to its end; None if it was."""
     resumes: bool = False
-    """Whether the next run reads what was interrupted again."""
+    """Whether the next run reads interrupted events again."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -105,23 +105,23 @@ class Summary:
             self.statuses[outcome.status] += 1
 
     def note_committed(self, positions: Iterable[Position]) -> None:
-        """Note the positions that were committed."""
+        """Record the positions that were committed."""
         for position in positions:
             self.committed[position.partition] = position.offset
 
     @property
     def interrupted(self) -> int:
-        """Outcomes that a shutdown did not wait for; their events are not committed."""
+        """The number of outcomes that a shutdown did not wait for; their events are not committed."""
         return self.owed - self.outcomes.total()
 
     @property
     def is_clean(self) -> bool:
-        """Whether the source was read without trouble and all that was read is, or will be, taken care of."""
+        """Whether the source was read without an error, and every event is processed or will be by the next run."""
         is_done = self.interrupted == 0 or self.resumes
         return self.given_up == 0 and is_done and self.source_error is None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counts as JSON has them."""
+        """Return the counts for JSON."""
         return {
             "read": self.read,
             "outcomes": dict(sorted(self.outcomes.items())),
@@ -159,17 +159,20 @@ class Summary:
 
 
 class RefusalLimit:
-    """Stops a run in which everything is refused: a wrong address must not turn a whole stream into dead letters."""
+    """Stops a run in which every request fails, so that a wrong address does not make a stream into dead letters."""
 
     def __init__(self, limit: int | None, stop: asyncio.Event, summary: Summary) -> None:
-        """Set ``stop`` after ``limit`` requests given up in a row, None for never; the summary says why."""
+        """Take the parts. ``stop`` is set after ``limit`` requests in a row were given up; None is no limit.
+
+        ``summary.source_error`` then has the reason.
+        """
         self._limit = limit
         self._stop = stop
         self._summary = summary
         self._in_a_row = 0
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Count one outcome; what was never sent, or waits for another try, says nothing about the server."""
+        """Count one outcome, except of events that were not sent or are postponed: the server did not decide them."""
         if outcome.attempts == 0 or outcome.ending is Ending.POSTPONED:
             return
         if outcome.ending is not Ending.GIVEN_UP:

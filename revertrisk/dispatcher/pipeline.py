@@ -1,4 +1,4 @@
-"""Move events from a source through the rules to the executor, and commit what is done."""
+"""Reads events from a source, applies the rules, passes them to the executor, and commits finished ones."""
 
 import asyncio
 import logging
@@ -34,17 +34,17 @@ from revertrisk.streams.base import (
 log = logging.getLogger(__name__)
 
 COMMIT_INTERVAL_S = 0.5
-"""As change-propagation does."""
+"""The interval of change-propagation."""
 MAX_HELD = 10_000
-"""Records read and not committable; behind one that takes minutes, reading stops here and memory stays bounded."""
+"""The most records that are read and not committable; reading pauses there, so a slow event cannot fill the memory."""
 
 
 @dataclass(slots=True)
 class _Unfinished:
-    """An event that rules have taken."""
+    """An event that rules took."""
 
     rules: int
-    """How many of them are not done with it."""
+    """The number of rules that have not finished it."""
     event_id: str | None
 
 
@@ -63,9 +63,10 @@ class DispatchPipeline:
         summary: Summary | None = None,
         max_held: int = MAX_HELD,
     ) -> None:
-        """Take the parts, the seconds that bound a shutdown, and what is called with each outcome.
+        """Take the parts; ``grace_s`` limits the wait for requests at a shutdown.
 
-        ``recent`` are the ids of events that are not taken again; ``summary`` may be shared between pipelines.
+        ``on_outcome`` is called with each outcome. ``recent`` are ids of events that are not processed again; None
+        turns that off. Pipelines can share a ``summary``.
         """
         self._source = source
         self._rules = rules
@@ -81,19 +82,19 @@ class DispatchPipeline:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._unfinished: dict[Position, _Unfinished] = {}
         self._repeats: dict[str, list[Position]] = {}
-        """By the id of each event that is being taken care of: where it came again meanwhile."""
+        """By the id of each event in progress: the positions of its duplicates so far."""
 
     async def run(self, stop: asyncio.Event, *, limit: int | None = None) -> Summary:
-        """Read to the end, to ``limit`` records or until ``stop``, finish what is in flight, and return the counts.
+        """Read to the end, to ``limit`` records or until ``stop``, finish the requests in flight, return the counts.
 
-        After ``stop`` nothing more is read, and what takes longer than the grace period is abandoned
-        without being committed. The source is closed at the end.
+        After ``stop`` nothing more is read. Requests that take longer than the grace period are cancelled, and their
+        events are not committed. The source is closed at the end.
 
-        A source that cannot be read further is an end like any other; the summary says so.
+        A source that cannot be read further ends the run; the summary has the reason.
 
         Raises:
-            DeadLetterError: something given up could not be kept; it is not committed.
-            SourceError: what is done could not be committed.
+            DeadLetterError: an event that was given up could not be written; it is not committed.
+            SourceError: finished events could not be committed.
 
         """
         started = monotonic()
@@ -109,7 +110,7 @@ class DispatchPipeline:
                 stopping.cancel()
                 committing.cancel()
         except ExceptionGroup as group:
-            # One cause is enough to stop for, and callers can name it; the group stays its cause.
+            # Callers expect a single exception: the first is raised, and the group stays its cause.
             raise group.exceptions[0] from group
         finally:
             try:
@@ -120,7 +121,7 @@ class DispatchPipeline:
         return self._summary
 
     async def _drain(self, stopping: asyncio.Task[bool]) -> None:
-        """Wait for the requests in flight: without limit while nothing stops us, then for the grace period."""
+        """Wait for the requests in flight: without a limit until ``stop`` is set, then for the grace period."""
         while self._in_flight and not stopping.done():
             await asyncio.wait({stopping, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
         if self._in_flight:
@@ -143,15 +144,15 @@ class DispatchPipeline:
             self._summary.source_error = str(exc)
 
     async def _wait_for_room(self) -> None:
-        """Wait while so much is done behind something slow that more would be too much to remember."""
+        """Wait while ``max_held`` records are read and not committable."""
         while self._tracker.held >= self._max_held:
             self._room.clear()
             await self._room.wait()
 
     async def _take(self, record: SourcedEvent | UnreadableRecord, tasks: asyncio.TaskGroup) -> None:
-        """Start what a record needs; waits while the rules that take it are at their bounds."""
-        # From here on the record holds back the commit of its partition, so every way out of this method must lead
-        # to _finish: at once for what is settled here, and for the rest when the last of its rules is done.
+        """Start the requests of a record; wait while the rules that take it are at their limits."""
+        # From here the record holds back the commit of its partition, so every path must lead to _finish: at once
+        # if the record needs no request, otherwise when the last of its rules has finished it.
         self._tracker.start(record.position)
         self._summary.read += 1
         self._summary.owed += 1
@@ -163,7 +164,7 @@ class DispatchPipeline:
             await self._start(record, taken, tasks)
 
     async def _judge(self, record: SourcedEvent) -> list[tuple[Rule, Case]]:
-        """Return the rules that take an event; one that no rule takes is settled."""
+        """Return the rules that take an event; if there is none, settle it."""
         rules = self._rules
         if record.ticket is not None:
             rules = tuple(rule for rule in rules if rule.name == record.ticket.rule)
@@ -177,7 +178,7 @@ class DispatchPipeline:
         return taken
 
     def _is_first(self, record: SourcedEvent, taken: list[tuple[Rule, Case]]) -> bool:
-        """Return whether an event is to be sent; one that came before is done when the first one is, not earlier."""
+        """Return whether an event is to be sent; a duplicate of one in progress is finished together with it."""
         self._summary.owed += len(taken) - 1
         event_id = self._event_id(record)
         if event_id is None or not self._is_duplicate(event_id):
@@ -188,8 +189,8 @@ class DispatchPipeline:
         for rule, _ in taken:
             self._settle(Outcome(Ending.DUPLICATE, record.position, rule=rule.name, event=record.event))
         if event_id in self._repeats:
-            # The first one may be of a partition that was taken away and given back: only this one
-            # keeps the commit from passing it.
+            # The first one can belong to an earlier assignment of the partition, whose commits are discarded. Then
+            # only this duplicate keeps the commit from passing the event before it is finished.
             self._repeats[event_id].append(record.position)
         else:
             self._finish(record.position)
@@ -208,7 +209,7 @@ class DispatchPipeline:
             if record.ticket is None:
                 await self._executor.wait_for_slot(rule)
                 delivery = self._deliver(rule, case, record)
-            else:  # it waits for its time, and only then for its slot: others need not wait for it
+            else:  # it waits for its time without a slot, so that other events can use the slots
                 delivery = self._deliver_later(rule, case, record, record.ticket)
             task = tasks.create_task(delivery)
             self._in_flight.add(task)
@@ -231,7 +232,7 @@ class DispatchPipeline:
         self._finish_one(sourced.position)
 
     def _event_id(self, sourced: SourcedEvent) -> str | None:
-        """Return the id by which an event is known again; None where that is not wanted, or it has none."""
+        """Return the id by which duplicates are found; None without an id, for retries, or if that is off."""
         if self._recent is None or sourced.ticket is not None:
             return None
         event_id = event_meta(sourced.event).get("id")
@@ -241,7 +242,7 @@ class DispatchPipeline:
         return event_id in self._repeats or (self._recent is not None and event_id in self._recent)
 
     def _finish_one(self, position: Position) -> None:
-        """Note that one of the rules that took an event is done with it."""
+        """Record that one of the rules that took an event has finished it."""
         unfinished = self._unfinished[position]
         unfinished.rules -= 1
         if unfinished.rules:
@@ -280,7 +281,7 @@ class DispatchPipeline:
 
 
 def _left_alone(record: SourcedEvent, verdicts: list[Verdict]) -> Outcome:
-    """Name the outcome of an event that no rule takes, by what comes closest to taking it."""
+    """Return the outcome of an event that no rule takes: the first of canary, sampled out, unmatched that applies."""
     kinds = {type(verdict) for verdict in verdicts}
     detail = None
     if Canary in kinds:

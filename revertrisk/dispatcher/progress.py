@@ -1,4 +1,4 @@
-"""Log from time to time how far a run is: above all while nothing succeeds, when there is no other sign of life."""
+"""Logs the progress of a run at intervals, which is the only sign of it while no request succeeds."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 async def log_progress(summary: Summary, retrying: Mapping[str, int]) -> None:
     """Log the counts after ten seconds, then at growing intervals of up to a minute; never return.
 
-    ``retrying`` has the number of requests that wait for another try, by the reason why the last one failed.
+    ``retrying`` has the number of requests that wait for another try, by the reason of the last failure.
     """
     pause_s = FIRST_S
     while True:

@@ -1,4 +1,4 @@
-"""Remember which events came a short while ago: upstream sends some of them twice."""
+"""Remembers the ids of recent events, since the upstream stream contains some events twice."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,18 +6,18 @@ from hashlib import blake2b
 from time import monotonic
 
 WINDOW_S = 3600.0
-"""change-propagation's."""
+"""The window of change-propagation."""
 MAX_IDS = 100_000
-"""Several hours of all Wikipedias' edits; about 11 MB."""
+"""Enough for several hours of all Wikipedias' edits; about 11 MB."""
 _GENERATIONS = 12
 _DIGEST_BYTES = 12
 
 
 class RecentIds:
-    """The ids of the last hour, the oldest forgotten first where they are too many.
+    """The ids of the last hour; if they are too many, the oldest are dropped first.
 
-    They are kept in a few sets by age, and forgotten a set at a time: a little later than after the hour, and at half
-    of the memory that a time for each id would take.
+    The ids are kept in a few sets by age, and a whole set is dropped at a time. So an id is dropped a little after the
+    hour, and the memory is half of what a timestamp for each id would need.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class RecentIds:
         """When the first id of each set was added."""
 
     def add(self, event_id: str) -> None:
-        """Remember an id from now on."""
+        """Add an id."""
         now = self._clock()
         if len(self._sets[-1]) >= self._max_in_one or now - self._begun[-1] >= self._generation_s:
             self._sets.append(set())
@@ -53,7 +53,7 @@ class RecentIds:
         return any(digest in ids for ids in self._sets)
 
     def _forget(self, now: float) -> None:
-        """Drop the sets whose last id is too old; a set ends where the next one begins."""
+        """Drop the sets whose last id is too old; the start of the next set is the end of a set."""
         while len(self._sets) > 1 and now - self._begun[1] >= self._window_s:
             self._drop_oldest()
         if now - self._begun[-1] >= self._window_s + self._generation_s:

@@ -1,7 +1,7 @@
-"""Let an event wait for its next try in a topic of Kafka, for minutes and across restarts.
+"""Stores events in a Kafka topic until their next try, for minutes and across restarts.
 
-A message has the fields of change-propagation's own (``/change-prop/retry/1.0.0``), and three more: how often the event
-was tried, when to try again, and the topic that the event first came from.
+A message has the fields of change-propagation's retry message (``/change-prop/retry/1.0.0``), and three more: the
+number of tries so far, the time of the next try, and the topic that the event first came from.
 """
 
 from collections.abc import AsyncGenerator
@@ -34,7 +34,7 @@ class RetryTopic:
     async def put(
         self, rule: Rule, sourced: SourcedEvent, *, tried: int, pause_s: float, reason: str
     ) -> None:
-        """Return when the event is in the topic; raises DeadLetterError where it cannot be."""
+        """Return when the event is in the topic; raises DeadLetterError if it cannot be written."""
         now = time()
         meta = event_meta(sourced.event)
         message = {
@@ -56,13 +56,13 @@ class RetryTopic:
 
 
 class RetryTopicSource:
-    """Takes events out of the topic again, each with its ticket."""
+    """Reads the events of the retry topic, each with its ticket."""
 
     def __init__(self, inner: EventSource) -> None:
         self._inner = inner
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
-        """Yield the events that wait, and any other message as unreadable; raises SourceError."""
+        """Yield the waiting events, and any other message as unreadable; raises SourceError."""
         async with aclosing(self._inner.events()) as records:
             async for record in records:
                 yield _unwrapped(record) if isinstance(record, SourcedEvent) else record

@@ -1,4 +1,4 @@
-"""What one run of the dispatcher needs to know."""
+"""The settings of one run of the dispatcher."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,57 +10,57 @@ from revertrisk.runtime.headers import user_agent
 DEFAULT_USER_AGENT = user_agent("revertrisk-dispatcher")
 DEFAULT_REFUSAL_LIMIT = 1000
 IN_PROCESS = "none"
-"""The retry topic's name where there is to be none."""
+"""The value of ``retry_topic`` for no retry topic."""
 
 
 class SettingsError(Exception):
-    """A setting cannot work; the text names it and says what was expected."""
+    """A setting is invalid; the message names it and what was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchSettings:
-    """One run: where events come from, what is made of them, and where to."""
+    """One run: the source of the events, the rules, and the destination."""
 
     source: str
     """``jsonl:FILE``, ``jsonl:-``, ``kafka:TOPIC[,TOPIC]`` or ``eventstreams:URL``."""
     rule_file: Path
     any_topic: bool = False
-    """Take events whatever topic or stream they came from, not only of each rule's own."""
+    """Take events of any topic or stream, not only of each rule's own."""
     target: str | None = None
-    """The base address that ``{{globals.target}}`` stands for."""
+    """The base address, the value of ``{{globals.target}}``."""
     dead_letters: Path | str = Path("dead-letters.jsonl")
     """A file, or ``kafka:TOPIC``."""
     concurrency: int | None = None
-    """Requests under way for each rule; None leaves it to the rule."""
+    """The most concurrent requests of each rule; None uses the rule's own."""
     limit: int | None = None
-    """Stop after so many records; None reads to the end."""
+    """Stop after this many records; None reads to the end."""
     retries: RetrySchedule | None = None
-    """None: quick ones where a retry holds its slot; on Kafka the rules' own, spent in the retry topic."""
+    """None: with a retry topic the rules' own schedule, otherwise quick retries, which keep their slot."""
     grace_s: float = 30.0
-    """How long a shutdown waits for requests under way."""
+    """How long a shutdown waits for requests in flight."""
     user_agent: str = DEFAULT_USER_AGENT
     checkpoint: Path | None = None
-    """A SQLite file from which JSONL and EventStreams continue where they were."""
+    """A SQLite file with the position from which JSONL and EventStreams continue."""
     since: datetime | None = None
-    """Where to begin when nothing has been committed; None for what comes from now on."""
+    """Where to start if nothing has been committed; None starts with new events."""
     from_start: bool = False
-    """Begin with the oldest event of a topic when nothing has been committed."""
+    """Start with the oldest event of a topic if nothing has been committed."""
     to_end: bool = False
     """End when every partition of the topics has been read to its end."""
     kafka: tuple[str, ...] = field(default=(), repr=False)
-    """librdkafka's settings as ``key=value``; ``bootstrap.servers`` is needed."""
+    """librdkafka's settings as ``key=value``; ``bootstrap.servers`` is required."""
     datacentres: tuple[str, ...] = ()
-    """Prefixes of the topics: ``eqiad`` makes ``eqiad.TOPIC`` of each."""
+    """Prefixes of the topics: with ``eqiad`` a topic is ``eqiad.TOPIC``."""
     group: str | None = None
-    """The consumer group; None makes a name of the rules' names."""
+    """The consumer group; None uses ``dispatcher-`` and the rules' names."""
     retry_topic: str | None = None
-    """None makes a name of the group; ``none`` for retries in the process only."""
+    """None uses the group and ``.retry``; ``none`` retries in the process only."""
     refusal_limit: int | None = DEFAULT_REFUSAL_LIMIT
-    """Stop when so many requests in a row were given up; None for never."""
+    """Stop when this many requests in a row were given up; None for never."""
     skips: Path | None = None
-    """Note there which revisions the server skipped, for a reconciliation; None for not at all."""
+    """The file for revisions that the server skipped, for a reconciliation; None for no file."""
     metrics_port: int | None = None
-    """Serve Prometheus metrics there, 0 for a free port; None for not at all."""
+    """The port for Prometheus metrics, 0 for a free port; None serves none."""
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -75,5 +75,5 @@ class DispatchSettings:
 
     @property
     def resumes(self) -> bool:
-        """Whether another run continues where this one was committed."""
+        """Whether another run continues from this run's last commit."""
         return self.source.startswith("kafka:") or self.checkpoint is not None

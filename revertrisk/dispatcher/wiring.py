@@ -1,4 +1,4 @@
-"""Open what a run reads from and writes to, as its settings name it."""
+"""Opens the sources, topics and files that a run reads and writes, from its settings."""
 
 import importlib.util
 import os
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from revertrisk.dispatcher.kafka_writer import KafkaWriter
 
 NOWHERE = "http://localhost"
-"""The target of a run that sends nothing: rules name one all the same."""
+"""The target of a run that sends nothing, since rules that use a target require one."""
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _File = TypeVar("_File")
@@ -40,7 +40,7 @@ _KINDS = "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,TOPIC], eventstream
 
 
 class Opening:
-    """Opens the parts of one run; what has to be closed after it goes on the stack."""
+    """Opens the parts of one run; the stack closes them."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Opening:
         self._writer: KafkaWriter | None = None
 
     def source(self, *, peek: bool = False) -> EventSource:
-        """Return the source of events; to ``peek`` is to leave no trace in it. Raises SettingsError."""
+        """Return the source of events; with ``peek`` reading commits nothing. Raises SettingsError."""
         settings = self._settings
         if self._kind == "jsonl":
             return JsonlSource.from_path(self._where, None if peek else self._checkpoint(settings.source))
@@ -85,11 +85,11 @@ class Opening:
         return self._kafka(self._topics(), group, from_start=settings.from_start, keeps_offsets=not peek)
 
     async def retry_topic(self) -> tuple[RetryTopic, EventSource] | tuple[None, None]:
-        """Return both ends of the topic in which retries wait, or None twice where they wait in the process.
+        """Return the writer and the source of the retry topic, or None twice if retries wait in the process.
 
         Raises:
             SettingsError: Kafka cannot be used.
-            DeadLetterError: the topic is not there and cannot be made.
+            DeadLetterError: the topic does not exist and cannot be created.
 
         """
         settings = self._settings
@@ -99,12 +99,12 @@ class Opening:
         topic = settings.retry_topic or f"{prefix}{self._group}.retry"
         writer = self._open_writer()
         await writer.find(topic)
-        # What waits there is ours: nothing of it may be passed over by a group that begins at the newest.
+        # A new group reads the topic from its start, so that it misses no event that waits there.
         source = self._kafka([topic], f"{self._group}.retry", from_start=True)
         return RetryTopic(writer, topic), RetryTopicSource(source)
 
     async def dead_letters(self) -> DeadLetters:
-        """Open the place of dead letters; raises SettingsError and DeadLetterError."""
+        """Open the file or topic of dead letters; raises SettingsError and DeadLetterError."""
         written = self._settings.dead_letters
         topic = _topic_of(str(written))
         if topic is None:
@@ -145,7 +145,7 @@ class Opening:
         self, topics: Sequence[str], group: str, *, from_start: bool, keeps_offsets: bool = True
     ) -> EventSource:
         settings = self._kafka_settings()
-        # The extra is not for everybody.
+        # The extra with confluent-kafka may not be installed.
         from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
         from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
 
@@ -165,7 +165,7 @@ class Opening:
     def _open_writer(self) -> "KafkaWriter":
         if self._writer is None:
             settings = self._kafka_settings()
-            from revertrisk.dispatcher.kafka_writer import KafkaWriter  # noqa: PLC0415 - likewise
+            from revertrisk.dispatcher.kafka_writer import KafkaWriter  # noqa: PLC0415 - as above
 
             try:
                 self._writer = KafkaWriter(settings)
@@ -188,7 +188,7 @@ def target_of(target: str | None) -> str | None:
     if target is None:
         return None
     if not is_base_address(target):
-        # Without repeating it: what is wrong with it may be the password inside.
+        # The value is not repeated: it can contain a password.
         raise SettingsError("target: expected http://host:port or https://host, with at most a path")
     return target.rstrip("/")
 

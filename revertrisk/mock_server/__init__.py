@@ -1,1 +1,1 @@
-"""What both mocks are made of: answers over HTTP, and faults on demand. For development and tests only."""
+"""What both mock servers share: HTTP answers, and faults on request. For development and tests only."""

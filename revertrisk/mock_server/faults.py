@@ -1,7 +1,7 @@
-"""Faults on demand: reading them from documents, which one strikes a request, and the routes ``/_mock/faults``.
+"""Fault injection: reads faults from documents, chooses the fault for a request, and serves ``/_mock/faults``.
 
-A fault says what goes wrong (``kind``) and when: for a share of the requests (``rate``, from a generator with a
-``seed``, so that a run repeats), for the ``next`` so many, or always. Each mock adds its kinds and their fields.
+A fault has a ``kind`` and applies to a share of the requests (``rate``, by a random generator with a ``seed``, so
+that a run can be repeated), to the ``next`` n requests, or to all. Each mock adds its own kinds and fields.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class FaultError(ValueError):
 
 
 class BaseFault(BaseModel):
-    """What every fault has. Without ``rate`` and ``next`` it strikes always."""
+    """The fields of every fault. Without ``rate`` and ``next`` it applies to every request."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -48,20 +48,20 @@ AnyFault = TypeVar("AnyFault", bound=BaseFault)
 
 
 class ActiveFault(Generic[AnyFault]):
-    """A fault in force, with what it has done so far."""
+    """A fault in force, and how often it has fired."""
 
     def __init__(self, fault: AnyFault) -> None:
         self.fault = fault
         self._fired = 0
-        self._random = random.Random(fault.seed)  # noqa: S311 - chance that repeats is what is wanted
+        self._random = random.Random(fault.seed)  # noqa: S311 - a repeatable sequence is wanted
 
     @property
     def is_spent(self) -> bool:
-        """Whether it has struck the ``next`` so many."""
+        """Whether it has fired ``next`` times."""
         return self.fault.next is not None and self._fired >= self.fault.next
 
     def fires(self) -> bool:
-        """Return whether it strikes now, and count it."""
+        """Return whether it fires for this request, and count it if so."""
         if self.is_spent or (self.fault.next is None and self._random.random() >= self.fault.rate):
             return False
         self._fired += 1
@@ -80,7 +80,7 @@ class ActiveFault(Generic[AnyFault]):
 
 
 class FaultBoard(Generic[AnyFault]):
-    """The faults in force, in the order in which they were set, and how often each kind has struck."""
+    """The faults in force, in the order in which they were set, and how often each kind has fired."""
 
     def __init__(self) -> None:
         self._active: list[ActiveFault[AnyFault]] = []
@@ -88,25 +88,25 @@ class FaultBoard(Generic[AnyFault]):
         self._counts: Counter[str] = Counter()
 
     def replace(self, faults: Collection[AnyFault]) -> None:
-        """Put faults in force instead of all earlier ones; what hangs is released."""
+        """Replace all faults in force, and release requests that hang."""
         self._active.clear()
         self.add(faults)
         self._released.set()
         self._released = asyncio.Event()
 
     def add(self, faults: Collection[AnyFault]) -> None:
-        """Put faults in force behind those that are.
+        """Add faults after those in force.
 
         Raises:
-            FaultError: they become too many.
+            FaultError: there would be more than `MAX_FAULTS`.
 
         """
         if len(self._active) + len(faults) > MAX_FAULTS:
             raise FaultError(f"body: expected at most {MAX_FAULTS} faults in all")
         self._active.extend(map(self._activate, faults))
 
-    def strike(self, concerns: Callable[[AnyFault], bool]) -> AnyFault | None:
-        """Return the first fault that strikes a request, of those that concern it, and count it."""
+    def select(self, concerns: Callable[[AnyFault], bool]) -> AnyFault | None:
+        """Return the first fault that fires for a request, of those for which ``concerns`` is true, and count it."""
         for active in self._active:
             if concerns(active.fault) and active.fires():
                 self._count(active.fault.kind)
@@ -116,7 +116,7 @@ class FaultBoard(Generic[AnyFault]):
         return None
 
     async def released(self) -> None:
-        """Wait until the faults that are in force now are replaced or lifted."""
+        """Wait until the faults in force are replaced or removed."""
         await self._released.wait()
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -124,11 +124,11 @@ class FaultBoard(Generic[AnyFault]):
         return [active.as_json() for active in self._active]
 
     def counts(self) -> dict[str, int]:
-        """Return how many requests each kind has struck since the start or the last :meth:`forget`."""
+        """Return how many requests each kind has fired for since the start or the last :meth:`forget`."""
         return dict(self._counts)
 
     def forget(self) -> None:
-        """Set the counts back; the faults stay in force."""
+        """Reset the counts to zero; the faults stay in force."""
         self._counts.clear()
 
     def _activate(self, fault: AnyFault) -> ActiveFault[AnyFault]:
@@ -141,8 +141,8 @@ class FaultBoard(Generic[AnyFault]):
 class FaultReader(Generic[AnyFault]):
     """Reads faults from JSON.
 
-    ``kinds`` has the class with the fields of each kind; ``check`` returns what else is wrong with a fault, beginning
-    with the field.
+    ``kinds`` maps each kind to the class with its fields. ``check`` returns any other error in a fault, beginning with
+    the field, or None.
     """
 
     def __init__(self, kinds: Mapping[str, type[AnyFault]], check: Callable[[AnyFault], str | None]) -> None:
@@ -150,7 +150,7 @@ class FaultReader(Generic[AnyFault]):
         self._check = check
 
     def read(self, document: Any) -> list[AnyFault]:
-        """Return the faults that an object describes, or an array of objects.
+        """Return the faults in an object, or in an array of objects.
 
         Raises:
             FaultError: one of them cannot be used.
@@ -171,7 +171,7 @@ class FaultReader(Generic[AnyFault]):
             raise FaultError(f"{prefix}kind: expected one of {', '.join(self._kinds)}")
         try:
             fault = self._kinds[kind].model_validate(document)
-        except ValidationError as exc:  # the first problem: a person mends one at a time
+        except ValidationError as exc:  # only the first problem is reported
             raise FaultError(f"{prefix}{explain(exc)[0]}") from None
         if problem := self._check(fault):
             raise FaultError(f"{prefix}{problem}")
@@ -190,15 +190,15 @@ class FaultRoutes(Generic[AnyFault]):
         return json_answer(self._board.as_json())
 
     async def replace(self, request: web.Request) -> web.Response:
-        """Put a fault, or an array of faults, in force instead of all earlier ones; what hangs is released."""
+        """Replace all faults by one fault, or an array of them, and release requests that hang."""
         return await self._set(request, self._board.replace, status=200)
 
     async def add(self, request: web.Request) -> web.Response:
-        """Put a fault, or an array of faults, in force behind the earlier ones."""
+        """Add a fault, or an array of faults, after the earlier ones."""
         return await self._set(request, self._board.add, status=201)
 
     async def clear(self, _request: web.Request) -> web.Response:
-        """Lift all faults; what hangs is released."""
+        """Remove all faults, and release requests that hang."""
         self._board.replace([])
         return web.Response(status=204)
 

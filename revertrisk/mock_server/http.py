@@ -1,4 +1,4 @@
-"""Bounded documents, wrong requests to ``/_mock/``, and connections that are reset."""
+"""HTTP for the mocks: reads limited JSON documents, refuses wrong requests to ``/_mock/``, resets connections."""
 
 import socket
 import struct
@@ -14,7 +14,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def bad_request(message: str) -> web.HTTPBadRequest:
-    """Return the error to raise for a request to ``/_mock/`` that cannot be used; the message names the field."""
+    """Return the error to raise for a wrong request to ``/_mock/``; ``message`` names the field."""
     return web.HTTPBadRequest(text=orjson.dumps({"error": message}).decode(), content_type="application/json")
 
 
@@ -37,7 +37,7 @@ async def read_document(request: web.Request) -> Any:
 
 
 def reset_connection(request: web.Request) -> None:
-    """End a request's connection with a TCP reset."""
+    """Close a request's connection with a TCP reset."""
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

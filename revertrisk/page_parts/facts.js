@@ -80,11 +80,12 @@ const change = (what) => ({
 
 const likeness = (share) => (share < 1 / 3 ? "little" : share < 2 / 3 ? "partly" : "much");
 
-function since(seconds) {
+/** A time in the largest unit of which there is one: a message for each unit. */
+function inUnits(key, seconds) {
   const units = [["second", 60], ["minute", 60], ["hour", 24], ["day", 365], ["year", Infinity]];
   let amount = seconds;
   for (const [unit, many] of units) {
-    if (amount < many) return say(`since-${unit}`, { n: Math.round(amount) });
+    if (amount < many) return say(`${key}-${unit}`, { n: Math.round(amount) });
     amount /= many;
   }
 }
@@ -108,8 +109,16 @@ function editor(value, userKind) {
 function experience(value) {
   const [count, days] = [value("user_edit_count"), value("user_age")];
   const edits = count === null ? null : say("experience-edits", { n: Math.round(count) });
-  const age = days === null ? null : say("experience-age", { n: Math.round(days) });
+  const age = days === null ? null : inUnits("age", days * 86400);
   return edits !== null && age !== null ? say("experience-both", { edits, age }) : edits ?? age;
+}
+
+function rights(value) {
+  const [bot, botOrAdmin, privileged] = ["user_is_bot", "user_is_bot_or_admin", "user_is_privileged"].map(value);
+  if (bot) return say("bot");
+  if (botOrAdmin) return say(bot === 0 ? "administrator" : "bot-or-administrator");
+  if (privileged) return say("privileged");
+  return bot === null && botOrAdmin === null && privileged === null ? null : say("not-privileged");
 }
 
 function capitals(value) {
@@ -197,9 +206,13 @@ const GROUPS = [
     isOfAccount: true,
   },
   { features: ["user_edit_count", "user_age"], absent: "experience-unknown", say: experience, isOfAccount: true },
-  { ...flag("user_is_bot", "bot", "not-bot", "bot-unknown"), isOfAccount: true },
-  { ...flag("user_is_privileged", "privileged", "not-privileged", "privileged-unknown"), isOfAccount: true },
-  single("seconds_since_parent", "since-unknown", since),
+  {
+    features: ["user_is_bot", "user_is_bot_or_admin", "user_is_privileged"],
+    absent: "privileged-unknown",
+    say: rights,
+    isOfAccount: true,
+  },
+  single("seconds_since_parent", "since-unknown", (seconds) => inUnits("since", seconds)),
   flag("parent_user_is_anonymous", "parent-anonymous", "parent-registered", "parent-unknown"),
   count("old_length", "old-length", "old-length-unknown"),
   single("removed_share_of_page", "page-removed-unknown",
@@ -281,6 +294,7 @@ const UNITS = {
   "user_edit_count": "edits",
   "user_age": "days",
   "user_is_bot": "0 or 1",
+  "user_is_bot_or_admin": "0 or 1",
   "user_is_privileged": "0 or 1",
   "seconds_since_parent": "seconds",
   "parent_user_is_anonymous": "0 or 1",

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from revertrisk.alerts.baseline import kinds_of_bins
 from revertrisk.alerts.detector import Detector, DetectorState
@@ -41,8 +42,8 @@ SURGE_MINUTES: Final = 720
 
 CHUNK: Final = 50
 """Wikis that are in memory together."""
-BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 342)
-"""Days a false start: the acceptance's, the default for one series, and the default for 342."""
+BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 200)
+"""Days a false start: the acceptance's, the default for one series, and the default for all 200 wikis."""
 
 Shaped = Callable[[np.random.Generator, Floats], Floats]
 """Changes the means of series, shape (wikis, minutes), into what happens in a cell outside the family."""
@@ -113,46 +114,59 @@ def as_poisson(model: Model) -> Model:
 
 
 class Watched:
-    """The wikis of a cell, watched from the end of their first days on."""
+    """The wikis of a cell, watched from the end of their first days on; once for each of some budgets."""
 
     def __init__(
         self,
         minutes: Floats,
-        budget: float,
+        budgets: Sequence[float],
         bin_minutes: int,
         models: list[Model],
         training: int = TRAINING_DAYS,
     ) -> None:
         self.bin_minutes = bin_minutes
+        self._budgets = budgets
+        self._times = len(budgets)
         self._counts = binned(minutes, bin_minutes)
-        self._first = FIRST_MINUTE // bin_minutes
-        number = self._counts.shape[1]
-        self._baseline = np.stack([model.baseline.means(self._first, number) for model in models])
         self._begin = training * MINUTES_PER_DAY // bin_minutes
-        before = self._counts[:, : self._begin], self._baseline[:, : self._begin]
-        level = np.array(
-            [levels(x, b, np.ones(len(x)), bin_minutes)[-1] for x, b in zip(*before, strict=True)]
-        )
-        weights = np.array([2 * first_weight(float(b.mean()), bin_minutes) for b in before[1]])
-        state = DetectorState.new(weights, self._begin)
-        state.above *= level
-        self.detector = Detector(
-            bin_minutes,
-            state,
-            np.array([model.dispersion.alpha for model in models]),
-            np.array([model.start.threshold(budget) for model in models]),
-            np.array([model.end for model in models]),
-        )
-        self._observed = np.full(len(models), True)
+        self._baseline = self._baselines(models)
+        counts, baseline = self._counts[:, : self._begin], self._baseline[:, : self._begin]
+        level = [
+            levels(x, b, np.ones(len(x)), bin_minutes)[-1] for x, b in zip(counts, baseline, strict=True)
+        ]
+        weights = np.array([2 * first_weight(float(b.mean()), bin_minutes) for b in baseline])
+        state = DetectorState.new(np.tile(weights, self._times), self._begin)
+        state.above *= np.tile(level, self._times)
+        self.detector = self._made(state, models)
+        self._observed = np.full(self._times * len(models), True)
 
-    def bins(self) -> Iterator[tuple[int, list[int], list[int]]]:
-        """Step through all bins; yields each number from the beginning, and who starts and ends."""
+    def bins(self) -> Iterator[tuple[int, list[int]]]:
+        """Step through all bins; yields each number from the beginning, and who starts."""
         for number in range(self._begin, self._counts.shape[1]):
-            counts, baseline = self._counts[:, number], self._baseline[:, number]
+            counts = np.tile(self._counts[:, number], self._times)
+            baseline = np.tile(self._baseline[:, number], self._times)
             found = self.detector.step(number, counts, baseline, self._observed)
             for index in found.ended:
                 self.detector.close(index)
-            yield number, found.started, found.ended
+            yield number, found.started
+
+    def refit(self, models: list[Model]) -> None:
+        """Go on with other models, as a watch does each day."""
+        self._baseline = self._baselines(models)
+        self.detector = self._made(self.detector.state, models)
+
+    def _baselines(self, models: list[Model]) -> Floats:
+        first, number = FIRST_MINUTE // self.bin_minutes, self._counts.shape[1]
+        return np.stack([model.baseline.means(first, number) for model in models])
+
+    def _made(self, state: DetectorState, models: list[Model]) -> Detector:
+        return Detector(
+            self.bin_minutes,
+            state,
+            np.tile([model.dispersion.alpha for model in models], self._times),
+            np.array([model.start.threshold(budget) for budget in self._budgets for model in models]),
+            np.tile(np.array([model.end for model in models]), (self._times, 1)),
+        )
 
 
 def false_starts(
@@ -164,14 +178,20 @@ def false_starts(
     change: Shaped | None = None,
     days: int = DAYS,
 ) -> list[float]:
-    """Return, for each budget in days a false start, how many times as many starts came as it allows."""
+    """Return, for each budget in days a false start, how many times as many starts came as it allows.
+
+    The wikis are fitted on four weeks, and anew on eight.
+    """
     starts = np.zeros(len(budgets))
     for part in range(0, wikis, CHUNK):
         minutes = simulated(cell, min(CHUNK, wikis - part), days, change, part)
         bin_minutes, models = fitted(minutes, poisson=poisson)
-        for which, budget in enumerate(budgets):
-            watched = Watched(minutes, budget, bin_minutes, models)
-            starts[which] += sum(len(started) for _, started, _ in watched.bins())
+        watched = Watched(minutes, budgets, bin_minutes, models)
+        for number, started in watched.bins():
+            if not poisson and number == LONGEST_DAYS * MINUTES_PER_DAY // bin_minutes:
+                watched.refit(fitted(minutes, poisson=False, training=LONGEST_DAYS)[1])
+            for index in started:
+                starts[index // len(models)] += 1
     return [float(each) for each in starts * np.array(budgets) / (wikis * (days - TRAINING_DAYS))]
 
 
@@ -195,31 +215,41 @@ def delays(
         return means
 
     minutes = simulated(cell, wikis, days, with_surges)
-    watched = Watched(minutes, budget, *fitted(minutes, poisson=False, training=training), training=training)
-    found: dict[tuple[int, int], float] = {}
-    spoilt: set[tuple[int, int]] = set()
-    for number, started, _ in watched.bins():
+    watched = Watched(
+        minutes, [budget], *fitted(minutes, poisson=False, training=training), training=training
+    )
+    found, spoilt = _watch_for(watched, begins)
+    ends = days * MINUTES_PER_DAY
+    surges = {
+        (wiki, which)
+        for wiki, which in np.ndindex(begins.shape)
+        if begins[wiki, which] + SURGE_MINUTES < ends
+    }
+    taken = np.array([found.get(each, np.inf) for each in sorted(surges - spoilt)])
+    return float(np.median(taken)), float(np.mean(taken <= 60))
+
+
+Surge = tuple[int, int]
+"""A wiki, and which of its surges."""
+
+
+def _watch_for(watched: Watched, begins: npt.NDArray[np.int64]) -> tuple[dict[Surge, float], set[Surge]]:
+    """Return the minutes to find each surge that was found, and those that began while another was open."""
+    found: dict[Surge, float] = {}
+    spoilt: set[Surge] = set()
+    ends = begins + SURGE_MINUTES
+    for number, started in watched.bins():
         now = (number + 1) * watched.bin_minutes
         for wiki in started:
-            for which, begin in enumerate(begins[wiki]):
-                if begin < now <= begin + SURGE_MINUTES:
-                    found[wiki, which] = float(now - begin)
+            for which in np.flatnonzero((begins[wiki] < now) & (now <= ends[wiki])):
+                found[wiki, int(which)] = float(now - begins[wiki, which])
         for wiki, which in np.argwhere((begins > now - watched.bin_minutes) & (begins <= now)):
             if watched.detector.state.open_since[wiki] >= 0:
                 spoilt.add((int(wiki), int(which)))
-        # What is still open half a day after a surge is closed, for the next one.
-        for wiki, _ in np.argwhere(
-            (begins + SURGE_MINUTES > now - watched.bin_minutes) & (begins + SURGE_MINUTES <= now)
-        ):
+        # What is still open at the end of a surge is closed, for the next one.
+        for wiki, _ in np.argwhere((ends > now - watched.bin_minutes) & (ends <= now)):
             watched.detector.close(int(wiki))
-    all_surges = {
-        (w, s)
-        for w in range(wikis)
-        for s in range(len(surge_days))
-        if begins[w, s] + SURGE_MINUTES < days * MINUTES_PER_DAY
-    }
-    taken = [found.get(each, np.inf) for each in sorted(all_surges - spoilt)]
-    return float(np.median(taken)), float(np.mean(np.array(taken) <= 60))
+    return found, spoilt
 
 
 def bot_run(rng: np.random.Generator, means: Floats) -> Floats:
@@ -270,7 +300,7 @@ def main() -> None:
     arguments.add_argument("--only", choices=("starts", "delays", "outside"))
     given = arguments.parse_args()
     if given.only in {None, "starts"}:
-        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 4,788 | Poisson thresholds, B = 30 |")  # noqa: T201
+        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 2,800 | Poisson thresholds, B = 30 |")  # noqa: T201
         print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
         for rate, (alpha, rho) in product(RATES, DISPERSIONS):
             cell = Cell(rate, alpha, rho)

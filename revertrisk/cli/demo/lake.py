@@ -26,6 +26,8 @@ JOIN outcome AS o ON p.wiki_id = o.wiki_id AND p.rev_id = o.rev_id
 GROUP BY p.model_name, risk
 ORDER BY p.model_name, MIN(p.probability)"""
 """Its answer is the same in each run: it needs no actor key, and reads no clock."""
+FOLDER: Final = "lake"
+"""In the folder of the demo."""
 BATCH_S: Final = 0.5
 POLL_S: Final = 0.2
 LONGEST_S: Final = 60.0
@@ -58,7 +60,7 @@ async def fill_lake(folder: Path, events: Path, gate: str, predictions: int) -> 
     from revertrisk.lake.sources import SourceSettings
     from revertrisk.lake.tables import make_lake
 
-    root = folder / "lake"
+    root = folder / FOLDER
     streams = ",".join(PREDICTION_STREAMS.values())
     settings = RunSettings(
         sources=(f"jsonl:{events}", f"eventstreams:{gate}/v2/stream/{streams}"),

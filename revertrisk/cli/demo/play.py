@@ -31,6 +31,7 @@ from revertrisk.cli.demo.tally import Arrival, Tally
 from revertrisk.cli.programs import ProgramError, stop_children
 from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
+from revertrisk.event_platform.streams import PREDICTION_STREAMS
 from revertrisk.runtime.signals import on_signals
 from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
 from revertrisk.wiki.table import WikiTable
@@ -54,6 +55,8 @@ class Stage:
     gate: str
     targets: Mapping[str, str]
     """The address of each model's server."""
+    dashboard: str | None = None
+    """The address of the page with the edits to look at and the charts."""
 
 
 def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
@@ -94,9 +97,14 @@ def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | N
     wiki = starter.mediawiki()
     gate = starter.eventgate(diff_base=wiki)
     environment = {"WIKI_URL": wiki} | ({} if chaos_seed is None else SERVER_ENVIRONMENT)
-    stage = Stage(screen, Tally(), folder, gate, starter.servers(gate, environment))
+    targets = starter.servers(gate, environment)
     events = _write_sample_events(folder)
-    storm = None
+    storm = dashboard = None
+    if chaos_seed is None and lake.has_engines():
+        streams = ",".join(PREDICTION_STREAMS.values())
+        sources = [f"jsonl:{events}", f"eventstreams:{gate}/v2/stream/{streams}"]
+        dashboard = starter.dashboard(sources, targets, wiki, folder / lake.FOLDER)
+    stage = Stage(screen, Tally(), folder, gate, targets, dashboard)
     if chaos_seed is not None:
         storm = Storm(chaos_seed, {MEDIAWIKI: wiki, EVENTGATE: gate}, screen.say_fault)
     return _play_samples(stage, events, storm)
@@ -146,8 +154,9 @@ async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
     if storm is None:
         status = max(status, await _ask_lake(stage, events))
     if sys.stdout.isatty():
+        pages = [f"{stage.gate}/_mock/", *([f"{stage.dashboard}/"] if stage.dashboard is not None else [])]
         stage.screen.say(
-            f"Everything is still running. Look at it live: {stage.gate}/_mock/ (Ctrl-C ends it)"
+            f"Everything is still running. Look at it live: {' and '.join(pages)} (Ctrl-C ends it)"
         )
         stop = asyncio.Event()
         with on_signals(stop.set):
@@ -194,7 +203,10 @@ async def _play_live(stage: Stage, live: Live) -> int:
 async def _play(stage: Stage, work: Callable[[], Awaitable[Summaries]], storm: Storm | None = None) -> int:
     """Do the work while showing each prediction as EventGate accepts it, and reckon up."""
     screen, tally = stage.screen, stage.tally
-    screen.say(f"\nLive page: {stage.gate}/_mock/\n")
+    screen.say(f"\nLive page: {stage.gate}/_mock/")
+    if stage.dashboard is not None:
+        screen.say(f"Edits to look at, and charts: {stage.dashboard}/")
+    screen.say("")
     done = asyncio.Event()
     async with aiohttp.ClientSession() as session:
         # The gate was there before the servers that its live page asks for reasons.

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,10 @@ MODELS = (
     DemoModel("revertrisk-language-agnostic", 8080),
     DemoModel("revertrisk-multilingual", 8082),
 )
+
+
+THRESHOLD = 0.07
+"""Of the dashboard: 15 of 100 good edits score higher. All sample edits with a risk over 0.5 have been reverted."""
 
 
 class Starter:
@@ -62,6 +66,20 @@ class Starter:
             )
             for model in MODELS
         }
+
+    def dashboard(self, sources: Sequence[str], targets: Mapping[str, str], wiki: str, lake: Path) -> str:
+        """Start the dashboard over streams, servers to ask for reasons, and a lake that may come later."""
+        flags = [f"--source={source}" for source in sources]
+        flags += [f"--explain-by={model}={target}" for model, target in targets.items()]
+        arguments = [
+            "dashboard",
+            *flags,
+            f"--diff-base={wiki}",
+            f"--lake={lake}",
+            f"--threshold={THRESHOLD}",
+            "--port",
+        ]
+        return self._start("dashboard", 8194, arguments)
 
     def _start(self, name: str, wanted_port: int, arguments: Sequence[str], **environment: str) -> str:
         """Start a program; its arguments end with the flag of the port."""

@@ -8,6 +8,10 @@ import { bar } from "./risk.js";
 
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
 const DIGITS = { maximumFractionDigits: 2 };
+/** The ends of an interval, which few edits do not have. */
+const LIMITS = new Set(["low", "high", "share_reverted"]);
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
 const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
 const SHARE = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
@@ -33,14 +37,21 @@ function cell(name, value, languages, isFirst) {
 }
 
 function content(name, value, languages) {
-  if (value === null) return name === "note" ? [] : [absent(say("not-known"))];
+  if (value === null) return name === "note" ? [] : [absent(say(LIMITS.has(name) ? "too-few" : "not-known"))];
   if (name === "time") return [timeOf(value)];
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];
   if (name === "matures_in_hours" && value === 0) return [say("matured")];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
+  if (DURATIONS.has(name)) return [durationOf(value)];
   return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
+}
+
+/** Seconds in the largest unit of which there are two at least. */
+function durationOf(seconds) {
+  const [unit, length] = UNITS.find(([, each]) => seconds >= 2 * each) ?? UNITS.at(-1);
+  return numberOf(seconds / length, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 1 });
 }
 
 function timeOf(seconds) {

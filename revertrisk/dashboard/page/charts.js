@@ -13,6 +13,9 @@ import { say } from "./messages.js";
  * @property {(string | number | null)[][]} rows times in seconds since 1970
  * @property {string} sql what was asked
  * @property {number} bin_s how many seconds a row of a chart over time stands for
+ * @property {import("./surges.js").Surge[]} surges of the time that is shown
+ * @property {[number, number, number][]} usual for each bin from the first row's to the last row's: the low end, the mean
+ *   and the high end of what is usual; empty where that is not known
  * @property {Object<string, string>} languages the language code of each wiki in the rows
  */
 
@@ -93,13 +96,13 @@ class Chart {
     this.#state.textContent = say("asking-lake");
     const answer = await answerOf(`charts/${this.#name}?${new URLSearchParams(query)}`);
     if (asked !== this.#asked) return;
-    const { error, columns = [], rows = [], sql = "" } = answer;
+    const { error, rows = [], sql = "" } = answer;
     this.#state.textContent = error ? say("no-chart", { reason: error }) : rows.length ? "" : say("nothing-in-lake");
     if (error) return; // what was shown stays
     this.#sql.textContent = sql;
     this.#table.replaceChildren(...(rows.length ? [answerTable(say(`chart-${this.#name}`), answer)] : []));
     this.#figure.hidden = rows.length === 0;
-    this.#line?.show(columns, rows, answer.bin_s);
+    this.#line?.show(answer);
   }
 }
 

@@ -5,6 +5,7 @@ import { Cards } from "./cards.js";
 import { momentOf, numberOf, say } from "./messages.js";
 import { Reasons } from "./reasons.js";
 import { Stream } from "./stream.js";
+import { surgeInWords } from "./surges.js";
 
 /** @import { Card } from "./cards.js" */
 /** @import { Choice } from "./address.js" */
@@ -16,6 +17,7 @@ import { Stream } from "./stream.js";
  * @property {string[]} [order] the keys of all cards, first to last
  * @property {number} [total] how many there are, shown or not
  * @property {{edits: number, by_bots: number, in_hours: number}} [reverted]
+ * @property {import("./surges.js").Surge[]} [surges] those that are open
  * @property {Object<string, number>} [wikis] how many edits each has
  * @property {string[]} [models]
  * @property {string} [model] the one that is shown
@@ -73,6 +75,7 @@ export class Edits {
     if (message.wikis || message.models || message.model !== undefined) {
       this.#onChoices(this.#told.wikis, this.#told.models, this.#told.model);
     }
+    if (message.surges) byId("surges").replaceChildren(...message.surges.map(surgeInWords));
     this.#show(isFirst);
     this.#showState();
   }

@@ -2,6 +2,9 @@
 
 import { element, isolated } from "./elements.js";
 import { LANGUAGE, numberOf, say } from "./messages.js";
+import { surgeInWords } from "./surges.js";
+
+/** @import { Answer } from "./charts.js" */
 
 const HEIGHT = 240;
 /** Colours of the style sheet; each line has its own dashes too. */
@@ -11,23 +14,29 @@ const MAX_BINS = 5000;
 export class LineChart {
   #place;
   #legend = element("ul", { className: "legend" });
+  #surges = element("ul", { className: "surges" });
   #canvas = element("div", {});
   #plot = null;
   /** @type {?{columns: string[], data: number[][]}} */
   #shown = null;
+  #shaded = [];
+  #usual = [];
 
   /** @param {HTMLElement} place @param {string} title */
   constructor(place, title) {
     this.#place = place;
     this.#canvas.setAttribute("role", "img");
     this.#canvas.ariaLabel = say("chart-drawn", { title });
-    place.append(this.#legend, this.#canvas);
+    place.append(this.#legend, this.#canvas, this.#surges);
     new ResizeObserver(() => this.#fit()).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {string[]} columns the first is the time @param {number[][]} rows @param {number} binSeconds */
-  show(columns, rows, binSeconds) {
+  /** Show an answer over time: surges are shaded and told below, what is usual is a band. @param {Answer} answer */
+  show({ columns, rows, bin_s: binSeconds, surges, usual }) {
+    this.#shaded = surges;
+    this.#usual = usual;
+    this.#surges.replaceChildren(...surges.map(surgeInWords));
     this.#shown = rows.length ? withoutZeros(columns, filled(rows, columns.length, binSeconds)) : null;
     this.#draw();
   }
@@ -44,8 +53,11 @@ export class LineChart {
       const [stroke, dash] = LINES[place];
       return { label: say(`column-${name}`), stroke: colour(stroke), dash, width: 2, points: { show: data[0].length === 1 } };
     });
-    this.#legend.replaceChildren(...series.map(({ label }, place) =>
-      element("li", { className: `line-${place}` }, [isolated(label)])));
+    const ends = this.#usual.length ? [2, 0].map((end) => this.#usual.slice(0, data[0].length).map((each) => each[end])) : [];
+    this.#legend.replaceChildren(
+      ...series.map(({ label }, place) => element("li", { className: `line-${place}` }, [isolated(label)])),
+      ...(ends.length ? [element("li", { className: "usual" }, [say("usual")])] : []),
+    );
     const options = {
       width: this.#width(),
       height: HEIGHT,
@@ -56,9 +68,24 @@ export class LineChart {
         { ...axis, values: (_, times) => timesOf(times) },
         { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },
       ],
-      series: [{}, ...series],
+      series: [{}, ...series, ...ends.map(() => ({ points: { show: false } }))],
+      bands: ends.length ? [{ series: [series.length + 1, series.length + 2], fill: colour("--arrival") }] : [],
+      hooks: { drawClear: [(plot) => this.#shade(plot, colour("--high-back"))] },
     };
-    this.#plot = new globalThis.uPlot(options, data, this.#canvas);
+    this.#plot = new globalThis.uPlot(options, [...data, ...ends], this.#canvas);
+  }
+
+  /** Shade the time of each surge, under the lines. */
+  #shade(plot, fill) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = fill;
+    for (const { since, ended } of this.#shaded) {
+      const [from, to] = [since, ended ?? Infinity].map((at) =>
+        Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(at, "x", true))));
+      ctx.fillRect(from, bbox.top, Math.max(2, to - from), bbox.height);
+    }
+    ctx.restore();
   }
 
   #fit() {

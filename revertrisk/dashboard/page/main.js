@@ -33,7 +33,8 @@ function offer() {
   ], wiki);
   const models = isLive ? live.models : lake.models;
   const chosen = model || (isLive ? live.model : lake.models[0]) || "";
-  setOptions(byId("model"), [...new Set([...models, chosen])].filter(Boolean).map((name) => [name, name]), chosen);
+  const offered = [...new Set([...models, chosen])].filter(Boolean).map((name) => [name, name]);
+  setOptions(byId("model"), offered.length ? offered : [["", say("no-model")]], chosen);
 }
 
 function show() {

@@ -1,5 +1,5 @@
 -- The share of scored edits above the threshold, wiki by wiki and model version by version. The standard error takes
--- the edits of a page together, because they are alike.
+-- the edits of a page together, because they are alike; wikis with few pages come last.
 WITH by_page AS (
     SELECT
         p.wiki_id,
@@ -15,7 +15,7 @@ WITH by_page AS (
     LEFT JOIN :thresholds AS a (model_version, wiki_id, threshold)
         ON p.model_version = a.model_version AND a.wiki_id = 'all'
     WHERE p.model_name = :model
-        AND p.dt >= :since AND p.dt < :until
+        AND e.dt >= :since AND e.dt < :until
         AND p.day >= CAST(:since AS DATE) AND p.day <= CAST(:until AS DATE)
         AND p.wiki_id = :wiki
         AND e.user_kind = :user
@@ -44,5 +44,5 @@ SELECT
     model_version
 FROM with_share
 GROUP BY wiki_id, model_version, threshold
-ORDER BY share DESC, edits DESC, wiki_id, model_version
+ORDER BY any_value(pages) >= 10 DESC, share DESC, edits DESC, wiki_id, model_version
 LIMIT 400

@@ -1,1 +1,1 @@
-"""After the fact: replay what was given up, and find what is missing."""
+"""Recovery after an outage: sends given-up events again, and finds missing predictions."""

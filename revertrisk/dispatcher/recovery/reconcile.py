@@ -1,6 +1,6 @@
-"""Find what is missing: page_change events of a window for which no prediction is on the stream, and none is due.
+"""Finds missing predictions: page_change events of a window that should have a prediction on the stream and have none.
 
-Read the predictions only when the window is old enough for every retry to be over: what comes later counts as missing.
+Run it when all retries of the window's events are over: a prediction that is produced later counts as missing.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from revertrisk.streams.base import EventSource, SourcedEvent, UnreadableRecord
 from revertrisk.wiki.table import WikiTable
 
 MISSING = "missing"
-"""The reason in the list: its lines are dead letters, which a redrive can read."""
+"""The reason in the list; its lines are dead letters, which a redrive can read."""
 _SKIP = b'{"wiki_id":'
-"""How each line of a file of skips begins."""
+"""The beginning of each line of a file of skips."""
 LATE_S = 30.0
-"""For how long a stream without an end must bring nothing of the window, to have passed it."""
+"""A stream without an end has passed the window when it brought no event of the window for this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time, by ``meta.dt``: from ``since`` on and before ``until``."""
+    """A period of time, by ``meta.dt``: from ``since``, until before ``until``."""
 
     since: datetime
     until: datetime
@@ -53,24 +53,24 @@ class Window:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the page_change events of the window."""
+    """The counts of the page_change events of the window."""
 
     read: int = 0
     """Events of the window."""
     outside: int = 0
-    """Events of other times, or without one."""
+    """Events of other times, or without a time."""
     unreadable: int = 0
     unmatched: int = 0
-    """No rule takes them; canary events are among these."""
+    """Events that no rule takes, including canary events."""
     repeated: int = 0
     """Events of a revision that was already counted."""
     predicted: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    """Provably nothing to predict, by reason; those that only the server could know come from its skips."""
+    """Events without a prediction for a valid reason, by reason: found in the event, or in the server's skips."""
     missing: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counts as JSON has them."""
+        """Return the counts for JSON."""
         return {
             "read": self.read,
             "outside": self.outside,
@@ -84,13 +84,13 @@ class Report:
 
 
 class Revisions:
-    """A set of revisions, each by its wiki and its id."""
+    """A set of revisions, by wiki and revision id."""
 
     def __init__(self) -> None:
         self._of_wiki: defaultdict[str, set[int]] = defaultdict(set)
 
     def add(self, event: Mapping[str, Any]) -> bool:
-        """Add an event's revision; returns whether it was new. An event without one is passed over."""
+        """Add an event's revision; return whether it was new. An event without a revision is ignored."""
         match event:
             case {"wiki_id": str(wiki_id), "revision": {"rev_id": int(rev_id)}}:
                 of_wiki = self._of_wiki[wiki_id]
@@ -107,7 +107,7 @@ class Revisions:
 
 
 class Reconciliation:
-    """Compares page_change events with what is known of their revisions."""
+    """Compares page_change events with the predicted and the skipped revisions."""
 
     def __init__(  # noqa: PLR0913 - all that a verdict depends on
         self,
@@ -119,7 +119,7 @@ class Reconciliation:
         window: Window,
         wikis: WikiTable,
     ) -> None:
-        """Take the rules that say what is due, what was predicted, and what the server skipped, with its reasons."""
+        """Take the rules that select events, the predicted revisions, and the skipped ones with their reasons."""
         self._rules = rules
         self._reader = reader
         self._predicted = predicted
@@ -130,7 +130,7 @@ class Reconciliation:
         self.report = Report()
 
     def judge(self, record: SourcedEvent) -> bool:
-        """Count an event; returns whether its prediction is missing."""
+        """Count an event; return whether its prediction is missing."""
         report, event = self.report, record.event
         moment = received_at(event)
         if moment is None or moment not in self._window:
@@ -158,18 +158,19 @@ class Reconciliation:
         try:
             found = self._reader.resolve(self._reader.read(event))
         except (InvalidPageChangeError, UnsupportedPageChangeError):
-            return None  # the server refuses it: a dead letter, and a prediction that is missing
+            return None  # the server refuses it: it is a dead letter, and its prediction is missing
         wiki_id, rev_id = event["wiki_id"], int(event["revision"]["rev_id"])
         reason = found.reason.value if isinstance(found, Skip) else self._skipped.get((wiki_id, rev_id))
-        # A wiki of the table is not unknown: its domain was changed, and a new table brings its predictions.
+        # The wiki is in the table, so it is not unknown: its domain changed. With an updated table the server can
+        # score its events.
         is_renamed = reason == SkipReason.UNKNOWN_WIKI and self._wikis.by_id(wiki_id) is not None
         return None if is_renamed else reason
 
 
 async def read_predictions(source: EventSource, *, late_s: float | None) -> Revisions:
-    """Return the revisions that a prediction stream has an event for; raises SourceError.
+    """Return the revisions with an event on a prediction stream; raises SourceError.
 
-    ``late_s`` says of a source without an end when it has passed the present: nothing older came for so long.
+    A source without an end is read until no older event came for ``late_s`` seconds; None reads to the end.
     """
     found = Revisions()
     async for record in _until(source, datetime.now(UTC), late_s):
@@ -186,7 +187,7 @@ async def find_missing(
     *,
     late_s: float | None,
 ) -> Report:
-    """Write a line for every event whose prediction is missing, and return the counts; raises SourceError."""
+    """Write a line for every event whose prediction is missing; return the counts. Raises SourceError."""
     async for record in _until(source, window.until, late_s):
         if isinstance(record, UnreadableRecord):
             reconciliation.report.unreadable += 1
@@ -197,7 +198,7 @@ async def find_missing(
 
 
 def read_skips(path: Path) -> dict[tuple[str, int], str]:
-    """Return the reasons of the revisions in a file of skips, as a dispatcher writes it; raises SettingsError."""
+    """Return the reasons by (wiki_id, rev_id) in a file of skips that a dispatcher wrote; raises SettingsError."""
     found = {}
     try:
         with path.open("rb") as lines:
@@ -205,15 +206,15 @@ def read_skips(path: Path) -> dict[tuple[str, int], str]:
                 match _json(line):
                     case {"wiki_id": str(wiki_id), "rev_id": int(rev_id), "reason": str(reason)}:
                         found[wiki_id, rev_id] = reason
-                    case _ if not _is_torn(line):
-                        raise SettingsError(f"skips: {path}: line {number} is no skip")
+                    case _ if not _is_partial(line):
+                        raise SettingsError(f"skips: {path}: line {number} is not a skip")
     except OSError as exc:
         raise SettingsError(f"skips: {path}: cannot be read: {exc.strerror}") from exc
     return found
 
 
-def _is_torn(line: bytes) -> bool:
-    """Return whether a skip was left half written; the next dispatcher ends its line."""
+def _is_partial(line: bytes) -> bool:
+    """Return whether a line is an incomplete skip, which a crash left; the next dispatcher adds its newline."""
     begun = line.removesuffix(b"\n")
     return begun == line or (_json(line) is None and (begun.startswith(_SKIP) or _SKIP.startswith(begun)))
 
@@ -226,7 +227,7 @@ def _json(line: bytes) -> Any:
 
 
 def _line(record: SourcedEvent) -> bytes:
-    """Return a dead letter that begins with the key."""
+    """Return a dead letter whose first fields are the wiki, the page and the revision."""
     event, position = record.event, record.position
     revision, page = event.get("revision"), event.get("page")
     key = {

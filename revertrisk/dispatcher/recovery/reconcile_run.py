@@ -1,4 +1,4 @@
-"""Put a reconciliation together from its settings and run it."""
+"""Builds a reconciliation from its settings and runs it."""
 
 import asyncio
 import sys
@@ -36,28 +36,28 @@ from revertrisk.streams.base import EventSource, SourceError
 from revertrisk.wiki.table import WikiTable
 
 EXIT_UNREADABLE = 3
-"""Nothing is missing among the events that could be read, and some records could not be."""
+"""No prediction is missing for the events that could be read, and some records could not be read."""
 _ENDLESS = "eventstreams:"
-"""How a source begins that has no end."""
+"""The prefix of a source that has no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSettings:
-    """One reconciliation."""
+    """The settings of one reconciliation."""
 
     events: str
-    """Where page_change events are, as a source of the dispatcher."""
+    """The source of page_change events, in the dispatcher's form."""
     predictions: str
-    """Where the predictions of one model are, likewise."""
+    """The source of one model's predictions, in the same form."""
     rule_file: Path
     any_topic: bool = False
-    """Take events whatever topic or stream they came from."""
+    """Take events of any topic or stream."""
     since: datetime
     until: datetime
     skips: Path | None = None
-    """What dispatchers noted of the server's skips."""
+    """The file of skips that dispatchers wrote."""
     output: Path | None = None
-    """Where the list goes; None for standard output."""
+    """The file for the list; None for standard output."""
     max_revision_bytes: int = MAX_REVISION_BYTES
     kafka: tuple[str, ...] = field(default=(), repr=False)
     datacentres: tuple[str, ...] = ()
@@ -66,9 +66,9 @@ class ReconcileSettings:
 
 
 def run_reconciliation(settings: ReconcileSettings) -> int:
-    """List what is missing, show the counts on standard error, and return the exit status.
+    """List missing predictions, print the counts on standard error, and return the exit status.
 
-    A window of which nothing was read proves nothing, and is no success; neither are records that cannot be read.
+    The status is not 0 if no event of the window was read, or if records cannot be read: then nothing is proven.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -81,10 +81,10 @@ def run_reconciliation(settings: ReconcileSettings) -> int:
         return EXIT_INCOMPLETE
     sys.stderr.write(orjson.dumps(report.as_dict()).decode() + "\n")
     if report.read == 0:
-        sys.stderr.write("no event of this time was read: is it the right stream, and the right time?\n")
+        sys.stderr.write("no event of this time was read: check the stream and the time\n")
     if report.unreadable:
         sys.stderr.write(
-            f"{report.unreadable} records could not be read, and may be events: look into the source\n"
+            f"{report.unreadable} records could not be read, and can be events: check the source\n"
         )
     if report.missing or report.read == 0:
         return EXIT_INCOMPLETE
@@ -95,16 +95,16 @@ async def reconcile(settings: ReconcileSettings) -> Report:
     """Read the predictions, then the events of the window, and list the events without a prediction.
 
     Raises:
-        SettingsError: a setting cannot work.
-        RuleFileError: a rule cannot work.
-        SourceError: a source broke; the list is not complete.
-        DeadLetterError: the list cannot be written to its end.
+        SettingsError: a setting is invalid.
+        RuleFileError: a rule is invalid.
+        SourceError: a source failed; the list is not complete.
+        DeadLetterError: the list cannot be written.
 
     """
     rules = load_rules(settings.rule_file, target=NOWHERE, any_topic=settings.any_topic)
     window = Window(settings.since, settings.until)
     if settings.events.startswith(_ENDLESS) and settings.until > datetime.now(UTC):
-        raise SettingsError("until: expected a time that has passed: a stream would be read until then")
+        raise SettingsError("until: expected a time in the past, because a stream is read until then")
     skipped = read_skips(settings.skips) if settings.skips is not None else {}
     contract = EventValidator(SchemaRepository().load(READING_CONTRACT))
     wikis = WikiTable.load()
@@ -137,7 +137,7 @@ def _open(
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[BinaryIO]:
-    """Open the place of the list; raises SettingsError where it cannot be opened, DeadLetterError where it is full."""
+    """Open the output; raises SettingsError if it cannot be opened, DeadLetterError if it cannot be written."""
     if path is None:
         yield sys.stdout.buffer
         return

@@ -1,9 +1,9 @@
-"""Send again what was given up: our own dead letters, and change-propagation's error topic.
+"""Sends given-up events again: from our own dead letters, or from change-propagation's error topic.
 
-change-propagation's error event (``/error/0.0.3``) holds in ``raw_event``, as text, either the event itself or the
+change-propagation's error event (``/error/0.0.3``) has in ``raw_event``, as text, either the event itself or the
 retry message that holds it. Its ``message`` begins with the status of the last answer, as in ``500: http_error``, if
-there was one; the ``error_status`` of a retry message is that of the try before. Rules of all services share the topic:
-``emitter_id`` says whose error it is. A record that is neither, nor one of our dead letters, is taken for an event.
+there was one; the ``error_status`` of a retry message is that of the try before. The rules of all services share the
+topic; ``emitter_id`` names the rule. Any other record that is not one of our dead letters is used as an event.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ DEAD_LETTERS = "dead-letters:"
 _STATUS = re.compile(r"[1-5][0-9]{2}|[1-5][0-9]x|[1-5]xx")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _EMITTER_PREFIX = "liftwing_"
-"""What the names of Lift Wing's rules begin with in change-propagation."""
+"""The prefix of the names of Lift Wing's rules in change-propagation."""
 _MESSAGE_STATUS = re.compile(r"([1-5][0-9]{2})(?![0-9A-Za-z.])")
 NO_STATUS = "no_status"
-"""The reason of an error of change-propagation that had no answer, and that none of the failures below explains."""
+"""The reason of an error of change-propagation without an answer, if none of the failures below matches."""
 _FAILURES = {
     "ECONNREFUSED": Failure.CONNECTION_REFUSED,
     "ECONNRESET": Failure.CONNECTION_RESET,
@@ -52,36 +52,36 @@ _FAILURES = {
     "EHOSTUNREACH": Failure.CONNECTION_FAILED,
     "ENETUNREACH": Failure.CONNECTION_FAILED,
 }
-"""What Node.js says where no answer came, such as ``read ECONNRESET``."""
+"""Texts in Node.js's messages when there was no answer, such as ``read ECONNRESET``."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """An event that was given up, and what is known of why."""
+    """An event that was given up, and the known reason."""
 
     event: dict[str, Any] | None
-    """None where the record holds none."""
+    """None if the record holds no event."""
     reason: str | None = None
-    """Our dead letter's; of change-propagation's errors ``status_<code>``, or why no answer came."""
+    """The reason in our dead letter; of change-propagation's errors ``status_<code>`` or the failure."""
     status: int | None = None
     rule: str | None = None
-    """The rule that gave it up, empty where an error names none; None where all rules may have it."""
+    """The rule that gave it up; empty if an error names no rule; None if the event is for all rules."""
     topic: str | None = None
-    """The topic that it first came from; None where that is not known."""
+    """The topic that it first came from; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which of the given-up events to send again, and how fast."""
+    """Which given-up events to send again, and how fast."""
 
     statuses: frozenset[str] = frozenset()
-    """``503``, ``50x`` or ``5xx``; none for all, events without a status included."""
+    """``503``, ``50x`` or ``5xx``; empty for all, including events without a status."""
     reasons: frozenset[str] = frozenset()
-    """``timeout``, ``status_503`` and so on; none for all."""
+    """``timeout``, ``status_503`` and so on; empty for all."""
     any_emitter: bool = False
-    """Send what rules of other names gave up too."""
+    """Also send events that rules of other names gave up."""
     per_second: float | None = None
-    """The most events in a second; None for as many as the rules' concurrency allows."""
+    """The most events a second; None for no limit but the rules' concurrency."""
 
     def __post_init__(self) -> None:
         for status in self.statuses:
@@ -92,7 +92,7 @@ class Choice:
 
     @property
     def suffix(self) -> str:
-        """What the choice adds to the name of the place that its readers come to; nothing if it takes everything."""
+        """The suffix of the checkpoint or consumer group for this choice; empty if it selects all events."""
         names = [*sorted(self.statuses | self.reasons), *(["any-emitter"] if self.any_emitter else [])]
         return "".join(f"-{_NOT_IN_A_NAME.sub('_', name)}" for name in names)
 
@@ -107,10 +107,10 @@ class Choice:
 
 
 class GivenUpEvents:
-    """A source of given-up events: what an error topic or a file of dead letters holds inside."""
+    """A source of the events in an error topic or in a file of dead letters."""
 
     def __init__(self, inner: EventSource, choice: Choice, rules: Collection[str]) -> None:
-        """Take the records, which of them to send, and the names of the rules that are to send them."""
+        """Take the source of the records, the choice, and the names of the rules that send the events."""
         self._inner = inner
         self._choice = choice
         self._rules = {_emitter(name): name for name in rules}
@@ -132,7 +132,7 @@ class GivenUpEvents:
                     due = max(due, now) + 1 / self._choice.per_second
                 yield found
         log.info(
-            "%d given-up events were left out, %d of them given up by rules of other names (--any-emitter)",
+            "%d given-up events were not sent; rules of other names gave up %d of them (--any-emitter sends those)",
             self._left_out,
             self._of_others,
         )
@@ -157,13 +157,13 @@ class GivenUpEvents:
         if given_up.event is None:
             raw = orjson.dumps(record.event)
             return UnreadableRecord(raw, UnreadableReason.NOT_A_DEAD_LETTER, record.position)
-        # Only for the rule that gave it up: another one may have had it accepted.
+        # Only for the rule that gave it up: another rule's request for it may have succeeded.
         ticket = None if rule is None else RetryTicket(rule, 0, 0.0)
         return replace(record, event=given_up.event, ticket=ticket, topic=given_up.topic)
 
 
 def unwrap(record: dict[str, Any]) -> GivenUp:
-    """Return what a record says of an event that was given up; one that says nothing is taken for the event."""
+    """Return the given-up event in a record; a record of no known form is used as the event itself."""
     match record:
         case {"raw_event": str(raw)}:
             return _from_error(record, raw)
@@ -198,7 +198,7 @@ def _from_error(error: dict[str, Any], raw: str) -> GivenUp:
 
 
 def _why(error: dict[str, Any]) -> tuple[int | None, str]:
-    """Return the status of the last answer, None where none came, and the reason by which an error is chosen."""
+    """Return the status of the last answer, or None without an answer, and the reason by which it is selected."""
     details, text = error.get("details"), str(error.get("message"))
     status = _status(details.get("status")) if isinstance(details, dict) else None
     in_message = _MESSAGE_STATUS.match(text)
@@ -214,17 +214,17 @@ def _status(value: Any) -> int | None:
 
 
 def _rule(message: dict[str, Any]) -> str:
-    """Return the rule that an error or a retry message is of: ``changeprop#liftwing_<rule>``."""
+    """Return the rule of an error or a retry message, from its ``emitter_id``: ``changeprop#liftwing_<rule>``."""
     return str(message.get("emitter_id", "")).partition("#")[2]
 
 
 def _emitter(rule: str) -> str:
-    """Return what a rule's name has in common with that of Lift Wing's rule for the same."""
+    """Return a rule's name without Lift Wing's prefix, so that both names of the same rule are equal."""
     return rule.removeprefix(_EMITTER_PREFIX)
 
 
 def _topic(message: dict[str, Any]) -> str | None:
-    """Return the topic that a dead letter or a retry message names: ``changeprop.retry.<topic>`` is one's stream."""
+    """Return the topic of a dead letter or a retry message: ``topic``, or from the stream ``….retry.<topic>``."""
     topic = message.get("topic")
     if topic is None:
         topic = str(event_meta(message).get("stream", "")).partition(".retry.")[2] or None
@@ -232,14 +232,14 @@ def _topic(message: dict[str, Any]) -> str | None:
 
 
 def redrive_settings(settings: DispatchSettings, choice: Choice) -> DispatchSettings:
-    """Complete the settings of a redrive: read all that was given up, once, and continue there the next time.
+    """Complete the settings of a redrive: it reads all given-up events once, and a later run continues there.
 
-    ``dead-letters:FILE`` is read with a checkpoint beside it. A topic is read from its oldest event, by a group of
-    its own that remembers how far it came. Each choice has its own place: what one leaves out is there for the
-    next. What is given up again goes to another place than it came from.
+    ``dead-letters:FILE`` is read with a checkpoint beside it. A topic is read from its oldest event, by its own
+    consumer group. Each choice has its own checkpoint or group, so a choice can still read the events that another
+    choice did not send. Events that are given up again go to another file or topic.
 
     Raises:
-        SettingsError: the source is neither, or the dead letters would go where they come from.
+        SettingsError: the source is neither of them, or dead letters would be written to the source.
 
     """
     source = settings.source

@@ -1,1 +1,1 @@
-"""The rules that a dispatcher follows, in change-propagation's vocabulary."""
+"""The dispatcher's rules, in change-propagation's format."""

@@ -1,8 +1,7 @@
-r"""Turn a JavaScript regular expression, as rules write them, into a Python one that means the same.
+r"""Translates a JavaScript regular expression, as rules contain them, into an equivalent Python one.
 
-The two dialects agree on most of what rules use and differ silently on the rest: ``$`` before a final
-newline, ``.`` on other line ends, ``\d`` and ``\w`` beyond ASCII, the spelling of named groups. Those are
-translated; what has no counterpart here is refused.
+The two dialects differ in some points: ``$`` before a final newline, ``.`` on other line ends, ``\d`` and ``\w``
+beyond ASCII, the spelling of named groups. Those are translated. An expression that Python cannot express is refused.
 """
 
 import re
@@ -20,11 +19,11 @@ _SPACE_ESCAPES = frozenset("sS")
 _ASCII_ESCAPES = frozenset("dDwWbB")
 _IN_CLASS = {"d": "0-9", "w": "A-Za-z0-9_", "b": r"\b"}
 _SET_OPERATORS = frozenset("[&~|")
-"""Plain characters inside a class in JavaScript, reserved by Python's ``re``."""
+"""Ordinary characters in a class in JavaScript, reserved in Python's ``re``."""
 
 
 class PatternError(ValueError):
-    """The expression is not valid, or means something that Python's ``re`` cannot express."""
+    """The expression is invalid, or Python's ``re`` cannot express it."""
 
 
 def is_pattern(text: str) -> bool:
@@ -36,7 +35,7 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     """Compile ``/…/flags``; use the result with ``search``, as JavaScript's ``test`` does.
 
     Raises:
-        PatternError: an unknown or repeated flag, or an expression with no counterpart here.
+        PatternError: an unknown or repeated flag, or an expression that Python cannot express.
 
     """
     literal = _LITERAL.fullmatch(text)
@@ -58,7 +57,7 @@ def compile_pattern(text: str) -> re.Pattern[str]:
 
 
 class _Translation:
-    """One pass over an expression."""
+    """The translation of one expression, in one pass."""
 
     def __init__(self, body: str, *, multiline: bool, dot_all: bool) -> None:
         self._body = body
@@ -125,7 +124,7 @@ class _Translation:
         elif escaped in _CONTROL_ESCAPES or escaped in _SPACE_ESCAPES:
             return self._take(2, "\\" + escaped)
         elif escaped in "123456789" and not self._in_class:
-            return self._take(2, f"(?:\\{escaped})")  # the group keeps a following digit apart
+            return self._take(2, f"(?:\\{escaped})")  # the group separates it from a following digit
         elif not escaped.isalnum():
             return self._take(2, re.escape(escaped))
         for pattern, as_python in ((_HEX_ESCAPE, "{0}"), (_NAMED_REFERENCE, "(?P={1})")):

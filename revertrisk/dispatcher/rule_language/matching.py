@@ -1,8 +1,8 @@
-"""Match a message against the conditions of a rule, exactly as change-propagation does.
+"""Matches a message with the conditions of a rule, exactly as change-propagation does.
 
-Plain strings, numbers and booleans: strict equality. ``/…/flags``: a regular expression, and the field must
-then be a string. ``undefined``: the field is absent. Objects: every field of theirs. Lists: each item is found
-somewhere in the message's list.
+A string, a number or a boolean must be strictly equal. ``/…/flags`` is a regular expression, and the field must be a
+string that it matches. ``undefined`` means that the field is absent. Every field of an object must match. Each item of
+a list must match an item of the message's list.
 """
 
 import re
@@ -14,20 +14,20 @@ from revertrisk.dispatcher.rule_language.pattern_trial import is_quick
 from revertrisk.dispatcher.rule_language.problems import Problems
 
 _SHOWN = 80
-"""Characters of a condition that a message to a reader repeats."""
+"""The most characters of a condition in a message to users."""
 
 ABSENT = object()
-"""Stands for a field that the message does not have; not the same as null."""
+"""The value of a field that the message does not have; it differs from null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The first condition that a message did not meet."""
+    """The first condition that a message does not meet."""
 
     path: str
-    """The field, dotted; empty for the message itself."""
+    """The path of the field, with dots; empty for the message itself."""
     wanted: str
-    """The condition in the rule's own words. The message's value is left out: it may be personal."""
+    """The condition as in the rule. The message's value is left out, because it can be personal."""
 
     def __str__(self) -> str:
         wanted = self.wanted if len(self.wanted) <= _SHOWN else self.wanted[:_SHOWN] + "…"
@@ -38,20 +38,20 @@ class Condition(Protocol):
     """One node of a compiled ``match``."""
 
     def mismatch(self, value: Any) -> Mismatch | None:
-        """Return what the value does not meet, or None where it matches."""
+        """Return the condition that the value does not meet, or None if it matches."""
         ...
 
     def captures(self, value: Any) -> dict[str, Any]:
-        """Return what the named groups found in a matching value, nested as the match is."""
+        """Return the texts of the named groups in a matching value, nested like the match."""
         ...
 
     def group_names(self) -> dict[str, Any]:
-        """Return the same shape without a value: which captures a match will have."""
+        """Return the captures that a match will have, in the same shape, without values."""
         ...
 
 
 class _WithoutGroups:
-    """What conditions have in common that capture nothing."""
+    """Base of conditions without named groups."""
 
     __slots__ = ()
 
@@ -68,7 +68,7 @@ class _Equal(_WithoutGroups):
     expected: str | float | bool
 
     def mismatch(self, value: Any) -> Mismatch | None:
-        # In Python True == 1; in a message they are different values. 1 and 1.0 are the same number in both.
+        # True == 1 in Python; in a message they differ. 1 and 1.0 are the same number in both.
         if value == self.expected and isinstance(value, bool) == isinstance(self.expected, bool):
             return None
         wanted = str(self.expected).lower() if isinstance(self.expected, bool) else repr(self.expected)
@@ -144,7 +144,7 @@ class _EachFound(_WithoutGroups):
 def compile_condition(spec: Any, problems: Problems, *, field: str = "") -> Condition | None:
     """Compile a ``match`` (or one of its parts) into a condition.
 
-    Everything wrong with it is added to ``problems``, and None is returned where nothing usable is left.
+    Each error is added to ``problems``; None is returned if nothing usable is left.
     """
     match spec:
         case dict():

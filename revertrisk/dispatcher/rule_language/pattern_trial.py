@@ -1,8 +1,9 @@
-"""Try a pattern on texts on which a backtracking matcher takes longest, before any event is matched with it.
+"""Tests a pattern on texts that make a backtracking matcher slow, before it is used on events.
 
-An event's text is anybody's, and Python's ``re`` cannot be stopped: one title would stall the dispatcher for good. So
-a process of its own tries each pattern that repeats something, with a limit in CPU time. Run as a program it reads the
-pattern and its flags from standard input; it imports nothing of this package, which would take longer than the trial.
+Anyone can write an event's text, and Python's ``re`` cannot be interrupted: one title could block the dispatcher
+forever. So a separate process tests each pattern with a repeat, with a limit of CPU time. As a program this module
+reads the pattern and its flags from standard input. It imports nothing of this package, since that would take longer
+than the test.
 """
 
 import json
@@ -31,11 +32,11 @@ from re._parser import SubPattern, parse  # type: ignore[import-not-found]
 from typing import Any
 
 CPU_LIMIT_S = 0.5
-"""For all texts of a pattern; one that is linear takes some milliseconds."""
+"""The limit for all texts of a pattern; a pattern with linear time takes some milliseconds."""
 LENGTH = 600
-"""Characters of a text; a comment of MediaWiki has 500 at most, and a title or a name 255 bytes."""
+"""Characters in a text; a MediaWiki comment has at most 500, and a title or a name 255 bytes."""
 MAX_COUNTS = 8
-"""How many of the numbers in a pattern's braces are tried, from the least."""
+"""The most numbers in a pattern's braces that are tested, the smallest first."""
 _ENDS = ("", "\0", "!", "\n")
 _POOL = "aZ09 _-./:!\n\té中"
 _REPEATS = {MAX_REPEAT, MIN_REPEAT, POSSESSIVE_REPEAT}
@@ -45,7 +46,7 @@ _REPEATING = re.compile(r"[*+{]")
 
 @cache
 def is_quick(source: str, flags: int) -> bool:
-    """Return whether a pattern of Python's ``re`` takes no text for long.
+    """Return whether a pattern of Python's ``re`` is quick on all test texts.
 
     Raises:
         OSError: no process can be started.
@@ -64,11 +65,12 @@ def is_quick(source: str, flags: int) -> bool:
 
 
 def hostile_texts(pattern: re.Pattern[str]) -> Iterator[str]:
-    """Yield texts that lead into each part of a pattern, repeat something of it, and end in what does not fit."""
+    """Yield test texts: the beginning of a match, a repeated part of the pattern, and an end that does not match."""
     tree = parse(pattern.pattern, pattern.flags)
     reader = _Reader(tree)
     pieces = dict.fromkeys([*reader.pool, *reader.parts(tree)])
-    # One fewer than (.*a){20} needs makes it try every way to divide them.
+    # (.*a){20} on 19 times "a" cannot match, and the matcher tries every way to divide the text. So the numbers in
+    # the pattern's braces are tested, and each number less one.
     few = sorted({time for times in _times(tree) for time in (times - 1, times) if time > 1})[:MAX_COUNTS]
     for beginning in dict.fromkeys(reader.beginnings(tree, "")):
         for piece in filter(None, pieces):
@@ -80,18 +82,18 @@ def hostile_texts(pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 class _Reader:
-    """Writes what parts of a pattern match."""
+    """Builds texts that parts of a pattern match."""
 
     def __init__(self, tree: Any) -> None:
         self._state = tree.state
         self.pool = "".join(dict.fromkeys([*_literals(tree), *_POOL]))
 
     def sample(self, nodes: Any) -> str:
-        """Return a short text that the nodes match, look-arounds and references aside."""
+        """Return a short text that the nodes match, ignoring look-arounds and back-references."""
         return "".join(map(self._one, nodes))
 
     def beginnings(self, nodes: Any, before: str) -> Iterator[str]:
-        """Yield what leads to each repeat."""
+        """Yield the text before each repeat."""
         for place, node in enumerate(nodes):
             here = before + self.sample(nodes[:place])
             if node[0] in _REPEATS:
@@ -100,7 +102,7 @@ class _Reader:
                 yield from self.beginnings(inner, here)
 
     def parts(self, nodes: Any) -> Iterator[str]:
-        """Yield what each group, each alternative and each repeated part matches."""
+        """Yield a text that matches each group, each alternative and each repeated part."""
         for node in nodes:
             for inner in _inner(node):
                 yield self.sample(inner)
@@ -122,7 +124,7 @@ class _Reader:
 
 
 def _inner(node: Any) -> list[Any]:
-    """Return the parts that a node is made of, in their order."""
+    """Return the subpatterns of a node, in their order."""
     kind, value = node
     if kind is BRANCH:
         return list(value[1])
@@ -131,7 +133,7 @@ def _inner(node: Any) -> list[Any]:
 
 
 def _times(nodes: Any) -> Iterator[int]:
-    """Yield how often each repeat must be there, of those that must more than once."""
+    """Yield the minimum of each repeat whose minimum is more than 1."""
     for node in nodes:
         kind, value = node
         if kind in _REPEATS and 1 < value[0] <= LENGTH:
@@ -153,7 +155,7 @@ def _literals(nodes: Any) -> Iterator[str]:
 
 
 def main() -> None:
-    """Match the pattern on standard input with all texts; SIGVTALRM ends what takes too long."""
+    """Match the pattern from standard input with all texts; SIGVTALRM ends the process after the CPU limit."""
     source, flags = json.load(sys.stdin)
     signal.setitimer(signal.ITIMER_VIRTUAL, CPU_LIMIT_S)
     pattern = re.compile(source, flags)

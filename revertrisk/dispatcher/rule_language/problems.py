@@ -1,4 +1,4 @@
-"""Collect what is wrong with a rule file, each thing with the path of its field."""
+"""Collects the errors in a rule file, each with the path of its field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason why a rule cannot work."""
+    """One error in a rule."""
 
     path: str
-    """As a reader would write it: ``rules[0].match.page_change_kind``."""
+    """The path of the field: ``rules[0].match.page_change_kind``."""
     reason: str
 
     def __str__(self) -> str:
@@ -17,14 +17,14 @@ class Problem:
 
 
 class Problems:
-    """A list of problems that knows at which field one stands."""
+    """A list of problems, with the path of a current field."""
 
     def __init__(self) -> None:
         self._path = ""
         self._found: list[Problem] = []
 
     def at(self, step: str | int) -> "Problems":
-        """Return the same list, seen from a field (a name) or an item (an index) further down."""
+        """Return the same list with the path of a field (a name) or an item (an index) below the current one."""
         inner = Problems()
         inner._found = self._found
         if isinstance(step, int):
@@ -34,17 +34,17 @@ class Problems:
         return inner
 
     def add(self, reason: str) -> None:
-        """Note a problem with the field that this object stands at."""
+        """Add a problem of the current field."""
         self._found.append(Problem(self._path, reason))
 
     @property
     def found(self) -> Sequence[Problem]:
-        """Everything noted so far, anywhere."""
+        """All problems so far, of all fields."""
         return tuple(self._found)
 
 
 class RuleFileError(Exception):
-    """A rule file cannot work; the text lists every problem, one a line."""
+    """A rule file is invalid; the message lists every problem, one a line."""
 
     def __init__(self, name: str, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(f"{name}: {problem}" for problem in problems))

@@ -1,4 +1,4 @@
-"""Build the HTTP request of a rule for one event, with the headers that change-propagation sends."""
+"""Builds the HTTP request of a rule for one event, with the headers that change-propagation sends."""
 
 import re
 import uuid
@@ -21,14 +21,14 @@ from revertrisk.dispatcher.rule_language.templates import (
 from revertrisk.event_platform.streams import event_meta
 
 _HEADER_SAFE = "".join(map(chr, range(0x21, 0x7F)))
-"""Every visible ASCII character; the rest of a URI is percent-encoded before it goes into a header."""
+"""All visible ASCII characters; other characters of a URI are percent-encoded in a header."""
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,256}")
 _ADDRESS = re.compile(r"https?://[^/?#\s]+(?:[/?#][\x21-\x7e]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, the same for every try but for its trail of retries."""
+    """One request. Every try sends the same, except that x-triggered-by lists the retries."""
 
     method: str
     url: URL
@@ -54,11 +54,11 @@ class RequestTemplate:
     uri: Template
     headers: Mapping[str, Template]
     body: Any
-    """A compiled body (:func:`revertrisk.dispatcher.rule_language.templates.compile_body`), or None for none."""
+    """A compiled body (:func:`revertrisk.dispatcher.rule_language.templates.compile_body`), or None without a body."""
 
     @property
     def references(self) -> Iterator[Reference]:
-        """Everything that the request takes from the event, the match and the globals."""
+        """All references of the request to the event, the match and the globals."""
         yield from self.uri.references
         for header in self.headers.values():
             yield from header.references
@@ -68,7 +68,7 @@ class RequestTemplate:
         """Expand the templates for one event.
 
         Raises:
-            UnexpandableError: the event has not what a template needs.
+            UnexpandableError: the event lacks a field that a template needs.
 
         """
         url = _url(self.uri.uri(context))
@@ -76,7 +76,7 @@ class RequestTemplate:
         for name, template in self.headers.items():
             value = template.text(context)
             if not value.isprintable():
-                raise UnexpandableError(f"exec.headers.{name} holds a control character")
+                raise UnexpandableError(f"exec.headers.{name} contains a control character")
             headers[name] = value
         meta = event_meta(context.message)
         return Request(
@@ -91,14 +91,14 @@ class RequestTemplate:
 
 
 def _url(address: str) -> URL:
-    """Return the address verbatim: the %3A of …%3Apredict stays, where yarl would make a colon of it."""
+    """Return the address unchanged: yarl would otherwise decode the %3A of …%3Apredict to a colon."""
     try:
         url = URL(address, encoded=True)
         usable = _ADDRESS.fullmatch(address) and url.host and url.port
     except ValueError:
         usable = False
     if not usable:
-        raise UnexpandableError("exec.uri is no http address")
+        raise UnexpandableError("exec.uri is not an http address")
     return url
 
 

@@ -1,4 +1,4 @@
-"""What a rule says: which events it takes, the request it makes of each, and when that is tried again."""
+"""A rule: which events it takes, the request that it makes for each, and its retries."""
 
 import hashlib
 import re
@@ -14,19 +14,19 @@ from revertrisk.event_platform.streams import CANARY_DOMAIN, event_meta, is_cana
 
 _HASH_BYTES = 8
 _HASH_RANGE = 1 << 64
-# Before the name of a topic stand its data centre and, in a mirror, the name of the cluster that it is a copy from.
+# The prefix of a topic's name is its data centre; in a mirror, the source cluster's name comes before it.
 _PREFIX = re.compile(r"(?:[^.]+\.)?(?:(?:eqiad|codfw)\.)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A share of the events, always the same ones: the hash of a text made of the event decides."""
+    """A share of the events. The hash of a text made from an event decides, so the choice is always the same."""
 
     rate: float
     hash_template: Template
 
     def takes(self, context: Context) -> bool:
-        """Return whether the event is in the sample; one that lacks a field of the template is not."""
+        """Return whether the event is in the sample; an event that lacks a field of the template is not."""
         try:
             text = self.hash_template.text(context)
         except UnexpandableError:
@@ -47,7 +47,7 @@ class Case:
     request: RequestTemplate
 
     def refusal(self, event: Mapping[str, Any]) -> "NotMatched | None":
-        """Return the first condition that the event does not meet, or None where the case matches."""
+        """Return the first condition that the event does not meet, or None if the case matches."""
         prefix = f"{self.path}." if self.path else ""
         if self.match is not None:
             mismatch = self.match.mismatch(event)
@@ -60,34 +60,34 @@ class Case:
         return None
 
     def captures(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what ``{{match.…}}`` refers to: nested as the match is, and each group by its bare name."""
+        """Return the values of ``{{match.…}}``: nested like the match, and each group also by its name alone."""
         return _with_bare_names(self.match.captures(event)) if self.match is not None else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A rule takes an event, by this case."""
+    """The rule takes the event, by this case."""
 
     case: Case
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The event only proves that its stream is alive."""
+    """The event is a canary, which only shows that its stream works."""
 
     why: str = f"meta.domain is {CANARY_DOMAIN!r}"
 
 
 @dataclass(frozen=True, slots=True)
 class SampledOut:
-    """The rule matches, and the event is not in its sample."""
+    """The rule matches, but the event is not in its sample."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotMatched:
-    """A condition failed; with several cases, one of each."""
+    """A condition failed; with several cases, one in each case."""
 
     why: str
     field: str
@@ -103,7 +103,7 @@ class RetrySchedule:
     factor: float
 
     def pause_s(self, retry: int, *, retry_after_s: float | None, longest_s: float) -> float:
-        """Return the seconds before the n-th retry: what the server asked for, up to a bound, if that is more."""
+        """Return the seconds before the n-th retry, or the server's Retry-After up to ``longest_s`` if it is longer."""
         own = self.delay_s * self.factor**retry
         return own if retry_after_s is None else max(own, min(retry_after_s, longest_s))
 
@@ -111,7 +111,7 @@ class RetrySchedule:
 PRODUCTION_RETRIES = RetrySchedule(limit=2, delay_s=60.0, factor=6.0)
 """change-propagation's defaults: after one minute and after six more."""
 QUICK_RETRIES = RetrySchedule(limit=3, delay_s=0.5, factor=2.0)
-"""0.5, 1 and 2 seconds: a file is read while someone waits for it, and a retry holds its slot meanwhile."""
+"""After 0.5, 1 and 2 seconds. For files: someone waits for the run, and a retry keeps its slot."""
 
 Verdict = Taken | Canary | SampledOut | NotMatched
 
@@ -122,36 +122,36 @@ class Rule:
 
     name: str
     topic: str
-    """The stream that the rule is for, without a datacentre's prefix."""
+    """The stream of the rule, without the prefix of a data centre."""
     cases: tuple[Case, ...]
     concurrency: int
     retry_on: frozenset[int]
-    """The statuses that are worth another try."""
+    """The statuses after which a request is retried."""
     ignore: frozenset[int]
-    """Error statuses that are the end of it, without a dead letter."""
+    """Error statuses that finish an event without a dead letter."""
     retries: RetrySchedule
     timeout_s: float
     """For one try, from connecting to the last byte."""
     claim_ttl_s: float | None = None
-    """Events older than this by ``meta.dt`` are let go; None keeps them all."""
+    """Events older than this by ``meta.dt`` are dropped; None keeps all."""
     order_by: Template | None = None
-    """What events have in common that go out one after the other, such as the page's id; None for no order."""
+    """Events with the same value, such as a page id, are sent one after another; None for no order."""
     any_topic: bool = False
     """Take events of any topic or stream."""
 
     def judge(self, event: Mapping[str, Any], topic: str | None = None) -> Verdict:
-        """Decide whether the rule takes an event; the first case that matches wins, and then samples.
+        """Decide whether the rule takes an event: the first case that matches decides, with its sample.
 
-        ``topic`` is the topic of Kafka that the event first came from, None where that is not known.
+        ``topic`` is the Kafka topic that the event first came from; None if that is not known.
         """
         if is_canary(event):
             return Canary()
-        # change-propagation drops it before any rule sees it.
+        # change-propagation drops an event without meta before it applies rules.
         if not isinstance(event.get("meta"), dict):
             return NotMatched("meta: the event has none", "meta")
-        stranger = self._other_topic(event, topic)
-        if stranger is not None:
-            return stranger
+        other_topic = self._other_topic(event, topic)
+        if other_topic is not None:
+            return other_topic
         refusals: list[NotMatched] = []
         for case in self.cases:
             refusal = case.refusal(event)
@@ -163,7 +163,7 @@ class Rule:
         return NotMatched("; ".join(refusal.why for refusal in refusals), refusals[0].field)
 
     def is_for(self, topic: str) -> bool:
-        """Return whether a topic is the rule's own, or a data centre's or a mirror's copy of it."""
+        """Return whether a topic is the rule's topic, with or without the prefix of a data centre or a mirror."""
         return self.any_topic or (
             topic.endswith(self.topic) and _PREFIX.fullmatch(topic.removesuffix(self.topic)) is not None
         )
@@ -171,20 +171,20 @@ class Rule:
     def _other_topic(self, event: Mapping[str, Any], topic: str | None) -> NotMatched | None:
         if topic is not None:
             return None if self.is_for(topic) else NotMatched(f"topic: it is not {self.topic!r}", "topic")
-        # An event that names no stream is what its source says it is.
+        # An event without meta.stream is assumed to be of the rule's topic.
         if self.any_topic or event_meta(event).get("stream", self.topic) == self.topic:
             return None
         return NotMatched(f"topic: meta.stream is not {self.topic!r}", "meta.stream")
 
     def has_expired(self, event: Mapping[str, Any], now: datetime) -> bool:
-        """Return whether an event is too old to be worth a request; one without a time is not."""
+        """Return whether an event is older than ``claim_ttl_s``; an event without a time is not."""
         if self.claim_ttl_s is None:
             return False
         received = received_at(event)
         return received is not None and (now - received).total_seconds() > self.claim_ttl_s
 
     def order_key(self, case: Case, event: Mapping[str, Any]) -> str | None:
-        """Return what must go out in order; None where the rule asks for none, or the event lacks the field."""
+        """Return the event's key of ``order_by``; None if the rule has none, or the event lacks the field."""
         if self.order_by is None:
             return None
         try:

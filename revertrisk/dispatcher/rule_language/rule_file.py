@@ -1,8 +1,8 @@
-"""Read rules from YAML, and refuse those that cannot work with the path of each field and the reason.
+"""Reads rules from YAML, and refuses invalid ones with the path of each field and the reason.
 
-A file is ``rules:`` with a list. The keys of a rule are change-propagation's, its units included:
-``retry_delay`` and ``timeout`` are milliseconds, and ``claim_ttl`` is seconds. ``order_by`` is our own: a template of
-what events have in common that must go out one after the other.
+A file is ``rules:`` with a list. The keys and units of a rule are change-propagation's: ``retry_delay`` and
+``timeout`` are in milliseconds, and ``claim_ttl`` is in seconds. ``order_by`` is our own: a template, and events with
+the same value of it are sent one after another.
 """
 
 import re
@@ -56,11 +56,11 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*")
 def load_rules(path: Path, *, target: str | None, any_topic: bool = False) -> tuple[Rule, ...]:
     """Read a rule file.
 
-    ``target`` is what ``{{globals.target}}`` will stand for; a rule that uses it cannot work without. With
+    ``target`` is the value of ``{{globals.target}}``; a rule that uses it is invalid without a target. With
     ``any_topic`` the rules take events of any topic or stream.
 
     Raises:
-        RuleFileError: the file cannot be read, or a rule in it cannot work; all reasons are listed.
+        RuleFileError: the file cannot be read, or a rule in it is invalid; all reasons are listed.
 
     """
     try:
@@ -73,7 +73,7 @@ def load_rules(path: Path, *, target: str | None, any_topic: bool = False) -> tu
 
 
 def parse_rules(text: str, *, name: str, target: str | None) -> tuple[Rule, ...]:
-    """Parse the text of a rule file; ``name`` is what errors call it. Raises RuleFileError."""
+    """Parse the text of a rule file; ``name`` is its name in errors. Raises RuleFileError."""
     try:
         document = parse_yaml(text)
     except YamlError as exc:
@@ -97,7 +97,7 @@ def parse_rules(text: str, *, name: str, target: str | None) -> tuple[Rule, ...]
 
 
 class _Reader:
-    """Reads one rule; what is wrong goes to the problems, and a stand-in takes its place until the end."""
+    """Reads one rule. It adds errors to the problems and continues with a placeholder, to report all of them."""
 
     def __init__(self, problems: Problems, target: str | None) -> None:
         self._problems = problems
@@ -113,16 +113,17 @@ class _Reader:
             name=self._text(spec, "name"),
             topic=self._text(spec, "topic"),
             cases=cases,
-            concurrency=int(self._number(spec, "concurrency", DEFAULT_CONCURRENCY, least=1, whole=True)),
+            concurrency=int(self._number(spec, "concurrency", DEFAULT_CONCURRENCY, minimum=1, whole=True)),
             retry_on=self._statuses(spec, "retry_on", DEFAULT_RETRY_ON),
             ignore=self._statuses(spec, "ignore", DEFAULT_IGNORE),
             retries=RetrySchedule(
-                limit=int(self._number(spec, "retry_limit", PRODUCTION_RETRIES.limit, least=0, whole=True)),
-                delay_s=self._number(spec, "retry_delay", PRODUCTION_RETRIES.delay_s * 1000, least=0) / 1000,
-                factor=self._number(spec, "retry_factor", PRODUCTION_RETRIES.factor, least=1),
+                limit=int(self._number(spec, "retry_limit", PRODUCTION_RETRIES.limit, minimum=0, whole=True)),
+                delay_s=self._number(spec, "retry_delay", PRODUCTION_RETRIES.delay_s * 1000, minimum=0)
+                / 1000,
+                factor=self._number(spec, "retry_factor", PRODUCTION_RETRIES.factor, minimum=1),
             ),
-            timeout_s=self._number(spec, "timeout", DEFAULT_TIMEOUT_MS, least=1) / 1000,
-            claim_ttl_s=self._number(spec, "claim_ttl", 0, least=1) if "claim_ttl" in spec else None,
+            timeout_s=self._number(spec, "timeout", DEFAULT_TIMEOUT_MS, minimum=1) / 1000,
+            claim_ttl_s=self._number(spec, "claim_ttl", 0, minimum=1) if "claim_ttl" in spec else None,
             order_by=self._order_by(spec.get("order_by"), cases) if "order_by" in spec else None,
         )
         return rule if cases else None
@@ -133,7 +134,7 @@ class _Reader:
         problems = self._problems.at("cases")
         for key in ("match", "match_not", "exec"):
             if key in spec:
-                self._problems.at(key).add("a rule with cases has this inside its cases")
+                self._problems.at(key).add("a rule with cases must have this inside its cases")
         cases = spec["cases"]
         if not isinstance(cases, list) or not cases:
             problems.add("expected a list with at least one case")
@@ -256,19 +257,19 @@ class _Reader:
         return value
 
     def _number(
-        self, spec: dict[str, Any], key: str, default: float, *, least: float, whole: bool = False
+        self, spec: dict[str, Any], key: str, default: float, *, minimum: float, whole: bool = False
     ) -> float:
         value = spec.get(key, default)
         kind = int if whole else (int, float)
-        # "not >=" so that a NaN is refused too
-        if isinstance(value, bool) or not isinstance(value, kind) or not least <= value < float("inf"):
+        # "not minimum <= value" is also true for NaN
+        if isinstance(value, bool) or not isinstance(value, kind) or not minimum <= value < float("inf"):
             wanted = "a whole number" if whole else "a number"
-            self._problems.at(key).add(f"expected {wanted} of at least {least}")
+            self._problems.at(key).add(f"expected {wanted} of at least {minimum}")
             return default
         return value
 
     def _statuses(self, spec: dict[str, Any], key: str, default: Sequence[int | str]) -> frozenset[int]:
-        """Read ``{status: [502, 50x]}``, or the list or the single status by itself."""
+        """Read ``{status: [502, 50x]}``, or only the list, or only one status."""
         problems = self._problems.at(key)
         written = spec.get(key, default)
         if isinstance(written, dict):

@@ -1,9 +1,9 @@
-"""Expand ``{{…}}`` in the request of a rule.
+"""Expands ``{{…}}`` in the request of a rule.
 
-A reference is a dotted path from ``message`` (the event) or ``match`` (what named groups found). The same
-two are under ``globals``, with ``globals.target``: the base address given at start, which is put in once and
-for all. A string that is one reference and nothing else becomes the value itself, object or not; inside
-other text a value becomes text, and in a URI it is percent-encoded.
+A reference is a dotted path from ``message`` (the event) or ``match`` (the texts of named groups). ``globals`` has the
+same two, and ``globals.target``: the base address given at start, which is inserted when the rule is read. A string
+that is only one reference becomes the value itself, even an object. Inside other text a value becomes text, and in a
+URI it is percent-encoded.
 """
 
 import re
@@ -26,18 +26,18 @@ Reference = tuple[str, ...]
 
 
 class UnexpandableError(Exception):
-    """The event lacks a field that a template needs, or has something else there than the template can use."""
+    """The event lacks a field that a template needs, or its value has the wrong type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the references of one request refer to."""
+    """The values for the references of one request."""
 
     message: Mapping[str, Any]
     match: Mapping[str, Any]
 
     def value(self, reference: Reference) -> Any:
-        """Return what a reference stands for; raises UnexpandableError where there is nothing."""
+        """Return the value of a reference; raises UnexpandableError if there is none."""
         root, *steps = reference[1:] if reference[0] == "globals" else reference
         found: Any = {"message": self.message, "match": self.match}[root]
         for step in steps:
@@ -49,12 +49,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A string with references, cut into its parts once."""
+    """A string with references, split into its parts."""
 
     parts: tuple[str | Reference, ...]
 
     def value(self, context: Context) -> Any:
-        """Return the value of a lone reference, the text otherwise."""
+        """Return the value itself if the template is only one reference, otherwise the text."""
         if len(self.parts) == 1 and isinstance(self.parts[0], tuple):
             return context.value(self.parts[0])
         return "".join(
@@ -73,12 +73,12 @@ class Template:
 
     @property
     def references(self) -> Iterator[Reference]:
-        """What the template refers to."""
+        """The references of the template."""
         return (part for part in self.parts if isinstance(part, tuple))
 
 
 def compile_template(text: str, problems: Problems, *, target: str | None) -> Template:
-    """Cut a string into text and references; adds to ``problems`` what is not a reference that exists."""
+    """Split a string into text and references; add unknown references to ``problems``."""
     parts: list[str | Reference] = []
     end = 0
     for found in _REFERENCE.finditer(text):
@@ -99,7 +99,7 @@ def compile_template(text: str, problems: Problems, *, target: str | None) -> Te
 
 
 def compile_body(spec: Any, problems: Problems, *, target: str | None) -> Any:
-    """Compile every string inside a JSON value, leaving its shape as it is."""
+    """Compile every string in a JSON value, and keep its shape."""
     if isinstance(spec, str) and _is_json(spec):
         return compile_template(spec, problems, target=target)
     if isinstance(spec, Mapping):
@@ -138,9 +138,10 @@ def body_references(body: Any) -> Iterator[Reference]:
 def refuse_missing_groups(
     references: Iterable[Reference], captures: Sequence[Mapping[str, Any]], problems: Problems
 ) -> None:
-    """Note every ``{{match.…}}`` for which no match has a named group: no request would show the typing error.
+    """Add every ``{{match.…}}`` without such a named group to ``problems``.
 
-    ``captures`` are the names of each match's groups, nested as it is; empty where there is no match.
+    Otherwise a typing error would become a dead letter for each event. ``captures`` are the names of each match's
+    groups, nested like the match; empty without a match.
     """
     for reference in references:
         path = reference[1:] if reference[0] == "globals" else reference
@@ -157,7 +158,7 @@ def _check_root(reference: Reference, problems: Problems) -> None:
 
 
 def _is_json(value: str | float) -> bool:
-    """Return whether a request can carry a value: no lone surrogate, nothing infinite, no number beyond 64 bits."""
+    """Return whether JSON can hold a value: no lone surrogate, no infinity or NaN, no integer beyond 64 bits."""
     try:
         orjson.dumps(value)
     except orjson.JSONEncodeError:
@@ -177,7 +178,7 @@ def _as_plain(context: Context, reference: Reference) -> str:
 
 
 def _captured(steps: Sequence[str], groups: Mapping[str, Any]) -> bool:
-    """Return whether ``match.<steps>`` is a captured group, by its whole path or by its bare name."""
+    """Return whether ``match.<steps>`` is a captured group, by its whole path or by its name alone."""
     if not steps:
         return bool(groups)
     if len(steps) == 1 and _has_group(steps[0], groups):

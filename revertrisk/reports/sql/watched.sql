@@ -37,13 +37,11 @@ FROM (
         MIN(page_id) AS page_id,
         MAX_BY(probability, precedence) AS probability
     FROM (
-        -- The prediction of an undeletion is of an old edit, on another day than the edit's.
         SELECT day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
         FROM prediction
-        WHERE page_change_kind <> 'undelete'
         UNION ALL
         SELECT
-            CAST(dt AS DATE) AS day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
+            CAST(rev_dt AS DATE) AS day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
         FROM prediction_backfill
     ) AS every_prediction
     WHERE model_name = {model_name} AND model_version = {model_version} AND day >= {since} AND day <= {until}

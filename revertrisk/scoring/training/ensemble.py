@@ -93,7 +93,7 @@ class Fitted:
 
     def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         """Return probabilities, rounded as a server rounds them."""
-        return sigmoid(self.logits(examples)).round(DECIMALS)
+        return _probabilities(self.logits(examples))
 
 
 def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Progress) -> Fitted:
@@ -128,34 +128,42 @@ def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Prog
         return logits
 
     past = TrainingRows.of(encoder, vocabulary, history, _SHARES["history"])
+    parts = {
+        name: [TrainingRows.of(encoder, vocabulary, fold, _SHARES[name]) for fold in folds]
+        for name, folds in (("main", edits.main), ("rated", edits.rated))
+    }
     members: list[RevertRiskNetwork] = []
-    unseen: dict[str, list[NDArray[np.float64]]] = {"main": [], "rated": []}
+    unseen: dict[str, list[NDArray[np.float64]]] = {name: [] for name in parts}
     for index in range(len(edits.main)):
         progress(f"network {index + 1} of {len(edits.main)}")
-        rows, validation = past, None
-        for name, folds in (("main", edits.main), ("rated", edits.rated)):
-            others = [example for number, fold in enumerate(folds) if number != index for example in fold]
-            rows += TrainingRows.of(encoder, vocabulary, others, _SHARES[name])
-            own = TrainingRows.of(encoder, vocabulary, folds[index], _SHARES[name])
-            validation = own if validation is None else validation + own
-        assert validation is not None  # noqa: S101 - there are two sets
+        rows = past
+        for name, folds in parts.items():
+            rows += TrainingRows.together([*folds[:index], *folds[index + 1 :]], _SHARES[name])
+        validation = parts["main"][index] + parts["rated"][index]
         member = fit_member(labelled, rows, validation, seed * FOLDS + index)
         members.append(member)
-        said = (1 - SOFT_SHARE) * logits_of(member, validation.inputs, validation.texts)
-        said += SOFT_SHARE * opinion(validation)
-        first, second = np.split(said, [len(edits.main[index])])
-        unseen["main"].append(first)
-        unseen["rated"].append(second)
+        for name, folds in parts.items():
+            said = logits_of(member, folds[index].inputs, folds[index].texts)
+            unseen[name].append((1 - SOFT_SHARE) * said + SOFT_SHARE * opinion(folds[index]))
 
     logits, labels = np.concatenate(unseen["main"]), labels_of(main)
     calibration = calibrate(logits, labels, BASE_RATE)
-    limits = thresholds(_probabilities(logits, calibration), labels)
     weights = [(1 - SOFT_SHARE) / len(members)] * len(members) + [SOFT_SHARE / len(students)] * len(students)
     network = join([*members, *students], weights, encoder, vocabulary)
     calibrated = calibration.slope * np.concatenate(unseen["rated"]) + calibration.offset
     scale, weight = account_age.term(calibrated, rated)
     network = account_age.added(network, weight / calibration.slope)
+    ages = Encoder((), (scale,)).encode([each.features for each in rated])
+    limits = _highest(
+        thresholds(_probabilities(calibration.slope * logits + calibration.offset), labels),
+        thresholds(_probabilities(calibrated + weight * ages[:, 0]), labels_of(rated)),
+    )
     return Fitted(replace(encoder, additive=(scale,)), vocabulary, network, calibration, limits)
+
+
+def _highest(*limits: dict[str, float]) -> dict[str, float]:
+    """Return the thresholds that keep their rates on each of several sets."""
+    return {name: max(each[name] for each in limits) for name in limits[0]}
 
 
 def _readings(
@@ -211,5 +219,5 @@ def _without(features: Features, groups: frozenset[Group]) -> Features:
     return Features(values, features.changed_bytes)
 
 
-def _probabilities(logits: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    return sigmoid(calibration.slope * logits + calibration.offset).round(DECIMALS)
+def _probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sigmoid(logits).round(DECIMALS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -75,6 +76,18 @@ class TrainingRows:
         logits = np.array([example.logit for example in examples], dtype=np.float64)
         inputs = encoder.encode([example.features for example in examples])
         return cls(inputs, sigmoid(SOFT_SPREAD * logits), np.ones(len(examples)), None)
+
+    @classmethod
+    def together(cls, parts: Sequence["TrainingRows"], weight: float) -> "TrainingRows":
+        """Put labelled parts of one set behind one another, which then weigh `weight`, half of it in each class."""
+        texts = [part.texts for part in parts]
+        labels = np.concatenate([part.labels for part in parts])
+        return cls(
+            np.concatenate([part.inputs for part in parts]),
+            labels,
+            balanced_weights(labels > 0, weight),
+            tuple(chain(*(each for each in texts if each is not None))) if None not in texts else None,
+        )
 
     def only(self, chosen: NDArray[np.bool_]) -> "TrainingRows":
         """Return some of the rows; for edits whose words are not read."""

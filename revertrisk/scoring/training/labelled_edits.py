@@ -131,6 +131,8 @@ def _read(
                 examples.append(_example(row, features(KnownAtTheEdit(row))))
         except KeyError as exc:
             raise TrainingError(f"{path.name}, edit {number}: field {exc} is missing") from None
+        except TrainingError as exc:
+            raise TrainingError(f"{path.name}, edit {number}: {exc}") from None
         except (TypeError, ValueError, AttributeError):
             # The value itself may be personal text, so it is not repeated.
             raise TrainingError(

@@ -25,9 +25,9 @@ _PRODUCTION_WIKIS = frozenset(
 )  # fmt: skip
 
 RECIPES = {
-    "revertrisk-language-agnostic": Recipe("revertrisk-events-1", reads_words=False, supported_wikis=None),
+    "revertrisk-language-agnostic": Recipe("revertrisk-events-2", reads_words=False, supported_wikis=None),
     "revertrisk-multilingual": Recipe(
-        "revertrisk-events-1", reads_words=True, supported_wikis=_PRODUCTION_WIKIS | {"testwiki"}
+        "revertrisk-events-2", reads_words=True, supported_wikis=_PRODUCTION_WIKIS | {"testwiki"}
     ),
 }
 """By the model's name."""

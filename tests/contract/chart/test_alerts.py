@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from model_server.errors import NothingScoredError, ServiceError
+from revertrisk.alerts.metrics import WatchMetrics
+from revertrisk.reports.gauges import OutcomeGauges
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 FILES = ROOT / "charts" / "revertrisk" / "files"
+DASHBOARDS = ("dashboard.json", "predictions.json")
 UNIT_TESTS = ("alerts_test.yaml", "alerts_long_test.yaml")
 OF_KSERVE = {"request_preprocess_seconds", "request_predict_seconds", "request_postprocess_seconds"}
 OF_EVERY_PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
-METRIC = re.compile(r"\b((?:revertrisk|dispatcher|lake|request|process)_[a-z_]+)\b(?!\s*=)")
+METRIC = re.compile(r"\b((?:revertrisk|dispatcher|lake|outcomes|request|process)_[a-z_]+)\b(?!\s*=)")
 SERIES_OF_A_HISTOGRAM = re.compile(r"_(?:bucket|count|sum)$")
 
 Rule = dict[str, Any]
@@ -30,6 +34,11 @@ def rules() -> list[Rule]:
 
 def alerts() -> list[Rule]:
     return [rule for rule in rules() if "alert" in rule]
+
+
+def dashboard_queries() -> list[str]:
+    panels = [panel for name in DASHBOARDS for panel in json.loads((FILES / name).read_text())["panels"]]
+    return [target["expr"] for panel in panels for target in panel.get("targets", [])]
 
 
 @pytest.mark.ci("promtool")
@@ -59,9 +68,8 @@ def test_alerts_do_what_they_say(promtool: str, file: str) -> None:
 
 @pytest.mark.ci("promtool")
 def test_prometheus_reads_the_dashboards_queries(promtool: str, tmp_path: Path) -> None:
-    """Each query of the dashboard parses, with Grafana's variables filled in."""
-    panels = json.loads((FILES / "dashboard.json").read_text())["panels"]
-    queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    """Each query of the dashboards parses, with Grafana's variables filled in."""
+    queries = dashboard_queries()
     records = [
         {"record": f"query:{index}", "expr": query.replace("$__rate_interval", "5m").replace("$", "")}
         for index, query in enumerate(queries)
@@ -106,12 +114,9 @@ def test_each_alert_has_a_severity_and_a_runbook() -> None:
 
 
 def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
-    """Each metric is documented, a rule's own record, or one that every KServe process has."""
-    known = _documented() | OF_KSERVE | OF_EVERY_PROCESS
-    dashboard = json.loads((FILES / "dashboard.json").read_text())
-    expressions = [rule["expr"] for rule in rules()]
-    expressions += [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
-    for expression in expressions:
+    """Each metric is documented, a rule's own record, or one that its program has."""
+    known = _documented() | _of_analytics() | OF_KSERVE | OF_EVERY_PROCESS
+    for expression in [*(rule["expr"] for rule in rules()), *dashboard_queries()]:
         for name in _metrics(expression):
             assert name in known, f"{name} in {expression}"
 
@@ -128,7 +133,7 @@ def test_operations_names_only_what_exists() -> None:
 def test_records_are_made_before_they_are_used() -> None:
     """Each recorded series that an alert or the dashboard reads has its recording rule."""
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    text = (FILES / "alerts.yaml").read_text() + (FILES / "dashboard.json").read_text()
+    text = "".join((FILES / name).read_text() for name in ("alerts.yaml", *DASHBOARDS))
     assert set(re.findall(r"revertrisk:\w+:\w+", text)) == recorded
 
 
@@ -144,6 +149,13 @@ def test_the_scorer_alert_counts_every_failure_of_ours() -> None:
 def _documented() -> set[str]:
     pages = "".join((ROOT / "docs" / name).read_text() for name in ("metrics.md", "dispatcher.md", "lake.md"))
     return set(re.findall(r"^\| `((?:revertrisk|dispatcher|lake)_\w+)`", pages, re.MULTILINE))
+
+
+def _of_analytics() -> set[str]:
+    registry = CollectorRegistry()
+    WatchMetrics(registry)
+    registry.register(OutcomeGauges())
+    return {name for family in registry.collect() for name in (family.name, f"{family.name}_total")}
 
 
 def _metrics(expression: str) -> set[str]:

@@ -20,7 +20,7 @@ async def test_a_live_stream_is_refused(
     await client.session.delete(f"{sample_wiki}/_mock/requests")
     refused = await command(sample_wiki, producer).having(*RANGE).run()
     assert refused.status == 2
-    assert f"writes to {STREAM}, which is not a backfill's stream" in refused.log
+    assert f"writes to {STREAM}, which is not a backfill stream" in refused.log
     assert "ends in .backfill" in refused.log
     assert (await client.get(f"{sample_wiki}/_mock/stats"))["requests"] == 0
 
@@ -47,7 +47,7 @@ async def test_a_target_that_turned_live_is_refused_when_a_run_goes_on(
     assert (await planned.run("--dry-run")).status == 0
     refused = await planned.run("--target", producer)
     assert refused.status == 2
-    assert "not a backfill's stream" in refused.log
+    assert "not a backfill stream" in refused.log
 
 
 async def test_events_go_to_the_server_that_told_its_stream(
@@ -78,8 +78,8 @@ async def test_events_go_to_the_server_that_told_its_stream(
 @pytest.mark.parametrize(
     ("wiki", "contact", "reason"),
     [
-        ((), (), "contact: a public host wants to know whom to write to"),
-        (("--wiki-url", "https://en.wikipedia.org"), (), "contact: a public host wants to know"),
+        ((), (), "contact: a public host requires a contact"),
+        (("--wiki-url", "https://en.wikipedia.org"), (), "contact: a public host requires a contact"),
         ((), ("--contact", "me"), "contact: expected an e-mail address or a URL"),
         ((), ("--contact", "ops@example.org", "--concurrency", "4"), "concurrency: a public host allows 3"),
     ],
@@ -107,7 +107,9 @@ async def test_a_file_that_cannot_be_written_is_refused_before_the_plan(
     """Neither the wiki nor the target is there to be asked."""
     refused = await Command(tmp_path).run("--wiki-url", "http://127.0.0.1:9", *flags, "--dry-run", *RANGE)
     assert refused.status == 2
-    assert refused.log == f"revertrisk: {flag}: missing/out.jsonl cannot be written: missing is no folder\n"
+    assert (
+        refused.log == f"revertrisk: {flag}: missing/out.jsonl cannot be written: missing is not a folder\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -169,5 +171,5 @@ async def test_another_selection_does_not_go_on_from_a_checkpoint(
     first = await planned.run("--dry-run")
     refused = await planned.run("--dry-run", *other)
     assert refused.status == 2
-    assert f"revertrisk: {flag}: backfill.sqlite was begun with" in refused.log
+    assert f"revertrisk: {flag}: backfill.sqlite was started with" in refused.log
     assert (await planned.run("--dry-run")).plan == first.plan

@@ -18,6 +18,7 @@ import pytest
 from revertrisk.dashboard import feed
 from revertrisk.dashboard.app import DashboardSettings, create_app
 from revertrisk.dashboard.open_edits import OpenEdits
+from revertrisk.dashboard.surges import Surges
 from revertrisk.lake import Reader
 from revertrisk.runtime.web_server import serving_app
 from revertrisk.wiki.table import WikiTable
@@ -55,7 +56,9 @@ async def _server(**settings: Any) -> AsyncIterator[Server]:
     wikis = WikiTable.load()
     chosen = DashboardSettings(sources=(), **settings)
     edits = OpenEdits(wikis, chosen.thresholds.of, hours=24)
-    app = create_app(edits, chosen, wikis)
+    surges = Surges(chosen.surges)
+    surges.refresh()
+    app = create_app(edits, chosen, wikis, surges)
     async with serving_app(app, "127.0.0.1", 0) as url, aiohttp.ClientSession() as session:
         yield Server(session, url, edits)
 

@@ -61,7 +61,7 @@ OTHER = "https://other.example/w/api.php"
           for after in (0, 7, "Wed, 21 Oct 2026 07:28:00 GMT", "soon")),
         ({"kind": "rate_limited"}, 429, {"Retry-After": "5"}, "429 Too Many Requests"),
         ({"kind": "html"}, 200, {"Content-Type": HTML}, "<!DOCTYPE html>"),
-        ({"kind": "not_json"}, 200, {"Content-Type": JSON}, "Warning: this claims to be JSON"),
+        ({"kind": "not_json"}, 200, {"Content-Type": JSON}, "Warning: this body is not JSON"),
         *(({"kind": "redirect", "status": status, "location": OTHER}, status, {"Location": OTHER}, "")
           for status in (301, 302, 303, 307, 308)),
         *(({"kind": "api_error", "code": code, "info": "words"}, 200, {"MediaWiki-API-Error": code},
@@ -351,7 +351,7 @@ ALL_KINDS = (
         (HANG | {"seconds": 1}, "seconds: is not known"),
         ({"kind": "status"}, "status: is missing"),
         ({"kind": "status", "status": 600}, "status: expected at most 599"),
-        ({"kind": "status", "status": 503, "retry_after": -1}, "retry_after: expected seconds, or text"),
+        ({"kind": "status", "status": 503, "retry_after": -1}, "retry_after: expected seconds, or printable"),
         ({"kind": "rate_limited", "retry_after": "1\r\nX: y"}, "retry_after: should be printable ASCII"),
         ({"kind": "delay", "seconds": -1}, "seconds: expected at least 0"),
         ({"kind": "redirect"}, "location: is missing"),

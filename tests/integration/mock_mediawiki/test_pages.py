@@ -146,7 +146,7 @@ async def test_a_long_diff_is_cut_short(wiki_of_one_page: str) -> None:
         ("dewiki/200", ["text of this revision is hidden", "Ada"], ["geheim"]),
         ("dewiki/201", ["text of this revision is hidden", "user name hidden", "comment hidden"], ["geheim"]),
         ("dewiki/202", ["text of the earlier revision is hidden", "~2026-10011-01"], ["offen", "geheim"]),
-        ("hewiki/602", ["The earlier revision, 599, is not there"], ["נפל"]),
+        ("hewiki/602", ["The earlier revision, 599, is missing"], ["נפל"]),
     ],
 )
 async def test_what_is_hidden_is_shown_as_hidden(

@@ -40,6 +40,20 @@ def report(lake: Lake, *, skip_rules: bool = False) -> Bots:
     return bots(wikis, listed, rows, overlap, model_name=MULTILINGUAL, skip_rules=skip_rules)
 
 
+def test_a_period_is_one_of_reverts(lake: Lake) -> None:
+    """A day has all of its reverts, those of the day before's edits included, and none of the day after."""
+    with closing(Reader(lake.root)) as reader:
+        ((day, counted),) = reader.query(
+            "SELECT u.day, count(*) FROM reverted r JOIN revision e USING (wiki_id, rev_id) "
+            "JOIN revert u ON r.wiki_id = u.wiki_id AND r.first_revert_id = u.rev_id "
+            "WHERE r.seconds_to_revert <= 86400 AND e.parent_id <> 0 AND e.is_content_namespace "
+            "AND r.wiki_id IN (SELECT wiki_id FROM bot) GROUP BY ALL HAVING bool_or(r.day < u.day) LIMIT 1"
+        ).fetchall()
+        wikis = sorted({each.wiki_id for each in read_bots(reader)})
+        rows = read_reverted(reader, wikis, 86_400.0, Period(day, day))
+    assert (len(rows.page), len(set(rows.revert_day.tolist()))) == (counted, 1)
+
+
 def test_the_overlap_adds_up_to_all_reverted_edits(lake: Lake) -> None:
     """For each wiki and day the six parts are the edits that the lake itself has as reverted."""
     with closing(Reader(lake.root)) as reader:

@@ -18,6 +18,8 @@ from revertrisk.scoring.training import labelled_edits
 from revertrisk.scoring.training.evaluate_file import evaluate_file
 from revertrisk.scoring.training.examples import LEAKS, Dataset, Example, TrainingError
 from revertrisk.scoring.training.history import scorable_revisions
+from revertrisk.scoring.training.soft_labels import SoftDataset, SoftExample
+from revertrisk.scoring.training.sources import Sources
 from revertrisk.scoring.training.train import train_on
 
 pytestmark = pytest.mark.ci("real data")
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.ci("real data")
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-language-agnostic"
 BOTH = ["revertrisk-language-agnostic", "revertrisk-multilingual"]
+RATED = "editquality_enwiki_2015_features.tsv.bz2"
 READERS: list[tuple[str, Callable[[Path], Dataset]]] = [
     ("vandalism_en_2009.jsonl.gz", labelled_edits.read_normalised_vandalism),
     ("vandalism_en_natural_rate.jsonl.gz", labelled_edits.read_raw_vandalism),
@@ -48,8 +51,8 @@ def history() -> Dataset:
     """Read the first labelled edits of the exported page."""
     export = DATA / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
     with gzip.open(DATA / "anarchism_enwiki_history.jsonl.gz") as lines:
-        labels = {row["rev_id"]: bool(row["label"]) for row in map(json.loads, islice(lines, 1500))}
-    revisions = islice(scorable_revisions(export, wiki_id="enwiki", language="en"), 1000)
+        labels = {row["rev_id"]: bool(row["label"]) for row in map(json.loads, islice(lines, 700))}
+    revisions = islice(scorable_revisions(export, wiki_id="enwiki", language="en"), 500)
     examples = [
         Example(
             features=extract(revision),
@@ -63,6 +66,21 @@ def history() -> Dataset:
         if revision.rev_id in labels
     ]
     return Dataset("history", "history.jsonl.gz", "0" * 64, tuple(examples))
+
+
+@pytest.fixture(scope="module")
+def sources(english: Dataset, history: Dataset) -> Sources:
+    """Give a sample of everything that training reads; the teachers of the sample think what the labels say."""
+    rated = labelled_edits.read_editquality(DATA / RATED)
+    taught = tuple(SoftExample(each.features, 1.0 if each.label else -0.5) for each in history.examples)
+    return Sources(
+        main=replace(english, examples=english.examples[::8]),
+        rated=replace(rated, examples=rated.examples[::15]),
+        history=history,
+        soft=SoftDataset("soft", "soft.xml.xz", "0" * 64, taught),
+        evaluation_only=(),
+        teachers={},
+    )
 
 
 @needs_data
@@ -101,17 +119,14 @@ def test_no_reader_looks_at_what_came_after_the_edit(
 @needs_data
 @pytest.mark.parametrize("name", BOTH)
 def test_training_learns_from_a_small_sample_and_repeats_itself(
-    english: Dataset, history: Dataset, tmp_path: Path, name: str
+    sources: Sources, tmp_path: Path, name: str
 ) -> None:
     """A few hundred edits teach well above chance, and the same seed gives the same artefact."""
-    sample = replace(english, examples=english.examples[::4])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         reports = [
-            train_on(
-                sample, history, evaluation_only=[], model_name=name, output_dir=tmp_path / folder, seed=3
-            )
+            train_on(sources, model_name=name, output_dir=tmp_path / folder, seed=3)
             for folder in ("first", "second")
         ]
     finally:
@@ -127,7 +142,9 @@ def test_training_learns_from_a_small_sample_and_repeats_itself(
     )
     assert f"{held_out.n} edits, {held_out.positives} positive" in reports[0].summary()
     assert load_metadata(tmp_path / "first").metrics == reports[0].metadata.metrics
-    assert TorchClassifier.load(tmp_path / "first").version == "revertrisk-events-1"
+    classifier = TorchClassifier.load(tmp_path / "first")
+    assert classifier.version == "revertrisk-events-2"
+    assert [scale.name for scale in classifier.metadata.preprocessing.additive] == ["user_age"]
 
 
 @needs_data
@@ -188,20 +205,38 @@ def test_scores_without_text_say_who_edited_and_nothing_else() -> None:
 
 
 @needs_data
-def test_labels_of_one_class_teach_nothing(english: Dataset, history: Dataset, tmp_path: Path) -> None:
+def test_labels_of_one_class_teach_nothing(sources: Sources, tmp_path: Path) -> None:
     """Training refuses data in which every edit has the same label."""
-    sample = replace(english, examples=tuple(each for each in english.examples if each.label)[:100])
+    reverted = tuple(each for each in sources.main.examples if each.label)[:100]
+    sample = replace(sources, main=replace(sources.main, examples=reverted))
     with pytest.raises(TrainingError, match="both classes"):
-        train_on(sample, history, evaluation_only=[], model_name=NAME, output_dir=tmp_path, seed=0)
+        train_on(sample, model_name=NAME, output_dir=tmp_path, seed=0)
+
+
+@needs_data
+@pytest.mark.parametrize("name", BOTH)
+def test_t6_every_feature_of_a_shipped_model_is_filled_by_what_it_learnt_from(
+    sources: Sources, name: str
+) -> None:
+    """T6: a feature that no training file gives would have a weight that nothing taught."""
+    # The rights that the teachers' edits are given (test_soft_labels).
+    filled: set[str] = {"user_is_bot", "user_is_privileged"}
+    for data in (sources.main, sources.rated, sources.history):
+        for example in data.examples:
+            filled |= {feature for feature, value in example.features.values.items() if value is not None}
+    preprocessing = load_metadata(shipped(name)).preprocessing
+    used = {scale.name for scale in (*preprocessing.core, *preprocessing.additive)}
+    assert used - filled == set()
+    assert {"user_age", "user_is_bot_or_admin", "user_is_privileged"} <= used
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"no archive", "expected labelled edits of one of these formats"),
-        (b"\x1f\x8bno archive", "expected JSON lines or CSV"),
-        (b"{", "expected JSON lines or CSV"),
-        (b"\xff\xfe", "expected JSON lines or CSV"),
+        (b"\x1f\x8bno archive", "expected JSON lines, CSV or TSV"),
+        (b"{", "expected JSON lines, CSV or TSV"),
+        (b"\xff\xfe", "expected JSON lines, CSV or TSV"),
         (gzip.compress(b"", mtime=0), "expected labelled edits of one of these formats"),
         (
             gzip.compress(b'{"label": 1}', mtime=0),

@@ -39,7 +39,7 @@ def test_everything_is_there_again(path: Path) -> None:
         assert first.begin(SELECTION)
         assert first.place("enwiki") == {}
         first.add([planned(3), planned(2, "skipped:null_edit"), planned(1)])
-        first.go_on("enwiki", {"arvcontinue": "20060101|1"}, ["No such page"])
+        first.finish_batch("enwiki", {"arvcontinue": "20060101|1"}, ["No such page"])
         first.note_fact("planned_at", "now")
         first.note_outcome(1, "produced")
     with BackfillCheckpoint(path) as second:
@@ -48,16 +48,16 @@ def test_everything_is_there_again(path: Path) -> None:
         assert second.fact("planned_at") == "now"
         assert [revision.rev_id for revision in second.pending(0, 10)] == [1]
         assert second.unfound() == [("enwiki", "No such page")]
-        second.go_on("enwiki", None)
+        second.finish_batch("enwiki", None)
         assert second.place("enwiki") is None
 
 
 @pytest.mark.parametrize("damage", ["beginning", "middle", "place"])
 def test_a_damaged_file_is_said_to_be_of_no_more_use(path: Path, damage: str) -> None:
-    """T4: whatever is damaged, the sentence tells to begin anew, not to run the same command."""
+    """T4: whatever is damaged, the sentence says to start again, not to run the same command."""
     with BackfillCheckpoint(path) as checkpoint:
         checkpoint.add([planned(rev_id) for rev_id in range(1, 2000)])
-        checkpoint.go_on("enwiki", {})
+        checkpoint.finish_batch("enwiki", {})
     if damage == "place":
         with sqlite3.connect(path) as database:
             database.execute("UPDATE place SET place = '{'")
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_said_to_be_of_no_more_use(path: Path, damage: str) ->
     found = caught.value
     problem = checkpoint_error(path, found) if isinstance(found, sqlite3.Error) else found
     assert isinstance(problem, DamagedCheckpointError)
-    assert "begin anew with another --checkpoint" in str(problem)
+    assert "start again with another --checkpoint" in str(problem)
 
 
 def test_a_revision_that_is_found_again_stays_as_it_is(path: Path) -> None:
@@ -94,9 +94,9 @@ def test_a_revision_that_is_found_again_stays_as_it_is(path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        ({"wiki": "enwiki", "namespace": "0 1"}, "namespace: .* was begun with 0, not with 0 1"),
-        ({"wiki": "enwiki"}, "namespace: .* was begun with 0, not with none"),
-        (SELECTION | {"category": "Physics"}, "category: .* was begun with none, not with Physics"),
+        ({"wiki": "enwiki", "namespace": "0 1"}, "namespace: .* was started with 0, not with 0 1"),
+        ({"wiki": "enwiki"}, "namespace: .* was started with 0, not with none"),
+        (SELECTION | {"category": "Physics"}, "category: .* was started with none, not with Physics"),
     ],
 )
 def test_another_selection_is_refused(path: Path, other: dict[str, str], reason: str) -> None:

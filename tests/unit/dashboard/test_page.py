@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 import revertrisk.dashboard
+from revertrisk.alerts.incidents import Series
 from revertrisk.dashboard.statements import CHARTS
 from revertrisk.dashboard.statistics import OUTCOME_COLUMNS, OUTCOMES
 from revertrisk.page_parts import PageFiles, page_files
@@ -76,6 +77,8 @@ def _said() -> set[str]:
         "replacement": ("little", "partly", "much"),
         "context": ("little", "partly", "much"),
         "since": ("second", "minute", "hour", "day", "year"),
+        "surge": tuple(Series),
+        "age": ("second", "minute", "hour", "day", "year"),
         "chart": tuple(f"{name}{end}" for name in (*CHARTS, OUTCOMES) for end in ("", "-about")),
     }
     keys |= {f"{prefix}-{end}" for prefix, all_ends in ends.items() for end in all_ends}

@@ -42,5 +42,5 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, line: bytes) -> Non
     """Another file is not taken for one without skips: its revisions would all be missing."""
     path = tmp_path / "other.csv"
     path.write_bytes(line + b"\n")
-    with pytest.raises(SettingsError, match=r"other\.csv: line 1 is no skip"):
+    with pytest.raises(SettingsError, match=r"other\.csv: line 1 is not a skip"):
         read_skips(path)

@@ -13,6 +13,8 @@ from revertrisk.cli.label import Widened
 from revertrisk.event_platform.page_change import SkipReason
 from revertrisk.labels.labelled import Counts, label_events
 from revertrisk.labels.rule import WIDENABLE, LabelRule
+from revertrisk.scoring.feature_table import FEATURE_SET, FEATURES
+from revertrisk.scoring.training.examples import TrainingError
 from revertrisk.scoring.training.labelled_edits import read_labelled
 from revertrisk.wiki.table import WikiTable
 
@@ -83,10 +85,41 @@ def test_recorded_events_become_labelled_edits(tmp_path: Path) -> None:
     assert [each.label for each in examples] == [False, True, False]
     assert [each.is_anonymous for each in examples] == [False, True, False]
     values = examples[1].features.values
-    assert (values["user_edit_count"], values["user_is_temporary"]) == (12, 1)
+    assert (values["user_edit_count"], values["user_is_temporary"]) == (None, 1)
+    assert examples[0].features.values["user_edit_count"] == 12
     assert values["words_inserted"] is None
     assert len({each.page for each in examples}) == 1
     assert "~2026" not in path.read_text(encoding="utf-8")
+
+
+def test_a_line_holds_its_features_by_name(tmp_path: Path) -> None:
+    """They are those of the server's code, with the version of their table, and are read as they stand."""
+    (row, _) = label_events(enumerate([event(1, 0, "a"), LATER], start=1), LabelRule(WIKIS), Counts())
+    assert (row["format"], row["feature_set"]) == ("revertrisk-labelled-edits/2", FEATURE_SET)
+    assert list(row["features"]) == [feature.name for feature in FEATURES]
+    assert (row["features"]["user_edit_count"], row["features"]["is_minor"]) == (12, 0)
+    row["features"]["user_edit_count"] = 77
+    path = tmp_path / "labels.jsonl"
+    path.write_text(json.dumps(row), encoding="utf-8")
+    (example,) = read_labelled(path).examples
+    assert example.features.values["user_edit_count"] == 77
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "revertrisk-labelled-edits/1"}, "format: expected revertrisk-labelled-edits/2; label"),
+        ({"feature_set": 1}, "feature_set: expected version 2 of the features; label"),
+        ({"features": {"words_inserted": 1}}, "feature_set: expected version 2 of the features; label"),
+    ],
+)
+def test_lines_of_another_version_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """What was called the same in another version may not have been the same: the edits are labelled anew."""
+    (row, _) = label_events(enumerate([event(1, 0, "a"), LATER], start=1), LabelRule(WIKIS), Counts())
+    path = tmp_path / "labels.jsonl"
+    path.write_text(json.dumps(row | changes), encoding="utf-8")
+    with pytest.raises(TrainingError, match=f"labels.jsonl, edit 1: {message}"):
+        read_labelled(path)
 
 
 def test_order_and_repetition_of_events_do_not_matter() -> None:

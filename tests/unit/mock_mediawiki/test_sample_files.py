@@ -115,7 +115,7 @@ def test_groups_are_those_of_the_moment(sample: str) -> None:
         ("label: bad", "label: awful", "page 10, revision 101, label: Input should be 'good', 'bad' or"),
         ("        label: bad\n", "", "page 10: revision 101, label: is missing"),
         ("rev_id: 101", "rev_id: '101'", "page 10, revision 101, rev_id: Input should be a valid integer"),
-        ("rev_id: 101", "rev_id: 100", "page 10, revision 100, rev_id: is there twice"),
+        ("rev_id: 101", "rev_id: 100", "page 10, revision 100, rev_id: occurs twice"),
         ("T11:00:00Z", "T11:00:00", "page 10, revision 101, timestamp: must end in Z"),
         ("minor: true", "minor: 1", "page 10, revision 102, minor: Input should be a valid boolean"),
         ("minor: true", "colour: red", "page 10, revision 102, colour: Extra inputs are not permitted"),
@@ -127,7 +127,7 @@ def test_groups_are_those_of_the_moment(sample: str) -> None:
         ("comment: zurück", "moved_from: X", "page 10, revision 102: moved_from: is for moves only"),
         ("comment: zurück", "kind: move\n        moved_from: X", "102: text, edit: a move keeps its"),
         ("title: Apfelbaum im", "title: Apfelbaum_im", "page 10, title: String should match"),
-        ("comment: zurück", "comment: a\n        comment: b", "line 17: a key is there twice"),
+        ("comment: zurück", "comment: a\n        comment: b", "line 17: a key occurs twice"),
         ("pages:", "\tpages", "line 6: found character that cannot start any token"),
     ],
 )
@@ -141,5 +141,5 @@ def test_what_is_not_as_described_is_refused(sample: str, old: str, new: str, pr
 
 def test_a_page_that_is_there_twice_is_refused(sample: str) -> None:
     """Two files may tell of one wiki, but not of the same page."""
-    with pytest.raises(SampleError, match=r"^b\.yaml: page 10: its id or title is there twice"):
+    with pytest.raises(SampleError, match=r"^b\.yaml: page 10: its id or title occurs twice"):
         SampleHistory.read([("a.yaml", sample), ("b.yaml", sample)], WikiTable.load())

@@ -20,13 +20,13 @@ def board_with(*documents: dict[str, Any]) -> FaultBoard[GateFault]:
 def strikes(document: dict[str, Any], requests: int, streams: tuple[str | None, ...] = ("a",)) -> list[bool]:
     """Return for each of some requests whether a fault strikes it."""
     board = board_with(document)
-    return [board.strike(lambda fault: fault.concerns(streams)) is not None for _ in range(requests)]
+    return [board.select(lambda fault: fault.concerns(streams)) is not None for _ in range(requests)]
 
 
 def test_next_strikes_so_many_and_is_gone() -> None:
     """``next`` strikes that many requests, then the fault is no longer in force."""
     board = board_with({"kind": "hang", "next": 2})
-    struck = [board.strike(lambda _: True) for _ in range(4)]
+    struck = [board.select(lambda _: True) for _ in range(4)]
     assert [fault and fault.kind for fault in struck] == [Kind.HANG, Kind.HANG, None, None]
     assert (board.as_json(), board.counts()) == ([], {"hang": 2})
 
@@ -48,7 +48,7 @@ def test_extreme_rates(fault: dict[str, Any], struck: bool) -> None:
 def test_the_first_that_fires_wins() -> None:
     """Of several faults the first in order strikes; the others are not used up by it."""
     board = board_with({"kind": "hang", "next": 1}, {"kind": "reset", "next": 1})
-    struck = [board.strike(lambda _: True) for _ in range(3)]
+    struck = [board.select(lambda _: True) for _ in range(3)]
     assert [fault and fault.kind for fault in struck] == [Kind.HANG, Kind.RESET, None]
 
 

@@ -56,7 +56,11 @@ CITED = "La ville est grande.<ref>[https://example.org Atlas]</ref>"
         (edit("a", "b", user=User(kind=UserKind.IP, edit_count=102)), {"user_edit_count": None}),
         (edit("a", "b", user=User(registered_at=SAVED - timedelta(days=36))), {"user_age": 36}),
         (edit("a", "b", user=User(groups=PATROLLER)), {"user_is_privileged": 1}),
-        (edit("a", "b", user=User(groups=CONFIRMED)), {"user_is_privileged": 0}),
+        (edit("a", "b", user=User(groups=CONFIRMED)), {"user_is_privileged": 0, "user_is_bot_or_admin": None}),
+        (edit("a", "b", user=User(groups=CONFIRMED, is_bot=False)), {"user_is_bot_or_admin": 0}),
+        (edit("a", "b", user=User(groups=frozenset({"sysop"}))), {"user_is_bot_or_admin": 1}),
+        (edit("a", "b", user=User(is_bot=True)), {"user_is_bot_or_admin": 1, "user_is_privileged": None}),
+        (edit("a", "b", user=User(kind=UserKind.IP)), {"user_is_bot_or_admin": 0, "user_is_privileged": 0}),
         (edit("a", "b"), {"user_is_privileged": None, "is_mobile": None}),
         (edit("a", "b", tags=BY_PHONE), {"is_mobile": 1, "is_visual": 0}),
         (
@@ -67,7 +71,8 @@ CITED = "La ville est grande.<ref>[https://example.org Atlas]</ref>"
     ],
     ids=[
         "edits from an address may be anybody's", "age is counted up to the edit", "a group that was granted",
-        "a group that comes by itself", "what is unknown", "tags", "markup is counted net", "markup is no word",
+        "a group that comes by itself", "neither a bot nor an administrator", "an administrator", "a bot",
+        "an address has no rights", "what is unknown", "tags", "markup is counted net", "markup is no word",
     ],
 )  # fmt: skip
 def test_facts_become_features(revision: Revision, expected: dict[str, float | None]) -> None:

@@ -61,5 +61,5 @@ def test_a_header_from_an_event_cannot_carry_a_line_break() -> None:
 
 def test_an_address_that_is_none_is_refused() -> None:
     """A target that leads nowhere is found before anything is sent."""
-    with pytest.raises(UnexpandableError, match="no http address"):
+    with pytest.raises(UnexpandableError, match="not an http address"):
         built({"host": ""}, uri="http://{{message.host}}/x")

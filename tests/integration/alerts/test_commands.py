@@ -1,0 +1,204 @@
+"""`revertrisk surge`: what its commands say, their exit status, and the ways out."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from revertrisk.alerts.errors import AlertsConfigurationError
+from revertrisk.alerts.report import fit_lake
+from revertrisk.alerts.run import RunSettings, watch_sources
+from revertrisk.alerts.sources import SourceSettings
+from revertrisk.alerts.store import Store
+from revertrisk.alerts.try_out import send_test_messages
+from revertrisk.alerts.watch import WatchSettings
+from revertrisk.alerts.ways import close_ways, make_ways
+from revertrisk.lake.tables import make_lake
+from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
+from tests.fakes.edit_streams import Stream
+from tests.fakes.kafka_cluster import kafka_cluster
+from tests.fakes.lake_events import as_lines, edits, page_change
+from tests.fakes.loopback import serving
+
+DAY = 1440
+BEGIN = 33_999_840
+"""In 2034: later than any clock, so that a watch that starts now tells of it."""
+SURGE = BEGIN + DAY + 180
+
+
+def lines_of_a_surge() -> list[bytes]:
+    shape = {"enwiki": lambda now: 6.0 if SURGE <= now < SURGE + 60 else 1.0}
+    return list(Stream(BEGIN, DAY + 480, {"enwiki": 3.0}, shape).events())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("surge")
+    (folder / "events.jsonl").write_bytes(b"\n".join(lines_of_a_surge()) + b"\n")
+    (folder / "other").write_text(
+        "this is no state of a watch, but something else that is long enough to be read"
+    )
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "SLACK_WEBHOOK_URL"}
+    command = [sys.executable, "-m", "revertrisk.cli.app", "surge", *arguments]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+
+
+CASES: list[tuple[tuple[str, ...], int, str]] = [
+    (("replay", "--source", "jsonl:events.jsonl", "--json"), 0, '"series":"edits","start":"2034-08-25T03:0'),
+    (("run", "--source", "jsonl:events.jsonl", "--wiki", "enwiki"), 0, "enwiki: the surge of edits is over."),
+    (("run", "--source", "jsonl:missing", "--state", "new"), 1, "missing: cannot be opened"),
+    (("replay", "--source", "eventstreams:x"), 2, "EventStreams has no end"),
+    (("replay", "--source", "csv:events"), 2, "source: expected jsonl:FILE"),
+    (
+        ("replay", "--source", "jsonl:events.jsonl", "--budget-days", "3"),
+        2,
+        "budget-days: expected at least 7",
+    ),
+    (
+        ("replay", "--source", "jsonl:events.jsonl", "--threshold", "1.2"),
+        2,
+        "threshold: expected a probability",
+    ),
+    (
+        ("run", "--source", "jsonl:events.jsonl", "--state", "other"),
+        78,
+        "state: other: file is not a database",
+    ),
+    (("test-message", "--webhook", "ftp://host/secret"), 78, "webhook: expected an address"),
+    (("fit", "--lake", "nowhere"), 78, "nowhere: "),
+]
+
+
+@pytest.mark.ci("commands")
+@pytest.mark.parametrize(("arguments", "status", "words"), CASES, ids=lambda case: str(case)[:40])
+def test_what_it_says(folder: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    """Each command ends with its status and a sentence; an address is not repeated, since it may be a secret."""
+    ran = run(folder, *arguments)
+    assert ran.returncode == status, ran.stderr
+    assert words in (ran.stdout if status == 0 else ran.stderr)
+    assert "secret" not in ran.stderr
+
+
+@dataclass
+class Receiver:
+    """A webhook that refuses the first requests."""
+
+    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    taken: list[dict[str, Any]] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/{way}", self.take)
+        return app
+
+    async def take(self, request: web.Request) -> web.Response:
+        if self.refusals:
+            status, headers = self.refusals.pop(0)
+            return web.Response(status=status, headers=headers)
+        self.taken.append(await request.json())
+        return web.Response(text="ok")
+
+
+async def test_both_messages_go_each_way() -> None:
+    """A start and an end, marked as a test, go to Slack, through a 429 and a 503, and to a JSON webhook."""
+    receiver = Receiver([(429, {"retry-after": "0"}), (503, {})])
+    with serving(receiver.app()) as url:
+        status = await send_test_messages(make_ways(f"{url}/slack", [f"{url}/json"], as_json=False))
+    assert status == 0
+    slack, documents = receiver.taken[:2], receiver.taken[2:]
+    assert all(message["text"].startswith("THIS IS A TEST.") for message in slack)
+    assert [document["kind"] for document in documents] == ["start", "end"]
+    assert len({document["incident_id"] for document in documents}) == 1
+    assert all(document["test"] for document in documents)
+
+
+async def test_a_refusal_is_a_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """A webhook that does not take the message is named by its status, not by its address."""
+    with serving(Receiver([(404, {})] * 9).app()) as url:
+        assert await send_test_messages(make_ways(None, [f"{url}/json"], as_json=False)) == 1
+    assert "the webhook answered with status 404" in capsys.readouterr().err
+
+
+async def watched(state: Path, source: str, url: str, **opening: Any) -> None:
+    settings = RunSettings(
+        sources=(source,),
+        state=str(state),
+        watch=WatchSettings(wikis=frozenset({"enwiki"}), ways=("webhook",)),
+        opening=SourceSettings(**opening),
+    )
+    ways = make_ways(None, [f"{url}/json"], as_json=False)
+    try:
+        await watch_sources(settings, ways, asyncio.Event())
+    finally:
+        await close_ways(ways)
+
+
+async def test_a_file_is_continued(tmp_path: Path) -> None:
+    """What was read is not read again: the end of a surge comes from the second half, once."""
+    lines = lines_of_a_surge()
+    path = tmp_path / "events.jsonl"
+    cut = len(lines) * 3 // 4
+    path.write_bytes(b"\n".join(lines[:cut]) + b"\n")
+    receiver = Receiver()
+    with serving(receiver.app()) as url:
+        await watched(tmp_path / "state", f"jsonl:{path}", url)
+        first = len(receiver.taken)
+        with path.open("ab") as file:
+            file.write(b"\n".join(lines[cut:]) + b"\n")
+        await watched(tmp_path / "state", f"jsonl:{path}", url)
+        await watched(tmp_path / "state", f"jsonl:{path}", url)
+    assert first <= 1
+    assert [document["kind"] for document in receiver.taken] == ["start", "end"]
+    # One watch at a time.
+    with (
+        Store(str(tmp_path / "state")),
+        pytest.raises(AlertsConfigurationError, match="another watch is using it"),
+    ):
+        Store(str(tmp_path / "state"))
+
+
+@pytest.mark.ci("kafka")
+async def test_kafka_is_continued(tmp_path: Path) -> None:
+    """The offsets of all partitions are kept with the state: nothing is counted twice, and each message goes once."""
+    lines = lines_of_a_surge()
+    receiver = Receiver()
+    with kafka_cluster() as cluster, serving(receiver.app()) as url:
+        half = len(lines) // 2
+        kafka = (f"bootstrap.servers={cluster.brokers}",)
+        cluster.create("edits", 1)
+        cluster.produce("edits", [(0, line) for line in lines[:half]])
+        await watched(tmp_path / "state", "kafka:edits", url, kafka=kafka, to_end=True)
+        cluster.produce("edits", [(0, line) for line in lines[half:]])
+        await watched(tmp_path / "state", "kafka:edits", url, kafka=kafka, to_end=True)
+    assert [document["kind"] for document in receiver.taken] == ["start", "end"]
+    with Store(str(tmp_path / "state")) as store:
+        edits_kept = store.history("enwiki", "edits", BEGIN, BEGIN + DAY + 470).sum()
+    expected = sum(b'"page_change_kind"' in line for line in lines)
+    assert edits_kept == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.ci("lake")
+def test_a_lake_is_fitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report has each wiki with its dispersion, its threshold and what the budget means, and a plot."""
+    lake = make_lake(str(tmp_path / "lake"), str(tmp_path / "key"))
+    writer = LakeWriter(lake)
+    events = as_lines([page_change(edit) for edit in edits(6000, days=3)])
+    writer.write(Batch(events, [RecordPlace("a", 0)] * len(events), resume={"a": "1"}))
+    writer.close()
+    assert fit_lake(str(tmp_path / "lake"), tmp_path / "report", WatchSettings()) == 0
+    text = (tmp_path / "report/report.md").read_text()
+    assert "| enwiki | 2 | " in text
+    assert "provisional" in text
+    assert (tmp_path / "report/enwiki.png").stat().st_size > 1000
+    assert json.dumps(str(tmp_path / "report/report.md"))[1:-1] in capsys.readouterr().out

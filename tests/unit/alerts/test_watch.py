@@ -1,0 +1,295 @@
+"""A watch over made-up streams: what it finds, what it tells, and what it tells once."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
+from revertrisk.alerts.events import read_event
+from revertrisk.alerts.metrics import WatchMetrics
+from revertrisk.alerts.store import Store
+from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.wording import in_words
+from tests.fakes.edit_streams import MODEL, Stream, canary, page_change, prediction
+
+DAY = 1440
+LONG = DAY + 660
+BEGIN = 29_000_160
+"""A midnight."""
+
+
+def fed(lines: Iterable[bytes], store: Store, live_since: int = 0, **settings: Any) -> Watch:
+    watch = Watch(WatchSettings(ways=("way",), **settings), store, live_since=live_since, now=0.0)
+    for line in lines:
+        watch.take(read_event(orjson.loads(line), MODEL), "p", 0.0)
+    watch.save()
+    store.commit()
+    return watch
+
+
+def told(store: Store) -> list[dict[str, Any]]:
+    return [each.document for each in store.outgoing("way")]
+
+
+def surging(begin: int, minutes: int, times: float) -> Any:
+    return lambda now: times if begin <= now < begin + minutes else 1.0
+
+
+@pytest.fixture(scope="module")
+def surge_of_edits() -> list[bytes]:
+    begin = BEGIN + DAY + 180
+    stream = Stream(BEGIN, LONG, {"enwiki": 3.0, "dewiki": 1.0}, {"enwiki": surging(begin, 60, 6.0)})
+    return list(stream.events())
+
+
+def test_a_surge_is_told_twice_with_its_pages(surge_of_edits: list[bytes]) -> None:
+    """One start and one end with one id; the start says since when and how much, the end how large it was."""
+    with Store(":memory:") as store:
+        fed(surge_of_edits, store)
+        start, end = told(store)
+    assert (start["kind"], end["kind"]) == ("start", "end")
+    assert start["incident_id"] == end["incident_id"]
+    assert (start["wiki_id"], start["series"], start["provisional"]) == ("enwiki", "edits", True)
+    assert start["ratio"] > 2
+    assert end["excess"] == pytest.approx(3 * 5 * 60, rel=0.4)
+    assert 60 <= end["minutes"] < 120
+    assert len(start["pages"]) == 5
+    assert start["pages"][0]["url"].startswith("https://en.wikipedia.org/wiki/Page_")
+    words = in_words(end)
+    assert "enwiki: the surge of edits is over" in words
+    assert "Somebody" not in str(told) + words
+
+
+def test_a_replay_is_not_told_but_what_is_open_is() -> None:
+    """What is over before the watch is live is kept, not sent; what is still open then is sent."""
+    surges = [BEGIN + DAY + 120, BEGIN + DAY + 400]
+    shape = surging(surges[0], 60, 6.0), surging(surges[1], 120, 6.0)
+    stream = Stream(BEGIN, LONG, {"enwiki": 3.0}, {"enwiki": lambda now: max(shape[0](now), shape[1](now))})
+    with Store(":memory:") as store:
+        fed(stream.events(), store, live_since=surges[1] + 60)
+        assert [each["kind"] for each in told(store)] == ["start", "end"]
+        assert len({each["incident_id"] for each in told(store)}) == 1
+        assert len(store.incidents()) == 2
+
+
+def test_a_title_of_a_young_page_is_not_told() -> None:
+    """A page that was created within a day is told by its id, one that was deleted without its title."""
+    begin = BEGIN + DAY + 180
+    lines = list(Stream(BEGIN, DAY + 180, {"enwiki": 2.0}).events())
+    for second in range(1200):
+        page = {0: 1001, 1: 1002}.get(second % 3, 1003)
+        kind = "create" if second == 0 else "edit"
+        lines.append(page_change("enwiki", begin * 60 + second, 10**6 + second, page, kind))
+        if second == 30:
+            lines.append(page_change("enwiki", begin * 60 + second, 10**7, 1002, "delete"))
+    lines.append(canary(begin * 60 + 1300, 1))
+    with Store(":memory:") as store:
+        # Titles that come again after the deletion are those of a page that was restored.
+        fed([line for line in lines if b'"page_id":1002' not in line or b"delete" in line], store)
+        pages = {page["page_id"]: page for page in told(store)[0]["pages"]}
+    assert "title" not in pages[1001]
+    assert pages[1001]["url"] == "https://en.wikipedia.org/?curid=1001"
+    assert pages[1003]["title"] == "Page_1003"
+
+
+def test_risk_is_told_apart_from_more_edits() -> None:
+    """More edits with a usual share are a surge of edits; a greater share of high-risk edits is told as such."""
+    begin = BEGIN + DAY + 180
+    attacked = Stream(
+        BEGIN, LONG, {"enwiki": 4.0}, predicted=1.0,
+        risky=lambda now: 0.5 if begin <= now < begin + 60 else 0.06,
+    )  # fmt: skip
+    with Store(":memory:") as store:
+        fed(attacked.events(), store)
+        assert {each["series"] for each in told(store)} == {"high_risk", "share"}
+    busy = Stream(
+        BEGIN,
+        2 * DAY,
+        {"enwiki": 8.0},
+        {"enwiki": surging(begin, 60, 5.0)},
+        predicted=1.0,
+        risky=lambda _: 0.06,
+    )
+    with Store(":memory:") as store:
+        fed(busy.events(), store)
+        assert {each["series"] for each in told(store)} == {"edits", "high_risk"}
+
+
+def test_a_new_version_is_said_once() -> None:
+    """Another version of the model, whatever its scores, is one notice and no alarm of the risk series."""
+    change = BEGIN + DAY + 200
+    stream = Stream(
+        BEGIN, LONG, {"enwiki": 4.0}, predicted=1.0,
+        risky=lambda now: 0.3 if now >= change else 0.05,
+        version=lambda now: "4" if now >= change + 10 or (now >= change and now % 2) else "3",
+    )  # fmt: skip
+    with Store(":memory:") as store:
+        watch = fed(stream.events(), store)
+        (notice,) = told(store)
+        assert store.history("enwiki", "high_risk", BEGIN, change).sum() == 0
+        assert {series for _, series in watch.banks.names()} == {"edits"}
+    assert notice["kind"] == "notice"
+    assert "model version 4 instead of 3" in notice["cause"]
+    assert "known_by" in notice
+
+
+def test_small_wikis_are_watched_together() -> None:
+    """Wikis without enough edits for a baseline of their own are one group, in which a surge is found."""
+    begin = BEGIN + DAY + 180
+    names = [f"{letter}wiki" for letter in "abcdefghijkl"]
+    shapes = {name: surging(begin, 240, 25.0) for name in names}
+    stream = Stream(BEGIN, LONG, dict.fromkeys(names, 0.03) | {"enwiki": 0.5}, shapes)
+    with Store(":memory:") as store:
+        watch = fed(stream.events(), store)
+        assert ("small wikis", "edits") in watch.banks.names()
+        assert {each["wiki_id"] for each in told(store)} == {"small wikis"}
+
+
+def test_a_silent_wiki_is_told_once_and_its_minutes_are_left_out() -> None:
+    """No edits on one wiki: a start, an end when they come again, and no surge then."""
+    begin = BEGIN + DAY + 180
+    stream = Stream(BEGIN, LONG, {"enwiki": 5.0, "dewiki": 1.0}, {"enwiki": surging(begin, 90, 0.0)})
+    with Store(":memory:") as store:
+        fed(stream.events(), store)
+        start, end = told(store)
+        assert store.observed(["enwiki"], begin, begin + 90).sum() < 5
+    assert (start["series"], start["wiki_id"], end["kind"]) == ("silence", "enwiki", "end")
+    assert end["minutes"] == pytest.approx(90, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("canaries", "cause"), [(True, "only canary events come"), (False, "no edits of any wiki come")]
+)
+def test_silence_of_all_is_told_once(canaries: bool, cause: str) -> None:
+    """When no wiki has edits it is one message, which says whether canary events still come."""
+    silent = surging(BEGIN + DAY + 180, 60, 0.0)
+    rates = {"enwiki": 5.0, "dewiki": 2.0, "frwiki": 1.0}
+    stream = Stream(BEGIN, LONG, rates, dict.fromkeys(rates, silent), canaries=canaries)
+    with Store(":memory:") as store:
+        fed(stream.events(), store)
+        start, end = told(store)
+    assert (start["wiki_id"], start["series"], end["kind"]) == ("all wikis", "silence", "end")
+    assert cause in start["cause"]
+
+
+def test_missing_predictions_are_told() -> None:
+    """Edits come and predictions do not: one message, and no surge when they come again."""
+    begin = BEGIN + DAY + 180
+    stream = Stream(BEGIN, LONG, {"enwiki": 4.0}, predicted=0.8)
+    lines = [
+        line
+        for line in stream.events()
+        if b"predicted_classification" not in line
+        or not begin <= int(read_event(orjson.loads(line), MODEL).at) // 60 < begin + 60  # type: ignore[union-attr]
+    ]
+    with Store(":memory:") as store:
+        fed(lines, store)
+        start, end = told(store)
+    assert (start["series"], start["wiki_id"], end["kind"]) == ("predictions", "all wikis", "end")
+
+
+def test_a_second_watch_continues_where_the_first_was(tmp_path: Any) -> None:
+    """Stopped after any event and continued from the store, a watch finds the same incidents, with the same ids."""
+    begin = BEGIN + DAY + 180
+    stream = Stream(
+        BEGIN, LONG, {"enwiki": 2.0, "dewiki": 1.0}, {"enwiki": surging(begin, 60, 6.0)},
+        disorder_s=4.0, predicted=0.5,
+    )  # fmt: skip
+    lines = list(stream.events())
+    with Store(":memory:") as store:
+        fed(lines, store)
+        expected = store.incidents()
+    path = str(tmp_path / "state")
+    cuts = [0, 2001, 4000, len(lines) // 2, len(lines) - 800, len(lines) - 500, len(lines)]
+    for first, last in pairwise(cuts):
+        with Store(path) as store:
+            # The event before comes again, as EventStreams repeats it.
+            fed(lines[max(0, first - 1) : last], store)
+    with Store(path) as store:
+        assert store.incidents() == expected
+        assert len(told(store)) == 2 * len(expected)
+
+
+def test_other_predictions_only_tell_the_time() -> None:
+    """Those of another model, of the past and of a model on trial are not counted."""
+    line = orjson.loads(prediction("enwiki", 0.0, 1, 1, 0.9, "3"))
+    kinds = []
+    for stream, name in (("a", MODEL), ("a.backfill", MODEL), ("a.shadow", MODEL), ("a", "another")):
+        line["meta"]["stream"], line["predicted_classification"]["model_name"] = stream, name
+        event = read_event(line, MODEL)
+        assert event is not None
+        kinds.append(event.kind)
+    assert kinds == ["prediction", "other", "other", "other"]
+    assert read_event({"meta": {"dt": "yesterday"}}, MODEL) is None
+
+
+def test_a_wrong_clock_closes_no_minute() -> None:
+    """A time far ahead is believed when the next twenty agree; alone it is passed over. What is late stays late."""
+    clock = StreamClock()
+    assert clock.note("a", 1000.0, 0.0) is Taken.OPEN
+    assert clock.note("a", 1000.0 + LEAP_S + 1, 0.0) is Taken.LEAP
+    assert clock.note("a", 1001.0, 0.0) is Taken.BACK
+    for number in range(19):
+        assert clock.note("a", 5000.0 + number, 0.0) is Taken.LEAP
+    assert clock.note("a", 5020.0, 0.0) is Taken.OPEN
+    closed = list(clock.closing(0.0))
+    assert closed[-1] == (5020 - 5) // 60 - 1
+    assert clock.note("a", 1002.0, 0.0) is Taken.LATE
+
+
+def test_a_partition_that_brings_nothing_is_not_waited_for() -> None:
+    """The slowest of the partitions that bring something decides; one that is idle for half a minute does not."""
+    clock = StreamClock()
+    clock.note("eqiad", 600.0, 0.0)
+    clock.note("codfw", 600.0, 0.0)
+    clock.note("eqiad", 1000.0, 10.0)
+    assert list(clock.closing(10.0)) == []
+    clock.note("eqiad", 1001.0, 31.0)
+    assert list(clock.closing(31.0)) == [9, 10, 11, 12, 13, 14, 15]
+
+
+def test_a_budget_that_cannot_be_kept_is_refused() -> None:
+    """Under seven days a series the reason is given; with more series less is enough for each."""
+    with pytest.raises(
+        ValueError, match="budget-days: expected at least 7: thresholds are read from the tail"
+    ):
+        WatchSettings(budget_days=3.0)
+    assert WatchSettings(budget_days=3.5, wikis=frozenset({"enwiki", "dewiki"})).budget_days == 3.5
+
+
+def test_the_gauge_is_one_while_a_surge_is_open(surge_of_edits: list[bytes]) -> None:
+    """`revertrisk_surge` is 0 for a series that is quiet, 1 while its surge is open, and 0 after it."""
+    registry = CollectorRegistry()
+    metrics = WatchMetrics(registry)
+    labels = {"wiki_id": "enwiki", "series": "edits"}
+    seen, was_open = [], True
+    with Store(":memory:") as store:
+        watch = Watch(WatchSettings(), store, live_since=0, now=0.0)
+        for line in surge_of_edits:
+            watch.take(read_event(orjson.loads(line), MODEL), "p", 0.0)
+            is_open = ("enwiki", "edits") in watch.open_incidents
+            if is_open != was_open:
+                was_open = is_open
+                metrics.note(watch)
+                seen.append(registry.get_sample_value("revertrisk_surge", labels))
+        metrics.note(watch)
+    assert seen == [None, 1.0, 0.0]
+    assert registry.get_sample_value("revertrisk_surge_events_total") == len(surge_of_edits)
+
+
+def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> None:
+    """A message that was sent is known by its key alone, and an incident has no titles: pages may be deleted."""
+    with Store(":memory:") as store:
+        fed(surge_of_edits, store)
+        for outgoing in store.outgoing("way"):
+            assert "Page_" in str(outgoing.document)
+            store.note_sent(outgoing.number)
+        store.commit()
+        assert store.outgoing("way") == []
+        kept = b"".join(line.encode() for line in store._database.iterdump())  # noqa: SLF001 - every byte of it
+    assert b"incident" in kept
+    assert b"Page_" not in kept
