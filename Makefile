@@ -139,6 +139,7 @@ bench-surge: $(STAMP)  ## a day of all Wikimedia through the alerts: 1.7 million
 
 .PHONY: study
 study: $(STAMP)  ## error rates and delays of the alerts on simulated wikis: hours
+	$(BIN)/python -m tests.study.surge_tail
 	$(BIN)/python -m tests.study.surge
 
 .PHONY: peers
