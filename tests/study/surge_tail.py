@@ -47,12 +47,8 @@ def main() -> None:
             thresholds = np.array([fit_tail(part).threshold(budget) for part in parts])
             passing = 0.5 * np.exp(-(thresholds - whole.median) / whole.excess)
             ratios.append(float(passing.mean()) * budget)
-        print(
-            f"| {rate:g} | {alpha:g} | {rho:g} |",
-            " | ".join(f"{each:.2f}" for each in ratios),
-            "|",
-            flush=True,
-        )  # noqa: T201
+        row = " | ".join(f"{each:.2f}" for each in ratios)
+        print(f"| {rate:g} | {alpha:g} | {rho:g} | {row} |", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
