@@ -257,7 +257,7 @@ async def test_each_surge_is_told_once(tmp_path: Path) -> None:
         process.terminate()
         assert process.wait() == 0
     assert set(receiver.copies) == due
-    for lives in receiver.copies.values():  # a second copy comes after a kill, in the program's next life
-        assert lives == list(range(lives[0], lives[0] + len(lives)))
+    for lives in receiver.copies.values():  # a second copy comes after a kill, in a later life of the program
+        assert lives == sorted(set(lives))
     assert sum(len(lives) for lives in receiver.copies.values()) <= len(due) + KILLS
     assert set(receiver.refused) == {429, 503}
