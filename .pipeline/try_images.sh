@@ -4,7 +4,7 @@
 #   .pipeline/try_images.sh        after .pipeline/build_images.sh; as root; most of its minutes go into copying
 #
 # It is the walk-through of the README: mocks, a lenient server with its model mounted, one event by curl, and the
-# prediction read back from the mock EventGate. Exits 0 only if it is there.
+# prediction read back from the mock EventGate, and from a lake by SQL. Exits 0 only if it is there.
 #
 # STORE is where the images are, as in build_images.sh. The containers share this machine's network, so the ports 8080,
 # 8081, 8192 and 8193 must be free.
@@ -86,4 +86,16 @@ answer=$(curl --silent --fail-with-body -H 'Content-Type: application/json' \
 echo "answer:        $answer"
 event=$(curl --silent --fail "http://127.0.0.1:8192/_mock/events?stream=$stream")
 echo "on the stream: $event"
-[[ $answer == *'"wiki_db":"enwiki","revision_id":123456789,'* && $event == *'"predicted_classification":{"model_name":"'$model'"'* ]]
+
+lake=/var/lib/revertrisk/lake
+start lake analytics -- lake run --source "eventstreams:http://127.0.0.1:8192/v2/stream/$stream" --from-beginning \
+    --batch-seconds 1 --to $lake --key-file /var/lib/revertrisk/keys/lake
+rows=
+for _ in $(seq 60); do
+    rows=$(image run --isolation chroot "${containers[-1]}" -- revertrisk sql --lake $lake --format csv \
+        'SELECT wiki_id, rev_id, probability FROM prediction' 2>>"$store/lake.log" | tail -n +2) || true
+    [[ -z $rows ]] || break
+    sleep 1
+done
+echo "in the lake:   $rows"
+[[ $rows == enwiki,123456789,* && $answer == *'"wiki_db":"enwiki","revision_id":123456789,'* && $event == *'"predicted_classification":{"model_name":"'$model'"'* ]]

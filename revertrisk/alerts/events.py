@@ -8,6 +8,7 @@ from typing import Any, Final
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, event_meta, is_canary, received_at
 
 SHADOW_SUFFIX: Final = ".shadow"
+USER_NAMESPACES: Final = frozenset({2, 3})
 _REVISIONS: Final = frozenset({"edit", "create"})
 
 
@@ -61,7 +62,7 @@ def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # no
                 "probabilities": {"true": int() | float() as probability},
             },
             "wiki_id": str(wiki_id),
-            "page": {"page_id": int(page_id), "page_title": str(title)},
+            "page": {"page_id": int(page_id), "page_title": str(title)} as page,
         } if name == model_name and _is_live(event):
             return Event(
                 Kind.PREDICTION,
@@ -69,7 +70,7 @@ def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # no
                 event_id,
                 wiki_id,
                 page_id,
-                title,
+                _shown(page, title),
                 model_version=version,
                 probability=float(probability),
             )
@@ -78,13 +79,20 @@ def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # no
         case {
             "page_change_kind": str(change),
             "wiki_id": str(wiki_id),
-            "page": {"page_id": int(page_id), "page_title": str(title)},
+            "page": {"page_id": int(page_id), "page_title": str(title)} as page,
         }:
             if change == "delete":
                 return Event(Kind.DELETE, at, event_id, wiki_id, page_id)
             kind = Kind.EDIT if change in _REVISIONS else Kind.OTHER
-            return Event(kind, at, event_id, wiki_id, page_id, title, is_creation=change == "create")
+            return Event(
+                kind, at, event_id, wiki_id, page_id, _shown(page, title), is_creation=change == "create"
+            )
     return Event(Kind.OTHER, at, event_id)
+
+
+def _shown(page: Mapping[str, Any], title: str) -> str:
+    """Return the title, or nothing for a user's pages: their titles are user names and addresses."""
+    return "" if page.get("namespace_id") in USER_NAMESPACES else title
 
 
 def _is_live(event: Mapping[str, Any]) -> bool:

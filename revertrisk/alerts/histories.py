@@ -1,13 +1,14 @@
 """Fits watched series on the histories in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from revertrisk.alerts.bank import WatchedSeries, new_state
-from revertrisk.alerts.fitting import LONGEST_DAYS, fit, smallest_bin
+from revertrisk.alerts.cusum import span_ratio
+from revertrisk.alerts.fitting import LEAST_RATIO, LONGEST_DAYS, fit, smallest_bin
 from revertrisk.alerts.incidents import Series
 from revertrisk.alerts.level import MINUTES_PER_DAY, levels
 from revertrisk.alerts.likelihood import Floats
@@ -68,6 +69,22 @@ def fit_series(  # noqa: PLR0913 - what a series is made of
     state = new_state(model, end // bin_minutes, float(max(baseline.mean(), 1e-9)))
     state["above"] *= float(levels(counts, np.maximum(baseline, 1e-9), observed, bin_minutes)[-1])
     return WatchedSeries(scope, series.value, model, state)
+
+
+def most_likely_begin(
+    store: Store, watched: WatchedSeries, wikis: Sequence[str], state: Mapping[str, float], last_bin: int
+) -> tuple[int, float, float]:
+    """Return the bin in which a surge most likely began, with the counts and the means of its span before that.
+
+    The CUSUM's span may begin with quiet bins. The begin is where the likelihood ratio of the rest is greatest.
+    """
+    first, length = int(state["since"]), watched.model.bin_minutes
+    minutes = _sum(store, wikis, QUANTITIES[Series(watched.series)], first * length, (last_bin + 1) * length)
+    counts = _binned(minutes, length)
+    means = watched.model.baseline.means(first, len(counts)) * state["above"] / state["below"]
+    observed, expected, bins = (np.cumsum(each[::-1])[::-1] for each in (counts, means, np.ones(len(counts))))
+    best = int(np.argmax(span_ratio(observed, expected, bins, watched.model.dispersion.alpha, LEAST_RATIO)))
+    return first + best, float(counts[:best].sum()), float(means[:best].sum())
 
 
 def _sum(store: Store, wikis: Sequence[str], quantity: str, first: int, end: int) -> Floats:

@@ -62,6 +62,9 @@ class Incident:
     """The usual number since the beginning."""
     peak_ratio: float = 0.0
     cause: str = ""
+    observed_before: float = 0.0
+    """What the detector's span had before ``since``; and what was usual in it."""
+    expected_before: float = 0.0
     announced: bool = False
     ended: int | None = None
     pages: list[dict[str, Any]] = field(default_factory=list)
@@ -72,8 +75,12 @@ class Incident:
         return self.observed / self.expected if self.expected > 0 else 0.0
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart."""
-        return asdict(self)
+        """Return what is kept across a restart, and for good: of the busiest pages the ids, and no titles."""
+        state = asdict(self)
+        state["pages"] = [
+            {name: page[name] for name in ("wiki_id", "page_id", "count")} for page in self.pages
+        ]
+        return state
 
 
 def incident_id(scope: str, series: str, found: int) -> str:

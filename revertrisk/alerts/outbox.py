@@ -59,13 +59,18 @@ class Outbox:
                 try:
                     await way.send(message.document)
                 except SendError as exc:
-                    failed = exc
-                    break
+                    if not exc.is_final:
+                        failed = exc
+                        break
+                    log.error("ALERT: a message was refused, and is not sent again: %s", exc)  # noqa: TRY400
+                else:
+                    self._on_sent(way.name)
                 self._store.note_sent(message.number)
                 self._keep()
-                self._on_sent(way.name)
                 pause = FIRST_PAUSE_S
             if self._closing:
+                if failed is not None:
+                    log.warning("a message was not taken: %s; it is kept for the next run", failed)
                 return
             if failed is None:
                 await changed.wait()

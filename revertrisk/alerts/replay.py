@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError
+from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError, AlertsUsageError
 from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import SURGES, Incident, instant
 from revertrisk.alerts.sources import SourceSettings, open_source
@@ -30,6 +30,8 @@ async def found_in(
         SourceError: a source cannot be read.
 
     """
+    if any(written.startswith("eventstreams:") for written in sources):
+        raise AlertsUsageError("source: EventStreams has no end; write its events to a file, and replay that")
     with Store(IN_MEMORY) as store:
         watch = Watch(settings, store, live_since=0, now=monotonic())
         opened = [open_source(written, store, opening) for written in sources]

@@ -5,6 +5,7 @@ Every two seconds, or at the next message, the places of the sources, the state 
 
 import asyncio
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -61,6 +62,8 @@ class Runner:
         self._committed = monotonic()
         self._heard = monotonic()
         self._incidents = self._names()
+        self._told = -1
+        """How many series were watched when it was logged last."""
         self.notify: Callable[[], None] = lambda: None
         """Told after each commit."""
 
@@ -76,6 +79,9 @@ class Runner:
         self._store.commit()
         self._committed = monotonic()
         self._metrics.note(self._watch)
+        if len(self._watch.banks) != self._told:
+            self._told = len(self._watch.banks)
+            log.info("%s", self._watch.describe())
 
     async def read(self, source: OpenSource) -> None:
         """Take in a source's events to its end; raises SourceError."""
@@ -84,9 +90,8 @@ class Runner:
         async with aclosing(source.source.events()) as records:
             async for record in records:
                 now = monotonic()
-                if now - self._heard > TICK_S:
-                    self._watch.note_something()
                 self._heard = now
+                self._watch.note_something()
                 event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
                 self._watch.take(event, f"{source.name}:{record.position.partition}", now)
                 await source.note(record.position)
@@ -152,6 +157,7 @@ async def _read_all(
     Raises:
         AlertsError: the state cannot be kept.
         SourceError: a source is broken; the others were stopped.
+        Exception: what a task ``beside`` has failed with.
 
     """
     reading = [asyncio.create_task(runner.read(source)) for source in sources]
@@ -170,7 +176,8 @@ async def _read_all(
         results = await asyncio.gather(*reading, return_exceptions=True)
         for source in sources:
             await source.source.close()
-    for result in results:
+    failed = [task.exception() for task in beside if task.done() and not task.cancelled()]
+    for result in (*results, *failed):
         if isinstance(result, Exception):
             raise result
 
@@ -197,6 +204,9 @@ def run(settings: RunSettings, ways: Sequence[Way]) -> int:
         return EXIT_CONFIGURATION
     except SourceError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_BROKEN
+    except sqlite3.Error as exc:
+        sys.stderr.write(f"revertrisk: state: {settings.state}: {exc}\n")
         return EXIT_BROKEN
     counters = watch.counters
     log.info(

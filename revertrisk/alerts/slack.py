@@ -50,7 +50,7 @@ class SlackWay:
                 raise
             raise SendError(f"Slack could not be reached ({type(exc).__name__})") from exc
         if answer.status_code != HTTPStatus.OK:
-            raise SendError(f"Slack answered with status {answer.status_code}")
+            raise SendError(f"Slack answered with status {answer.status_code}", status=answer.status_code)
 
     async def close(self) -> None:
         """Do nothing: each message has its own connection."""

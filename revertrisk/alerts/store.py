@@ -5,7 +5,7 @@ places finds the same surges again, under the same ids. A message is a row of th
 read the file while the watch runs (WAL).
 
 A history is the counts of each minute of a UTC day as compressed 32-bit integers. Nothing personal is kept: of pages
-their ids, and in messages and open surges their titles.
+their ids, and in open surges and in messages that are not sent yet their titles.
 """
 
 import sqlite3
@@ -270,8 +270,8 @@ class Store:
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
     def note_sent(self, number: int) -> None:
-        """Note that a message has been sent; it is kept by the next commit."""
-        self._database.execute("UPDATE outbox SET is_sent = 1 WHERE number = ?", (number,))
+        """Note that a message has been sent; its text, with the titles of pages, is not needed any more."""
+        self._database.execute("UPDATE outbox SET is_sent = 1, document = '{}' WHERE number = ?", (number,))
 
     # Young pages.
 

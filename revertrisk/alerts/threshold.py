@@ -3,9 +3,9 @@
 Above their median q50 the maxima are taken as exponential with the mean excess θ: P(max > h) = ½·exp(−(h − q50)/θ).
 One false start in B days means P = 1/B, so ``h = q50 + θ·ln(B/2)``, for B > 2.
 
-Where B is longer than the D days that were seen, the tail is extrapolated, and the uncertainty of θ counts: with m
-maxima above the median, the average of exp(−c·θ̂/θ) is (1 + c/m)^−m, more than exp(−c). So beyond D, ln(B/D) is replaced
-by the number that keeps the budget on average: ``h = q50 + θ·(ln(D/2) + m·((B/D)^(1/m) − 1))``, D = 2·m.
+Where B is longer than the days that were seen, the tail is extrapolated, and the uncertainty of θ counts: with m maxima
+above the median, the average of exp(−c·θ̂/θ) is (1 + c/m)^−m, more than exp(−c). There ln(B/2) is replaced by the number
+whose average is 2/B: ``h = q50 + θ·m·((B/2)^(1/m) − 1)``.
 
 Days of past surges must not raise the threshold. For a first θ the highest maxima are taken as "at least so high" (the
 type II censored exponential's estimate). Days above what that gives once in 10,000 days are surges, and are left out.
@@ -55,9 +55,9 @@ class Tail:
         return self.median + self.excess * self._factor(budget_days)
 
     def _factor(self, budget_days: float) -> float:
-        seen = max(2.0 * self.number, LEAST_BUDGET_DAYS)
-        beyond = max(1.0, budget_days / seen)
-        return math.log(budget_days / beyond / 2) + self.number * math.expm1(math.log(beyond) / self.number)
+        if not self.is_extrapolated(budget_days):
+            return math.log(budget_days / 2)
+        return self.number * math.expm1(math.log(budget_days / 2) / self.number)
 
     def is_extrapolated(self, budget_days: float) -> bool:
         """Return whether the budget is longer than the days that were seen."""

@@ -17,8 +17,16 @@ from revertrisk.alerts.bins import StreamClock
 from revertrisk.alerts.events import Event, Kind
 from revertrisk.alerts.fits import Fits
 from revertrisk.alerts.fitting import BINS, FITTED_DAYS
-from revertrisk.alerts.histories import EDITS, EVERY_SCOPE, HIGH_RISK, PREDICTIONS, QUANTITIES, RISK_SCOPE
-from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, SURGES, Incident, Series, incident_id
+from revertrisk.alerts.histories import (
+    EDITS,
+    EVERY_SCOPE,
+    HIGH_RISK,
+    PREDICTIONS,
+    QUANTITIES,
+    RISK_SCOPE,
+    most_likely_begin,
+)
+from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, SURGES, Incident, Series, incident_id, instant
 from revertrisk.alerts.intake import Counters, Intake
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.pages import Key
@@ -30,6 +38,7 @@ from revertrisk.alerts.versions import Versions
 DEFAULT_BUDGET_DAYS: Final = 14.0
 DEFAULT_THRESHOLD: Final = 0.87
 DEFAULT_MODEL: Final = "revertrisk-language-agnostic"
+DAY_AND_HOUR: Final = MINUTES_PER_DAY + 60
 _ANY: Final = "*"
 """Stands for every wiki of the stream, watched or not."""
 _CANARIES: Final = "canaries"
@@ -139,8 +148,29 @@ class Watch:
         self._announcer.open(_incident((ALL_WIKIS, Series.STREAM), since, since + minutes, cause))
 
     def note_something(self) -> None:
-        """Take note that something has come again."""
+        """Take note that something comes."""
+        if (ALL_WIKIS, Series.STREAM) not in self.open_incidents:
+            return
         self._announcer.end((ALL_WIKIS, Series.STREAM), int(self._intake.clock.greatest or 0) // 60)
+
+    def describe(self) -> str:
+        """Return a sentence on what is watched, how well it is known, and what the budget means."""
+        begun, number = self._fits.begun, len(self.banks)
+        if begun is None:
+            return "nothing has come yet"
+        if not number:
+            return (
+                f"learning what is usual from a first day: alarms begin after {instant(begun + DAY_AND_HOUR)}"
+            )
+        known_by = instant(begun + FITTED_DAYS * MINUTES_PER_DAY)
+        models = [member.model for bank in self.banks for member in bank.members]
+        provisional = sum(model.is_provisional for model in models)
+        days = self._fits.budget_days
+        extrapolated = sum(model.start.is_extrapolated(days) for model in models)
+        return (
+            f"{number} series are watched, {provisional} of them provisional until {known_by[:10]}; the budget of "
+            f"each is {days:,.0f} days a false start, which for {extrapolated} of them is an extrapolation"
+        )
 
     def save(self) -> None:
         """Put everything into the store, for its next commit."""
@@ -247,7 +277,14 @@ class Watch:
                 _take_size(incident, state)
             self._announcer.end(watched.name, minute + 1)
             return
-        incident = _incident(watched.name, int(state["since"]) * bin_minutes, minute + 1)
+        since, observed_before, expected_before = int(state["since"]), 0.0, 0.0
+        if watched.series != Series.SHARE:  # whose means go with the predictions of each bin
+            wikis = [wiki for wiki, _ in self._pages_of(watched.name)]
+            since, observed_before, expected_before = most_likely_begin(
+                self._store, watched, wikis, state, minute // bin_minutes
+            )
+        incident = _incident(watched.name, since * bin_minutes, minute + 1)
+        incident.observed_before, incident.expected_before = observed_before, expected_before
         incident.is_provisional = watched.model.is_provisional
         begun = self._fits.begun if watched.series == Series.EDITS else self._fits.risk_begun
         incident.known_by = (begun or 0) + FITTED_DAYS * MINUTES_PER_DAY
@@ -360,7 +397,8 @@ def _incident(name: Name, since: int, found: int, cause: str = "") -> Incident:
 
 
 def _take_size(incident: Incident, state: Mapping[str, float]) -> None:
-    incident.observed, incident.expected = state["span_counts"], state["span_means"]
+    incident.observed = state["span_counts"] - incident.observed_before
+    incident.expected = max(0.0, state["span_means"] - incident.expected_before)
     incident.peak_ratio = max(incident.peak_ratio, state["peak"])
 
 

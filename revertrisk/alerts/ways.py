@@ -17,14 +17,20 @@ from revertrisk.runtime.headers import retry_after_s, user_agent
 from revertrisk.runtime.proxies import proxy_of
 
 TIMEOUT_S: Final = 30.0
+REFUSALS: Final = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
+"""Statuses that are about the message; others (401, 404, 410, 429, 503) are about the webhook and may pass."""
 
 
 class SendError(Exception):
     """A message was not taken; the text says why, without the address."""
 
-    def __init__(self, text: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, text: str, retry_after_s: float | None = None, status: int | None = None) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
+        self.is_final = status in REFUSALS
+        """The receiver has read this message and does not want it: it will not take it later either."""
 
 
 class Way(Protocol):
@@ -70,7 +76,7 @@ class JsonWay:
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise SendError(f"the webhook could not be reached ({type(exc).__name__})") from exc
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise SendError(f"the webhook answered with status {status}", asked)
+            raise SendError(f"the webhook answered with status {status}", asked, status)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -278,7 +278,7 @@ async def _check_category(api: WikiApi, wiki: Wiki, title: str) -> None:
     answer = await api.query(wiki, {"titles": _SEPARATOR + title, "prop": "info"})
     pages = answer.get("query", {}).get("pages", ())
     if not pages or pages[0].get("pageid") is None:
-        raise SettingsError(f"category: {wiki.wiki_id} has no {title}, and no page is in it")
+        raise SettingsError(f"category: {wiki.wiki_id} has no {title}, and no page in it")
 
 
 def _bounds(since: datetime | None, until: datetime | None) -> dict[str, str]:

@@ -19,8 +19,9 @@ from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse, r
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
 from revertrisk.cli.redrive import reconcile, redrive
-from revertrisk.cli.reports import bots, outcomes, whatif
+from revertrisk.cli.reports import bots, outcomes
 from revertrisk.cli.surge import app as surge_app
+from revertrisk.cli.whatif import whatif
 from revertrisk.runtime.metrics_folder import metrics_folder_problem
 
 app = typer.Typer(

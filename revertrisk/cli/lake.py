@@ -5,6 +5,7 @@
 import asyncio
 import importlib.util
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -75,6 +76,12 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     actor_key_days: Annotated[
         int, typer.Option(min=1, envvar="ACTOR_KEY_DAYS", help="Actor keys of older edits are nulled.")
     ] = 90,
+    keep_files_hours: Annotated[
+        int,
+        typer.Option(
+            min=1, envvar="KEEP_FILES_HOURS", help="Replaced files stay so long for whoever still reads them."
+        ),
+    ] = 168,
     metrics_port: Annotated[
         int | None, typer.Option(min=0, help="Serve Prometheus metrics on this port; 0 takes a free one.")
     ] = None,
@@ -113,6 +120,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         opening=opening,
         batch_s=batch_seconds,
         actor_key_days=actor_key_days,
+        grace=timedelta(hours=keep_files_hours),
         metrics_port=metrics_port,
     )
     raise typer.Exit(run(settings))

@@ -221,6 +221,7 @@ def _watched(
     wiki: list[str], budget_days: float, threshold: list[str], model: str, ways: "list[Way]"
 ) -> "WatchSettings":
     from revertrisk.alerts.watch import DEFAULT_THRESHOLD, WatchSettings
+    from revertrisk.wiki.table import WikiTable
 
     limits: dict[str, float] = {}
     for written in threshold:
@@ -233,6 +234,11 @@ def _watched(
             flags.refuse(
                 ValueError(f"threshold: expected a probability, or WIKI=PROBABILITY, not {written!r}")
             )
+    wikis = WikiTable.load()
+    for flag, names in (("wiki", wiki), ("threshold", limits)):
+        for each in names:
+            if each and wikis.by_id(each) is None:  # it would watch nothing, for ever
+                flags.refuse(ValueError(f"{flag}: expected the id of a wiki, such as enwiki, not {each!r}"))
     try:
         return WatchSettings(
             wikis=frozenset(wiki) or None,

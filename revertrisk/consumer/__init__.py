@@ -1,8 +1,8 @@
-"""The prediction stream, read as ``docs/STREAM.md`` says: canaries and duplicates dropped, one row for each page.
+"""Reads the prediction stream as ``docs/STREAM.md`` describes: without canaries and duplicates, one row for each page.
 
-`read_eventstreams` brings deliveries over HTTP, `read_kafka` from Kafka (it needs the extra ``kafka``), and any other
-iterator of `Delivery` does as well; a `Consumer` takes them in and survives restarts. `ShownEdits` keeps titles,
-comments and users as well, and removes what is hidden.
+`read_eventstreams` yields deliveries over HTTP, `read_kafka` from Kafka (it needs the extra ``kafka``). Any other
+iterator of `Delivery` works as well. A `Consumer` takes deliveries and continues after restarts. `ShownEdits` also
+keeps titles, comments and users, and removes hidden ones.
 """
 
 from revertrisk.consumer.checkpoint import ConsumerCheckpointError

@@ -1,8 +1,8 @@
-"""Everything a consumer knows, in one SQLite file: committed together, or not at all.
+"""The state of a consumer in one SQLite file, committed as a whole.
 
-Rows, counts, the keys seen and the place to resume from change in one transaction. So after a crash
-the file tells of one moment of the stream, and reading on from its place gives what reading on without
-the crash would have given. The file is in WAL mode: others may read it while the consumer writes.
+Rows, counts, seen keys and the place to resume from change in one transaction. So after a crash the file has the state
+of one moment of the stream, and reading from its place gives the same result as without the crash. The file is in WAL
+mode: other processes can read it while the consumer writes.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from typing import Final, Self
 IN_MEMORY: Final = ":memory:"
 
 _APPLICATION_ID: Final = 0x52525043
-"""Marks the file as ours: ``RRPC`` in ASCII."""
+"""Identifies the file as a consumer's checkpoint: ``RRPC`` in ASCII."""
 _FORMAT: Final = 1
 
 _TABLES: Final = """
@@ -44,18 +44,20 @@ class ConsumerCheckpointError(Exception):
 
 
 class ConsumerCheckpoint:
-    """An open checkpoint with a transaction under way; `commit` ends it and begins the next.
+    """An open checkpoint with an open transaction; `commit` ends it and starts the next.
 
-    ``remembered`` bounds how many natural keys are kept: the oldest are forgotten first.
+    At most ``remembered`` natural keys are kept; the oldest are dropped first.
 
-    :raises ConsumerCheckpointError: if the file is no checkpoint, cannot be opened, or is in use by another consumer.
+    Raises:
+        ConsumerCheckpointError: the file is not a checkpoint, cannot be opened, or another consumer uses it.
+
     """
 
     def __init__(self, path: Path | None, *, remembered: int) -> None:
         self._name = str(path) if path is not None else IN_MEMORY
         self._remembered = remembered
         try:
-            # No waiting for a lock: who else writes here is a second consumer, which is a mistake.
+            # It does not wait for a lock: another writer is a second consumer, which is a mistake.
             self.connection = sqlite3.connect(self._name, isolation_level=None, timeout=0)
         except sqlite3.Error as exc:
             raise ConsumerCheckpointError(f"{self._name}: {exc}") from exc
@@ -76,7 +78,7 @@ class ConsumerCheckpoint:
 
     @property
     def resume_at(self) -> str | None:
-        """What the source is to be resumed with; None at the very beginning."""
+        """The token to resume the source with; None at the beginning."""
         row = self.connection.execute("SELECT resume_at FROM place").fetchone()
         return None if row is None else str(row[0])
 
@@ -85,7 +87,7 @@ class ConsumerCheckpoint:
         self.connection.execute("INSERT OR REPLACE INTO place VALUES (1, ?)", (token,))
 
     def remember(self, natural_key: str) -> bool:
-        """Take note of a natural key; return whether it is new."""
+        """Add a natural key; return whether it is new."""
         added = self.connection.execute("INSERT OR IGNORE INTO seen (natural_key) VALUES (?)", (natural_key,))
         if added.rowcount == 0:
             return False
@@ -101,23 +103,23 @@ class ConsumerCheckpoint:
         )
 
     def tally(self) -> Iterator[tuple[str, int]]:
-        """Yield each outcome that has come with its count."""
+        """Yield each outcome so far with its count."""
         yield from self.connection.execute("SELECT outcome, count FROM tally ORDER BY outcome")
 
     def commit(self) -> None:
-        """Keep everything up to here, whatever happens from now on."""
+        """Commit all changes so far; they survive a crash."""
         self.connection.execute("COMMIT")
         self.connection.execute("BEGIN IMMEDIATE")
 
     def close(self) -> None:
-        """Let go of the file; what was not committed is undone."""
+        """Close the file; uncommitted changes are lost."""
         with suppress(sqlite3.ProgrammingError):  # closed before
             self.connection.rollback()
             self.connection.close()
 
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
-        # A power cut may undo the last commits, but all of each: then they are read once more.
+        # A power failure can undo the last commits, each as a whole; those events are then read again.
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute("BEGIN IMMEDIATE")
         (application_id,) = self.connection.execute("PRAGMA application_id").fetchone()

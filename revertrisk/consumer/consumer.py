@@ -1,4 +1,4 @@
-"""A consumer: deliveries in, new predictions and the state of each page out, through any number of restarts."""
+"""A consumer: takes deliveries, yields new predictions, and keeps the state of each page across restarts."""
 
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -14,9 +14,9 @@ from revertrisk.consumer.reader import Drop, PredictionReader
 from revertrisk.consumer.sources import Delivery
 
 NEW: Final = "new"
-"""What a delivery counts as in the tally that is not dropped."""
+"""The tally's name for a delivery that is not dropped."""
 DEFAULT_REMEMBERED: Final = 200_000
-"""Natural keys kept for telling duplicates: an hour at 50 events a second, in about 30 MB of the file."""
+"""The natural keys kept to find duplicates: an hour at 50 events a second, in about 30 MB of the file."""
 DEFAULT_COMMIT_EVERY: Final = 100
 DEFAULT_COMMIT_AFTER_S: Final = 2.0
 
@@ -24,13 +24,15 @@ DEFAULT_COMMIT_AFTER_S: Final = 2.0
 class Consumer:
     """Reads one or more prediction streams into a checkpoint.
 
-    ``checkpoint`` is a file, made if it is not there; None keeps everything in memory. ``remembered``
-    bounds the memory for duplicates: one that comes after so many other predictions counts as new. It
-    does no harm to the pages' rows, which are maxima. A commit is due with the first place, with ``commit_every``
-    deliveries, and with the first one that ends ``commit_after_s`` seconds or more after the last commit.
+    ``checkpoint`` is a file, created if it is missing; None keeps everything in memory. A duplicate that comes after
+    ``remembered`` other predictions counts as new. That does not change the pages' rows, which are maxima. It commits
+    at the first place to resume from, after each ``commit_every`` deliveries, and at the first delivery that ends
+    ``commit_after_s`` seconds or more after the last commit.
 
-    :raises ConsumerCheckpointError: if the checkpoint cannot be used.
-    :raises ValueError: if a number is not positive.
+    Raises:
+        ConsumerCheckpointError: the checkpoint cannot be used.
+        ValueError: a number is not positive.
+
     """
 
     def __init__(
@@ -66,17 +68,17 @@ class Consumer:
 
     @property
     def resume_at(self) -> str | None:
-        """What to resume the source with; None at the very beginning."""
+        """The token to resume the source with; None at the beginning."""
         return self._resume_at
 
     def take(self, delivery: Delivery) -> PredictionRecord | Drop:
-        """Take in one delivery; return the prediction if it is new, or why it was dropped.
+        """Take one delivery; return the prediction if it is new, or the reason why it was dropped.
 
-        Nothing of it outlasts the process before `commit`.
+        Its effect is permanent only after `commit`.
         """
         read = self._reader.read(delivery.event)
         if isinstance(read, PredictionRecord):
-            # A duplicate as well: it may have been received later, and the row must not depend on the order.
+            # Duplicates are merged too: one can have a later time of receipt, and the row must not depend on the order.
             self._pages.merge(read)
             if not self._checkpoint.remember(json.dumps(read.natural_key)):
                 read = Drop.DUPLICATE
@@ -87,7 +89,7 @@ class Consumer:
         return read
 
     def commit(self) -> None:
-        """Make everything taken so far outlast the process, the place to resume from included."""
+        """Make everything taken so far permanent, including the place to resume from."""
         if self._resume_at is not None:
             self._checkpoint.resume_at = self._resume_at
         self._checkpoint.commit()
@@ -98,23 +100,23 @@ class Consumer:
     def new_predictions(self, deliveries: Iterable[Delivery]) -> Iterator[PredictionRecord]:
         """Yield each new prediction, once.
 
-        A commit comes only when the next prediction is asked for, so what was yielded last has been dealt with. After
-        a crash, what came since the last commit is yielded again. The end of the deliveries is committed, however they
-        end.
+        It commits only when the caller asks for the next prediction, and so has processed the last one. After a crash,
+        predictions since the last commit are yielded again. It also commits at the end of the deliveries, or at an
+        exception in them.
         """
         with self._committing() as new_in:
             for delivery in deliveries:
                 yield from new_in(delivery)
 
     async def follow(self, deliveries: AsyncIterable[Delivery]) -> AsyncIterator[PredictionRecord]:
-        """Do the same as `new_predictions` for deliveries that come over time."""
+        """Do the same as `new_predictions` for asynchronous deliveries."""
         with self._committing() as new_in:
             async for delivery in deliveries:
                 for prediction in new_in(delivery):
                     yield prediction
 
     def page(self, model_name: str, wiki_id: str, page_id: int) -> PredictionRecord | None:
-        """Return the row of a page; None if no revision of it was scored, which is no low score."""
+        """Return the row of a page; None if no revision of it was scored, which does not mean a low score."""
         return self._pages.get(PageKey(model_name, wiki_id, page_id))
 
     def pages(self) -> Iterator[PredictionRecord]:
@@ -126,27 +128,31 @@ class Consumer:
         return dict.fromkeys((NEW, *Drop), 0) | dict(self._checkpoint.tally())
 
     def close(self) -> None:
-        """Let go of the checkpoint; what was not committed is undone."""
+        """Close the checkpoint; uncommitted changes are lost."""
         self._checkpoint.close()
 
     @contextmanager
     def _committing(self) -> Iterator[Callable[[Delivery], Iterator[PredictionRecord]]]:
-        """Yield what gives the new prediction of a delivery; commit what was dealt with, when due and at the end."""
-        is_dealt_with = True
+        """Yield a function that yields the new prediction of a delivery; commit when due and at the end.
+
+        A generator continues only when its caller asks for more, so a prediction counts as processed when `new_in`
+        continues behind its ``yield``. Until then nothing is committed, and after a crash it is yielded again.
+        """
+        is_processed = True
 
         def new_in(delivery: Delivery) -> Iterator[PredictionRecord]:
-            nonlocal is_dealt_with
-            is_dealt_with = False
+            nonlocal is_processed
+            is_processed = False
             taken = self.take(delivery)
             if isinstance(taken, PredictionRecord):
                 yield taken
-            is_dealt_with = True
+            is_processed = True
             self._commit_if_due()
 
         try:
             yield new_in
         finally:
-            if is_dealt_with:
+            if is_processed:
                 self.commit()
 
     def _commit_if_due(self) -> None:

@@ -1,6 +1,6 @@
-"""The current state of each page: the row that the merge rule of ``docs/STREAM.md`` keeps.
+"""The present state of each page, by the merge rule of ``docs/STREAM.md``.
 
-A row is a maximum, so it does not matter in which order, or how often, predictions come.
+A row is a maximum, so the order and the number of deliveries of the predictions do not matter.
 """
 
 import sqlite3
@@ -27,13 +27,13 @@ class PageTable:
         self._connection = connection
 
     def merge(self, prediction: PredictionRecord) -> None:
-        """Make a prediction its page's row, unless the row that is there outranks it."""
+        """Make a prediction its page's row, unless the present row has a greater or equal rank."""
         current = self.get(prediction.page_key)
         if current is None or prediction.rank > current.rank:
             self._connection.execute(_REPLACE, _as_row(prediction))
 
     def get(self, key: PageKey) -> PredictionRecord | None:
-        """Return the row of a page; None if no revision of it was scored, which is no low score."""
+        """Return the row of a page; None if no revision of it was scored, which does not mean a low score."""
         row = self._connection.execute(_SELECT_ONE, key).fetchone()
         return None if row is None else _as_prediction(row)
 
@@ -44,7 +44,7 @@ class PageTable:
 
 def _as_row(prediction: PredictionRecord) -> tuple[Any, ...]:
     values = ((name, getattr(prediction, name)) for name in _COLUMNS)
-    # Microseconds always, so that the column sorts as time does.
+    # Always with microseconds, so that the column sorts by time.
     return tuple(
         value.isoformat(timespec="microseconds") if name in _MOMENTS else value for name, value in values
     )

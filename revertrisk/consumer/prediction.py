@@ -1,4 +1,4 @@
-"""One prediction as a value: what identifies it, and which of two is the state of their page."""
+"""One prediction as a value: its keys, and the rank that decides which prediction is the state of a page."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ VersionOrder = tuple[tuple[tuple[int, str], ...], str]
 
 
 class NaturalKey(NamedTuple):
-    """What makes a prediction that prediction, in whatever stream, under whatever ``meta.id`` it comes."""
+    """The identity of a prediction, independent of its stream and its ``meta.id``."""
 
     wiki_id: str
     rev_id: int
@@ -21,7 +21,7 @@ class NaturalKey(NamedTuple):
 
 
 class PageKey(NamedTuple):
-    """What has one row: a page, as one model sees it. Scores of two models are not comparable."""
+    """The key of a row: a page and a model. Scores of two models are not comparable."""
 
     model_name: str
     wiki_id: str
@@ -30,17 +30,17 @@ class PageKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PredictionRecord:
-    """What a model version said about one revision.
+    """The score of one revision by one model version.
 
-    There is no title, comment or user in here on purpose: a title changes without a prediction, and
-    what may be hidden later is best not kept. The page, and ``request_id``, lead to all of them.
+    It has no title, comment or user on purpose: a title changes without a prediction, and the others can be hidden
+    later. The ids of the page and the revision lead to all of them.
     """
 
     stream: str
     event_id: str
-    """``meta.id``: the same whenever the same prediction is sent again to the same stream."""
+    """``meta.id``: the same if the same prediction is sent again to the same stream."""
     request_id: str | None
-    """``meta.request_id``: that of the MediaWiki request which saved the edit."""
+    """``meta.request_id``: the id of the MediaWiki request that saved the edit."""
     wiki_id: str
     page_id: int
     rev_id: int
@@ -48,41 +48,41 @@ class PredictionRecord:
     model_name: str
     model_version: str
     probability: float
-    """Of a revert (class ``true``), from 0 to 1."""
+    """The probability of a revert (class ``true``), from 0 to 1."""
     changed_at: datetime
-    """``dt``: when the page changed, in UTC; may lie years before ``received_at``."""
+    """``dt``: when the page changed, in UTC; it can be years before ``received_at``."""
     received_at: datetime
-    """``meta.dt``: when EventGate took the prediction, in UTC."""
+    """``meta.dt``: when EventGate received the prediction, in UTC."""
 
     @property
     def natural_key(self) -> NaturalKey:
-        """What two deliveries of one prediction have in common."""
+        """The key that two deliveries of the same prediction share."""
         return NaturalKey(
             self.wiki_id, self.rev_id, self.page_change_kind, self.model_name, self.model_version
         )
 
     @property
     def page_key(self) -> PageKey:
-        """Whose row this prediction may become."""
+        """The key of the row that this prediction can become."""
         return PageKey(self.model_name, self.wiki_id, self.page_id)
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """What the row of a page is the greatest of: revision, then model version, then time of receipt.
+        """The order of predictions for a page's row: by revision, then model version, then time of receipt.
 
-        ``meta.id`` comes last, so that no two different predictions are equal.
+        ``meta.id`` comes last, so that two different predictions are never equal.
         """
         return (self.rev_id, version_order(self.model_version), self.received_at, self.event_id)
 
 
 def version_order(version: str) -> VersionOrder:
-    """Return what model versions are sorted by: runs of digits as numbers, all else by code point.
+    """Return the sort key of a model version: digits compare as numbers, other text by code point.
 
-    So ``revertrisk-events-9`` is before ``revertrisk-events-10``, and ``1.9`` before ``1.10``. A longer
-    version is after its own beginning (``2`` before ``2-rc1``): versions are names, not semantic versions.
+    So ``revertrisk-events-9`` is before ``revertrisk-events-10``, and ``1.9`` before ``1.10``. A version is before a
+    longer one that starts with it (``2`` before ``2-rc1``): versions are names, not semantic versions.
     """
     parts = _NUMBER.split(version)
-    # Text and numbers alternate. A number is its digits, by length first: int() has a limit.
+    # Text and numbers alternate. Numbers compare by length, then by digits, because int() has a limit of digits.
     return (tuple(_part(part, number=bool(place % 2)) for place, part in enumerate(parts)), version)
 
 

@@ -1,4 +1,4 @@
-"""From an event to a prediction, or to the reason why there is none."""
+"""Reads a prediction from an event, or the reason why there is none."""
 
 import re
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE, is_canary
 from revertrisk.runtime.instants import parse_date_time
 
 PREDICTION_SCHEMA: Final = re.compile(rf"/{PREDICTION_SCHEMA_TITLE}/1(?:\.[0-9]+\.[0-9]+)?")
-"""Any schema of major version 1: minor versions only add (STREAM.md). Another major has a stream of its own."""
+"""Any schema of major version 1: minor versions only add fields (STREAM.md). Each major version has its own stream."""
 
 
 class Drop(StrEnum):
-    """Why a delivery is not a new prediction: a closed set, and each is counted."""
+    """Why a delivery is not a new prediction. The set is closed, and each reason is counted."""
 
     CANARY = "canary"
-    """A synthetic event that shows that the stream is alive."""
+    """A synthetic event that shows that the stream works."""
     OTHER_SCHEMA = "other_schema"
-    """Another kind of event, or a major version that is not understood here."""
+    """Another kind of event, or a major version that this reader does not support."""
     INVALID = "invalid"
-    """Not a prediction event, whatever its schema says."""
+    """It is not a valid prediction event, though its ``$schema`` may say so."""
     DUPLICATE = "duplicate"
-    """A prediction that came before."""
+    """The prediction was delivered before."""
 
 
 class PredictionReader:
-    """Reads prediction events of any schema version 1.x; holds nothing between two of them."""
+    """Reads prediction events of any schema version 1.x; it keeps no state between events."""
 
     def __init__(self) -> None:
         self._contract = EventValidator(
@@ -37,9 +37,9 @@ class PredictionReader:
         )
 
     def read(self, event: Any) -> PredictionRecord | Drop:
-        """Return the prediction that an event holds, or why it holds none; never raises for what came in.
+        """Return the prediction in an event, or the reason why there is none; it never raises for an invalid event.
 
-        A duplicate cannot be recognised in one event alone: the consumer does that.
+        It does not find duplicates, which takes other events: the consumer does.
         """
         if not isinstance(event, Mapping):
             return Drop.INVALID

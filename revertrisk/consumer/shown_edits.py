@@ -1,8 +1,8 @@
-"""Scored edits with their titles, comments and users, for those who show them; what is hidden later is removed.
+"""Scored edits with titles, comments and users, for tools that show them; parts that are hidden later are removed.
 
-A prediction stream never says that something was hidden (``docs/STREAM.md``). Two others do, and both are needed:
-``mediawiki.page_change.v1`` tells of deleted pages and of the *current* revision of each page, and
-``mediawiki.revision-visibility-change`` of every revision. The three come in any order, so hidings are remembered.
+A prediction stream does not report that something was hidden (``docs/STREAM.md``). Two others do, and both are needed:
+``mediawiki.page_change.v1`` reports deleted pages and the *current* revision of each page, and
+``mediawiki.revision-visibility-change`` every revision. Events of the three arrive in any order, so hidings are kept.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from revertrisk.consumer.sources import Delivery
 from revertrisk.event_platform.streams import received_at
 
 REMEMBERED: Final = timedelta(days=30)
-"""How long a hiding is remembered; EventStreams repeats a week at most."""
+"""How long a hiding is kept; EventStreams can repeat events of at most a week."""
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS shown (
     model_name, wiki_id, rev_id, page_id, probability, title, comment, user,
@@ -42,11 +42,11 @@ _OF_REVISION: Final = "WHERE wiki_id = ? AND rev_id = ?"
 
 @dataclass(frozen=True, slots=True)
 class Hiding:
-    """What is hidden of a revision, or of a whole page, from a moment on."""
+    """The parts of a revision, or of a whole page, that are hidden since a time."""
 
     wiki_id: str
     of_page: bool
-    """Whether the page itself was deleted, or restored."""
+    """Whether it is about a whole page, which was deleted or restored."""
     number: int
     """The id of the page, or of the revision."""
     at: datetime
@@ -56,7 +56,7 @@ class Hiding:
 
 
 class ShownEdit(NamedTuple):
-    """An edit as it may be shown: what is hidden, or was not in the event, is None."""
+    """An edit that can be shown; a part that is hidden, or was not in the event, is None."""
 
     wiki_id: str
     rev_id: int
@@ -67,7 +67,7 @@ class ShownEdit(NamedTuple):
 
 
 def read_hiding(event: Any) -> Hiding | None:
-    """Return what an event of one of the two streams says of hiding, None where it says nothing of it."""
+    """Return the hiding in an event of one of the two streams; None if the event is about something else."""
     at = received_at(event) if isinstance(event, Mapping) else None
     if at is None:
         return None
@@ -98,10 +98,10 @@ def read_hiding(event: Any) -> Hiding | None:
 
 
 class ShownEdits:
-    """The edits in a SQLite file; events, removals and the place to resume from are kept by each `commit`."""
+    """The edits in a SQLite file; `commit` makes edits, removals and the place to resume from permanent."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, and make it if it is not there; raises sqlite3.Error."""
+        """Open the file, and create it if it is missing; raises sqlite3.Error."""
         self._reader = PredictionReader()
         self._database = sqlite3.connect(path)
         self._database.executescript(_TABLES)
@@ -116,12 +116,12 @@ class ShownEdits:
 
     @property
     def resume_at(self) -> str | None:
-        """What to resume the source with; None at the very beginning."""
+        """The token to resume the source with; None at the beginning."""
         row = self._database.execute("SELECT resume_at FROM place").fetchone()
         return None if row is None else str(row[0])
 
     def take(self, delivery: Delivery) -> None:
-        """Take in an event of any of the three streams; all others are passed over."""
+        """Take an event of any of the three streams; other events are ignored."""
         hiding = read_hiding(delivery.event)
         prediction = self._reader.read(delivery.event) if hiding is None else None
         if hiding is not None:
@@ -147,11 +147,11 @@ class ShownEdits:
             self._database.execute("INSERT OR REPLACE INTO place VALUES (1, ?)", (delivery.resume_at,))
 
     def commit(self) -> None:
-        """Keep everything up to here."""
+        """Make all changes so far permanent."""
         self._database.commit()
 
     def above(self, threshold: float) -> list[ShownEdit]:
-        """Return the edits with a higher score than this, the highest first."""
+        """Return the edits with a score above ``threshold``, the highest first."""
         rows = self._database.execute(
             "SELECT wiki_id, rev_id, probability, title, comment, user FROM shown WHERE probability > ? "
             "ORDER BY probability DESC, wiki_id, rev_id",
@@ -160,7 +160,7 @@ class ShownEdits:
         return [ShownEdit(*row) for row in rows]
 
     def _remove(self, wiki_id: str, of_page: bool, number: int) -> None:
-        """Remove what is hidden of a page, or of a revision."""
+        """Remove the hidden parts of a page, or of a revision."""
         subject = (wiki_id, number)
         hidden = self._database.execute(
             "SELECT text, comment, user FROM hidden WHERE wiki_id = ? AND number = ? AND of_page = ?",
@@ -177,7 +177,7 @@ class ShownEdits:
 
 
 def _shown(event: Mapping[str, Any]) -> list[str | None]:
-    """Return title, comment and user of a prediction, each None where it has none."""
+    """Return the title, the comment and the user in a prediction event; None for each that is missing."""
     revision = event["revision"]
     editor = revision.get("editor")
     user = editor.get("user_text") if isinstance(editor, dict) else None

@@ -1,7 +1,8 @@
-"""Where predictions come from: EventStreams over HTTP, or Kafka itself; the places to resume from are the consumer's.
+"""The sources of predictions: EventStreams over HTTP, or Kafka. The consumer keeps the place to resume from.
 
-A connection to EventStreams ends every 15 minutes or so, and reading continues where it was, with ``Last-Event-ID``.
-Kafka needs the extra ``kafka``, and a consumer that stands beside it: no group is joined and nothing is committed.
+A connection to EventStreams ends about every 15 minutes, and reading continues from there with ``Last-Event-ID``.
+Kafka needs the extra ``kafka`` and network access to the brokers. It is read without a consumer group, and nothing is
+committed to it.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -19,21 +20,21 @@ from revertrisk.streams.kafka_settings import KafkaSettings
 from revertrisk.streams.resuming_stream import FIRST_PAUSE_S
 
 REWIND_SECONDS: Final = 60.0
-"""By how much a time in a ``Last-Event-ID`` is taken back on resuming: for what reached the topic late."""
+"""On resuming, a time in ``Last-Event-ID`` is moved back by this much, for events that reached the topic late."""
 REFRESH_SECONDS: Final = 60.0
-"""How often new partitions are looked for; they are read from their beginning."""
+"""The interval of the search for new partitions, which are read from their beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event as it came, and what to resume with once it is done with.
+    """One event as it arrived, and the token to resume with after it.
 
-    ``resume_at`` means whatever the source wants it to: for EventStreams it is the ``Last-Event-ID``
-    array as JSON. None says that the source cannot resume here; the token before it stays.
+    The source defines the content of ``resume_at``; for EventStreams it is the ``Last-Event-ID`` array as JSON. With
+    None the source cannot resume here, and the token before stays valid.
     """
 
     event: Any = field(repr=False)
-    """Anything that JSON can hold: what is no event is dropped and counted."""
+    """Any JSON value; one that is not an event is dropped and counted."""
     resume_at: str | None = None
 
 
@@ -45,20 +46,22 @@ async def read_eventstreams(
     rewind: float = REWIND_SECONDS,
     first_wait: float = FIRST_PAUSE_S,
 ) -> AsyncGenerator[Delivery, None]:
-    """Yield the deliveries of a stream for ever, connecting again whenever a response ends or breaks.
+    """Yield the deliveries of a stream without end; connect again when a response ends or breaks.
 
-    ``url`` is that of the stream, such as ``https://stream.wikimedia.org/v2/stream/<names>``, and may have
-    ``?since=`` for the very beginning. ``rewind`` and ``first_wait`` are in seconds. The session should send
-    a User-Agent that says whose client this is.
+    ``url`` is the stream's, such as ``https://stream.wikimedia.org/v2/stream/<names>``, with ``?since=`` for the start
+    of the first run if wanted. ``rewind`` and ``first_wait`` are in seconds. The session should send a User-Agent
+    that identifies the client's owner.
 
-    An event of more than 16 MiB comes as none, which counts as invalid.
+    An event of more than 16 MiB is delivered as None, which counts as invalid.
 
-    The proxy that ``HTTPS_PROXY`` names is used, if there is one.
+    It uses the proxy in ``HTTPS_PROXY``, if there is one.
 
-    :raises StreamRefusedError: on an answer that another try would not change.
-    :raises ProxyError: if the environment names something else as a proxy.
+    Raises:
+        StreamRefusedError: the server refuses the request, and a retry cannot help.
+        ProxyError: the proxy in the environment is invalid.
+
     """
-    # A topic that is empty still has been so since the earliest of the places, if not since now.
+    # A topic without events so far was empty since the earliest time in the token, or since now without a token.
     since = earliest_time(resume_at or "") or datetime.now(UTC)
     following = read_stream(
         session,
@@ -82,15 +85,17 @@ async def read_kafka(
     from_start: bool = False,
     refresh: float = REFRESH_SECONDS,
 ) -> AsyncGenerator[Delivery, None]:
-    """Yield the deliveries of some topics for ever, such as ``eqiad.`` and ``codfw.`` with a stream's name.
+    """Yield the deliveries of some topics without end, such as ``eqiad.`` and ``codfw.`` with a stream's name.
 
-    ``settings`` are librdkafka's, ``bootstrap.servers`` among them. Without a place to resume at, reading begins with
-    what comes from now on, or ``from_start`` with the oldest event. ``refresh`` is in seconds.
+    ``settings`` are librdkafka's, including ``bootstrap.servers``. Without ``resume_at``, reading starts with new
+    events, or with ``from_start`` at the oldest event. ``refresh`` is in seconds.
 
-    :raises SourceError: if a topic is not there, no broker answers, or access is refused.
-    :raises ValueError: if a setting cannot work, or ``resume_at`` is no place of this source.
+    Raises:
+        SourceError: a topic does not exist, no broker answers, or access is refused.
+        ValueError: a setting is invalid, or ``resume_at`` is not a token of this source.
+
     """
-    # The extra is not for everybody.
+    # The extra with confluent-kafka may not be installed.
     from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
     from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
 
@@ -107,7 +112,7 @@ async def read_kafka(
         async with aclosing(source.events()) as records:
             async for record in records:
                 places[record.position.partition] = record.position.offset + 1
-                event = record.event if isinstance(record, SourcedEvent) else None  # counted by who takes it
+                event = record.event if isinstance(record, SourcedEvent) else None  # the consumer counts None
                 yield Delivery(event, _token({**source.begun, **places}))
     finally:
         await source.close()
@@ -117,7 +122,7 @@ def _parsed(data: str) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return None  # counted as invalid by who takes it
+        return None  # the consumer counts it as invalid
 
 
 def _token(places: Mapping[str, int]) -> str:
@@ -137,4 +142,4 @@ def _places(resume_at: str | None) -> dict[str, int]:
             for place in (orjson.loads(resume_at) if resume_at is not None else [])
         }
     except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
-        raise ValueError("resume_at: expected what read_kafka gave") from None
+        raise ValueError("resume_at: expected a token from read_kafka") from None

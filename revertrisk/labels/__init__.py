@@ -1,1 +1,1 @@
-"""Labels from what happened next: recorded page_change events, or the edits of an export, as labelled edits."""
+"""Labels edits as reverted or not, from later edits in recorded page_change events or in an export."""

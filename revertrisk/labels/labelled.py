@@ -1,4 +1,4 @@
-"""Labels a record of page_change events, and counts what was left out and why."""
+"""Labels the edits in recorded page_change events, and counts events that were left out, by reason."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,30 +19,30 @@ REPEATED: Final = "repeated"
 _OF_ANOTHER_WIKI: Final = frozenset(
     {SkipReason.UNKNOWN_WIKI, SkipReason.NOT_WIKIPEDIA, SkipReason.UNSUPPORTED_WIKI}
 )
-"""They take no part in any label: they are counted, and not kept."""
+"""Events with these reasons affect no label; they are counted and not stored."""
 _NO_OBJECT: Final = Judgement(INVALID_EVENT, None, "expected a JSON object")
 
 ChangeOf = Callable[[str, int, int | None], Change | None]
-"""Gives the changed lines of an edit by wiki id, revision id and parent id, None where the source has no texts."""
+"""Returns the changed lines of an edit (wiki id, revision id, parent id); None if the source has no texts."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the events of a record: those labelled and those left out add up to those read."""
+    """The counts of a record's events: ``labelled`` and ``left_out`` add up to ``read``."""
 
     read: int = 0
     labelled: int = 0
     reverted: int = 0
     immature: int = 0
-    """Of the labelled, those that the record does not follow for the whole horizon."""
+    """Labelled edits that are younger than the horizon at the end of the record."""
     left_out: Counter[str] = field(default_factory=Counter)
     reverts_without_range: int = 0
     first_invalid: str | None = None
-    """Which event was the first that is no page_change event, and why."""
+    """The first event that is not a valid page_change event, with the reason."""
 
 
 def no_texts(_wiki_id: str, _rev_id: int, _parent_id: int | None) -> Change | None:
-    """Give no changed lines: events hold no texts."""
+    """Return None: events hold no texts."""
     return None
 
 
@@ -56,10 +56,10 @@ def label_events(
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines of a labelled file for numbered page_change events, in any order.
 
-    An event that is None could not be read. ``counts`` is filled in on the way.
+    An event that is None could not be read. ``counts`` is complete at the end.
 
     Raises:
-        sqlite3.Error: the edits do not fit on the disk.
+        sqlite3.Error: the edits cannot be written to the disk.
 
     """
     store = EditStore()
@@ -84,7 +84,7 @@ def label_events(
 def _read(
     events: Iterable[tuple[int, Mapping[str, Any] | None]], rule: LabelRule, counts: Counts, store: EditStore
 ) -> datetime | None:
-    """Put the record into the store; return when its last edit was made."""
+    """Put the record into the store; return the time of its last edit."""
     end: datetime | None = None
     for number, event in events:
         counts.read += 1

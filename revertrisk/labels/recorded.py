@@ -1,4 +1,4 @@
-"""What a page_change event says of its edit: what a label depends on, and what a server would have known."""
+"""Reads an edit from a page_change event: the facts for its label, and the facts that a server scores with."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 VISIBILITY_CHANGE: Final = "visibility_change"
 EDITING_KINDS: Final = frozenset({"create", "edit"})
-"""A move or an undeletion is scored and edits nothing: what becomes of it says nothing of an edit."""
+"""A move or an undeletion is scored, but changes no text, so a later revert of it is not about an edit."""
 
 
 def makes_revision(change: PageChange) -> bool:
-    """Return whether the event's revision is one of the page's history, as that of a deletion is not."""
+    """Return whether the event adds a revision to the page's history; a deletion, for example, does not."""
     return change.kind in SCORABLE_KINDS
 
 
 def page_edit(change: PageChange) -> PageEdit:
-    """Return what the label of an edit, and of those around it, depends on."""
+    """Return the facts on which the label of an edit, and of those around it, depends."""
     revision = change.event["revision"]
     revert = revision.get("revert")
     sha1 = revision.get("rev_sha1") or ""
@@ -77,23 +77,23 @@ def facts_of(change: PageChange, edit: PageEdit) -> dict[str, Any]:
 
 
 def digest(text: str) -> str:
-    """Return what stands for a name in a labelled file: enough to keep related edits together."""
+    """Return a hash that replaces a name in a labelled file; equal names have equal hashes."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _range(revert: Any) -> tuple[int, int] | None:
-    """Return the oldest and newest id that a revert names; EventBus leaves out those that it does not know."""
+    """Return the oldest and newest revision id in a revert, or None; EventBus leaves out unknown ids."""
     if not isinstance(revert, dict):
         return None
     oldest, newest = (revert.get(f"rev_reverted_{end}_id") for end in ("oldest", "newest"))
-    # The reading contract does not look at these.
+    # The reading contract does not check these.
     if not isinstance(oldest, int) or not isinstance(newest, int):
         return None
     return (oldest, newest) if 0 < oldest <= LARGEST_ID and 0 < newest <= LARGEST_ID else None
 
 
 def _parent(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the event says of the revision's parent."""
+    """Return the revision's parent in the event, or {} if it is not there."""
     before: Mapping[str, Any] = event.get("prior_state", {}).get("revision", {})
     parent_id = event["revision"].get("rev_parent_id")
     return before if before.get("rev_id", parent_id) == parent_id else {}

@@ -1,4 +1,4 @@
-"""Which events are labelled: those that a server scores, by the server's own code, unless a flag widens that."""
+"""Decides which events are labelled: those that a server scores, by the server's own code, and more with flags."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from revertrisk.wiki.table import WikiTable
 
 INVALID_EVENT: Final = "invalid_event"
 _MAX_PROBLEM: Final = 300
-"""Characters: an event may break the contract at any number of places."""
+"""The most characters of a problem, since an event can violate the contract in any number of fields."""
 WIDENABLE: Final = (
     SkipReason.NOT_WIKIPEDIA,
     SkipReason.NAMESPACE,
@@ -30,19 +30,19 @@ WIDENABLE: Final = (
     SkipReason.CONTENT_MODEL,
     SkipReason.TOO_LARGE,
 )
-"""The reasons for which a server skips an edit that can be labelled all the same."""
+"""The reasons for which a server skips an edit, though it can be labelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the rule says of an event."""
+    """The rule's decision about an event."""
 
     reason: str | None
-    """Why it is not labelled; None if it may be."""
+    """Why it is not labelled; None if it can be."""
     change: PageChange | None
-    """None for a canary and for what is no page_change event."""
+    """None for a canary, and for an event that is not a valid page_change event."""
     problem: str | None = None
-    """What is wrong with an event that is none: its places, and nothing of its values."""
+    """The errors in an invalid event: the paths of its fields, without values."""
 
 
 class LabelRule:
@@ -51,7 +51,7 @@ class LabelRule:
     def __init__(
         self, wikis: WikiTable, widened: Collection[SkipReason] = (), named_wiki: str | None = None
     ) -> None:
-        """``widened`` are reasons of `WIDENABLE` that do not count, ``named_wiki`` a wiki that counts as scored."""
+        """Take the wikis; ``widened`` are reasons in `WIDENABLE` to ignore, ``named_wiki`` counts as a scored wiki."""
         self._widened = frozenset(widened)
         self._named_wiki = named_wiki
         self._a_scored_wiki = next(wiki.wiki_id for wiki in wikis if wiki.is_scorable)
@@ -63,7 +63,7 @@ class LabelRule:
         self._wikis = wikis
 
     def judge(self, event: Mapping[str, Any]) -> Judgement:
-        """Say whether an event may be labelled."""
+        """Decide whether an event can be labelled."""
         if is_canary(event):
             return Judgement(SkipReason.CANARY, None)
         try:
@@ -78,7 +78,10 @@ class LabelRule:
         return Judgement(None, change)
 
     def _as_asked(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an event less what the server would skip it for and a flag widens: the server's rule stays whole."""
+        """Return an event without the facts for which the server skips it and that a flag ignores.
+
+        So the server's rule is used unchanged.
+        """
         asked = dict(event)
         wiki = self._wikis.by_id(event["wiki_id"])
         if event["wiki_id"] == self._named_wiki or (

@@ -1,6 +1,6 @@
-"""Holds the edits of a record on disk while they are labelled, so that memory does not grow with the record.
+"""Stores the edits of a record on disk while they are labelled, so that memory does not grow with the record.
 
-SQLite keeps the file (``SQLITE_TMPDIR``, ``TMPDIR`` or /tmp say where) and deletes it, however the program ends.
+SQLite creates the file in ``SQLITE_TMPDIR``, ``TMPDIR`` or /tmp, and it is deleted even if the program is killed.
 """
 
 import json
@@ -24,7 +24,7 @@ CREATE TABLE hidden (wiki_id TEXT, rev_id INTEGER, text INTEGER, user INTEGER, c
     PRIMARY KEY (wiki_id, rev_id)) WITHOUT ROWID;
 CREATE TABLE label (place INTEGER PRIMARY KEY, reason TEXT, reverted_after INTEGER);
 """
-# An undeletion may come before the edit that it restores has been read.
+# The event of an undeletion can be read before that of the edit that it restores; then the edit replaces it.
 _ADD: Final = """
 INSERT INTO edit (wiki_id, page_id, moment, rev_id, parent_id, author, sha1, is_edit, is_revert, oldest, newest,
     reason, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -52,7 +52,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class StoredEdit(NamedTuple):
-    """An edit that has its label."""
+    """A labelled edit."""
 
     wiki_id: str
     rev_id: int
@@ -63,10 +63,10 @@ class StoredEdit(NamedTuple):
 
 
 class EditStore:
-    """A record of edits: first `add` and `hide`, then `label`, then `counts` and `labelled`.
+    """The edits of a record. Call `add` and `hide` first, then `label`, then `counts` and `labelled`.
 
     Raises:
-        sqlite3.Error: the file cannot be written, because the disk is full, say.
+        sqlite3.Error: the file cannot be written, for example because the disk is full.
 
     """
 
@@ -80,7 +80,7 @@ class EditStore:
         self._database.close()
 
     def add(self, edit: PageEdit, reason: str | None, facts: Mapping[str, Any] | None) -> None:
-        """Take a revision; one with a reason is not labelled itself. A revision counts once."""
+        """Add a revision; one with a reason is not labelled itself. A revision counts once."""
         oldest, newest = edit.reverts or (None, None)
         self._database.execute(
             _ADD,
@@ -102,7 +102,7 @@ class EditStore:
         )
 
     def hide(self, wiki_id: str, rev_id: int, *, text: bool, user: bool, comment: bool) -> None:
-        """Take it that parts of a revision were hidden some time later."""
+        """Record that parts of a revision were hidden later."""
         self._database.execute(
             "INSERT INTO hidden VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET text = text OR excluded.text, "
             "user = user OR excluded.user, comment = comment OR excluded.comment",
@@ -110,7 +110,7 @@ class EditStore:
         )
 
     def label(self, horizon: timedelta) -> None:
-        """Label what was added, page by page."""
+        """Label the added revisions, page by page."""
         self._database.executescript(_APPLY_HIDING)
         rows = self._database.execute(_BY_PAGE)
         places: dict[int, tuple[int, str | None]] = {}
@@ -136,7 +136,7 @@ class EditStore:
                 )
 
     def counts(self) -> dict[str | None, int]:
-        """Return how many revisions there are by the reason why they are not labelled, None for those that are."""
+        """Return the number of revisions by the reason why they are not labelled; None for labelled ones."""
         return dict(
             self._database.execute(
                 "SELECT COALESCE(edit.reason, label.reason) AS why, COUNT(*) "
@@ -145,7 +145,7 @@ class EditStore:
         )
 
     def reverts_without_range(self) -> int:
-        """Return how many edits the source calls reverts without saying of what."""
+        """Return the number of edits that the source marks as reverts without the reverted range."""
         query = "SELECT COUNT(*) FROM edit WHERE is_revert AND oldest IS NULL"
         return int(self._database.execute(query).fetchone()[0])
 

@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -105,7 +106,7 @@ def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as both formats write it: instants in UTC with a Z, all else as it is."""
-    if hasattr(value, "astimezone"):
-        return iso_z(value)
+    """Return a value as each text format writes it: instants in UTC with a Z, a time without zone as it is."""
+    if isinstance(value, datetime):
+        return iso_z(value) if value.tzinfo is not None else value.isoformat(timespec="milliseconds")
     return value

@@ -78,7 +78,7 @@ def _hidden(engine: Connection) -> Iterator[str]:
         yield f"{REVISION.name}: {told} hidden authors are told"
     told = _number(
         engine,
-        f"SELECT count(*) FROM {REVERT.name} u JOIN {REVISION.name} e USING (wiki_id, rev_id) "
+        f"SELECT count(*) FROM {REVERT.name} u JOIN {REVISION.name} e USING (day, wiki_id, rev_id) "
         "WHERE e.author_hidden_dt IS NOT NULL AND e.actor_key IS NULL AND u.actor_key IS NOT NULL",
     )
     if told:

@@ -89,7 +89,7 @@ FROM line
 
 _PREDICTION_IS_READABLE: Final = (
     "wiki_id IS NOT NULL AND page.page_id IS NOT NULL AND revision.rev_id > 0 AND page_change_kind IS NOT NULL "
-    "AND happened_at IS NOT NULL AND meta_at IS NOT NULL AND meta.stream IS NOT NULL "
+    "AND happened_at IS NOT NULL AND meta_at IS NOT NULL AND rev_at IS NOT NULL AND meta.stream IS NOT NULL "
     "AND predicted_classification.model_name IS NOT NULL AND predicted_classification.model_version IS NOT NULL "
     'AND predicted_classification.probabilities."true" BETWEEN 0 AND 1'
 )
@@ -117,8 +117,8 @@ SELECT
     page.page_id AS page_id,
     predicted_classification.probabilities."true" AS probability,
     list_contains(predicted_classification.predictions, 'true') AS predicted,
-    happened_at AS dt, meta_at AS meta_dt, meta.id AS meta_id, meta.stream AS stream,
-    CAST(happened_at AS DATE) AS day, CAST(date_trunc('month', happened_at) AS DATE) AS month
+    rev_at AS rev_dt, happened_at AS dt, meta_at AS meta_dt, meta.id AS meta_id, meta.stream AS stream,
+    CAST(rev_at AS DATE) AS day, CAST(date_trunc('month', rev_at) AS DATE) AS month
 FROM event WHERE what = 'prediction' AND {_PREDICTION_IS_READABLE}
 """
 

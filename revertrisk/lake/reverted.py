@@ -126,9 +126,10 @@ SELECT
 FROM first_revert f
 LEFT JOIN undone_revert u ON f.wiki_id = u.wiki_id AND f.page_id = u.page_id AND f.first.id = u.rev_id
 LEFT JOIN (
-    SELECT e.wiki_id, e.rev_id, e.is_bot
+    SELECT e.wiki_id, e.rev_id, bool_or(e.is_bot) AS is_bot
     FROM {REVISION_BY_ID} e
     SEMI JOIN first_revert f ON e.wiki_id = f.wiki_id AND e.rev_id = f.first.id
+    GROUP BY ALL
 ) v ON f.wiki_id = v.wiki_id AND f.first.id = v.rev_id
 """,
     ),

@@ -131,6 +131,12 @@ _PREDICTION: Final = (
         "Whether `true` is the likelier class: a cut at one half, no operating decision.",
         "predicted_classification.predictions",
     ),
+    Column(
+        "rev_dt",
+        Type.TIMESTAMP,
+        "When the revision was saved; on an undelete long before `dt`.",
+        "revision.rev_dt",
+    ),
     Column("dt", Type.TIMESTAMP, "When the page changed.", "dt"),
     Column("meta_dt", Type.TIMESTAMP, "When EventGate took the prediction.", "meta.dt"),
     Column("meta_id", Type.VARCHAR, "The prediction event's id, the same for every duplicate.", "meta.id"),
@@ -154,21 +160,21 @@ PREDICTION: Final = Table(
     "prediction",
     "Live predictions of every model, one row for each natural key.",
     _PREDICTION_KEY,
-    (_of_day("dt"), *_PREDICTION),
+    (_of_day("revision.rev_dt"), *_PREDICTION),
     "day",
 )
 PREDICTION_BACKFILL: Final = Table(
     "prediction_backfill",
     "Predictions of the past, from streams that end in `.backfill`.",
     _PREDICTION_KEY,
-    (_of_month("dt"), *_PREDICTION),
+    (_of_month("revision.rev_dt"), *_PREDICTION),
     "month",
 )
 PREDICTION_SHADOW: Final = Table(
     "prediction_shadow",
     "Predictions of models on trial, from streams that end in `.shadow`. No view reads it.",
     _PREDICTION_KEY,
-    (_of_day("dt"), *_PREDICTION),
+    (_of_day("revision.rev_dt"), *_PREDICTION),
     "day",
 )
 REVISION: Final = Table(

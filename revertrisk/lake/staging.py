@@ -219,12 +219,12 @@ class Stage:
 
     def _reverts(self) -> Staged | None:
         self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE new_revert AS SELECT DISTINCT ON (wiki_id, changed_id) "
+            "CREATE OR REPLACE TEMP TABLE new_revert AS SELECT DISTINCT ON (day, wiki_id, changed_id) "
             "day, wiki_id, changed_id AS rev_id, page.page_id AS page_id, revision.revert.method AS method, "
             "revision.revert.is_exact AS is_exact, revision.revert.rev_original_id AS original_id, "
             "revision.revert.rev_reverted_oldest_id AS oldest_id, revision.revert.rev_reverted_newest_id AS newest_id, "
             "rev_at AS dt FROM change WHERE revision.revert IS NOT NULL "
-            "ORDER BY wiki_id, changed_id, meta_at, meta.id"
+            "ORDER BY day, wiki_id, changed_id, meta_at, meta.id"
         )
         return self._staged(REVERT, "new_revert")
 

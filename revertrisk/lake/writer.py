@@ -11,13 +11,13 @@ from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
 from revertrisk.lake.erasures import read_erasures
-from revertrisk.lake.errors import LakeConfigurationError
+from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
 from revertrisk.lake.reverted import OF_A_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
-from revertrisk.lake.tables import Change, Lake, merge, require_room
+from revertrisk.lake.tables import CONFLICT_RETRIES, Change, Lake, merge, require_room
 
 _REVERTS_AUTHOR: Final = Change(
     {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
@@ -153,10 +153,11 @@ class LakeWriter:
         """Write the reverts with what `revision` says of their authors, and hide there what is hidden here.
 
         Another writer may hide an author between our reading and our writing. It has looked at `revert` before our
-        row was there, so we look at `revision` once more, until both agree.
+        row was there, so we look at `revision` once more, until both agree. A revision that events give two times of
+        saving stands in two days, in both tables: each row has its own author.
         """
         self._look_at_reverts(revisions)
-        while True:
+        for _ in range(CONFLICT_RETRIES):
             table_relation(self._engine, self._lake, REVISION, revisions.days).create_view(
                 "author_now", replace=True
             )
@@ -166,10 +167,11 @@ class LakeWriter:
             self._engine.execute(
                 f"CREATE OR REPLACE TEMP TABLE authored AS "
                 f"SELECT {names}, a.actor_key, coalesce(a.user_kind, 'unknown') AS user_kind FROM ("
-                "SELECT * EXCLUDE (actor_key, user_kind) FROM revert_now SEMI JOIN revised USING (wiki_id, rev_id) "
-                "UNION BY NAME SELECT * FROM new_revert ANTI JOIN revert_now USING (wiki_id, rev_id)) r "
-                "JOIN author_now a USING (wiki_id, rev_id) "
-                "LEFT JOIN revert_now o USING (wiki_id, rev_id) "
+                "SELECT * EXCLUDE (actor_key, user_kind) FROM revert_now "
+                "SEMI JOIN revised USING (day, wiki_id, rev_id) "
+                "UNION BY NAME SELECT * FROM new_revert ANTI JOIN revert_now USING (day, wiki_id, rev_id)) r "
+                "JOIN author_now a USING (day, wiki_id, rev_id) "
+                "LEFT JOIN revert_now o USING (day, wiki_id, rev_id) "
                 "WHERE o.rev_id IS NULL OR o.actor_key IS DISTINCT FROM a.actor_key "
                 "OR o.user_kind IS DISTINCT FROM a.user_kind"
             )
@@ -180,6 +182,9 @@ class LakeWriter:
             changed = merge(self._lake, REVERT, rows, days, _REVERTS_AUTHOR)
             self._count(REVERT, changed, written)
             self._look_at_reverts(revisions)
+        raise LakeError(
+            f"{self._lake.root}/{REVERT.name}: it never agreed with {REVISION.name} on who made each revert"
+        )
 
     def _look_at_reverts(self, revisions: Staged) -> None:
         table_relation(self._engine, self._lake, REVERT, revisions.days).create_view(

@@ -100,8 +100,14 @@ def read_bots(reader: Reader, wikis: Sequence[str] = ()) -> list[ListedBot]:
 
 
 def read_reverted(reader: Reader, wikis: Sequence[str], window_s: float, period: Period) -> RevertedRows:
-    """Return the edits of some wikis that were reverted within the window; raises LakeError."""
-    text = statement("bot_reverts", wikis=tuple(wikis), window_s=window_s, **period.literals)
+    """Return the edits of some wikis that were reverted in the period, within the window; raises LakeError."""
+    text = statement(
+        "bot_reverts",
+        wikis=tuple(wikis),
+        window_s=window_s,
+        edits_since=period.begun_before(window_s),
+        **period.literals,
+    )
     rows = reader.query(text).fetchnumpy()
     return RevertedRows(
         wiki=_array(rows["wiki"], np.int16),

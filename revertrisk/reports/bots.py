@@ -6,12 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from revertrisk.reports import figures
 from revertrisk.reports.averages import (
     by_day,
     mean_of_daily_shares,
     mean_over_cells,
-    mode,
     ratio_of_sums,
 )
 from revertrisk.reports.bot_rows import (
@@ -24,24 +22,15 @@ from revertrisk.reports.bot_rows import (
     OverlapRows,
     RevertedRows,
 )
-from revertrisk.reports.days import ADay, mean_a_day
-from revertrisk.reports.figures import Basis, Figure
-from revertrisk.reports.intervals import count_pages, standard_error
-from revertrisk.reports.medians import median_seconds
+from revertrisk.reports.counted import Daily, daily, share_of
+from revertrisk.reports.figures import Figure
+from revertrisk.reports.overlap import Overlap, OverlapDay, overlap_days
+from revertrisk.reports.overlap import overlap as sum_up
 
 ALL: Final = "all"
 WINDOW_S: Final = 86_400.0
 """A revert must come within a day."""
 THRESHOLD: Final = 0.87
-
-
-@dataclass(frozen=True, slots=True)
-class Daily:
-    """A number a day."""
-
-    mean: ADay
-    mode: int | None
-    """The most frequent number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +58,16 @@ class Reverts:
 
 
 @dataclass(frozen=True, slots=True)
-class OverlapDay:
-    """The reverted edits of a wiki and day, by who reverted them and whether the model flags them; they add up."""
+class RevertsDay:
+    """The reverts of a day, of edits by a kind of editor."""
 
     wiki_id: str
     day: str
-    reverted: int
-    bot_and_model: int
-    bot_only: int
-    bot_without_score: int
-    model_only: int
-    """Reverted by others, and flagged."""
-    neither: int
-    """Reverted by others, scored, and not flagged."""
-    others_without_score: int
-    flagged_not_reverted: int
-    """Flagged and not reverted within the window: not a part of ``reverted``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """What the listed bots of a wiki and the model have in common."""
-
-    wiki_id: str
-    days: int
-    counts: Mapping[str, int]
-    """The sums of `OverlapDay`."""
-    a_day: Mapping[str, Daily]
-    """Of the edits that the bots reverted, and of those that the model flags."""
-    model_flags_of_bots: Figure
-    bots_made_of_models: Figure
-    median_seconds: Mapping[str, Figure]
-    """To the first revert: by the listed bots, and by people where the model flags."""
+    kind: str
+    edit_bucket: str
+    reverts: int
+    bot_reverts: int
+    bot_reverts_reverted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +91,8 @@ class Bots:
     window_s: float
     skip_rules: bool
     reverts: tuple[Reverts, ...]
+    revert_days: tuple[RevertsDay, ...]
+    """A revert that undid edits of several kinds of editors is in each."""
     mean_over_cells: Mapping[str, float | None]
     """By kind of editor: the notebook's rule for the share of reverted bot reverts that the base editor reverted."""
     overlap: tuple[Overlap, ...]
@@ -161,7 +130,7 @@ def bots(  # noqa: PLR0913 - what the report is made of
         for each in _reverts(wiki_id, kept.part(kept.wiki == place))
     )
     parts = [(wiki_id, overlap.part(overlap.wiki == place)) for place, wiki_id in enumerate(wikis)]
-    days = tuple(day for wiki_id, part in parts for day in _overlap_days(wiki_id, part))
+    days = tuple(day for wiki_id, part in parts for day in overlap_days(wiki_id, part))
     return Bots(
         tuple(listed),
         model_name,
@@ -169,8 +138,9 @@ def bots(  # noqa: PLR0913 - what the report is made of
         window_s,
         skip_rules,
         reverts,
+        tuple(_revert_days(wikis, kept)),
         _over_cells(wikis, kept),
-        tuple(_overlap(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
+        tuple(sum_up(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
         days,
         tuple(
             step
@@ -209,6 +179,18 @@ def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
             yield _cell(wiki_id, bot, (kind, bucket), part, by_bot, days)
 
 
+def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDay]:
+    keys = np.stack([rows.wiki, rows.revert_day, rows.kind, rows.edit_bucket, rows.page, rows.rev_id], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    cells, place = np.unique(keys[first, :4], axis=0, return_inverse=True)
+    by_bot = (rows.bot != "")[first]
+    undone = by_bot & (rows.undone_by > 0)[first]
+    counts = (np.bincount(place, each, len(cells)) for each in (np.ones(len(first)), by_bot, undone))
+    for (wiki, day, kind, bucket), *numbers in zip(cells.tolist(), *counts, strict=True):
+        day_name = str(np.datetime64(day, "D"))
+        yield RevertsDay(wikis[wiki], day_name, KINDS[kind], BUCKETS[bucket], *map(int, numbers))
+
+
 def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
     wiki_id: str,
     bot: str,
@@ -222,8 +204,8 @@ def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
     everyday, bots_day, undone_day = (
         by_day(reverts.revert_day[members], days) for members in (every, by_bot, undone)
     )
-    bots_share = _share("bots_share", by_bot, every, reverts.page, "by bots")
-    share_reverted = _share("bot_reverts_reverted", undone, by_bot, reverts.page, "reverted")
+    bots_share = share_of("bots_share", by_bot, every, reverts.page, "by bots")
+    share_reverted = share_of("bot_reverts_reverted", undone, by_bot, reverts.page, "reverted")
     whom = np.bincount(reverts.undone_by_whom[undone], minlength=len(UNDONE_BY))
     return Reverts(
         wiki_id,
@@ -235,9 +217,9 @@ def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
         int(undone.sum()),
         {name: int(whom[place]) for place, name in enumerate(UNDONE_BY) if name},
         {
-            "reverts": _daily(everyday),
-            "bot_reverts": _daily(bots_day),
-            "bot_reverts_reverted": _daily(undone_day),
+            "reverts": daily(everyday),
+            "bot_reverts": daily(bots_day),
+            "bot_reverts_reverted": daily(undone_day),
         },
         {
             "bots_share": _averages(bots_share, bots_day, everyday, bots_day),
@@ -258,19 +240,6 @@ def _averages(figure: Figure, part: Numbers, whole: Numbers, bot: Numbers) -> di
     }
 
 
-def _daily(numbers: Numbers) -> Daily:
-    return Daily(mean_a_day(numbers), mode(numbers))
-
-
-def _share(measure: str, part: Booleans, whole: Booleans, pages: Numbers, word: str) -> Figure:
-    """Return the share of some rows that are also others, with its interval clustered by page."""
-    number, found = int(whole.sum()), int((part & whole).sum())
-    basis = Basis(number, found, count_pages(pages[whole]), word)
-    value = found / number if number else 0.0
-    influence = (part[whole] - value) / max(number, 1)
-    return figures.share(measure, value, standard_error(influence, pages[whole]), basis)
-
-
 def _over_cells(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float | None]:
     """Return the notebook's unweighted means: over cells of wiki, kind and edits, by the days of the first edits."""
     found: dict[str, list[tuple[int, int, int]]] = {}
@@ -285,54 +254,6 @@ def _over_cells(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float | N
                 base = int((part.undone_by_whom == 1).sum())
                 found.setdefault(kind, []).append((days, base, len(part.page)))
     return {kind: mean_over_cells(cells) for kind, cells in found.items()}
-
-
-def _overlap_days(wiki_id: str, rows: OverlapRows) -> Iterator[OverlapDay]:
-    if not len(rows.page):
-        return
-    days = int(rows.edit_day.min()), int(rows.edit_day.max())
-    bot, flagged, scored = rows.by_listed_bot, rows.is_flagged, rows.is_scored
-    others = rows.is_reverted & ~bot
-    members = (
-        rows.is_reverted,
-        bot & flagged,
-        bot & scored & ~flagged,
-        bot & ~scored,
-        others & flagged,
-        others & scored & ~flagged,
-        others & ~scored,
-        flagged & ~rows.is_reverted,
-    )
-    columns = [by_day(rows.edit_day[each], days) for each in members]
-    for place in range(days[1] - days[0] + 1):
-        day = str(np.datetime64(days[0] + place, "D"))
-        yield OverlapDay(wiki_id, day, *(int(column[place]) for column in columns))
-
-
-def _overlap(wiki_id: str, rows: OverlapRows, days: Sequence[OverlapDay]) -> Overlap:
-    own = [each for each in days if each.wiki_id == wiki_id]
-    names = [name for name in OverlapDay.__slots__ if name not in {"wiki_id", "day"}]
-    counts = {name: sum(getattr(each, name) for each in own) for name in names}
-    span = int(rows.edit_day.min()), int(rows.edit_day.max())
-    bot, people = rows.by_listed_bot, rows.is_reverted & ~rows.by_bot
-    return Overlap(
-        wiki_id,
-        len(own),
-        counts,
-        {
-            "edits_reverted_by_bot": _daily(by_day(rows.edit_day[bot], span)),
-            "edits_flagged": _daily(by_day(rows.edit_day[rows.is_flagged], span)),
-        },
-        _share("model_flags_of_bots", rows.is_flagged, bot & rows.is_scored, rows.page, "flagged"),
-        _share("bots_made_of_models", bot, rows.is_flagged, rows.page, "by bots"),
-        {
-            name: median_seconds("median_seconds", rows.seconds[members], rows.page[members])
-            for name, members in (
-                ("by_listed_bots", bot),
-                ("by_people_where_flagged", people & rows.is_flagged),
-            )
-        },
-    )
 
 
 def _rules(wiki_id: str, rows: RevertedRows) -> Iterator[RuleStep]:

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from revertrisk.reports.averages import AVERAGES
 from revertrisk.reports.bot_rows import UNDONE_BY
-from revertrisk.reports.bots import ALL, Bots, Daily, Overlap, Reverts
+from revertrisk.reports.bots import ALL, Bots, Reverts
 from revertrisk.reports.bots import RULES as COUNTING_RULES
+from revertrisk.reports.counted import Daily
 from revertrisk.reports.document import (
     Document,
     Plot,
@@ -21,6 +22,7 @@ from revertrisk.reports.document import (
     shown_seconds,
 )
 from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
+from revertrisk.reports.overlap import Overlap
 
 _WORDS: Final = {
     "share of the bots' that the model flags": "model_flags_of_bots",

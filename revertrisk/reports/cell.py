@@ -96,11 +96,20 @@ def basis_of(ends: Ends, horizon: float, of_interest: Sequence[Cause] = ANYBODY)
 
 
 def too_young(ends: Ends, horizon: float) -> str | None:
-    """Return why a horizon cannot be reported on yet: fewer than 30 edits have been watched for as long."""
+    """Return why a horizon cannot be reported on yet; None where it can.
+
+    30 edits must have been watched for as long, and 30 be known not to have been reverted: where only reverted edits
+    are old enough, the estimate is 100 % whatever the younger ones will do.
+    """
     old = int(np.count_nonzero(ends.age >= horizon))
-    if old >= LEAST:
-        return None
-    return f"too young: {old} edits are as old as the horizon, {LEAST} are needed"
+    if old < LEAST:
+        return f"too young: {old} edits are as old as the horizon, {LEAST} are needed"
+    ended = (ends.cause != Cause.OPEN) & (ends.seconds <= horizon)
+    by_others = ended & np.isin(ends.cause, ANYBODY)
+    known = int(np.count_nonzero((ended & ~by_others) | (~ended & (ends.age >= horizon))))
+    if known < LEAST:
+        return f"too young: {known} edits are known not to be reverted within the horizon, {LEAST} are needed"
+    return None
 
 
 def cause_share(ends: Ends, horizon: float, measure: str, causes: Sequence[Cause]) -> Figure:

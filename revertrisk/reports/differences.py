@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # ships no types
 
-from revertrisk.reports.cell import Ends, basis_of
+from revertrisk.reports.cell import Ends, basis_of, too_young
 from revertrisk.reports.figures import LEAST
 from revertrisk.reports.incidence import Incidence, cumulative_incidence
 from revertrisk.reports.intervals import (
@@ -163,7 +163,7 @@ def _expected(ends: Ends, members: Booleans, others: Booleans, horizon: float) -
 
 
 def _incidence(ends: Ends, horizon: float) -> Incidence | None:
-    if basis_of(ends, horizon).refusal is not None:
+    if basis_of(ends, horizon).refusal is not None or too_young(ends, horizon) is not None:
         return None
     return cumulative_incidence(ends.seconds, ends.states(ANYBODY), horizon)
 

@@ -1,8 +1,9 @@
 """Reads from a lake what model versions scored and what became of it."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,11 @@ class Period:
             "since": (self.since or date(1970, 1, 1)).isoformat(),
             "until": (self.until or date(9999, 12, 31)).isoformat(),
         }
+
+    def begun_before(self, seconds: float) -> str:
+        """Return the first day of edits that may be reverted in the period, at most so many seconds later."""
+        since = self.since or date(1970, 1, 1)
+        return (since - timedelta(days=math.ceil(seconds / _DAY_S))).isoformat()
 
 
 ALWAYS: Final = Period()

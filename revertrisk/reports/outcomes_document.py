@@ -5,20 +5,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from revertrisk.reports.cell import AtThreshold
 from revertrisk.reports.document import (
     Document,
-    Plot,
     Section,
-    Series,
     Table,
     horizon_name,
     percent,
     shown,
 )
-from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES, Figure
+from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
 from revertrisk.reports.lake_edits import WikiRecord
-from revertrisk.reports.outcomes import ALL, AtHorizon, Cell, ModelOutcomes, Outcomes, Pair
+from revertrisk.reports.outcomes import ALL, Cell, ModelOutcomes, Outcomes, Pair
+from revertrisk.reports.outcomes_plots import outcome_plots
 
 _WHOSE: Final = {
     "anybody": "anybody else",
@@ -74,7 +72,7 @@ def _model(model: ModelOutcomes, report: Outcomes) -> Section:
     whole = model.cells[0] if model.cells else None
     if whole is None:
         return Section(title, tuple(_record(model)))
-    tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole)]
+    tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole), _calibration(whole)]
     wikis = [each for each in model.cells if each.kind == ALL]
     kinds = [each for each in model.cells if each.wiki_id == whole.wiki_id]
     threshold = report.asked.thresholds[-1]
@@ -84,7 +82,7 @@ def _model(model: ModelOutcomes, report: Outcomes) -> Section:
         _cells(f"By kind of user, {_wiki_name(whole)}", kinds, threshold, [each.kind for each in kinds])
     )
     tables.append(_differences(model))
-    return Section(title, tuple(_record(model)), tuple(tables), tuple(_plots(whole, kinds)))
+    return Section(title, tuple(_record(model)), tuple(tables), tuple(outcome_plots(whole, kinds)))
 
 
 def _record(model: ModelOutcomes) -> Iterator[str]:
@@ -168,6 +166,20 @@ def _left_out(cell: Cell) -> Table:
     return Table("What does not count as a revert, or not yet", tuple(header), tuple(rows))
 
 
+def _calibration(cell: Cell) -> Table:
+    at = cell.horizons[0]
+    rows = tuple(
+        (f"{each.share_reverted.n:,}", percent(each.mean_probability), shown(each.share_reverted))
+        for each in at.ranking.calibration
+    )
+    return Table(
+        f"Calibration within {horizon_name(at.horizon_s)}: edits by probability, lowest first",
+        ("edits", "mean probability", "share reverted"),
+        rows,
+        f"Mean probability less share reverted: {shown(at.ranking.calibration_gap)}.",
+    )
+
+
 def _cells(title: str, cells: Sequence[Cell], threshold: float, names: Sequence[str]) -> Table:
     horizon = horizon_name(cells[0].horizons[0].horizon_s)
     rows = []
@@ -240,75 +252,6 @@ def _pairs(pairs: Sequence[Pair]) -> Section:
         "Models side by side",
         ("The edits that both scored.",),
         (Table("AUC on the same edits", header, rows),),
-    )
-
-
-def _plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
-    at = cell.horizons[0]
-    horizon = horizon_name(at.horizon_s)
-    bins = [each for each in at.ranking.calibration if each.share_reverted.value is not None]
-    if bins:
-        yield Plot(
-            f"Calibration, within {horizon}",
-            "mean probability",
-            "share reverted",
-            (_series("", [each.mean_probability for each in bins], [each.share_reverted for each in bins]),),
-            has_diagonal=True,
-        )
-    thresholds = [each.threshold for each in at.reverters["anybody"].thresholds]
-    if len(thresholds) > 1 and any(_flagged(each) for each in cell.horizons):
-        yield Plot(
-            "Share reverted of those above a threshold",
-            "threshold",
-            "share reverted (of flagged)",
-            tuple(
-                _series(
-                    horizon_name(each.horizon_s),
-                    [limit.threshold for limit in _flagged(each)],
-                    [limit.share_reverted_flagged for limit in _flagged(each)],
-                )
-                for each in cell.horizons
-                if _flagged(each)
-            ),
-            is_share=(False, True),
-        )
-    rows = [
-        (each.kind, each.horizons[0].reverters["anybody"].share_reverted)
-        for each in kinds
-        if each.horizons[0].reverters["anybody"].share_reverted.value is not None
-    ]
-    if rows:
-        shares = [figure.value or 0.0 for _, figure in rows]
-        yield Plot(
-            f"Share reverted by kind of user, within {horizon}",
-            "share reverted",
-            "",
-            (
-                Series(
-                    "",
-                    tuple(shares),
-                    tuple(float(place) for place in range(len(rows))),
-                    tuple(figure.low for _, figure in rows),
-                    tuple(figure.high for _, figure in rows),
-                ),
-            ),
-            rows=tuple(name for name, _ in rows),
-        )
-
-
-def _flagged(at: AtHorizon) -> list[AtThreshold]:
-    return [
-        each for each in at.reverters["anybody"].thresholds if each.share_reverted_flagged.value is not None
-    ]
-
-
-def _series(name: str, across: Sequence[float], figures: Sequence[Figure]) -> Series:
-    return Series(
-        name,
-        tuple(across),
-        tuple(each.value or 0.0 for each in figures),
-        tuple(each.low for each in figures),
-        tuple(each.high for each in figures),
     )
 
 

@@ -1,17 +1,18 @@
 """The SQL of the reports: statements of the folder reports/sql with their values."""
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 
 from revertrisk.lake.engine import quoted
 
+_PLACE = re.compile(r"\{(\w+)\}")
+
 
 def statement(name: str, **values: str | float | Sequence[str]) -> str:
     """Return a statement with its values as literals; a sequence becomes rows of a text and its place."""
-    text = template(name)
-    for key, value in values.items():
-        text = text.replace(f"{{{key}}}", _literal(value))
-    return text
+    # In one pass: a value may have the name of another value in braces, as a model's name in an event may.
+    return _PLACE.sub(lambda place: _literal(values[place[1]]), template(name))
 
 
 def template(name: str) -> str:

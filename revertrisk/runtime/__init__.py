@@ -1,1 +1,1 @@
-"""What every program stands on: logs, signals, HTTP. It knows no wiki and no event."""
+"""The base of every program: logs, signals, HTTP. It has no knowledge of wikis or events."""

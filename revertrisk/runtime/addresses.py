@@ -1,4 +1,4 @@
-"""Addresses of servers, as settings name them."""
+"""Checks addresses of servers in settings."""
 
 import re
 from typing import Final
@@ -10,9 +10,9 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._~:-]+")
 
 
 def is_base_address(text: str) -> bool:
-    """Return whether a text is an http or https address, at most with a path: no user, no query, no fragment.
+    """Return whether a text is an http or https address, with at most a path: no user, no query, no fragment.
 
-    Python's reader of URLs leaves out line breaks and tabs, wherever they are: they are looked for before.
+    Python's ``urlsplit`` removes line breaks and tabs, so they are refused before.
     """
     if not _VISIBLE.fullmatch(text):
         return False

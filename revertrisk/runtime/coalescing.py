@@ -1,8 +1,8 @@
-"""Coalesce what is asked of one key (a wiki, say) at the same time into shared calls.
+"""Coalesces concurrent requests for items of one key, such as a wiki, into shared calls.
 
-What arrives in the same turn of the event loop, or while enough calls for that key are under way, goes out
-together; what finds no call under way goes out at once, so coalescing never adds a delay. A call that fails may be
-asked again in parts, which go before what waits (`revertrisk/runtime/joined_call.py`).
+Requests that arrive in the same turn of the event loop, or while the maximum of calls for their key is running, share
+a call. A request that finds no running call is sent at once, so coalescing adds no delay. A call that fails can be
+repeated in parts, before the waiting requests (`revertrisk/runtime/joined_call.py`).
 """
 
 import asyncio
@@ -16,19 +16,19 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class _Group(Generic[Item, Found]):
-    """What waits for one key, and the tasks that make its calls."""
+    """The waiting requests of one key, and the tasks that make its calls."""
 
     def __init__(self) -> None:
         self.waiting: deque[Waiter[Item, Found]] = deque()
         self.parts: deque[JoinedCall[Item, Found]] = deque()
-        """Of calls that have failed."""
+        """Parts of failed calls."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.is_starting = False
-        """Whether the last of them is still to take what waits."""
+        """Whether the newest task has not yet taken the waiting requests."""
 
     @property
-    def is_waited_for(self) -> bool:
-        """Whether there is something to ask for."""
+    def has_work(self) -> bool:
+        """Whether requests or parts wait."""
         return bool(self.waiting or self.parts)
 
 
@@ -37,7 +37,7 @@ def _not_again(_: Exception) -> RetryPlan:
 
 
 class Coalescer(Generic[Key, Item, Found]):
-    """Makes as few calls for each key (a wiki, a stream) as its load allows."""
+    """Makes as few calls for each key, such as a wiki or a stream, as its load allows."""
 
     def __init__(
         self,
@@ -48,10 +48,10 @@ class Coalescer(Generic[Key, Item, Found]):
         max_calls: int,
         again: Callable[[Exception], RetryPlan] = _not_again,
     ) -> None:
-        """``call`` takes at most ``max_items`` different items, whose sizes add up to at most ``max_size``.
+        """Take the limits: a call has at most ``max_items`` different items, with a total size of ``max_size``.
 
-        A larger one goes alone. At most ``max_calls`` of a key run at a time. ``again`` says how one
-        that fails is asked again; ``call`` is given True with the first calls of such a second try.
+        A larger request gets its own call. At most ``max_calls`` of a key run at a time. ``again`` returns how a
+        failed call is repeated. The third argument of ``call`` is True for the first calls of such a repetition.
         """
         self._call = call
         self._again = again
@@ -63,13 +63,13 @@ class Coalescer(Generic[Key, Item, Found]):
     async def get(
         self, key: Key, items: tuple[Item, ...], *, deadline: float, size: int = 0
     ) -> Mapping[Item, Found]:
-        """Return what the call gave that the items were part of.
+        """Return the result of the call that included the items.
 
-        The mapping is shared by all whose items were in that call: it may hold others' as well.
+        All requests of that call share the mapping, so it can hold other items as well.
 
         Raises:
             TimeoutError: the deadline (event loop time, seconds) has passed; the call continues for the others.
-            Exception: what the call raised, the last time that it was made.
+            Exception: the exception of the last call with the items.
 
         """
         group = self._groups.get(key)
@@ -85,33 +85,35 @@ class Coalescer(Generic[Key, Item, Found]):
             return await result
         finally:
             timer.cancel()
-            del (
-                result,
-                waiter,
-            )  # its exception holds this frame: together they would wait for the garbage collector
+            # The exception of `result` refers to this frame. Without the cycle both are freed at once, and not only
+            # by the garbage collector.
+            del result, waiter
 
     def _start(self, key: Key, group: _Group[Item, Found]) -> None:
-        """Start a task for what waits, if the key may have another call."""
+        """Start a task for the waiting requests, if the key may have another call."""
         if group.is_starting or len(group.tasks) >= self._max_calls:
             return
         group.is_starting = True
         group.tasks.add(asyncio.get_running_loop().create_task(self._make_calls(key, group)))
 
     async def _make_calls(self, key: Key, group: _Group[Item, Found]) -> None:
-        """Make one call after the other until nothing waits."""
-        # The next task starts before this one waits for its call, so that up to `max_calls` run at a time. The last
-        # task to end removes the group, or is replaced where more has come: nothing ever waits without a task.
+        """Make one call after another until no request waits."""
+        # The next task starts before this one awaits its call, so that up to `max_calls` run at a time. When a task
+        # ends and requests wait, it starts a new one; the last task without waiting requests removes the group. So no
+        # request waits without a task.
         group.is_starting = False
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - only `_start` runs this, as a task
         try:
             while call := self._next(group):
-                if group.is_waited_for:  # what did not fit, or other parts
+                if group.has_work:  # requests that did not fit into the call, or other parts
                     self._start(key, group)
                 await self._make(key, group, call)
         finally:
             group.tasks.discard(task)
-            if group.is_waited_for:  # after what no call may raise: the others continue
+            if (
+                group.has_work
+            ):  # only after an unexpected exception or a cancellation: the other requests continue
                 self._start(key, group)
             elif not group.tasks:
                 self._groups.pop(key, None)
@@ -127,7 +129,7 @@ class Coalescer(Generic[Key, Item, Found]):
         return JoinedCall(taken) if taken else None
 
     def _take(self, waiting: deque[Waiter[Item, Found]]) -> list[Waiter[Item, Found]]:
-        """Take the oldest that fit into one call; who has gone meanwhile is passed over."""
+        """Take the oldest requests that fit into one call, and drop those that no longer wait."""
         taken: list[Waiter[Item, Found]] = []
         items: set[Item] = set()
         size = 0
@@ -145,19 +147,19 @@ class Coalescer(Generic[Key, Item, Found]):
         return taken
 
     async def _make(self, key: Key, group: _Group[Item, Found], call: JoinedCall[Item, Found]) -> None:
-        """Make a call, and settle what waits for it, unless it is asked again."""
+        """Make a call, and give its requests the result or the error, unless it is repeated."""
         is_again = False
         try:
             if call.second_try is not None:
                 await asyncio.sleep(call.second_try.starts_at - asyncio.get_running_loop().time())
                 is_again = call.second_try.begins()
             found = await self._call(key, call.items(), is_again)
-        except Exception as exc:  # noqa: BLE001 - it reaches whatever waits for the call
+        except Exception as exc:  # noqa: BLE001 - the requests of the call raise it
             parts = call.parts(exc, self._again(exc), self._max_calls)
             group.parts.extend(parts)
             if not parts:
                 call.fail(exc)
-            del call  # as in get
+            del call  # avoids a cycle, as in `get`
         except BaseException as exc:
             call.fail(exc)
             del call

@@ -1,10 +1,10 @@
-"""A lean HTTP/1.1 client for requests that are made thousands of times a second to a few hosts.
+"""A small HTTP/1.1 client for thousands of requests a second to a few hosts.
 
-It stands where aiohttp's client would, which spends several times the CPU on a small POST (`make bench` prints
-both). What it does is little: kept connections in a pool for each origin, one request at a time on each, one limit
-in time for the whole exchange; TLS is asyncio's. It follows no redirect, keeps no cookie and reads no proxy from the
-environment. A caller names an endpoint and hands over a body: HTTP is spelled here alone.
-`tests/unit/runtime/test_http_answers.py` holds it to aiohttp's answers.
+It replaces aiohttp's client, which takes several times the CPU time for a small POST (`make bench` prints both). It
+keeps connections in a pool for each origin, sends one request at a time on each, and has one timeout for the whole
+exchange; TLS is asyncio's. It follows no redirect, keeps no cookie and reads no proxy from the environment. Callers
+pass a body to an endpoint; only this module and `http_connection.py` write HTTP.
+`tests/unit/runtime/test_http_answers.py` compares its answers with aiohttp's.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
-    """Where requests go."""
+    """The scheme, host and port of requests."""
 
     scheme: str
     host: str
@@ -38,7 +38,7 @@ class Origin(NamedTuple):
         """Read the origin of an ``http`` or ``https`` URL.
 
         Raises:
-            ValueError: the URL is none of these.
+            ValueError: it is not an http or https URL.
 
         """
         parts = urlsplit(url)
@@ -48,13 +48,13 @@ class Origin(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """What the ``Host`` header says: the port only where it is not the scheme's own."""
+        """The ``Host`` header: with the port only if it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Endpoint(Protocol):
-    """Where requests of one kind go."""
+    """Sends requests of one kind to one URL."""
 
     async def send(
         self,
@@ -66,23 +66,23 @@ class Endpoint(Protocol):
     ) -> Response:
         """Send a request, and return its whole answer, within ``timeout`` seconds.
 
-        ``query`` is encoded already, and is added to what the URL has of it.
+        ``query`` is already encoded, and is appended to the query of the URL.
 
-        It is sent once: a kept connection that the other side closes at the same moment is a broken one, since
-        there is no way to know whether it has read the request. With ``fresh`` no kept connection is used: for a
-        second try, since all of them may lead to a host that has gone.
+        The request is sent once. If the other side closes a kept connection at the same moment, the request fails,
+        since it may have been read. With ``fresh`` it uses a new connection: this is for a second try, since all kept
+        connections can lead to a host that no longer exists.
 
         Raises:
             TimeoutError: the answer was not complete in time.
             ConnectError: nothing was sent.
             ConnectionBrokenError: the other side may have acted on the request.
-            ValueError: the query is not on one line.
+            ValueError: the query contains a line break.
 
         """
 
 
 class HttpEndpoint:
-    """An :class:`Endpoint` of a client; all of a request but its body and its own query is written once."""
+    """An :class:`Endpoint` of a client. It prepares everything of a request except the body and the query."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class HttpClient:
     """Sends requests over kept connections, which are closed at the end of its context."""
 
     def __init__(self, *, tls: ssl.SSLContext, connections_per_origin: int, max_body_bytes: int) -> None:
-        """Take an answer of more than ``max_body_bytes``, compressed or not, for a broken one; its head counts too."""
+        """Take the limits; ``max_body_bytes`` limits an answer with its head, both compressed and decompressed."""
         self._tls = tls
         self._limit = connections_per_origin
         self._max_body_bytes = max_body_bytes
@@ -130,16 +130,16 @@ class HttpClient:
         self._closed = asyncio.Event()
 
     def endpoint(self, method: str, url: str, headers: Mapping[str, str]) -> "HttpEndpoint":
-        """Return where requests of one kind go; their ``Host`` is the URL's, unless the headers have another.
+        """Return an endpoint for requests of one kind; ``Host`` is the URL's, unless the headers have another.
 
         Raises:
-            ValueError: the URL is not of http or https, or a header is not on one line.
+            ValueError: the URL is not http or https, or a header contains a line break.
 
         """
         return HttpEndpoint(self._exchange, method, url, headers)
 
     async def _exchange(self, origin: Origin, message: bytes, seconds: float, fresh: bool) -> Response:
-        """Send a whole request, and return the whole answer; :meth:`Endpoint.send` says how."""
+        """Send a whole request, and return the whole answer, as :meth:`Endpoint.send` describes."""
         deadline = asyncio.get_running_loop().time() + seconds
         pool = self._pools.get(origin)
         if pool is None:
@@ -158,7 +158,7 @@ class HttpClient:
                 pool.close_unused_since(began)
                 raise
             finally:
-                pool.give_back(connection)
+                pool.release(connection)
         finally:
             pool.leave()
 
@@ -169,7 +169,7 @@ class HttpClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every connection, and make no other: whatever still waits for an answer or for a connection fails."""
+        """Close every connection and open no other; requests that wait for an answer or a connection fail."""
         self._closed.set()
         for pool in self._pools.values():
             for connection in tuple(pool.connections):
@@ -183,26 +183,26 @@ class HttpClient:
             raise ConnectError("the client is closed")
         async with asyncio.timeout_at(deadline):
             try:
-                # The event loop has the socket from here on, and closes it where it fails.
+                # The event loop owns the socket from here, and closes it on failure.
                 _, connection = await loop.create_connection(
                     lambda: Connection(pool.forget, self._max_body_bytes),
                     sock=await open_socket(origin.host, origin.port),
                     ssl=tls,
                     server_hostname=name,
                 )
-            # Refused, no such host, no route, certificate mismatch.
+            # Connection refused, unknown host, no route, certificate mismatch.
             except (OSError, RuntimeError, UnicodeError):
                 raise ConnectError("could not connect") from None
-        if self._closed.is_set():  # meanwhile
+        if self._closed.is_set():  # it was closed meanwhile
             connection.close()
             raise ConnectError("the client is closed")
-        # Only now: uvloop reports no end of one whose making is cancelled.
+        # It is added only now: uvloop does not report the end of a connection whose opening was cancelled.
         pool.connections.add(connection)
         return connection
 
 
 class _Pool:
-    """The connections to one origin, and the places of those who may use one."""
+    """The connections to one origin, and a semaphore that limits the requests on them."""
 
     def __init__(self, limit: int) -> None:
         self.connections: set[Connection] = set()
@@ -210,10 +210,10 @@ class _Pool:
         self._places = asyncio.Semaphore(limit)
 
     async def enter(self, deadline: float) -> None:
-        """Take a place, first come first served.
+        """Wait for a place; waiting requests get places in their order.
 
         Raises:
-            TimeoutError: there was none before the deadline.
+            TimeoutError: no place was free before the deadline.
 
         """
         if self._places.locked():
@@ -223,11 +223,11 @@ class _Pool:
             await self._places.acquire()
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Release the place."""
         self._places.release()
 
     def take_idle(self) -> Connection | None:
-        """Take the connection that was used last, so that surplus ones age until the other side closes them."""
+        """Return the connection that was used last, or None; so surplus ones stay idle until they are closed."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_young:
@@ -236,24 +236,24 @@ class _Pool:
         return None
 
     def close_oldest_idle(self) -> None:
-        """Make room for a new connection, so that there are never more than allowed."""
+        """Close the oldest idle connection, so that a new one does not exceed the limit."""
         if self._idle:
             self._idle[0].close()
 
     def close_unused_since(self, time: float) -> None:
-        """Close what was last used before a time (event loop time): it may lead to a host that has gone."""
+        """Close idle connections last used before a time (event loop time): their host may no longer exist."""
         for connection in [connection for connection in self._idle if connection.idle_since < time]:
             connection.close()
 
-    def give_back(self, connection: Connection) -> None:
-        """Keep a connection for the next request, if it is as good as new."""
+    def release(self, connection: Connection) -> None:
+        """Keep a connection for the next request, or close it if it cannot be reused."""
         if connection.is_open:
             self._idle.append(connection)
         else:
             connection.close()
 
     def forget(self, connection: Connection) -> None:
-        """Take a connection out that ends."""
+        """Remove a connection that has ended."""
         self.connections.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)

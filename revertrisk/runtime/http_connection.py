@@ -1,6 +1,6 @@
-"""One connection of the HTTP client: made to a host, then a request out and its whole answer in, again and again.
+"""One connection of the HTTP client: it connects to a host, sends one request at a time, and reads whole answers.
 
-Parsing is httptools' (llhttp, as in Node); `http_client.py` says which connection a request gets.
+httptools (llhttp, as in Node.js) parses them; `http_client.py` chooses the connection for a request.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ import httptools
 from aiohappyeyeballs import start_connection
 
 KEEP_ALIVE_S = 4.0
-"""A connection that was idle for longer is not used again: Node.js (EventGate) and Apache (MediaWiki) close theirs
-after 5 s, and a request that meets the closing fails."""
+"""A connection that was idle for longer is not used again. Node.js (EventGate) and Apache (MediaWiki) close idle
+connections after 5 s, and a request at that moment fails."""
 HEAD_START_S = 0.25
-"""What an address has before the next one is tried as well: RFC 8305 recommends it, and curl and aiohttp are alike."""
+"""The delay before the next address is tried too: RFC 8305 recommends it; curl and aiohttp use similar values."""
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 NO_BODY = (204, 304)
 MAX_FRAMING_BYTES = 2**20
-"""Of an answer, what is not its body: heads, trailers, chunk sizes. A long line is copied with each piece of it."""
+"""The limit of an answer without its body: heads, trailers, chunk sizes. The parser copies a long line at each read."""
 FIRST_FINAL = 200
-"""Statuses below it come before the answer (100 Continue, 103 Early Hints)."""
+"""Statuses below it are interim responses (100 Continue, 103 Early Hints)."""
 
 
 class HttpError(Exception):
-    """No answer came; the message holds nothing of the exchange."""
+    """There is no answer; the message contains nothing of the exchange."""
 
 
 class ConnectError(HttpError):
-    """No connection could be made, so nothing was sent."""
+    """No connection could be opened, so nothing was sent."""
 
 
 class ConnectionBrokenError(HttpError):
@@ -40,7 +40,7 @@ class ConnectionBrokenError(HttpError):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer; header names are in lower case, and of a repeated header the last one counts."""
+    """A whole answer; header names are in lower case, and a repeated header has its last value."""
 
     status: int
     headers: Mapping[str, str]
@@ -48,24 +48,24 @@ class Response:
 
 
 async def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that is connected to one of the host's addresses, of which some may be dead.
+    """Return a socket that is connected to one of the host's addresses, some of which may not answer.
 
-    A dead address often refuses nothing: it swallows packets, and who waits for it waits for minutes. So the next
-    address is tried beside it after a moment, and the first one that answers is taken (RFC 8305, "Happy Eyeballs").
+    An address that drops packets does not refuse the connection, and waiting for it takes minutes. So the next address
+    is tried concurrently after `HEAD_START_S`, and the first that answers is used (RFC 8305, "Happy Eyeballs").
 
     If it is cancelled, no socket stays open.
 
     Raises:
-        OSError, UnicodeError: there is no such host, or none of its addresses takes the connection.
-        RuntimeError: uvloop's, in place of some of them.
+        OSError, UnicodeError: the host is unknown, or none of its addresses accepts the connection.
+        RuntimeError: uvloop raises it instead of some of those.
 
     """
     addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - an event loop runs a coroutine in one
+    assert task is not None  # noqa: S101 - an event loop runs a coroutine in a task
     cancellations = task.cancelling()
     connected = await start_connection(addresses, happy_eyeballs_delay=HEAD_START_S)
-    # While it ends the tries that are left over, it drops a cancellation.
+    # start_connection can swallow a cancellation while it ends the other tries.
     if task.cancelling() > cancellations:
         connected.close()
         raise asyncio.CancelledError
@@ -73,10 +73,10 @@ async def open_socket(host: str, port: int) -> socket.socket:
 
 
 class Connection(asyncio.Protocol):
-    """One connection, with at most one request under way."""
+    """One connection, with at most one request in flight."""
 
     def __init__(self, forget: "Callable[[Connection], None]", max_body_bytes: int) -> None:
-        """``forget`` is called when the connection ends, once or more often."""
+        """Take the limit of an answer; ``forget`` is called when the connection ends, once or more often."""
         self._forget = forget
         self._max_body_bytes = max_body_bytes
         self._loop = asyncio.get_running_loop()
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_young(self) -> bool:
-        """Whether it can be used again after it has been idle."""
+        """Whether it is open, and was idle for less than `KEEP_ALIVE_S`."""
         return self.is_open and self._loop.time() - self.idle_since < KEEP_ALIVE_S
 
     async def exchange(self, message: bytes, deadline: float) -> Response:
@@ -104,36 +104,37 @@ class Connection(asyncio.Protocol):
         waiting: asyncio.Future[Response] = self._loop.create_future()
         self._waiting = waiting
         self._transport.write(message)
-        timer = self._loop.call_at(deadline, self._expire)  # a third of what asyncio.timeout_at costs
+        timer = self._loop.call_at(deadline, self._expire)  # takes a third of the time of asyncio.timeout_at
         try:
             return await waiting
         finally:
             timer.cancel()
-            if self._waiting is not None:  # no whole answer: late data is discarded
+            if self._waiting is not None:  # no whole answer: close, so that late data is discarded
                 self._waiting = None
                 self.close()
             self.idle_since = self._loop.time()
-            del waiting  # its exception holds this frame: together they would wait for the garbage collector
+            # The exception of `waiting` refers to this frame. Without the cycle both are freed at once.
+            del waiting
 
     def _expire(self) -> None:
         self._fail(TimeoutError("the deadline has passed"))
 
     def close(self) -> None:
-        """Close at once; a request under way fails."""
+        """Close at once; a request in flight fails."""
         self.is_open = False
         self._forget(self)
         self._transport.abort()
 
-    # What asyncio calls.
+    # asyncio calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
+        """Store the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport has another class
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come of an answer; without a request under way, close."""
-        if self._waiting is None:  # no request is under way
+        """Parse a part of an answer; without a request in flight, close."""
+        if self._waiting is None:  # no request is in flight
             self.close()
             return
         self._size += len(data)
@@ -149,35 +150,37 @@ class Connection(asyncio.Protocol):
             self._fail(ConnectionBrokenError("the answer is too large"))
 
     def eof_received(self) -> None:
-        """Take note that the other side sends no more."""
-        self.is_open = False  # it ends a turn later, and must not be taken until then
+        """Mark the connection as closed by the other side."""
+        self.is_open = (
+            False  # connection_lost is called a turn later; no request may use the connection until then
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End with the connection."""
-        # An answer without a length ends with its connection (RFC 9112, 6.3): a clean end completes it, and an error
-        # cuts it short. Any other answer under way is incomplete, and its request may have been acted on.
+        """Finish the request in flight, or let it fail."""
+        # The end of the connection is the end of an answer without a length (RFC 9112, 6.3), unless it ends with an
+        # error. Any other answer in flight is incomplete, and the other side may have acted on its request.
         self.is_open = False
         self._forget(self)
         if self._ends_with_connection and exc is None:
             self._finish()
         else:
             self._fail(ConnectionBrokenError("the connection was closed"))
-        del self._parser  # it knows this connection: together they would wait for the garbage collector
+        del self._parser  # it refers to this connection: without the cycle both are freed at once
 
-    # What the parser calls.
+    # The parser calls these.
 
     def on_message_begin(self) -> None:
-        """Begin to receive an answer."""
-        if self._waiting is None:  # a second answer to one request: whose is what would come next?
+        """Start to receive an answer."""
+        if self._waiting is None:  # a second answer to one request: later answers could not be assigned
             self.close()
         self._headers, self._body = {}, []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Store a header."""
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Find out whether the answer ends with its connection."""
+        """Set whether the answer ends with the connection."""
         headers, status = self._headers, self._parser.get_status_code()
         self._ends_with_connection = (
             "content-length" not in headers
@@ -187,12 +190,12 @@ class Connection(asyncio.Protocol):
         )
 
     def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Store a piece of the body."""
         self._body.append(data)
         self._framing -= len(data)
 
     def on_message_complete(self) -> None:
-        """Hand the answer over, unless it only precedes the answer."""
+        """Complete the answer, unless it is an interim response."""
         if self._parser.get_status_code() >= FIRST_FINAL:
             self._finish()
 
@@ -208,7 +211,7 @@ class Connection(asyncio.Protocol):
             try:
                 body = _decompress(body, self._max_body_bytes)
             except zlib.error:
-                waiting.set_exception(ConnectionBrokenError("the answer is not compressed as it says"))
+                waiting.set_exception(ConnectionBrokenError("the answer cannot be decompressed"))
                 return
         waiting.set_result(Response(self._parser.get_status_code(), self._headers, body))
 
@@ -221,7 +224,7 @@ def _decompress(body: bytes, max_bytes: int) -> bytes:
     """Decompress gzip or deflate.
 
     Raises:
-        zlib.error: it is neither, cut short or too large.
+        zlib.error: it is neither, incomplete or too large.
 
     """
     decompressor = zlib.decompressobj(GZIP_OR_ZLIB)

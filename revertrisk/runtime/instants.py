@@ -1,4 +1,4 @@
-"""Moments as events and APIs write them: RFC 3339 as EventGate's validator reads it, and those that exist."""
+"""Reads and writes the times of events and APIs: RFC 3339 as EventGate's validator reads it, and only real times."""
 
 import re
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ USUAL_INSTANT: Final = (
     r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?Z"
 )
-"""Instants as events have them. There are others, which only `is_instant` tells: those with an offset, say."""
+"""The usual form of times in events. `is_instant` also accepts other forms, such as those with an offset."""
 
 _USUAL_INSTANT: Final = re.compile(USUAL_INSTANT)
 
@@ -26,13 +26,13 @@ _DATE_TIME: Final = re.compile(DATE_TIME)
 
 
 def parse_date_time(text: str) -> datetime:
-    """Return the moment that a date-time names, in UTC.
+    """Return the time of a date-time, in UTC.
 
     Digits after the sixth of a fraction are dropped; a leap second counts as the second before it.
 
     Raises:
-        ValueError: EventGate would not accept the string, or no calendar has the moment; the message does not
-            repeat the string.
+        ValueError: EventGate would not accept the string, or it is not a real time; the message does not repeat the
+            string.
 
     """
     if _USUAL_INSTANT.fullmatch(text) is not None:
@@ -43,12 +43,12 @@ def parse_date_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(plain).astimezone(UTC)
     except (ValueError, OverflowError):
-        # Without its cause, which repeats the string.
+        # Without the cause, which repeats the string.
         raise ValueError("a date-time that does not exist") from None
 
 
 def is_instant(text: str) -> bool:
-    """Tell whether a string is a date-time that exists: whether `parse_date_time` accepts it."""
+    """Return whether a string is a date-time that exists: whether `parse_date_time` accepts it."""
     try:
         parse_date_time(text)
     except ValueError:
@@ -57,5 +57,5 @@ def is_instant(text: str) -> bool:
 
 
 def iso_z(moment: datetime) -> str:
-    """Return a moment as events have it: in UTC, with milliseconds and a Z."""
+    """Return a time in the form of events: in UTC, with milliseconds and a Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

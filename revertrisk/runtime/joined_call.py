@@ -1,16 +1,14 @@
-"""A call that several share, and what is asked again of it when it fails, so that one bad item fails only its own.
+"""A call that several requests share, and how it is repeated after a failure, so that a bad item fails only its own.
 
-What is asked again depends on the failure:
+How it is repeated depends on the failure:
 
-- *Halves* after an answer that is an error, or a connection that broke. The half without the bad item is answered; the
-  other one fails and is halved again, until the bad item stands alone. Of 50 that takes 12 further calls, and there are
-  no more.
-- *Singles* after a time-out: each half with the bad item in it would take as long again.
-- *The whole call* where the failure is of no item (a rate limit, say), and where all wait for the same items.
+- In *halves* after an error answer or a broken connection. The half without the bad item is answered; the other fails
+  and is halved again, until the bad item is alone. For 50 items that takes 12 further calls, which is the limit.
+- In *singles* after a timeout, since each half with the bad item would time out again.
+- As a *whole* if the failure is not about an item, such as a rate limit, or if all requests have the same items.
 
-What one waiter asked for stays together. What stood alone and failed is not asked for a third time. The rest
-of a call is given up where a failure of no item meets a part of it, or where so many singles get no answer that it is
-the place which hangs.
+The items of one request stay together. A single request that fails again is not repeated. The rest of a failed call is
+given up if one of its parts has a failure that is not about an item, or if many singles time out: then the host hangs.
 """
 
 import asyncio
@@ -20,14 +18,14 @@ from enum import Enum, auto
 from typing import Generic, NamedTuple, TypeVar
 
 MAX_HALVES = 12
-"""Further calls after a call that failed: six times both halves, which 50 items need at most."""
+"""The most further calls after a failed call: six times two halves, the maximum for 50 items."""
 
 Item = TypeVar("Item", bound=Hashable)
 Found = TypeVar("Found")
 
 
 class Again(Enum):
-    """What of a failed call is asked again."""
+    """How a failed call is repeated."""
 
     NOTHING = auto()
     WHOLE = auto()
@@ -36,14 +34,14 @@ class Again(Enum):
 
 
 class RetryPlan(NamedTuple):
-    """How a failed call is asked again, and after how many seconds."""
+    """How a failed call is repeated, and after how many seconds."""
 
     again: Again
     wait: float = 0.0
 
 
 class Waiter(NamedTuple, Generic[Item, Found]):
-    """Someone who waits for items, of a size together."""
+    """A request that waits for items; ``size`` is their total size."""
 
     items: tuple[Item, ...]
     size: int
@@ -57,19 +55,19 @@ class Waiter(NamedTuple, Generic[Item, Found]):
 
 @dataclass(slots=True, eq=False)
 class SecondTry:
-    """What the parts of one failed call have in common."""
+    """The state that the parts of one failed call share."""
 
     starts_at: float
     """In event loop time, seconds."""
     firsts_left: int
-    """Parts that begin it: as many as may run at a time."""
+    """The number of further parts that count as the first ones: as many as may run at a time."""
     time_outs_left: int
     halves_left: int = MAX_HALVES
     end: Exception | None = None
-    """Why no other part is asked for."""
+    """The error for all remaining parts, when they are given up."""
 
     def begins(self) -> bool:
-        """Count a part that is asked for now; return whether it is one of the first."""
+        """Count a part that is called now; return whether it is one of the first."""
         self.firsts_left -= 1
         return self.firsts_left >= 0
 
@@ -82,36 +80,36 @@ class JoinedCall(Generic[Item, Found]):
     second_try: SecondTry | None = field(default=None)
 
     def items(self) -> list[Item]:
-        """Return what is asked for, each once, in its order."""
+        """Return the items without duplicates, in their order."""
         return list(dict.fromkeys([item for waiter in self.waiters for item in waiter.items]))
 
     def succeed(self, found: Mapping[Item, Found]) -> None:
-        """Give everybody what was found."""
+        """Set the result of all requests."""
         for waiter in self.waiters:
             if not waiter.result.done():
                 waiter.result.set_result(found)
 
     def fail(self, error: BaseException) -> None:
-        """Give everybody the error."""
+        """Set the error of all requests."""
         for waiter in self.waiters:
             if not waiter.result.done():
                 waiter.result.set_exception(error)
 
     def still_waited_for(self) -> bool:
-        """Forget who has gone meanwhile; return whether anybody is left."""
+        """Drop requests that no longer wait; return whether any is left."""
         self.waiters = [waiter for waiter in self.waiters if not waiter.result.done()]
         return bool(self.waiters)
 
     def parts(self, error: Exception, plan: RetryPlan, max_calls: int) -> "list[JoinedCall[Item, Found]]":
-        """Return what is asked again after a failure, in place of this call; nothing if it is final for all.
+        """Return the calls that replace this one after a failure; [] if the failure is final for all its requests.
 
-        ``max_calls`` is how many calls may run at a time.
+        ``max_calls`` is the most calls at a time.
         """
         again, wait = plan
         second, is_first = self.second_try, self.second_try is None
         if second is None:
             starts_at = asyncio.get_running_loop().time() + wait
-            # With one call at a time a single that gets no answer is not yet a place that hangs.
+            # At least 2, since one single that times out does not show that the host hangs.
             second = SecondTry(starts_at, firsts_left=max_calls, time_outs_left=max(2, max_calls))
         elif again is Again.SINGLES:
             second.time_outs_left -= 1

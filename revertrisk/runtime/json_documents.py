@@ -1,4 +1,4 @@
-"""JSON files, read strictly: what readers take in different ways is refused. And JSON for outputs of any encoding."""
+"""Reads JSON files strictly: refuses what parsers read differently. And writes JSON for outputs of any encoding."""
 
 import json
 from importlib.resources.abc import Traversable
@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 MAX_FILE_BYTES: Final = 2**24
-"""Of a file: many times the size of any that we read."""
+"""The limit of a file, many times the size of the largest that we read."""
 
 
 class JsonFileError(Exception):
-    """A file cannot be used; the message says what is wrong with it, without its name."""
+    """A file cannot be used; the message has the reason, without the name of the file."""
 
 
 def read_json_file(file: Path | Traversable) -> tuple[Any, bytes]:
     """Return a document and its bytes.
 
     Raises:
-        JsonFileError: the file cannot be read, is too large or is not JSON in UTF-8, is nested too deeply, or has an
-            object with two fields of one name.
+        JsonFileError: the file cannot be read, is too large, is not JSON in UTF-8, is nested too deeply, or has an
+            object with the same field twice.
 
     """
     try:
@@ -37,7 +37,7 @@ def read_json_file(file: Path | Traversable) -> tuple[Any, bytes]:
 
 
 def json_text(document: Any, out: TextIO, *, indent: int | None = None) -> str:
-    """Return a document as JSON; where the output's encoding is not UTF-8, all beyond ASCII is escaped."""
+    """Return a document as JSON; if the output's encoding is not UTF-8, all characters beyond ASCII are escaped."""
     is_utf8 = (getattr(out, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
     separators = (",", ":") if indent is None else None
     return json.dumps(document, ensure_ascii=not is_utf8, indent=indent, separators=separators)

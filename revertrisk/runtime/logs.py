@@ -1,7 +1,7 @@
 """Logging of every program: lines of Elastic Common Schema JSON for a collector, or text for a person.
 
-Nothing personal is in any line. An exception's text may quote a revision, a user name or an answer's body, so a line
-shows its type and the places it passed through, never its text.
+No line contains anything personal. An exception's text can quote a revision, a user name or an answer's body, so a
+line has its type and the code lines of its traceback, never its text.
 """
 
 import contextvars
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, TextIO
 import orjson
 
 Fields = dict[str, Any]
-"""ECS fields, nested as they are written."""
+"""ECS fields, nested as in the output."""
 
 _request: contextvars.ContextVar[Fields] = contextvars.ContextVar("request_fields")
 
@@ -30,13 +30,13 @@ QUIET = {
     "mwapi": "ERROR",
     "py.warnings": "ERROR",
 }
-"""Frameworks speak up only when something is wrong; mwapi's warnings quote whole queries, user names included."""
+"""Frameworks log only problems. mwapi's warnings quote whole queries, including user names, so it logs only errors."""
 
 ECS_VERSION = "1.6.0"
 
 
 def start_request(request_id: str) -> Fields:
-    """Begin the fields of one request; they ride on its context, and every line written meanwhile has them."""
+    """Start the fields of one request in the present context; every log line in that context has them."""
     fields: Fields = {"http": {"request": {"id": request_id}}, "labels": {}}
     _request.set(fields)
     return fields
@@ -49,8 +49,8 @@ def label(**labels: str | float) -> None:
         fields["labels"].update(labels)
 
 
-class timed:  # noqa: N801 - a context, read as a word: with timed("fetch")
-    """Labels the current request's log line with the time that a step took, in milliseconds."""
+class timed:  # noqa: N801 - a context manager, used as: with timed("fetch")
+    """Labels the current request's log line with the duration of a step, in milliseconds."""
 
     __slots__ = ("_name", "_started")
 
@@ -58,21 +58,21 @@ class timed:  # noqa: N801 - a context, read as a word: with timed("fetch")
         self._name = f"{step}_ms"
 
     def __enter__(self) -> None:
-        """Note the time."""
+        """Store the start time."""
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        """Label what has passed since."""
+        """Add the label."""
         fields = _request.get(None)
         if fields is not None:
             fields["labels"][self._name] = int((time.perf_counter() - self._started) * 1e6) / 1000
 
 
 class ExceptionPlaces(logging.Filter):
-    """Replaces a record's exception by its type and places, dropping every text."""
+    """Replaces a record's exception by its type and traceback, without any text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place and let it pass."""
+        """Change the record and accept it."""
         if record.exc_info and record.exc_info[1] is not None:
             error = describe_exception(record.exc_info[1])
             record.__dict__.update({f"error.{name}": value for name, value in error.items()})
@@ -81,10 +81,10 @@ class ExceptionPlaces(logging.Filter):
 
 
 class ExceptionArguments(logging.Filter):
-    """Replaces exceptions among a message's arguments by their types, as KServe formats them into its messages."""
+    """Replaces exceptions in a message's arguments by their types, since KServe formats them into its messages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place and let it pass."""
+        """Change the record and accept it."""
         if isinstance(record.args, tuple):
             record.args = tuple(
                 type(arg).__qualname__ if isinstance(arg, BaseException) else arg for arg in record.args
@@ -105,14 +105,16 @@ def describe_exception(error: BaseException) -> dict[str, str]:
 
 
 def fields_of(record: logging.LogRecord) -> Fields:
-    """Return the fields of the current request, and the record's own: those of its attributes whose name has a dot."""
+    """Return the fields of the current request, and the record's own: its attributes with a dot in their name."""
     fields = dict(_request.get({}))
     for name, value in record.__dict__.items():
         if "." in name:
             *groups, last = name.split(".")
             place = fields
             for group in groups:
-                inner = place[group] = dict(place.get(group, {}))  # a copy: what it was may be the request's
+                inner = place[group] = dict(
+                    place.get(group, {})
+                )  # a copy, since the request may own the original
                 place = inner
             place[last] = value
     return fields
@@ -134,7 +136,7 @@ def ecs_line(created: float, level: str, message: str, logger_name: str, fields:
 
 
 class EcsFormatter(logging.Formatter):
-    """Renders a record as ecs-logging does, without the fields that are the same on every line."""
+    """Formats a record as ecs-logging does, without the fields that are the same on every line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one JSON object."""
@@ -183,7 +185,7 @@ def log_request(logger: logging.Logger, level: int, message: str, fields: Fields
 
 
 class TextFormatter(logging.Formatter):
-    """Renders a record for a person."""
+    """Formats a record for a person."""
 
     COLOURS: ClassVar = {
         logging.WARNING: "\033[33m",
@@ -196,7 +198,7 @@ class TextFormatter(logging.Formatter):
         self._colours = self.COLOURS if coloured else {}
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, message and the request's fields on one line."""
+        """Return time, level, message and the request's fields on one line."""
         fields = " ".join(
             f"{name.removeprefix('labels.')}={value}"
             for name, value in _flat(fields_of(record))
@@ -218,7 +220,7 @@ def _flat(fields: Fields, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def configure_logging_from_environment(
     default_level: str, stream: TextIO, *, terminal: logging.Handler | None = None
 ) -> None:
-    """Set up logging as LOG_FORMAT and LOG_LEVEL say; raises ValueError as `configure_logging` does."""
+    """Set up logging from LOG_FORMAT and LOG_LEVEL; raises ValueError as `configure_logging` does."""
     log_format, level = os.environ.get("LOG_FORMAT") or "auto", os.environ.get("LOG_LEVEL") or default_level
     configure_logging(log_format, level, stream, terminal=terminal if stream.isatty() else None)
 
@@ -233,11 +235,11 @@ def configure_logging(
 ) -> None:
     """Send the root logger to a stream; ``auto`` is text on a terminal and ECS otherwise.
 
-    ``terminal`` writes text in place of the stream itself. ``hides_arguments`` is for a program whose libraries
-    format exceptions into their messages; where only our own errors are, their text says why.
+    ``terminal`` is a handler that writes text instead of the stream. ``hides_arguments`` is for programs whose
+    libraries format exceptions into their messages. Other programs log only our own errors, whose text is needed.
 
     Raises:
-        ValueError: the format or the level is not one of ours; the message names LOG_FORMAT or LOG_LEVEL.
+        ValueError: the format or the level is unknown; the message names LOG_FORMAT or LOG_LEVEL.
 
     """
     if log_format not in FORMATS:
@@ -253,7 +255,8 @@ def configure_logging(
     if hides_arguments:
         handler.addFilter(ExceptionArguments())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # What no line of ours shows need not be found out (the logging how-to, "Optimization").
+    # No line of ours has the source file, the thread or the process name, so logging need not find them
+    # ("Optimization" in Python's logging how-to).
     logging._srcfile = None  # noqa: SLF001 - documented there
     logging.logThreads = logging.logMultiprocessing = False
     logging.captureWarnings(capture=True)

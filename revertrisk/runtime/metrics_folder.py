@@ -1,4 +1,4 @@
-"""The folder that PROMETHEUS_MULTIPROC_DIR names, in which prometheus_client keeps a file for each kind of metric."""
+"""Checks the folder in PROMETHEUS_MULTIPROC_DIR, where prometheus_client keeps a file for each kind of metric."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def metrics_folder_problem() -> str | None:
-    """Return why no metric can be made, in a sentence that names the variable; None where nothing is wrong."""
+    """Return why metrics cannot be created, in a sentence that names the variable, or None."""
     name = os.environ.get(METRICS_FOLDER)
     if not name:
         return None

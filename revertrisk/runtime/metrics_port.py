@@ -1,4 +1,4 @@
-"""Serves a program's Prometheus metrics on a port of loopback."""
+"""Serves a program's Prometheus metrics on a port."""
 
 import logging
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class MetricsPortError(Exception):
 
 @contextmanager
 def serving_metrics(registry: CollectorRegistry, port: int | None) -> Iterator[None]:
-    """Serve the metrics while the context lasts, on a free port where it is 0, not at all where it is None.
+    """Serve the metrics while the context is open; port 0 is a free port, None serves nothing.
 
     Raises:
         MetricsPortError: the port cannot be listened on.

@@ -1,7 +1,7 @@
-"""The proxy that the environment names for an address: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``NO_PROXY``, in either case.
+"""The proxy for an address, from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``, in upper or lower case.
 
-For the tools, which reach public hosts from wherever they run. Loopback is never reached through a proxy. A proxy's
-address may hold a password: it goes into no log and no error.
+The tools use it, since they send requests to public hosts from any network. Loopback is never reached through a proxy.
+A proxy's address can contain a password, so it is never logged or put into an error.
 """
 
 import ipaddress
@@ -14,14 +14,16 @@ _PORT: Final = re.compile(r":[0-9]{1,5}$")
 
 
 class ProxyError(ValueError):
-    """A variable names no proxy that can be used; the text names the variable and never repeats its value."""
+    """The proxy in a variable is invalid; the message names the variable and never repeats its value."""
 
 
 def proxy_of(url: str) -> str | None:
-    """Return the address of the proxy for a URL, with its credentials, None for none; the lower case wins, as in curl.
+    """Return the address of the proxy for a URL, with its credentials, or None.
+
+    As in curl, a variable in lower case overrides the one in upper case.
 
     Raises:
-        ProxyError: the variable holds something else.
+        ProxyError: the variable's value is not a proxy's address.
 
     """
     parts = urlsplit(url)
@@ -43,11 +45,11 @@ def proxy_of(url: str) -> str | None:
 
 
 def _is_excepted(host: str, port: int, exceptions: str) -> bool:
-    """Tell whether NO_PROXY names a host, in the forms that curl and Go take.
+    """Return whether NO_PROXY includes a host, in the forms that curl and Go accept.
 
-    ``*`` is every host; ``example.org``, ``.example.org`` and ``*.example.org`` are that domain and all below it,
-    ``example.org:443`` with this port only; an address or a network, ``10.0.0.0/8``, are those. Commas or spaces
-    stand between them.
+    ``*`` is every host. ``example.org``, ``.example.org`` and ``*.example.org`` are that domain and its subdomains;
+    ``example.org:443`` only with this port. An address or a network such as ``10.0.0.0/8`` is also accepted. Commas or
+    spaces separate them.
     """
     address = _address(host)
     for each in exceptions.replace(",", " ").lower().split():

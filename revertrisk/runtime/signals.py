@@ -1,4 +1,4 @@
-"""Do something when the program is asked to end (SIGTERM, SIGINT)."""
+"""Handlers of the signals that end a program (SIGTERM, SIGINT)."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def on_signals(then: Callable[[], object]) -> Iterator[None]:
-    """Do something in the running event loop on each signal while the context lasts."""
+    """Call ``then`` in the running event loop on each signal while the context is open."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, then)
@@ -23,6 +23,6 @@ def on_signals(then: Callable[[], object]) -> Iterator[None]:
 
 
 def handle_signals(then: Callable[[], object]) -> None:
-    """Do something on each signal from now on, where no event loop runs that takes them."""
+    """Call ``then`` on each signal from now on, without an event loop."""
     for number in SIGNALS:
         signal.signal(number, lambda *_: then())

@@ -1,6 +1,6 @@
-"""Unpacks an input by what its first bytes say, in bounded memory, and cuts it into lines.
+"""Decompresses an input in limited memory, by its first bytes, and splits it into lines.
 
-Files and pipes alike give what has arrived rather than wait for a full buffer.
+Reading a file or a pipe returns the data that is there, and does not wait for a full buffer.
 """
 
 import bz2
@@ -19,23 +19,23 @@ import zstandard
 
 CHUNK_BYTES: Final = 1 << 18
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""Far above any event that EventGate accepts, and any labelled edit."""
+"""Far larger than any event that EventGate accepts, and any labelled edit."""
 _XZ_MEMORY: Final = 256 << 20
-"""What xz and lzma may take to unpack; ``xz -9`` needs a quarter of it."""
+"""The limit of memory for xz and lzma; ``xz -9`` needs a quarter of it."""
 _ZSTANDARD_PIECE: Final = 1024
-"""Packed bytes given to Zstandard at once. Four of them can stand for 128 KiB, so 1 KiB is at most 32 MiB."""
+"""The compressed bytes passed to Zstandard at a time. Four bytes can expand to 128 KiB, so 1 KiB to at most 32 MiB."""
 _ARCHIVES: Final = {b"7z\xbc\xaf\x27\x1c": "7z", b"PK\x03\x04": "zip"}
 
 
 class PackedFileError(ValueError):
-    """An input cannot be read or unpacked; the message does not name it."""
+    """An input cannot be read or decompressed; the message does not name it."""
 
 
 class ByteStream(Protocol):
-    """The part of a binary file that a reader of lines needs."""
+    """The methods of a binary file that a reader of lines needs."""
 
     def read1(self, size: int, /) -> bytes:
-        """Return some bytes as soon as there are any, about ``size`` at most, and none only at the end."""
+        """Return at most about ``size`` bytes as soon as there are any; b"" only at the end."""
         ...
 
     def close(self) -> None:
@@ -44,13 +44,13 @@ class ByteStream(Protocol):
 
 
 def open_unpacked(raw: io.FileIO) -> ByteStream:
-    """Return what an input holds; blocks until its first bytes are there.
+    """Return the decompressed content of an input; block until its first bytes are there.
 
-    It may be plain, which gives an `io.BufferedReader`, or packed with gzip, bzip2, xz, lzma or Zstandard. Reading
-    raises PackedFileError where it is damaged.
+    A plain input gives an `io.BufferedReader`. Others are compressed with gzip, bzip2, xz, lzma or Zstandard; reading
+    them raises PackedFileError if they are damaged.
 
     Raises:
-        PackedFileError: it is an archive.
+        PackedFileError: it is a 7z or zip archive.
         OSError: it cannot be read.
 
     """
@@ -71,10 +71,10 @@ def open_unpacked(raw: io.FileIO) -> ByteStream:
 
 
 def unpacked_chunks(path: Path) -> Iterator[bytes]:
-    """Yield what a file holds, plain or packed, in chunks of `CHUNK_BYTES` and more.
+    """Yield the content of a plain or compressed file, in chunks of `CHUNK_BYTES` or more.
 
     Raises:
-        PackedFileError: it cannot be read or unpacked, or ends too early.
+        PackedFileError: it cannot be read or decompressed, or is incomplete.
 
     """
     try:
@@ -92,7 +92,7 @@ def unpacked_chunks(path: Path) -> Iterator[bytes]:
 
 
 class Lines:
-    """Cuts chunks into lines; of one that is longer than `MAX_LINE_BYTES` a single byte more than that is kept."""
+    """Splits chunks into lines; a longer line than `MAX_LINE_BYTES` is cut at one byte more than that."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -117,7 +117,7 @@ class Lines:
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """Cut chunks into lines; None stands for one of more than `MAX_LINE_BYTES`."""
+    """Split chunks into lines; a line of more than `MAX_LINE_BYTES` is yielded as None."""
     lines = Lines()
     for chunk in chain(chunks, [b""]):
         for line in lines.feed(chunk):
@@ -125,10 +125,10 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a file that are not blank, plain or packed.
+    """Yield the lines of a plain or compressed file that are not blank.
 
     Raises:
-        PackedFileError: the file cannot be read or unpacked.
+        PackedFileError: the file cannot be read or decompressed.
         ValueError: it is not UTF-8, or has a line of more than `MAX_LINE_BYTES`.
 
     """
@@ -140,7 +140,7 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 class _Unpacked:
-    """What a packed input holds, chunk by chunk."""
+    """The content of a compressed input, chunk by chunk."""
 
     def __init__(self, packed: io.BufferedIOBase, chunks: Iterator[bytes]) -> None:
         self._packed = packed
@@ -152,7 +152,9 @@ class _Unpacked:
         except EOFError as exc:
             raise PackedFileError("the packed file is cut off") from exc
         except (lzma.LZMAError, zlib.error, zstandard.ZstdError, OSError) as exc:
-            if isinstance(exc, OSError) and exc.errno is not None:  # gzip and bz2 give none
+            if (
+                isinstance(exc, OSError) and exc.errno is not None
+            ):  # gzip's and bz2's own errors have no errno
                 raise
             if "Memory usage limit" in str(exc):
                 raise PackedFileError(
@@ -165,7 +167,7 @@ class _Unpacked:
 
 
 def _from_xz(packed: io.BufferedIOBase) -> Iterator[bytes]:
-    """Unpack one or more streams; the standard library's own reader sets no bound on the memory."""
+    """Decompress one or more xz streams; `lzma.LZMAFile` is not used, since it has no limit of memory."""
     piece = packed.read1(CHUNK_BYTES)
     while piece:
         stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
@@ -177,14 +179,14 @@ def _from_xz(packed: io.BufferedIOBase) -> Iterator[bytes]:
                 piece = packed.read1(CHUNK_BYTES)
                 if not piece:
                     raise EOFError
-        # Streams may be padded with zeros.
+        # There can be zero bytes between streams.
         piece = stream.unused_data.lstrip(b"\0")
         while not piece and (more := packed.read1(CHUNK_BYTES)):
             piece = more.lstrip(b"\0")
 
 
 def _from_zstandard(packed: io.BufferedIOBase) -> Iterator[bytes]:
-    """Unpack one or more frames; the library's own reader takes a cut-off frame for a whole one."""
+    """Decompress one or more frames; zstandard's own reader is not used, since it accepts an incomplete frame."""
     decompressor = zstandard.ZstdDecompressor()
     frame: zstandard.ZstdDecompressionObj | None = None
     while arrived := memoryview(packed.read1(CHUNK_BYTES)):

@@ -1,4 +1,4 @@
-"""Say what is wrong with a document that pydantic refused: the path of each field, and what was expected there."""
+"""Explains pydantic's validation errors: the path of each field, and what was expected there."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -23,7 +23,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "timezone": "a time with its zone, such as 2026-11-21T08:00:00Z",
     "tuple": "an array",
 }
-"""What is expected, by how pydantic's error type begins: ``float_type``, ``float_parsing``."""
+"""What is expected, by the beginning of pydantic's error type: ``float_type``, ``float_parsing``."""
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "dataclass_type": lambda _: "expected an object",
     "enum": lambda context: f"expected {context['expected']}",
@@ -36,7 +36,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "less_than_equal": lambda context: f"expected at most {context['le']:g}",
     "literal_error": lambda context: f"expected {context['expected']}",
     "missing": lambda _: "is missing",
-    "path_not_file": lambda _: "expected a file that is there",
+    "path_not_file": lambda _: "expected an existing file",
     "string_pattern_mismatch": lambda context: f"expected text that matches {context['pattern']}",
     "string_too_short": lambda _: "expected a string that is not empty",
     "too_short": lambda context: f"expected at least {context['min_length']}",
@@ -45,9 +45,9 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 def explain(error: ValidationError) -> list[str]:
-    """Return a line for each thing that is wrong, such as ``rules[0].name: expected a string``.
+    """Return a line for each error, such as ``rules[0].name: expected a string``.
 
-    A ValueError of a validator's own is taken as it is. No value of the document is repeated.
+    The message of a validator's own ValueError is used unchanged. No value of the document is repeated.
     """
     return [": ".join(filter(None, (_path(each["loc"]), _sentence(each)))) for each in error.errors()]
 
@@ -61,4 +61,4 @@ def _sentence(error: ErrorDetails) -> str:
     if sentence is not None:
         return sentence(error.get("ctx", {}))
     kind = _KINDS.get(error["type"].removesuffix("_type")) or _KINDS.get(error["type"].partition("_")[0])
-    return "does not fit" if kind is None else f"expected {kind}"
+    return "is not valid" if kind is None else f"expected {kind}"

@@ -1,4 +1,4 @@
-"""What our web servers have in common: JSON answers, who may ask, and serving until a signal comes."""
+"""What our web servers share: JSON answers, protection against other web pages, and serving until a signal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -39,17 +39,18 @@ def json_answer(
 
 
 def asked_host(request: web.Request) -> str:
-    """Return the host that was asked for, in small letters and without its port."""
+    """Return the host in the Host header, in lower case and without its port."""
     host = (header_text(request.headers, hdrs.HOST) or "").lower()
     return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def own_page_guard(bound_host: str, prefix: str) -> Middleware:
-    """Return a middleware that keeps other people's web pages away from what lies at ``prefix`` and below it.
+    """Return a middleware that refuses requests of other web sites to ``prefix`` and the paths below it.
 
-    A page may send a request to this machine (with its own ``Origin``), and may make a name of its own lead here
-    (with that name as ``Host``). In a container the server is asked by a service's name: one without a dot cannot be a
-    web site's, and passes where the connection does not come over loopback. An empty prefix guards everything.
+    A page of another site can send a request to this machine (with its own ``Origin``), or let a name of its domain
+    resolve to this machine (with that name as ``Host``). In a container the ``Host`` is a service's name. A name
+    without a dot cannot be a web site's, and is accepted if the connection is not over loopback. An empty prefix
+    guards all paths.
     """
 
     @web.middleware
@@ -85,16 +86,16 @@ def _is_own_host(request: web.Request, bound_host: str) -> bool:
 async def serving_app(
     app: web.Application, host: str, port: int, *, guarded: str = "", auto_decompress: bool = True
 ) -> AsyncIterator[str]:
-    """Serve an application while the context lasts, and yield its base URL. Port 0 takes a free one.
+    """Serve an application while the context is open, and yield its base URL. Port 0 takes a free port.
 
-    What lies at the path ``guarded`` and below answers to own pages only, by default everything (`own_page_guard`).
+    The path ``guarded`` and those below it refuse requests of other web sites (`own_page_guard`); by default all do.
 
     Raises:
         OSError: the address cannot be listened on.
-        ValueError: the port is not a port's number.
+        ValueError: the port is not a port number.
 
     """
-    if not 0 <= port <= _LAST_PORT:  # uvloop would wrap it
+    if not 0 <= port <= _LAST_PORT:  # uvloop would use it modulo 65,536
         raise ValueError(f"port: expected a number from 0 to {_LAST_PORT}, not {port}")
     app.middlewares.insert(0, own_page_guard(host, guarded))
     runner = web.AppRunner(
@@ -102,7 +103,7 @@ async def serving_app(
         access_log=None,
         auto_decompress=auto_decompress,
         shutdown_timeout=1.0,
-        handler_cancellation=True,  # a request that hangs ends when its client goes
+        handler_cancellation=True,  # a request that hangs ends when its client disconnects
     )
     await runner.setup()
     try:
@@ -114,7 +115,7 @@ async def serving_app(
 
 
 async def serve_until_signal(name: str, listening: AbstractAsyncContextManager[str]) -> None:
-    """Serve until SIGTERM or SIGINT; say on stdout where, once connections are accepted."""
+    """Serve until SIGTERM or SIGINT; print the address on stdout once connections are accepted."""
     stop = asyncio.Event()
     with on_signals(stop.set):
         async with listening as url:

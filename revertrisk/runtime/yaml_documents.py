@@ -1,4 +1,4 @@
-"""YAML, read strictly: PyYAML alone silently keeps the last of two keys."""
+"""Reads YAML strictly: PyYAML alone silently keeps the last of two equal keys."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import yaml
 
 
 class YamlError(ValueError):
-    """The text is not YAML, or a key of it stands twice; the text of the error names the line."""
+    """The text is not YAML, or has the same key twice; the message names the line."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -15,7 +15,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
-                    problem = f"the key {key.value!r} stands twice"
+                    problem = f"the key {key.value!r} occurs twice"
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)

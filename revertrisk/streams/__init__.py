@@ -1,4 +1,4 @@
-"""Where events come from: one protocol, one module for each kind of source."""
+"""Sources of events: one protocol, and one module for each kind of source."""
 
 from revertrisk.streams.base import (
     EventSource,

@@ -1,4 +1,4 @@
-"""Remember in a SQLite file how far a source has been read, for sources that cannot remember it themselves."""
+"""Stores in a SQLite file how far a source has been read, for sources that do not store it themselves."""
 
 import asyncio
 import fcntl
@@ -14,14 +14,14 @@ BUSY_S = 10.0
 
 
 class SourceCheckpointError(Exception):
-    """The file cannot be read or written, or is another process's; the text names it and the cause."""
+    """The file cannot be read or written, or another process uses it; the message names it and the cause."""
 
 
 class CheckpointFile:
-    """Places by the name of their source; several processes may share a file, each with sources of its own."""
+    """Places by the name of their source. Several processes can share a file, each with its own sources."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and make it if it is missing; raises SourceCheckpointError."""
+        """Open the file, and create it if it is missing; raises SourceCheckpointError."""
         self._path = path
         self._lock = threading.Lock()
         try:
@@ -29,7 +29,7 @@ class CheckpointFile:
         except OSError as exc:
             raise SourceCheckpointError(f"{path}.lock: cannot be written: {exc.strerror}") from exc
         try:
-            # One lock instead of one thread; autocommit, so that every write is a transaction by itself.
+            # A lock lets several threads use the connection. With autocommit every write is its own transaction.
             self._database = sqlite3.connect(
                 path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
             )
@@ -44,22 +44,20 @@ class CheckpointFile:
             raise SourceCheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
 
     def close(self) -> None:
-        """Close the file, after what is being written to it; a later write raises a SourceCheckpointError."""
-        with (
-            self._lock,
-            suppress(sqlite3.Error),
-        ):  # SQLite ends the process that closes what a thread still uses
+        """Close the file after a write in progress; a later write raises SourceCheckpointError."""
+        # The lock is required: closing a connection that another thread uses crashes the process.
+        with self._lock, suppress(sqlite3.Error):
             self._database.close()
         with suppress(OSError):
             self._owners.close()
 
     def of(self, source: str) -> "SourceCheckpoint":
-        """Return the checkpoint of one source, which is this process's until it ends; raises SourceCheckpointError.
+        """Return the checkpoint of one source, and lock it for this process; raises SourceCheckpointError.
 
-        Two that share one would each pass over what the other has not finished.
+        If two processes shared it, each would skip events that the other has not finished.
         """
         try:
-            # One byte of the file stands for the source; the kernel gives it back however the process ends.
+            # A lock on one byte of the file stands for the source. The kernel releases it when the process ends.
             fcntl.lockf(self._owners, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place_of_lock(source))
         except BlockingIOError as exc:
             raise SourceCheckpointError(
@@ -70,12 +68,12 @@ class CheckpointFile:
         return SourceCheckpoint(self, source)
 
     def read(self, source: str) -> str | None:
-        """Return the place of a source, None where it has none; raises SourceCheckpointError."""
+        """Return the place of a source, or None; raises SourceCheckpointError."""
         row = self._execute("SELECT place FROM checkpoint WHERE source = ?", (source,))
         return None if row is None else str(row[0])
 
     def write(self, source: str, place: str) -> None:
-        """Replace the place of a source; on the disk when this returns. Raises SourceCheckpointError."""
+        """Replace the place of a source; it is on the disk when this returns. Raises SourceCheckpointError."""
         self._execute(_WRITE, (source, place))
 
     def _execute(self, statement: str, values: tuple[str, ...]) -> tuple[str] | None:
@@ -99,9 +97,9 @@ class SourceCheckpoint:
         self._source = source
 
     async def read(self) -> str | None:
-        """Return the place, None where there is none yet; raises SourceCheckpointError."""
+        """Return the place, or None; raises SourceCheckpointError."""
         return await asyncio.to_thread(self._file.read, self._source)
 
     async def write(self, place: str) -> None:
-        """Remember a place; it is on the disk when this returns. Raises SourceCheckpointError."""
+        """Store a place; it is on the disk when this returns. Raises SourceCheckpointError."""
         await asyncio.to_thread(self._file.write, self._source, place)

@@ -1,8 +1,8 @@
-"""Read EventStreams, Wikimedia's Server-Sent Events: without end, across every disconnect.
+"""Reads EventStreams, Wikimedia's Server-Sent Events, without end and across disconnects.
 
-Each event carries an id, a JSON array of places in Kafka, that is sent back as ``Last-Event-ID``. Sent back as it is,
-it can lose events, so it is sent a little earlier (:func:`resume_id`); a few events may come again, with the same
-``meta.id``.
+Each event has an id, a JSON array of places in Kafka, which is sent back as ``Last-Event-ID``. Sent back unchanged it
+can lose events, so its times are moved back a little (:func:`resume_id`). A few events can then come again, with the
+same ``meta.id``.
 """
 
 import re
@@ -32,8 +32,8 @@ from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointErr
 from revertrisk.streams.resuming_stream import (
     FIRST_PAUSE_S,
     IDLE_TIMEOUT_S,
-    Question,
     StreamRefusedError,
+    StreamRequest,
     follow,
 )
 from revertrisk.streams.sse import ServerSentEvent
@@ -45,16 +45,16 @@ REWIND_MS: Final = 1
 
 
 def resume_id(last_event_id: str, *, since: datetime, rewind_ms: int) -> str:
-    """Return the ``Last-Event-ID`` to resume with: its times lie ``rewind_ms`` earlier, places by offset stay.
+    """Return the ``Last-Event-ID`` to resume with: its times are ``rewind_ms`` earlier, its offsets do not change.
 
-    A time means the millisecond after the last event, and would pass over others of the same one, or that stand behind
-    it with an earlier time. The end (offset -1) of a topic that has brought nothing yet means its end when the
-    connection is made, and would pass over what comes until then: it becomes the time since when it has been empty.
+    EventStreams sends the millisecond after the last event, which would skip other events of that millisecond, and
+    events behind it with an earlier time. Offset -1, of a topic without an event so far, means the end at the next
+    connection, which would skip events until then. So it is replaced by the time ``since`` which the topic is empty.
     """
     try:
         places = orjson.loads(last_event_id)
     except orjson.JSONDecodeError:
-        return last_event_id  # the server says what is wrong with it
+        return last_event_id  # the server reports the error in it
     if not isinstance(places, list):
         return last_event_id
     return orjson.dumps([_earlier(place, since, rewind_ms) for place in places]).decode()
@@ -71,7 +71,7 @@ def _earlier(place: Any, since: datetime, rewind_ms: int) -> Any:
 
 
 def earliest_time(last_event_id: str) -> datetime | None:
-    """Return the earliest time in a ``Last-Event-ID``, None where it has none."""
+    """Return the earliest time in a ``Last-Event-ID``, or None."""
     try:
         places = orjson.loads(last_event_id)
     except orjson.JSONDecodeError:
@@ -84,7 +84,7 @@ def earliest_time(last_event_id: str) -> datetime | None:
     return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
 
 
-def read_stream(  # noqa: PLR0913 - what a client of EventStreams has to know
+def read_stream(  # noqa: PLR0913 - the options of a client of EventStreams
     session: aiohttp.ClientSession,
     url: str,
     *,
@@ -95,18 +95,18 @@ def read_stream(  # noqa: PLR0913 - what a client of EventStreams has to know
     first_pause_s: float = FIRST_PAUSE_S,
     on_reconnect: Callable[[], None] | None = None,
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield the messages behind ``last_event_id`` for ever, or those from ``since`` on; an address may have its own.
+    """Yield the messages after ``last_event_id``, or from ``since``, without end; a ``since`` in the address wins.
 
     Raises what :func:`revertrisk.streams.resuming_stream.follow` raises.
     """
 
-    def ask(last_event_id: str) -> Question:
+    def ask(last_event_id: str) -> StreamRequest:
         if last_event_id:
-            return Question(resume_id(last_event_id, since=since, rewind_ms=rewind_ms))
+            return StreamRequest(resume_id(last_event_id, since=since, rewind_ms=rewind_ms))
         if "since" in parse_qs(urlsplit(url).query):
-            return Question()
-        # Without it, what comes between two connections would be lost until the first event has come.
-        return Question(query={"since": iso_z(since)})
+            return StreamRequest()
+        # Without a time, events between two connections would be lost as long as no event has arrived.
+        return StreamRequest(query={"since": iso_z(since)})
 
     return follow(
         session,
@@ -120,11 +120,11 @@ def read_stream(  # noqa: PLR0913 - what a client of EventStreams has to know
 
 
 def stream_url(where: str) -> str:
-    """Return the address of streams that are named, of Wikimedia's server, or of what is an address already.
+    """Return the address of streams on Wikimedia's server, given by name; an address is returned unchanged.
 
     Raises:
-        ValueError: it is neither.
-        ProxyError: the environment's proxy for it cannot be used.
+        ValueError: it is neither names nor an address.
+        ProxyError: the proxy in the environment for it is invalid.
 
     """
     url = PUBLIC_EVENTSTREAMS + where if _NAMES.fullmatch(where) else where
@@ -135,9 +135,9 @@ def stream_url(where: str) -> str:
 
 
 class EventStreamsSource:
-    """One URL of EventStreams; its position is a count of events, and its checkpoint an event's id."""
+    """One URL of EventStreams; its offset is a count of events, and its checkpoint holds an event id."""
 
-    def __init__(  # noqa: PLR0913 - what a client of EventStreams has to know
+    def __init__(  # noqa: PLR0913 - the options of a client of EventStreams
         self,
         url: str,
         *,
@@ -148,7 +148,7 @@ class EventStreamsSource:
         first_pause_s: float = FIRST_PAUSE_S,
         on_reconnect: Callable[[], None] | None = None,
     ) -> None:
-        """Take the address, and the time to begin at where the checkpoint has none; by default that is now."""
+        """Take the address, and the time to start from if the checkpoint is empty; by default it is now."""
         self._url = url
         self._name = f"eventstreams:{url}"
         self._user_agent = user_agent
@@ -156,18 +156,18 @@ class EventStreamsSource:
         self._checkpoint = checkpoint
         self._idle_timeout_s = idle_timeout_s
         self.first_pause_s = first_pause_s
-        """The longest pause after a connection that brought something; it doubles with each that does not."""
+        """The longest pause after a connection with events; it doubles with each connection without."""
         self._on_reconnect = on_reconnect
         self._last_id = ""
         self._yielded = 0
         self._ids: deque[tuple[int, str]] = deque()
-        """The id of each event that has not been committed yet."""
+        """The id of each event that has not been committed."""
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
         """Yield events without end.
 
         Raises:
-            SourceError: the server refuses the request for good, or the checkpoint cannot be used.
+            SourceError: the server refuses the request permanently, or the checkpoint cannot be used.
 
         """
         await self._resume()
@@ -191,7 +191,7 @@ class EventStreamsSource:
                     raise SourceError(f"{self._name}: {exc}") from exc
 
     async def commit(self, position: Position) -> None:
-        """Remember the id of the position in the checkpoint, if there is one; raises SourceError."""
+        """Store the id of the position in the checkpoint, if there is one; raises SourceError."""
         place = None
         while self._ids and self._ids[0][0] <= position.offset:
             place = self._ids.popleft()[1]
@@ -199,10 +199,10 @@ class EventStreamsSource:
             await self._remember({"last_event_id": place, "since": self._since.isoformat()})
 
     async def close(self) -> None:
-        """Do nothing: the reading closes the connection, and a commit is kept at once."""
+        """Do nothing: `events` closes the connection, and a commit is stored at once."""
 
     async def _resume(self) -> None:
-        """Begin where the checkpoint says; the first beginning is kept too, for a crash before the first commit."""
+        """Start from the checkpoint; if it is empty, store the start, for a crash before the first commit."""
         if self._checkpoint is None:
             return
         try:
@@ -218,7 +218,7 @@ class EventStreamsSource:
             self._since = datetime.fromisoformat(place["since"])
 
     async def _remember(self, place: dict[str, str]) -> None:
-        assert self._checkpoint is not None  # noqa: S101 (asked before)
+        assert self._checkpoint is not None  # noqa: S101 - the callers checked it
         try:
             await self._checkpoint.write(orjson.dumps(place).decode())
         except SourceCheckpointError as exc:

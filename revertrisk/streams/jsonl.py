@@ -1,8 +1,9 @@
-"""Read events from a file or standard input, one JSON object a line, plain or compressed.
+"""Reads events from a file or standard input, one JSON object a line, plain or compressed.
 
-A line may also be the body of a request, ``{"event": …}``. Somebody may be writing the last line of a file: without its
-newline it is taken if it is a whole object, and comes again; otherwise it waits for the next run. The end of a pipe, of
-standard input or of compressed content ends its line. Memory is bounded by one chunk and one line.
+A line can also be the body of a request, ``{"event": …}``. The last line of a file may still be written: without a
+newline it is yielded if it is a whole object, and the next run yields it again; otherwise it is left to the next run.
+The end of a pipe, of standard input or of compressed content ends its last line. Memory is limited to one chunk and
+one line.
 """
 
 import asyncio
@@ -51,25 +52,25 @@ T = TypeVar("T")
 
 
 class JsonlSource:
-    """The lines of one file or pipe; blank ones are passed over, unreadable ones are reported."""
+    """The lines of one file or pipe; blank lines are ignored, unreadable ones are yielded as such."""
 
     def __init__(
         self, name: str, open_raw: Callable[[], io.FileIO], checkpoint: SourceCheckpoint | None = None
     ) -> None:
-        """Take the name that positions and errors carry, and how to open the unbuffered input."""
+        """Take the name for positions and errors, and a function that opens the unbuffered input."""
         self._name = name
         self._open_raw = open_raw
         self._checkpoint = checkpoint
         self._may_grow = False
         self._fingerprint = ""
-        """Of the first line: whether a checkpoint is of this input or of another one with its name."""
+        """A hash of the first line, which shows whether a checkpoint is of another input with the same name."""
 
     @classmethod
     def from_path(cls, path: str, checkpoint: SourceCheckpoint | None = None) -> "JsonlSource":
-        """Read a file, or standard input where the path is ``-``; a checkpoint makes it continue where it was."""
+        """Read a file, or standard input if the path is ``-``; with a checkpoint it continues from there."""
         if path == "-":
-            # The descriptor and not sys.stdin: a thread still waiting in sys.stdin's buffer when the
-            # interpreter ends is a fatal error.
+            # It reads the descriptor, not sys.stdin: a thread that waits in sys.stdin's buffer when the interpreter
+            # ends is a fatal error.
             return cls("jsonl:-", partial(io.FileIO, _STDIN, closefd=False), checkpoint)
         return cls(f"jsonl:{path}", partial(io.FileIO, path), checkpoint)
 
@@ -77,7 +78,7 @@ class JsonlSource:
         """Yield the lines in order.
 
         Raises:
-            SourceError: the input cannot be opened or read, or its compressed content is damaged or cut off, or the
+            SourceError: the input cannot be opened or read, its compressed content is damaged or incomplete, or the
                 checkpoint is of another input.
 
         """
@@ -107,11 +108,11 @@ class JsonlSource:
         finally:
             if idle:
                 stream.close()
-            else:  # a thread is inside the stream, a pipe can keep it for ever, and closing waits for it
+            else:  # a thread is reading; a pipe can block it forever, and closing waits for it
                 threading.Thread(target=stream.close, name="jsonl-closer", daemon=True).start()
 
     async def commit(self, position: Position) -> None:
-        """Remember the line in the checkpoint, if there is one; raises SourceError."""
+        """Store the line number in the checkpoint, if there is one; raises SourceError."""
         if self._checkpoint is not None:
             done = {"line": position.offset, "first_line": self._fingerprint}
             try:
@@ -120,7 +121,7 @@ class JsonlSource:
                 raise SourceError(str(exc)) from exc
 
     async def close(self) -> None:
-        """Do nothing: the reading closes the file."""
+        """Do nothing: `events` closes the file."""
 
     async def _read_checkpoint(self) -> "_Done":
         try:
@@ -136,7 +137,7 @@ class JsonlSource:
         self._fingerprint = hashlib.sha256(first_line).hexdigest()
         if done.first_line not in {None, self._fingerprint}:
             raise SourceError(
-                f"{self._name}: the checkpoint is of another input: its first line was a different one; "
+                f"{self._name}: the checkpoint is of another input, whose first line differs; "
                 "use another checkpoint file"
             )
 
@@ -153,11 +154,11 @@ class JsonlSource:
             raise SourceError(f"{self._name}: {exc}") from exc
         except OSError as exc:
             raise SourceError(f"{self._name}: cannot be opened: {exc.strerror}") from exc
-        # Of such a file every line would be a dead letter.
+        # Every line of a UTF-16 file would become a dead letter.
         if isinstance(stream, io.BufferedReader) and stream.peek(2)[:2] in _UTF_16:
             stream.close()
-            raise SourceError(f"{self._name}: UTF-16 is not read: expected UTF-8")
-        # Nobody appends to a compressed line.
+            raise SourceError(f"{self._name}: UTF-16 is not supported: expected UTF-8")
+        # The last line of compressed content does not grow.
         self._may_grow = is_file and isinstance(stream, io.BufferedReader)
         return stream
 
@@ -182,28 +183,28 @@ class JsonlSource:
         return replace(record, event=unwrapped(record.event)) if isinstance(record, SourcedEvent) else record
 
     def _last(self, record: SourcedEvent | UnreadableRecord | None) -> SourcedEvent | None:
-        """Return the event of a last line without its newline, None where the line is not whole."""
+        """Return the event of a last line without a newline; None if the line is incomplete."""
         if isinstance(record, SourcedEvent):
             return replace(record, position=replace(record.position, is_open=True))
         if record is not None:
-            log.warning("%s: the last line is not whole; it waits for its end", self._name)
+            log.warning("%s: the last line is incomplete; it is left to the next run", self._name)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a checkpoint says of an input."""
+    """The content of a checkpoint."""
 
     line: int
-    """The last line that is done; 0 for none."""
+    """The last finished line; 0 for none."""
     first_line: str | None
-    """The fingerprint of the input's first line; None where nothing is known."""
+    """The fingerprint of the input's first line; None without a checkpoint."""
 
 
 async def _in_daemon_thread(call: Callable[[], T]) -> T:
-    """Run a blocking call in a thread that holds up neither the event loop nor the end of the process.
+    """Run a blocking call in a thread that blocks neither the event loop nor the end of the process.
 
-    A thread of asyncio's own pool is joined at exit, and reading an idle pipe may never return.
+    Threads of asyncio's own pool are joined at exit, and reading an idle pipe may never return.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -220,9 +221,9 @@ async def _in_daemon_thread(call: Callable[[], T]) -> T:
         result, error = None, None
         try:
             result = call()
-        except Exception as exc:  # noqa: BLE001 (handed to the awaiting side, whatever it is)
+        except Exception as exc:  # noqa: BLE001 - any exception is raised in the awaiting task
             error = exc
-        with suppress(RuntimeError):  # the loop is closed: nothing waits any more
+        with suppress(RuntimeError):  # the loop is closed, so no task waits
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="jsonl-reader", daemon=True).start()

@@ -1,8 +1,8 @@
-"""Read topics of Kafka as a member of a consumer group, or all their partitions without one.
+"""Reads Kafka topics as a member of a consumer group, or all their partitions without a group.
 
-librdkafka is asked in a thread of its own, so neither its waiting nor a rebalance blocks the event loop. What it brings
-waits in a bounded buffer. Only what :meth:`KafkaSource.commit` was given is ever committed; a partition that is
-taken away gets a few seconds to finish what is in flight, is committed, and then forgotten.
+A separate thread calls librdkafka, so neither its waiting nor a rebalance blocks the event loop. Its messages wait in
+a limited buffer. Only positions given to :meth:`KafkaSource.commit` are committed. When a partition is revoked, its
+events in flight get a few seconds to finish, and then its finished offsets are committed.
 """
 
 import asyncio
@@ -40,24 +40,24 @@ librdkafka_log = logging.getLogger("librdkafka")
 
 POLL_S = 0.1
 REVOKE_GRACE_S = 5.0
-"""How long a rebalance waits for requests in flight; what takes longer is sent again by the next owner."""
+"""How long a rebalance waits for requests in flight; the next owner sends those that take longer again."""
 CLOSE_TIMEOUT_S = 20.0
 ASK_AGAIN_S = 3.0
-"""While no broker answers: a refused password is known sooner than the last of them is given up."""
+"""The timeout of one try while no broker answers. It is short, so that a refused password is reported early."""
 STALL_S = 1.0
-"""While the buffer is full, librdkafka is asked this often, which keeps the membership and serves rebalances."""
+"""While the buffer is full, librdkafka is polled at this interval, to stay in the group and to serve rebalances."""
 REFRESH_S = 60.0
-"""How often a reader without a group looks for new partitions; librdkafka does it for groups."""
+"""The interval at which a reader without a group looks for new partitions; for groups librdkafka does."""
 NO_GROUP = "revertrisk-reader"
-"""librdkafka wants a name, and no one joins it."""
+"""librdkafka requires a group name; without a group no process joins this one."""
 FETCHED_AHEAD_KB = 4 * 1024
-"""What librdkafka may hold; the default is 64 MiB. It lowers ``fetch.max.bytes``, the bound of an answer that may be on
-its way beside that, to the same, but never below ``message.max.bytes``; a record that is larger comes all the same."""
+"""How much librdkafka may prefetch; its default is 64 MiB. librdkafka lowers ``fetch.max.bytes`` to the same, but not
+below ``message.max.bytes``, so an answer in transit is limited too. A larger single record is still read."""
 
-# librdkafka's own errors have underscored names.
+# The names of librdkafka's own errors start with an underscore.
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001
 _OFFSET_LOST = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
-_HOPELESS = frozenset(
+_PERMANENT = frozenset(
     {
         KafkaError._AUTHENTICATION,  # noqa: SLF001
         KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
@@ -71,9 +71,9 @@ _HOPELESS = frozenset(
 
 
 class KafkaSource:
-    """Some topics, read by one member of a group, or by itself; a partition is called ``topic[number]``."""
+    """Some topics, read as a member of a group or without a group; the name of a partition is ``topic[number]``."""
 
-    def __init__(  # noqa: PLR0913 - what a member of a group has to know
+    def __init__(  # noqa: PLR0913 - the options of a member of a group
         self,
         settings: KafkaSettings,
         topics: Sequence[str],
@@ -87,21 +87,22 @@ class KafkaSource:
         places: Mapping[str, int] | None = None,
         refresh_s: float = REFRESH_S,
     ) -> None:
-        """Take the topics and the group, None for all partitions and no offsets kept by Kafka.
+        """Take the topics and the group; without a group (None) it reads all partitions and commits nothing.
 
-        ``to_end`` ends the events where every partition has been read to its end. Without ``keeps_offsets`` nothing is
-        committed. ``on_offset_reset`` is called, in another thread, with each topic whose committed offset is gone.
-        Without a group, ``places`` are the offsets to begin at, and new partitions are looked for each ``refresh_s``.
+        With ``to_end`` the events end when every partition has been read to its end. Without ``keeps_offsets`` nothing
+        is committed. ``on_offset_reset`` is called in another thread with each topic whose committed offset no longer
+        exists. Without a group, ``places`` are the offsets to start at, and new partitions are looked for each
+        ``refresh_s`` seconds.
 
         Raises:
-            KafkaSettingsError: librdkafka does not take a setting.
+            KafkaSettingsError: librdkafka refuses a setting.
 
         """
         self._settings = settings
         self._topics = list(topics)
         self._group = group
         self.begun: Mapping[str, int] = {}
-        """The offset at which each partition was begun."""
+        """The start offset of each partition."""
         self._places = places or {}
         self._refresh_s = refresh_s
         self._start = start
@@ -116,15 +117,17 @@ class KafkaSource:
         self._thread: threading.Thread | None = None
         self._wake: Callable[[], None] = lambda: None
         self._trouble = ""
-        """What librdkafka complained about last."""
+        """librdkafka's last error."""
         try:
-            # It connects and asks for nothing of the group yet, but it knows whether the settings can work.
+            # It checks the settings, and does not join the group yet.
             self._consumer = Consumer(self._configuration(), logger=librdkafka_log)
         except KafkaException as exc:
-            raise settings.refusal(exc.args[0].str()) from None  # the cause quotes values
+            raise settings.refusal(
+                exc.args[0].str()
+            ) from None  # the cause quotes values, which can be secret
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
-        """Yield what the group gives to this member, in order within each partition.
+        """Yield the events of the partitions that are assigned to this member, in order within each partition.
 
         Raises:
             SourceError: no broker answers at the start, a topic does not exist, or access is refused.
@@ -134,7 +137,7 @@ class KafkaSource:
         arrived = asyncio.Event()
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nothing reads any more
+            with suppress(RuntimeError):  # the loop is closed, so no task reads
                 loop.call_soon_threadsafe(arrived.set)
 
         self._wake = wake
@@ -144,7 +147,7 @@ class KafkaSource:
             while True:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
-                    assert record.value is not None  # noqa: S101 - it would not be handed out
+                    assert record.value is not None  # noqa: S101 - next_record returns only these
                     topic = place_of(record.position.partition, 0).topic
                     yield read_record(record.value, record.position, topic=topic)
                 if self._failure is not None:
@@ -156,7 +159,7 @@ class KafkaSource:
             self._held.stop_reading()
 
     async def commit(self, position: Position) -> None:
-        """Have the thread commit this position; one of a partition that is no longer ours is passed over."""
+        """Let the thread commit this position; it is ignored if its partition is no longer assigned."""
         self._held.note_done(position)
 
     async def close(self) -> None:
@@ -167,9 +170,9 @@ class KafkaSource:
         self._held.stop()
         await asyncio.to_thread(thread.join, CLOSE_TIMEOUT_S)
         if thread.is_alive():
-            log.warning("%s: leaving the group takes too long; it is left to its session timeout", self._name)
+            log.warning("%s: leaving the group takes too long; the session timeout will end it", self._name)
 
-    # Everything from here on runs in the thread.
+    # Everything below runs in the thread.
 
     def _run(self) -> None:
         consumer = self._consumer
@@ -204,7 +207,7 @@ class KafkaSource:
                     looked_at = monotonic()
         except KafkaException as exc:
             self._fail(exc.args[0].str())
-        except Exception as exc:  # whatever ends this thread must end the reading too
+        except Exception as exc:  # any exception that ends this thread must also end `events`
             log.exception("%s: the consumer failed", self._name)
             self._fail(f"the consumer failed ({type(exc).__name__})")
         finally:
@@ -230,7 +233,7 @@ class KafkaSource:
         }
 
     def _find_partitions(self, consumer: Consumer) -> list[TopicPartition]:
-        """Return all partitions of the topics; raises KafkaException where one does not exist."""
+        """Return all partitions of the topics; raises KafkaException if a topic does not exist."""
         found = []
         for topic in self._topics:
             metadata = self._ask_for(topic, consumer)
@@ -241,13 +244,13 @@ class KafkaSource:
         return found
 
     def _ask_for(self, topic: str, consumer: Consumer) -> Any:
-        """Return what the brokers say of a topic; raises KafkaException where none answers."""
+        """Return the metadata of a topic; raises KafkaException if no broker answers."""
         give_up_at = monotonic() + CALL_TIMEOUT_S
         while True:
             try:
                 return consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
             except KafkaException as exc:
-                consumer.poll(0)  # delivers errors that came meanwhile: what they say is the reason
+                consumer.poll(0)  # calls _note_error with errors so far, which have the reason
                 if self._failure is None and not self._held.closing and monotonic() < give_up_at:
                     continue
                 self._fail(
@@ -265,7 +268,7 @@ class KafkaSource:
             elif epoch is None or offset is None:
                 continue
             elif error is not None:
-                # What stands before the end and did not come is tombstones, and marks of transactions.
+                # Offsets before the end without a message are tombstones and transaction markers: skip them.
                 self._held.put(RawRecord(None, Position(name, offset - 1, epoch)))
                 self._held.note_end(name)
             elif value is not None:
@@ -276,29 +279,29 @@ class KafkaSource:
     def _receive_error(self, error: KafkaError, name: str, consumer: Consumer) -> None:
         if error.code() == _OFFSET_LOST:
             log.error(
-                "ALERT: %s: the committed offset no longer exists, so events are lost; reading goes on at the oldest "
-                "that is left: %s",
+                "ALERT: %s: the committed offset no longer exists, so events are lost; reading continues at the oldest "
+                "event that is left: %s",
                 name,
                 error.str(),
             )
             place = place_of(name, OFFSET_BEGINNING)
             if self._on_offset_reset is not None:
                 self._on_offset_reset(place.topic)
-            # Offsets may go down: this is another holding of it, and its beginning is not known yet.
-            self._held.take_over({name: None})
-            # A seek is refused in this state.
+            # The next offset can be lower, so this starts a new epoch, whose start offset is not known yet.
+            self._held.assign({name: None})
+            # librdkafka refuses a seek in this state, so the partition is assigned again.
             consumer.incremental_unassign([place])
             consumer.incremental_assign([place])
         else:
             self._note_error(error)
 
     def _note_error(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - says nothing of the reason
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - it does not contain the reason
             self._trouble = error.str()
-        if error.fatal() or error.code() in _HOPELESS:
+        if error.fatal() or error.code() in _PERMANENT:
             self._fail(error.str())
         else:
-            log.debug("%s: %s", self._name, error.str())  # librdkafka logs it, and gets over it
+            log.debug("%s: %s", self._name, error.str())  # librdkafka logs it and recovers itself
 
     def _assign(self, beginnings: Beginnings, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -307,12 +310,12 @@ class KafkaSource:
         names = [name_of(start) for start in starts]
         offsets = {name_of(start): start.offset for start in starts}
         self.begun = {**self.begun, **offsets}
-        self._held.take_over(offsets)
+        self._held.assign(offsets)
         consumer.incremental_assign(starts)
-        log.info("%s: took over %s", self._name, ", ".join(names))
+        log.info("%s: was assigned %s", self._name, ", ".join(names))
 
     def _assign_new(self, beginnings: Beginnings, consumer: Consumer) -> None:
-        """Begin to read the partitions that are not read yet; a topic that cannot be asked for will be asked again."""
+        """Start to read new partitions; a topic whose metadata cannot be read is tried again the next time."""
         new = []
         for topic in self._topics:
             try:
@@ -324,24 +327,25 @@ class KafkaSource:
         self._assign(beginnings, consumer, new)
 
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # librdkafka calls this in our thread, and the group waits until it returns. The next owner begins at what is
-        # committed here, so finishing first, then committing, and only then giving back is what avoids repeats.
+        # librdkafka calls this in our thread, and the group waits until it returns. The next owner starts at the
+        # committed offsets. So events in flight finish first, then they are committed, and only then is the partition
+        # released; otherwise the next owner would send them again.
         names = [name_of(partition) for partition in partitions]
         if not self._held.wait_until_idle(names, self._revoke_grace_s):
-            log.info("%s: requests in flight are left to the next owner", ", ".join(names))
+            log.info("%s: the next owner will send the requests in flight again", ", ".join(names))
         if self._keeps_offsets:
             self._commits.before_leaving(consumer)
-        self._held.give_back(names)
+        self._held.release(names)
         consumer.incremental_unassign(partitions)
-        log.info("%s: gave back %s", self._name, ", ".join(names))
+        log.info("%s: released %s", self._name, ", ".join(names))
 
     def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         names = [name_of(partition) for partition in partitions]
         log.warning("%s: lost %s", self._name, ", ".join(names))
-        self._held.give_back(names)
+        self._held.release(names)
         consumer.incremental_unassign(partitions)
 
     def _fail(self, reason: str) -> None:
-        """Have the reader hear of it; the first reason counts."""
+        """End `events` with this reason; if it is called again, the first reason stays."""
         self._failure = self._failure or SourceError(f"{self._name}: {reason}")
         self._wake()

@@ -1,4 +1,4 @@
-"""Where a reader of Kafka begins in each partition, be it given by a group or taken without one."""
+"""The start offset of a Kafka reader in each partition, with or without a consumer group."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,25 +10,26 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 15.0
-"""For one question to the brokers."""
+"""For one request to the brokers."""
 
 
 class Start(Enum):
-    """Where a group begins in a partition for which it has committed nothing."""
+    """Where a group starts in a partition without a committed offset."""
 
     NEWEST = auto()
-    """As change-propagation does: only what comes from now on."""
+    """Only new events, as in change-propagation."""
     EARLIEST = auto()
 
 
 class Beginnings:
-    """Knows where to begin in each partition: at the group's committed offset, or else where nothing can be missed.
+    """Finds the start offset of each partition: the committed one, or one that misses no event.
 
-    Without a group, the places of its last run stand for what it committed.
+    Without a group, the places of the last run are used instead of committed offsets.
 
-    A group that has committed nothing of a topic is new: it begins at ``start``, and "newest" means when this process
-    started, however late it is given the partition. Where the group has committed other partitions of the topic, or the
-    partition was not there when this process started, the partition is new, and is read from its oldest record.
+    A group without a committed offset in any partition of a topic is new. It starts at ``start``; "newest" is the end
+    of the partition when this process started, even if the partition is assigned later. If the group has committed
+    other partitions of the topic, or the partition did not exist when this process started, then the partition is new
+    and is read from its oldest record.
     """
 
     def __init__(
@@ -40,9 +41,9 @@ class Beginnings:
         group: str,
         places: Mapping[str, int] | None,
     ) -> None:
-        """Ask how things stand now, before the group is joined, for all partitions that the topics have.
+        """Read the committed offsets and the ends of all partitions of the topics, before the group is joined.
 
-        ``places`` stand for the offsets that the group has committed, where it keeps none.
+        ``places`` replace committed offsets; None uses those of the group.
 
         Raises:
             KafkaException: the brokers do not answer in time.
@@ -54,7 +55,7 @@ class Beginnings:
         self._places = places
         committed = consumer.committed(list(partitions), CALL_TIMEOUT_S) if places is None else []
         self._begun = {place.topic for place in committed if place.offset >= 0}
-        """Topics of which the group has committed something."""
+        """Topics with a committed offset."""
         self._newest = {
             name_of(place): consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)[1]
             for place in partitions
@@ -62,9 +63,9 @@ class Beginnings:
         }
 
     def of(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        """Return where to begin in each partition.
+        """Return the start offset of each partition.
 
-        A first place is committed at once, so that a crash before the first commit does not lose it.
+        A first start offset is committed at once, so that a crash before the first commit does not lose it.
 
         Raises:
             KafkaException: the brokers do not answer in time.
@@ -76,16 +77,20 @@ class Beginnings:
             else [place_of(name, self._places.get(name, -1)) for name in map(name_of, partitions)]
         )
         known = [place_of(name_of(place), place.offset) for place in found if place.offset >= 0]
-        # librdkafka has negative markers for "none".
+        # A negative offset means that nothing is committed.
         first = [place_of(name_of(place), self._first_offset(place)) for place in found if place.offset < 0]
         for place in first:
-            log.info("%s: %s is new here and begins at %d", name_of(place), self._group, place.offset)
+            log.info(
+                "%s: %s has no committed offset and starts at %d", name_of(place), self._group, place.offset
+            )
         if first and self._places is None:
             try:
                 self._consumer.commit(offsets=first, asynchronous=False)
-            except KafkaException as exc:  # another rebalance has begun: the next regular commit keeps them
+            except (
+                KafkaException
+            ) as exc:  # another rebalance has begun; the next regular commit includes them
                 log.info(
-                    "the first places of the group %s are committed later: %s",
+                    "the start offsets of the group %s are committed later: %s",
                     self._group,
                     exc.args[0].str(),
                 )
@@ -101,7 +106,7 @@ class Beginnings:
             return int(lowest)
         newest = self._newest.get(name_of(place))
         if newest is None:
-            log.warning("%s: this partition is new, and is read from its oldest record", name_of(place))
+            log.warning("%s: this partition is new and is read from its oldest record", name_of(place))
             return int(lowest)
         return max(int(lowest), newest)
 
@@ -112,6 +117,6 @@ def name_of(place: TopicPartition) -> str:
 
 
 def place_of(name: str, offset: int) -> TopicPartition:
-    """Return an offset of the partition ``topic[number]`` as librdkafka has it."""
+    """Return librdkafka's value for an offset of the partition ``topic[number]``."""
     topic, _, number = name.removesuffix("]").rpartition("[")
     return TopicPartition(topic, int(number), offset)

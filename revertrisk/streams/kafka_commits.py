@@ -1,4 +1,4 @@
-"""Have the brokers keep how far a member of a group is done: every now and then, and for sure before it leaves."""
+"""Commits the finished offsets of a group's member: at intervals, and synchronously before it leaves."""
 
 import logging
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from revertrisk.streams.kafka_partitions import HeldPartitions
 log = logging.getLogger(__name__)
 
 COMMIT_PAUSE_S = 0.2
-"""Between two commits; the pipeline tells every half second how far it is."""
+"""The pause between two commits; the pipeline commits every half second."""
 LEAVING_COMMIT_S, CLOSING_COMMIT_S = 20.0, 2.0
-"""How long a commit is tried again before a partition is given back, and at the end of the process."""
+"""How long a commit is retried before a partition is released, and at the end of the process."""
 
 _REBALANCING = frozenset(
     {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
 )
-"""Why the brokers refuse commits while a group shares its partitions anew."""
+"""The errors of commits during a rebalance."""
 _BUSY = frozenset(
     {
         KafkaError.REBALANCE_IN_PROGRESS,
@@ -29,11 +29,11 @@ _BUSY = frozenset(
         KafkaError.REQUEST_TIMED_OUT,
     }
 )
-"""What passes while one is still a member."""
+"""The errors that a retry can solve while the member is in the group."""
 
 
 class Commits:
-    """Commits what is done of the partitions held; all of it is called in the thread that asks Kafka."""
+    """Commits the finished offsets of the assigned partitions; all methods are called in librdkafka's thread."""
 
     def __init__(self, name: str, held: HeldPartitions) -> None:
         """Take the source's name for the log, and the partitions."""
@@ -42,7 +42,7 @@ class Commits:
         self._asked_at = 0.0
 
     def ask(self, consumer: Consumer) -> None:
-        """Ask for a commit of what is done, every now and then, without waiting for it."""
+        """Request a commit of the finished offsets if one is due, without waiting for it."""
         if monotonic() - self._asked_at < COMMIT_PAUSE_S:
             return
         offsets = self._done()
@@ -51,7 +51,7 @@ class Commits:
             consumer.commit(offsets=offsets, asynchronous=True)
 
     def make_sure(self, consumer: Consumer) -> None:
-        """Commit what is done, and wait for it; raises KafkaException where the brokers refuse."""
+        """Commit the finished offsets and wait for it; raises KafkaException if the brokers refuse."""
         offsets = self._done()
         if not offsets:
             return
@@ -62,9 +62,9 @@ class Commits:
             raise
 
     def before_leaving(self, consumer: Consumer) -> None:
-        """Commit for sure what is done, the beginnings too: the next owner knows nothing else of them.
+        """Commit the finished offsets and the start offsets, because the next owner knows only committed ones.
 
-        The group waits meanwhile. What the brokers cannot do right now is asked for again for a while.
+        The group waits meanwhile. A commit that fails with a transient error is retried for a limited time.
         """
         give_up_at = monotonic() + (CLOSING_COMMIT_S if self._held.closing else LEAVING_COMMIT_S)
         while True:
@@ -76,11 +76,11 @@ class Commits:
                     log.info("%s: a commit failed and is tried again: %s", self._name, error.str())
                     sleep(COMMIT_PAUSE_S)
                     continue
-                log.warning("%s: what is done could not be committed: %s", self._name, error.str())
+                log.warning("%s: finished events could not be committed: %s", self._name, error.str())
             return
 
     def note(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
-        """Hear what became of a commit; one that failed is asked for again, with what is done by then."""
+        """Handle the result of a commit; one that failed is tried again, with the offsets finished by then."""
         failed = {name_of(place): place.offset for place in partitions if error or place.error}
         if failed:
             reason = error or next(place.error for place in partitions if place.error)

@@ -1,6 +1,6 @@
-"""What a member of a consumer group remembers of the partitions that are its own at the moment.
+"""The state of the partitions that are assigned to a member of a consumer group.
 
-Two threads meet here: the one that asks Kafka, and the event loop that hands records out and says what is done.
+Two threads share it: the one that calls librdkafka, and the event loop, which yields records and reports finished ones.
 """
 
 import threading
@@ -13,44 +13,44 @@ from revertrisk.streams.base import Position
 MAX_BUFFERED = 1000
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 BATCH = 200
-"""Records brought at once."""
+"""The most records in one fetch."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """A message as it came: it is parsed when its turn has come, since an event takes several times its text."""
+    """A message in bytes. It is parsed only when it is yielded, since a parsed event takes several times the memory."""
 
     value: bytes | None = field(repr=False)
-    """None where there is nothing to hand out, up to and including its position."""
+    """None if there is no record to yield up to and including the position."""
     position: Position
 
 
 _NEVER = -2
-"""Not even of the beginning, which is what -1 stands for where that is offset 0."""
+"""No commit was requested. It differs from -1, which commits the start offset 0."""
 
 
 @dataclass(slots=True)
 class _Held:
-    """One partition; offsets are of records, -1 stands for none."""
+    """One partition. The fields are offsets of records; -1 is before the first record."""
 
     epoch: int
     yielded: int = -1
     done: int = -1
-    passed: int = -1
-    """Behind what was handed out: how far there is nothing to hand out."""
+    empty_up_to: int = -1
+    """After the yielded records there is no record to yield up to this offset."""
     asked: int = _NEVER
-    """The last one whose commit the brokers were asked for."""
+    """The last offset whose commit was requested."""
     leaving: bool = False
     at_end: bool = False
 
     def settle(self) -> None:
-        """Count as done what there is nothing to do for, once all before it is done."""
+        """Count offsets without a record as done, when all records before them are done."""
         if self.done >= self.yielded:
-            self.done = max(self.done, self.passed)
+            self.done = max(self.done, self.empty_up_to)
 
 
 class HeldPartitions:
-    """The partitions held, the records that wait for their turn, and how far each partition is done."""
+    """The assigned partitions, the records that wait to be yielded, and how far each partition is done."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -61,10 +61,10 @@ class HeldPartitions:
         self._reading = True
         self._closing = False
 
-    # What the event loop calls.
+    # The event loop calls these.
 
     def next_record(self) -> RawRecord | None:
-        """Return the oldest record that is still ours; it counts as in flight from now on."""
+        """Return the oldest waiting record of an assigned partition; it then counts as in flight."""
         with self._changed:
             while self._buffer:
                 record = self._buffer.popleft()
@@ -77,12 +77,12 @@ class HeldPartitions:
                 if record.value is not None:
                     held.yielded = record.position.offset
                     return record
-                held.passed = record.position.offset
+                held.empty_up_to = record.position.offset
                 held.settle()
         return None
 
     def note_done(self, position: Position) -> None:
-        """Note that everything up to a position is done, unless its partition is no longer ours."""
+        """Record that everything up to a position is done, unless its partition is no longer assigned."""
         with self._changed:
             held = self._of(position)
             if held is not None:
@@ -91,19 +91,19 @@ class HeldPartitions:
                 self._changed.notify_all()
 
     def stop_reading(self) -> None:
-        """Let go of the records that wait, and take no more."""
+        """Drop the waiting records, and accept no more."""
         with self._changed:
             self._reading = False
             self._buffer.clear()
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Wait for nothing any more."""
+        """End all waits."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
 
-    # What the thread calls.
+    # librdkafka's thread calls these.
 
     @property
     def closing(self) -> bool:
@@ -112,15 +112,15 @@ class HeldPartitions:
 
     @property
     def all_read(self) -> bool:
-        """Whether there are partitions, each has been read to its end, and nothing waits."""
+        """Whether partitions are assigned, each has been read to its end, and no record waits."""
         with self._changed:
             at_end = [held.at_end for held in self._held.values()]
             return bool(at_end) and all(at_end) and not self._buffer
 
-    def take_over(self, starts: Mapping[str, int | None]) -> None:
-        """Hold these partitions from these offsets on; the first commit keeps the beginning itself.
+    def assign(self, starts: Mapping[str, int | None]) -> None:
+        """Add partitions with their start offsets; the first commit is the start offset itself.
 
-        Where the beginning is not known (None), nothing is committed before something is done.
+        If the start offset is not known (None), nothing is committed before a record is done.
         """
         with self._changed:
             for name, start in starts.items():
@@ -130,14 +130,14 @@ class HeldPartitions:
                 else:
                     self._held[name] = _Held(self._epochs, yielded=start - 1, done=start - 1)
 
-    def give_back(self, names: Iterable[str]) -> None:
-        """Forget these partitions; whatever comes of them later is passed over."""
+    def release(self, names: Iterable[str]) -> None:
+        """Remove these partitions; discard records of them that arrive later."""
         with self._changed:
             for name in names:
                 self._held.pop(name, None)
 
     def wait_until_idle(self, names: Iterable[str], timeout_s: float) -> bool:
-        """Hand nothing out of these partitions any more; return whether all that was handed out is done in time."""
+        """Yield no more records of these partitions; return whether all yielded ones are done in time."""
         with self._changed:
             leaving = [self._held[name] for name in names if name in self._held]
             for held in leaving:
@@ -147,18 +147,18 @@ class HeldPartitions:
             )
 
     def wait_for_room(self, timeout_s: float) -> bool:
-        """Return whether a batch may be fetched, after waiting for that if need be."""
+        """Wait until the buffer has room for a batch; return whether it has."""
         with self._changed:
             self._changed.wait_for(lambda: self._has_room() or self._closing, timeout_s)
             return self._has_room()
 
     def epoch(self, name: str) -> int | None:
-        """Return the epoch of a partition that is held and read; None for any other."""
+        """Return the epoch of a partition that is assigned and read; None for any other."""
         held = self._held.get(name)
         return held.epoch if held is not None and self._reading else None
 
     def put(self, record: RawRecord) -> None:
-        """Let a record wait for its turn."""
+        """Add a record to the buffer."""
         with self._changed:
             held = self._of(record.position)
             if held is not None and self._reading:
@@ -167,13 +167,13 @@ class HeldPartitions:
                 self._buffered_bytes += len(record.value or b"")
 
     def note_end(self, name: str) -> None:
-        """Note that a partition has been read to its end, for now."""
+        """Record that a partition has been read to its present end."""
         with self._changed:
             if name in self._held:
                 self._held[name].at_end = True
 
     def take_uncommitted(self) -> dict[str, int]:
-        """Return the offset to commit, that of the next record, of each partition that has got further."""
+        """Return the offset to commit (that of the next record) of each partition with newly finished records."""
         with self._changed:
             news = {name: held for name, held in self._held.items() if held.done > held.asked}
             for held in news.values():
@@ -181,7 +181,7 @@ class HeldPartitions:
             return {name: held.done + 1 for name, held in news.items()}
 
     def put_back_uncommitted(self, failed: Mapping[str, int]) -> None:
-        """Have the next :meth:`take_uncommitted` return these partitions again."""
+        """Let the next :meth:`take_uncommitted` return these partitions again."""
         with self._changed:
             for name in failed:
                 if name in self._held:

@@ -1,4 +1,4 @@
-"""How to reach Kafka: librdkafka's own settings, handed on but for those that the dispatcher must decide."""
+"""librdkafka's settings; all can be set except those that the dispatcher decides."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ BROKERS = "bootstrap.servers"
 
 _DECIDED_HERE = {
     "group.id": "use --group",
-    "enable.auto.commit": "offsets are committed behind the slowest unfinished event",
-    "enable.auto.offset.store": "offsets are committed behind the slowest unfinished event",
+    "enable.auto.commit": "offsets are committed up to the earliest unfinished event",
+    "enable.auto.offset.store": "offsets are committed up to the earliest unfinished event",
     "auto.offset.reset": "a new group starts at the newest event, and a lost offset is an alert",
     "partition.assignment.strategy": "it is cooperative-sticky",
     "group.protocol": "it is the classic one",
@@ -29,7 +29,7 @@ ENVIRONMENT = (
     "KAFKA_SSL_KEY_PASSWORD",
     "KAFKA_CLIENT_ID",
 )
-"""Variables for what differs between places, or is secret. Not every KAFKA_…: Kubernetes makes up some of its own."""
+"""Variables for settings that differ between deployments, or are secret. Kubernetes sets other KAFKA_… variables."""
 _OF_CONSUMERS = (
     "session.",
     "heartbeat.",
@@ -43,24 +43,24 @@ _OF_CONSUMERS = (
 
 
 class KafkaSettingsError(ValueError):
-    """A setting cannot work; the text names it and never repeats a value, which may be a password."""
+    """A setting is invalid; the message names it and never repeats a value, which can be a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """librdkafka's settings, security and ``bootstrap.servers`` among them."""
+    """librdkafka's settings, including security and ``bootstrap.servers``."""
 
     values: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, written: Iterable[str], environment: Mapping[str, str] | None = None) -> "KafkaSettings":
-        """Read ``key=value`` items, of one key the last, over what the environment says.
+        """Read ``key=value`` items; they override the environment, and a later item overrides an earlier one.
 
-        ``key=@FILE`` takes the value from a file, without the end of its last line.
+        ``key=@FILE`` takes the value from a file, without its last newline.
 
         Raises:
-            KafkaSettingsError: an item is not key=value or sets what is decided here, its file cannot be read, or the
-                brokers are missing.
+            KafkaSettingsError: an item is not key=value or cannot be set, its file cannot be read, or the brokers are
+                missing.
 
         """
         values = _from_environment(environment or {})
@@ -80,16 +80,16 @@ class KafkaSettings:
 
     @property
     def brokers(self) -> str:
-        """The brokers to ask first."""
+        """The brokers for the first connection."""
         return self.values.get(BROKERS, "")
 
     @property
     def for_producer(self) -> Mapping[str, str]:
-        """The settings without those of consumers only, about which librdkafka would complain."""
+        """The settings without those only for consumers, about which librdkafka would log warnings."""
         return {key: value for key, value in self.values.items() if not key.startswith(_OF_CONSUMERS)}
 
     def refusal(self, reason: str) -> KafkaSettingsError:
-        """Return librdkafka's reason for not taking the settings as an error; values in it are left out."""
+        """Return an error with librdkafka's reason for refusing the settings; values in it are removed."""
         for value in self.values.values():
             reason = reason.replace(f'"{value}"', '"…"')
         return KafkaSettingsError(f"kafka-setting: {reason}")

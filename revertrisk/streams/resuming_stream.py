@@ -1,8 +1,7 @@
-"""Follow a stream of Server-Sent Events without end, across every disconnect.
+"""Follows a stream of Server-Sent Events without end, across disconnects.
 
-Servers such as EventStreams end each connection after about fifteen minutes, and networks cut them at any moment. Each
-event carries an id to resume with; what exactly is sent back is up to the reader. An event that was cut in the middle
-has not come yet.
+Servers such as EventStreams end each connection after about fifteen minutes, and networks can end it at any time. Each
+event has an id to resume with; the caller decides what is sent back. An event that a disconnect cut off is not yielded.
 """
 
 import asyncio
@@ -24,10 +23,10 @@ from revertrisk.streams.sse import ServerSentEvent, ServerSentEventParser
 log = logging.getLogger(__name__)
 
 IDLE_TIMEOUT_S: Final = 120.0
-"""A connection that brings nothing for so long is taken for dead; EventStreams writes at least comments."""
+"""A connection without data for this long is considered broken; EventStreams writes at least comments."""
 CONNECT_TIMEOUT_S: Final = 10.0
 FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 60.0
+MAX_PAUSE_S: Final = 60.0
 _MAX_DOUBLINGS: Final = 10
 _TRY_AGAIN: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -35,7 +34,7 @@ _TRY_AGAIN: Final = frozenset(
 
 
 class StreamRefusedError(Exception):
-    """The server does not serve this stream, or not from this place; asking again changes nothing."""
+    """The server does not serve this stream, or not from this position; a retry cannot help."""
 
     def __init__(self, status: int, content_type: str) -> None:
         super().__init__(
@@ -45,8 +44,8 @@ class StreamRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a connection asks for."""
+class StreamRequest:
+    """The parameters of the request of one connection."""
 
     last_event_id: str | None = None
     """Sent as ``Last-Event-ID``."""
@@ -54,33 +53,33 @@ class Question:
 
 
 class _ConnectionEndedError(Exception):
-    """A connection is over; the text says how, and the next one follows after at least so many seconds."""
+    """A connection ended; the message has the reason, and the next one starts after at least ``asked_s`` seconds."""
 
     def __init__(self, how: str, asked_s: float | None = None) -> None:
         super().__init__(how)
-        self.asked_s = None if asked_s is None else min(asked_s, LONGEST_PAUSE_S)
+        self.asked_s = None if asked_s is None else min(asked_s, MAX_PAUSE_S)
 
 
-async def follow(  # noqa: PLR0913 - what a client has to know
+async def follow(  # noqa: PLR0913 - the options of a client
     session: aiohttp.ClientSession,
     url: str,
-    ask: Callable[[str], Question],
+    ask: Callable[[str], StreamRequest],
     *,
     last_event_id: str = "",
     idle_timeout_s: float = IDLE_TIMEOUT_S,
     first_pause_s: float = FIRST_PAUSE_S,
     on_reconnect: Callable[[], None] | None = None,
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield the messages of a stream for ever, connecting again whenever a connection ends or breaks.
+    """Yield the messages of a stream without end; connect again when a connection ends or breaks.
 
-    ``ask`` makes a connection's question of the id of the last event, which is empty before the first. A connection
-    that brought something is followed after up to ``first_pause_s``; the longest pause doubles with each that did not.
+    ``ask`` makes the request of a connection from the id of the last event, which is empty before the first. The pause
+    after a connection with events is random up to ``first_pause_s``; this limit doubles with each connection without.
 
-    The proxy of the environment is used, if it names one.
+    It uses the proxy in the environment, if there is one.
 
     Raises:
-        ProxyError: the environment names something else as a proxy.
-        StreamRefusedError: on an answer that another try would not change.
+        ProxyError: the proxy in the environment is invalid.
+        StreamRefusedError: the server refuses the request, and a retry cannot help.
 
     """
     fruitless = 0
@@ -93,7 +92,7 @@ async def follow(  # noqa: PLR0913 - what a client has to know
                     last_event_id = event.last_event_id
                     if event.type == "message":
                         yield event
-                    else:  # EventStreams reports its own trouble so, and ends the connection
+                    else:  # EventStreams reports its own errors so, and ends the connection
                         log.warning("%s: an event of type %.40r came", url, event.type)
         except _ConnectionEndedError as end:
             pause = _pause_s(first_pause_s, fruitless, end.asked_s)
@@ -105,18 +104,22 @@ async def follow(  # noqa: PLR0913 - what a client has to know
 
 
 async def _connection(
-    session: aiohttp.ClientSession, url: str, question: Question, last_event_id: str, idle_timeout_s: float
+    session: aiohttp.ClientSession,
+    url: str,
+    request: StreamRequest,
+    last_event_id: str,
+    idle_timeout_s: float,
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield the events of one connection; raises _ConnectionEndedError at its end, however it ends."""
+    """Yield the events of one connection; at its end always raise _ConnectionEndedError."""
     parser = ServerSentEventParser(last_event_id=last_event_id)
     headers = {"accept": "text/event-stream"}
-    if question.last_event_id is not None:
-        headers["last-event-id"] = question.last_event_id
+    if request.last_event_id is not None:
+        headers["last-event-id"] = request.last_event_id
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_timeout_s)
     try:
         async with session.get(
             url,
-            params=question.query,
+            params=request.query,
             headers=headers,
             timeout=timeout,
             allow_redirects=False,
@@ -127,7 +130,7 @@ async def _connection(
                 for event in parser.feed(chunk):
                     yield event
     except TimeoutError as exc:
-        raise _ConnectionEndedError("nothing came for too long") from exc
+        raise _ConnectionEndedError("the connection timed out") from exc
     except aiohttp.ClientHttpProxyError as exc:
         raise _ConnectionEndedError(f"the proxy answers {exc.status}") from exc
     except (aiohttp.ClientError, ConnectionError) as exc:
@@ -147,6 +150,6 @@ def _check(answer: aiohttp.ClientResponse) -> None:
 
 
 def _pause_s(first_pause_s: float, fruitless: int, asked_s: float | None) -> float:
-    """Return a random pause, so that clients cut off together do not come back together."""
-    longest = min(first_pause_s * 2 ** min(fruitless, _MAX_DOUBLINGS), LONGEST_PAUSE_S)
+    """Return a random pause, so that clients that were disconnected together do not reconnect together."""
+    longest = min(first_pause_s * 2 ** min(fruitless, _MAX_DOUBLINGS), MAX_PAUSE_S)
     return max(asked_s or 0.0, random.uniform(0, longest))  # noqa: S311 - no secret

@@ -1,8 +1,8 @@
-"""Read Server-Sent Events: bytes as they arrive from the network in, events out; no network in here.
+"""Parses Server-Sent Events: it takes bytes in chunks of any size, and returns events.
 
-Follows the event stream format of the HTML standard (https://html.spec.whatwg.org/multipage/server-sent-events.html),
-which EventStreams speaks: lines end with CR, LF or CRLF, a blank line completes an event, a line that begins
-with a colon is a comment.
+It follows the event stream format of the HTML standard
+(https://html.spec.whatwg.org/multipage/server-sent-events.html), which EventStreams uses: lines end with CR, LF or
+CRLF, a blank line completes an event, a line that begins with a colon is a comment.
 """
 
 import re
@@ -12,42 +12,42 @@ from typing import Final
 from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
-"""Four times the largest message that Wikimedia's Kafka takes."""
+"""Four times the largest message that Wikimedia's Kafka accepts."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# The standard takes any number of digits; a time of more than fifteen is no time.
+# The standard allows any number of digits; more than fifteen are ignored here.
 _RETRY: Final = re.compile(rb"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event. ``last_event_id`` is what to resume with after it; empty if the server gave none so far."""
+    """One event. ``last_event_id`` is the id to resume with after it; empty if the server sent none so far."""
 
     data: str
     type: str = "message"
     last_event_id: str = ""
     is_whole: bool = True
-    """False for one that exceeded the parser's bound: ``data`` is its beginning."""
+    """False if the event exceeded the parser's limit; ``data`` is then its beginning."""
 
 
 class ServerSentEventParser:
-    """Parses one response: feed it chunks of any size. What is incomplete at the end was not an event.
+    """Parses one response, fed in chunks of any size. An event that is incomplete at the end is not returned.
 
-    A new response needs a new parser, given the ``last_event_id`` of the one before, which an event without
-    an id of its own inherits. ``max_event_bytes`` bounds what is kept of an event that is not complete: of a larger one
-    only the beginning comes, in its place; a field of its own that is larger is passed over.
+    A new response needs a new parser with the ``last_event_id`` of the one before, which is the id of events without
+    their own. ``max_event_bytes`` limits the memory for an incomplete event: of one with more data only the beginning
+    is returned, and another field that is longer is ignored.
     """
 
     def __init__(self, *, last_event_id: str = "", max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.last_event_id = last_event_id
-        """What to send as ``Last-Event-ID`` after a cut; of completed events only."""
+        """The ``Last-Event-ID`` to send after a disconnect; only of completed events."""
         self.retry: int | None = None
-        """How long the server wants clients to wait before they connect again, in milliseconds."""
+        """The server's pause before clients connect again, in milliseconds."""
         self._max_event_bytes = max_event_bytes
         self._kept_bytes = min(KEPT_OF_A_LONG_RECORD, max_event_bytes)
         self._line = bytearray()
         self._is_cut = False
-        """Whether the line is longer than an event may be, and only its beginning is kept."""
+        """Whether the line is longer than ``max_event_bytes``, so that only its beginning is kept."""
         self._ended_with_cr = False
         self._is_first_line = True
         self._id = last_event_id
@@ -66,7 +66,7 @@ class ServerSentEventParser:
             if not chunk:
                 return []
         self._ended_with_cr = chunk.endswith(b"\r")
-        lines = chunk.splitlines()  # of bytes, this knows CR, LF and CRLF only
+        lines = chunk.splitlines()  # bytes are split only at CR, LF and CRLF
         rest = b"" if chunk.endswith((b"\r", b"\n")) else lines.pop()
         events = []
         for piece in lines:
@@ -94,7 +94,7 @@ class ServerSentEventParser:
         self._is_cut = False
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        # A comment has the empty name, which is none of these.
+        # A comment has the empty name, and is ignored like unknown fields.
         if name == b"data":
             self._add(value, is_too_long=is_too_long)
         elif is_too_long:
@@ -120,7 +120,7 @@ class ServerSentEventParser:
         if not self._is_whole:
             return
         self._data.append(value.decode(errors="replace"))
-        self._data_bytes += len(value) + 1  # empty lines must not add up for free
+        self._data_bytes += len(value) + 1  # 1 for the newline, so that empty lines count too
         if is_too_long or self._data_bytes > self._max_event_bytes:
             self._is_whole = False
             self._data = ["\n".join(self._data)[: self._kept_bytes]]

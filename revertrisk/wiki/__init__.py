@@ -1,1 +1,1 @@
-"""What is known of wikis: their table, what their API says of revisions, their exports."""
+"""Knowledge about wikis: the table of wikis, revisions in answers of their API, and their exports."""

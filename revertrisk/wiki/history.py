@@ -1,8 +1,8 @@
-"""What a wiki has stored: pages, revisions and users, from sample pages or from an export.
+"""The stored pages, revisions and users of a wiki, from sample pages or from an export.
 
-A history is read-only. It knows three kinds of "not there": a fact that its source does not give is ``None``;
-a part that the wiki hides is named in ``Revision.hidden``; and what does not exist is not found.
-Timestamps are strings as MediaWiki writes them (``2026-08-01T10:00:00Z``), so they sort as they are.
+A history is read-only. A fact that its source lacks is ``None``; a part that the wiki hides is named in
+``StoredRevision.hidden``; a page or revision that does not exist is not found. Timestamps are strings in MediaWiki's
+form (``2026-08-01T10:00:00Z``), which sort by time.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _FORMATS: Final = {
     "wikibase-property": "application/json",
 }
 _REDIRECT_WORDS: Final = (
-    "REDIRECT",  # understood by every wiki; what follows are the words of some languages
+    "REDIRECT",  # every wiki accepts it; the others are the words of some languages
     "ALIDIREKTU", "ALIH", "BIRZUZENDU", "DOORVERWIJZING", "LENCONG", "OHJAUS", "OMDIRIGERING", "OMDIRIGER",
     "OMDIREGER", "PATRZ", "PRZEKIERUJ", "PŘESMĚRUJ", "REDIRECCIÓN", "REDIRECCION", "REDIRECIONAMENTO",
     "REDIRECTEAZA", "REDIRECTION", "REDIRECIONAR", "RINVIA", "RINVIO", "TAM", "VIDERESTILLING", "WEITERLEITUNG",
@@ -46,7 +46,7 @@ _REDIRECT: Final = re.compile(
 
 
 class Part(StrEnum):
-    """A part of a revision that can be hidden by itself."""
+    """A part of a revision that can be hidden separately."""
 
     TEXT = "text"
     USER = "user"
@@ -54,7 +54,7 @@ class Part(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """What was done to the page when the revision was made: ``page_change_kind`` of its event."""
+    """The kind of change that made the revision: ``page_change_kind`` of its event."""
 
     CREATE = "create"
     EDIT = "edit"
@@ -63,7 +63,7 @@ class ChangeKind(StrEnum):
 
 
 class RevertMethod(StrEnum):
-    """How MediaWiki recognises that an edit is a revert."""
+    """How MediaWiki recognises a revert."""
 
     ROLLBACK = "rollback"
     UNDO = "undo"
@@ -71,7 +71,7 @@ class RevertMethod(StrEnum):
 
 
 class SampleLabel(StrEnum):
-    """What an experienced patroller would say of a sample edit."""
+    """The judgement of an experienced patroller about a sample edit."""
 
     GOOD = "good"
     BAD = "bad"
@@ -80,7 +80,7 @@ class SampleLabel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUser:
-    """An author, with the facts of one moment. ``user_id`` is 0 for somebody without an account."""
+    """An author, with the facts of one time. ``user_id`` is 0 for a user without an account."""
 
     name: str
     kind: UserKind
@@ -88,12 +88,12 @@ class StoredUser:
     edit_count: int | None = None
     registered: str | None = None
     groups: tuple[str, ...] | None = None
-    """All effective groups, implicit ones like ``*`` and ``user`` included."""
+    """All effective groups, including implicit ones such as ``*`` and ``user``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPage:
-    """A page as it is now. The title has its namespace prefix, and spaces."""
+    """A page in its present state. The title has its namespace prefix, and spaces."""
 
     wiki_id: str
     page_id: int
@@ -115,7 +115,7 @@ class StoredRevision:
     parent_id: int
     """0 for the first revision of a page."""
     position: int
-    """The place in the source."""
+    """The position in the source."""
     timestamp: str
     user: StoredUser | None
     comment: str | None
@@ -129,7 +129,7 @@ class StoredRevision:
     is_redirect: bool
     hidden: frozenset[Part] = frozenset()
     is_suppressed: bool = False
-    """The hidden parts are hidden from administrators as well."""
+    """Whether the hidden parts are hidden from administrators too."""
     tags: tuple[str, ...] = ()
     kind: ChangeKind = ChangeKind.EDIT
     moved_from: str | None = None
@@ -138,7 +138,7 @@ class StoredRevision:
 
 
 class EarlierText(NamedTuple):
-    """What finding a revert needs to know of an earlier revision. ``sha1`` is None for a hidden or lost text."""
+    """The facts about an earlier revision for finding reverts. ``sha1`` is None for a hidden or lost text."""
 
     rev_id: int
     timestamp: str
@@ -146,12 +146,12 @@ class EarlierText(NamedTuple):
 
 
 Place = tuple[str, int]
-"""A timestamp and a rev_id: revisions are listed by both."""
+"""A timestamp and a rev_id; lists of revisions are sorted by both."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionRange:
-    """The bounds of a list, both included; ``start`` is where it begins, so it may be the later one."""
+    """The range of a list, including both ends; ``start`` is where the list starts, so it can be the later one."""
 
     is_newer: bool
     """Whether the list goes from the oldest to the newest."""
@@ -160,28 +160,28 @@ class RevisionRange:
 
     @property
     def is_empty(self) -> bool:
-        """True if the end lies before the start."""
+        """True if the end is before the start."""
         return self.start > self.end if self.is_newer else self.start < self.end
 
     def select(self, revisions: Iterable[StoredRevision]) -> list[StoredRevision]:
-        """Return those within the bounds, in the direction of the list."""
+        """Return the revisions in the range, in the direction of the list."""
         first, last = sorted((self.start, self.end))
         found = [each for each in revisions if first <= (each.timestamp, each.rev_id) <= last]
         return sorted(found, key=lambda each: (each.timestamp, each.rev_id), reverse=not self.is_newer)
 
 
 class History(Protocol):
-    """The past of one or more wikis."""
+    """The history of one or more wikis."""
 
     @property
     def default_wiki_id(self) -> str:
-        """The wiki that answers where nobody names one."""
+        """The wiki of requests to a loopback host."""
 
     def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
-        """Return a revision, or None where the wiki has none with this id."""
+        """Return a revision, or None if the wiki has no revision with this id."""
 
     def text(self, revision: StoredRevision) -> str | None:
-        """Return a revision's text, hidden or not, or None where the source lacks it."""
+        """Return a revision's text, hidden or not, or None if the source lacks it."""
 
     def page(self, wiki_id: str, page_id: int) -> StoredPage | None:
         """Return a page, or None."""
@@ -199,19 +199,19 @@ class History(Protocol):
         """Return revisions of a wiki within a range, at most ``limit`` of them, in its direction."""
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
-        """Return up to ``count`` revisions of the same page that came before one, newest first."""
+        """Return up to ``count`` earlier revisions of the same page, newest first."""
 
     def changes(self) -> Iterator[StoredRevision]:
-        """Yield every revision that was news when it was made, oldest first."""
+        """Yield every revision that has a page_change event, oldest first."""
 
 
 def sha1_base36(text: str) -> str:
-    """Return a text's SHA-1 as MediaWiki's tables and events write it: base 36, 31 digits."""
+    """Return a text's SHA-1 in the form of MediaWiki's tables and events: base 36, 31 digits."""
     return base36_sha1(hashlib.sha1(text.encode(), usedforsecurity=False).digest())
 
 
 def base36_sha1(digest: bytes) -> str:
-    """Return a SHA-1 of 20 bytes as MediaWiki's tables and events write it."""
+    """Return a SHA-1 of 20 bytes in the form of MediaWiki's tables and events."""
     number = int.from_bytes(digest)
     digits = []
     for _ in range(_SHA1_DIGITS):
@@ -221,10 +221,10 @@ def base36_sha1(digest: bytes) -> str:
 
 
 def content_format(content_model: str) -> str:
-    """Return the format that MediaWiki stores a content model in; wikitext's for a model not known here."""
+    """Return the format of a content model in MediaWiki; for an unknown model that of wikitext."""
     return _FORMATS.get(content_model, "text/x-wiki")
 
 
 def is_redirect(text: str) -> bool:
-    """Return whether a wikitext begins with a redirect, in English or in one of the languages known here."""
+    """Return whether a wikitext begins with a redirect, in English or in one of the languages above."""
     return _REDIRECT.match(text) is not None

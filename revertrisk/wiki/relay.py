@@ -1,7 +1,7 @@
-"""Wikis behind a proxy, for a model server: it reads no proxy from the environment, so a tool that starts one relays.
+"""A relay that lets a model server reach wikis through a proxy, since the server reads no proxy from the environment.
 
-The relay listens on loopback and stands for a MediaWiki that serves all wikis, as ``WIKI_URL`` means it: a request goes
-to the wiki of its ``Host`` header, through the proxy of the environment, and nowhere else.
+A tool that starts a server starts the relay too. It listens on loopback, and its address is the server's ``WIKI_URL``.
+It sends a request to the wiki in its ``Host`` header, through the proxy in the environment, and to no other host.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ _MAX_BODY_BYTES: Final = 1024 * 1024
 
 
 def proxies_reach_wikis(wikis: WikiTable) -> bool:
-    """Return whether the environment names a proxy for any wiki; raises ProxyError."""
+    """Return whether the environment has a proxy for any wiki; raises ProxyError."""
     return any(proxy_of(f"https://{wiki.domain}") is not None for wiki in wikis)
 
 
 @contextmanager
 def wiki_relay(wikis: WikiTable) -> Iterator[str]:
-    """Relay while the context lasts, in a thread; yields the address for ``WIKI_URL``."""
+    """Relay in a thread while the context is open; yield the address for ``WIKI_URL``."""
     listener = socket.create_server(("127.0.0.1", 0))
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(
@@ -52,7 +52,7 @@ async def _serve(listener: socket.socket, wikis: WikiTable, stop: asyncio.Event)
 
         async def answer(request: web.Request) -> web.Response:
             if request.host not in domains:
-                return web.Response(status=403, text="no wiki of the wiki table\n")
+                return web.Response(status=403, text="the host is not in the wiki table\n")
             url = f"https://{request.host}{request.path_qs}"
             headers = {name: request.headers[name] for name in _ASKED if name in request.headers}
             try:

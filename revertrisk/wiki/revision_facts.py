@@ -1,4 +1,4 @@
-"""What the Action API says of revisions (``formatversion=2``), and the limits and errors that its clients go by."""
+"""Reads revisions in answers of the Action API (``formatversion=2``), and has the API's limits and error codes."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -9,18 +9,18 @@ from revertrisk.runtime.instants import parse_date_time
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 PUBLIC_CONNECTIONS: Final = 3
-"""Requests that a public host allows one client at a time (API:Etiquette, T400119)."""
+"""The most concurrent requests of one client to a public host (API:Etiquette, T400119)."""
 BUSY_CODES: Final = ("maxlag", "ratelimited", "readonly")
-"""API errors, as prefixes, by which a wiki says that it takes no such request now, whatever is asked for."""
+"""Prefixes of API errors with which a wiki refuses any request at present, independent of its content."""
 TRANSIENT_CODES: Final = (*BUSY_CODES, "internal_api_error")
-"""API errors, as prefixes, that a later try may not meet (Manual:Maxlag parameter, API:Etiquette)."""
+"""Prefixes of API errors after which a retry can succeed (Manual:Maxlag parameter, API:Etiquette)."""
 LARGEST_ID: Final = 2**53 - 1
-"""The largest id that JSON carries exactly everywhere, and the schemas' maximum."""
+"""The largest integer that every JSON parser reads exactly, and the schemas' maximum."""
 OUTCOME_TAGS = frozenset({"mw-reverted"})
-"""Change tags that are put on a revision after the fact: reading them would be looking at the answer."""
+"""Change tags that are added to a revision later. They are removed: a model that read them would read its label."""
 
 REDIRECT_TAGS: Final = frozenset({"mw-new-redirect", "mw-changed-redirect-target"})
-"""Change tags that MediaWiki gives a revision which is a redirect (Help:Tags)."""
+"""Change tags that MediaWiki adds to a revision that is a redirect (Help:Tags)."""
 
 HIDING_FLAGS = frozenset({"texthidden", "sha1hidden", "userhidden", "commenthidden", "suppressed"})
 
@@ -31,9 +31,10 @@ Fact = TypeVar("Fact", str, int, bool)
 
 
 class RevisionFacts(NamedTuple):
-    """A revision as the API describes it now; what is hidden is None and named in ``hidden_*``.
+    """A revision in the API's present answer; a hidden part is None and named in ``hidden_*``.
 
-    A tuple, since two are made for every event: a frozen dataclass of so many fields costs several times as much.
+    It is a tuple, since two are created for every event, and a frozen dataclass of so many fields takes several times
+    as long.
     """
 
     rev_id: int
@@ -45,11 +46,11 @@ class RevisionFacts(NamedTuple):
     is_redirect: bool
     timestamp: str
     saved_at: datetime
-    """The same, read."""
+    """The timestamp as a datetime."""
     is_minor: bool
     size: int
     sha1: bytes | None
-    """Of the content, 20 bytes; None where it is hidden or was not asked for."""
+    """The hash of the content, 20 bytes; None if it is hidden or was not requested."""
     content_model: str
     text: str | None
     comment: str | None
@@ -63,43 +64,43 @@ class RevisionFacts(NamedTuple):
 
     @property
     def user_kind(self) -> UserKind:
-        """What kind of user its author is."""
+        """The kind of its author."""
         return user_kind(self.user_text, self.user_id, is_temp=self.is_temp or None)
 
     @property
     def is_or_was_redirect(self) -> bool:
-        """Whether the page is a redirect today, or this revision was marked as one when it was made."""
+        """Whether the page is a redirect at present, or this revision was tagged as one when it was saved."""
         return self.is_redirect or not self.tags.isdisjoint(REDIRECT_TAGS)
 
     @property
     def hides_anything(self) -> bool:
-        """Whether the API hides something of it."""
+        """Whether the API hides a part of it."""
         return self.hidden_text or self.hidden_user or self.hidden_comment
 
 
 def _types_of(hint: Any) -> tuple[type, ...]:
-    """Return the classes that a field's value may be of."""
+    """Return the allowed classes of a field's value."""
     if isinstance(hint, UnionType):
         return get_args(hint)
     return (get_origin(hint) or hint,)
 
 
 FACT_TYPES = tuple(_types_of(hint) for hint in get_type_hints(RevisionFacts).values())
-"""What each field of `RevisionFacts` may be, in their order: all are checked at once."""
+"""The allowed classes of each field of `RevisionFacts`, in their order, to check all in one call."""
 
 
 class MissingRevision:
-    """What the API says of a revision that it does not have (``badrevids``)."""
+    """A revision that the API reports as missing (``badrevids``)."""
 
 
 MISSING = MissingRevision()
 
 
 def read_revisions(documents: Documents) -> dict[int, RevisionFacts | MissingRevision]:
-    """Collect the revisions of an answer, and those that it says are missing.
+    """Return the revisions of an answer by id, and those that it reports as missing.
 
-    A revision that cannot be read is left out, as if nothing had been said of it: it must not spoil the
-    others. Raises AttributeError, TypeError or ValueError on an answer that is no answer at all.
+    A revision that cannot be read is left out, so that it does not affect the others. An answer of another form raises
+    AttributeError, TypeError or ValueError.
     """
     found: dict[int, RevisionFacts | MissingRevision] = {}
     for query in documents:
@@ -112,7 +113,7 @@ def read_revisions(documents: Documents) -> dict[int, RevisionFacts | MissingRev
 
 def read_pages(pages: Collection[Mapping[str, Any]]) -> Iterator[RevisionFacts]:
     """Yield the revisions of an answer's pages that can be read."""
-    # A continued answer describes a page itself only once.
+    # If an answer is continued, only one of its parts has the facts of a page.
     redirects = {page.get("pageid") for page in pages if page.get("redirect") is True}
     for page in pages:
         for revision in page.get("revisions", ()):
@@ -123,9 +124,10 @@ def read_pages(pages: Collection[Mapping[str, Any]]) -> Iterator[RevisionFacts]:
 
 
 def read_first_edit(documents: Documents) -> datetime:
-    """Read the time of the only revision of the only page; raises AttributeError, KeyError, TypeError or ValueError.
+    """Return the time of the only revision of the only page.
 
-    A continued answer offers the next revisions, which nobody has asked for.
+    Only the first document is read: the API offers to continue with later revisions, which are not needed. An answer of
+    another form raises AttributeError, KeyError, TypeError or ValueError.
     """
     (page,) = documents[0]["pages"]
     (revision,) = page["revisions"]
@@ -163,12 +165,13 @@ def _revision_facts(
         hidden_comment=hidden_comment,
     )
     if not all(map(isinstance, facts, FACT_TYPES)):
-        raise TypeError("a fact is of another type")
+        raise TypeError("a fact has the wrong type")
     return facts
 
 
 def _hidden(revision: Mapping[str, Any], slot: Mapping[str, Any]) -> tuple[bool, bool, bool]:
-    """Tell whether text, user and comment are hidden."""
+    """Return whether the text, the user and the comment are hidden."""
+    # A suppressed revision without any other flag is treated as wholly hidden: showing too little is safe.
     text = any(flag(part, name) for part in (revision, slot) for name in ("texthidden", "sha1hidden"))
     user = flag(revision, "userhidden")
     comment = flag(revision, "commenthidden")
@@ -178,23 +181,23 @@ def _hidden(revision: Mapping[str, Any], slot: Mapping[str, Any]) -> tuple[bool,
 
 
 def _tags(tags: Iterable[Any]) -> frozenset[str]:
-    told = frozenset(tags)
-    return frozenset([typed(tag, str) for tag in told]) - OUTCOME_TAGS if told else told
+    found = frozenset(tags)
+    return frozenset([typed(tag, str) for tag in found]) - OUTCOME_TAGS if found else found
 
 
 def typed(value: Any, kind: type[Fact]) -> Fact:
-    """Return a value of the kind that it has to be; raises TypeError where it is of another."""
+    """Return a value of a required type; raises TypeError if it has another."""
     if not isinstance(value, kind):
         raise TypeError(kind)
     return value
 
 
 def optional(facts: Mapping[str, Any], name: str, kind: type[Fact]) -> Fact | None:
-    """Return a field, None where it is absent or null; raises TypeError where it is of another kind."""
+    """Return a field, or None if it is absent or null; raises TypeError if it has another type."""
     value = facts.get(name)
     return None if value is None else typed(value, kind)
 
 
 def flag(facts: Mapping[str, Any], name: str) -> bool:
-    """Return a flag, which is absent where it is not set; raises TypeError where it is of another kind."""
+    """Return a flag, False if it is absent; raises TypeError if it is not a boolean."""
     return typed(facts.get(name, False), bool)

@@ -1,7 +1,7 @@
-"""The wiki table: what a wiki is called, where it lives and whether its edits are scored.
+"""The wiki table: the ids, domains and languages of wikis, and whether their edits are scored.
 
-A wiki is its ``wiki_id``. Its domain and its language are looked up here, and nowhere cut out of a name:
-``zh_yuewiki`` lives at zh-yue.wikipedia.org and is written in ``yue``.
+A wiki is identified by its ``wiki_id``. Its domain and language are looked up here, and never derived from a name:
+``zh_yuewiki`` has the domain zh-yue.wikipedia.org and the language ``yue``.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 
 SCORABLE_FAMILIES: Final = frozenset({"wikipedia", "test", "test2"})
-"""The families whose open and public wikis are scored, and found by language code and subdomain."""
+"""The families whose open and public wikis are scored, and can be found by language code and subdomain."""
 
 ALIASES: Final = {"be-x-old": "be_x_oldwiki", "nb": "nowiki"}
 """Names in use that are neither the language code nor the subdomain of their wiki."""
@@ -30,8 +30,8 @@ PAGE_LANGUAGES: Final = {
     "nap-x-tara": "roa_tarawiki",
     "nrf": "nrmwiki",
 }
-"""Codes of MediaWiki's page languages (``LanguageCode::bcp47``, language variants) of which the first part is not the
-wiki's: everything else is found by leaving out variants, ``zh-hans-cn``, ``sr-el``, ``en-gb``."""
+"""Page languages of MediaWiki (``LanguageCode::bcp47``, language variants) whose first part is not the wiki's name.
+Other codes are found by removing their variants: ``zh-hans-cn``, ``sr-el``, ``en-gb``."""
 
 MAX_HOST: Final = 253
 """The most characters of a host name (RFC 1035)."""
@@ -60,9 +60,11 @@ class Wiki:
 
 
 class WikiTable:
-    """Every wiki, by what it may be called.
+    """All wikis, by id, domain and other names.
 
-    :raises WikiTableError: if two wikis have the same id or domain.
+    Raises:
+        WikiTableError: two wikis have the same id or domain.
+
     """
 
     def __init__(self, wikis: Iterable[Wiki]) -> None:
@@ -70,7 +72,7 @@ class WikiTable:
         self._by_domain: dict[str, Wiki] = {}
         for wiki in wikis:
             if wiki.wiki_id in self._by_id:
-                raise WikiTableError(f"{wiki.wiki_id} is there twice")
+                raise WikiTableError(f"{wiki.wiki_id} occurs twice")
             if (other := self._by_domain.get(wiki.domain)) is not None:
                 raise WikiTableError(f"{wiki.wiki_id} and {other.wiki_id} have the same domain")
             self._by_id[wiki.wiki_id] = wiki
@@ -84,7 +86,9 @@ class WikiTable:
         The file is a JSON object of wiki ids, each with ``domain``, ``language`` and ``family``, and with
         ``"closed": true`` or ``"private": true`` where they apply.
 
-        :raises WikiTableError: if the file cannot be read or an entry is not as described.
+        Raises:
+            WikiTableError: the file cannot be read or an entry is invalid.
+
         """
         file = path if path is not None else files("revertrisk.wiki").joinpath("wikis.json")
         try:
@@ -113,21 +117,21 @@ class WikiTable:
         return self._by_domain.get(domain.lower())
 
     def by_name(self, name: str) -> Wiki | None:
-        """Return the wiki that somebody means by a ``lang``, in any letter case, or None.
+        """Return the wiki for the ``lang`` of a request, in any letter case, or None.
 
-        A wiki id finds any wiki. A language code, a subdomain (with ``-`` or ``_``) or an alias finds a
-        Wikipedia, open or closed, or a test wiki. Where two share a language code, the one whose subdomain
-        it is gets it: ``en`` is enwiki, not testwiki.
+        A wiki id finds any wiki. A language code, a subdomain (with ``-`` or ``_``) or an alias finds a Wikipedia,
+        open or closed, or a test wiki. If two wikis share a language code, it finds the one with that subdomain:
+        ``en`` is enwiki, not testwiki.
         """
         wanted = name.lower()
         return self._by_id.get(wanted) or self._by_name.get(wanted.replace("_", "-"))
 
     def by_page_language(self, code: str) -> Wiki | None:
-        """Return the wiki whose pages are in a language, as MediaWiki names it for an edit that is not saved yet.
+        """Return the wiki for a page language, which MediaWiki sends with an edit that is not saved yet.
 
-        Beside all that :meth:`by_name` knows these are BCP 47 codes and language variants, which are those of their
-        language's wiki. A language without a wiki is one of a wiki that may come: in no table, and without a domain.
-        None is for what is no language code.
+        In addition to the names of :meth:`by_name` it finds BCP 47 codes and language variants by their language. For a
+        language without a wiki it returns a new Wiki without a domain, since such a wiki may be created later. It
+        returns None for a text that is not a language code.
         """
         wanted = code.lower().replace("_", "-")
         known = self.by_name(code)
@@ -148,7 +152,7 @@ class WikiTable:
         named = [wiki for wiki in self._by_id.values() if wiki.family in SCORABLE_FAMILIES]
         names = {name: self._by_id[wiki_id] for name, wiki_id in ALIASES.items() if wiki_id in self._by_id}
         names.update((wiki.language.lower(), wiki) for wiki in named)
-        # Last, because a subdomain beats a language code.
+        # Last, because a subdomain has priority over a language code.
         names.update((wiki.domain.partition(".")[0], wiki) for wiki in named)
         return names
 
@@ -158,7 +162,7 @@ HOST: Final = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
     r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 )
-"""A host name in lower case, with a port where it is another than the scheme's: requests go to it."""
+"""A host name in lower case, with a port if it is not the scheme's default; requests are sent to it."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 

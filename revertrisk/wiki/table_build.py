@@ -1,8 +1,8 @@
 """Makes the wiki table from Wikimedia's canonical list of wikis.
 
-``python -m revertrisk.wiki.table_build wikis.tsv`` writes ``revertrisk/wiki/wikis.json``. The
-input is the tab separated ``wikis.tsv`` of Wikimedia's canonical data, of which five columns are read. The output has
-one wiki a line, sorted by id, so that a new or closed wiki is one line of a diff.
+``python -m revertrisk.wiki.table_build wikis.tsv`` writes ``revertrisk/wiki/wikis.json``. The input is the
+tab-separated ``wikis.tsv`` of Wikimedia's canonical data, of which six columns are read. The output has one wiki a
+line, sorted by id, so that a new or closed wiki changes one line of a diff.
 """
 
 import argparse
@@ -20,9 +20,11 @@ _VALUES: Final = {"status": ("open", "closed"), "visibility": ("public", "privat
 
 
 def table_text(rows: Iterable[Mapping[str, str]]) -> str:
-    """Return the wiki table of rows of the canonical list, as the text of a JSON file.
+    """Return the text of a wiki table (JSON) from rows of the canonical list.
 
-    :raises ValueError: if a row lacks a column, or its status or visibility is none that we know.
+    Raises:
+        ValueError: a row lacks a column, has an unknown status or visibility, or repeats a wiki.
+
     """
     lines: dict[str, str] = {}
     for row in rows:
@@ -34,7 +36,7 @@ def table_text(rows: Iterable[Mapping[str, str]]) -> str:
             if row[column] not in values:
                 raise ValueError(f"{wiki_id}: {column} must be one of {', '.join(values)}")
         if wiki_id in lines:
-            raise ValueError(f"{wiki_id} is there twice")
+            raise ValueError(f"{wiki_id} occurs twice")
         entry: dict[str, str | bool] = {
             "domain": row["domain_name"],
             "language": row["language_code"],
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         with options.tsv.open(encoding="utf-8", newline="") as file:
-            # The list is not quoted: a quotation mark is a character like any other.
+            # The list has no quoting: a quotation mark is an ordinary character.
             text = table_text(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         options.output.write_text(text, encoding="utf-8")
         count = len(WikiTable.load(options.output))

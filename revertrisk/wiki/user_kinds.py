@@ -1,4 +1,4 @@
-"""What kind of user made an edit: one rule for the server, backfills, the reader of exports, labels and the mock."""
+"""The kind of a user; the server, backfills, the reader of exports, labels and the mock use the same rule."""
 
 import ipaddress
 import re
@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Final
 
 _TEMPORARY: Final = re.compile(r"~\d{4}-")
-"""How the names of temporary accounts begin on Wikimedia's wikis (T352839)."""
+"""The beginning of the names of temporary accounts on Wikimedia's wikis (T352839)."""
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){2}\.(?:xxx|\d{1,3})", re.ASCII)
-"""What MediaWiki takes for an address beside valid ones (``UserNameUtils::isIP``): ``192.0.2.xxx``, as wikis wrote them
-until 2001, and numbers too high."""
+"""Texts that MediaWiki treats as IP addresses in addition to valid ones (``UserNameUtils::isIP``): ``192.0.2.xxx``,
+which wikis wrote until 2001, and numbers above 255."""
 _IMPORTED: Final = ">"
-"""Stands in ``en>Name``, somebody of another wiki whose edit was imported; no account here has it in its name."""
+"""It is in ``en>Name``, a user of another wiki whose edit was imported; names of local accounts cannot contain it."""
 
 PRIVILEGED_GROUPS: Final = frozenset(
     {
@@ -19,29 +19,29 @@ PRIVILEGED_GROUPS: Final = frozenset(
         "reviewer", "rollbacker", "steward", "suppress", "sysop", "templateeditor",
     }
 )  # fmt: skip
-"""Groups that are granted by hand; the automatic ones follow from edit count and age."""
+"""Groups that people grant; automatic groups follow from edit count and age."""
 
 
 class UserKind(StrEnum):
-    """Who made an edit, in the classes that wikis themselves distinguish."""
+    """The kinds of user that wikis distinguish."""
 
     REGISTERED = "registered"
     TEMPORARY = "temporary"
-    """An account that the wiki made for somebody not logged in (``is_temp``); it treats it as unregistered."""
+    """An account that the wiki created for a user without an account (``is_temp``); wikis treat it as unregistered."""
     IP = "ip"
     UNKNOWN = "unknown"
-    """The author is hidden or of another wiki, or the source does not tell."""
+    """The author is hidden or from another wiki, or the source does not have it."""
 
     @property
     def is_anonymous(self) -> bool | None:
-        """True for IP and temporary users, None where the kind is unknown."""
+        """True for IP and temporary users, None if the kind is unknown."""
         return None if self is UserKind.UNKNOWN else self is not UserKind.REGISTERED
 
 
 def user_kind(name: str | None, user_id: int | None = None, *, is_temp: bool | None = None) -> UserKind:
-    """Return the kind of a user, by flag and id where they are known, else by the form of the name.
+    """Return the kind of a user: from the flag and the id if they are known, otherwise from the form of the name.
 
-    ``user_id`` is 0 for a user without an account; None is what the source does not tell.
+    ``user_id`` is 0 for a user without an account; None is a fact that the source lacks.
     """
     if is_temp or (is_temp is None and name is not None and _TEMPORARY.match(name)):
         return UserKind.TEMPORARY

@@ -87,7 +87,7 @@ def main() -> None:
     """Print the tables of both models."""
     limit_threads(1)
     earlier = Path(sys.argv[1])
-    sets = list(held_out(Path(sys.argv[2]) if len(sys.argv) > 2 else DATA))  # noqa: PLR2004 - the second argument
+    sets = list(held_out(Path(sys.argv[2]) if len(sys.argv) > 2 else DATA))
     for name in RECIPES:
         sys.stdout.writelines(compared(name, earlier, sets))
 

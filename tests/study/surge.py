@@ -42,8 +42,8 @@ SURGE_MINUTES: Final = 720
 
 CHUNK: Final = 50
 """Wikis that are in memory together."""
-BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 342)
-"""Days a false start: the acceptance's, the default for one series, and the default for 342."""
+BUDGETS: Final = (30.0, DEFAULT_BUDGET, DEFAULT_BUDGET * 200)
+"""Days a false start: the acceptance's, the default for one series, and the default for all 200 wikis."""
 
 Shaped = Callable[[np.random.Generator, Floats], Floats]
 """Changes the means of series, shape (wikis, minutes), into what happens in a cell outside the family."""
@@ -125,13 +125,11 @@ class Watched:
         training: int = TRAINING_DAYS,
     ) -> None:
         self.bin_minutes = bin_minutes
+        self._budgets = budgets
         self._times = len(budgets)
         self._counts = binned(minutes, bin_minutes)
-        number = self._counts.shape[1]
-        self._baseline = np.stack(
-            [model.baseline.means(FIRST_MINUTE // bin_minutes, number) for model in models]
-        )
         self._begin = training * MINUTES_PER_DAY // bin_minutes
+        self._baseline = self._baselines(models)
         counts, baseline = self._counts[:, : self._begin], self._baseline[:, : self._begin]
         level = [
             levels(x, b, np.ones(len(x)), bin_minutes)[-1] for x, b in zip(counts, baseline, strict=True)
@@ -139,13 +137,7 @@ class Watched:
         weights = np.array([2 * first_weight(float(b.mean()), bin_minutes) for b in baseline])
         state = DetectorState.new(np.tile(weights, self._times), self._begin)
         state.above *= np.tile(level, self._times)
-        self.detector = Detector(
-            bin_minutes,
-            state,
-            np.tile([model.dispersion.alpha for model in models], self._times),
-            np.array([model.start.threshold(budget) for budget in budgets for model in models]),
-            np.tile(np.array([model.end for model in models]), (self._times, 1)),
-        )
+        self.detector = self._made(state, models)
         self._observed = np.full(self._times * len(models), True)
 
     def bins(self) -> Iterator[tuple[int, list[int]]]:
@@ -158,6 +150,24 @@ class Watched:
                 self.detector.close(index)
             yield number, found.started
 
+    def refit(self, models: list[Model]) -> None:
+        """Go on with other models, as a watch does each day."""
+        self._baseline = self._baselines(models)
+        self.detector = self._made(self.detector.state, models)
+
+    def _baselines(self, models: list[Model]) -> Floats:
+        first, number = FIRST_MINUTE // self.bin_minutes, self._counts.shape[1]
+        return np.stack([model.baseline.means(first, number) for model in models])
+
+    def _made(self, state: DetectorState, models: list[Model]) -> Detector:
+        return Detector(
+            self.bin_minutes,
+            state,
+            np.tile([model.dispersion.alpha for model in models], self._times),
+            np.array([model.start.threshold(budget) for budget in self._budgets for model in models]),
+            np.tile(np.array([model.end for model in models]), (self._times, 1)),
+        )
+
 
 def false_starts(
     cell: Cell,
@@ -168,12 +178,18 @@ def false_starts(
     change: Shaped | None = None,
     days: int = DAYS,
 ) -> list[float]:
-    """Return, for each budget in days a false start, how many times as many starts came as it allows."""
+    """Return, for each budget in days a false start, how many times as many starts came as it allows.
+
+    The wikis are fitted on four weeks, and anew on eight.
+    """
     starts = np.zeros(len(budgets))
     for part in range(0, wikis, CHUNK):
         minutes = simulated(cell, min(CHUNK, wikis - part), days, change, part)
         bin_minutes, models = fitted(minutes, poisson=poisson)
-        for _, started in Watched(minutes, budgets, bin_minutes, models).bins():
+        watched = Watched(minutes, budgets, bin_minutes, models)
+        for number, started in watched.bins():
+            if not poisson and number == LONGEST_DAYS * MINUTES_PER_DAY // bin_minutes:
+                watched.refit(fitted(minutes, poisson=False, training=LONGEST_DAYS)[1])
             for index in started:
                 starts[index // len(models)] += 1
     return [float(each) for each in starts * np.array(budgets) / (wikis * (days - TRAINING_DAYS))]
@@ -284,7 +300,7 @@ def main() -> None:
     arguments.add_argument("--only", choices=("starts", "delays", "outside"))
     given = arguments.parse_args()
     if given.only in {None, "starts"}:
-        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 4,788 | Poisson thresholds, B = 30 |")  # noqa: T201
+        print("| edits/min | α | ρ | B = 30 | B = 14 | B = 2,800 | Poisson thresholds, B = 30 |")  # noqa: T201
         print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
         for rate, (alpha, rho) in product(RATES, DISPERSIONS):
             cell = Cell(rate, alpha, rho)

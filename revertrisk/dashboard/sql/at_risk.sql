@@ -15,7 +15,7 @@ WITH by_page AS (
     LEFT JOIN :thresholds AS a (model_version, wiki_id, threshold)
         ON p.model_version = a.model_version AND a.wiki_id = 'all'
     WHERE p.model_name = :model
-        AND p.dt >= :since AND p.dt < :until
+        AND e.dt >= :since AND e.dt < :until
         AND p.day >= CAST(:since AS DATE) AND p.day <= CAST(:until AS DATE)
         AND p.wiki_id = :wiki
         AND e.user_kind = :user

@@ -1,5 +1,6 @@
 -- Pages with the most different people, then the most edits, because one person who saves often is no event. Risk mass
--- is the sum of the risks of a page's edits. People whose actor key is gone count as none; deleted pages are left out.
+-- is the sum of the risks of a page's edits. People whose actor key is gone count as none. Deleted pages are left out, and pages of users,
+-- whose titles are names and addresses.
 SELECT
     e.wiki_id,
     g.title,
@@ -12,6 +13,7 @@ LEFT JOIN prediction_current AS p
     ON e.wiki_id = p.wiki_id AND e.rev_id = p.rev_id AND e.day = p.day AND p.model_name = :model
 WHERE e.kind IS NOT NULL
     AND g.title IS NOT NULL AND g.last_kind <> 'delete'
+    AND g.namespace_id NOT IN (2, 3)
     AND e.dt >= :since AND e.dt < :until
     AND e.day >= CAST(:since AS DATE) AND e.day <= CAST(:until AS DATE)
     AND e.wiki_id = :wiki

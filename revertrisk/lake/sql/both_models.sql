@@ -18,7 +18,7 @@ FROM (
     SELECT day, wiki_id, rev_id, model_name, page_id, dt, probability, precedence
     FROM prediction
     UNION ALL
-    SELECT CAST(dt AS DATE) AS day, wiki_id, rev_id, model_name, page_id, dt, probability, precedence
+    SELECT CAST(rev_dt AS DATE) AS day, wiki_id, rev_id, model_name, page_id, dt, probability, precedence
     FROM prediction_backfill
 ) AS every_prediction
 WHERE model_name IN ('revertrisk-language-agnostic', 'revertrisk-multilingual')

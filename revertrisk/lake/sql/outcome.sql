@@ -1,5 +1,5 @@
--- What became of each edit: when it was undone first and by whom, and when its page was deleted, which ends the wait for
--- a revert without one. No horizon is applied: filter seconds_to_revert, and leave out edits that are too young.
+-- What became of each edit: when it was undone first and by whom, and when its page was deleted first after it, which ends
+-- the wait for a revert without one. No horizon is applied: filter seconds_to_revert, and leave out edits that are too young.
 SELECT
     e.day, e.wiki_id, e.rev_id, e.page_id, e.parent_id, e.dt, e.kind, e.namespace_id, e.is_content_namespace,
     e.skip_reason, e.user_kind, e.is_bot, e.edit_bucket, e.registered_month, e.is_privileged, e.is_autopatrolled,
@@ -9,6 +9,11 @@ SELECT
 FROM revision AS e
 LEFT JOIN reverted AS r ON e.wiki_id = r.wiki_id AND e.rev_id = r.rev_id AND e.day = r.day
 LEFT JOIN (
-    SELECT wiki_id, page_id, MIN(event_dt) AS deleted_at FROM page_event WHERE kind = 'delete' GROUP BY wiki_id, page_id
-) AS d ON e.wiki_id = d.wiki_id AND e.page_id = d.page_id AND d.deleted_at >= e.dt
+    SELECT
+        wiki_id, page_id, event_dt AS deleted_at,
+        LAG(event_dt) OVER (PARTITION BY wiki_id, page_id ORDER BY event_dt) AS deleted_before
+    FROM (SELECT DISTINCT wiki_id, page_id, event_dt FROM page_event WHERE kind = 'delete') AS deletion
+) AS d
+    ON e.wiki_id = d.wiki_id AND e.page_id = d.page_id
+    AND d.deleted_at >= e.dt AND (d.deleted_before IS NULL OR d.deleted_before < e.dt)
 WHERE e.kind IS NOT NULL

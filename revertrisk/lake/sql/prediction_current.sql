@@ -1,5 +1,6 @@
 -- One row for each revision and model: the latest model version; of that, live before backfill, whatever the kind.
--- Predictions of models on trial (prediction_shadow) are not here. A filter on day reads the files of those days only.
+-- Predictions of models on trial (prediction_shadow) are not here. A filter on day reads the files of those days only; it is
+-- the day on which the revision was saved, as in the table revision.
 SELECT
     day,
     wiki_id,
@@ -21,8 +22,8 @@ FROM (
     FROM prediction
     UNION ALL
     SELECT
-        CAST(dt AS DATE) AS day, wiki_id, rev_id, model_name, page_id, dt, model_version, probability, predicted, meta_dt,
-        meta_id, page_change_kind, precedence, 'backfill' AS source
+        CAST(rev_dt AS DATE) AS day, wiki_id, rev_id, model_name, page_id, dt, model_version, probability, predicted,
+        meta_dt, meta_id, page_change_kind, precedence, 'backfill' AS source
     FROM prediction_backfill
 ) AS every_prediction
 GROUP BY day, wiki_id, rev_id, model_name

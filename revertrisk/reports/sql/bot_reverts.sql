@@ -1,5 +1,5 @@
--- Edits that were reverted for the first time within the window, with the revert, and what became of the revert; in
--- content namespaces, without creations. What the rules of a report leave out is marked and not left out here.
+-- Edits whose first revert was made in the period, within the window, with the revert and what became of it; in content
+-- namespaces, without creations. What the rules of a report leave out is marked and not left out here.
 SELECT
     w.place AS wiki,
     u.page_id,
@@ -33,5 +33,6 @@ LEFT JOIN revision AS n ON t.wiki_id = n.wiki_id AND t.first_revert_id = n.rev_i
 WHERE e.is_content_namespace
     AND e.parent_id <> 0
     AND r.seconds_to_revert <= {window_s}
-    AND r.day >= {since} AND r.day <= {until}
+    AND r.day >= {edits_since} AND r.day <= {until}
+    AND u.day >= {since} AND u.day <= {until}
 ORDER BY wiki, u.page_id, u.rev_id

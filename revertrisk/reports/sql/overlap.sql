@@ -10,7 +10,8 @@ SELECT
     COALESCE(o.by_bot, FALSE) OR b.name IS NOT NULL AS by_bot,
     p.probability IS NOT NULL AS is_scored,
     COALESCE(p.probability > {threshold}, FALSE) AS is_flagged,
-    COALESCE(o.is_bot, FALSE) OR COALESCE(o.is_privileged, FALSE) OR s.rev_id IS NOT NULL AS is_passed_over
+    COALESCE(o.is_bot, FALSE) OR COALESCE(o.is_privileged, FALSE) OR COALESCE(o.is_autopatrolled, FALSE)
+        OR s.rev_id IS NOT NULL AS is_passed_over
 FROM outcome AS o
 JOIN revision AS e ON o.wiki_id = e.wiki_id AND o.rev_id = e.rev_id AND o.day = e.day
 JOIN (VALUES {wikis}) AS w (wiki_id, place) ON o.wiki_id = w.wiki_id

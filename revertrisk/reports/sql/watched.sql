@@ -28,8 +28,9 @@ SELECT
         ELSE 1
     END AS reverter,
     COALESCE(e.is_null_edit, FALSE) AS is_null_edit,
-    COALESCE(o.is_bot, FALSE) OR COALESCE(o.is_privileged, FALSE) OR COALESCE(o.parent_id = 0, FALSE)
-        OR COALESCE(e.is_null_edit, FALSE) OR s.rev_id IS NOT NULL AS is_passed_over
+    COALESCE(o.is_bot, FALSE) OR COALESCE(o.is_privileged, FALSE) OR COALESCE(o.is_autopatrolled, FALSE)
+        OR COALESCE(o.parent_id = 0, FALSE) OR COALESCE(e.is_null_edit, FALSE) OR s.rev_id IS NOT NULL
+        AS is_passed_over
 FROM (
     SELECT
         day, wiki_id, rev_id,
@@ -40,7 +41,7 @@ FROM (
         FROM prediction
         UNION ALL
         SELECT
-            CAST(dt AS DATE) AS day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
+            CAST(rev_dt AS DATE) AS day, wiki_id, rev_id, page_id, model_name, model_version, probability, precedence
         FROM prediction_backfill
     ) AS every_prediction
     WHERE model_name = {model_name} AND model_version = {model_version} AND day >= {since} AND day <= {until}

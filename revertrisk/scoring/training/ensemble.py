@@ -93,7 +93,7 @@ class Fitted:
 
     def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         """Return probabilities, rounded as a server rounds them."""
-        return sigmoid(self.logits(examples)).round(DECIMALS)
+        return _probabilities(self.logits(examples))
 
 
 def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Progress) -> Fitted:
@@ -148,13 +148,22 @@ def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Prog
 
     logits, labels = np.concatenate(unseen["main"]), labels_of(main)
     calibration = calibrate(logits, labels, BASE_RATE)
-    limits = thresholds(_probabilities(logits, calibration), labels)
     weights = [(1 - SOFT_SHARE) / len(members)] * len(members) + [SOFT_SHARE / len(students)] * len(students)
     network = join([*members, *students], weights, encoder, vocabulary)
     calibrated = calibration.slope * np.concatenate(unseen["rated"]) + calibration.offset
     scale, weight = account_age.term(calibrated, rated)
     network = account_age.added(network, weight / calibration.slope)
+    ages = Encoder((), (scale,)).encode([each.features for each in rated])
+    limits = _highest(
+        thresholds(_probabilities(calibration.slope * logits + calibration.offset), labels),
+        thresholds(_probabilities(calibrated + weight * ages[:, 0]), labels_of(rated)),
+    )
     return Fitted(replace(encoder, additive=(scale,)), vocabulary, network, calibration, limits)
+
+
+def _highest(*limits: dict[str, float]) -> dict[str, float]:
+    """Return the thresholds that keep their rates on each of several sets."""
+    return {name: max(each[name] for each in limits) for name in limits[0]}
 
 
 def _readings(
@@ -210,5 +219,5 @@ def _without(features: Features, groups: frozenset[Group]) -> Features:
     return Features(values, features.changed_bytes)
 
 
-def _probabilities(logits: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    return sigmoid(calibration.slope * logits + calibration.offset).round(DECIMALS)
+def _probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sigmoid(logits).round(DECIMALS)

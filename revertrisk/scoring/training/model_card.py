@@ -32,8 +32,9 @@ lines, the comment and the author; {words} A fact that is not known is marked as
 Training hid groups of facts at random, so that a score degrades gracefully without them. {labelled} of the networks
 learn from labelled edits and give {labelled_share:.0%} of the logit. The other {taught} learn what 32 models of ORES,
 made for 19 wikis, think of {soft} on average (soft labels; no label of those edits is used, and no word).
-The scores were calibrated (Platt) on edits that were held out of the labelled networks, weighed to the share of reverts
-above.
+The scores were calibrated (Platt) on edits of 2009 that were held out of the labelled networks, weighed to the share of
+reverts above. A threshold is the lowest that keeps its rate of false positives on those edits and on the edits of 2015
+that were held out likewise.
 
 The age of an account comes last, as a term of its own: it is combined with nothing, and whatever the age is, it moves
 the logit by at most {bound:g}, up or down. An unknown age counts as an average one. Anonymous authors have none.

@@ -29,9 +29,9 @@ _HIDDEN: Final = [
 
 
 class ExportHistory:
-    """A :class:`~revertrisk.wiki.history.History` of one wiki. It lives in the thread that made it.
+    """A :class:`~revertrisk.wiki.history.History` of one wiki. Only the thread that created it can use it.
 
-    What an export never tells stays unknown: edit counts, groups and registration of users, tags, moves.
+    Facts that no export has are unknown: edit counts, groups and registration of users, tags, moves.
     """
 
     def __init__(self, index: Path) -> None:
@@ -50,14 +50,14 @@ class ExportHistory:
         self._database.close()
 
     def revision(self, wiki_id: str, rev_id: int) -> StoredRevision | None:
-        """Return a revision, or None where the wiki has none with this id."""
+        """Return a revision, or None if the wiki has no revision with this id."""
         if wiki_id != self._wiki_id:
             return None
         row = self._one(f"{_REVISIONS} WHERE rev_id = ?", rev_id)
         return None if row is None else self._revision(row)
 
     def text(self, revision: StoredRevision) -> str | None:
-        """Return a revision's text, or None where the export lacks it, as for a hidden one."""
+        """Return a revision's text, or None if the export lacks it, for example a hidden one."""
         try:
             return self._texts.text(revision.position)
         except LookupError:
@@ -92,7 +92,7 @@ class ExportHistory:
         if wiki_id != self._wiki_id:
             return []
         order = "ASC" if within.is_newer else "DESC"
-        # The bounds of the timestamp alone are what lets SQLite use its index.
+        # The separate bounds of the timestamp let SQLite use its index.
         (first, _), (last, _) = bounds = sorted((within.start, within.end))
         rows = self._database.execute(
             f"{_REVISIONS} WHERE timestamp BETWEEN ? AND ? AND (timestamp, rev_id) BETWEEN (?, ?) AND (?, ?) "
@@ -102,7 +102,7 @@ class ExportHistory:
         return [self._revision(row) for row in rows]
 
     def preceding(self, revision: StoredRevision, count: int) -> Sequence[EarlierText]:
-        """Return up to ``count`` revisions of the same page that are earlier than one, newest first."""
+        """Return up to ``count`` earlier revisions of the same page, newest first."""
         rows = self._database.execute(
             "SELECT rev_id, timestamp, CASE WHEN hidden & ? THEN NULL ELSE sha1 END FROM revision "
             "WHERE page_id = ? AND (timestamp, rev_id) < (?, ?) ORDER BY timestamp DESC, rev_id DESC LIMIT ?",
@@ -111,7 +111,7 @@ class ExportHistory:
         return [EarlierText(*row) for row in rows]
 
     def changes(self) -> Iterator[StoredRevision]:
-        """Yield every revision, oldest first, those of one second by their ids."""
+        """Yield every revision by time, and by id within a second."""
         for row in self._database.execute(f"{_REVISIONS} ORDER BY timestamp, rev_id"):
             yield self._revision(row)
 

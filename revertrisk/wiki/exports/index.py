@@ -1,11 +1,11 @@
-"""Turns an export into an SQLite index, once, so that any revision can be looked up at once.
+"""Builds an SQLite index of an export once, so that any revision can be looked up quickly.
 
-The index of a file is kept as ``<sha256 of the file>.<wiki id>.sqlite`` and used again. It is written under another
-name and renamed when it is complete, so what carries the name is whole.
+The index of a file is stored as ``<sha256 of the file>.<wiki id>.sqlite`` and reused. It is written under another
+name and renamed when it is complete, so a file with that name is always complete.
 
-Two revisions of a page differ by a sentence, so zstd with an earlier text as its dictionary stores little more than
-that sentence. The earlier text is a *keyframe*: about every 64th text of a page, itself stored whole, so that reading
-any text costs at most two decompressions.
+Revisions of a page differ little, so zstd with an earlier text as its dictionary stores little more than the
+difference. The earlier text is a *keyframe*: about every 64th text of a page is one, and is compressed without a
+dictionary, so reading any text takes at most two decompressions.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from revertrisk.wiki.history import Part, content_format, is_redirect, sha1_base
 from revertrisk.wiki.table import WikiTable
 
 INDEX_VERSION: Final = 3
-"""Raised whenever the tables or their meaning change; an index of another version is built anew."""
+"""Increased whenever the tables or their meaning change; an index of another version is rebuilt."""
 
 HIDDEN_BITS: Final = {Part.TEXT: 1, Part.COMMENT: 2, Part.USER: 4}
 
@@ -69,31 +69,33 @@ UPDATE page SET latest_rev_id = COALESCE((
 ), 0);
 UPDATE revision SET is_redirect = 1 WHERE rev_id IN (SELECT latest_rev_id FROM page WHERE is_redirect);
 """
-"""What only the whole file tells: parents in formats without them, and which revision of a page is its latest."""
+"""Facts that need the whole file: parents in formats without them, and the latest revision of each page."""
 
 _INTERVAL: Final = 64
-"""Texts of a page from one keyframe to the next."""
+"""The number of texts of a page from one keyframe to the next."""
 _LEVEL: Final = 3
 
 logger = logging.getLogger(__name__)
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Return where indexes are kept: ``$XDG_CACHE_HOME/revertrisk``, by default below ``~/.cache``."""
+    """Return the folder of indexes: ``$XDG_CACHE_HOME/revertrisk``, by default below ``~/.cache``."""
     base = environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "revertrisk"
 
 
 def indexed_export(export: Path, folder: Path, wikis: WikiTable, wiki_id: str | None = None) -> Path:
-    """Return the index of an export, built first where ``folder`` has none yet.
+    """Return the index of an export; build it first if ``folder`` has none.
 
-    :raises ExportError: if the file is no complete export, or `wikis_of_export` finds no wiki for it.
-    :raises OSError: if the export cannot be read or the index not be written.
+    Raises:
+        ExportError: the file is not a complete export, or `wikis_of_export` finds no wiki for it.
+        OSError: the export cannot be read or the index cannot be written.
+
     """
     wiki, _ = wikis_of_export(export, wikis, wiki_id)
     with export.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    # The same file may be looked at as one wiki and as another.
+    # The same file can be used under several wiki ids.
     index = folder / f"{sha256}.{wiki.wiki_id}.sqlite"
     if index.exists() and _version(index) == INDEX_VERSION:
         return index
@@ -113,14 +115,14 @@ def _version(index: Path) -> int:
     with closing(sqlite3.connect(index)) as database:
         try:
             return int(database.execute("PRAGMA user_version").fetchone()[0])
-        except sqlite3.DatabaseError:  # not an SQLite file, so not ours
+        except sqlite3.DatabaseError:  # not an SQLite file
             return 0
 
 
 def _build(export: Path, target: Path, wiki_id: str) -> None:
     try:
         with closing(sqlite3.connect(target, isolation_level=None)) as database:
-            # The file is thrown away unless it is completed: no journal is needed.
+            # An incomplete file is deleted, so no journal is needed.
             database.executescript(
                 f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION};{_TABLES}"
             )
@@ -136,12 +138,12 @@ def _build(export: Path, target: Path, wiki_id: str) -> None:
                         builder.add_revision(item)
             database.execute("COMMIT")
             database.executescript(_INDEXES + _AS_A_WHOLE)
-    except sqlite3.Error as exc:  # the disk is full, say
+    except sqlite3.Error as exc:  # for example a full disk
         raise OSError(f"the index of {export} cannot be written: {exc}") from exc
 
 
 class _Builder:
-    """Writes what the reader finds, in its order. A page may come in pieces, and a revision more than once."""
+    """Writes the reader's items in their order. A page can come in several parts, and a revision more than once."""
 
     def __init__(self, database: sqlite3.Connection, reader: ExportReader) -> None:
         self._database = database
@@ -157,7 +159,7 @@ class _Builder:
         if known is not None:
             if known != (page.namespace_id, page.title):
                 raise self._reader.error(
-                    f"page {page.page_id} is there twice, with different titles or namespaces"
+                    f"page {page.page_id} occurs twice, with different titles or namespaces"
                 )
             self._database.execute(
                 "UPDATE page SET is_redirect = is_redirect OR ? WHERE page_id = ?",
@@ -177,9 +179,7 @@ class _Builder:
         known = self._one("SELECT * FROM revision WHERE rev_id = ?", revision.rev_id)
         if known is not None:
             if known[1:] != facts or self._text(known[0]) != revision.text:
-                raise self._reader.error(
-                    f"revision {revision.rev_id} is there twice, with different contents"
-                )
+                raise self._reader.error(f"revision {revision.rev_id} occurs twice, with different contents")
             return
         self._position += 1
         self._database.execute(
@@ -244,7 +244,7 @@ class _Builder:
 
 
 class TextWriter:
-    """Compresses the texts of pages in the order they come."""
+    """Compresses the texts of pages in their order."""
 
     def __init__(self) -> None:
         self._whole = zstandard.ZstdCompressor(level=_LEVEL)
@@ -253,16 +253,16 @@ class TextWriter:
         self._left = 0
 
     def start_page(self) -> None:
-        """Forget the last keyframe: the next text is another page's."""
+        """Drop the last keyframe, since the next text belongs to another page."""
         self._against = None
 
     def add(self, position: int, text: str) -> tuple[int | None, bytes]:
-        """Return the position of the keyframe used (None for a keyframe) and the compressed text."""
+        """Return the position of the keyframe (None if the text is itself one) and the compressed text."""
         data = text.encode()
         if self._against is not None and self._left > 0:
             self._left -= 1
             return self._keyframe, self._against.compress(data)
-        if data:  # an empty text would help none of the following
+        if data:  # an empty text is useless as a dictionary
             prefix = zstandard.ZstdCompressionDict(data, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
             self._against = zstandard.ZstdCompressor(level=_LEVEL, dict_data=prefix)
             self._keyframe = position
@@ -271,14 +271,14 @@ class TextWriter:
 
 
 class TextTable(Protocol):
-    """Where compressed texts are kept."""
+    """Reads compressed texts."""
 
     def __call__(self, position: int) -> tuple[int | None, bytes]:
-        """Return what :meth:`TextWriter.add` returned for a position."""
+        """Return the result of :meth:`TextWriter.add` for a position; raises LookupError if there is none."""
 
 
 class TextReader:
-    """Decompresses what :class:`TextWriter` made; remembers the keyframes used last."""
+    """Decompresses the texts of :class:`TextWriter`; caches the keyframes used last."""
 
     def __init__(self, table: TextTable) -> None:
         self._table = table

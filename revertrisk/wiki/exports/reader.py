@@ -1,7 +1,7 @@
-"""Reads a MediaWiki XML export (formats 0.3 to 0.11) as a stream, in bounded memory.
+"""Reads a MediaWiki XML export (formats 0.3 to 0.11) as a stream, in limited memory.
 
-https://www.mediawiki.org/wiki/Help:Export describes the format. What is read is the main slot of every revision
-of every page; uploads, log items and other slots are passed over. The file may be plain or packed.
+https://www.mediawiki.org/wiki/Help:Export describes the format. It reads the main slot of every revision of every page;
+uploads, log items and other slots are ignored. The file can be plain or compressed.
 """
 
 import re
@@ -19,18 +19,18 @@ from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 MAX_TEXT: Final = 1 << 24
-"""Characters of a text; MediaWiki's own limit is 2 MiB, and its table for texts holds 16 MiB."""
+"""The most characters of a text; MediaWiki's own limit is 2 MiB, and its table for texts can hold 16 MiB."""
 _MAX_FIELD: Final = 1 << 16
-"""Characters of any other field: more than a column of MediaWiki's holds."""
+"""The most characters of any other field: more than a column in MediaWiki can hold."""
 _MAX_DEPTH: Final = 32
-"""Elements inside one another; exports have seven."""
+"""The deepest nesting of elements; exports have seven levels."""
 _MAX_TAG: Final = 1 << 20
-"""Bytes of a tag, a comment and whatever else the parser must hold as a whole."""
+"""The most bytes of a tag, a comment and anything else that the parser must buffer as a whole."""
 _MAX_NAMESPACES: Final = 10_000
 _PARENTS_SINCE: Final = (0, 7)
 """The format in which a revision without ``<parentid>`` has no parent."""
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "iso-8859-1", "us-ascii"})
-"""What expat reads by itself. Exports are written in UTF-8."""
+"""The encodings that expat supports. Exports are written in UTF-8."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,16}")
 _FORMAT: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
@@ -53,12 +53,12 @@ _LEAVES: Final = frozenset({_NAMESPACE, *_SITE_LEAVES, *_PAGE_LEAVES, *_REVISION
 
 
 class ExportError(ValueError):
-    """An export cannot be used; the message names the file and the place, and quotes nothing of its content."""
+    """An export cannot be used; the message names the file and the line, and quotes nothing of its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedSite:
-    """Which wiki the export is of, as far as it says."""
+    """The wiki of an export, as far as the export names it."""
 
     dbname: str | None
     domain: str | None
@@ -67,7 +67,7 @@ class ExportedSite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedPage:
-    """A page, or a piece of one; its revisions follow."""
+    """A page, or a part of one; its revisions follow."""
 
     page_id: int
     namespace_id: int
@@ -78,21 +78,21 @@ class ExportedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedRevision:
-    """A revision of the page before it. What the export does not give is None."""
+    """A revision of the page before it. A fact that the export lacks is None."""
 
     rev_id: int
     parent_id: int | None
-    """0 for none. Formats before 0.7 do not tell it."""
+    """0 without a parent. Formats before 0.7 do not have it."""
     timestamp: str
     user_name: str | None
     user_id: int | None
-    """0 for an address."""
+    """0 for an IP address."""
     user_hidden: bool
     comment: str
     comment_hidden: bool
     is_minor: bool
     text: str | None
-    """Empty for a blank page; None for a text that is hidden, or that the export does not hold."""
+    """Empty for a blank page; None for a text that is hidden or not in the export."""
     text_hidden: bool
     size: int | None
     sha1: str | None
@@ -101,17 +101,17 @@ class ExportedRevision:
 
     @property
     def saved_at(self) -> datetime:
-        """The timestamp, read."""
+        """The timestamp as a datetime."""
         return datetime.fromisoformat(self.timestamp)
 
     @property
     def visible_comment(self) -> str | None:
-        """The comment, None where it is hidden."""
+        """The comment, or None if it is hidden."""
         return None if self.comment_hidden else self.comment
 
     @property
     def user_kind(self) -> UserKind:
-        """What kind of user its author is."""
+        """The kind of its author."""
         return UserKind.UNKNOWN if self.user_name is None else user_kind(self.user_name, self.user_id)
 
 
@@ -121,7 +121,9 @@ ExportedItem = ExportedSite | ExportedPage | ExportedRevision
 class ExportReader:
     """One pass over an export.
 
-    :raises ExportError: while iterating, where the file is not a complete export.
+    Raises:
+        ExportError: during iteration, if the file is not a complete export.
+
     """
 
     def __init__(self, path: Path) -> None:
@@ -141,7 +143,7 @@ class ExportReader:
         self._attributes: dict[str, dict[str, str]] = {}
         self._namespaces: dict[str, int] = {}
         self._language: str | None = None
-        self._tells_parents = False
+        self._has_parents = False
         self._site: ExportedSite | None = None
         self._page: ExportedPage | None = None
         self._items: list[ExportedItem] = []
@@ -165,7 +167,7 @@ class ExportReader:
             raise self.error("there is no <siteinfo>: not a MediaWiki export")
 
     def error(self, problem: str) -> ExportError:
-        """Return an error that names the file and how far the reading had come."""
+        """Return an error that names the file and the position of the parser."""
         parser = self._parser
         return ExportError(
             f"{self._path}: line {parser.CurrentLineNumber}, column {parser.CurrentColumnNumber + 1} "
@@ -209,12 +211,12 @@ class ExportReader:
             raise self.error("the root element is not <mediawiki>: not a MediaWiki export")
         self._language = attributes.get("xml:lang") or None
         version = _FORMAT.search(attributes.get("version") or attributes.get("xmlns", ""))
-        self._tells_parents = version is not None and tuple(map(int, version.groups())) >= _PARENTS_SINCE
+        self._has_parents = version is not None and tuple(map(int, version.groups())) >= _PARENTS_SINCE
 
-    def _add(self, characters: str, most: int = _MAX_FIELD) -> None:
+    def _add(self, characters: str, maximum: int = _MAX_FIELD) -> None:
         self._length += len(characters)
-        if self._length > most:
-            raise self.error(f"a <{self._open[-1]}> of more than {most:,} characters")
+        if self._length > maximum:
+            raise self.error(f"a <{self._open[-1]}> of more than {maximum:,} characters")
         self._chars.append(characters)
 
     def _add_text(self, characters: str) -> None:
@@ -231,7 +233,7 @@ class ExportReader:
                 if len(self._namespaces) == _MAX_NAMESPACES:
                     raise self.error(f"more than {_MAX_NAMESPACES:,} namespaces")
                 self._namespaces[self._fields[path].lower()] = self._number(
-                    self._attributes[path].get("key"), "the key of a <namespace>", least=-LARGEST_ID
+                    self._attributes[path].get("key"), "the key of a <namespace>", minimum=-LARGEST_ID
                 )
         elif path == _REVISION:
             self._items.append(self._revision())
@@ -239,7 +241,7 @@ class ExportReader:
             self._announce_page()
         elif path == "mediawiki/siteinfo":
             domain = None
-            with suppress(ValueError):  # an address with half of a bracket
+            with suppress(ValueError):  # an address with an unmatched bracket
                 domain = urlsplit(self._fields.get("mediawiki/siteinfo/base", "").strip()).hostname
             self._site = ExportedSite(
                 dbname=self._fields.get("mediawiki/siteinfo/dbname", "").strip() or None,
@@ -253,7 +255,7 @@ class ExportReader:
             del self._fields[path]
 
     def _announce_page(self) -> None:
-        """Tell the page once, when its first revision begins or, without revisions, when it ends."""
+        """Add the page to the items once: when its first revision begins or, without revisions, when it ends."""
         if self._page is not None:
             return
         title = self._fields.get(f"{_PAGE}/title")
@@ -261,8 +263,8 @@ class ExportReader:
             raise self.error("a page without <title>")
         namespace = self._fields.get(f"{_PAGE}/ns")
         self._page = ExportedPage(
-            page_id=self._number(self._fields.get(f"{_PAGE}/id"), "the <id> of a page", least=1),
-            # Before format 0.6 the title alone tells the namespace.
+            page_id=self._number(self._fields.get(f"{_PAGE}/id"), "the <id> of a page", minimum=1),
+            # Before format 0.6 the namespace is only in the title.
             namespace_id=self._namespaces.get(title.partition(":")[0].lower(), 0)
             if namespace is None
             else self._number(namespace, "the <ns> of a page"),
@@ -282,17 +284,17 @@ class ExportReader:
         if not _is_timestamp(timestamp):
             raise self.error("the <timestamp> of a revision is not like 2001-01-15T14:56:00Z")
         text_hidden = attribute("text", "deleted") is not None
-        text = field("text")  # without the element it is as unknown as in a stub
+        text = field("text")  # None without the element, as unknown as in a stub
         size = attribute("text", "bytes")
         is_stub = size is None and (attribute("text", "id") or attribute("text", "location")) is not None
         if text_hidden or (not text and (is_stub or size not in {None, "0"})):
             text = None
         user_name = field("contributor/username") or field("contributor/ip") or None
         parent_id = self._optional_number(field("parentid"), "a <parentid>")
-        if parent_id is None and self._tells_parents:
+        if parent_id is None and self._has_parents:
             parent_id = 0
         return ExportedRevision(
-            rev_id=self._number(field("id"), "the <id> of a revision", least=1),
+            rev_id=self._number(field("id"), "the <id> of a revision", minimum=1),
             parent_id=parent_id,
             timestamp=timestamp,
             user_name=user_name,
@@ -314,16 +316,16 @@ class ExportReader:
     def _optional_number(self, text: str | None, what: str) -> int | None:
         return self._number(text, what) if text and text.strip() else None
 
-    def _number(self, text: str | None, what: str, least: int = 0) -> int:
+    def _number(self, text: str | None, what: str, minimum: int = 0) -> int:
         written = (text or "").strip()
         number = int(written) if _NUMBER.fullmatch(written) else None
-        if number is None or not least <= number <= LARGEST_ID:
-            raise self.error(f"{what} must be a whole number from {least} to {LARGEST_ID}")
+        if number is None or not minimum <= number <= LARGEST_ID:
+            raise self.error(f"{what} must be a whole number from {minimum} to {LARGEST_ID}")
         return number
 
 
 def exported_revisions(path: Path) -> Iterator[tuple[ExportedPage, ExportedRevision]]:
-    """Yield the revisions of an export in file order, each with its page, which is one object for all of them.
+    """Yield the revisions of an export in file order, each with its page; revisions of a page share one object.
 
     Raises:
         ExportError: the file is not a complete export.

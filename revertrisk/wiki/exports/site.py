@@ -1,4 +1,4 @@
-"""Which wiki an export is of: one of the wiki table, or one that the user gives a name."""
+"""Finds the wiki of an export: one in the wiki table, or one that the user names."""
 
 import re
 from pathlib import Path
@@ -11,17 +11,18 @@ _WIKI_ID: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) -> tuple[Wiki, WikiTable]:
-    """Return the wiki of an export, and the table with this wiki in it.
+    """Return the wiki of an export, and the table including it.
 
-    The export's ``<dbname>`` or ``<base>`` names it. One that names no wiki of the table goes by ``wiki_id``.
+    The export's ``<dbname>`` or ``<base>`` names it. If that is not in the table, its id is ``wiki_id``.
 
     Raises:
-        ExportError: the file is not an export, names no wiki of the table and none is given, or another than given.
+        ExportError: the file is not an export, or its wiki is not in the table and ``wiki_id`` is None, or its wiki is
+            another than ``wiki_id``.
 
     """
     if wiki_id is not None and not _WIKI_ID.fullmatch(wiki_id):
         raise ExportError(
-            "--wiki-id: expected a name such as enwiki: small letters, digits, _ and -, a letter first"
+            "--wiki-id: expected a name such as enwiki: lower-case letters, digits, _ and -, a letter first"
         )
     site = exported_site(export)
     wiki = wikis.by_id(site.dbname) if site.dbname else None
@@ -33,7 +34,7 @@ def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) 
         return wiki, wikis
     if wiki_id is None:
         raise ExportError(
-            f"{export}: <dbname> and <base> name no wiki of the wiki table; --wiki-id gives the wiki a name"
+            f"{export}: <dbname> and <base> are not in the wiki table; give the wiki a name with --wiki-id"
         )
     wiki = wikis.by_id(wiki_id)
     if wiki is None:
@@ -52,7 +53,7 @@ def wikis_of_export(export: Path, wikis: WikiTable, wiki_id: str | None = None) 
 
 
 def exported_site(path: Path) -> ExportedSite:
-    """Return which wiki an export says it is of; only its beginning is read.
+    """Return the wiki that an export names; only its beginning is read.
 
     Raises:
         ExportError: the file is not an export.

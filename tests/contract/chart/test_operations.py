@@ -17,6 +17,8 @@ METRIC = re.compile(r"\b(?:revertrisk|dispatcher|lake)_[a-z_]+\b")
 IN_CAPITALS = re.compile(r"`([A-Z][A-Z_]{3,})[`=]")
 OF_OTHERS = {"STREAM", "EVENTGATE", "REVISION", "NAME", "CONTAINER", "ALERT", "TORCH_INDEX_URL"}
 """What stands in capitals and is no setting of the server."""
+OF_THE_LAKE = {"ACTOR_KEY_DAYS"}
+"""What docs/lake.md explains."""
 
 
 def fenced() -> Iterator[str]:
@@ -34,8 +36,11 @@ def test_commands_of_ours_have_the_flags_that_they_are_given() -> None:
         if start is None:
             continue
         found += 1
-        parameters = commands[start[1]].params
-        given = {word.split("=")[0] for word in shlex.split(start[2]) if word.startswith("--")}
+        command, words = commands[start[1]], shlex.split(start[2])
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        parameters = command.params
+        given = {word.split("=")[0] for word in words if word.startswith("--")}
         assert given <= {option for parameter in parameters for option in parameter.opts}
         for parameter in parameters:
             assert not parameter.required or set(parameter.opts) & given, f"{line}: {parameter.opts}"
@@ -68,7 +73,9 @@ def test_metrics_in_queries_exist() -> None:
 
 def test_settings_exist() -> None:
     """Each variable is one of the server's, or of those that other programs read."""
-    assert set(IN_CAPITALS.findall(DOCUMENT)) - OF_OTHERS <= {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in Settings.model_fields}
+    assert set(IN_CAPITALS.findall(DOCUMENT)) - OF_OTHERS - OF_THE_LAKE <= settings
+    assert all(f"`{name}`" in (ROOT / "docs" / "lake.md").read_text() for name in OF_THE_LAKE)
 
 
 @pytest.mark.parametrize("page", ["metrics.md", "configuration.md", "errors.md", "dispatcher.md"])

@@ -86,6 +86,19 @@ async def test_what_is_no_event_is_reported_in_its_place(kind: Kind) -> None:
     assert [record.raw for record in records if isinstance(record, UnreadableRecord)] == broken
 
 
+async def test_what_is_nested_too_deep_to_be_written_again_is_no_event(kind: Kind) -> None:
+    """Whatever is handed on as an event can be written again, inside of another document too."""
+    nested = [b'{"x":' + b"[" * depth + b"]" * depth + b"}" for depth in (199, 200, 300, 1000)]
+    flat = b'{"x":[' + b",".join([b"[]"] * 300) + b"]}"
+    async with opened(kind, [flat, *nested]) as source:
+        records = await read(kind, source, 5)
+    reasons = [getattr(record, "reason", None) for record in records]
+    assert reasons == [None, None, *[UnreadableReason.TOO_NESTED] * 3]
+    assert all(
+        orjson.dumps({"event": record.event}) for record in records if isinstance(record, SourcedEvent)
+    )
+
+
 @ending
 async def test_no_records_are_an_end_like_any_other(kind: Kind) -> None:
     """An empty source ends at once."""

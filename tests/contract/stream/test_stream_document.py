@@ -106,7 +106,7 @@ def stored() -> list[Event]:
     """Return two months of events: revisions in no order, duplicates, two versions, a canary."""
     september, october = "2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z"
 
-    def event(rev_id: int, probability: float, version: int = 1, **changes: Any) -> Event:
+    def event(rev_id: int, probability: float, version: int = 2, **changes: Any) -> Event:
         return make_event(
             meta__id=f"{rev_id}-{version}",
             meta__dt=changes.pop("received", september),
@@ -121,7 +121,7 @@ def stored() -> list[Event]:
         event(5, 0.75),
         event(5, 0.75),
         event(6, 1.0, page__page_id=13),
-        event(7, 0.25, version=2),
+        event(7, 0.25, version=3),
         event(8, 1.0, meta__domain="canary"),
         event(9, 1.0, received=october),
         event(4, 0.25, meta__domain=None, wiki_id="sewiki"),
@@ -157,8 +157,8 @@ def in_sqlite(sql: str) -> str:
 def test_the_month_by_model_version(lake: sqlite3.Connection) -> None:
     """The first query counts each prediction of the month once, by version, without canaries."""
     assert lake.execute(in_sqlite(blocks("sql")[0])).fetchall() == [
-        ("revertrisk-events-1", 4, 0.625, 1),
-        ("revertrisk-events-2", 1, 0.25, 0),
+        ("revertrisk-events-2", 4, 0.625, 1),
+        ("revertrisk-events-3", 1, 0.25, 0),
     ]
 
 
@@ -169,7 +169,7 @@ def test_the_current_state_of_pages(lake: sqlite3.Connection) -> None:
     with Consumer() as consumer:
         for event in stored():
             if (
-                event["predicted_classification"]["model_version"].endswith("-1")
+                event["predicted_classification"]["model_version"].endswith("-2")
                 and "-09-" in event["meta"]["dt"]
             ):
                 consumer.take(Delivery(event))

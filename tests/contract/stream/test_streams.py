@@ -36,7 +36,7 @@ class Producer:
         source: Event,
         *,
         stream: str = STREAM,
-        version: str = "revertrisk-events-1",
+        version: str = "revertrisk-events-2",
         probability: float = 0.5,
     ) -> Event:
         """Send the prediction for a page_change event; return it as it was accepted."""

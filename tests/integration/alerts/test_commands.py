@@ -55,9 +55,10 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 CASES: list[tuple[tuple[str, ...], int, str]] = [
-    (("replay", "--source", "jsonl:events.jsonl", "--json"), 0, '"series":"edits","start":"2034-08-25T0'),
+    (("replay", "--source", "jsonl:events.jsonl", "--json"), 0, '"series":"edits","start":"2034-08-25T03:0'),
     (("run", "--source", "jsonl:events.jsonl", "--wiki", "enwiki"), 0, "enwiki: the surge of edits is over."),
     (("run", "--source", "jsonl:missing", "--state", "new"), 1, "missing: cannot be opened"),
+    (("replay", "--source", "eventstreams:x"), 2, "EventStreams has no end"),
     (("replay", "--source", "csv:events"), 2, "source: expected jsonl:FILE"),
     (
         ("replay", "--source", "jsonl:events.jsonl", "--budget-days", "3"),

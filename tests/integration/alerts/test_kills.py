@@ -213,7 +213,7 @@ async def test_each_surge_is_told_once(tmp_path: Path) -> None:
     for wiki, surges in SURGES.items():
         assert len(found[wiki]) == len(surges), (wiki, found)
         for (since, ended), (begin, end) in zip(sorted(found[wiki]), sorted(surges), strict=True):
-            assert abs(since - minute(begin)) <= 10
+            assert abs(since - minute(begin)) <= 3
             assert ended is not None
             assert minute(begin) < ended <= minute(end) + 60
     (silence,) = (each for each in expected if each.series == "silence")

@@ -90,6 +90,18 @@ async def test_several_files_end_and_are_continued(tmp_path: Path) -> None:
     assert {table.name: sorted(lake.files(table)) for table in DATA_TABLES} == before
 
 
+async def test_a_record_that_is_nested_too_deep_does_not_stop_the_writer(tmp_path: Path) -> None:
+    """It is listed as unreadable, once, and what stands beside it is taken in; the next run does not meet it again."""
+    events = events_of(10)
+    deep = b'{"x":' + b"[" * 300 + b"]" * 300 + b"}\n"
+    (tmp_path / "events").write_bytes(deep + b"\n".join(as_lines(events)) + b"\n")
+    await filled(settings(tmp_path, f"jsonl:{tmp_path}/events"))
+    reader = Reader(str(tmp_path / "lake"))
+    assert reader.query("SELECT place, reason FROM unreadable").fetchall() == [(1, "record_too_nested")]
+    assert differences(reader.connection, events) == []
+    assert await filled(settings(tmp_path, f"jsonl:{tmp_path}/events")) == {}
+
+
 async def test_eventstreams_is_resumed_where_the_lake_is(tmp_path: Path) -> None:
     """A stopped writer has written what it took; the next one asks for what comes behind."""
     events = events_of(20)

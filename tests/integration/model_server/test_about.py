@@ -11,7 +11,7 @@ async def test_a_producer_tells_its_stream(client: Client, producer: str) -> Non
     assert "commonswiki" not in wikis
     assert about == {
         "model_name": MODEL,
-        "model_version": "revertrisk-events-1",
+        "model_version": "revertrisk-events-2",
         "stream": STREAM,
         "schema": "/mediawiki/page/prediction_classification_change/1.3.0",
         "lenient": False,

@@ -32,7 +32,7 @@ async def test_metrics_are_served(client: Client, scorer: str) -> None:
     assert 'revertrisk_requests_total{outcome="direct"}' in text
     assert f'request_preprocess_seconds_count{{model_name="{MODEL}"}}' in text
     assert (
-        f'revertrisk_model_info{{model_name="{MODEL}",model_version="revertrisk-events-1",source="shipped"}} 1.0'
+        f'revertrisk_model_info{{model_name="{MODEL}",model_version="revertrisk-events-2",source="shipped"}} 1.0'
         in text
     )
 

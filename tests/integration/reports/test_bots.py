@@ -40,6 +40,20 @@ def report(lake: Lake, *, skip_rules: bool = False) -> Bots:
     return bots(wikis, listed, rows, overlap, model_name=MULTILINGUAL, skip_rules=skip_rules)
 
 
+def test_a_period_is_one_of_reverts(lake: Lake) -> None:
+    """A day has all of its reverts, those of the day before's edits included, and none of the day after."""
+    with closing(Reader(lake.root)) as reader:
+        ((day, counted),) = reader.query(
+            "SELECT u.day, count(*) FROM reverted r JOIN revision e USING (wiki_id, rev_id) "
+            "JOIN revert u ON r.wiki_id = u.wiki_id AND r.first_revert_id = u.rev_id "
+            "WHERE r.seconds_to_revert <= 86400 AND e.parent_id <> 0 AND e.is_content_namespace "
+            "AND r.wiki_id IN (SELECT wiki_id FROM bot) GROUP BY ALL HAVING bool_or(r.day < u.day) LIMIT 1"
+        ).fetchall()
+        wikis = sorted({each.wiki_id for each in read_bots(reader)})
+        rows = read_reverted(reader, wikis, 86_400.0, Period(day, day))
+    assert (len(rows.page), len(set(rows.revert_day.tolist()))) == (counted, 1)
+
+
 def test_the_overlap_adds_up_to_all_reverted_edits(lake: Lake) -> None:
     """For each wiki and day the six parts are the edits that the lake itself has as reverted."""
     with closing(Reader(lake.root)) as reader:
@@ -117,6 +131,23 @@ def test_a_bot_that_is_listed_later_is_named_in_old_days(copied: Lake) -> None:
     assert [each.wiki_id for each in one.overlap] == ["enwiki"]
     steps = {each.rule: each.bot_reverts for each in later.rules}
     assert steps["validity"] < steps["null edits"] == steps["self-reverts"]
+
+
+def test_each_day_has_its_reverts(lake: Lake) -> None:
+    """The days' reverts by kind and edits of the reverted editor add up to those of the wiki."""
+    found = report(lake)
+    for whole in found.reverts:
+        if (whole.bot, whole.edit_bucket) != (ALL, ALL) or whole.kind == ALL:
+            continue
+        days = [
+            each for each in found.revert_days if (each.wiki_id, each.kind) == (whole.wiki_id, whole.kind)
+        ]
+        sums = [
+            sum(getattr(each, name) for each in days)
+            for name in ("reverts", "bot_reverts", "bot_reverts_reverted")
+        ]
+        assert sums == [whole.reverts, whole.bot_reverts, whole.bot_reverts_reverted]
+    assert len({each.day for each in found.revert_days}) > 20
 
 
 def test_automoderators_rules_are_a_switch(lake: Lake) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from revertrisk.lake import Reader
 from revertrisk.lake.tables import Lake
+from revertrisk.reports.document import as_text
 from revertrisk.reports.lake_edits import Period, read_models, read_scored
 from revertrisk.reports.outcomes import ALL, Asked, Outcomes, outcomes
+from revertrisk.reports.outcomes_document import outcomes_document
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, MULTILINGUAL
 from tests.fakes.outcome_lake import Made, account, events_of, fill, rev_ids_of
 
@@ -69,6 +71,10 @@ def test_a_stalled_stream_changes_no_figure(copied: Lake, made: list[Made], befo
     after = report(copied)
     assert figures(after) == figures(before)
     assert sum(each.unrecorded for each in after.models) == len(predictions)
+    words = (
+        "predictions are of edits that the record does not have: no reverts are recorded before 2026-10-01."
+    )
+    assert words in " ".join(as_text(outcomes_document(after)).split())
 
 
 def test_a_late_revert_moves_the_late_figure_only(copied: Lake, made: list[Made], before: Outcomes) -> None:

@@ -18,7 +18,7 @@ from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.app import app
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.engine import make_table, new_engine
+from revertrisk.lake.engine import make_table, new_engine, sql_of
 from revertrisk.lake.tables import Lake, make_lake
 from revertrisk.reports.bot_rows import BUCKETS, KINDS, RevertedRows, read_bots, read_overlap, read_reverted
 from revertrisk.reports.bots import Bots, bots
@@ -129,6 +129,38 @@ def test_bots_is_the_notebooks_count_before_its_own_rules(
     found = reader.query(filled(shared, "bot_reverts", snapshot)).fetchall()
     assert len(found) == 968
     assert cells(rows) == notebook_cells(found)
+
+
+@pytest.fixture(scope="module")
+def spark(lake: Lake) -> Iterator[Any]:
+    """Start Sail, and a session of Spark Connect with it that knows the lake's tables and its `mediawiki_history`."""
+    from pysail.spark import SparkConnectServer  # noqa: PLC0415 - half a second each
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.listening_address
+    session = SparkSession.builder.remote(f"sc://{host}:{port}").getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    for name in ("revision", "revert", "reverted", "bot"):
+        session.read.format("delta").load(f"{lake.root}/{name}").createOrReplaceTempView(name)
+    session.sql(sql_of("mediawiki_history")).createOrReplaceTempView("mediawiki_history")
+    yield session
+    session.stop()
+    server.stop()
+
+
+@pytest.mark.parametrize(("query", "number"), [("bot_reverts", 968), ("reverted_bot_reverts", 9)])
+def test_spark_gives_the_notebooks_queries_the_same_rows(
+    reader: Reader, spark: Any, shared: Path, query: str, number: int
+) -> None:
+    """Both queries of the notebook, over the same files, in DuckDB and in Spark SQL: row by row."""
+    (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
+    text = filled(shared, query, snapshot)
+    ours = sorted(reader.query(text).fetchall())
+    theirs = spark.sql(text.replace("wmf.mediawiki_history", "mediawiki_history")).toArrow().to_pylist()
+    assert len(ours) == number
+    assert sorted(tuple(row.values()) for row in theirs) == ours
 
 
 def report(reader: Reader, rows: RevertedRows) -> Bots:

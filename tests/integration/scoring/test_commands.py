@@ -75,7 +75,7 @@ def test_thresholds_of_production_s_scores() -> None:
     result = run("thresholds", "--scores", file, "--target-fpr", "0.15", "--model", NAME)
     assert f"{NAME} production, at most 15.0%" in result.stdout
     assert "| dewiki | registered |" in result.stdout
-    of_ours = ["--model", NAME, "--version", "revertrisk-events-1"]
+    of_ours = ["--model", NAME, "--version", "revertrisk-events-2"]
     refused = run("thresholds", "--scores", file, "--target-fpr", "0.15", *of_ours)
     assert refused.exit_code == 2
     assert "found those of revertrisk-multilingual production" in refused.stderr
@@ -146,7 +146,7 @@ def test_a_revision_of_a_wiki_is_explained() -> None:
             "expected a page_change event on each line, or an XML export; line 1",
         ),
         (["label", "XML", "--out", "OUT"], "not a complete XML file"),
-        (["label", "SITE", "--out", "OUT"], "--wiki-id gives the wiki a name"),
+        (["label", "SITE", "--out", "OUT"], "give the wiki a name with --wiki-id"),
         (["explain", "--model", NAME, "--lang", "en"], "expected --lang and --rev-id, or --old and --new"),
         (["explain", "--model", NAME, "--lang", "xx", "--rev-id", "1"], "lang is not a wiki known here"),
         (["explain", "--model", NAME, "--lang", "en", "--rev-id", "0"], "rev_id must be an integer from 1"),

@@ -133,3 +133,16 @@ def test_silence_is_what_chance_does_not_make() -> None:
     needed = needed_mean(alpha, budget)
     assert (1 + alpha * needed) ** (-1 / alpha) == pytest.approx(1 / (1440 * budget))
     assert needed / 60 < 3  # a wiki with 60 edits a minute
+
+
+def test_a_share_is_fitted_with_what_it_is_of() -> None:
+    """Of a share that varies, the mean and the dispersion are found, whatever the number of predictions does."""
+    rng = np.random.default_rng(17)
+    predictions = rng.poisson(means_of(42, 200.0)).astype(float)
+    share = rng.beta(0.1 * 200, 0.9 * 200, len(predictions))
+    risky = rng.binomial(predictions.astype(int), share).astype(float)
+    model = fit(risky, np.ones(len(risky)), FIRST, BIN, predictions)
+    assert np.abs(model.baseline.slot_means() / 0.1 - 1).max() < 0.1
+    assert not model.is_provisional
+    twice = fit(np.minimum(2 * risky, predictions), np.ones(len(risky)), FIRST, BIN, predictions)
+    assert np.abs(twice.baseline.slot_means() / 0.2 - 1).max() < 0.1

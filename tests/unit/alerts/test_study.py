@@ -1,4 +1,4 @@
-"""One cell of `make study`: the budget is kept on counts that vary more than Poisson, and Poisson thresholds break it."""
+"""One cell of `make study`: the budget is kept on counts that vary more than Poisson; Poisson thresholds break it."""
 
 import pytest
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import orjson
 import pytest
+from prometheus_client import CollectorRegistry
 
 from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
 from revertrisk.alerts.events import read_event
+from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch, WatchSettings
 from revertrisk.alerts.wording import in_words
@@ -37,12 +39,17 @@ def surging(begin: int, minutes: int, times: float) -> Any:
     return lambda now: times if begin <= now < begin + minutes else 1.0
 
 
-def test_a_surge_is_told_twice_with_its_pages() -> None:
-    """One start and one end with one id; the start says since when and how much, the end how large it was."""
+@pytest.fixture(scope="module")
+def surge_of_edits() -> list[bytes]:
     begin = BEGIN + DAY + 180
     stream = Stream(BEGIN, LONG, {"enwiki": 3.0, "dewiki": 1.0}, {"enwiki": surging(begin, 60, 6.0)})
+    return list(stream.events())
+
+
+def test_a_surge_is_told_twice_with_its_pages(surge_of_edits: list[bytes]) -> None:
+    """One start and one end with one id; the start says since when and how much, the end how large it was."""
     with Store(":memory:") as store:
-        fed(stream.events(), store)
+        fed(surge_of_edits, store)
         start, end = told(store)
     assert (start["kind"], end["kind"]) == ("start", "end")
     assert start["incident_id"] == end["incident_id"]
@@ -252,3 +259,37 @@ def test_a_budget_that_cannot_be_kept_is_refused() -> None:
     ):
         WatchSettings(budget_days=3.0)
     assert WatchSettings(budget_days=3.5, wikis=frozenset({"enwiki", "dewiki"})).budget_days == 3.5
+
+
+def test_the_gauge_is_one_while_a_surge_is_open(surge_of_edits: list[bytes]) -> None:
+    """`revertrisk_surge` is 0 for a series that is quiet, 1 while its surge is open, and 0 after it."""
+    registry = CollectorRegistry()
+    metrics = WatchMetrics(registry)
+    labels = {"wiki_id": "enwiki", "series": "edits"}
+    seen, was_open = [], True
+    with Store(":memory:") as store:
+        watch = Watch(WatchSettings(), store, live_since=0, now=0.0)
+        for line in surge_of_edits:
+            watch.take(read_event(orjson.loads(line), MODEL), "p", 0.0)
+            is_open = ("enwiki", "edits") in watch.open_incidents
+            if is_open != was_open:
+                was_open = is_open
+                metrics.note(watch)
+                seen.append(registry.get_sample_value("revertrisk_surge", labels))
+        metrics.note(watch)
+    assert seen == [None, 1.0, 0.0]
+    assert registry.get_sample_value("revertrisk_surge_events_total") == len(surge_of_edits)
+
+
+def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> None:
+    """A message that was sent is known by its key alone, and an incident has no titles: pages may be deleted."""
+    with Store(":memory:") as store:
+        fed(surge_of_edits, store)
+        for outgoing in store.outgoing("way"):
+            assert "Page_" in str(outgoing.document)
+            store.note_sent(outgoing.number)
+        store.commit()
+        assert store.outgoing("way") == []
+        kept = b"".join(line.encode() for line in store._database.iterdump())  # noqa: SLF001 - every byte of it
+    assert b"incident" in kept
+    assert b"Page_" not in kept

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,25 @@ def test_json_has_every_kind_of_value(filled: Lake) -> None:
     )
     (row,) = json.loads(asked(filled, f"SELECT {values}", "json"))
     assert row == {"big": 2**100, "bigs": [2**65], "map": {"1": "a"}, "nan": None}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_time_without_zone_is_written_as_it_is(
+    filled: Lake, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither kind of time depends on the machine's zone, and only an instant has a Z."""
+    query = "SELECT TIMESTAMP '2026-10-01 12:00:00' AS plain, TIMESTAMPTZ '2026-10-01 12:00:00+00' AS instant"
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        answers = [asked(filled, query, name).decode() for name in ("json", "csv", "table")]
+    time.tzset()
+    assert json.loads(answers[0]) == [
+        {"plain": "2026-10-01T12:00:00.000", "instant": "2026-10-01T12:00:00.000Z"}
+    ]
+    for text in answers[1:]:
+        assert "2026-10-01T12:00:00.000Z" in text
+        assert text.count("2026-10-01T12:00:00.000") == 2
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ ONE = "bots:\n  - {wiki_id: enwiki, name: A, "
                 "bots[2]: is listed already, as bots[1]",
             ],
         ),
-        (ONE + "name: B}", ["is not YAML: the key 'name' stands twice"]),
+        (ONE + "name: B}", ["is not YAML: the key 'name' occurs twice"]),
     ],
 )
 def test_what_is_wrong_with_a_list_is_said_of_each_field(text: str, problems: list[str]) -> None:

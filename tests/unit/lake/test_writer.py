@@ -1,7 +1,11 @@
 """What is written is right whatever the order, the repetitions and the company."""
 
+import errno
+import fcntl
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +56,17 @@ def test_a_replay_adds_no_row_and_no_file(lake: Lake, writer: LakeWriter) -> Non
     assert {table.name: sorted(lake.files(table)) for table in data} == before
 
 
-def test_two_writers_at_once_equal_the_oracle(lake: Lake) -> None:
-    """Writers that write the same events of the same days at the same time lose nothing and double nothing."""
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_two_writers_at_once_equal_the_oracle(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, has_locks: bool
+) -> None:
+    """Writers of the same events of the same days at the same time lose nothing and double nothing.
+
+    On one machine they take turns, and neither has to repeat a change.
+    """
+    if not has_locks:
+        monkeypatch.setattr(fcntl, "flock", _refuse)
+    caplog.set_level("INFO")
     events = month(120)
 
     def write(seed: int) -> None:
@@ -66,6 +79,11 @@ def test_two_writers_at_once_equal_the_oracle(lake: Lake) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, (1, 2)))
     assert differences(tables_of(lake), events) == []
+    assert not (has_locks and "another writer's commit came first" in caplog.text)
+
+
+def _refuse(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
 
 
 def test_a_cut_off_batch_is_repeated_without_harm(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +307,28 @@ def test_l5_a_revert_without_a_range_undoes_nothing(lake: Lake, writer: LakeWrit
     names = ("revision", "revert", "reverted")
     counts = [tables.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in names]
     assert counts == [1, 1, 0]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.timeout(60)
+def test_a_revert_with_two_times_of_saving_ends_the_batch(
+    lake: Lake, writer: LakeWriter, together: bool
+) -> None:
+    """A reverting revision whose rev_dt another event corrects, with another author, stands in both days, once each."""
+    first = next(edit for edit in edits(60, pages=3) if edit.reverts is not None)
+    second = replace(first, moment=first.moment + timedelta(days=2), user=first.user + 1)
+    undone = replace(first, rev_id=first.reverts[1] if first.reverts else 0, reverts=None, number=1)
+    events = [page_change(undone), page_change(first), page_change(second)]
+    for part in [events] if together else [events[:2], events[2:], events[:1]]:
+        writer.write(batch_of(as_lines(part)))
+    tables = tables_of(lake)
+    where = f"WHERE rev_id = {first.rev_id}"
+    of_revert = tables.execute(f"SELECT day, actor_key FROM revert {where} ORDER BY day").fetchall()
+    assert of_revert == tables.execute(f"SELECT day, actor_key FROM revision {where} ORDER BY day").fetchall()
+    assert len({key for _, key in of_revert}) == len(of_revert) == 2
+    assert tables.execute("SELECT count(*), min(first_revert_id) FROM reverted").fetchall() == [
+        (1, first.rev_id)
+    ]
 
 
 def test_versions_sort_as_consumers_sort_them() -> None:

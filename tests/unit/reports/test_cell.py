@@ -96,6 +96,18 @@ def test_a_horizon_that_no_edit_has_reached_is_refused() -> None:
     )
 
 
+def test_no_figure_where_only_reverted_edits_are_old_enough() -> None:
+    """What the younger edits will do is not known: 100 % would be a guess, and so would an AUC."""
+    cause = np.repeat(np.array([PEOPLE[0], Cause.OPEN], dtype=np.int8), 30)
+    seconds = np.repeat([10 * 3600.0, 3600.0], 30)
+    age = np.repeat([3 * HORIZON, 3600.0], 30)
+    young = Ends(np.arange(60), np.linspace(0, 1, 60), age, seconds, cause)
+    figures = reverter_figures(young, HORIZON, (0.5,))
+    shown = (figures.share_reverted, figures.thresholds[0].recall, ranking_figures(young, HORIZON).auc)
+    note = "too young: 0 edits are known not to be reverted within the horizon, 30 are needed"
+    assert {(figure.value, figure.note) for figure in shown} == {(None, note)}
+
+
 def test_few_pages_have_no_interval() -> None:
     """Between fewer than ten pages the variation cannot be seen: the figure says so."""
     ends = matured(4_000, 4_000 // (LEAST_PAGES - 1) + 1)

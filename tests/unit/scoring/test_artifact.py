@@ -33,7 +33,7 @@ def change(folder: Path, field: str, value: Any) -> None:
 def test_the_shipped_artefact_says_what_it_is() -> None:
     """The artefact in the package has our name and version and supports every wiki."""
     metadata = load_metadata(shipped(NAME))
-    assert (metadata.name, metadata.version) == (NAME, "revertrisk-events-1")
+    assert (metadata.name, metadata.version) == (NAME, "revertrisk-events-2")
     assert metadata.supported_wikis is None
     assert metadata.calibration.base_rate == 0.074
 

@@ -234,7 +234,7 @@ def with_weights(folder: Path, name: str, weights: bytes) -> Path:
 
 
 WORDS = "revertrisk-multilingual"
-BIAS = torch.zeros(5, dtype=torch.float64)
+BIAS = torch.zeros(8, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ BIAS = torch.zeros(5, dtype=torch.float64)
         (NAME, {"bias": BIAS + torch.nan}, "bias: has numbers that are not finite"),
         (NAME, {"bias": BIAS - torch.inf}, "bias: has numbers that are not finite"),
         (NAME, {"bias": BIAS + 1e308}, "tensors: add up to numbers that are not finite"),
-        (NAME, {"bias": BIAS.float()}, r"tensors: .* expected bias of float64 and shape \[5\]"),
+        (NAME, {"bias": BIAS.float()}, r"tensors: .* expected bias of float64 and shape \[8\]"),
         (NAME, {"bias": BIAS.long()}, "tensors: .* expected bias of float64"),
         (NAME, {"bias": BIAS[:4]}, "tensors: .* expected bias of float64"),
         (NAME, {"bias": None}, "tensors: .* expected bias of float64"),

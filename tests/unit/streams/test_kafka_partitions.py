@@ -11,7 +11,7 @@ def put(held: HeldPartitions, name: str, offset: int) -> None:
 def test_only_what_is_done_and_ours_is_committed() -> None:
     """A commit names the next offset, once, and only of partitions that are held; the beginning comes first."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0, "t[1]": 7, "t[2]": None})
+    held.assign({"t[0]": 0, "t[1]": 7, "t[2]": None})
     assert held.take_uncommitted() == {"t[0]": 0, "t[1]": 7}
     put(held, "t[0]", 5)
     record = held.next_record()
@@ -26,7 +26,7 @@ def test_only_what_is_done_and_ours_is_committed() -> None:
 def test_d10_what_is_no_record_is_passed_when_all_before_it_is_done() -> None:
     """D10: a tombstone behind something in flight waits for it; one behind nothing is done at once."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     epoch = held.epoch("t[0]") or 0
 
     def put_nothing(offset: int) -> None:
@@ -51,7 +51,7 @@ def test_d10_what_is_no_record_is_passed_when_all_before_it_is_done() -> None:
 def test_a_commit_that_failed_is_taken_again() -> None:
     """What the brokers refused is asked for again, with what is done by then."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     first = Position("t[0]", 5, held.epoch("t[0]") or 0)
     held.note_done(first)
     failed = held.take_uncommitted()
@@ -63,14 +63,14 @@ def test_a_commit_that_failed_is_taken_again() -> None:
 def test_a_partition_that_comes_back_knows_nothing_of_its_first_time() -> None:
     """Records that wait are dropped with their partition, and what is done later of them moves nothing."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     for offset in (1, 2):
         put(held, "t[0]", offset)
     old = held.next_record()
     assert old is not None
-    held.give_back(["t[0]"])
+    held.release(["t[0]"])
     assert held.next_record() is None
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     held.note_done(old.position)
     assert held.take_uncommitted() == {"t[0]": 0}
     assert held.epoch("t[0]") != old.position.epoch
@@ -79,7 +79,7 @@ def test_a_partition_that_comes_back_knows_nothing_of_its_first_time() -> None:
 def test_a_leaving_partition_waits_for_what_is_in_flight_and_hands_out_no_more() -> None:
     """Idle is when everything handed out is done; what waits stays for the next owner."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     for offset in (1, 2):
         put(held, "t[0]", offset)
     record = held.next_record()
@@ -94,7 +94,7 @@ def test_a_leaving_partition_waits_for_what_is_in_flight_and_hands_out_no_more()
 def test_a_full_buffer_has_no_room_until_a_batch_has_gone() -> None:
     """Memory is bounded, and so is the number of times that a thread is woken for it."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     offset = 0
     while held.wait_for_room(0):
         put(held, "t[0]", offset)
@@ -108,7 +108,7 @@ def test_all_is_read_when_every_partition_is_at_its_end_and_nothing_waits() -> N
     """Without partitions nothing is known, and a new record means that there is more."""
     held = HeldPartitions()
     assert not held.all_read
-    held.take_over({"t[0]": 0, "t[1]": 0})
+    held.assign({"t[0]": 0, "t[1]": 0})
     held.note_end("t[0]")
     assert not held.all_read
     held.note_end("t[1]")
@@ -123,7 +123,7 @@ def test_all_is_read_when_every_partition_is_at_its_end_and_nothing_waits() -> N
 def test_nothing_waits_once_reading_has_stopped() -> None:
     """What was not handed out is let go, while commits still count."""
     held = HeldPartitions()
-    held.take_over({"t[0]": 0})
+    held.assign({"t[0]": 0})
     put(held, "t[0]", 0)
     record = held.next_record()
     assert record is not None

@@ -389,7 +389,7 @@ ROW = {
     [
         ([ROW | {"status": "asleep"}], "awiki: status must be one of open, closed"),
         ([ROW | {"visibility": ""}], "awiki has no visibility"),
-        ([ROW, ROW], "awiki is there twice"),
+        ([ROW, ROW], "awiki occurs twice"),
         ([{"code": "awiki"}], "a row has no database_code"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_rule_that_names_the_target_needs_one() -> None:
         ("rules: {}", "rules: expected a list"),
         ("rules: []", "rules: expected a list"),
         ("[]", "rules: expected a list"),
-        ("rules:\n- name: r\n  topic: t\n  topic: u\n", "the key 'topic' stands twice"),
+        ("rules:\n- name: r\n  topic: t\n  topic: u\n", "the key 'topic' occurs twice"),
         ("rules: !!python/object/apply:os.getcwd []", "not valid YAML"),
         ("[" * 5000, "not valid YAML"),
     ],

@@ -34,7 +34,7 @@ def test_scores_of_another_model_or_version_are_refused(tmp_path: Path) -> None:
     """Thresholds for one model are never taken from the scores of another."""
     path = production(tmp_path / "scores.csv.gz")
     with pytest.raises(TrainingError, match="found those of revertrisk-multilingual production"):
-        read_scores(path, model_name="revertrisk-multilingual", model_version="revertrisk-events-1")
+        read_scores(path, model_name="revertrisk-multilingual", model_version="revertrisk-events-2")
     with pytest.raises(TrainingError, match="no scores of revertrisk-magic"):
         read_scores(path, model_name="revertrisk-magic")
     mixed = tmp_path / "mixed.jsonl"

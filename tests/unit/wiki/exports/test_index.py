@@ -57,8 +57,8 @@ def test_a_failed_build_leaves_nothing_behind(export: Path, tmp_path: Path, wiki
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        pytest.param("<id>101</id>", "<id>100</id>", "revision 100 is there twice", id="L7: revision"),
-        pytest.param("<id>11</id>", "<id>10</id>", "page 10 is there twice", id="L7: page"),
+        pytest.param("<id>101</id>", "<id>100</id>", "revision 100 occurs twice", id="L7: revision"),
+        pytest.param("<id>11</id>", "<id>10</id>", "page 10 occurs twice", id="L7: page"),
         pytest.param(
             "<title>Diskussion:Apfel", "<title>Apfel", "pages 10 and 11 have the same title", id="L7: title"
         ),
@@ -224,7 +224,7 @@ def test_l7_the_wiki_is_the_export_s_or_named(
 @pytest.mark.parametrize(
     ("site", "wiki_id", "problem"),
     [
-        ("<dbname>mill</dbname>", None, "name no wiki of the wiki table; --wiki-id gives the wiki a name"),
+        ("<dbname>mill</dbname>", None, "are not in the wiki table; give the wiki a name with --wiki-id"),
         ("<dbname>frwiki</dbname>", "dewiki", "is of frwiki, and --wiki-id says dewiki"),
         ("<dbname>mill</dbname>", "../mill", "--wiki-id: expected a name such as enwiki"),
     ],

@@ -1,0 +1,89 @@
+"""What the views say of edits whose pages are deleted and brought back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from revertrisk.lake import connect
+from revertrisk.lake.tables import Lake
+from revertrisk.lake.writer import LakeWriter
+from tests.fakes.lake_events import (
+    LANGUAGE_AGNOSTIC,
+    MULTILINGUAL,
+    as_lines,
+    edits,
+    page_change,
+    prediction,
+)
+from tests.unit.lake.conftest import batch_of
+
+PAGE = list(edits(4, pages=1))
+
+
+def at(event: dict[str, Any], hours: float) -> dict[str, Any]:
+    """Return an event of the page that happened so many hours after its first edit."""
+    moment = (PAGE[0].moment + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+    return event | {"dt": moment, "meta": event["meta"] | {"dt": moment, "id": f"{hours}"}}
+
+
+@pytest.mark.parametrize("is_told_twice", [True, False])
+def test_each_edit_has_the_first_deletion_after_it(
+    lake: Lake, writer: LakeWriter, is_told_twice: bool
+) -> None:
+    """A page that is deleted, brought back and deleted again ends the wait of its edits at one time each."""
+    first, second, third, last = PAGE
+    hours = [(edit.moment - first.moment).total_seconds() / 3600 for edit in PAGE]
+    events = [page_change(edit) for edit in PAGE]
+    deletions = (hours[1], hours[1] + 1, hours[2] + 2)
+    events += [at(page_change(second, kind="delete"), when) for when in deletions]
+    if is_told_twice:
+        events += [at(page_change(first, kind="delete"), when) for when in deletions]
+    writer.write(batch_of(as_lines(events)))
+    found = connect(lake.root).execute(
+        "SELECT rev_id, round(epoch(deleted_at - $1) / 3600, 3) FROM outcome ORDER BY rev_id", [first.moment]
+    )
+    assert found.fetchall() == [
+        (first.rev_id, round(hours[1], 3)),
+        (second.rev_id, round(hours[1], 3)),
+        (third.rev_id, round(hours[2] + 2, 3)),
+        (last.rev_id, None),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["", ".backfill"])
+def test_a_prediction_on_an_undelete_meets_its_revision(lake: Lake, writer: LakeWriter, suffix: str) -> None:
+    """A revision that is scored again when its page comes back is one row, on its own day, in each view."""
+    edit = PAGE[1]
+    again = [
+        at(prediction(edit, model, suffix=suffix) | {"page_change_kind": "undelete"}, 2000)
+        for model in (LANGUAGE_AGNOSTIC, MULTILINGUAL)
+    ]
+    undeletion = at(page_change(edit, kind="undelete"), 2000)
+    events = [page_change(edit), prediction(edit), prediction(edit, MULTILINGUAL), undeletion, *again, *again]
+    writer.write(batch_of(as_lines(events)))
+    tables = connect(lake.root)
+    assert tables.execute(
+        "SELECT model_name, count(*), count(e.rev_id) FROM prediction_current p "
+        "LEFT JOIN revision e USING (wiki_id, rev_id, day) GROUP BY ALL ORDER BY ALL"
+    ).fetchall() == [(LANGUAGE_AGNOSTIC, 1, 1), (MULTILINGUAL, 1, 1)]
+    assert tables.execute(
+        "SELECT count(*), count(language_agnostic), count(multilingual) FROM both_models"
+    ).fetchall() == [(1, 1, 1)]
+    found = tables.execute("SELECT reason, sum(edits)::BIGINT FROM coverage GROUP BY ALL").fetchall()
+    assert found == [("predicted", 2)]
+
+
+def test_an_edit_that_is_known_from_its_undelete_only_counts_as_predicted(
+    lake: Lake, writer: LakeWriter
+) -> None:
+    """Coverage and outcome find the score of an old revision that the lake first hears of when it is brought back."""
+    edit = PAGE[1]
+    undeletion = at(page_change(edit, kind="undelete"), 2000)
+    writer.write(
+        batch_of(as_lines([undeletion, at(prediction(edit) | {"page_change_kind": "undelete"}, 2000)]))
+    )
+    tables = connect(lake.root)
+    assert tables.execute("SELECT reason, edits FROM coverage").fetchall() == [("predicted", 1)]
+    query = "SELECT count(*) FROM outcome o JOIN prediction_current p USING (wiki_id, rev_id, day) WHERE p.dt > o.dt"
+    assert tables.execute(query).fetchall() == [(1,)]
