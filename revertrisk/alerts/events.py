@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from revertrisk.event_platform.streams import BACKFILL_SUFFIX, event_meta, is_canary, received_at
+from revertrisk.event_platform.streams import (
+    BACKFILL_SUFFIX,
+    SHADOW_SUFFIX,
+    event_meta,
+    is_canary,
+    received_at,
+)
 
-SHADOW_SUFFIX: Final = ".shadow"
 USER_NAMESPACES: Final = frozenset({2, 3})
 _REVISIONS: Final = frozenset({"edit", "create"})
 

@@ -6,14 +6,16 @@ greatest event counts, as ``docs/STREAM.md`` says. Everything is bounded; what c
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from revertrisk.consumer import Drop, Hiding, PredictionReader, PredictionRecord, read_hiding
-from revertrisk.event_platform.streams import BACKFILL_SUFFIX, is_canary, received_at
+from revertrisk.dashboard.recent import Recent
+from revertrisk.dashboard.told import Revert, author_of, plain, read_revert, title_of
+from revertrisk.event_platform.streams import BACKFILL_SUFFIX, SHADOW_SUFFIX, is_canary, received_at
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
@@ -24,10 +26,6 @@ MAX_MODELS: Final = 20
 MAX_REVERTS_OF_PAGE: Final = 30
 CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
 """An event from further in the future does not move the clock of the streams."""
-SHADOW_SUFFIX: Final = ".shadow"
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 class Order(StrEnum):
@@ -67,36 +65,6 @@ class Reverts(NamedTuple):
 
     edits: int
     by_bots: int
-
-
-class Revert(NamedTuple):
-    """The revisions of a page that an edit undid, from the oldest to the newest."""
-
-    oldest_id: int
-    newest_id: int
-    by_bot: bool
-
-
-class Recent(Generic[K, V]):
-    """A mapping that forgets what was noted first."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._values: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        """Return what was noted of a key, None where nothing is known."""
-        return self._values.get(key)
-
-    def note(self, key: K, value: V) -> None:
-        """Note the newest value of a key."""
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._limit:
-            self._values.popitem(last=False)
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._values
 
 
 class OpenEdits:
@@ -228,7 +196,7 @@ class OpenEdits:
             prediction.page_id,
             prediction.model_version,
             prediction.probability,
-            _title(event),
+            title_of(event),
             prediction.received_at,
             prediction.changed_at,
             prediction.received_at,
@@ -261,11 +229,11 @@ class OpenEdits:
                 at is not None
                 and at > edit.titled_at
                 and isinstance(title, str)
-                and _plain(title) != edit.title
+                and plain(title) != edit.title
             ):
-                self._open[key] = replace(edit, title=_plain(title), titled_at=at)
+                self._open[key] = replace(edit, title=plain(title), titled_at=at)
                 self.version += 1
-        revert = _read_revert(event)
+        revert = read_revert(event)
         if revert is not None:
             known = self._reverts.get((wiki_id, page_id)) or ()
             if revert not in known:
@@ -295,7 +263,7 @@ class OpenEdits:
 
     def _user_kind(self, event: Mapping[str, Any], prediction: PredictionRecord) -> UserKind:
         hiding = self._hidings.get((prediction.wiki_id, False, prediction.rev_id))
-        editor = None if hiding is not None and hiding.user else _editor(event)
+        editor = None if hiding is not None and hiding.user else author_of(event)
         if editor is None:
             return UserKind.UNKNOWN
         name, user_id, is_temp = (editor.get(name) for name in ("user_text", "user_id", "is_temp"))
@@ -338,35 +306,3 @@ class OpenEdits:
 
     def _edits(self, keys: Iterable[EditKey]) -> list[OpenEdit]:
         return [self._open[key] for key in keys]
-
-
-def _read_revert(event: Mapping[str, Any]) -> Revert | None:
-    """Return what a page_change event says its edit undid, None where it undid nothing or does not say what."""
-    match event.get("revision"):
-        case {"revert": {"rev_reverted_oldest_id": int(oldest), "rev_reverted_newest_id": int(newest)}}:
-            editor = _editor(event) or {}
-            return Revert(oldest, newest, editor.get("is_bot") is True)
-    return None
-
-
-def _editor(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the author of an event's revision, None where it is hidden or not told.
-
-    On an undelete the performer is somebody else, so it stands in only on edit and create.
-    """
-    revision = event["revision"]
-    if revision.get("is_editor_visible") is False:
-        return None
-    found = revision.get("editor")
-    if found is None and event.get("page_change_kind") in {"edit", "create"}:
-        found = event.get("performer")
-    return found if isinstance(found, Mapping) else None
-
-
-def _title(event: Mapping[str, Any]) -> str | None:
-    title = event["page"].get("page_title")
-    return _plain(title) if isinstance(title, str) and title else None
-
-
-def _plain(title: str) -> str:
-    return title.replace("_", " ")

@@ -15,6 +15,8 @@ PREDICTION_STREAMS: Final[Mapping[str, str]] = {
 """The live stream of each shipped model's predictions, by the model's name."""
 BACKFILL_SUFFIX: Final = ".backfill"
 """How the name of a stream ends that is for predictions of the past."""
+SHADOW_SUFFIX: Final = ".shadow"
+"""How the name of a stream ends that is for predictions of models on trial."""
 ABOUT_PATH: Final = "/v1/about"
 """Where a server says which model it serves, and which stream it writes to."""
 PREDICTION_SCHEMA_TITLE: Final = "mediawiki/page/prediction_classification_change"

@@ -9,14 +9,12 @@ from revertrisk.event_platform.page_change import (
     WIKITEXT,
     SkipReason,
 )
-from revertrisk.event_platform.streams import BACKFILL_SUFFIX, CANARY_DOMAIN
+from revertrisk.event_platform.streams import BACKFILL_SUFFIX, CANARY_DOMAIN, SHADOW_SUFFIX
 from revertrisk.lake.engine import quoted
 from revertrisk.lake.schema import PREDICTION, PREDICTION_BACKFILL, PREDICTION_SHADOW
 from revertrisk.lake.tables import Change
 from revertrisk.wiki.user_kinds import PRIVILEGED_GROUPS
 
-SHADOW_SUFFIX: Final = ".shadow"
-"""How the name of a stream ends whose model is on trial."""
 AUTOPATROLLED_GROUPS: Final = frozenset({"autopatrolled", "autoreviewer", "bot", "sysop"})
 """Groups with the right `autopatrol`, by their names on Wikimedia's wikis."""
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024

@@ -68,11 +68,11 @@ export class LineChart {
         { ...axis, values: (_, times) => timesOf(times) },
         { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },
       ],
-      series: [{}, ...series, ...ends.map(() => ({ points: { show: false } }))],
-      bands: ends.length ? [{ series: [series.length + 1, series.length + 2], fill: colour("--arrival") }] : [],
+      series: [{}, ...ends.map(() => ({ points: { show: false } })), ...series], // the band lies under the lines
+      bands: ends.length ? [{ series: [1, 2], fill: colour("--arrival") }] : [],
       hooks: { drawClear: [(plot) => this.#shade(plot, colour("--high-back"))] },
     };
-    this.#plot = new globalThis.uPlot(options, [...data, ...ends], this.#canvas);
+    this.#plot = new globalThis.uPlot(options, [data[0], ...ends, ...data.slice(1)], this.#canvas);
   }
 
   /** Shade the time of each surge, under the lines. */

@@ -59,13 +59,13 @@ function choose(changed) {
 
 async function askLake() {
   try {
-    const answer = await fetch("charts");
-    if (!answer.ok) return;
-    lake = { wikis: [], models: [], ...(await answer.json()) };
+    const answer = await (await fetch("charts")).json();
+    byId("no-lake").textContent = answer.error ? say("no-chart", { reason: answer.error }) : say("no-lake");
+    lake = { charts: [], wikis: [], models: [], ...answer };
   } catch {
     return; // the server is gone, which the connection says
   }
-  byId("view-charts").hidden = lake.charts.length === 0;
+  byId("view-charts").hidden = lake.charts.length === 0 && readAddress().view !== "charts";
   byId("no-lake").hidden = lake.charts.length > 0;
   charts.offer(lake.charts);
   offer();

@@ -29,6 +29,7 @@ from tests.integration.dashboard.program import DashboardProgram
 pytestmark = pytest.mark.ci("browser")
 
 GONE_WITHIN_S = 5.0
+HOSTILE_REVISION = 666
 NONE = "0 reverted, 0 by bots, in the last 24 hours"
 ONE_BY_A_BOT = "1 reverted, 1 by bots, in the last 24 hours"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>&amp;"
@@ -201,11 +202,14 @@ def test_nobody_is_named(page: DashboardPage, dashboard: DashboardProgram) -> No
     )
     page.wait_for(lambda: page.text("reverted") == "1 reverted, 0 by bots, in the last 24 hours")
     source = page.driver.page_source
-    assert not any(text in source for text in (*PERSONAL, "192.0.2.1", "registered"))
+    assert not any(text in source for text in (*PERSONAL, "192.0.2.1"))
+    assert "registered" not in str(page.element("edits").get_attribute("innerHTML"))
 
 
 async def _explain(request: web.Request) -> web.Response:
     body = orjson.loads(await request.read())
+    if body["rev_id"] == HOSTILE_REVISION:
+        return web.json_response({"error": HOSTILE}, status=422)
     account = {"user_is_anonymous": (1, 2.0), "user_edit_count": (None, 1.0)}
     others = {"words_inserted": (12, 0.5), "words_removed": (0, 0.75), "is_minor": (1, -0.1)}
     facts = account | ({} if body["rev_id"] == 2 else others)
@@ -237,6 +241,34 @@ def test_why(browser: DashboardPage) -> None:
         only_account.click()
         browser.wait_for(lambda: "nothing but who made this edit" in browser.text("reasons"))
         assert "unregistered" not in browser.text("reasons")
+
+
+def test_a_hostile_error_is_text(browser: DashboardPage) -> None:
+    """What a model's server says instead of reasons is shown as text, however it looks."""
+    app = web.Application()
+    app.router.add_post(f"/v1/models/{AGNOSTIC}:explain", _explain)
+    with serving(app) as server, DashboardProgram("--explain-by", f"{AGNOSTIC}={server}") as dashboard:
+        dashboard.tell(scored(HOSTILE_REVISION, 0.9))
+        browser.open(dashboard.url)
+        browser.wait_for_titles("Lake Verrin")
+        browser.driver.find_element(By.CSS_SELECTOR, ".why-button").click()
+        browser.wait_for(lambda: HOSTILE in browser.text("reasons"))
+        assert browser.driver.title == "Revert risk"
+        assert browser.driver.find_elements(By.CSS_SELECTOR, "#reasons img, #reasons script") == []
+        [complaint] = browser.complaints()  # the browser's own, about the status
+        assert "502" in complaint
+
+
+def test_without_a_lake_the_charts_say_so(browser: DashboardPage, tmp_path: Path) -> None:
+    """An address of charts says that there are none, or that the lake is not there yet."""
+    for flags, said in (
+        ((), "started without a lake"),
+        (("--lake", str(tmp_path / "lake")), "there is no lake yet"),
+    ):
+        with DashboardProgram(*flags) as dashboard:
+            browser.open(dashboard.url, "?view=charts")
+            browser.wait_for(lambda said=said: said in browser.text("no-lake"))
+    assert all("503" in complaint for complaint in browser.complaints())
 
 
 def test_restart(browser: DashboardPage) -> None:
