@@ -68,6 +68,15 @@ def _instant(text: str) -> str:
     return f"list_filter([{parsed}], lambda t: t BETWEEN TIMESTAMPTZ '1970-01-01' AND TIMESTAMPTZ '2200-01-01')[1]"
 
 
+_IS_PAGE_CHANGE: Final = (
+    """("$schema" = '/mediawiki/page/change/1' OR "$schema" LIKE '/mediawiki/page/change/1.%')"""
+)
+WATERMARK: Final = f"SELECT max(meta_at) FROM event WHERE {_IS_PAGE_CHANGE} AND meta_at <= $1"
+"""The greatest meta.dt of page_change events, canaries included, not after an instant.
+
+Other streams move no watermark: while page_change stands still, nothing is known of reverts.
+"""
+
 KINDS: Final = f"""
 CREATE OR REPLACE TEMP TABLE event AS
 SELECT
@@ -75,7 +84,7 @@ SELECT
     CASE
         WHEN meta.domain = '{CANARY_DOMAIN}' THEN 'canary'
         WHEN "$schema" LIKE '/mediawiki/page/prediction_classification_change/1.%' THEN 'prediction'
-        WHEN "$schema" = '/mediawiki/page/change/1' OR "$schema" LIKE '/mediawiki/page/change/1.%' THEN 'page_change'
+        WHEN {_IS_PAGE_CHANGE} THEN 'page_change'
         WHEN "$schema" LIKE '/mediawiki/revision/visibility-change/1.%' THEN 'visibility'
         WHEN "$schema" IS NULL THEN 'not_an_event'
         ELSE 'other_schema'

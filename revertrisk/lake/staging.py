@@ -6,9 +6,9 @@ names become actor keys here, once for each distinct user of the batch, and go n
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Final
 
@@ -23,6 +23,7 @@ from revertrisk.lake.event_rows import (
     PREDICTIONS,
     REVISIONS,
     UNREADABLE,
+    WATERMARK,
     combined_revisions,
 )
 from revertrisk.lake.key import ActorKeys
@@ -36,6 +37,8 @@ from revertrisk.lake.schema import (
 )
 from revertrisk.wiki.user_kinds import user_kind
 
+CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
+"""A time that is further ahead of ours is a wrong clock's: it tells nothing of how far the streams are."""
 MAX_ACCOUNTS: Final = 100_000
 """Users whose kind and key are remembered between batches."""
 _DIGITS: Final = re.compile(r"([0-9]+)")
@@ -72,14 +75,20 @@ class StagedBatch:
     unreadable: list[Unreadable] = field(default_factory=list)
     canaries: int = 0
     watermark: datetime | None = None
-    """The greatest meta.dt, canaries included."""
+    """The greatest meta.dt of page_change events, canaries included."""
 
 
 class Stage:
     """Parses batches, one at a time; the rows live in the engine until the next batch comes."""
 
-    def __init__(self, connection: Connection, actor_keys: ActorKeys) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        actor_keys: ActorKeys,
+        now: Callable[[], datetime],
+    ) -> None:
         self._connection = connection
+        self._now = now
         # People who edit much come in every batch.
         self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
@@ -93,9 +102,8 @@ class Stage:
         run = self._connection.execute
         run(KINDS)
         run("DROP TABLE line")
-        ((batch.canaries, batch.watermark),) = run(
-            "SELECT count(*) FILTER (what = 'canary'), max(meta_at) FROM event"
-        ).fetchall()
+        ((batch.canaries,),) = run("SELECT count(*) FROM event WHERE what = 'canary'").fetchall()
+        ((batch.watermark,),) = run(WATERMARK, [self._now() + CLOCKS_DIFFER_BY]).fetchall()
         for number, reason in run(UNREADABLE).fetchall():
             raw = lines[number]
             batch.unreadable.append(Unreadable(number, reason, hashlib.sha256(raw).hexdigest()))

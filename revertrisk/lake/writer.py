@@ -4,9 +4,10 @@ A batch is some commits, one a table, and the source's place is the last of them
 however often it comes, so a batch that was cut off is repeated from its source, and ends as if it had not been cut off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
@@ -76,7 +77,7 @@ class Written:
     canaries: int = 0
     unreadable: int = 0
     watermark: datetime | None = None
-    """The greatest meta.dt."""
+    """The greatest meta.dt of page_change events."""
 
     def add(self, other: "Written") -> None:
         """Count what became of another batch."""
@@ -91,15 +92,20 @@ class LakeWriter:
     """Writes into one lake. Several writers of one lake are right, in one process or in many."""
 
     def __init__(
-        self, lake: Lake, *, wikis: frozenset[str] | None = None, memory_limit: str | None = None
+        self,
+        lake: Lake,
+        *,
+        wikis: frozenset[str] | None = None,
+        memory_limit: str | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
-        """Take a lake with its key; ``wikis`` are those to take, None for all."""
+        """Take a lake with its key; ``wikis`` are those to take, None for all; ``now`` is the clock."""
         if lake.actor_keys is None:
             raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
         self._lake = lake
         self._wikis = wikis
         self._engine: Connection = new_engine(memory_limit)
-        self._stage = Stage(self._engine, lake.actor_keys)
+        self._stage = Stage(self._engine, lake.actor_keys, now or partial(datetime.now, UTC))
         self._id_ranges = IdRanges(self._engine, lake)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from revertrisk.consumer import version_order
 from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader, Skip
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.lake.schema import TABLES
 from revertrisk.lake.staging import version_rank
@@ -313,6 +314,28 @@ def test_a_revert_with_two_times_of_saving_ends_the_batch(
     assert tables.execute("SELECT count(*), min(first_revert_id) FROM reverted").fetchall() == [
         (1, first.rev_id)
     ]
+
+
+def test_the_watermark_is_that_of_page_changes_by_a_right_clock(lake: Lake) -> None:
+    """Predictions, hidings and times ahead of the writer's clock say nothing of how far reverts are known."""
+    first, second, *_ = edits(10)
+    writer = LakeWriter(lake, now=lambda: second.moment + timedelta(seconds=10))
+    alive = canary() | {"meta": canary()["meta"] | {"dt": second.moment.isoformat()}}
+    other = alive | {"meta": alive["meta"] | {"dt": (second.moment + timedelta(seconds=5)).isoformat()}}
+    told = [
+        ([page_change(first)], first.moment + timedelta(seconds=1)),
+        (
+            [prediction(second), author_hidden(first, after_s=200), other | {"$schema": PREDICTION_SCHEMA}],
+            None,
+        ),
+        ([page_change(second, after_s=86_400), page_change(second, kind="move", after_s=10_000_000)], None),
+        ([alive], second.moment),
+    ]
+    reached = None
+    for events, wanted in told:
+        assert writer.write(batch_of(as_lines(events))).watermark == wanted
+        reached = wanted or reached
+        assert tables_of(lake).execute("SELECT watermark FROM place").fetchall() == [(reached,)]
 
 
 def test_versions_sort_as_consumers_sort_them() -> None:
