@@ -134,7 +134,7 @@ FROM event WHERE what = 'prediction' AND {_PREDICTION_IS_READABLE}
 CHANGES: Final = f"""
 CREATE OR REPLACE TEMP TABLE change AS
 SELECT
-    *,
+    event.*, known_wiki.domain AS wiki_domain, known_wiki.is_scorable AS wiki_is_scorable,
     revision.rev_id AS changed_id,
     CAST(rev_at AS DATE) AS day,
     revision.is_editor_visible IS NOT DISTINCT FROM false AS hides_author,
@@ -144,10 +144,13 @@ SELECT
         ELSE revision.editor
     END AS author,
     CASE WHEN prior_state.revision.rev_id = revision.rev_parent_id THEN prior_state.revision END AS parent
-FROM event WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
+FROM event LEFT JOIN known_wiki USING (wiki_id) WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
 """
+"""Needs `known_wiki`: wiki_id, domain, is_scorable."""
 
 SKIP_REASON: Final = f"""CASE
+    WHEN wiki_domain IS NULL OR meta.domain <> wiki_domain THEN '{SkipReason.UNKNOWN_WIKI}'
+    WHEN NOT wiki_is_scorable THEN '{SkipReason.NOT_WIKIPEDIA}'
     WHEN page_change_kind NOT IN ({", ".join(quoted(kind) for kind in sorted(SCORABLE_KINDS))})
         THEN '{SkipReason.PAGE_CHANGE_KIND}'
     WHEN page.namespace_id <> {MAIN_NAMESPACE} THEN '{SkipReason.NAMESPACE}'
@@ -163,7 +166,7 @@ SKIP_REASON: Final = f"""CASE
 END"""
 """The rules of event_platform/page_change.py, in its order, over a staged event; a test holds both to the same answers.
 
-Python would need ten times as long for an event.
+Python would need ten times as long for an event. Which wikis a model was made for is not known here.
 """
 
 

@@ -35,6 +35,7 @@ from revertrisk.lake.schema import (
     Table,
     Type,
 )
+from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import user_kind
 
 CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
@@ -89,6 +90,12 @@ class Stage:
     ) -> None:
         self._connection = connection
         self._now = now
+        wikis = [
+            {"wiki_id": each.wiki_id, "domain": each.domain, "is_scorable": each.is_scorable}
+            for each in WikiTable.load()
+        ]
+        columns = {"wiki_id": "VARCHAR", "domain": "VARCHAR", "is_scorable": "BOOLEAN"}
+        make_table(connection, "known_wiki", wikis, columns)
         # People who edit much come in every batch.
         self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"

@@ -231,6 +231,10 @@ def test_only_the_wikis_asked_for(lake: Lake) -> None:
 SCORABLE: dict[str, Any] = {"is_content_visible": True}
 REASONS: list[dict[str, Any]] = [
     {},
+    {"wiki_id": "nosuchwiki"},
+    {"wiki_id": "wikidatawiki", "meta": {"domain": "www.wikidata.org"}},
+    {"wiki_id": "aawiki", "meta": {"domain": "aa.wikipedia.org"}, "page_change_kind": "delete"},
+    {"meta": {"domain": "renamed.wikipedia.org"}},
     {"page_change_kind": "delete"},
     {"page_change_kind": "new_kind"},
     {"page_change_kind": "undelete"},
@@ -270,7 +274,7 @@ def test_the_reason_for_a_skip_is_the_servers(lake: Lake, writer: LakeWriter) ->
     writer.write(batch_of(as_lines(events)))
     found = dict(tables_of(lake).execute("SELECT rev_id, skip_reason FROM revision").fetchall())
     assert found == wanted
-    assert len(set(wanted.values())) == 10
+    assert len(set(wanted.values())) == 12
 
 
 def test_h6_an_empty_hash_is_unknown(lake: Lake, writer: LakeWriter) -> None:
