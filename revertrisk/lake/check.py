@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from revertrisk.lake.engine import VIEWS, Connection, new_engine, sql_of, table_relation
+from revertrisk.lake.engine import VIEWS, Connection, damage_told, new_engine, sql_of, table_relation
 from revertrisk.lake.id_ranges import whole_tables
 from revertrisk.lake.maintenance import SPARE_FILES
 from revertrisk.lake.reverted import OF_ALL, reverted_rows
@@ -21,9 +21,14 @@ def check(lake: Lake) -> Iterator[str]:
     """Yield what is wrong: keys that stand twice, hidden authors that are told, derived rows that differ, views.
 
     Raises:
-        LakeError: a table cannot be opened.
+        LakeError: a table cannot be opened or read.
 
     """
+    with damage_told(lake.root):
+        yield from _findings(lake)
+
+
+def _findings(lake: Lake) -> Iterator[str]:
     engine = new_engine()
     try:
         for table in TABLES:

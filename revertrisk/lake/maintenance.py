@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from revertrisk.lake.engine import new_engine, table_relation
+from revertrisk.lake.engine import new_engine, table_relation, tells_damage
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
 from revertrisk.lake.tables import Change, Lake, compact, delete_partitions, files_by_partition, merge, vacuum
@@ -36,6 +36,7 @@ class Maintained:
     files_removed: int
 
 
+@tells_damage
 def maintain(
     lake: Lake, *, today: date | None = None, actor_key_days: int = ACTOR_KEY_DAYS, grace: timedelta = GRACE
 ) -> Maintained:

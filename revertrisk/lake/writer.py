@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
+from revertrisk.lake.engine import (
+    Connection,
+    Relation,
+    damage_told,
+    make_table,
+    new_engine,
+    quoted,
+    table_relation,
+)
 from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.event_rows import revision_change
@@ -119,6 +127,10 @@ class LakeWriter:
             LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
 
         """
+        with damage_told(self._lake.root):
+            return self._write(batch)
+
+    def _write(self, batch: Batch) -> Written:
         require_room(self._lake)
         staged = StagedBatch()
         if batch.lines:
@@ -140,8 +152,9 @@ class LakeWriter:
 
     def place(self, source: str) -> str | None:
         """Return what a source is to be resumed with, None where it has not been read; raises LakeError."""
-        places = table_relation(self._engine, self._lake, PLACE)
-        rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
+        with damage_told(self._lake.root):
+            places = table_relation(self._engine, self._lake, PLACE)
+            rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
         return str(rows[0][0]) if rows else None
 
     def _merge_new(self, staged: Staged, written: Written) -> None:

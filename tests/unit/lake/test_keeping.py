@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from revertrisk.lake import Reader
-from revertrisk.lake.bots import Bot, write_bots
+from revertrisk.lake.bots import Bot, shipped_bots, write_bots
 from revertrisk.lake.check import check
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
-from revertrisk.lake.errors import LakeUsageError
+from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
@@ -293,6 +293,29 @@ def test_what_is_to_be_erased_must_be_named_with_its_wiki(
     """A flag that cannot be used is said with its form."""
     with pytest.raises(LakeUsageError, match=words):
         parse_erasure(*arguments)
+
+
+DAMAGED: dict[str, Callable[[Lake], object]] = {
+    "query": lambda lake: Reader(lake.root).query("SELECT sum(rev_id) FROM revision").fetchall(),
+    "check": lambda lake: list(check(lake)),
+    "writer": lambda lake: LakeWriter(lake).write(batch_of(as_lines(EVENTS))),
+    "place": lambda lake: LakeWriter(lake).place("test"),
+    "maintenance": maintain,
+    "erasure": lambda lake: erase(lake, Erasure(actors=(("enwiki", "User 2"),)), grace_s=0),
+    "list of bots": lambda lake: write_bots(lake, shipped_bots()),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_file_is_the_lakes_fault(filled: Lake, what: str) -> None:
+    """A data file that was cut off is said by every reader and writer, as what is wrong with the lake: status 1."""
+    write_bots(filled, [Bot(wiki_id="enwiki", name="User 10")])
+    for path in Path(filled.root).rglob("*.parquet"):
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LakeError) as told:
+        DAMAGED[what](filled)
+    assert told.value.exit_status == 1
+    assert filled.root in str(told.value)
 
 
 def test_the_check_finds_what_is_wrong(filled: Lake) -> None:
