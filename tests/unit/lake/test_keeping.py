@@ -11,7 +11,7 @@ import pytest
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, shipped_bots, write_bots
-from revertrisk.lake.check import check
+from revertrisk.lake.check import check, until_place_moves
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
 from revertrisk.lake.errors import LakeError, LakeUsageError
@@ -328,11 +328,35 @@ def test_the_check_finds_what_is_wrong(filled: Lake) -> None:
         f"SELECT * REPLACE (TIMESTAMPTZ '2027-01-01' AS author_hidden_dt) FROM revision WHERE rev_id = {row[1]}"
     )
     merge(filled, REVISION, told, [row[0]], Change({"author_hidden_dt": "s.author_hidden_dt"}))
-    assert sorted(finding.partition(":")[0] for finding in check(filled)) == [
+    found = check(filled, wait=lambda _lake, _version: None)
+    assert sorted(finding.partition(":")[0] for finding in found) == [
         "reverted",
         "reverted",
         "revision",
     ]
+
+
+def test_a_batch_that_is_being_written_is_no_finding(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not agree between two tables counts only where it stays so when the writer's batch is done."""
+    batch = batch_of(as_lines(EVENTS))
+    cut = LakeWriter(lake)
+    monkeypatch.setattr(cut, "_write_reverted", _end)
+    with pytest.raises(KeyboardInterrupt):
+        cut.write(batch)
+    again = LakeWriter(lake)
+    again.write(batch_of([], source="other"))  # a writer is at work
+
+    def finish(lake: Lake, version: int) -> None:
+        again.write(batch)
+        until_place_moves(lake, version)
+
+    (finding,) = check(lake, wait=lambda _lake, _version: None)
+    assert "rows are missing or different" in finding
+    assert list(check(lake, wait=finish)) == []
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parquet_files(lake: Lake) -> list[Path]:
