@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from revertrisk.lake.engine import make_table, new_engine, table_relation, tells_damage
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
+from revertrisk.lake.key import as_user_name
 from revertrisk.lake.schema import BOT, REVERT
 from revertrisk.lake.tables import Lake, replace
 from revertrisk.runtime.validation import explain
@@ -34,7 +35,7 @@ def _as_day(value: object) -> object:
 
 
 def _as_user_name(value: str) -> str:
-    name = " ".join(value.replace("_", " ").split())
+    name = as_user_name(value)
     if not name or ":" in name:  # MediaWiki has no name with a colon
         raise ValueError("expected a user name without a namespace, such as ClueBot NG")
     return name

@@ -244,7 +244,7 @@ def tells_damage(work: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenat
     """Make a function of a lake raise LakeError where a file of it cannot be read."""
 
     @wraps(work)
-    def telling(lake: Lake, *args: P.args, **kwargs: P.kwargs) -> T:
+    def telling(lake: Lake, /, *args: P.args, **kwargs: P.kwargs) -> T:
         with damage_told(lake.root):
             return work(lake, *args, **kwargs)
 

@@ -204,6 +204,36 @@ def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer_of_filled
     )
 
 
+@pytest.mark.parametrize("name", ["user 2", " User_2 ", "User  2", "_User 2_"])
+def test_an_actor_is_erased_however_the_name_is_written(filled: Lake, name: str) -> None:
+    """Spaces, underscores and the first letter are taken as MediaWiki takes them."""
+    actor = next(edit for edit in KNOWN if edit.user == 2)
+    done = erase(filled, parse_erasure([f"{actor.wiki_id}:{name}"], [], []), grace_s=0)
+    assert done.rows > 0
+    assert (done.unfound, done.left) == ([], [])
+
+
+def test_whoever_is_not_found_is_said(filled: Lake) -> None:
+    """Each actor without a row is named; a wiki that neither the program nor the lake knows is refused."""
+    actor = next(edit for edit in KNOWN if edit.user == 2)
+    names = [f"{actor.wiki_id}:{name}" for name in ("User 2", "user_2000", "en>example")]
+    done = erase(filled, parse_erasure(names, [], []), grace_s=0)
+    assert done.unfound == [f"{actor.wiki_id}:User 2000", f"{actor.wiki_id}:en>example"]
+    with pytest.raises(
+        LakeUsageError, match="expected the id of a wiki, such as enwiki, not 'en', 'nowikii'"
+    ):
+        erase(filled, parse_erasure(["en:User 2"], ["nowikii:3"], []), grace_s=0)
+
+
+def test_a_wiki_that_is_newer_than_the_program_can_be_erased_from(
+    filled: Lake, writer_of_filled: LakeWriter
+) -> None:
+    """Where the lake has rows of a wiki, they can be erased."""
+    writer_of_filled.write(batch_of(as_lines([page_change(replace(KNOWN[0], wiki_id="newwiki"))])))
+    done = erase(filled, parse_erasure([], [], [f"newwiki:{KNOWN[0].rev_id}"]), grace_s=0)
+    assert done.rows > 0
+
+
 def test_an_erased_page_and_revision_are_gone(filled: Lake) -> None:
     """Every row of them leaves every table, and every old file with them."""
     page, revision = KNOWN[3], KNOWN[-1]
