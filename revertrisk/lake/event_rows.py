@@ -148,6 +148,8 @@ FROM event LEFT JOIN known_wiki USING (wiki_id) WHERE what = 'page_change' AND {
 """
 """Needs `known_wiki`: wiki_id, domain, is_scorable."""
 
+EDITED: Final = "SELECT quantile_disc(rev_at, 0.5) FROM change WHERE page_change_kind IN ('edit', 'create')"
+
 SKIP_REASON: Final = f"""CASE
     WHEN wiki_domain IS NULL OR meta.domain <> wiki_domain THEN '{SkipReason.UNKNOWN_WIKI}'
     WHEN NOT wiki_is_scorable THEN '{SkipReason.NOT_WIKIPEDIA}'

@@ -440,6 +440,13 @@ PLACE: Final = Table(
             "reverted. No time that is 5 minutes or more ahead of the writer's clock.",
             "meta.dt of page_change, canaries included",
         ),
+        Column(
+            "edited",
+            Type.TIMESTAMP,
+            "The median time of saving of the edits of the source's last batch that had any: in the past while an old "
+            "export is read.",
+            "revision.rev_dt of kinds `edit` and `create`",
+        ),
         Column("updated", Type.TIMESTAMP, "When the batch was written.", "the writer's clock"),
     ),
 )

@@ -17,6 +17,7 @@ from revertrisk.lake.erasures import ERASED_PAGE, ERASED_REVISION, Erasures
 from revertrisk.lake.event_rows import (
     CHANGES,
     DISTINCT,
+    EDITED,
     FIELDS,
     KINDS,
     MAX_EVENT_BYTES,
@@ -77,6 +78,8 @@ class StagedBatch:
     canaries: int = 0
     watermark: datetime | None = None
     """The greatest meta.dt of page_change events, canaries included."""
+    edited: datetime | None = None
+    """The median time of saving of the edits."""
 
 
 class Stage:
@@ -122,6 +125,7 @@ class Stage:
         run(PREDICTIONS)
         batch.predictions = list(self._predictions())
         run(CHANGES)
+        ((batch.edited,),) = run(EDITED).fetchall()
         self._make_accounts(erasures)
         self._make_erased_titles(erasures)
         run(REVISIONS)

@@ -36,6 +36,7 @@ _PLACE_MOVES: Final = Change(
     {
         "place": "s.place",
         "updated": "s.updated",
+        "edited": "coalesce(s.edited, t.edited)",
         "watermark": "CASE WHEN t.watermark IS NULL OR s.watermark > t.watermark THEN s.watermark ELSE t.watermark END",
     }
 )
@@ -232,8 +233,9 @@ class LakeWriter:
     def _write_places(self, batch: Batch, staged: StagedBatch) -> None:
         now = datetime.now(UTC).isoformat()
         watermark = None if staged.watermark is None else staged.watermark.isoformat()
+        edited = None if staged.edited is None else staged.edited.isoformat()
         rows: list[dict[str, object]] = [
-            {"source": source, "place": place, "watermark": watermark, "updated": now}
+            {"source": source, "place": place, "watermark": watermark, "edited": edited, "updated": now}
             for source, place in batch.resume.items()
         ]
         if not rows:

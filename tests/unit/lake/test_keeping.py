@@ -204,6 +204,20 @@ def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer_of_filled
     )
 
 
+def test_no_writer_forgets_actors_while_another_reads_an_old_export(lake: Lake, writer: LakeWriter) -> None:
+    """Keys of old edits stay until the source that brings them has ended, or has brought nothing for long."""
+    old = [page_change(replace(edit, moment=edit.moment - timedelta(days=3000))) for edit in KNOWN]
+    writer.write(batch_of(as_lines(old), source="export"))
+    writer.write(batch_of(as_lines(map(prediction, KNOWN)), source="export", begin=1000))
+    writer.write(batch_of(as_lines(map(page_change, KNOWN)), source="live"))
+    today = datetime.now(UTC).date()
+    keys = "SELECT count(actor_key) FROM revision WHERE day < DATE '2020-01-01'"
+    maintain(lake, today=today)
+    assert tables_of(lake).execute(keys).fetchall() != [(0,)]
+    maintain(lake, today=today, ended={"export"})
+    assert tables_of(lake).execute(keys).fetchall() == [(0,)]
+
+
 @pytest.mark.parametrize("name", ["user 2", " User_2 ", "User  2", "_User 2_"])
 def test_an_actor_is_erased_however_the_name_is_written(filled: Lake, name: str) -> None:
     """Spaces, underscores and the first letter are taken as MediaWiki takes them."""
