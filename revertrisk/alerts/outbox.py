@@ -38,10 +38,13 @@ class Outbox:
             changed.set()
 
     async def run(self) -> None:
-        """Send until closed; after that, what there is is tried once more."""
-        async with asyncio.TaskGroup() as group:
-            for way in self._ways:
-                group.create_task(self._send_all(way))
+        """Send until closed; after that, what there is is tried once more.
+
+        Raises:
+            AlertsError: the state cannot be kept.
+
+        """
+        await asyncio.gather(*(self._send_all(way) for way in self._ways))
 
     def close(self) -> None:
         """Let :meth:`run` end once what there is has been tried."""

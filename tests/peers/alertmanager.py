@@ -97,7 +97,8 @@ def main() -> None:
         stack.enter_context(serving_metrics(registry, ours))
         stack.enter_context(
             running(
-                "prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am", "--cluster.listen-address=",
+                "prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am",
+                "--cluster.listen-address=",
                 f"--web.listen-address=127.0.0.1:{alertmanager}", folder=folder,
             )
         )  # fmt: skip
