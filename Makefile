@@ -136,6 +136,7 @@ bench-lake: $(STAMP)  ## the lake: events a second, memory, and two questions be
 .PHONY: study
 study: $(STAMP)  ## simulations in full, beside a truth that is known: the reports (minutes), the alerts (hours)
 	$(BIN)/python -m tests.study.outcomes
+	$(BIN)/python -m tests.study.surge_tail
 	$(BIN)/python -m tests.study.surge
 
 .PHONY: bench-surge

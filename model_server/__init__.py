@@ -1,1 +1,1 @@
-"""The KServe model server: receive, resolve, fetch, score, build, emit."""
+"""The KServe model server. A request takes six steps: receive, resolve, fetch, score, build, emit."""

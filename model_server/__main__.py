@@ -1,6 +1,6 @@
-"""The server's composition root: settings to objects to ``ModelServer.start()``.
+"""The server's composition root: reads the settings, builds the objects and calls ``ModelServer.start()``.
 
-kserve parses ``sys.argv`` when it is imported, so it is imported inside :func:`serve` only, with no arguments.
+kserve parses ``sys.argv`` when it is imported. So only :func:`serve` imports it, after removing the arguments.
 """
 
 import asyncio
@@ -42,13 +42,13 @@ from revertrisk.wiki.table import WikiTable, WikiTableError
 
 logger = logging.getLogger("model_server")
 EXIT_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h: starting again with the same configuration will not help."""
+"""EX_CONFIG of sysexits.h: a restart with the same configuration fails again."""
 
 
 def main(**overrides: Any) -> int:
-    """Serve until a signal ends it; return the exit status.
+    """Serve until a signal; return the exit status.
 
-    ``overrides`` are settings by their field name, which win over the environment.
+    ``overrides`` are settings by field name, which override the environment.
     """
     _end_on_signal()
     try:
@@ -69,7 +69,7 @@ def main(**overrides: Any) -> int:
 
 
 def work(settings: Settings, source: ModelSource) -> int:
-    """Serve as one worker of several, in a process of its own; return the exit status."""
+    """Serve as one of several workers, in a separate process; return the exit status."""
     _end_on_signal()
     _configure_logging(settings)
     try:
@@ -85,19 +85,19 @@ def _configure_logging(settings: Settings) -> None:
 
 
 def _end_on_signal() -> None:
-    """Until the listener takes signals itself, let one end the program at once: there is nothing to finish yet.
+    """Let a signal end the program at once, until the listener handles signals: no request is in flight yet.
 
-    An exception would come up wherever the main thread is. Amid torch's import, that code swallows it (and the
-    signal is lost) or aborts. The default action would not do either: a container's first process ignores it.
+    A handler that raises an exception is not used: during torch's import, that code swallows the exception, and the
+    signal is lost, or it aborts. The default action is not used either: a container's first process ignores it.
     """
     handle_signals(lambda: os._exit(0))
 
 
 def check(settings: Settings) -> ModelSource:
-    """See that everything is there that can be seen without loading the model; return where the model is.
+    """Check everything that can be checked without loading the model; return where the model is.
 
     Raises:
-        ServerSettingsError: something is missing or wrong; the message names its variable.
+        ServerSettingsError: a setting is missing or wrong; the message names its variable.
 
     """
     problem = metrics_folder_problem()
@@ -116,7 +116,7 @@ def check(settings: Settings) -> ModelSource:
         logger.warning(sentence)
     if settings.wiki_url is None and settings.user_agent == DEFAULT_USER_AGENT:
         logger.warning(
-            "USER_AGENT is the default: name yourself and a contact before asking Wikimedia's wikis"
+            "USER_AGENT is the default: set your name and a contact before you send requests to Wikimedia's wikis"
         )
     if not settings.emits:
         logger.warning("No EVENTGATE_URL: this server scores only, and emits nothing")
@@ -127,7 +127,7 @@ def serve(settings: Settings, source: ModelSource) -> None:
     """Load the model, build the server and run it.
 
     Raises:
-        ServerSettingsError: the model cannot be served; nothing listens yet.
+        ServerSettingsError: the model cannot be served; the server does not listen yet.
 
     """
     classifier = _load_classifier(settings, source.path)
@@ -149,7 +149,7 @@ def serve(settings: Settings, source: ModelSource) -> None:
 
 
 def _load_classifier(settings: Settings, path: Path) -> Classifier:
-    # torch takes seconds to import: a setting that cannot work is refused before.
+    # torch takes seconds to import, so invalid settings are refused before.
     from revertrisk.scoring.classifier import TorchClassifier, choose_device, limit_threads  # noqa: PLC0415
 
     limit_threads(settings.torch_threads)

@@ -1,4 +1,4 @@
-"""Every request is counted exactly once, and ends in exactly one log line."""
+"""Counts every request exactly once, and writes exactly one log line for it."""
 
 import asyncio
 import logging
@@ -14,17 +14,17 @@ from model_server.metrics import ServerMetrics
 from revertrisk.runtime.logs import describe_exception, log_request, start_request
 
 REQUEST_ID = re.compile(r"[\w.:~-]{1,128}", re.ASCII)
-"""What a request id may look like; anything else is replaced, since it is echoed and logged."""
+"""The form of a request id; any other text is replaced, since the id is sent back and logged."""
 CLIENT_GONE = 499
 
 request_logger = logging.getLogger("model_server.request")
 
 
 class RequestAccount:
-    """The account of one request, kept as a context: closed on the way out, whatever happened.
+    """The outcome of one request, as a context manager that counts and logs it on exit, even after an exception.
 
-    Whoever serves the request sets ``outcome``, and a failure sets ``status`` as well. An exception that leaves
-    the context unaccounted for is counted as a bug.
+    The code that serves the request sets ``outcome``; a failure also sets ``status``. An exception that leaves the
+    context without an outcome is counted as a bug.
     """
 
     def __init__(self, metrics: ServerMetrics, request_id: str) -> None:
@@ -42,27 +42,27 @@ class RequestAccount:
         return cls(metrics, accept_request_id(headers.get("x-request-id")))
 
     def failed(self, error: ServiceError) -> ServiceError:
-        """Note a failure, and return it."""
+        """Record a failure, and return it."""
         self.answer_of(error)
         return error
 
     def answer_of(self, error: ServiceError) -> FailureAnswer:
-        """Note a failure, and return its answer."""
+        """Record a failure, and return its answer."""
         answer = failure_answer(error, self.request_id)
         self.outcome, self.status = answer.code, answer.status
-        self._error = {"message": str(error)}  # written by us, and free of input
-        if answer.status >= 500 and error.__cause__ is not None:  # noqa: PLR2004 - a 4xx is the caller's affair
+        self._error = {"message": str(error)}  # our own text, without input
+        if answer.status >= 500 and error.__cause__ is not None:  # noqa: PLR2004 - a 4xx is the caller's error
             self._error |= describe_exception(error.__cause__)
         return answer
 
     def answer_of_bug(self, error: Exception) -> FailureAnswer:
-        """Note an unexpected exception, and return its answer, which says nothing of it."""
+        """Record an unexpected exception, and return its answer, which contains nothing of it."""
         answer = self.answer_of(ServiceError("internal error"))
         self._error |= describe_exception(error)
         return answer
 
     def client_gone(self) -> None:
-        """Note that the client has gone."""
+        """Record that the client disconnected."""
         self.outcome, self.status = "client_gone", CLIENT_GONE
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class RequestAccount:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Count and log the request; an exception that is not accounted for is a bug, or a shutdown."""
+        """Count and log the request; an exception without an outcome is a bug, and a cancellation is a shutdown."""
         if isinstance(error, asyncio.CancelledError):
             self.outcome, self.status = NotReadyError.code, NotReadyError.status
         elif error is not None and self.outcome == ServiceError.code:
@@ -92,7 +92,7 @@ class RequestAccount:
 
 
 def accept_request_id(value: str | None) -> str:
-    """Return the caller's id if it is one, else a new one."""
+    """Return the caller's request id if it is valid, otherwise a new one."""
     return value if value is not None and REQUEST_ID.fullmatch(value) else str(uuid.uuid4())
 
 

@@ -1,9 +1,9 @@
 """Admission control: limits concurrent requests, in total and for each wiki, and the size of their bodies (E46).
 
-Beyond a limit the answer is 503 at once, which the dispatcher retries: a queue that only grows is of no use. How many
-requests one wiki may have depends on how many places are free, as for the queues of a packet switch that shares its
-memory (Choudhury and Hahne 1998; docs/decisions/0010): a burst of one wiki may take most of them, and a wiki that does
-not answer leaves some to the others.
+Beyond a limit the answer is 503 at once, which the dispatcher retries; a longer queue would only add delay. The limit
+of one wiki depends on the number of free places, like the dynamic queue thresholds of a packet switch with shared
+memory (Choudhury and Hahne 1998; docs/decisions/0010). So a burst of one wiki can take most places, and a wiki that
+does not answer leaves some to the others.
 """
 
 from collections import Counter
@@ -14,15 +14,16 @@ from typing import Self
 from model_server.errors import BodyTooLargeError, OverloadedError
 
 MAX_HELD_BODY_BYTES = 64 * 2**20
-"""Of bodies held at a time, in one worker; read, they take several times as much memory. One alone may be larger."""
+"""The limit of all bodies held at a time in one worker. Parsed, they take several times the memory. A single body can
+be larger."""
 SMALL_BODY_BYTES = 64 * 2**10
-"""An event is a few thousand bytes: however much large bodies take, so small a one comes in."""
+"""A body up to this size is always accepted. An event has a few thousand bytes."""
 WIKI_SHARE = 2
-"""A wiki that holds more than this many times the free places gets no further one: alone it may take two thirds."""
+"""A wiki that holds more than this many times the free places gets no further one; so one wiki can hold two thirds."""
 
 
 class Admission:
-    """Counts requests, and refuses one too many."""
+    """Counts requests, and refuses those beyond the limits."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -35,7 +36,7 @@ class Admission:
         """Hold one of the places while a request is served.
 
         Raises:
-            OverloadedError: all are taken.
+            OverloadedError: all places are taken.
 
         """
         if self._requests >= self._limit:
@@ -48,12 +49,12 @@ class Admission:
 
     @contextmanager
     def wiki(self, wiki_id: str) -> Iterator[None]:
-        """Count a request, or an item of a batch, while it asks a wiki.
+        """Count a request, or an item of a batch, while it waits for a wiki.
 
-        The request has a place already, so the free ones are those that are left beside it.
+        The request itself holds a place already, so it is not among the free ones.
 
         Raises:
-            OverloadedError: its wiki holds more than its share of them.
+            OverloadedError: the wiki holds more than its share of the places.
 
         """
         if self._of_wiki[wiki_id] > WIKI_SHARE * (self._limit - self._requests):
@@ -79,11 +80,11 @@ class HeldBody:
         self._size = 0
 
     def grow(self, size: int, limit: int) -> None:
-        """Count ``size`` bytes more.
+        """Count ``size`` more bytes.
 
         Raises:
             BodyTooLargeError: the body has more than ``limit`` bytes.
-            OverloadedError: the large bodies that are held would be too much together.
+            OverloadedError: all held bodies together would exceed `MAX_HELD_BODY_BYTES`.
 
         """
         self._size += size
@@ -99,5 +100,5 @@ class HeldBody:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let it go."""
+        """Subtract the bytes of the body."""
         self._admission.body_bytes -= self._size

@@ -16,7 +16,7 @@ ItemOutcome = FetchedJob | ScoredJob | ServiceError
 
 @dataclass(frozen=True, slots=True)
 class VerbAnswer:
-    """A 200: its body as JSON, and the outcome that counts it and that an event's caller sees in a header."""
+    """A 200: its body as JSON, and its outcome, which is counted and which an event's answer has in a header."""
 
     body: bytes
     outcome: str
@@ -24,11 +24,11 @@ class VerbAnswer:
 
 
 class VerbHandler(Protocol):
-    """What stands behind a V1 route: the model, or explanations."""
+    """Answers the requests of a V1 route: the model, or explanations."""
 
     @property
     def name(self) -> str:
-        """The name of the model that is served."""
+        """The name of the served model."""
 
     async def answer(
         self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None
@@ -42,24 +42,24 @@ class VerbHandler(Protocol):
 
 
 def scored_answer(scored: ScoredJob, outcome: str) -> VerbAnswer:
-    """Answer with a score."""
-    # A copy, since it is remembered for a while: what orjson returns is the rest of a larger block, and such rests,
-    # left in between, keep the memory of whole revisions from being used again.
+    """Return the answer with a score."""
+    # A copy, since the answer is kept for some time: orjson returns a part of a larger block of memory, and such
+    # small parts would keep the memory around them, used for whole revisions, from being reused.
     body = bytes(memoryview(orjson.dumps(score_body(scored))))
     return VerbAnswer(body, outcome, isinstance(scored.job.request, EventRequest))
 
 
 def skip_answer(reason: SkipReason) -> VerbAnswer:
-    """Answer an event that is provably not scorable."""
+    """Return the answer to an event that is provably not scorable."""
     body = orjson.dumps({"skipped": True, "reason": reason.value})
     return VerbAnswer(body, f"skipped:{reason.value}", for_event=True)
 
 
 def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) -> VerbAnswer:
-    """Answer several direct calls: the scores in input order, and the failures with their index.
+    """Return the answer to several direct calls: the scores in input order, and the failures with their index.
 
     Raises:
-        NothingScoredError: every one of them failed.
+        NothingScoredError: all of them failed.
 
     """
     predictions = [score_body(outcome) for outcome in outcomes if isinstance(outcome, ScoredJob)]
@@ -77,7 +77,7 @@ def batch_answer(items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]) ->
 
 
 def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError]) -> NothingScoredError:
-    """Return the failure of a batch of which every item failed."""
+    """Return the failure of a batch all of whose items failed."""
     return NothingScoredError(
         errors,
         may_pass=all(failure.retryable for failure in failures),
@@ -89,7 +89,7 @@ def failed_batch(errors: list[dict[str, Any]], failures: Sequence[ServiceError])
 
 
 def score_body(scored: ScoredJob) -> dict[str, Any]:
-    """Return the keys that users of the peer know."""
+    """Return the body of a score, with Lift Wing's keys."""
     request, prediction = scored.job.request, scored.prediction
     return {
         "model_name": prediction.model_name,
@@ -101,12 +101,12 @@ def score_body(scored: ScoredJob) -> dict[str, Any]:
 
 
 def outcome_of_item(outcome: ItemOutcome) -> str:
-    """Return what one item of a batch is counted as."""
+    """Return the outcome under which an item of a batch is counted."""
     return outcome.answer_code if isinstance(outcome, ServiceError) else "scored"
 
 
 def item_error(index: int, item: BatchItem, error: ServiceError) -> dict[str, Any]:
-    """Describe the failure of one item, in the caller's own words for it."""
+    """Describe the failure of one item, with the caller's ``lang`` and ``rev_id``."""
     return {
         "index": index,
         "lang": item.lang,

@@ -1,7 +1,7 @@
-"""Score without blocking the event loop: one worker thread, and whatever waits goes into the next batch.
+"""Scores in one worker thread, so that the event loop is not blocked; waiting revisions form the next batch.
 
-A revision that finds the worker idle is scored at once, with those that came in the same turn of the event loop;
-otherwise batches form out of what queues up meanwhile, so batching never adds a delay.
+If the worker is idle, a revision is scored at once, with those that arrive in the same turn of the event loop.
+Otherwise the revisions that queue up meanwhile form a batch. So batching adds no delay.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ class BatchScorer:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Waiting] = deque()
         self._is_busy = self._is_closed = False
-        """Busy from the first revision of a batch until the batch is scored."""
-        # A thread and a queue, not an executor: its futures cost as much as a small forward pass.
+        """Busy is from the first revision of a batch until the batch is scored."""
+        # A thread and a queue, not an executor, whose futures take as long as a small forward pass.
         self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         Thread(target=self._work, name="score").start()
 
     async def score(self, revision: Revision, deadline: float) -> Prediction:
         """Score one revision before the deadline (event loop time, seconds).
 
-        How many may wait is bounded by the requests that are admitted, of at most 20 revisions each.
+        The queue needs no limit of its own: admission limits the requests, with at most 20 revisions each.
 
         Raises:
             OverloadedError: the deadline has passed.
-            NotReadyError: it is closed.
-            UnusableScoreError: the model gave something that is not a probability.
+            NotReadyError: the scorer is closed.
+            UnusableScoreError: the model's output is not a probability.
             ModelFailureError: the model failed.
 
         """
@@ -57,17 +57,18 @@ class BatchScorer:
         self._waiting.append((revision, result))
         if not self._is_busy:
             self._is_busy = True
-            # Not at once: what is fetched together arrives in one turn of the loop, and shall wake the thread once.
+            # In the next step of the loop: revisions that are fetched together arrive in one turn, and so form one
+            # batch.
             self._loop.call_soon(self._send_batch)
         timer = self._loop.call_at(deadline, _expire, result)
         try:
             return await result
         finally:
             timer.cancel()
-            del result  # its exception holds this frame: together they would wait for the garbage collector
+            del result  # its exception refers to this frame: without the cycle both are freed at once
 
     def close(self) -> None:
-        """Stop the worker thread once its batch is done; what waits for a later one fails."""
+        """Stop the worker thread after its batch; revisions that wait for a later batch fail."""
         self._is_closed = True
         self._batches.put(None)
         while self._waiting:
@@ -77,7 +78,7 @@ class BatchScorer:
         batch: list[Waiting] = []
         while self._waiting and len(batch) < self._batch_limit:
             revision, result = self._waiting.popleft()
-            if not result.done():  # a caller that has gone (deadline, lost connection) needs no score
+            if not result.done():  # it is done if its caller no longer waits (deadline, lost connection)
                 batch.append((revision, result))
         self._is_busy = bool(batch)
         if batch:
@@ -85,25 +86,25 @@ class BatchScorer:
             self._batches.put(batch)
 
     def _work(self) -> None:
-        """Score batches, in the worker thread, until there are no more."""
+        """Score batches in the worker thread, until it gets None."""
         while (batch := self._batches.get()) is not None:
             outcomes = self._scores([revision for revision, _ in batch])
             try:
-                self._loop.call_soon_threadsafe(self._tell, batch, outcomes)
-            except RuntimeError:  # the loop has been closed meanwhile: nothing waits any more
+                self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
+            except RuntimeError:  # the loop was closed meanwhile, so no caller waits
                 return
 
-    def _tell(self, batch: list[Waiting], outcomes: list[Prediction | ServiceError]) -> None:
+    def _deliver(self, batch: list[Waiting], outcomes: list[Prediction | ServiceError]) -> None:
         for (_, result), outcome in zip(batch, outcomes, strict=True):
             _settle(result, outcome)
         self._send_batch()
 
     def _scores(self, revisions: list[Revision]) -> list[Prediction | ServiceError]:
-        """Score a batch; if it fails, each alone, so that one cannot spoil the others."""
+        """Score a batch; if that fails, score each revision alone, so that one cannot fail the others."""
         try:
             predictions = self._classifier.score(revisions)
             return [prediction for _, prediction in zip(revisions, predictions, strict=True)]
-        except Exception as exc:  # noqa: BLE001 - whatever a model does wrong is a model failure
+        except Exception as exc:  # noqa: BLE001 - any exception of a model is a model failure
             if len(revisions) == 1:
                 return [_failure(exc)]
             return [outcome for revision in revisions for outcome in self._scores([revision])]
@@ -128,7 +129,7 @@ def _shutting_down() -> NotReadyError:
 
 
 def _failure(error: Exception) -> ServiceError:
-    # The cause stays attached for the log's type and place; its text may quote the revision.
+    # The cause stays attached, for its type and traceback in the log; its text can quote the revision.
     failure: ServiceError
     if isinstance(error, NoProbabilityError):
         failure = UnusableScoreError("the model gave something that is not a probability")

@@ -1,6 +1,6 @@
-"""Whether a fetched revision can be scored, by what the caller said and by what the MediaWiki API says.
+"""Decides whether a fetched revision can be scored, from the caller's request and the MediaWiki API's answer.
 
-The API wins: text, user or comment that it hides by now is not scored and not emitted.
+The API has priority: a text, user or comment that it hides is not scored and not emitted.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.user_kinds import user_kind
 
 REPLICA_LAG = timedelta(seconds=60)
-"""A revision that the API lacks may still be on its way to the replicas for this long after its event."""
+"""For this long after its event, a revision that the API lacks may not have reached the replica yet."""
 
 NOTHING_HIDDEN = Redactions()
 
 
 @dataclass(frozen=True, slots=True)
 class ScorableRevision:
-    """A revision ready to be scored, and what must not be said of it in public."""
+    """A revision that can be scored, and the parts of it that must not be emitted."""
 
     revision: Revision
     redactions: Redactions = NOTHING_HIDDEN
@@ -45,17 +45,17 @@ def assess(
     page_is_known: bool,
     max_bytes: int,
 ) -> ScorableRevision | Skip:
-    """Decide on what was fetched.
+    """Decide whether a fetched revision can be scored.
 
-    With ``page_is_known`` the event has said what the page was at the time of the edit; otherwise what it is
-    today decides.
+    With ``page_is_known`` the event has described the page at the time of the edit; otherwise the page's present state
+    decides.
     """
     revision, parent = fetched.revision, fetched.parent
     reason = None if page_is_known else _unscorable_page(revision)
     reason = reason or _unscorable(ref, revision, parent, max_bytes)
     if reason is not None:
         return Skip(reason)
-    assert revision is not None and parent is not None  # noqa: S101, PT018 - _unscorable has seen to both
+    assert revision is not None and parent is not None  # noqa: S101, PT018 - _unscorable checked both
     scored = Revision(
         wiki_id=ref.wiki.wiki_id,
         language=ref.wiki.language,
@@ -78,7 +78,7 @@ def assess(
 
 
 def unscorable_texts(text: str, parent_text: str, max_bytes: int) -> SkipReason | None:
-    """Say why two texts cannot be compared, for an edit that no wiki has yet."""
+    """Return why two texts of an unsaved edit cannot be compared, or None."""
     if text == parent_text:
         return SkipReason.NULL_EDIT
     if (
@@ -90,7 +90,7 @@ def unscorable_texts(text: str, parent_text: str, max_bytes: int) -> SkipReason 
 
 
 def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
-    """Say what the API hides of a revision and of its parent."""
+    """Return the parts of a revision and its parent that the API hides."""
     if not (revision.hides_anything or parent.hides_anything):
         return NOTHING_HIDDEN
     return Redactions(
@@ -102,36 +102,36 @@ def redactions(revision: RevisionFacts, parent: RevisionFacts) -> Redactions:
 
 
 def is_complete(fetched: FetchedRevision) -> bool:
-    """Whether the API had all that it was asked for, or said that it is hidden."""
+    """Return whether the API has the revision and its parent, each with its text or hidden."""
     revision = fetched.revision
     return _is_there(revision) and (revision.parent_id == 0 or _is_there(fetched.parent))
 
 
 def may_still_appear(received_at: datetime | None, *, now: datetime) -> bool:
-    """Whether what the API lacks may just not have reached the replica that answered.
+    """Return whether a revision that the API lacks may not have reached the replica yet.
 
-    An event that does not say when it was made may have been made just now.
+    An event without a time may be new.
     """
     return received_at is None or now - received_at < REPLICA_LAG
 
 
 def _is_there(revision: RevisionFacts | None) -> TypeGuard[RevisionFacts]:
-    """Whether a revision has come with its text, or with the word that its text is hidden."""
+    """Return whether a revision was found, with its text or with a hidden text."""
     return revision is not None and (revision.hidden_text or revision.text is not None)
 
 
 def lagging() -> MediaWikiUnavailableError:
-    """Return the error for a revision that is too young to be called missing."""
+    """Return the error for a missing revision that is too new to be reported as missing."""
     return MediaWikiUnavailableError(
         "the wiki does not have this revision yet", reason="lagging", retry_after_s=5.0
     )
 
 
 def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
-    """Name the fields in which the event and the API disagree although neither can have changed since.
+    """Return the JSON pointers of fields that differ between event and API and cannot have changed since.
 
-    A title may have moved. An undeletion or a merge of histories gives a revision another page, and with it another
-    parent, and an import may leave it without a parent: those are reasons to skip the event (`assess`).
+    A title can change by a move. An undeletion or a merge of histories can give a revision another page and another
+    parent, and an import can leave it without a parent: for those reasons the event is skipped (`assess`).
     """
     revision, ref = fetched.revision, request.ref
     if revision is None or revision.page_id != ref.page_id or revision.parent_id == 0:
@@ -142,7 +142,7 @@ def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
 
 
 def mismatch(pointers: tuple[str, ...]) -> EventMismatchError:
-    """Return the refusal of an event that the API contradicts."""
+    """Return the error for an event that the API contradicts."""
     return EventMismatchError(f"the event and the MediaWiki API disagree on {', '.join(pointers)}")
 
 
@@ -154,12 +154,12 @@ def _unscorable_page(revision: RevisionFacts | None) -> SkipReason | None:
     return SkipReason.REDIRECT if revision.is_redirect else None
 
 
-def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order in which they count
+def _unscorable(  # noqa: PLR0911 - one line for each reason; the first that applies counts
     ref: RevisionRef, revision: RevisionFacts | None, parent: RevisionFacts | None, max_bytes: int
 ) -> SkipReason | None:
     if revision is not None and revision.hidden_text:
         return SkipReason.REVISION_HIDDEN
-    if revision is None or revision.text is None:  # a revision without text has lost it
+    if revision is None or revision.text is None:  # a revision without a text has a lost text
         return SkipReason.REVISION_MISSING
     if ref.page_id is not None and revision.page_id != ref.page_id:
         return SkipReason.PAGE_CHANGED
@@ -179,9 +179,9 @@ def _unscorable(  # noqa: PLR0911 - one line for each reason, in the order in wh
 
 
 def _user(revision: RevisionFacts, editor: Editor | None) -> User:
-    """Describe the author: from the event where it says, else only what kind of user; unknown if hidden.
+    """Return the author from the event, or only the kind of user without one; unknown if the author is hidden.
 
-    What a wiki says today of an account is not asked: an edit count of now is not one of then.
+    The wiki is not asked about the account: its present edit count is not the one at the time of the edit.
     """
     if revision.hidden_user:
         return User()
@@ -197,5 +197,5 @@ def _user(revision: RevisionFacts, editor: Editor | None) -> User:
 
 
 def utc_now() -> datetime:
-    """Return the time by the wall clock, for ages only: no feature ever reads it."""
+    """Return the time of the wall clock, which is used only for ages; no feature reads it."""
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""The server's failures, and the one place that maps them to HTTP.
+"""The server's failures, and the function that maps them to HTTP.
 
-An exception says three things by its class: the HTTP status, a stable ``code``, and whether trying again can
-help. change-propagation retries 502 and 503 only, so the status is part of the behaviour.
+The class of an exception has three facts: the HTTP status, a stable ``code``, and whether a retry can help.
+change-propagation retries only 502 and 503, so the status is part of the behaviour.
 """
 
 import math
@@ -14,7 +14,7 @@ from revertrisk.event_platform.schemas import Violation
 
 
 class ServiceError(Exception):
-    """A request that ends without a score; the message is fit for the caller and holds nothing of the input."""
+    """A request that ends without a score; the message is sent to the caller and contains nothing of the input."""
 
     status: int = 500
     code: ClassVar[str] = "internal_error"
@@ -27,7 +27,7 @@ class ServiceError(Exception):
 
 
 class InvalidRequestError(ServiceError):
-    """The caller's request is wrong, and will be wrong again."""
+    """The caller's request is wrong, and a retry cannot help."""
 
     status = 400
     code = "invalid_request"
@@ -58,19 +58,19 @@ class AmbiguousRequestError(InvalidRequestError):
 
 
 class BatchTooLargeError(InvalidRequestError):
-    """More revisions in one request than the server takes."""
+    """The request has more revisions than the server accepts."""
 
     code = "batch_too_large"
 
 
 class BodyTooLargeError(InvalidRequestError):
-    """The body is larger than the server reads."""
+    """The body is larger than the server accepts."""
 
     code = "body_too_large"
 
 
 class MalformedRequestError(InvalidRequestError):
-    """What was sent is not HTTP/1.1."""
+    """The request is not HTTP/1.1."""
 
     code = "malformed_request"
 
@@ -83,28 +83,28 @@ class RequestTimeoutError(ServiceError):
 
 
 class UnsupportedMediaTypeError(ServiceError):
-    """The body is encoded in a way that the server does not read."""
+    """The body has an encoding that the server does not support."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class UriTooLongError(ServiceError):
-    """The request line is longer than the server reads."""
+    """The request line is longer than the server accepts."""
 
     status = 414
     code = "uri_too_long"
 
 
 class HeadersTooLargeError(ServiceError):
-    """Request line, headers and trailers are larger than the server reads."""
+    """The request line, headers and trailers are larger than the server accepts."""
 
     status = 431
     code = "headers_too_large"
 
 
 class RouteNotFoundError(ServiceError):
-    """There is nothing at this path."""
+    """The path has no route."""
 
     status = 404
     code = "not_found"
@@ -118,19 +118,19 @@ class ModelNotFoundError(ServiceError):
 
 
 class MethodNotAllowedError(ServiceError):
-    """The path does not take this method."""
+    """The path does not allow this method."""
 
     status = 405
     code = "method_not_allowed"
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
-        """Name the methods that it takes."""
+        """Take the allowed methods."""
         super().__init__(f"this path takes {', '.join(allowed)}")
         self.allowed = allowed
 
 
 class ViolatedContractError(InvalidRequestError):
-    """What was sent breaks its contract; the body lists every violation."""
+    """The event or revision_data violates its schema; the body lists every violation."""
 
     what: ClassVar[str]
 
@@ -141,14 +141,14 @@ class ViolatedContractError(InvalidRequestError):
 
 
 class InvalidEventError(ViolatedContractError):
-    """The event breaks the reading contract."""
+    """The event violates the reading contract."""
 
     code = "invalid_event"
     what = "the event is not a valid page_change event"
 
 
 class InvalidRevisionDataError(ViolatedContractError):
-    """The revision_data lacks something, or has it in a wrong type."""
+    """The revision_data lacks a field, or a field has a wrong type."""
 
     code = "invalid_revision_data"
     what = "revision_data is not valid"
@@ -162,7 +162,7 @@ class EventMismatchError(ServiceError):
 
 
 class UnscorableError(ServiceError):
-    """A direct call asks for a revision that cannot be scored; an event for it is a skip."""
+    """A direct call is for a revision that cannot be scored; an event for it is skipped."""
 
     status = 422
 
@@ -177,7 +177,7 @@ class UnscorableError(ServiceError):
 
 
 class NothingScoredError(ServiceError):
-    """Every item of a batch failed; ``errors`` says how each did."""
+    """Every item of a batch failed; ``errors`` has the failure of each."""
 
     code = "nothing_scored"
 
@@ -190,7 +190,7 @@ class NothingScoredError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """Something this request needs is away; the same request may succeed later."""
+    """A service that the request needs is not available; the same request can succeed later."""
 
     status = 503
     retryable = True
@@ -207,7 +207,7 @@ class NotReadyError(UnavailableError):
 
 
 class MediaWikiUnavailableError(UnavailableError):
-    """The MediaWiki API did not answer, or not with an answer; ``reason`` is one of a closed set, for metrics."""
+    """The MediaWiki API gave no valid answer; ``reason`` is one of a closed set, for metrics."""
 
     code = "mediawiki_unavailable"
 
@@ -215,11 +215,11 @@ class MediaWikiUnavailableError(UnavailableError):
         super().__init__(message, retry_after_s=1.0 if retry_after_s is None else retry_after_s)
         self.reason = reason
         self.retry_after_header = retry_after_s
-        """What MediaWiki asked for, in seconds; None if it did not."""
+        """MediaWiki's Retry-After in seconds, or None."""
 
 
 class EventGateUnavailableError(UnavailableError):
-    """The prediction could not be put on its stream."""
+    """The prediction could not be produced to its stream."""
 
     code = "eventgate_unavailable"
 
@@ -231,13 +231,13 @@ class OverloadedError(UnavailableError):
 
 
 class EventRejectedError(ServiceError):
-    """EventGate refused our event: our bug or our configuration, and no retry mends it."""
+    """EventGate refused our event. The cause is a bug or the configuration, and a retry cannot help."""
 
     code = "event_rejected"
 
 
 class UnusableScoreError(ServiceError):
-    """The model gave something that is not a probability."""
+    """The model's output is not a probability."""
 
     code = "bad_score"
 
@@ -266,20 +266,20 @@ UNSCORABLE_BECAUSE: Mapping[SkipReason, str] = {
     SkipReason.CONTENT_MODEL: "the page is not wikitext",
     SkipReason.TOO_LARGE: "the revision is larger than the server accepts",
 }
-"""One sentence for each reason, for the body of a direct call's 422."""
+"""A sentence for each reason, for the body of a direct call's 422."""
 
 
 def every_code() -> frozenset[str]:
-    """Return the code of every failure there can be: a closed set, for metrics and docs."""
+    """Return the codes of all failures: a closed set, for metrics and docs."""
     kinds: list[type[ServiceError]] = [ServiceError]
-    for kind in kinds:  # grows while it is walked
+    for kind in kinds:  # the list grows during the loop
         kinds += kind.__subclasses__()
     return frozenset({kind.code for kind in kinds} | set(SkipReason))
 
 
 @dataclass(frozen=True, slots=True)
 class FailureAnswer:
-    """A failure, ready for HTTP."""
+    """A failure as an HTTP answer."""
 
     status: int
     code: str
@@ -288,11 +288,11 @@ class FailureAnswer:
 
 
 def failure_answer(error: ServiceError, request_id: str) -> FailureAnswer:
-    """Map a failure to its HTTP answer: one body for all of them."""
+    """Return the HTTP answer to a failure; all failures have the same form of body."""
     code = error.answer_code
     body: dict[str, Any] = {
         "error": str(error),
-        "detail": str(error),  # what MediaWiki's ORES extension reads of a refusal
+        "detail": str(error),  # MediaWiki's ORES extension reads this field
         "code": code,
         "retryable": error.retryable,
         "request_id": request_id,

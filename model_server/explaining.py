@@ -1,6 +1,6 @@
-"""Explanations: ``:explain`` reads and fetches as ``:predict`` does, takes the score apart, and never emits.
+"""Explanations: ``:explain`` reads and fetches as ``:predict`` does, explains the score, and never emits.
 
-Scores come first. Explanations have a thread of their own, one at a time, and few places to wait for it.
+Scores have priority. Explanations run in their own thread, one at a time, and few requests can wait for it.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ from revertrisk.scoring.explanation import Explainer, Explanation
 from revertrisk.scoring.prediction import NoProbabilityError
 
 PLACES = 8
-"""Concurrent explain requests; one takes as long as some thirty scores."""
+"""The most concurrent explain requests; one takes as long as about thirty scores."""
 
 
 class ExplainHandler:
-    """Answers the bodies of explain requests, in the forms that predict takes."""
+    """Answers explain requests, whose bodies have the forms of predict."""
 
     def __init__(
         self, name: str, explainer: Explainer | None, requests: RequestReader, pipeline: ScoringPipeline
     ) -> None:
-        """``explainer`` is None for a model that cannot take its scores apart."""
+        """Take the parts; ``explainer`` is None for a model that cannot explain its scores."""
         self.name = name
         self._explainer = explainer
         self._requests = requests
@@ -45,7 +45,7 @@ class ExplainHandler:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
 
     def close(self) -> None:
-        """Cancel what waits for the thread."""
+        """Cancel the requests that wait for the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, body: bytes, deadline: float, headers: Any = None) -> VerbAnswer:
@@ -82,7 +82,7 @@ class ExplainHandler:
                 explained = await self._explain(explainer, item.request, deadline)
             except ServiceError as error:
                 return error
-            assert not isinstance(explained, Skip)  # noqa: S101 - only an event is skipped, and a batch holds none
+            assert not isinstance(explained, Skip)  # noqa: S101 - only events are skipped, and a batch has none
             return explained
 
         outcomes = await asyncio.gather(*map(attempt, items))
@@ -113,12 +113,12 @@ class ExplainHandler:
             raise OverloadedError("the revision was not explained in time") from exc
         except NoProbabilityError as exc:
             raise UnusableScoreError("the model gave something that is not a probability") from exc
-        except Exception as exc:  # whatever a model does wrong is a model failure
+        except Exception as exc:  # any exception of a model is a model failure
             raise ModelFailureError("the model failed on this revision") from exc
         return _body(fetched, explanation)
 
 
 def _body(job: FetchedJob, explanation: Explanation) -> dict[str, Any]:
-    """Return what predict answers, and why."""
+    """Return the body of predict, with the explanation."""
     scored = ScoredJob(job, explanation.prediction)
     return score_body(scored) | {"explanation": explanation.to_json()}

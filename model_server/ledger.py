@@ -1,7 +1,7 @@
-"""The record of what this worker has produced, and of what it is about to (E8, E9).
+"""The record of this worker's accepted predictions, and of those in progress (E8, E9).
 
-It saves work: a duplicate of an accepted event is answered from here, and duplicates that come at the same
-time share one fetch, one forward pass and one POST. The guarantee is not here but in the deterministic id.
+It only saves work: a duplicate of an accepted event is answered from the record, and concurrent duplicates share one
+fetch, one forward pass and one POST. The guarantee against duplicates is the deterministic event id.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Ledger(Generic[Result]):
-    """Results by key, each for a while, and the work in flight."""
+    """Results by key, each for a limited time, and the work in progress."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class Ledger(Generic[Result]):
         keep: Callable[[Result], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep at most ``capacity`` of the results that ``keep`` says are worth it, each for ``keep_s`` seconds."""
+        """Take the limits: at most ``capacity`` results for which ``keep`` is true are kept, for ``keep_s`` seconds."""
         self._keep = keep
         self._capacity = capacity
         self._keep_s = keep_s
@@ -33,10 +33,10 @@ class Ledger(Generic[Result]):
         self._in_flight: dict[str, asyncio.Future[Result]] = {}
 
     async def once(self, key: str, work: Callable[[], Awaitable[Result]], *, again: bool = False) -> Result:
-        """Return the result of ``work`` for a key, done before if it was, done by somebody else if it is.
+        """Return the result for a key: the recorded one, that of a call in progress, or that of ``work``.
 
-        With ``again`` a recorded result is not good enough. A failure reaches everybody who waited for it
-        and is not recorded.
+        With ``again`` a recorded result is not used. A failure is raised in all calls that wait for it, and is not
+        recorded.
         """
         if not again:
             recorded = self._recorded(key)
@@ -50,7 +50,7 @@ class Ledger(Generic[Result]):
             result = await work()
         except BaseException as exc:
             future.set_exception(exc)
-            future.exception()  # mark it as seen: perhaps no one shares it
+            future.exception()  # mark it as retrieved, since perhaps no other call waits for it
             raise
         else:
             future.set_result(result)
@@ -59,7 +59,7 @@ class Ledger(Generic[Result]):
             return result
         finally:
             del self._in_flight[key]
-            del future  # its exception holds this frame: together they would wait for the garbage collector
+            del future  # its exception refers to this frame: without the cycle both are freed at once
 
     def _recorded(self, key: str) -> Result | None:
         entry = self._results.get(key)
@@ -72,6 +72,6 @@ class Ledger(Generic[Result]):
         self._results.move_to_end(key)
         while len(self._results) > self._capacity:
             self._results.popitem(last=False)
-        # The oldest come first, so expired ones are found without a search.
+        # The oldest come first, so the loop can stop at the first that has not expired.
         while self._results and self._clock() - next(iter(self._results.values()))[0] > self._keep_s:
             self._results.popitem(last=False)

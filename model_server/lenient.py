@@ -1,7 +1,7 @@
-"""Lenient mode: complete an event for somebody who is trying things out.
+"""Lenient mode: completes an incomplete event, for people who try out the server.
 
-Missing facts come from the MediaWiki API, or get their only sensible value; page and revision facts come
-from the API wherever they differ. The performer is never invented.
+Missing facts come from the MediaWiki API, or get a default. Facts about the page and the revision that differ are
+replaced by the API's. The performer is never filled in.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
 def complete(
     event: Mapping[str, Any], wiki: Wiki, revision: RevisionFacts
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the event with the API's facts, and the JSON pointers of what was filled in or put right."""
+    """Return the event with the API's facts, and the JSON pointers of the fields that were added or changed."""
     completed = dict(event)
     changed: list[str] = []
 

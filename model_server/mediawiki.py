@@ -1,8 +1,8 @@
-"""Fetch: the MediaWiki client. mwapi in, a revision with its parent out, or an error that says what to do.
+"""The fetch step: a MediaWiki client, over mwapi, that returns a revision with its parent.
 
-One request brings a revision and its parent (``revids=A|B``), or those of several callers at once. Where the
-parent is not known beforehand (a direct call), it comes with a second one. A request that fails is asked once more
-where that can help; one of several callers in parts, so that a revision which MediaWiki cannot give fails only its own.
+One request gets a revision and its parent (``revids=A|B``), or those of several callers. If the parent's id is not
+known (a direct call), the parent takes a second request. A request that fails is repeated once if that can help. One
+for several callers is repeated in parts, so that a revision that MediaWiki cannot deliver fails only its own callers.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ REVISIONS = {
     "rvprop": "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags|content",
     "rvslots": "main",
 }
-"""The query for revisions, but for their ids."""
+"""The query for revisions, without their ids."""
 FIRST_EDIT = {
     "action": "query",
     "prop": "revisions",
@@ -48,20 +48,21 @@ FIRST_EDIT = {
     "rvlimit": "1",
     "rvdir": "newer",
 }
-"""The query for a page's first edit, but for its id."""
+"""The query for a page's first edit, without its id."""
 MAX_IDS = 50
-"""Values that one parameter of the API may have."""
+"""The most values of one parameter of the API."""
 MAX_JOINED_BYTES = 2**20
-"""Texts asked for together, as far as their events tell: no one else waits for a page larger than this."""
+"""The most bytes of texts in one query, by the sizes in their events; so no caller waits for another's larger page."""
 MAX_PARTS_PER_ID = 2
-"""MediaWiki splits an answer over 12.5 MB; at worst each revision and each page's own facts come alone."""
+"""MediaWiki splits an answer over 12.5 MB. In the worst case each revision, and each page's own facts, is one part."""
 MAX_ANSWER_BYTES = 128 * 2**20
-"""Of all parts of an answer: more than MediaWiki's largest, 12.5 MB of text, of which JSON may make six bytes each."""
+"""The limit of all parts of an answer. It is above MediaWiki's largest: 12.5 MB of text, with up to six bytes of JSON
+for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedRevision:
-    """A revision and its parent as the API has them; None is one that it says it does not have."""
+    """A revision and its parent in the API; None is one that the API reports as missing."""
 
     revision: RevisionFacts | None
     parent: RevisionFacts | None
@@ -72,9 +73,9 @@ class _Api:
     """The Action API of one wiki."""
 
     kept: mwapi.AsyncSession
-    """Over kept connections."""
+    """Uses kept connections."""
     fresh: mwapi.AsyncSession
-    """Over a new connection for each query: mwapi's own words have no place to ask for one."""
+    """Uses a new connection for each query; mwapi's methods have no parameter for that."""
 
 
 Found = Mapping[int, RevisionFacts | MissingRevision]
@@ -82,7 +83,7 @@ Facts = TypeVar("Facts")
 
 
 class MediaWikiClient:
-    """Asks the Action API of any wiki, over one pool of connections."""
+    """Queries the Action API of any wiki, over one pool of connections."""
 
     def __init__(  # noqa: PLR0913 - plain values from the settings, each named at the call
         self,
@@ -95,10 +96,10 @@ class MediaWikiClient:
         wiki_url: str | None = None,
         force_http: bool = False,
     ) -> None:
-        """``timeout`` is in seconds for one request; a wiki sees at most ``max_calls`` at a time.
+        """Take the parts; ``timeout`` is in seconds for one request, and a wiki gets at most ``max_calls`` at a time.
 
-        With ``wiki_url`` every request goes there, with the wiki's own host in the ``Host`` header; otherwise
-        to the wiki's public host.
+        With ``wiki_url`` every request is sent there, with the wiki's own host in the ``Host`` header; otherwise it is
+        sent to the wiki's public host.
         """
         self._http = http
         self._user_agent = user_agent
@@ -119,7 +120,7 @@ class MediaWikiClient:
         """Fetch a revision and its parent before the deadline (event loop time, seconds).
 
         Raises:
-            MediaWikiUnavailableError: the API gave no answer that can be used.
+            MediaWikiUnavailableError: the API gave no valid answer.
 
         """
         known = (ref.rev_id,) if ref.parent_id is None else (ref.rev_id, ref.parent_id)
@@ -144,7 +145,7 @@ class MediaWikiClient:
         """Return the time of a page's first edit.
 
         Raises:
-            MediaWikiUnavailableError: the API gave no answer that can be used.
+            MediaWikiUnavailableError: the API gave no valid answer.
 
         """
         api, params = self._api(wiki), {**FIRST_EDIT, "pageids": str(page_id)}
@@ -171,7 +172,7 @@ class MediaWikiClient:
         max_answers: int,
         fresh: bool = False,
     ) -> Facts:
-        """Run a query once and read the facts out of its answer, which may come in several parts."""
+        """Send a query once, and return the facts from its answer, which can come in several parts."""
         document = await self._get(api.fresh if fresh else api.kept, params)
         documents: Documents = [document["query"]]
         size = document.size
@@ -186,9 +187,9 @@ class MediaWikiClient:
         try:
             return read(documents)
         except (AttributeError, KeyError, TypeError, ValueError):
-            # What failed to be read may be quoted in the exception: nothing of it may travel further.
+            # The exception can quote the answer, so it is dropped.
             raise MediaWikiUnavailableError(
-                "the MediaWiki API gave an answer of another shape", reason="malformed"
+                "the MediaWiki API gave an answer in an unexpected form", reason="malformed"
             ) from None
 
     async def _get(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Document:
@@ -205,10 +206,10 @@ class MediaWikiClient:
         return document
 
     async def _document(self, api: mwapi.AsyncSession, params: Mapping[str, Any]) -> Document:
-        """Make one request; every way in which it can fail becomes our own error, without foreign text."""
+        """Send one request; every failure becomes our own error, without text of the answer."""
         try:
             document = await api.request("GET", params)
-        except TimeoutError:  # mwapi's own is one of these
+        except TimeoutError:  # mwapi's own timeout error is a subclass
             raise MediaWikiUnavailableError(
                 "the MediaWiki API did not answer in time", reason="timeout"
             ) from None
@@ -233,7 +234,7 @@ class MediaWikiClient:
         host = self._wiki_url or f"{self._scheme}://{wiki.domain}"
         headers = {"Host": wiki.domain}
         if self._wiki_url is None:
-            # A public host is asked to compress; a proxy next door would only cost both sides CPU.
+            # Only public hosts are asked to compress: with a proxy in the same network it would only cost CPU time.
             headers["Accept-Encoding"] = "gzip"
         headers["User-Agent"] = self._user_agent
         return mwapi.AsyncSession(
@@ -249,8 +250,13 @@ class MediaWikiClient:
 
 
 def _revision_in(found: Found, rev_id: int) -> RevisionFacts | None:
-    """Return a revision, or None if the API says that it has none; silence is no proof of that."""
+    """Return a revision, or None if the API reports it as missing.
+
+    If the answer does not mention it, that is an error and no proof that it is missing.
+    """
     answer = found.get(rev_id)
     if answer is None:
-        raise MediaWikiUnavailableError("the MediaWiki API said nothing of the revision", reason="malformed")
+        raise MediaWikiUnavailableError(
+            "the MediaWiki API's answer does not contain the revision", reason="malformed"
+        )
     return answer if isinstance(answer, RevisionFacts) else None

@@ -1,4 +1,4 @@
-"""How MediaWiki fails, in our own terms and without its text, and what is then worth asking again."""
+"""Maps MediaWiki's failures to our errors, without its text, and decides how a failed query is repeated."""
 
 import random
 
@@ -11,19 +11,19 @@ from revertrisk.runtime.joined_call import Again, RetryPlan
 from revertrisk.wiki.revision_facts import BUSY_CODES
 
 RETRY_WAIT_S = (0.1, 0.2)
-"""Seconds before the second and last try, from and to, where MediaWiki does not say how long."""
+"""The shortest and longest pause before the second and last try, if MediaWiki sends no Retry-After."""
 MAX_RETRY_WAIT_S = 5.0
 OF_THE_WIKI = frozenset({"rate_limited", "unreachable", "endless"})
-"""Failures that no single revision can be the cause of."""
+"""Failures that are not caused by a single revision."""
 
 
 def endless() -> MediaWikiUnavailableError:
-    """Say that an answer has more parts than there can be."""
+    """Return the error for an answer with too many parts."""
     return MediaWikiUnavailableError("the MediaWiki API did not complete its answer", reason="endless")
 
 
 def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
-    """Say in our terms why a request failed, from what mwapi gives as its cause."""
+    """Return our error for a failed request, from the cause of mwapi's error."""
     match cause:
         case UpstreamError():
             return MediaWikiUnavailableError(
@@ -31,7 +31,7 @@ def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
                 reason="rate_limited" if cause.reason in ("status_429", "api_error") else "http_error",
                 retry_after_s=cause.retry_after_s,
             )
-        case mwapi.errors.APIError():  # not even its code is shown: it is the other side's text
+        case mwapi.errors.APIError():  # not even its code is shown, since the other side can write any text there
             is_busy = isinstance(cause.code, str) and cause.code.startswith(BUSY_CODES)
             return MediaWikiUnavailableError(
                 "the MediaWiki API answered with an error", reason="rate_limited" if is_busy else "api_error"
@@ -46,13 +46,13 @@ def unavailable(cause: BaseException | None) -> MediaWikiUnavailableError:
 
 
 def how_again(error: Exception) -> RetryPlan:
-    """Say how a query that failed is asked again."""
+    """Return how a failed query is repeated."""
     if not isinstance(error, MediaWikiUnavailableError):
         return RetryPlan(Again.NOTHING)
     wait = error.retry_after_header
     if wait is None:
         wait = random.uniform(*RETRY_WAIT_S)  # noqa: S311 - it only spreads the tries
-    if wait > MAX_RETRY_WAIT_S:  # too long for one request: it fails
+    if wait > MAX_RETRY_WAIT_S:  # too long for one request, so the request fails
         return RetryPlan(Again.NOTHING)
     if error.reason in OF_THE_WIKI or error.retry_after_header is not None:
         return RetryPlan(Again.WHOLE, wait)

@@ -1,4 +1,4 @@
-"""Every metric of the server, in one place."""
+"""All metrics of the server."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,7 +15,7 @@ Metric = TypeVar("Metric", Counter, Histogram)
 
 
 class ServerMetrics:
-    """The server's metrics, registered once with the registry given."""
+    """The server's metrics, registered with the given registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -24,7 +24,7 @@ class ServerMetrics:
             ["outcome"],
             registry=registry,
         )
-        # A series that is born with its first failure shows no increase: so all of them are there from the start.
+        # All series exist from the start: a series that starts with its first failure shows no increase.
         for outcome in (*GOOD_OUTCOMES, *(f"skipped:{reason}" for reason in SkipReason), *every_code()):
             self.requests.labels(outcome)
         self.requests_ended = by_label(self.requests)
@@ -86,7 +86,7 @@ class ServerMetrics:
             "revertrisk_last_accepted_event_timestamp_seconds",
             "When EventGate last accepted a prediction (Unix time).",
             registry=registry,
-            multiprocess_mode="max",  # with several workers: the latest of them all
+            multiprocess_mode="max",  # with several workers, the latest of them
         )
         self.model_info = Gauge(
             "revertrisk_model_info",
@@ -98,5 +98,5 @@ class ServerMetrics:
 
 
 def by_label(metric: Metric) -> Callable[[str], Metric]:
-    """Return ``metric.labels``, for one label whose values are few, without its lock on every call."""
+    """Return ``metric.labels`` for one label with few values, cached, so that its lock is not taken on every call."""
     return lru_cache(maxsize=100)(metric.labels)

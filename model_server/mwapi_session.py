@@ -1,7 +1,7 @@
-"""The session that mwapi sees: our HTTP client, with the failures that mwapi itself does not show.
+"""The HTTP session for mwapi: our HTTP client, with errors for failures that mwapi itself does not report.
 
-mwapi hands out neither a status nor a header, so what they say becomes an error here, which mwapi keeps as the
-``__cause__`` of its own. It also quotes an answer that is not JSON: it is given nothing to quote.
+mwapi returns neither the status nor the headers. So a failure in them becomes an error here, which mwapi keeps as the
+``__cause__`` of its own error. mwapi also quotes an answer that is not JSON, so its text is withheld from it.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from revertrisk.wiki.revision_facts import BUSY_CODES
 
 MAX_RETRY_AFTER_S = 3600
 API_ERRORS_STATUS = 200
-"""The Action API answers so to everything, errors included."""
+"""The status of every answer of the Action API, including errors."""
 
 
 class UpstreamError(Exception):
-    """MediaWiki, or something before it, answered with an error."""
+    """MediaWiki, or a proxy in front of it, answered with an error."""
 
     def __init__(self, reason: str, retry_after_s: float | None) -> None:
         super().__init__(reason)
@@ -31,17 +31,17 @@ class UpstreamError(Exception):
 
 
 class MwapiSession:
-    """What mwapi asks of an aiohttp session, for one wiki; it never follows a redirect to another host."""
+    """The part of an aiohttp session that mwapi uses, for one wiki; it follows no redirect."""
 
     def __init__(self, api: Endpoint, *, timeout: float, fresh: bool = False) -> None:
-        """Send a wiki's queries to ``api``, each within ``timeout`` seconds; with ``fresh`` on a new connection."""
+        """Take a wiki's endpoint and the timeout of a query in seconds; with ``fresh`` each uses a new connection."""
         self._api = api
         self._timeout = timeout
         self._fresh = fresh
 
     def request(self, *, params: Mapping[str, Any], **_: Any) -> "_Exchange":
-        """Prepare a GET; mwapi enters it as a context."""
-        # All but the ids is the same in nearly every query, so it is encoded once.
+        """Return a GET as a context manager, which mwapi enters."""
+        # Everything except the ids is the same in nearly every query, so its encoding is cached.
         query = _encoded(tuple([param for param in params.items() if param[0] != "revids"]))
         if "revids" in params:
             query += f"&revids={_quoted_ids(params['revids'])}"
@@ -62,11 +62,11 @@ class Document(dict[str, Any]):
     """An answer's document, with its size."""
 
     size: int = 0
-    """In bytes, as it came."""
+    """The bytes of the answer."""
 
 
 class _Exchange:
-    """One request and its answer, as far as mwapi looks at them."""
+    """One request and its answer, with the methods that mwapi uses."""
 
     __slots__ = ("_api", "_body", "_fresh", "_query", "_timeout")
 
@@ -78,11 +78,11 @@ class _Exchange:
         self._body = b""
 
     async def __aenter__(self) -> Self:
-        """Make the request.
+        """Send the request.
 
         Raises:
             UpstreamError: MediaWiki answered with an error.
-            HttpError, TimeoutError: as the HTTP client.
+            HttpError, TimeoutError: from the HTTP client.
 
         """
         answer = await self._api.send(query=self._query, timeout=self._timeout, fresh=self._fresh)
@@ -93,7 +93,7 @@ class _Exchange:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left to be closed."""
+        """Do nothing: the whole answer has been read."""
 
     async def json(self) -> Any:
         """Return the document.
@@ -109,7 +109,7 @@ class _Exchange:
         return document
 
     async def text(self) -> str:
-        """Return what mwapi may quote: nothing."""
+        """Return "", since mwapi would quote the text in its error."""
         return ""
 
 
@@ -122,7 +122,7 @@ def _raise_for_upstream(answer: Response) -> None:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Read a ``Retry-After`` in seconds, at most an hour; a date, which no MediaWiki sends, counts as absent."""
+    """Return a ``Retry-After`` in seconds, at most an hour; a date, which MediaWiki never sends, counts as absent."""
     if header is None or not header.isdecimal():
         return None
     return float(min(int(header[:9]), MAX_RETRY_AFTER_S)) if len(header) < 9 else float(MAX_RETRY_AFTER_S)  # noqa: PLR2004

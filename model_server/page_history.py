@@ -1,4 +1,4 @@
-"""When a page was first edited: what official models must know of a page, and ours do not."""
+"""Adds the time of a page's first edit, which official models need and ours do not."""
 
 import asyncio
 from dataclasses import replace
@@ -13,9 +13,9 @@ from revertrisk.wiki.table import WikiTable
 
 
 class PageHistoryScorer:
-    """Scores like the scorer behind it, after it has added when the page was first edited.
+    """Adds the time of the page's first edit to a revision, and scores it with another scorer.
 
-    That costs one more request to the wiki for each revision.
+    That takes one more request to the wiki for each revision.
     """
 
     def __init__(self, scorer: BatchScorer, mediawiki: MediaWikiClient, wikis: WikiTable) -> None:
@@ -27,9 +27,9 @@ class PageHistoryScorer:
         """Score one revision before the deadline (event loop time, seconds).
 
         Raises:
-            MediaWikiUnavailableError: the API gave no answer that can be used.
-            InvalidRequestError: an unsaved edit does not say when its page was first edited.
-            ServiceError: as the scorer behind it.
+            MediaWikiUnavailableError: the API gave no valid answer.
+            InvalidRequestError: an unsaved edit has no time of its page's first edit.
+            ServiceError: from the other scorer.
 
         """
         page = revision.page
@@ -37,7 +37,7 @@ class PageHistoryScorer:
             if revision.rev_id == UNSAVED_REV_ID:
                 raise InvalidRequestError("page.first_edit_timestamp is missing: this model needs it")
             wiki = self._wikis.by_id(revision.wiki_id)
-            assert wiki is not None  # noqa: S101 - a revision that was fetched is one of a wiki of the table
+            assert wiki is not None  # noqa: S101 - a fetched revision belongs to a wiki in the table
             try:
                 async with asyncio.timeout_at(deadline):
                     first = await self._mediawiki.first_edited_at(wiki, page.page_id)

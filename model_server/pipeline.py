@@ -1,6 +1,6 @@
-"""The path of one request, step by step: fetch, score, build and emit.
+"""The steps of one request: fetch, score, build and emit.
 
-Receiving and resolving have happened (`request_reader.py`); KServe's hooks call these steps (`model.py`).
+`request_reader.py` has received and resolved it before; KServe's hooks call these steps (`model.py`).
 """
 
 import asyncio
@@ -36,18 +36,18 @@ from revertrisk.scoring.prediction import Prediction
 logger = logging.getLogger(__name__)
 
 LAG_RETRY_S = 1.0
-"""How long to wait, once, for a revision that is on its way to the replicas."""
+"""The pause before the one retry for a revision that may not have reached the replicas yet."""
 
 PRODUCED = "produced"
 KEPT_SCORES = 10_000
-"""Scores that wait for EventGate to come back."""
+"""The most scores that are kept while EventGate is unavailable."""
 
 AnyRequest = EventRequest | DirectRequest | RevisionDataRequest
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedJob:
-    """A request with the revision it is about, to be answered before ``deadline`` (event loop time, seconds)."""
+    """A request with its revision, to be answered before ``deadline`` (event loop time, seconds)."""
 
     request: AnyRequest
     scorable: ScorableRevision
@@ -63,7 +63,7 @@ class ScoredJob:
 
 
 class ScoringPipeline:
-    """The steps between a request and its answer, with their collaborators."""
+    """The steps between a request and its answer, with the resources that they use."""
 
     def __init__(
         self, resources: Resources, admission: Admission, *, verify_strictly: bool, max_revision_bytes: int
@@ -76,7 +76,7 @@ class ScoringPipeline:
         self._max_revision_bytes = max_revision_bytes
 
     async def fetch(self, request: ScoringRequest, deadline: float) -> FetchedJob | Skip:
-        """Bring the revision, or the reason why its event is not scored; a direct call is refused instead."""
+        """Return the revision, or the reason why its event is skipped; for a direct call that reason is an error."""
         if not self._resources.supports(request.wiki.wiki_id):
             return _skip(request, SkipReason.UNSUPPORTED_WIKI)
         if isinstance(request, RevisionDataRequest):
@@ -93,8 +93,8 @@ class ScoringPipeline:
         return self._assess(request, fetched, deadline)
 
     async def score(self, job: FetchedJob) -> ScoredJob:
-        """Score the revision in the worker thread, unless an earlier try has: then only EventGate failed."""
-        # The key is the hash of both texts: only where anything is kept is it worth taking.
+        """Score the revision in the worker thread, or use the kept score of a try in which only EventGate failed."""
+        # The key is a hash of both texts, so it is computed only if any score is kept.
         if self._kept and isinstance(job.request, EventRequest):
             kept = self._kept.pop(_kept_key(job), None)
             if kept is not None:
@@ -104,11 +104,11 @@ class ScoringPipeline:
         return ScoredJob(job, prediction)
 
     def note_answered(self, scored: ScoredJob) -> None:
-        """Note a score that is about to be answered."""
+        """Count a score that is about to be answered."""
         self._resources.metrics.probability.observe(scored.prediction.probability)
 
     async def emit(self, scored: ScoredJob) -> str:
-        """Put an event's prediction on the stream, awaited; return the request's outcome."""
+        """Produce an event's prediction to the stream, wait until it is accepted, and return the outcome."""
         request = scored.job.request
         if not isinstance(request, EventRequest):
             return "direct"
@@ -150,7 +150,7 @@ class ScoringPipeline:
         return FetchedJob(request, ScorableRevision(request.revision), deadline)
 
     def _complete(self, request: PartialEventRequest, fetched: FetchedRevision) -> EventRequest | Skip:
-        """Lenient mode: fill the event in from the API, then read it as strictly as any other."""
+        """Lenient mode: complete the event from the API, then check it as strictly as any other."""
         if fetched.revision is None:
             return Skip(SkipReason.REVISION_MISSING)
         event, changed = lenient.complete(request.event, request.ref.wiki, fetched.revision)
@@ -179,7 +179,7 @@ class ScoringPipeline:
             request.ref,
             fetched,
             change.editor if change is not None else None,
-            page_is_known=change is not None and change.tells_page,
+            page_is_known=change is not None and change.describes_page,
             max_bytes=self._max_revision_bytes,
         )
         if isinstance(assessed, Skip):
@@ -222,7 +222,7 @@ class ScoringPipeline:
 
 
 def _kept_key(job: FetchedJob) -> int:
-    """Name what a score was made from: where anything of it differs, hidden by now say, the score is another one."""
+    """Return the key of a score: a hash of all that it is computed from. If a part is hidden since, the key differs."""
     return hash(job.scorable.revision)
 
 

@@ -1,6 +1,6 @@
-"""Receive: an HTTP body becomes a scoring request, or a clear refusal.
+"""The receive step: reads a scoring request from an HTTP body, or refuses it with the field and the reason.
 
-The forms are ``{"event": {…}}`` as change-propagation sends it, a bare page_change event,
+The forms are ``{"event": {…}}`` as change-propagation sends it, a page_change event itself,
 ``{"lang": …, "rev_id": …}`` for a direct call, ``{"instances": […]}`` for several of them, and
 ``{"revision_data": {…}}`` for an edit that is not saved yet; or any of these as the data of a structured CloudEvent.
 """
@@ -56,15 +56,15 @@ from revertrisk.wiki.user_kinds import user_kind
 MAX_INSTANCES = 20
 FORMS = frozenset({"event", "instances", "revision_data"})
 CLOUD_EVENTS = "1.0"
-"""The version of CloudEvents that is read: what its JSON format has in ``specversion``."""
+"""The supported version of CloudEvents, which is in ``specversion``."""
 REV_ID_TEXT = re.compile(r"[0-9]{1,16}")
-"""A revision id in decimal, which Lift Wing takes as well (H3)."""
+"""A revision id as decimal text, which Lift Wing accepts as well (H3)."""
 
 logger = logging.getLogger(__name__)
 
 
 class RequestReader:
-    """Reads predict bodies, whatever their Content-Type says."""
+    """Reads the bodies of predict requests, with any Content-Type."""
 
     def __init__(
         self,
@@ -81,10 +81,10 @@ class RequestReader:
         self._lenient = lenient
         self._allow_revision_data = allow_revision_data
         self._renamed: set[str] = set()
-        """Wikis of which an event has named another host than the table, and which were logged for that."""
+        """Wikis that were logged because an event has another host than the table."""
 
     def read(self, body: bytes) -> ScoringRequest | BatchRequest | Skip:
-        """Turn a body into a request, or the reason why its event is not scored.
+        """Return the request in a body, or the reason why its event is skipped.
 
         Raises:
             InvalidRequestError: the message names the field and what was expected.
@@ -135,7 +135,7 @@ class RequestReader:
         return EventRequest(ref, change)
 
     def _note_renamed(self, wiki_id: str) -> None:
-        """Say once that the events of a wiki are lost until the wiki table is brought up to date."""
+        """Log once for each wiki that its events are skipped until the wiki table is updated."""
         if wiki_id not in self._renamed:
             self._renamed.add(wiki_id)
             logger.error(
@@ -146,7 +146,7 @@ class RequestReader:
     def _partial(
         self, event: Mapping[str, Any], error: page_change.InvalidPageChangeError
     ) -> PartialEventRequest | Skip | None:
-        """Take an event that only lacks facts, if it says which revision of which wiki it is about."""
+        """Return a request for an event that only lacks fields, if it has the wiki and the revision; otherwise None."""
         if any(found.keyword != "required" for found in error.violations):
             return None
         missing = {found.pointer for found in error.violations}
@@ -173,7 +173,7 @@ class RequestReader:
         A wiki that cannot be scored fails its own item only.
 
         Raises:
-            InvalidRequestError: there are no instances, too many, or not in their form.
+            InvalidRequestError: there are no instances, too many, or one is invalid.
 
         """
         if not isinstance(instances, list) or not instances:
@@ -243,7 +243,7 @@ def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
     rev_id = call.get("rev_id")
     if isinstance(rev_id, str) and REV_ID_TEXT.fullmatch(rev_id):
         rev_id = int(rev_id)
-    # bool is an int in Python, and true is not a revision.
+    # bool is a subclass of int in Python, but true is not a revision id.
     if type(rev_id) is not int or not 1 <= rev_id <= LARGEST_ID:
         raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {LARGEST_ID}")
     lang = call.get("lang")
@@ -260,7 +260,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """Parse a JSON object.
 
     Raises:
-        InvalidJsonError: it is none; the message echoes none of it.
+        InvalidJsonError: it is not a JSON object; the message repeats nothing of it.
 
     """
     if not body:
@@ -280,10 +280,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def cloud_event_data(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a CloudEvent in structured mode carries: a body like any other.
+    """Return the data of a CloudEvent in structured mode, which is a body like any other.
 
     Raises:
-        InvalidRequestError: it carries none that can be read; the message names the attribute.
+        InvalidRequestError: it has no data that can be read; the message names the attribute.
 
     """
     if envelope["specversion"] != CLOUD_EVENTS:

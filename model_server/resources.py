@@ -1,4 +1,4 @@
-"""What one event loop of the server works with: sessions, clients and the scorer, opened and closed together."""
+"""The resources of one event loop of the server: HTTP clients, readers and the scorer, opened and closed together."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -24,14 +24,14 @@ from revertrisk.wiki.table import WikiTable
 REVISION_DATA = "/reading/revision_data/1"
 INTERNAL_CONNECTIONS = 100
 MAX_REFUSAL_BYTES = 2**20
-"""EventGate says in full only what it refuses, with the event's echo."""
+"""The limit of EventGate's answers; only a refusal is long, since it repeats the event."""
 CALLS_PER_WIKI = 3
-"""Requests under way to one wiki; what comes meanwhile is asked together (T400119 allows three)."""
+"""The most concurrent requests to one wiki (T400119 allows three); requests that wait are coalesced."""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionProducer:
-    """Where predictions go, on a server that emits."""
+    """Builds and sends prediction events, on a server that emits."""
 
     builder: PredictionEventBuilder
     eventgate: EventGateClient
@@ -39,7 +39,7 @@ class PredictionProducer:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The collaborators of the model's three hooks."""
+    """The objects that the model's three hooks use."""
 
     requests: RequestReader
     changes: PageChangeReader
@@ -55,7 +55,7 @@ class Resources:
 async def open_resources(
     settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: ServerMetrics
 ) -> AsyncIterator[Resources]:
-    """Open what the running event loop needs, and close it at the end."""
+    """Open the resources in the running event loop, and close them at the end."""
     repository = SchemaRepository()
     contract = repository.load(READING_CONTRACT)
     supports = settings.supports if settings.supported_wikis is not None else classifier.supports
@@ -65,7 +65,7 @@ async def open_resources(
         max_revision_bytes=settings.max_revision_bytes,
         supports=supports,
     )
-    public = PUBLIC_CONNECTIONS // settings.workers  # what all workers together may open
+    public = PUBLIC_CONNECTIONS // settings.workers  # all workers together may open PUBLIC_CONNECTIONS
     per_host = public if settings.wiki_url is None else INTERNAL_CONNECTIONS
     async with (
         open_http(settings, per_host, MAX_ANSWER_BYTES) as mediawiki_http,
@@ -120,7 +120,7 @@ def _producer(
 
 
 def open_http(settings: Settings, connections_per_origin: int, max_body_bytes: int) -> HttpClient:
-    """Open a client with one TLS context and its own connections: created once; both are expensive."""
+    """Return a client with a TLS context and its own connections. It is created once, since both are expensive."""
     return HttpClient(
         tls=ssl.create_default_context(cafile=settings.tls_ca_bundle),
         connections_per_origin=connections_per_origin,

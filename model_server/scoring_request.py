@@ -1,4 +1,4 @@
-"""What a request asks for, once it has been read: one revision, several, or one that no wiki has yet."""
+"""Parsed requests: for one revision, for several, or for an edit that is not saved yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from revertrisk.scoring.revision import Revision
 from revertrisk.wiki.table import Wiki
 
 UNSAVED_REV_ID = -1
-"""The revision id in the answer for an edit that no wiki has."""
+"""The revision id in the answer for an unsaved edit."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SavedRevision:
-    """A request for a revision that a wiki has."""
+    """A request for a saved revision."""
 
     ref: RevisionRef
 
@@ -32,7 +32,7 @@ class _SavedRevision:
 
 @dataclass(frozen=True, slots=True)
 class EventRequest(_SavedRevision):
-    """A page_change event whose revision is to be scored, and its prediction emitted."""
+    """A page_change event; its revision is scored and the prediction emitted."""
 
     change: PageChange
 
@@ -44,32 +44,32 @@ class EventRequest(_SavedRevision):
 
 @dataclass(frozen=True, slots=True)
 class PartialEventRequest(_SavedRevision):
-    """An event, taken leniently, whose missing facts the API has to supply."""
+    """An incomplete event in lenient mode, to be completed from the API."""
 
     event: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class DirectRequest(_SavedRevision):
-    """Somebody asks for one score; nothing is emitted."""
+    """A request for one score; nothing is emitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionDataRequest:
-    """Somebody asks for the score of an edit that is not saved; nothing is fetched and nothing emitted."""
+    """A request for the score of an unsaved edit; nothing is fetched and nothing is emitted."""
 
     wiki: Wiki
     revision: Revision
 
     @property
     def rev_id(self) -> int:
-        """The id that says that there is none."""
+        """The id of unsaved edits."""
         return UNSAVED_REV_ID
 
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One of several direct calls, in the caller's words, and the request or the failure that it is."""
+    """One of several direct calls: the caller's values, and the parsed request or its failure."""
 
     lang: str
     rev_id: int

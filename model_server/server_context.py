@@ -1,4 +1,4 @@
-"""What a server process has from its start to its end: settings and loaded things that outlive any one event loop."""
+"""The state of a server process from its start to its end: settings, the model, metrics and the lifecycle."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from revertrisk.wiki.table import WikiTable
 
 
 async def _no_grpc() -> None:
-    """Wait for nothing."""
+    """Return at once: there is no gRPC server."""
 
 
 def _nothing() -> None:
@@ -26,65 +26,65 @@ def _nothing() -> None:
 
 
 class Lifecycle:
-    """Whether this process still wants new work: it shuts down without losing a request.
+    """The states of a server process: starting, serving, draining. It shuts down without losing a request.
 
-    A refused connection is final for change-propagation, so on SIGTERM the server first says that it is not ready,
-    continues to serve while the load balancers take notice, and only then closes its listener.
+    For change-propagation a refused connection is final. So after SIGTERM the server first reports that it is not
+    ready, continues to serve until load balancers have removed it, and only then closes its listener.
     """
 
     def __init__(self, shutdown_delay_s: float) -> None:
-        """``shutdown_delay_s`` is in seconds, from the signal to the closing of the listener."""
+        """Take the seconds from the signal to the closing of the listener."""
         self._shutdown_delay_s = shutdown_delay_s
         self._closes_at: float | None = None
         self._is_ready = False
-        self._tell: Callable[[], None] = _nothing
+        self._notify: Callable[[], None] = _nothing
         self.finish_grpc = _no_grpc
-        """Takes no new calls over gRPC, and waits for those in flight; whoever listens for them sets it."""
+        """Accepts no new gRPC calls, and waits for those in flight; the gRPC server sets it."""
 
     @property
     def is_serving(self) -> bool:
-        """True from the moment when the model can score to the signal."""
+        """True from when the model can score until the signal."""
         return self._is_ready and not self.draining
 
     @property
     def draining(self) -> bool:
-        """True from the signal on."""
+        """True after the signal."""
         return self._closes_at is not None
 
     @property
     def should_close(self) -> bool:
-        """True once the delay has passed."""
+        """True when the delay has passed."""
         return self._closes_at is not None and time.monotonic() >= self._closes_at
 
     def begin(self) -> None:
-        """Note that the model can score."""
+        """Record that the model can score."""
         self._is_ready = True
-        self._tell()
+        self._notify()
 
     def drain(self) -> None:
-        """Begin to shut down; a second call closes at once."""
+        """Start to shut down; a second call closes at once."""
         delay = 0.0 if self.draining else self._shutdown_delay_s
         self._closes_at = time.monotonic() + delay
-        self._tell()
+        self._notify()
 
-    def watch(self, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Have ``tell`` run in the running event loop whenever :attr:`is_serving` changes."""
+    def watch(self, on_change: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``on_change`` in the running event loop whenever :attr:`is_serving` changes."""
         loop = asyncio.get_running_loop()
         running: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
 
         def start() -> None:
-            task = loop.create_task(tell())
+            task = loop.create_task(on_change())
             running.add(task)
             task.add_done_callback(running.discard)
 
         def soon() -> None:
-            loop.call_soon_threadsafe(start)  # a signal may come while the loop is asleep
+            loop.call_soon_threadsafe(start)  # wakes up the loop, in case a signal comes while it waits
 
-        self._tell = soon
+        self._notify = soon
 
 
 class ServerContext:
-    """What every part of one server process shares."""
+    """The objects that all parts of one server process share."""
 
     def __init__(
         self, settings: Settings, classifier: Classifier, wikis: WikiTable, metrics: ServerMetrics
@@ -104,11 +104,11 @@ class ServerContext:
 
     @property
     def explainer(self) -> Explainer | None:
-        """The model, if it can take its scores apart."""
+        """The model, if it can explain its scores, otherwise None."""
         return self._classifier if isinstance(self._classifier, Explainer) else None
 
     def pipeline(self, resources: Resources) -> ScoringPipeline:
-        """Return the steps of a request's path, over the collaborators of the running event loop."""
+        """Return the steps of a request, with the resources of the running event loop."""
         return ScoringPipeline(
             resources,
             self.admission,
@@ -117,9 +117,9 @@ class ServerContext:
         )
 
     def about(self) -> dict[str, Any]:
-        """Return what the server says of itself on ``GET /v1/about``.
+        """Return the body of ``GET /v1/about``.
 
-        ``revertrisk backfill`` asks before it sends anything, and refuses a server that writes to a live stream.
+        ``revertrisk backfill`` reads it before it sends anything, and refuses a server that writes to a live stream.
         ``stream`` is None on a server that only scores.
         """
         settings = self._settings
@@ -137,5 +137,5 @@ class ServerContext:
         }
 
     def open_resources(self) -> AbstractAsyncContextManager[Resources]:
-        """Open the collaborators of the running event loop."""
+        """Open the resources of the running event loop."""
         return open_resources(self._settings, self._classifier, self._wikis, self.metrics)

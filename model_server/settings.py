@@ -1,4 +1,4 @@
-"""Every environment variable that the server reads."""
+"""All environment variables that the server reads."""
 
 import re
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ REMOVED_SETTINGS: Mapping[str, str] = {
     "REVISION_CACHE_BYTES": "no text is kept between requests",
     "WIKI_LIMIT": "one wiki's share follows from QUEUE_LIMIT",
 }
-"""Variables of earlier versions, which are no longer read, each with what holds instead."""
+"""Variables of earlier versions that are no longer read, each with the present behaviour."""
 
 
 class ServerSettingsError(ValueError):
-    """A variable has a value that the server cannot start with; the message names it."""
+    """A variable has an invalid value, so the server cannot start; the message names it."""
 
 
 def _http_url(value: str) -> str:
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     grpc_port: Port = 8081
     enable_grpc: bool = True
     workers: int = Field(1, gt=0, le=64)
-    # Over the 90 s after which Knative's queue-proxy closes: if we close first, a request under way is lost.
+    # Longer than the 90 s of Knative's queue-proxy: if the server closes first, a request in transit is lost.
     keep_alive_seconds: int = Field(120, gt=0, le=7200)
     shutdown_delay_seconds: float = Field(5.0, ge=0, le=3600, allow_inf_nan=False)
     shutdown_grace_seconds: int = Field(30, ge=0)
@@ -121,13 +121,13 @@ class Settings(BaseSettings):
         return self.eventgate_url is not None
 
     def supports(self, wiki_id: str) -> bool:
-        """Tell whether ``SUPPORTED_WIKIS`` names a wiki; ``*`` names all."""
+        """Return whether ``SUPPORTED_WIKIS`` names a wiki; ``*`` names all."""
         named = {name.strip() for name in (self.supported_wikis or "").split(",")}
         return "*" in named or wiki_id in named
 
     @property
     def verifies_strictly(self) -> bool:
-        """Whether an event that the API contradicts is refused: a producer's default, unless it is lenient."""
+        """Whether an event that the API contradicts is refused; by default it is on producers that are not lenient."""
         if self.verify_event is not None:
             return self.verify_event == "strict"
         return self.emits and not self.lenient_events
@@ -177,10 +177,10 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the environment, and what overrides it.
+    """Read the settings from the environment; ``overrides`` replace it.
 
     Raises:
-        ServerSettingsError: variables are wrong; the message names each, and what it expects.
+        ServerSettingsError: variables are wrong; the message names each, and what was expected.
 
     """
     try:
@@ -200,6 +200,6 @@ def removed_settings(environment: Mapping[str, str]) -> list[str]:
 
 
 def _with_variable(line: str) -> str:
-    """Name the variable of a field that is wrong; a sentence about several names them itself."""
+    """Return a line with the variable in place of its field; a line about several variables names them itself."""
     field, colon, problem = line.partition(": ")
     return f"{field.upper()}{colon}{problem}" if field in Settings.model_fields else line

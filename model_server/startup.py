@@ -1,4 +1,4 @@
-"""Checks before the server starts: the model, and the stream it is to write to."""
+"""Checks before the server starts: the model, the ports, TLS, and the stream to which it writes."""
 
 import errno
 import logging
@@ -28,7 +28,7 @@ NOT_A_HOST = "expected an address or a host name of this machine"
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Where the model comes from: ``shipped`` is fine to try things out, and wrong in production."""
+    """The path of the model and its source; ``shipped`` is for trying out, not for production."""
 
     path: Path
     source: str
@@ -38,7 +38,7 @@ def find_model(settings: Settings) -> ModelSource:
     """Find the artefact folder, or the pickle of an official model.
 
     Raises:
-        ServerSettingsError: ``MODEL_PATH`` or the storage that ``STORAGE_URI`` promises has none.
+        ServerSettingsError: ``MODEL_PATH``, or the storage that ``STORAGE_URI`` names, has no model.
 
     """
     if settings.model_path is not None:
@@ -62,7 +62,7 @@ def find_model(settings: Settings) -> ModelSource:
 
 
 def check_pickle(settings: Settings, path: Path) -> None:
-    """Check that the model at a path may be loaded, if it is a pickle.
+    """If the model at a path is a pickle, check that it may be loaded.
 
     Raises:
         ServerSettingsError: a condition is not met; the message names it.
@@ -93,7 +93,7 @@ def load_pickle(settings: Settings, file: Path) -> OfficialClassifier:
     """Load a pickle that was checked.
 
     Raises:
-        ServerSettingsError: it holds no model that can be served.
+        ServerSettingsError: it has no model that can be served.
 
     """
     wikis = WikiTable.load(settings.wikis_file)
@@ -125,7 +125,7 @@ def check_ports(settings: Settings) -> None:
         except UnicodeError:
             raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
         except OSError as exc:
-            # create_server makes a plain OSError of a resolver's error, whose numbers are below 0.
+            # create_server turns a resolver's error, whose number is negative, into a plain OSError.
             if exc.errno is not None and (exc.errno < 0 or exc.errno == errno.EADDRNOTAVAIL):
                 raise ServerSettingsError(f"HTTP_HOST: {NOT_A_HOST}") from None
             raise ServerSettingsError(f"{variable}: cannot listen on port {port}: {exc.strerror}") from None
@@ -145,13 +145,13 @@ def check_tls(settings: Settings) -> None:
 
 
 async def check_stream(settings: Settings) -> None:
-    """Ask EventGate whether the stream exists and takes our schema.
+    """Check in EventGate's stream configuration that the stream exists and has our schema.
 
-    A gate that does not answer, or that has no stream configuration to show, is a warning: the server must
-    be able to start before it.
+    If EventGate does not answer, or does not serve its configuration, that is only a warning: the server must be able
+    to start before it.
 
     Raises:
-        ServerSettingsError: the gate says that the stream is wrong.
+        ServerSettingsError: the stream does not exist, or has another schema.
 
     """
     stream = settings.eventgate_stream

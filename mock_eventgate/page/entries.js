@@ -1,6 +1,6 @@
 /**
- * What the page has seen: one entry for each revision with what every model says about it, and one for each
- * refused event. Bounded: the oldest go first.
+ * The entries of the page: one for each revision with the scores of all models, and one for each refused event.
+ * Their number is limited; the oldest are dropped first.
  */
 
 /** @import { Edit, Prediction, Refusal, Score } from "./event_reader.js" */
@@ -16,8 +16,8 @@
 /** @typedef {Refusal & {key: string}} RefusalEntry */
 /** @typedef {RevisionEntry | RefusalEntry} Entry */
 
-/** How many entries are kept to choose from with filters; fewer are shown. */
-export const MOST_ENTRIES = 5000;
+/** The most entries that are kept for the filters; fewer are shown. */
+export const MAX_ENTRIES = 5000;
 
 export class Entries {
   /** @type {Map<string, Entry>} oldest first */
@@ -33,7 +33,7 @@ export class Entries {
   add(item) {
     const entry = item.kind === "refusal" ? { ...item, key: `refusal ${++this.#refusals}` } : this.#revision(item);
     this.#entries.set(entry.key, entry);
-    if (this.#entries.size > MOST_ENTRIES) this.#entries.delete(this.#entries.keys().next().value);
+    if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value);
     return entry;
   }
 
@@ -51,7 +51,7 @@ export class Entries {
     const { wikiId, revId } = edit;
     const key = revId === null ? `event ${++this.#withoutRevision}` : `revision ${revId} ${wikiId}`;
     const entry = this.#entries.get(key) ?? { kind: "prediction", key, time, edit, scores: new Map() };
-    // An event that comes twice, or a newer version's score, replaces what the model said before.
+    // A repeated event, or the score of a newer version, replaces the model's earlier score.
     if (score !== null) entry.scores.set(score.model, score);
     return entry;
   }

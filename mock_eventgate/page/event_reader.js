@@ -1,21 +1,21 @@
 /**
- * Reading events. What comes here may be anything, above all in a refused event: each field is looked at
- * before it is used, and what is not as expected counts as absent.
+ * Reads events. An event can have any content, above all a refused one: each field is checked before it is used,
+ * and a field with another type than expected counts as absent.
  */
 
 import { say } from "./messages.js";
 
 /**
- * @typedef {object} Edit What an event says about the edit it is about.
+ * @typedef {object} Edit The edit of an event.
  * @property {?string} wikiId
  * @property {?number} revId
  * @property {?string} title with spaces
  * @property {"registered" | "temporary" | "ip" | "unknown"} userKind
- * @property {?string} link the address of its diff; only ever http or https
+ * @property {?string} link the address of its diff; always http or https
  */
 
 /**
- * @typedef {object} Score What one model says.
+ * @typedef {object} Score The score of one model.
  * @property {string} model
  * @property {?string} version
  * @property {?number} risk the probability of class `true`, 0 to 1
@@ -99,7 +99,7 @@ function diffLink(edit, uri, diffBase) {
   if (diffBase && edit.wikiId !== null) {
     return `${diffBase}/_mock/diff/${encodeURIComponent(edit.wikiId)}/${edit.revId}`;
   }
-  // An event may name any scheme, `javascript:` too.
+  // The address in an event can have any scheme, including `javascript:`.
   if (uri === null || !URL.canParse(uri)) return null;
   const link = new URL(uri);
   if (link.protocol !== "https:" && link.protocol !== "http:") return null;

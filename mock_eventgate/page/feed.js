@@ -1,8 +1,8 @@
 /**
- * What comes from the gate: predictions by EventSource, counts and refusals by polling.
+ * Gets data from the gate: predictions by EventSource, counts and refusals by polling.
  *
- * An EventSource resumes by itself after a cut. A gate that was started or emptied anew has another epoch:
- * then both are begun again, because offsets and sequence numbers begin again too.
+ * An EventSource resumes itself after a disconnect. A gate that was restarted or emptied has another epoch. Then both
+ * start again, because offsets and sequence numbers start again too.
  */
 
 import { Stream } from "./stream.js";
@@ -12,9 +12,9 @@ const ANSWER_WITHIN_MILLISECONDS = 5000;
 
 /**
  * @typedef {object} Listener
- * @property {(diffBase: ?string, wikis: Object<string, string[]>) => void} onBegin the gate is new, or the page is:
- *   forget what was shown; `wikis` are those of each model that does not serve all
- * @property {(models: string[]) => void} onExplains these models can be asked for reasons
+ * @property {(diffBase: ?string, wikis: Object<string, string[]>) => void} onBegin the gate or the page is new: remove
+ *   all entries; `wikis` are those of each model that does not serve all wikis
+ * @property {(models: string[]) => void} onExplains the models for which there are reasons
  * @property {(event: unknown) => void} onPrediction
  * @property {(refusals: unknown[]) => void} onRefusals
  * @property {(accepted: number, refused: number) => void} onCounts
@@ -34,7 +34,7 @@ export class Feed {
     this.#stream = new Stream(listener.onPrediction, () => listener.onState(this.#state()));
   }
 
-  /** Follow the gate as long as the page is there. */
+  /** Follow the gate as long as the page is open. */
   async follow() {
     for (;;) {
       const answer = await this.#poll();
@@ -47,14 +47,14 @@ export class Feed {
     }
   }
 
-  /** Ask for what is new; null if the gate does not tell. */
+  /** Get new data; null if the gate does not answer. */
   async #poll() {
     const query = new URLSearchParams({ epoch: this.#epoch, after: String(this.#after) });
     try {
       const answer = await fetch(`live?${query}`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MILLISECONDS) });
       return answer.ok ? await answer.json() : null;
     } catch {
-      return null; // it is gone, or something else answers in its place
+      return null; // the gate is not there, or another server answers
     }
   }
 

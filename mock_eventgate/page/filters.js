@@ -1,4 +1,4 @@
-/** The filters: the form's fields, and whether an entry is wanted by them. */
+/** The filters: the form's fields, and whether an entry passes them. */
 
 import { offerOption } from "./choices.js";
 import { numberOf, say } from "./messages.js";
@@ -26,28 +26,28 @@ export class Filters {
     this.#form.addEventListener("input", changed);
     this.#form.addEventListener("reset", () => setTimeout(changed)); // the fields change after the event
     this.#form.addEventListener("submit", (event) => event.preventDefault());
-    this.#showState(); // a browser may keep a field's value when the page is loaded again
-    const wide = matchMedia("(min-width: 48.01rem)"); // where the style sheet has cards no more
+    this.#showState(); // a browser can keep a field's value when the page is reloaded
+    const wide = matchMedia("(min-width: 48.01rem)"); // the width from which the style sheet has no cards
     const fold = () => { this.#fold.open = wide.matches; };
     wide.addEventListener("change", fold);
     fold();
   }
 
-  /** Offer the wikis and models of an entry. @param {Entry} entry */
+  /** Add the wikis and models of an entry to the choices. @param {Entry} entry */
   offer(entry) {
     offerOption(this.#wiki, entry.edit.wikiId);
     const models = entry.kind === "refusal" ? [entry.model] : entry.scores.keys();
     for (const model of models) offerOption(this.#model, model);
   }
 
-  /** The model that is chosen; empty for all. @returns {string} */
+  /** The selected model; empty for all. @returns {string} */
   get model() {
     return this.#model.value;
   }
 
   /**
-   * Tell whether an entry is wanted. What cannot be told about a refused event does not hide it, nor does
-   * the minimal risk: it has none.
+   * Return whether an entry passes the filters. A refused event stays if its wiki or model is not known, and for any
+   * minimal risk, since it has no risk.
    * @param {Entry} entry
    * @returns {boolean}
    */

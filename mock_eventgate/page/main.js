@@ -1,18 +1,18 @@
-/** The live page: the feed's events go into entries, entries that are wanted into the table. */
+/** The live page: puts the feed's events into entries, and entries that pass the filters into the table. */
 
 import { Announcer } from "./announcer.js";
-import { Entries, MOST_ENTRIES } from "./entries.js";
+import { Entries, MAX_ENTRIES } from "./entries.js";
 import { readPrediction, readRefusal } from "./event_reader.js";
 import { Feed } from "./feed.js";
 import { Filters } from "./filters.js";
 import { numberOf, say } from "./messages.js";
 import { Rate } from "./rate.js";
 import { Reasons } from "./reasons.js";
-import { MOST_ROWS, Table } from "./table.js";
+import { MAX_ROWS, Table } from "./table.js";
 
-const SHOW_AFTER_MILLISECONDS = 100; // so that a busy stream does not lay the page out for each event
+const SHOW_AFTER_MILLISECONDS = 100; // so that a busy stream does not cause a layout for each event
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
-/** The messages that say how the connection is. */
+/** The messages about the state of the connection. */
 const STATES = { connecting: "connecting", live: "live", lost: "gate-lost", "no-streams": "no-streams" };
 
 const byId = (id) => document.getElementById(id);
@@ -23,9 +23,12 @@ const rate = new Rate();
 let entries = new Entries();
 let diffBase = null;
 let isPaused = false;
-/** Whether the gate has counted anything. It is shown a moment later; a canary never, and nothing while paused. */
-let hasCome = false;
-/** What was read and is not shown yet. */
+/**
+ * Whether the gate has counted an event. Its row is shown a moment later. A canary has no row, and no row is added
+ * while the page is paused.
+ */
+let hasCounts = false;
+/** The entries that were read and are not shown yet. */
 let waiting = [];
 let timer = null;
 
@@ -34,7 +37,7 @@ const filters = new Filters(showAll);
 function take(item) {
   if (item === null) return;
   waiting.push(item);
-  if (waiting.length > MOST_ENTRIES) waiting.shift();
+  if (waiting.length > MAX_ENTRIES) waiting.shift();
   if (isPaused) showWaiting();
   else timer ??= setTimeout(showNew, SHOW_AFTER_MILLISECONDS);
 }
@@ -42,12 +45,12 @@ function take(item) {
 function showNew() {
   timer = null;
   if (isPaused) return;
-  // An entry that is new and at once changed is shown once.
+  // An entry that is added and changed in this time is shown once.
   const changed = new Set(waiting.map((item) => entries.add(item)));
   for (const { kind } of waiting) announcer.note(kind);
   waiting = [];
   for (const entry of changed) filters.offer(entry);
-  if (changed.size > MOST_ROWS) return showAll(); // most of them would only come and go
+  if (changed.size > MAX_ROWS) return showAll(); // most of them would be removed at once
   for (const entry of changed) {
     if (filters.wants(entry)) table.put(entry);
     else table.remove(entry.key);
@@ -65,7 +68,7 @@ function showSize() {
   byId("shown").textContent = numberOf(size);
   byId("rows").hidden = size === 0;
   byId("empty").hidden = size > 0;
-  const isUnused = entries.size === 0 && !hasCome;
+  const isUnused = entries.size === 0 && !hasCounts;
   byId("empty-hint").hidden = !isUnused;
   byId("empty-text").textContent = isUnused
     ? say("nothing-come")
@@ -100,7 +103,7 @@ new Feed({
   onPrediction: (event) => take(readPrediction(event, diffBase)),
   onRefusals: (refusals) => refusals.forEach((refusal) => take(readRefusal(refusal, diffBase))),
   onCounts(accepted, refused) {
-    hasCome = accepted + refused > 0;
+    hasCounts = accepted + refused > 0;
     showSize();
     const perSecond = rate.note(accepted, performance.now());
     byId("accepted").textContent = numberOf(accepted);
@@ -110,7 +113,7 @@ new Feed({
   },
   onState(state) {
     const connection = byId("connection");
-    if (connection.dataset.state === state) return; // a live region speaks whenever it is written to
+    if (connection.dataset.state === state) return; // a screen reader reads a live region after each write
     connection.dataset.state = state;
     connection.textContent = say(STATES[state]);
   },

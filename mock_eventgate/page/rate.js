@@ -1,4 +1,4 @@
-/** How fast a count grows, by what it was some seconds ago. */
+/** The rate of a count, from its value some seconds ago. */
 
 const WINDOW_MILLISECONDS = 10_000;
 
@@ -20,7 +20,7 @@ export class Rate {
     return seconds < 1 ? null : (count - first.count) / seconds;
   }
 
-  /** Begin again. */
+  /** Start again. */
   clear() {
     this.#samples = [];
   }

@@ -1,7 +1,7 @@
 /**
- * The table: a row for each entry that is wanted, newest first, bounded.
+ * The table: a row for each entry that passes the filters, newest first, up to a limit.
  *
- * Whatever an event holds becomes text, never HTML.
+ * The content of an event is always text, never HTML.
  */
 
 import { absent, element, isolated, unseen } from "./elements.js";
@@ -12,12 +12,12 @@ import { whyButton } from "./why_button.js";
 /** @import { Entry, RefusalEntry, RevisionEntry } from "./entries.js" */
 /** @import { Edit, Score } from "./event_reader.js" */
 
-export const MOST_ROWS = 500;
+export const MAX_ROWS = 500;
 
 export class Table {
   #table = document.getElementById("rows");
   #heads = document.getElementById("heads");
-  /** Stands over refusals while no model has a column. */
+  /** The heading over refusals while no model has a column. */
   #noModelHead = document.getElementById("no-model");
   #body = document.getElementById("body");
   /** @type {Map<string, HTMLTableRowElement>} by the entry's key */
@@ -30,23 +30,23 @@ export class Table {
   #served = new Map();
   #onWhy;
 
-  /** @param {(edit: Edit, model: string) => void} onWhy somebody wants a model's reasons */
+  /** @param {(edit: Edit, model: string) => void} onWhy the user wants a model's reasons */
   constructor(onWhy) {
     this.#onWhy = onWhy;
   }
 
-  /** Offer reasons for the scores of these models, in the rows to come. @param {string[]} models */
+  /** Offer reasons for the scores of these models, in new rows. @param {string[]} models */
   offerReasons(models) {
     this.#explains = new Set(models);
     this.#table.classList.toggle("explained", models.length > 0);
   }
 
-  /** Say of models which wikis they serve; the others serve all, or are not known. @param {Object<string, string[]>} wikis */
+  /** Set the wikis that models serve; other models serve all, or are not known. @param {Object<string, string[]>} wikis */
   tellServed(wikis) {
     this.#served = new Map(Object.entries(wikis));
   }
 
-  /** How many rows there are. @returns {number} */
+  /** The number of rows. @returns {number} */
   get size() {
     return this.#rows.size;
   }
@@ -60,15 +60,15 @@ export class Table {
     this.#model = model;
     for (const [name, column] of this.#columns) column.head.hidden = this.#isHidden(name);
     this.#fitColumns();
-    // Oldest first, as `put` gets them: the first row to go is the map's first.
-    const shown = entries.slice(0, MOST_ROWS).reverse();
+    // Oldest first, as for `put`: the first row to remove is the map's first.
+    const shown = entries.slice(0, MAX_ROWS).reverse();
     for (const entry of shown) this.#addColumns(entry);
     this.#rows = new Map();
     for (const entry of shown) this.#rows.set(entry.key, this.#row(entry));
     this.#body.replaceChildren(...[...this.#rows.values()].reverse());
   }
 
-  /** Show an entry: in its row if it has one, else in a new first row. @param {Entry} entry */
+  /** Show an entry: in its row if it has one, otherwise in a new first row. @param {Entry} entry */
   put(entry) {
     if (this.#addColumns(entry)) this.#widenRows();
     const [old, row] = [this.#rows.get(entry.key), this.#row(entry)];
@@ -81,16 +81,16 @@ export class Table {
     }
     row.classList.add("new");
     this.#body.prepend(row);
-    if (this.#rows.size > MOST_ROWS) this.remove(this.#rows.keys().next().value);
+    if (this.#rows.size > MAX_ROWS) this.remove(this.#rows.keys().next().value);
   }
 
-  /** Take a row away, if it is there. @param {string} key */
+  /** Remove a row, if it exists. @param {string} key */
   remove(key) {
     this.#rows.get(key)?.remove();
     this.#rows.delete(key);
   }
 
-  /** Forget rows and models. */
+  /** Remove all rows and models. */
   clear() {
     this.#rows.clear();
     this.#body.replaceChildren();
@@ -103,7 +103,7 @@ export class Table {
     return this.#model !== "" && model !== this.#model;
   }
 
-  /** Make the columns that an entry needs; tell whether there are new ones. */
+  /** Create the columns that an entry needs; return whether there are new ones. */
   #addColumns(entry) {
     if (entry.kind !== "prediction") return false;
     const before = this.#columns.size;
@@ -131,7 +131,7 @@ export class Table {
     this.#table.style.setProperty("--models", String(this.#visibleColumns()));
   }
 
-  /** Make room in all rows for a model that is new. The cells' order follows the columns'. */
+  /** Add a cell for a new model to all rows. The order of the cells is that of the columns. */
   #widenRows() {
     for (const row of this.#rows.values()) {
       const refusal = row.querySelector(".reason");
@@ -149,7 +149,7 @@ export class Table {
     return [...this.#columns.keys()];
   }
 
-  /** How many columns follow the user's: the models', or the one that stands for them. */
+  /** The number of columns after the user's: those of the models, or their placeholder. */
   #visibleColumns() {
     return Math.max(1, this.#columnNames().filter((model) => !this.#isHidden(model)).length);
   }

@@ -1,1 +1,1 @@
-"""Everything that imports KServe or uvicorn; nothing below it imports any of it."""
+"""All modules that import KServe or uvicorn; no other module of the server does."""

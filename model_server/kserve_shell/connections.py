@@ -1,9 +1,9 @@
-"""uvicorn's HTTP protocol, with bounds on what one connection may send and hold, and without upgrades.
+"""uvicorn's HTTP protocol, with limits for each connection and without upgrades.
 
-uvicorn bounds neither the head of a request nor its trailers nor the time that they take, keeps a silent connection
-for ever, and loses the body of a request that offers an upgrade (uvicorn #157, #2722; S1 to S4). What is refused
-here is still answered by the application, which finds the refusal in the scope: so it has the same body, log line
-and count as every other failure, and pipelined answers keep their order.
+uvicorn limits neither the head of a request nor its trailers nor their time, keeps a silent connection forever, and
+loses the body of a request that offers an upgrade (uvicorn #157, #2722; S1 to S4). A request that is refused here is
+still answered by the application, which finds the refusal in the scope. So it has the same body, log line and count as
+every other failure, and pipelined answers keep their order.
 """
 
 import asyncio
@@ -34,43 +34,43 @@ from model_server.kserve_shell.single_write import CoalescingTransport, SingleWr
 from model_server.metrics import ServerMetrics
 
 REFUSAL = "revertrisk.refusal"
-"""A key of an ASGI scope: the :class:`ServiceError` with which the request has to be answered."""
+"""A key of an ASGI scope: the :class:`ServiceError` with which the request must be answered."""
 SPARE_DESCRIPTORS = 64
-"""Descriptors that are not for connections of callers: files, the loop's own, and connections to upstreams."""
+"""Descriptors that are not for callers' connections: files, the event loop's own, and connections to upstreams."""
 FIELD_BYTES = 4
-"""What a header has on the wire beside its name and value: colon, space, CR and LF."""
+"""The bytes of a header in addition to its name and value: colon, space, CR and LF."""
 MAX_FIELDS = 1000
-"""Headers and trailers of one request: each is a call of Python, however short."""
+"""The most headers and trailers of one request, since each is a Python call, even if it is short."""
 MAX_DISCARDED_BYTES = 2**20
-"""Read after a refusal, so that a client which sends all of a request before it reads finds its answer."""
+"""How much is discarded after a refusal, so that a client that sends its whole request first gets the answer."""
 FULL_LOG_S = 60.0
-"""At most one line in this time says that connections are refused."""
+"""The minimum time between two log lines about refused connections."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What one connection may send and how long it may take, and how many there may be."""
+    """The limits of one connection, and of the number of connections."""
 
     head_bytes: int
-    """Of one request: its request line, headers and trailers."""
+    """The request line, headers and trailers of one request."""
     head_s: float
-    """From the first byte of a head to its end; also for the rest of a body that nothing reads any more."""
+    """The time from the first byte of a head to its end; also for the rest of a body that was answered early."""
     connections: int
 
 
 def max_connections() -> int:
-    """Return how many connections the process's limit of descriptors leaves room for.
+    """Return the most connections that the process's limit of descriptors allows.
 
-    libuv hides that limit: at it, new connections are closed without an answer and without a log line.
+    At that limit libuv closes new connections without an answer and without a log line.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, soft - SPARE_DESCRIPTORS)
 
 
 class FullServer:
-    """Answers connections that are one too many, and says so at most once a minute."""
+    """Answers connections beyond the limit, and logs them at most once a minute."""
 
     def __init__(self, metrics: ServerMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._ended = metrics.requests_ended
@@ -79,7 +79,7 @@ class FullServer:
         self._refused = 0
 
     def refuse(self) -> bytes:
-        """Count a refused connection, and return the whole answer for it."""
+        """Count a refused connection, and return the whole answer."""
         failure = failure_answer(OverloadedError("too many connections are open"), accept_request_id(None))
         self._ended(failure.code).inc()
         self._refused += 1
@@ -101,7 +101,7 @@ class FullServer:
 class BoundedProtocol(SingleWriteProtocol):
     """uvicorn's protocol with :class:`ConnectionLimits`; an offer to upgrade is ignored (RFC 9110, 7.8)."""
 
-    transport: CoalescingTransport  # type: ignore[assignment]  # it stands where uvicorn's does
+    transport: CoalescingTransport  # type: ignore[assignment]  # it replaces uvicorn's transport
 
     def __init__(
         self,
@@ -117,21 +117,21 @@ class BoundedProtocol(SingleWriteProtocol):
         self._limits = limits
         self._full = full
         self._head_bytes = 0
-        """Of the message that is being received: what the parser has reported of its head and trailers."""
+        """The bytes of the present message's head and trailers that the parser has reported."""
         self._fields = 0
         self._unreported = 0
-        """Bytes that the parser has taken since its last callback: part of a line that has not ended."""
+        """The bytes that the parser took since its last callback: part of an incomplete line."""
         self._receives = False
-        """Whether a message has begun and is not complete."""
+        """Whether a message has started and is not complete."""
         self._refused = False
         self._discarded = 0
         self._input_timer: asyncio.TimerHandle | None = None
-        """Runs while the rest of a head, or of a body that was answered early, has to arrive."""
+        """Runs while the rest of a head, or of a body that was answered early, must arrive."""
 
-    # What asyncio calls.
+    # asyncio calls these.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Begin to serve a connection, or refuse it where there are too many."""
+        """Start to serve a connection, or refuse it if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
             self._refused = True
@@ -142,7 +142,7 @@ class BoundedProtocol(SingleWriteProtocol):
             self._watch_input()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived; of what follows a refusal a part is discarded, and the rest left unread."""
+        """Parse data; after a refusal discard up to `MAX_DISCARDED_BYTES`, and leave the rest unread."""
         if self._refused:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED_BYTES:
@@ -153,7 +153,7 @@ class BoundedProtocol(SingleWriteProtocol):
         try:
             self._feed(memoryview(data))
         except httptools.HttpParserError as error:
-            # What a callback of ours raises is the context of the parser's own error.
+            # An exception in one of our callbacks is the context of the parser's own error.
             cause = error.__context__
             self._refuse(
                 cause
@@ -168,27 +168,27 @@ class BoundedProtocol(SingleWriteProtocol):
             self._watch_input()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End with the connection."""
+        """Stop the timer."""
         self._stop_input_timer()
         super().connection_lost(exc)
 
-    # What the parser calls.
+    # The parser calls these.
 
     def on_message_begin(self) -> None:
-        """Begin to receive a request."""
+        """Start to receive a request."""
         super().on_message_begin()
         self._receives = True
         self._head_bytes = self._fields = self._unreported = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the request's target."""
+        """Add a piece of the request's target."""
         if len(self.url) + len(url) > self._limits.head_bytes:
             raise UriTooLongError(f"the request line must be at most {self._limits.head_bytes} bytes")
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are counted and dropped, since they come after the request was begun."""
+        """Add a header; trailers are counted and dropped, since the application already has the request."""
         self._count(len(name) + len(value) + FIELD_BYTES)
         self._fields += 1
         if self._fields > MAX_FIELDS:
@@ -197,43 +197,43 @@ class BoundedProtocol(SingleWriteProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer the request, unless it offers an upgrade: then it is parsed again without the offer."""
+        """Start to answer the request, unless it offers an upgrade; then it is parsed again without the offer."""
         if not self.parser.should_upgrade():
             self._stop_input_timer()
             super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
-        """Take note that a chunk's size and extensions have ended."""
+        """Reset the count of unreported bytes: a chunk's size and extensions have ended."""
         self._unreported = 0
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Pass on a piece of the body."""
         self._unreported = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take note of the end of a request."""
+        """Complete a request."""
         if not self.parser.should_upgrade():
             self._receives = False
             self._stop_input_timer()
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or for the rest of what has come of it already."""
+        """Wait for the next request, or for the rest of one that has started to arrive."""
         super().on_response_complete()
         if not self.transport.is_closing():
             self._watch_input()
 
     @property
     def _is_begun(self) -> bool:
-        """Whether the application has been asked to answer the current message."""
+        """Whether the application was called for the present message."""
         return self.cycle is not None and self.cycle.scope is self.scope
 
     def _feed(self, data: memoryview) -> None:
         """Feed the parser; raises its errors, and :class:`ServiceError`.
 
-        At the end of a head that offers an upgrade the parser stops, with its body unread. There is no way to make
-        it continue, so another one gets the same head without the offer, and then what follows it.
+        At the end of a head that offers an upgrade the parser stops before the body, and cannot continue. So a new
+        parser gets the same head without the offer, and then the rest of the data.
         """
         while data:
             try:
@@ -268,18 +268,16 @@ class BoundedProtocol(SingleWriteProtocol):
         )
 
     def _refuse(self, error: ServiceError) -> None:
-        """Have the current request answered with a failure, as the last one of this connection."""
+        """Let the present request be answered with a failure, as the last one of this connection."""
         self._refused = True
-        error.__traceback__ = (
-            None  # its frames hold what was received, and would wait for the garbage collector
-        )
+        error.__traceback__ = None  # its frames hold the received data until the garbage collector runs
         self._stop_input_timer()
         self.transport.lingers = True
-        if self._receives and self._is_begun:  # in its body or in its trailers
+        if self._receives and self._is_begun:  # it is in its body or its trailers
             if self.cycle.response_complete:
                 self.transport.close()
                 return
-        else:  # in its head: the application is asked with what is known of it
+        else:  # it is in its head: the application is called with the headers so far
             if not self._receives:
                 super().on_message_begin()
             self.url = b"/"
@@ -290,7 +288,7 @@ class BoundedProtocol(SingleWriteProtocol):
         self.cycle.message_event.set()
 
     def _watch_input(self) -> None:
-        """Start the timer for what has to come next, if the connection waits for its client."""
+        """Start the timer for the next input, if the connection waits for its client."""
         if self._refused or not (self.cycle is None or self.cycle.response_complete):
             return
         if self._receives or self._unreported:
@@ -308,7 +306,7 @@ class BoundedProtocol(SingleWriteProtocol):
             self._input_timer = None
 
     def _on_late_input(self) -> None:
-        if self._receives and self._is_begun:  # it was answered before all of its body was here
+        if self._receives and self._is_begun:  # it was answered before its whole body arrived
             self.transport.close()
         else:
             self._refuse(RequestTimeoutError("the head of the request did not arrive in time"))

@@ -1,7 +1,7 @@
-"""KServe's gRPC server with the standard health service, and without what a server of one model does not offer.
+"""KServe's gRPC server with the standard health service, and without loading and unloading of models.
 
-Health (``grpc.health.v1``, which Kubernetes' probes and proxies ask) and readiness say what ``/v2/health/ready`` says.
-KServe's own server takes no further service, so it is started here.
+The health service (``grpc.health.v1``, for Kubernetes' probes and proxies) and readiness have the same state as
+``/v2/health/ready``. A service cannot be added to KServe's own server, so the server is created here.
 """
 
 import asyncio
@@ -21,27 +21,27 @@ from model_server.kserve_shell.kserve_server import ONE_MODEL
 from model_server.server_context import Lifecycle
 
 SERVICES = (health.OVERALL_HEALTH, "inference.GRPCInferenceService")
-"""By whose names health is asked."""
+"""The service names in health requests."""
 
 
 class OneModelServicer(InferenceServicer):  # type: ignore[misc]  # kserve ships no types
-    """KServe's service for the one model that this server has."""
+    """KServe's service, for one model."""
 
     def __init__(self, data_plane: Any, repository: Any, lifecycle: Lifecycle) -> None:
         super().__init__(data_plane, repository)
         self._lifecycle = lifecycle
 
     async def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's names
-        """Say whether the server wants new work."""
+        """Return whether the server accepts new requests."""
         return pb.ServerReadyResponse(ready=self._lifecycle.is_serving)
 
     async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say whether the model wants new work; one of another name is not found."""
+        """Return whether the model accepts new requests; another model is not found."""
         answer = await super().ModelReady(request, context)
         return pb.ModelReadyResponse(ready=answer.ready and self._lifecycle.is_serving)
 
     async def RepositoryModelLoad(self, request: Any, context: Any) -> None:  # noqa: N802
-        """Refuse."""
+        """Refuse: the server loads its model at the start."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, ONE_MODEL)
 
     async def RepositoryModelUnload(self, request: Any, context: Any) -> None:  # noqa: N802
@@ -50,45 +50,45 @@ class OneModelServicer(InferenceServicer):  # type: ignore[misc]  # kserve ships
 
 
 class HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]  # grpc ships no types
-    """The standard health service; whoever watches it does not hold up the end of the server."""
+    """The standard health service; open Watch calls do not delay the end of the server."""
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         super().__init__()
         self._lifecycle = lifecycle
         self._watching: set[asyncio.Task[Any]] = set()
 
-    async def tell(self) -> None:
-        """Say whether the server wants new work, to those who watch as well."""
+    async def publish(self) -> None:
+        """Set whether the server accepts new requests, and send that to open Watch calls."""
         status = health_pb2.HealthCheckResponse
         for service in SERVICES:
             await self.set(service, status.SERVING if self._lifecycle.is_serving else status.NOT_SERVING)
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802
-        """Say it, and say it again whenever it changes."""
+        """Send the state, and send it again whenever it changes."""
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in one
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._watching.add(task)
         try:
             await super().Watch(request, context)
         except asyncio.CancelledError:
-            if task in self._watching:  # it is the caller's own
+            if task in self._watching:  # the client cancelled, not `end_watching`
                 raise
         finally:
             self._watching.discard(task)
 
     def end_watching(self) -> None:
-        """End the calls of those who watch: the server's own stop would wait for them as long as it may."""
+        """Cancel the open Watch calls, for which the server's own stop would wait until its timeout."""
         while self._watching:
             self._watching.pop().cancel()
 
 
 class Interceptor(ExceptionToStatusInterceptor):  # type: ignore[misc]  # kserve ships no types
-    """KServe's, which makes a status of an exception, without its second status for a call that has one."""
+    """KServe's interceptor, which makes a status from an exception; it sets no second status for an aborted call."""
 
     async def handle_exception(
         self, ex: Exception, request_or_iterator: Any, context: Any, method: str
     ) -> None:
-        """Say why a call failed."""
+        """Set the status of a failed call."""
         if isinstance(ex, grpc.aio.AbortError):
             raise ex
         await super().handle_exception(ex, request_or_iterator, context, method)
@@ -98,7 +98,7 @@ class HealthyGRPCServer(GRPCServer):  # type: ignore[misc]  # kserve ships no ty
     """KServe's gRPC server with these services."""
 
     async def start(self, max_workers: int) -> None:
-        """Serve until :meth:`stop`, as KServe's own does."""
+        """Serve until :meth:`stop`, as KServe's own server does."""
         (starting,) = self._data_plane.model_registry.get_models().values()
         lifecycle: Lifecycle = starting.context.lifecycle
         self._health = HealthServicer(lifecycle)
@@ -115,18 +115,18 @@ class HealthyGRPCServer(GRPCServer):  # type: ignore[misc]  # kserve ships no ty
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_insecure_port(f"[::]:{self._port}")
-        await self._health.tell()
-        lifecycle.watch(self._health.tell)
+        await self._health.publish()
+        lifecycle.watch(self._health.publish)
         await self._server.start()
         await self._server.wait_for_termination()
 
     async def stop(self, sig: int | None = None) -> None:
-        """Take no new calls, and wait for those in flight."""
+        """Accept no new calls, and wait for those in flight."""
         if self._server is not None:
             self._health.end_watching()
             await super().stop(sig)
 
 
 def install() -> None:
-    """Put our gRPC server where KServe's model server looks it up."""
+    """Replace KServe's gRPC server class by ours, where KServe's model server looks it up."""
     kserve.model_server.GRPCServer = HealthyGRPCServer

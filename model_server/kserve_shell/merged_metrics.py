@@ -1,4 +1,4 @@
-"""``/metrics`` of a server with several workers: whoever is asked answers for all of them."""
+"""``/metrics`` of a server with several workers: each worker answers for all of them."""
 
 import os
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 
 
 class AllProcesses(Collector):
-    """The ``process_`` metrics that a dashboard needs, of all processes of the server together."""
+    """The ``process_`` metrics that a dashboard needs, as sums over all processes of the server."""
 
     def collect(self) -> Iterator[Metric]:
-        """Add up what the parent and its workers use; one that ends meanwhile is left out."""
+        """Yield the sums over the parent and its workers; a process that ends meanwhile is left out."""
         cpu_seconds, resident, files = 0.0, 0, 0
         parent = psutil.Process(os.getppid())
         for process in (parent, *parent.children(recursive=True)):

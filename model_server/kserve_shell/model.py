@@ -1,6 +1,6 @@
 """The KServe model: preprocess fetches, predict scores, postprocess builds, emits and answers.
 
-Receiving and resolving come before, in :meth:`RevertRiskModel.answer` (docs/decisions/0002).
+Receiving and resolving happen before, in :meth:`RevertRiskModel.answer` (docs/decisions/0002).
 """
 
 import asyncio
@@ -39,16 +39,16 @@ from revertrisk.runtime.logs import label
 
 LEDGER_CAPACITY = 50_000
 LEDGER_S = 15 * 60.0
-"""How many accepted events a worker remembers, and for how long: beyond both of change-propagation's retries."""
+"""How many accepted events a worker records, and for how long: longer than both of change-propagation's retries."""
 REEMIT_HEADER = "x-revertrisk-reemit"
-"""Set to 1, it asks for another emission of an event that was accepted before."""
+"""With the value 1 an event that was accepted before is emitted again."""
 Headers = Mapping[str, str] | None
 Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
 class PredictCall:
-    """One V1 predict request, read; to be answered before ``deadline`` (event loop time, seconds)."""
+    """One parsed V1 predict request, to be answered before ``deadline`` (event loop time, seconds)."""
 
     request: ScoringRequest | BatchRequest
     deadline: float
@@ -56,16 +56,16 @@ class PredictCall:
 
 @dataclass(frozen=True, slots=True)
 class BatchCall:
-    """Several direct calls in one request, and what has become of each so far."""
+    """Several direct calls in one request, and the outcome of each so far."""
 
     items: tuple[BatchItem, ...]
     outcomes: tuple[ItemOutcome, ...]
     infer_request: kserve.InferRequest | None = None
-    """The V2 request that they came in, if it was one."""
+    """The V2 request with the calls; None for a V1 request."""
 
 
 class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
-    """Scores revisions, with the collaborators of the running event loop; while it drains it still predicts."""
+    """Scores revisions with the resources of the running event loop; it still predicts during the drain."""
 
     def __init__(self, context: ServerContext, resources: Resources) -> None:
         super().__init__(context.model_name)
@@ -92,8 +92,8 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def answer(self, body: bytes, deadline: float, headers: Headers = None) -> VerbAnswer:
         """Answer one V1 predict request before the deadline (event loop time, seconds).
 
-        An event whose prediction was accepted before is answered from the record, and duplicates that come
-        together share their work, unless the caller asks for another emission.
+        An event whose prediction was accepted before is answered from the record, and concurrent duplicates share their
+        work, unless the caller requests another emission.
         """
         request = self._resources.requests.read(body)
         if isinstance(request, Skip):
@@ -112,8 +112,8 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
 
         if self._resources.producer is None or not isinstance(request, EventRequest):
             return await run()
-        # Two events of one revision that differ in its parent cannot both be right: neither answers for the other.
-        # Model and stream are this worker's, so the rest is what the event's id is made of.
+        # Two events of one revision with different parents cannot both be correct, so they do not share an answer.
+        # The key otherwise has the parts of the prediction's id, without the model and stream, which are constant.
         key = f"{request.change.identity}|{request.ref.parent_id}"
         answer = await self._ledger.once(key, run, again=_asks_again(headers))
         if not is_ours:
@@ -124,7 +124,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def __call__(
         self, body: Any, headers: Headers = None, verb: Any = kserve.model.InferenceVerb.PREDICT
     ) -> Any:
-        """Run the hooks for a V2 request, which is accounted for here; V1 requests come to `answer`."""
+        """Run the hooks for a V2 request, which is counted and logged here; V1 requests come to `answer`."""
         if not isinstance(body, kserve.InferRequest):
             return await super().__call__(body, headers, verb)
         account = RequestAccount.of_headers(self._context.metrics, headers or {})
@@ -140,7 +140,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         return answer
 
     async def _run_hooks(self, call: PredictCall, headers: Headers) -> VerbAnswer:
-        """Run them as KServe's ``__call__`` does, under its clocks, without its looking up what never changes."""
+        """Run the hooks as KServe's ``__call__`` does, with its metrics, but without its repeated look-ups."""
         preprocessing, predicting, postprocessing = self._clocks
         with preprocessing.time():
             fetched = await self.preprocess(call, headers)
@@ -154,7 +154,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def preprocess(
         self, payload: PredictCall | kserve.InferRequest, headers: Headers = None
     ) -> FetchedJob | Skip | BatchCall:
-        """Fetch what was received and resolved."""
+        """Fetch the revisions of the request."""
         if isinstance(payload, kserve.InferRequest):
             deadline = asyncio.get_running_loop().time() + self._context.request_deadline
             batch = self._resources.requests.read_batch(tensors.instances(payload))
@@ -171,7 +171,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def predict(
         self, payload: FetchedJob | Skip | BatchCall, headers: Headers = None
     ) -> ScoredJob | Skip | BatchCall:
-        """Score."""
+        """Score the fetched revisions."""
         if isinstance(payload, Skip):
             return payload
         if isinstance(payload, FetchedJob):
@@ -182,7 +182,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
     async def postprocess(
         self, result: ScoredJob | Skip | BatchCall, headers: Headers = None
     ) -> VerbAnswer | kserve.InferResponse:
-        """Build and emit, and say what happened."""
+        """Build and emit events, and return the answer."""
         if isinstance(result, Skip):
             return skip_answer(result.reason)
         if isinstance(result, ScoredJob):
@@ -208,7 +208,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
             if isinstance(item.request, ServiceError):
                 return item.request
             fetched = await self._pipeline.fetch(item.request, deadline)
-            assert isinstance(fetched, FetchedJob)  # noqa: S101 - only an event is skipped, and a batch holds none
+            assert isinstance(fetched, FetchedJob)  # noqa: S101 - only events are skipped, and a batch has none
             return fetched
 
         outcomes = await _each(batch.items, BatchItem, fetch)
@@ -216,9 +216,9 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
 
 
 class StartingModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
-    """Stands in the model repository until the server's event loop runs, and ``build`` can make the one that scores.
+    """A placeholder in the model repository, until the server's event loop runs and ``build`` makes the actual model.
 
-    KServe registers its models before that. HTTP is not served meanwhile; gRPC may be.
+    KServe registers its models before that. Until then HTTP is not served, but gRPC may be.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ def _asks_again(headers: Headers) -> bool:
 async def _each(
     items: Iterable[Any], kind: type[Done], step: Callable[[Done], Awaitable[ItemOutcome]]
 ) -> tuple[ItemOutcome, ...]:
-    """Take every item of one kind a step further, all at once; one that fails does not disturb the others."""
+    """Apply a step to every item of one kind, concurrently; a failure of one does not affect the others."""
 
     async def attempt(item: Any) -> ItemOutcome:
         if not isinstance(item, kind):

@@ -1,4 +1,4 @@
-"""The raw ``:predict`` route: ASGI in, the KServe model, ASGI out."""
+"""The raw ``:predict`` route: reads a request from ASGI, calls the KServe model, and sends the answer over ASGI."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -30,9 +30,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 REEMIT = REEMIT_HEADER.encode()
 OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
-"""The headers that say how a body is sent."""
+"""The headers about the transfer of a body."""
 PLAIN = frozenset({b"", b"identity", b"chunked"})
-"""How a body may be encoded: not at all, or in chunks, which the protocol has taken apart by then."""
+"""The accepted encodings of a body: none, or chunked, which the protocol has already decoded."""
 
 
 class ClientGoneError(Exception):
@@ -40,14 +40,14 @@ class ClientGoneError(Exception):
 
 
 class PredictRoute:
-    """Answers ``POST /v1/models/<name>:predict``, or ``:explain`` with another one behind it."""
+    """Answers ``POST /v1/models/<name>:predict``, or ``:explain`` with another handler."""
 
     def __init__(self, model: VerbHandler, context: ServerContext) -> None:
         self._model = model
         self._context = context
 
     async def __call__(self, model_name: str, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, from its first byte to its account."""
+        """Serve one request, and count and log it."""
         account = RequestAccount(self._context.metrics, request_id_of(scope))
         headers = {"x-request-id": account.request_id}
         with account:
@@ -56,11 +56,11 @@ class PredictRoute:
             except ClientGoneError:
                 account.client_gone()
                 return
-            except asyncio.CancelledError:  # uvicorn's, when the grace period of a shutdown is over
+            except asyncio.CancelledError:  # uvicorn cancels when the grace period of a shutdown is over
                 failure = account.answer_of(NotReadyError("the server is shutting down"))
             except ServiceError as error:
                 failure = account.answer_of(error)
-            except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a 500 without details
+            except Exception as error:  # noqa: BLE001 - a bug is answered by a 500 without details
                 failure = account.answer_of_bug(error)
             else:
                 account.outcome = answer.outcome
@@ -89,10 +89,10 @@ async def read_body(scope: Message, receive: Receive, held: HeldBody, limit: int
     """Read a request's body, of at most ``limit`` bytes, before the deadline (event loop time, seconds).
 
     Raises:
-        ClientGoneError: the connection was closed before.
-        BodyTooLargeError: it is too large; the rest is unread.
-        UnsupportedMediaTypeError: it is compressed; all of it is unread.
-        OverloadedError: it did not come in time, or too much is held already; the rest is unread.
+        ClientGoneError: the client closed the connection before the end of the body.
+        BodyTooLargeError: it is too large; the rest is not read.
+        UnsupportedMediaTypeError: it is compressed; it is not read.
+        OverloadedError: it did not arrive in time, or the held bodies are too large; the rest is not read.
 
     """
     _check_headers(scope, limit)
@@ -109,7 +109,7 @@ async def _read_all(scope: Message, receive: Receive, held: HeldBody, limit: int
     chunks: list[bytes] = []
     while True:
         message = await receive()
-        if REFUSAL in scope:  # what came after the head is not HTTP, or is too much
+        if REFUSAL in scope:  # the data after the head is not HTTP, or is too much
             raise scope[REFUSAL]
         if message["type"] == "http.disconnect":
             raise ClientGoneError
@@ -121,7 +121,7 @@ async def _read_all(scope: Message, receive: Receive, held: HeldBody, limit: int
 
 
 def _check_headers(scope: Mapping[str, Any], limit: int) -> None:
-    """Refuse a body that says it is compressed or too large, before any of it is read."""
+    """Refuse a body that its headers declare as compressed or too large, before it is read."""
     for name, value in scope["headers"]:
         if name not in OF_THE_BODY:
             continue
@@ -130,12 +130,12 @@ def _check_headers(scope: Mapping[str, Any], limit: int) -> None:
                 raise BodyTooLargeError(f"the body must be at most {limit} bytes")
         elif value.strip().lower() not in PLAIN:
             raise UnsupportedMediaTypeError(
-                f"{name.decode().title()}: the server reads bodies only as they are, neither compressed nor encoded"
+                f"{name.decode().title()}: the server accepts only bodies that are neither compressed nor encoded"
             )
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
-    """Return the caller's ``X-Request-Id`` if it is one, else a new id."""
+    """Return the caller's ``X-Request-Id`` if it is valid, otherwise a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             return accept_request_id(value.decode("latin-1"))
@@ -143,7 +143,7 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 
 
 def _own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the request header that changes what the model does."""
+    """Return the request header that the model reads."""
     value = dict(scope["headers"]).get(REEMIT)
     return {} if value is None else {REEMIT_HEADER: value.decode("latin-1")}
 
@@ -154,7 +154,7 @@ async def send_json(send: Send, status: int, body: Mapping[str, Any], headers: M
 
 
 async def send_bytes(send: Send, status: int, content: bytes, headers: Mapping[str, str]) -> None:
-    """Send a whole answer that is JSON already."""
+    """Send a whole answer; ``content`` is JSON."""
     raw_headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(content)).encode()),

@@ -1,10 +1,9 @@
-"""Our REST layer: KServe's server with a raw ``:predict`` route and one body for every failure.
+"""Our REST layer: KServe's server with a raw ``:predict`` route, and the same form of body for every failure.
 
-:func:`install` puts :class:`RevertRiskRESTServer` where KServe's single- and multi-process servers look it up; that,
-and the same for gRPC in `grpc_server.py`, are the only patches of KServe. (`kserve_server.py` subclasses what KServe
-lets be subclassed.) The
-raw route saves four fifths of the framework's CPU time per request and still runs the KServe model, so
-KServe's own ``request_preprocess_seconds`` and its siblings keep their meaning.
+:func:`install` replaces the class that KServe's single- and multi-process servers look up by
+:class:`RevertRiskRESTServer`. That, and the same for gRPC in `grpc_server.py`, are the only patches of KServe;
+`kserve_server.py` only subclasses. The raw route saves four fifths of the framework's CPU time per request. It still
+runs the KServe model, so KServe's own ``request_preprocess_seconds`` and similar metrics keep their meaning.
 """
 
 import asyncio
@@ -68,11 +67,11 @@ READINESS_PATH = re.compile(r"/v2/health/ready|/v1/models/[^/:]+|/v2/models/[^/]
 OPENAPI_PATH = "/openapi.json"
 READ_METHODS = ("GET", "HEAD")
 CLOSED_PATH = re.compile(r"/v2/repository/.*|/v2/models/[^/]+/versions/.*")
-"""Loading and unloading models (an unload would turn every later event into a final 404), and versions."""
+"""Loading and unloading of models, and versions. After an unload every later event would get a final 404."""
 
 
 class RevertRiskApp:
-    """The ASGI application: predict and explain go straight to the model, the rest to KServe's FastAPI app."""
+    """The ASGI application: it answers predict and explain directly, and passes the rest to KServe's FastAPI app."""
 
     def __init__(
         self, app: fastapi.FastAPI, verbs: Mapping[str, PredictRoute], context: ServerContext
@@ -101,29 +100,29 @@ class RevertRiskApp:
         if call is not None:
             await self._verbs[call[2]](call[1], scope, receive, send)
             return
-        # HEAD is answered as GET is: uvicorn, which keeps its own scope, leaves the body out.
+        # HEAD is answered like GET; uvicorn has its own scope and leaves out the body.
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         scope["headers"] = _with_request_id(scope)
         if self._lifecycle.draining and READINESS_PATH.fullmatch(path):
             await _fail(NotReadyError("the server is shutting down"), scope, send)
         elif path in self._documents:
-            await self._tell(self._documents[path], scope, send)
+            await self._send_document(self._documents[path], scope, send)
         elif CLOSED_PATH.fullmatch(path):
             await _fail(RouteNotFoundError(f"{ONE_MODEL}, without other versions"), scope, send)
         else:
             await self._pass_on(scope, receive, send)
 
-    async def _tell(self, document: Mapping[str, Any], scope: Scope, send: Send) -> None:
+    async def _send_document(self, document: Mapping[str, Any], scope: Scope, send: Send) -> None:
         if scope["method"] == "GET":
             await send_json(send, 200, document, {})
         else:
             await _fail(MethodNotAllowedError(READ_METHODS), scope, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let KServe's application answer: our limits hold for its routes too.
+        """Let KServe's application answer, with our limits.
 
-        A body is read only where a route takes one, while it holds a place like that of a prediction.
+        A body is read only if a route accepts it. Meanwhile the request holds a place, as a prediction does.
         """
         if scope["method"] != "POST" or not self._takes(scope):
             await self._app(scope, _again(b"", receive), send)
@@ -132,7 +131,9 @@ class RevertRiskApp:
         deadline = asyncio.get_running_loop().time() + context.request_deadline
         with context.admission.body() as held:
             try:
-                with context.admission.request():  # KServe's model takes one of its own afterwards
+                with (
+                    context.admission.request()
+                ):  # only for the reading: our model takes a place of its own later
                     body = await read_body(scope, receive, held, context.max_body_bytes, deadline)
                     scope["headers"], body = tensors.read_body(scope["headers"], body)
             except ClientGoneError:
@@ -143,11 +144,11 @@ class RevertRiskApp:
             await self._app(scope, _again(body, receive), send)
 
     def _takes(self, scope: Scope) -> bool:
-        """Whether one of KServe's routes takes a request of this method."""
+        """Return whether one of KServe's routes accepts the request's path and method."""
         return any(route.matches(scope)[0] is Match.FULL for route in self._app.router.routes)
 
     async def _refuse(self, error: ServiceError, scope: Scope, send: Send) -> None:
-        """Answer with a failure, counted and logged like one of a prediction."""
+        """Answer with a failure, which is counted and logged like that of a prediction."""
         with RequestAccount(self._context.metrics, request_id_of(scope)) as account:
             answer = account.answer_of(error)
         await send_json(
@@ -156,7 +157,7 @@ class RevertRiskApp:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Give a body that has been read, and then what else comes."""
+    """Return a ``receive`` that first returns a body that was already read, and then further messages."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> MutableMapping[str, Any]:
@@ -166,13 +167,13 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _with_request_id(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Return the headers with exactly one request id, ours where the caller's is none: all who ask see the same."""
+    """Return the headers with exactly one request id: the caller's, or a new one if that is not valid."""
     others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
     return [*others, (b"x-request-id", request_id_of(scope).encode())]
 
 
 def _closing(send: Send) -> Send:
-    """Tell clients to come back on a new connection: soon there is no listener for this one."""
+    """Return a ``send`` that adds ``Connection: close``, since this process will soon close its connections."""
 
     async def closing_send(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -188,10 +189,10 @@ async def _fail(error: ServiceError, scope: Scope, send: Send) -> None:
 
 
 class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ignore[misc]  # kserve ships no types
-    """KServe's REST server with our application around its own."""
+    """KServe's REST server with our application around KServe's."""
 
     def create_application(self) -> None:
-        """Build KServe's application, then wrap it."""
+        """Build KServe's application and wrap it."""
         super().create_application()
         app: fastapi.FastAPI = kserve.model_server.app
         registry = self.dataplane.model_registry
@@ -205,11 +206,10 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
             connections=max_connections(),
         )
         self.config.http = partial(BoundedProtocol, limits=limits, full=FullServer(context.metrics))
-        self.config.ws = (
-            "none"  # a WebSocket that nothing serves is never answered, and cuts the shutdown short
-        )
-        self.config.server_header = False  # it is of no use, and uvicorn checks it letter by letter
-        self.config.proxy_headers = False  # nothing here asks who the client is
+        # With WebSockets on, uvicorn never answers one that no route serves, and it cuts the shutdown short.
+        self.config.ws = "none"
+        self.config.server_header = False  # it is not needed, and uvicorn validates it for each answer
+        self.config.proxy_headers = False  # the client's address is not used
         _silence_access_log()
         app.router.redirect_slashes = False
         verbs: dict[str, PredictRoute] = {}
@@ -217,17 +217,17 @@ class RevertRiskRESTServer(kserve.protocol.rest.server.RESTServer):  # type: ign
         self.config.app = RevertRiskApp(app, verbs, context)
 
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
-        """Register KServe's routes; its ``/metrics`` is of one process, so where there are more, ours wins."""
+        """Register KServe's routes; with several workers our ``/metrics`` comes first: KServe's is of one process."""
         (starting,) = self.dataplane.model_registry.get_models().values()
         if starting.context.has_siblings:
             app.add_api_route("/metrics", merged_metrics)
         super()._register_endpoints(app)
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
-        """Add none: KServe's times every request a second time and logs it to its trace logger."""
+        """Add no middleware: KServe's measures and logs every request a second time."""
 
     def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
-        """Give every failure of KServe's own routes the one body."""
+        """Give failures of KServe's own routes the same form of body."""
         app.add_exception_handler(ModelNotFound, _on_model_not_found)
         app.add_exception_handler(ModelNotReady, _on_model_not_ready)
         app.add_exception_handler(InvalidInput, _on_invalid_request)
@@ -247,7 +247,7 @@ def _silence_access_log() -> None:
 def _lifespan(
     starting: StartingModel, registry: ModelRepository, verbs: dict[str, PredictRoute]
 ) -> Callable[[fastapi.FastAPI], Any]:
-    """Return what builds the model and its routes, each complete, before the server listens."""
+    """Return a lifespan that builds the model and its routes before the server listens."""
     context = starting.context
 
     @asynccontextmanager
@@ -281,7 +281,7 @@ async def _on_model_not_ready(request: fastapi.Request, _: Exception) -> JSONRes
 
 
 async def _on_http_exception(request: fastapi.Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this class
     kinds: dict[int, ServiceError] = {
         404: RouteNotFoundError("there is nothing at this path"),
         405: MethodNotAllowedError(_allowed(error)),
@@ -290,7 +290,7 @@ async def _on_http_exception(request: fastapi.Request, error: Exception) -> JSON
 
 
 def _allowed(error: HTTPException) -> tuple[str, ...]:
-    """Return what a route of KServe's takes, from Starlette's answer; HEAD is ours."""
+    """Return the methods of one of KServe's routes, from Starlette's answer; our application adds HEAD."""
     methods = (error.headers or {}).get("Allow", "").split(", ")
     return READ_METHODS if "GET" in methods else tuple(methods)
 
@@ -308,6 +308,6 @@ async def _on_bug(request: fastapi.Request, _: Exception) -> JSONResponse:
 
 
 def install() -> None:
-    """Put our REST server where KServe's model server and its multi-process server look it up."""
+    """Replace KServe's REST server class by ours, where KServe's model server and multi-process server look it up."""
     kserve.model_server.RESTServer = RevertRiskRESTServer
     kserve.protocol.rest.multiprocess.server.RESTServer = RevertRiskRESTServer

@@ -1,4 +1,4 @@
-"""From a model and what it is deployed with to a process that serves."""
+"""Configures the process (memory, garbage collector, event loop) and runs KServe's server in it."""
 
 import asyncio
 import ctypes
@@ -16,13 +16,14 @@ from model_server.server_context import ServerContext
 from model_server.settings import Settings
 
 GC_THRESHOLDS = (10_000, 20, 100)
-"""Seldom: a request leaves no cycles behind, a failed one neither, and looking for them costs a tenth of its time."""
+"""The collector runs rarely. Requests, failed ones included, leave no cycles, and collecting takes a tenth of their
+time."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Names in glibc's malloc.h."""
+"""Constants of glibc's malloc.h."""
 KEPT_BYTES = 64 * 2**20
-"""Freed memory that is not given back to the kernel at once: several times what a page of 2 MB takes."""
+"""Freed memory that is kept and not returned to the kernel: several times the memory for a page of 2 MB."""
 MAX_IN_HEAP = 32 * 2**20
-"""The largest block that is kept so (and the largest that glibc allows here)."""
+"""The largest block for which that applies, which is the largest value that glibc allows."""
 
 
 def run_server(
@@ -30,24 +31,24 @@ def run_server(
     settings: Settings,
     build: Callable[[ServerContext, Resources], kserve.Model] = RevertRiskModel,
 ) -> None:
-    """Serve the model that ``build`` makes in the running event loop, until a signal ends it."""
+    """Serve the model that ``build`` makes in the server's event loop, until a signal."""
     tune_malloc()
     model = StartingModel(context, build)
     model.load()
     rest.install()
     grpc_server.install()
-    # Modules and the model stay to the end: the collector need not look through them again and again.
+    # Modules and the model are never freed, so the collector need not scan them each time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    # kserve ignores its own event-loop option with one worker; the policy and a fresh loop are what it takes.
+    # With one worker kserve ignores its own event-loop option, but it uses the policy and the present loop.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
     SignalledModelServer(
         context.lifecycle,
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
-        workers=1,  # KServe's own count: several of ours are several of these (workers.py)
+        workers=1,  # of KServe's own workers; ours are processes that each run this (workers.py)
         registered_models=SealedRepository(context.lifecycle),
         enable_grpc=settings.enable_grpc,
         enable_latency_logging=False,
@@ -57,10 +58,10 @@ def run_server(
 
 
 def tune_malloc() -> None:
-    """Have malloc give less back to the kernel, where it is glibc's (mallopt(3)); elsewhere do nothing.
+    """Let glibc's malloc keep more freed memory (mallopt(3)); with another malloc do nothing.
 
-    By default it returns what a large page has taken as soon as that is freed, and the next page waits for the
-    kernel to clear it all again: a third of the time for which a large page holds up the event loop.
+    By default malloc returns the memory of a large page to the kernel as soon as it is freed, and for the next page the
+    kernel must clear it again. That is a third of the time for which a large page blocks the event loop.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

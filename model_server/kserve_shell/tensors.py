@@ -1,4 +1,4 @@
-"""The V2 protocol and gRPC: one BYTES tensor of direct calls in, three tensors of the same length out."""
+"""The V2 protocol and gRPC: the input is one BYTES tensor of direct calls, the outputs are three tensors as long."""
 
 import re
 import struct
@@ -29,7 +29,7 @@ OUTPUTS: list[dict[str, Any]] = [
 ]
 OUTPUT_NAMES = tuple(output["name"] for output in OUTPUTS)
 NO_PROBABILITY = -1.0
-"""The probability of an item that failed: outside what one can be, since JSON has no NaN."""
+"""The probability of an item that failed: not a valid one, and JSON has no NaN."""
 GRPC_STATUSES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     404: grpc.StatusCode.NOT_FOUND,
@@ -37,12 +37,12 @@ GRPC_STATUSES = {
     503: grpc.StatusCode.UNAVAILABLE,
 }
 JSON_LENGTH = b"inference-header-content-length"
-"""Says where the JSON of a body ends that continues with its tensors in binary."""
+"""The header with the length of the JSON in a body that continues with binary tensors."""
 MAX_ENTRIES = 16
-"""Of the lists and objects of a V2 request, the data of its tensor aside: it has one tensor and three outputs."""
+"""The most entries of lists and objects in a V2 request, except the data: it has one tensor and three outputs."""
 WRONG_TENSOR = "inputs[0] must have datatype BYTES and shape [n], each a JSON object"
 WRONG_PARAMETERS = "parameters: expected numbers, strings and booleans"
-WRONG_SIZE = "inputs[0] does not hold what its binary_data_size says"
+WRONG_SIZE = "inputs[0] does not match its binary_data_size"
 
 _PARAMETER = re.compile(r"parameters\..*", re.DOTALL)
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -51,10 +51,10 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def read_body(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
-    """Return a V2 request over HTTP as KServe reads it, JSON throughout, whatever its Content-Type says.
+    """Return the headers and body of a V2 request over HTTP with all tensors as JSON, for any Content-Type.
 
     Raises:
-        InvalidRequestError: it is not one; the message names each field that is wrong.
+        InvalidRequestError: it is not a V2 request; the message names each wrong field.
 
     """
     length = dict(headers).get(JSON_LENGTH)
@@ -66,7 +66,7 @@ def read_body(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     try:
         InferenceRequest.model_validate(document)
     except ValidationError as exc:
-        # The names of parameters are the caller's: they are neither answered nor logged.
+        # The caller chooses the names of parameters, so they are neither sent back nor logged.
         problems = dict.fromkeys(_PARAMETER.sub(WRONG_PARAMETERS, line) for line in explain(exc))
         raise InvalidRequestError("; ".join(list(problems)[:MAX_ENTRIES])) from None
     others = [
@@ -79,13 +79,13 @@ def read_body(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
 def _json_length(written: bytes, body: bytes) -> int:
     if not _LENGTH.fullmatch(written) or int(written) > len(body):
         raise InvalidRequestError(
-            "Inference-Header-Content-Length must be the size of the JSON that the body begins with"
+            "Inference-Header-Content-Length must be the size of the JSON at the beginning of the body"
         )
     return int(written)
 
 
 def _check_entries(document: dict[str, Any]) -> None:
-    """Refuse what pydantic would take seconds for: it makes an error of each entry that is wrong."""
+    """Refuse long lists, for which pydantic would take seconds, since it makes an error for each wrong entry."""
     named = [document.get(name) for name in ("inputs", "outputs")]
     parts = [part for each in named if isinstance(each, list) for part in each[:MAX_ENTRIES]]
     for part in (document, *parts):
@@ -96,7 +96,7 @@ def _check_entries(document: dict[str, Any]) -> None:
 
 
 def _take_in(binary: bytes, document: dict[str, Any]) -> None:
-    """Put the tensors that follow the JSON into it."""
+    """Put the binary tensors after the JSON into the document."""
     inputs, begin = document.get("inputs"), 0
     for tensor in inputs if isinstance(inputs, list) else ():
         parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
@@ -119,8 +119,8 @@ def instances(request: InferRequest) -> list[Any]:
     """Return the direct calls of a V2 request.
 
     Raises:
-        InvalidRequestError: the tensor is not one of direct calls, or an output is asked for that there is not;
-            the message says why.
+        InvalidRequestError: the tensor does not hold direct calls, or an unknown output is requested; the message has
+            the reason.
 
     """
     asked = request.request_outputs or ()
@@ -131,7 +131,7 @@ def instances(request: InferRequest) -> list[Any]:
                 f"outputs[{index}].name{named} is not known: expected {', '.join(OUTPUT_NAMES)}"
             )
     if len({output.name for output in asked}) < len(asked):
-        raise InvalidRequestError("outputs must name none twice")
+        raise InvalidRequestError("outputs must not have the same name twice")
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise InvalidRequestError(f"inputs must be one tensor named {INPUT}")
     tensor = request.inputs[0]
@@ -140,7 +140,7 @@ def instances(request: InferRequest) -> list[Any]:
     try:
         elements = tensor.as_numpy().tolist()
     except Exception as exc:
-        raise InvalidRequestError("inputs[0] does not hold what its shape says") from exc
+        raise InvalidRequestError("inputs[0] does not match its shape") from exc
     return [_parse(index, element) for index, element in enumerate(elements)]
 
 
@@ -156,9 +156,9 @@ def _parse(index: int, element: Any) -> Any:
 def response(
     request: InferRequest, items: Sequence[BatchItem], outcomes: Sequence[ItemOutcome]
 ) -> InferResponse:
-    """Return the scores as the tensors that were asked for, in that order; as all of them where none was named.
+    """Return the scores as the requested tensors, in that order; without a request for any, as all of them.
 
-    They are in binary where the request asks for that, and over gRPC where its own tensor was.
+    They are binary if the request asks for that, and over gRPC if the input tensor was binary.
     """
     shape = [len(outcomes)]
     scores = [outcome.prediction if isinstance(outcome, ScoredJob) else None for outcome in outcomes]
@@ -175,14 +175,14 @@ def response(
     datatypes = {output["name"]: output["datatype"] for output in OUTPUTS}
     asked = request.request_outputs or [RequestedOutput(name) for name in OUTPUT_NAMES]
     return InferResponse(
-        response_id=request.id or str(uuid.uuid4()),  # kserve cannot render an answer without one
+        response_id=request.id or str(uuid.uuid4()),  # kserve cannot serialise an answer without an id
         model_name=request.model_name,
         model_version=next((score.model_version for score in scores if score is not None), None),
         infer_outputs=[
             InferOutput(output.name, shape, datatypes[output.name], values[output.name]) for output in asked
         ],
         use_binary_outputs=request.use_binary_outputs,
-        # What one output is to be wins over what all are to be; kserve forgets the latter where there is any of these.
+        # The setting of one output overrides that of all; kserve ignores the latter if there is any of the former.
         requested_outputs=[
             RequestedOutput(
                 output.name,
@@ -198,5 +198,5 @@ def response(
 
 
 def grpc_status(error: ServiceError) -> grpc.StatusCode:
-    """Return the gRPC status that says what an HTTP status says."""
+    """Return the gRPC status for a failure's HTTP status."""
     return GRPC_STATUSES.get(error.status, grpc.StatusCode.INTERNAL)

@@ -1,9 +1,9 @@
-"""Several workers: the whole server in several processes on one port, and a parent that minds them (E47).
+"""Several workers: the whole server in several processes on one port, with a parent that supervises them (E47).
 
-KServe's own several workers are not used; docs/decisions/0006 says why. Each worker is what a server with one
-worker is. It loads the model itself, in a fresh interpreter, so that CUDA works, and listens for itself on the
-port that all of them share; the kernel deals new connections out. The parent serves nothing. It hands signals
-on, and a worker that ends without one stops the server: the others are stopped, and the parent ends.
+KServe's own workers are not used; docs/decisions/0006 has the reasons. Each worker is the same as a server with one
+worker. It loads the model in a fresh interpreter, as CUDA requires, and listens on the port that all workers share; the
+kernel distributes new connections. The parent serves no requests. It passes signals on. A worker that dies stops the
+server: the parent stops the other workers, and ends.
 """
 
 import logging
@@ -23,17 +23,17 @@ from model_server.settings import ServerSettingsError
 from revertrisk.runtime.signals import handle_signals
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the workers' metrics lie; prometheus_client reads this variable when it is imported."""
+"""The folder of the workers' metrics; prometheus_client reads this variable when it is imported."""
 FAILED = 1
 
 logger = logging.getLogger(__name__)
 
 
 class Workers:
-    """Processes that do the same work, and end together."""
+    """Processes that do the same work and end together."""
 
     def __init__(self, work: Callable[..., int], *arguments: Any) -> None:
-        """``work`` is called with the arguments in every process; what it returns is the exit status."""
+        """Take the function that every process calls with the arguments; it returns the exit status."""
         self._work = work
         self._arguments = arguments
         self._processes: list[multiprocessing.process.BaseProcess] = []
@@ -42,7 +42,7 @@ class Workers:
     def run(self, count: int) -> int:
         """Run ``count`` workers until a signal stops them; return the exit status.
 
-        It is 0 if all of them ended well after a signal, and otherwise that of a worker that did not.
+        It is 0 if all of them ended without an error after a signal, otherwise that of a worker that failed.
         """
         handle_signals(self._stop)
         with private_metrics():
@@ -53,7 +53,7 @@ class Workers:
             finally:
                 self._stop_all()
         codes = [process.exitcode for process in self._processes]
-        clean = (0, -signal.SIGTERM)  # the second: before a worker's own handler was there
+        clean = (0, -signal.SIGTERM)  # -SIGTERM if the signal came before a worker had set its handler
         failed = [code for code in codes if code not in clean]
         if was_stopped and not failed:
             return 0
@@ -65,7 +65,7 @@ class Workers:
         )
         process.start()
         self._processes.append(process)
-        if self._stopping:  # the signal came before the process was on the list
+        if self._stopping:  # the signal came before the process was in the list
             process.terminate()
 
     def _await_first_end(self) -> bool:
@@ -75,12 +75,12 @@ class Workers:
             return True
         for process in self._processes:
             if process.sentinel in ended:
-                process.join()  # its exit status comes a moment after its end
+                process.join()  # the exit status is available shortly after the end
                 logger.error("A worker has ended; stopping", extra={"process.exit_code": process.exitcode})
         return False
 
     def _stop(self) -> None:
-        """Hand a signal on; a second one makes workers end their drain at once, as it does with one worker."""
+        """Pass a signal on; a second signal ends the workers' drain at once, as with one worker."""
         self._stopping = True
         for process in self._processes:
             process.terminate()
@@ -94,15 +94,17 @@ class Workers:
 
 def _begin(work: Callable[..., int], arguments: tuple[Any, ...]) -> None:
     """Do a worker's work in its own process."""
-    os.setpgid(0, 0)  # Ctrl-C reaches the parent only, which hands it on: twice would end the drain at once
+    # In its own process group, so that Ctrl-C reaches only the parent, which passes it on: a second signal would end
+    # the drain at once.
+    os.setpgid(0, 0)
     _end_with_parent()
     sys.exit(work(*arguments))
 
 
 def _end_with_parent() -> None:
-    """Stop as on a signal if the parent dies: then nothing else stops this worker."""
+    """Stop as on a signal if the parent dies, since no other process would stop this worker then."""
     parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - a worker has one
+    assert parent is not None  # noqa: S101 - a worker has a parent
 
     def watch() -> None:
         parent.join()
@@ -113,10 +115,10 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def private_metrics() -> Iterator[None]:
-    """Let the processes that are started meanwhile keep their metrics in a fresh folder, to be merged.
+    """Let processes that are started in the context write their metrics to a new folder, from which they are merged.
 
     Raises:
-        ServerSettingsError: no folder can be made.
+        ServerSettingsError: the folder cannot be created.
 
     """
     try:
@@ -132,12 +134,12 @@ def private_metrics() -> Iterator[None]:
 
 
 def shared_listener(host: str, port: int) -> socket.socket:
-    """Bind a socket to a port that the others of this user may bind as well.
+    """Return a socket bound to a port that other processes of this user can bind as well.
 
-    It does not listen yet, and until it does, the kernel sends it no connection.
+    It does not listen yet, so the kernel sends it no connection.
 
     Raises:
-        OSError: the port or the address cannot be had.
+        OSError: the port or the address cannot be bound.
 
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)

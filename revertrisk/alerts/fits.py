@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from revertrisk.alerts.bank import Banks, Name, WatchedSeries, model_as_json, model_from_json
@@ -81,9 +82,19 @@ class Fits:
         """Watch a series of no wiki any more; ``end`` ends the incident of a name."""
         for name in [name for name in self.banks.names() if name[1] == series]:
             end(name)
-            self.banks.remove(name, self.budget_days)
-            self._store.forget_series(*name)
+            self.remove(name)
         self.groups.pop(series.value, None)
+
+    def keep_only(self, scopes: AbstractSet[str]) -> None:
+        """Watch no other scopes."""
+        self._wikis = {wiki: when for wiki, when in self._wikis.items() if wiki in scopes}
+        for name in [name for name in self.banks.names() if name[0] not in scopes]:
+            self.remove(name)
+
+    def remove(self, name: Name) -> None:
+        """Watch one series no longer."""
+        self.banks.remove(name, self.budget_days)
+        self._store.forget_series(*name)
 
     def as_state(self) -> dict[str, Any]:
         """Return what is kept across a restart, beside the series."""
@@ -112,5 +123,4 @@ class Fits:
             self._store.note_model(scope, series.value, model_as_json(watched.model), watched.state)
         elif known is not None:
             self._end(name, end)
-            self.banks.remove(name, self.budget_days)
-            self._store.forget_series(*name)
+            self.remove(name)

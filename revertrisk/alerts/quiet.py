@@ -1,6 +1,7 @@
 """Follows runs of minutes without an event, of each wiki and of everything, and says when one is silence."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -161,6 +162,10 @@ class Quiet:
         elif run.minutes >= LEAST_PREDICTION_MINUTES:
             cause = "edits come, predictions do not: the producer of predictions is broken"
             self._judge(run, needed_mean(PREDICTION_ALPHA, budget_days), *name, cause, outcome)
+
+    def forget(self, watched: AbstractSet[str]) -> None:
+        """Let go of the runs of all scopes but these."""
+        self._runs = {name: run for name, run in self._runs.items() if name[0] in watched}
 
     def as_state(self) -> dict[str, Any]:
         """Return what is kept across a restart."""

@@ -108,8 +108,8 @@ def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> s
         (
             "φ is the variance of the counts over their mean, 1 for Poisson; α their relative variance beyond that; "
             "ρ how much of it stays from one bin to the next. *Provisional*: under four weeks, so α, ρ and the "
-            "threshold are assumed. *Extrapolated*: the budget is longer than the days that were seen, so false starts "
-            "may be two to three times the budget."
+            "threshold are assumed. *Extrapolated*: the budget is longer than the days that were seen; it is kept on "
+            "average over wikis, not by each."
         ),
     ]
     return "\n".join(lines) + "\n"

@@ -97,6 +97,7 @@ class Watch:
         kept = store.fact("watch")
         if kept is not None:
             self._restore(kept, now)
+            self._leave_out_what_is_not_watched(int(self._intake.clock.greatest or 0) // 60)
         self.banks.rebuild(self._fits.budget_days)
 
     @property
@@ -184,11 +185,23 @@ class Watch:
         """Return the days per false start of each series: the budget over everything times what is watched."""
         return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._quiet.watched))
 
+    def _leave_out_what_is_not_watched(self, minute: int) -> None:
+        """End and forget what the state has of wikis that are no longer asked for."""
+        if self.settings.wikis is None:
+            return
+        watched = {*self.settings.wikis, ALL_WIKIS}
+        for name in [name for name in self.open_incidents if name[0] not in watched]:
+            self._announcer.end(name, minute, cause="not watched any more")
+        self._fits.keep_only(watched)
+        self._quiet.forget(watched)
+
     # Counting.
 
+    def _is_watched(self, wiki_id: str) -> bool:
+        return self.settings.wikis is None or wiki_id in self.settings.wikis
+
     def _quantities(self, event: Event) -> Iterable[Key]:
-        wikis = self.settings.wikis
-        is_watched = wikis is None or event.wiki_id in wikis
+        is_watched = self._is_watched(event.wiki_id)
         if event.kind is Kind.CANARY:
             yield _ANY, _CANARIES
         elif event.kind is Kind.EDIT:
@@ -211,7 +224,8 @@ class Watch:
             wiki, quantity = key
             if wiki == event.wiki_id and quantity != PREDICTIONS:
                 self._announcer.pages.add(minute, key, event.page_id, event.title)
-        self._announcer.note_page(event, minute)
+        if self._is_watched(event.wiki_id):
+            self._announcer.note_page(event, minute)
 
     def _count_late(self, event: Event) -> None:
         begun = self._fits.begun
@@ -227,7 +241,7 @@ class Watch:
             self._fits.begun = minute
         counts = self._minutes.pop(minute, {})
         for (wiki, quantity), number in counts.items():
-            if wiki != _ANY and quantity != _VERSION:
+            if wiki != _ANY and quantity != _VERSION and self._is_watched(wiki):
                 self._store.add_count(wiki, quantity, minute, number)
                 self._fits.note_wiki(wiki)
         self._note_versions(minute, counts)

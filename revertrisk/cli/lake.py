@@ -281,6 +281,10 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
     except LakeError as exc:
         _end(exc, exc.exit_status)
+    for actor_name in done.unfound:
+        sys.stdout.write(
+            f"no row of {actor_name}: no row has the key of this name (keys of old edits are gone), no title has it\n"
+        )
     for found in done.left:
         sys.stdout.write(f"still there: {found}\n")
     sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")

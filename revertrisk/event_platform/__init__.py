@@ -1,1 +1,1 @@
-"""Wikimedia's event platform as a library: schemas, wikis, page_change events in, prediction events out."""
+"""Wikimedia's event platform as a library: schemas, reading page_change events, building and sending predictions."""

@@ -1,8 +1,8 @@
-"""The EventGate client: one event in, accepted or an error that says whether trying again can help.
+"""The EventGate client: sends one event, and raises an error that shows whether a retry can help.
 
-Written for EventGate 1.8's contract: 201 accepts; 400 means that the event is invalid; 500 means anything
-from a stream that is not configured (ours to mend) to a broker that is away (try again), which only the
-entries of its body tell apart; with Kafka down it hangs, and a timeout may still have produced the event.
+It is written for EventGate 1.8. 201 means that the event is accepted, and 400 that it is invalid. 500 means a wrong
+configuration, such as an unknown stream, or an unavailable broker, for which a retry can help; only the entries of the
+body distinguish them. While Kafka is down EventGate does not answer, and after a timeout the event may be produced.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from revertrisk.runtime.http_connection import ConnectError, ConnectionBrokenErr
 DEFAULT_PATH = "/v1/events"
 ACCEPTED = 201
 FINAL_STATUSES = frozenset({202, 400, 413})
-"""Answers that no retry changes, whatever their body: hasty, invalid, too large."""
+"""Statuses after which a retry cannot help, independent of the body: hasty, invalid, too large."""
 CONFIGURATION_FAULTS = {
     "is not configured": "stream_not_configured",
     "is not allowed in stream": "schema_not_allowed_in_stream",
@@ -29,18 +29,18 @@ CONFIGURATION_FAULTS = {
     "could not be extracted": "field_missing",
     "Message size too large": "event_too_large",
 }
-"""What EventGate's 500 entries say when the event or the configuration is wrong: no retry mends it (T405067)."""
+"""Texts in the entries of EventGate's 500 if the event or the configuration is wrong; a retry cannot help (T405067)."""
 REQUEST_FAULTS = frozenset({"SyntaxError", "PayloadTooLargeError", "UnsupportedMediaTypeError"})
 RETRY_WAIT_S = (0.1, 0.2)
-"""Seconds before another try, from and to."""
+"""The shortest and longest pause before another try, in seconds."""
 _SAFE_NAME = re.compile(r"[\w.$/\[\]'-]{0,200}")
-"""What a schema keyword or a data path looks like; anything else in its place is not shown."""
+"""The form of a schema keyword or a data path; any other text is not shown."""
 
 
 class GateUnavailableError(Exception):
-    """EventGate could not say that it took the event; the same event may be sent again.
+    """EventGate did not confirm the event; the same event can be sent again.
 
-    ``maybe_produced`` is True where the event may have reached Kafka all the same (a timeout).
+    ``maybe_produced`` is True if the event may nevertheless be in Kafka, for example after a timeout.
     """
 
     def __init__(self, reason: str, *, maybe_produced: bool = False) -> None:
@@ -50,9 +50,9 @@ class GateUnavailableError(Exception):
 
 
 class GateRejectedError(Exception):
-    """EventGate refused the event, and will refuse it again: the producer's bug or configuration.
+    """EventGate refused the event, and a retry cannot help: the cause is a bug or the configuration of the producer.
 
-    ``faults`` names schema keywords and data paths, never values.
+    ``faults`` has schema keywords and data paths, never values.
     """
 
     def __init__(self, reason: str, faults: tuple[str, ...] = ()) -> None:
@@ -62,12 +62,12 @@ class GateRejectedError(Exception):
 
 
 def intake_url(url: str) -> str:
-    """Return where events are POSTed: a base URL without a path means ``/v1/events``."""
+    """Return the URL for events; a base URL without a path gets ``/v1/events``."""
     return url.rstrip("/") + DEFAULT_PATH if urlsplit(url).path in ("", "/") else url
 
 
 class EventGateClient:
-    """Posts events to EventGate, each awaited until it is accepted."""
+    """Posts events to EventGate, and waits until each is accepted."""
 
     def __init__(
         self,
@@ -78,18 +78,18 @@ class EventGateClient:
         timeout: float,
         attempts: int = 2,
     ) -> None:
-        """``timeout`` is in seconds, for one try; ``attempts`` counts the first one."""
+        """Take the parts; ``timeout`` is in seconds for one try, and ``attempts`` includes the first."""
         headers = {"User-Agent": user_agent, "Content-Type": "application/json"}
         self._intake = http.endpoint("POST", intake_url(url), headers)
         self._timeout = timeout
         self._attempts = attempts
 
     async def produce(self, event: Mapping[str, Any], deadline: float) -> None:
-        """Send one event and return once EventGate has accepted it, before the deadline (event loop time, seconds).
+        """Send one event, and return when EventGate has accepted it, before the deadline (event loop time, seconds).
 
         Raises:
-            GateUnavailableError: EventGate could not say that it took the event.
-            GateRejectedError: EventGate refused the event, and will refuse it again.
+            GateUnavailableError: EventGate did not confirm the event.
+            GateRejectedError: EventGate refused the event, and a retry cannot help.
 
         """
         body = orjson.dumps(event)
@@ -119,7 +119,7 @@ class EventGateClient:
 
 
 def _document(body: bytes) -> Mapping[str, Any]:
-    """Read the body of a refusal; what answers may not be an EventGate."""
+    """Return the body of a refusal, or {} if it is not an object: the answer may not be EventGate's."""
     try:
         document = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError:
@@ -128,7 +128,7 @@ def _document(body: bytes) -> Mapping[str, Any]:
 
 
 def _refusal(status: int, document: Mapping[str, Any]) -> GateUnavailableError | GateRejectedError:
-    """Read an answer that is not 201: configuration and validation errors are final, the rest is not."""
+    """Return the error for an answer that is not 201: configuration and validation errors are final, others are not."""
     invalid, errors = (_entries(document.get(name)) for name in ("invalid", "error"))
     if invalid:
         return GateRejectedError("invalid_event", _faults(invalid[0]))
@@ -141,12 +141,12 @@ def _refusal(status: int, document: Mapping[str, Any]) -> GateUnavailableError |
         return GateRejectedError(title)
     if status in FINAL_STATUSES:
         return GateRejectedError(f"status_{status}")
-    # Whatever else is not EventGate speaking of our event: a proxy without a route during a deployment, say.
+    # Any other answer is not about our event: it can be of a proxy without a route during a deployment.
     return GateUnavailableError(f"status_{status}")
 
 
 def _entries(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list; what answers may not be an EventGate."""
+    """Return the objects of a list; [] if it is not a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
@@ -160,7 +160,7 @@ def _message(entry: dict[str, Any]) -> str:
 
 
 def _faults(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Name keyword and data path of each violation in an ``invalid`` entry."""
+    """Return the keyword and the data path of each violation in an ``invalid`` entry."""
     return tuple(
         f"{_safe(error.get('keyword'))} at {_safe(error.get('dataPath')) or '/'}"
         for error in _entries(_context(entry).get("errors"))

@@ -1,9 +1,9 @@
-"""Reading ``mediawiki/page/change`` events: what they say, and whether their revision can be scored.
+"""Reads ``mediawiki/page/change`` events, and decides whether their revision can be scored.
 
-Two steps of the path live here. :meth:`PageChangeReader.read` checks an incoming event against the
-reading contract (``schemas/reading/mediawiki/page/change/1.yaml``: the fields we use, and no more).
-:meth:`PageChangeReader.resolve` names the revision to fetch, or the reason why there is nothing to
-score; whatever the event itself can decide costs no request.
+:meth:`PageChangeReader.read` checks an event against the reading contract
+(``schemas/reading/mediawiki/page/change/1.yaml``), which has only the fields that we use.
+:meth:`PageChangeReader.resolve` returns the revision to fetch, or the reason why there is nothing to score, as far as
+the event itself decides it, without a request.
 """
 
 import re
@@ -21,10 +21,10 @@ from revertrisk.wiki.table import Wiki, WikiTable
 READING_CONTRACT = "/reading/mediawiki/page/change/1"
 """The schema of the fields that we use."""
 PAGE_CHANGE_SCHEMA = re.compile(r"/mediawiki/page/change/1(?:\.\d+\.\d+)?")
-"""Any schema of major version 1, which may be written without its minor version."""
+"""Any schema of major version 1, with or without a minor version."""
 
 WIKIPEDIA_HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,3}wikipedia\.org")
-"""Where a Wikipedia lives, whether the wiki table knows it or not."""
+"""The host of a Wikipedia, in the wiki table or not."""
 MAX_REVISION_BYTES = 2_097_152
 """A server's default for ``MAX_REVISION_BYTES``."""
 MAIN_NAMESPACE = 0
@@ -33,7 +33,7 @@ WIKITEXT = "wikitext"
 
 
 class SkipReason(StrEnum):
-    """Why a revision is not scored although nothing went wrong: a closed set, in the order of the checks."""
+    """Why a revision is not scored without an error. The set is closed, and in the order of the checks."""
 
     CANARY = "canary"
     UNKNOWN_WIKI = "unknown_wiki"
@@ -62,19 +62,19 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class RevisionRef:
-    """The revision to fetch; what the source did not say is None and is asked of the API."""
+    """The revision to fetch; a fact that the source lacks is None, and the API supplies it."""
 
     wiki: Wiki
     rev_id: int
     parent_id: int | None = None
     page_id: int | None = None
     text_bytes: int = 0
-    """Size of both texts, as far as it is known: it only decides which revisions are asked for together."""
+    """The size of both texts, as far as it is known; it only decides which revisions share a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Who made a revision, in the terms of the event's user entity; None where the event does not say."""
+    """The author of a revision, with the fields of the event's user entity; None for missing fields."""
 
     user_text: str | None = None
     user_id: int | None = None
@@ -86,7 +86,7 @@ class Editor:
 
 
 class InvalidPageChangeError(ValueError):
-    """The event breaks the reading contract; ``violations`` lists every place."""
+    """The event violates the reading contract; ``violations`` lists every violation."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         super().__init__("; ".join(f"{found.pointer} {found.message}" for found in violations))
@@ -94,24 +94,24 @@ class InvalidPageChangeError(ValueError):
 
 
 class UnsupportedPageChangeError(ValueError):
-    """The event says that it is something else than a page_change event of major version 1."""
+    """The event's ``$schema`` is not that of a page_change event of major version 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageChange:
-    """One page_change event that keeps the reading contract."""
+    """One page_change event that satisfies the reading contract."""
 
     event: Mapping[str, Any]
-    """The whole event as received: the outgoing event is copied from it."""
+    """The whole event as received; the outgoing event is copied from it."""
     wiki_id: str
     page_id: int
     rev_id: int
     kind: str
-    """What happened to the page (``page_change_kind``)."""
+    """The kind of change (``page_change_kind``)."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Self:
-        """Take an event that keeps the contract; for JSON 1.0 is an integer too."""
+        """Return an event that satisfies the contract as a PageChange; in JSON 1.0 is an integer too."""
         return cls(
             event=event,
             wiki_id=event["wiki_id"],
@@ -122,12 +122,12 @@ class PageChange:
 
     @property
     def identity(self) -> str:
-        """What happened to which revision of which page, as a line: the event's part in its prediction's id."""
+        """Wiki, page, revision and kind of change as one text: the event's part of the prediction's id."""
         return f"{self.wiki_id}|{self.page_id}|{self.rev_id}|{self.kind}"
 
     @property
     def received_at(self) -> datetime | None:
-        """When EventGate took the page_change event: the clock for freshness, since ``dt`` may lie far back."""
+        """When EventGate received the event. It is used for the event's age, since ``dt`` can be long ago."""
         return received_at(self.event)
 
     @property
@@ -137,16 +137,16 @@ class PageChange:
         return request_id
 
     @property
-    def tells_page(self) -> bool:
-        """Whether the event says what the page was: its namespace, and whether it was a redirect."""
+    def describes_page(self) -> bool:
+        """Whether the event has the page's namespace, and whether it was a redirect."""
         page = self.event["page"]
         return "namespace_id" in page and "is_redirect" in page
 
     @property
     def editor(self) -> Editor | None:
-        """The revision's author, or None where it is hidden or not known.
+        """The revision's author, or None if it is hidden or not known.
 
-        On an undelete the performer is the admin, so ``performer`` stands in only on edit and create.
+        ``performer`` is used instead only for an edit or a create: for an undelete it is the administrator.
         """
         revision = self.event["revision"]
         if revision.get("is_editor_visible") is False:
@@ -172,7 +172,7 @@ def _editor(user: Mapping[str, Any]) -> Editor:
 
 
 class PageChangeReader:
-    """Reads page_change events of any 1.x schema and says which revision to score."""
+    """Reads page_change events of any 1.x schema, and returns which revision to score."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class PageChangeReader:
         max_revision_bytes: int,
         supports: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """``supports`` says of a wiki_id whether the model was made for that wiki."""
+        """Take the parts; ``supports`` returns whether the model was made for a wiki_id."""
         self._contract = contract
         self._wikis = wikis
         self._max_revision_bytes = max_revision_bytes
@@ -192,8 +192,8 @@ class PageChangeReader:
         """Check an event against the reading contract.
 
         Raises:
-            UnsupportedPageChangeError: for another kind of event.
-            InvalidPageChangeError: with all violations, for one that lacks what we use.
+            UnsupportedPageChangeError: it is another kind of event.
+            InvalidPageChangeError: it violates the contract; the error has all violations.
 
         """
         schema = event.get("$schema")
@@ -206,7 +206,7 @@ class PageChangeReader:
         return PageChange.of(event)
 
     def resolve(self, change: PageChange) -> RevisionRef | Skip:
-        """Name the revision to fetch, or why there is none; the first reason in the order of `SkipReason` wins.
+        """Return the revision to fetch, or the first reason in the order of `SkipReason` why there is none.
 
         Raises:
             InvalidPageChangeError: the event's domain is not that of its wiki, nor of any Wikipedia.
@@ -217,7 +217,7 @@ class PageChangeReader:
             return Skip(SkipReason.UNKNOWN_WIKI)
         domain = change.event["meta"].get("domain")
         if domain is not None and domain != wiki.domain:
-            if WIKIPEDIA_HOST.fullmatch(domain):  # the wiki has been renamed since the table was made
+            if WIKIPEDIA_HOST.fullmatch(domain):  # the wiki was renamed after the table was made
                 return Skip(SkipReason.UNKNOWN_WIKI)
             raise InvalidPageChangeError(
                 (Violation("/meta/domain", "must be the domain of /wiki_id", "const"),)
@@ -231,7 +231,7 @@ class PageChangeReader:
             return Skip(reason)
         revision = change.event["revision"]
         parent_id = revision.get("rev_parent_id")
-        # Most edits are small: an unknown parent is taken to be as long as the new text.
+        # Most edits are small, so the parent is assumed to be as long as the new text.
         text_bytes = 2 * revision.get("rev_size", 0)
         return RevisionRef(
             wiki, change.rev_id, None if parent_id is None else int(parent_id), change.page_id, text_bytes
@@ -239,7 +239,7 @@ class PageChangeReader:
 
 
 def unscorable_change(change: PageChange) -> SkipReason | None:
-    """Say why this kind of change, or this kind of page, is never scored."""
+    """Return why this kind of change, or this kind of page, is never scored, or None."""
     page = change.event["page"]
     if change.kind not in SCORABLE_KINDS:
         return SkipReason.PAGE_CHANGE_KIND
@@ -253,7 +253,7 @@ def unscorable_change(change: PageChange) -> SkipReason | None:
 def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the order of `SkipReason`
     change: PageChange, max_bytes: int
 ) -> SkipReason | None:
-    """Say why the event's revision cannot be scored, from what the event says of it and of its parent."""
+    """Return why the event's revision cannot be scored, from the event's facts about it and its parent, or None."""
     revision = change.event["revision"]
     if revision.get("is_content_visible") is False:
         return SkipReason.REVISION_HIDDEN
@@ -263,7 +263,7 @@ def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the ord
     parent = _prior_revision(change.event, parent_id)
     if parent.get("is_content_visible") is False:
         return SkipReason.PARENT_HIDDEN
-    sha1 = revision.get("rev_sha1")  # EventBus writes an empty one where it does not know it
+    sha1 = revision.get("rev_sha1")  # EventBus writes an empty text for an unknown hash
     if sha1 and sha1 == parent.get("rev_sha1"):
         return SkipReason.NULL_EDIT
     main_slot = revision.get("content_slots", {}).get("main", {})
@@ -275,6 +275,6 @@ def unscorable_revision(  # noqa: PLR0911 - one line for each reason, in the ord
 
 
 def _prior_revision(event: Mapping[str, Any], parent_id: int | None) -> Mapping[str, Any]:
-    """Return ``prior_state.revision`` if it describes the parent; a delete or move may describe another one."""
+    """Return ``prior_state.revision`` if it is the parent; for a delete or a move it can be another revision."""
     prior: Mapping[str, Any] = event.get("prior_state", {}).get("revision", {})
     return prior if parent_id is not None and prior.get("rev_id") == parent_id else {}

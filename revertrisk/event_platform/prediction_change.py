@@ -1,7 +1,7 @@
-"""Building ``mediawiki/page/prediction_classification_change`` events.
+"""Builds ``mediawiki/page/prediction_classification_change`` events.
 
-The outgoing event is copied field by field from what the pinned schema names: a field that
-upstream adds never breaks validation, and a missing optional one is simply absent.
+Only the fields that the pinned schema names are copied to the outgoing event. So a new upstream field never breaks
+validation, and a missing optional field is absent.
 """
 
 import uuid
@@ -16,17 +16,17 @@ from revertrisk.event_platform.streams import PREDICTION_SCHEMA_TITLE
 PREDICTION_SCHEMA = f"/{PREDICTION_SCHEMA_TITLE}/1.3.0"
 
 EVENT_NAMESPACE = uuid.UUID("45e2b590-54d0-4387-8fc2-90681a7cfce2")
-"""The namespace of every ``meta.id`` made here. Changing it changes every id: never do."""
+"""The namespace of every ``meta.id``. It must never change, since every id would change with it."""
 
 _NOT_COPIED = frozenset({"$schema", "meta", "predicted_classification"})
 _HIDDEN_BY_PRODUCERS = frozenset({"revert"})
-"""The revision entity's ``revert`` object is ground truth about *other* edits; prediction producers leave it out."""
+"""The revision's ``revert`` object is ground truth about *other* edits, so producers of predictions leave it out."""
 
 Copier = Callable[[Any], Any]
 
 
 class UnbuildableEventError(ValueError):
-    """The built event does not validate against its own schema, so it must not be sent: a bug of ours."""
+    """The built event violates its own schema, so it must not be sent. This is a bug."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         super().__init__("; ".join(f"{found.pointer} {found.message}" for found in violations))
@@ -35,7 +35,7 @@ class UnbuildableEventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PredictedClassification:
-    """What the model said, as the schema has it."""
+    """The model's prediction."""
 
     model_name: str
     model_version: str
@@ -44,7 +44,7 @@ class PredictedClassification:
     """The probability of class ``true``, rounded to 6 decimals."""
 
     def as_fields(self) -> dict[str, Any]:
-        """Render as ``predicted_classification``: class names are the strings ``true`` and ``false``."""
+        """Return the event's ``predicted_classification``; class names are the strings ``true`` and ``false``."""
         return {
             "model_name": self.model_name,
             "model_version": self.model_version,
@@ -55,7 +55,7 @@ class PredictedClassification:
 
 @dataclass(frozen=True, slots=True)
 class Redactions:
-    """What the API hides by now, which wins over what the event still shows."""
+    """The parts that the API hides; they are removed even if the event has them."""
 
     user: bool = False
     comment: bool = False
@@ -85,12 +85,12 @@ class PredictionEventBuilder:
     def build(
         self, change: PageChange, predicted: PredictedClassification, redactions: Redactions = Redactions()
     ) -> dict[str, Any]:
-        """Build the prediction event of a page_change event, valid by EventGate's rules.
+        """Return the prediction event of a page_change event, valid by EventGate's rules.
 
-        ``meta.dt`` is left to EventGate.
+        EventGate sets ``meta.dt``.
 
         Raises:
-            UnbuildableEventError: the event does not keep its own schema.
+            UnbuildableEventError: the event violates its own schema.
 
         """
         event: dict[str, Any] = {
@@ -112,13 +112,13 @@ class PredictionEventBuilder:
         meta = {name: source[name] for name in ("domain", "uri") if name in source}
         meta["stream"] = self._stream
         meta["id"] = event_id(self._stream, change, predicted.model_name, predicted.model_version)
-        # A source without a request id would get a fresh one from EventGate on every retry.
+        # Without a request id, EventGate would set a new one on every retry.
         meta["request_id"] = change.request_id or meta["id"]
         return meta
 
 
 def _copier(schema: Mapping[str, Any]) -> Copier | None:
-    """Return a function that copies the properties which a (sub)schema names, or None if it names none."""
+    """Return a function that copies the properties in a (sub)schema, or None if it has none."""
     if "properties" not in schema:
         return None
     properties = {
@@ -131,7 +131,7 @@ def _copier(schema: Mapping[str, Any]) -> Copier | None:
 
     def copy(source: Mapping[str, Any]) -> dict[str, Any]:
         copied = dict(source)
-        if not names.issuperset(copied):  # most entities have no field that the schema does not name
+        if not names.issuperset(copied):  # most entities have only fields of the schema
             for name in copied.keys() - names:
                 del copied[name]
         for name, copy_part in parts:
@@ -143,12 +143,12 @@ def _copier(schema: Mapping[str, Any]) -> Copier | None:
 
 
 def _redact(event: dict[str, Any], redactions: Redactions) -> None:
-    """Take out of a built event what the API hides by now, and what the source itself says is hidden."""
+    """Remove from a built event the parts that the API hides, and those that the source event marks as hidden."""
     revision = event["revision"]
     author = revision.get("editor", {}).get("user_text")
     user, comment = _strip(revision, user=redactions.user, comment=redactions.comment)
-    # On an undelete the performer is the admin who restored the page, and the comment is hers, unless she is
-    # the hidden author herself.
+    # The author's name is also in `performer`, and her comment in `comment`. For an undelete those two are of the
+    # administrator who restored the page, and stay, unless the administrator is the hidden author.
     is_undelete = event["page_change_kind"] == "undelete"
     if user and not (is_undelete and event.get("performer", {}).get("user_text") != author):
         event.pop("performer", None)
@@ -165,7 +165,7 @@ def _redact(event: dict[str, Any], redactions: Redactions) -> None:
 
 
 def _strip(revision: dict[str, Any], *, user: bool, comment: bool) -> tuple[bool, bool]:
-    """Take the editor and the comment out of a revision where they are hidden; return whether they were."""
+    """Remove a hidden editor and a hidden comment from a revision; return whether they are hidden."""
     user = user or revision.get("is_editor_visible") is False
     comment = comment or revision.get("is_comment_visible") is False
     if user and revision.pop("editor", None) is not None:

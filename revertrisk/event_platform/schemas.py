@@ -1,8 +1,7 @@
-"""JSON Schemas by URI, and events judged by them.
+"""JSON Schemas by URI, and the validation of events with them.
 
-Two engines with one verdict: jsonschema-rs decides, in a few microseconds; jsonschema is asked only about an
-event that was refused, and says where and why. Both use JSON Schema draft 7 with EventGate's formats, as
-EventGate itself does.
+There are two engines with the same results. jsonschema-rs decides, in a few microseconds. Only for a refused event,
+jsonschema finds the fields and the reasons. Both use JSON Schema draft 7 with EventGate's formats, as EventGate does.
 """
 
 import math
@@ -23,11 +22,11 @@ from jsonschema.exceptions import ValidationError
 from revertrisk.event_platform.formats import EVENTGATE_FORMAT_FUNCTIONS, URI_REFERENCE, format_checker
 from revertrisk.runtime.instants import DATE_TIME, USUAL_INSTANT, is_instant
 
-# Every segment starts with a letter or digit: so neither "..", nor "__init__.py", nor "//host".
+# Every segment starts with a letter or digit, which excludes "..", "__init__.py" and "//host".
 _SCHEMA_URI: Final = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)+")
 
 MAX_TITLE_BYTES: Final = 255
-"""Of a title or a user name in UTF-8: columns of MediaWiki have that room. JSON Schema counts characters only."""
+"""The limit of a title or a user name in UTF-8, as in MediaWiki's columns. JSON Schema can only count characters."""
 
 _FORMAT_FUNCTIONS: Final = EVENTGATE_FORMAT_FUNCTIONS | {
     "instant": is_instant,
@@ -40,30 +39,30 @@ _FORMATS_AS_PATTERNS: Final[Mapping[str, dict[str, Any]]] = {
     "uri-reference": {"pattern": f"^(?:{URI_REFERENCE})$"},
     "instant": {"anyOf": [{"pattern": f"^(?:{USUAL_INSTANT})$"}, {"format": "instant"}]},
 }
-"""Keywords with a format's verdicts that jsonschema-rs decides without a call of Python, or with few."""
+"""Keywords with the same result as a format, which jsonschema-rs checks with no or few calls of Python."""
 _VALUES: Final = frozenset({"const", "default", "enum", "examples"})
 """Keywords that hold values, not schemas."""
 
 _MAX_VIOLATIONS: Final = 200
-"""Listed for one event: more than it has fields, less than a hostile array of a million items would bring."""
+"""The most violations listed for one event: more than its fields, and fewer than a hostile array would have."""
 
 _MAX_NAMES: Final = 10
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,64}")
-"""Unknown fields are named if they look like names of fields, and at most `_MAX_NAMES`: the sender chose them."""
+"""Unknown fields are named only if they have this form, and at most `_MAX_NAMES`, since the sender chooses them."""
 
 
 def _is_number(_: object, value: object) -> bool:
-    # jsonschema's own check takes NaN and infinity, which JSON does not have.
+    # jsonschema's own check accepts NaN and infinity, which JSON does not have.
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _bounded(keyword: str) -> Callable[..., Iterator[ValidationError]]:
-    """Return jsonschema's check of a keyword, safe for values nested too deeply to be written out.
+    """Return jsonschema's check of a keyword, without a RecursionError for deeply nested values.
 
-    Its messages, which are not used here, repeat the value: of a thousand nested lists that is a
-    RecursionError, raised once the value has already been found wrong.
+    jsonschema's messages, which are not used here, repeat the value. For a thousand nested lists that raises a
+    RecursionError, after the value was already found invalid.
     """
     check = jsonschema.Draft7Validator.VALIDATORS[keyword]
 
@@ -78,7 +77,7 @@ def _bounded(keyword: str) -> Callable[..., Iterator[ValidationError]]:
 
 _WordingValidator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call] # its stub is bare
     jsonschema.Draft7Validator,
-    # The keywords that apply to values of any type; all others look at values of known types.
+    # Only these keywords apply to values of any type.
     validators={keyword: _bounded(keyword) for keyword in ("const", "enum", "type")},
     type_checker=jsonschema.Draft7Validator.TYPE_CHECKER.redefine("number", _is_number),
 )
@@ -101,11 +100,11 @@ _FORMATS: Final = {
 
 
 class SchemaNotFoundError(LookupError):
-    """A schema repository has no schema under a URI."""
+    """A schema repository has no schema with a URI."""
 
 
 class SchemaRepository:
-    """JSON Schemas in files, laid out ``<title>/<version>.yaml`` as Wikimedia's schema repositories are.
+    """JSON Schemas in files ``<title>/<version>.yaml``, as in Wikimedia's schema repositories.
 
     ``root`` is the folder of the titles; by default the schemas that this distribution ships. A URI is a
     path below it, such as ``/mediawiki/page/prediction_classification_change/1.3.0``, with or without the
@@ -117,10 +116,10 @@ class SchemaRepository:
         self._schemas: dict[str, dict[str, Any]] = {}
 
     def load(self, uri: str) -> dict[str, Any]:
-        """Return the schema at a URI, read once; the caller must not change it.
+        """Return the schema with a URI, read once; the caller must not change it.
 
         Raises:
-            SchemaNotFoundError: there is none, or the URI is not a plain absolute path.
+            SchemaNotFoundError: it does not exist, or the URI is not a plain absolute path.
 
         """
         schema = self._schemas.get(uri)
@@ -142,10 +141,10 @@ class SchemaRepository:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Violation:
-    """One thing that is wrong with an event: where, and what was expected there.
+    """One error in an event: the field, and what was expected there.
 
-    ``pointer`` is a JSON pointer (RFC 6901); a missing field is reported where it should stand. ``keyword``
-    is the JSON Schema keyword that is not satisfied. ``message`` continues a sentence that begins with the
+    ``pointer`` is a JSON pointer (RFC 6901); for a missing field it is the pointer that the field would have.
+    ``keyword`` is the JSON Schema keyword that is not satisfied. ``message`` continues a sentence that begins with the
     pointer, and never repeats a value of the event.
     """
 
@@ -155,10 +154,10 @@ class Violation:
 
 
 class EventValidator:
-    """Judges events by one JSON Schema (draft 7), with the verdicts of EventGate.
+    """Validates events with one JSON Schema (draft 7), with the same results as EventGate.
 
-    As in JSON, a boolean is not a number and 1.0 is an integer. The event must be what a JSON parser
-    returns, with strings for keys.
+    As in JSON, a boolean is not a number, and 1.0 is an integer. The event must be a value that a JSON parser returns,
+    with strings as keys.
 
     Raises:
         ValueError: at construction, if the schema itself is not valid.
@@ -166,8 +165,8 @@ class EventValidator:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         plain = dict(schema)
-        # jsonschema-rs would look up the meta-schema that `$schema` names: over the network, and while it waits
-        # the whole process does. Which draft it is, the class says.
+        # jsonschema-rs would load the meta-schema in `$schema` over the network, and block the whole process. It is
+        # removed; the class has the draft.
         offline = {name: value for name, value in plain.items() if name != "$schema"}
         self._decides = jsonschema_rs.Draft7Validator(
             _with_patterns(offline), formats=_FORMAT_FUNCTIONS, validate_formats=True
@@ -179,22 +178,22 @@ class EventValidator:
         try:
             return self._decides.is_valid(event)
         except UnicodeEncodeError:
-            # Half a surrogate pair, which Python's json lets through and Rust has no string for.
+            # A lone surrogate, which Python's json accepts and a Rust string cannot hold.
             return not self.violations(event)
 
     def violations(self, event: Any) -> list[Violation]:
-        """Return what is wrong with an event, sorted by pointer; empty if it is valid.
+        """Return the errors in an event, sorted by pointer; empty if it is valid.
 
-        At most 200 are listed. jsonschema finds them one by one, so a limit ends the search: jsonschema-rs words them
-        alike, but finds all of them first, and 200,000 wrong items take it 8 to 12 s. The time grows with
-        the size of the event, about a second for a megabyte of tiny array items: limit the size before.
+        At most 200 are listed. jsonschema yields them one by one, so the limit ends the search. jsonschema-rs has
+        similar messages, but finds all errors first, and takes 8 to 12 s for 200,000 wrong items. The time grows with
+        the size of the event, to about a second for a megabyte of tiny array items; so callers limit the size.
         """
         errors = islice(self._words.iter_errors(event), _MAX_VIOLATIONS)
         return sorted({violation for error in errors for violation in _violations(error)})
 
 
 def _with_patterns(schema: Any) -> Any:
-    """Return a schema of the same verdicts, its formats as patterns: saves 6 % of a request without a model."""
+    """Return an equivalent schema with patterns for formats; it saves 6 % of the time of a request without a model."""
     if isinstance(schema, list):
         return [_with_patterns(subschema) for subschema in schema]
     if not isinstance(schema, dict):
@@ -209,9 +208,9 @@ def _with_patterns(schema: Any) -> Any:
 
 
 class UnknownFields:
-    """Counts the fields of an event that a schema does not name: they are ignored, but worth knowing about.
+    """Counts the fields of an event that a schema does not name. They are ignored, but a metric shows them.
 
-    Below a field for which the schema names no fields, anything may stand.
+    Below a field for which the schema names no fields, none are counted.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -224,7 +223,7 @@ class UnknownFields:
         )
 
     def count(self, entity: Mapping[str, Any]) -> int:
-        """Return how many fields, at any level, the schema does not name; takes a few microseconds."""
+        """Return the number of fields, at any level, that the schema does not name; it takes a few microseconds."""
         unknown = 0 if self._names.issuperset(entity) else len(entity.keys() - self._names)
         for name, fields in self._parts:
             part = entity.get(name)
@@ -241,7 +240,7 @@ def _violations(error: ValidationError) -> Iterator[Violation]:
     instance: Any = error.instance
     schema: Any = error.schema
     if keyword == "required":
-        # jsonschema reports each missing field by itself, but names it only in the prose of its message.
+        # jsonschema reports each missing field separately, but names it only in the text of its message.
         for name in limit:
             if name not in instance:
                 yield Violation(f"{pointer}/{_escape(name)}", "is missing", keyword)

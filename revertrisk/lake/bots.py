@@ -13,8 +13,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from revertrisk.lake.engine import make_table, new_engine, table_relation
+from revertrisk.lake.engine import make_table, new_engine, table_relation, tells_damage
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
+from revertrisk.lake.key import as_user_name
 from revertrisk.lake.schema import BOT, REVERT
 from revertrisk.lake.tables import Lake, replace
 from revertrisk.runtime.validation import explain
@@ -34,7 +35,7 @@ def _as_day(value: object) -> object:
 
 
 def _as_user_name(value: str) -> str:
-    name = " ".join(value.replace("_", " ").split())
+    name = as_user_name(value)
     if not name or ":" in name:  # MediaWiki has no name with a colon
         raise ValueError("expected a user name without a namespace, such as ClueBot NG")
     return name
@@ -125,6 +126,7 @@ def _problems(bots: Sequence[Bot]) -> Iterable[str]:
             yield f"bots[{number}]: is listed already, as bots[{first}]"
 
 
+@tells_damage
 def write_bots(lake: Lake, bots: Iterable[Bot]) -> bool:
     """Make this the lake's list of bots, instead of the one before, in one commit; returns whether it is another.
 
@@ -157,6 +159,7 @@ def has_list(lake: Lake) -> bool:
     return lake.table(BOT).version() > 0
 
 
+@tells_damage
 def reverts_of_bots(lake: Lake) -> tuple[list[BotReverts], date | None]:
     """Return what a lake has of each listed bot, and the last day of which it has no actor keys any more, if any.
 

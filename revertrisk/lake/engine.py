@@ -7,8 +7,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import wraps
 from importlib.resources import files
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import duckdb
 import orjson
@@ -21,6 +22,7 @@ from revertrisk.lake.tables import Lake, open_lake
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
@@ -36,6 +38,16 @@ VIEWS: Final = (
     "bot_day",
 )
 """Each is a query in lake/sql, in the SQL that DuckDB and Spark share; a view may read those before it."""
+_OF_THE_QUERY: Final = (
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.NotImplementedException,
+)
+"""What is wrong with a query; all else is wrong with the files or the machine."""
 REOPEN_TRIES: Final = 5
 ANSWER: Final = "_answer"
 
@@ -172,8 +184,10 @@ class Reader:
             try:
                 return ask()
             except duckdb.Error as exc:
-                if "No such file" not in str(exc):
+                if isinstance(exc, _OF_THE_QUERY):
                     raise LakeUsageError(str(exc)) from exc
+                if "No such file" not in str(exc):
+                    raise _damaged(self._lake.root, exc) from exc
                 if not left:
                     raise LakeError(
                         f"{self._lake.root}: files of the lake are missing: {_first_line(exc)}"
@@ -215,6 +229,30 @@ def connect(root: str) -> Connection:
 
     """
     return Reader(root).connection
+
+
+@contextmanager
+def damage_told(root: str) -> Iterator[None]:
+    """Turn what the engine says of files that it cannot read into a LakeError; for our own queries."""
+    try:
+        yield
+    except duckdb.Error as exc:
+        raise _damaged(root, exc) from exc
+
+
+def tells_damage(work: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
+    """Make a function of a lake raise LakeError where a file of it cannot be read."""
+
+    @wraps(work)
+    def telling(lake: Lake, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with damage_told(lake.root):
+            return work(lake, *args, **kwargs)
+
+    return telling
+
+
+def _damaged(root: str, error: duckdb.Error) -> LakeError:
+    return LakeError(f"{root}: the lake cannot be read: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:

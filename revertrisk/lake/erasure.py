@@ -14,15 +14,17 @@ from typing import Final
 
 import orjson
 
-from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation
+from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation, tells_damage
 from revertrisk.lake.erasures import ERASED_ACTOR, ERASED_PAGE, ERASED_REVISION, numbered, remember
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
 from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, whole_tables
+from revertrisk.lake.key import as_user_name
 from revertrisk.lake.reverted import Step, reverted_change, reverted_rows
 from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVERTED, REVISION, TABLES, Table, Type
 from revertrisk.lake.storage import contains_any, files_under
 from revertrisk.lake.tables import Change, Lake, merge, vacuum
+from revertrisk.wiki.table import WikiTable
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ class Erased:
 
     rows: int = 0
     files: int = 0
+    unfound: list[str] = field(default_factory=list)
+    """Actors of whom the lake had no row, as WIKI:NAME."""
     left: list[str] = field(default_factory=list)
 
 
@@ -56,9 +60,9 @@ def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequen
     numbers: dict[str, list[tuple[str, int]]] = {"page": [], "revision": []}
     for written in actors:
         wiki_id, colon, name = written.partition(":")
-        if not (wiki_id and colon and name):
+        if not (wiki_id and colon and as_user_name(name)):
             raise LakeUsageError("actor: expected WIKI:NAME, such as enwiki:Example")
-        found.append((wiki_id, name.replace("_", " ")))
+        found.append((wiki_id, as_user_name(name)))
     for what, texts in (("page", pages), ("revision", revisions)):
         for written in texts:
             wiki_id, _, number = written.partition(":")
@@ -68,10 +72,12 @@ def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequen
     return Erasure(tuple(found), tuple(numbers["page"]), tuple(numbers["revision"]))
 
 
+@tells_damage
 def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     """Erase, wait for readers, remove the old files, and look for what is left; takes a lake with its key.
 
     Raises:
+        LakeUsageError: neither the program nor the lake knows a wiki of that name.
         LakeError: the lake cannot be written.
 
     """
@@ -85,7 +91,9 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     done = Erased()
     now = datetime.now(UTC)
     try:
+        _require_known_wikis(engine, lake, what)
         _make_lists(engine, what, keys)
+        done.unfound = _without_rows(engine, lake)
         named = [(ERASED_ACTOR, key["actor_key"]) for key in keys]
         named += [(ERASED_PAGE, numbered(*page)) for page in what.pages]
         named += [(ERASED_REVISION, numbered(*revision)) for revision in what.revisions]
@@ -102,6 +110,37 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     finally:
         engine.close()
     return done
+
+
+def _require_known_wikis(engine: Connection, lake: Lake, what: Erasure) -> None:
+    wikis = WikiTable.load()
+    unknown = {
+        wiki_id for wiki_id, _ in (*what.actors, *what.pages, *what.revisions) if wikis.by_id(wiki_id) is None
+    }
+    for table in TABLES:
+        if unknown and "wiki_id" in table.column_names:  # a wiki may be newer than the program
+            rows = table_relation(engine, lake, table).project("wiki_id").distinct().fetchall()
+            unknown -= {wiki_id for (wiki_id,) in rows}
+    if unknown:
+        raise LakeUsageError(
+            f"expected the id of a wiki, such as enwiki, not {', '.join(map(repr, sorted(unknown)))}"
+        )
+
+
+def _without_rows(engine: Connection, lake: Lake) -> list[str]:
+    """Return the actors of whom no row has the key, and no page's title the name."""
+    found = []
+    for table in (REVISION, REVERT, BOT, PAGE_EVENT):
+        named = _NAMES_ACTOR if table is PAGE_EVENT else "t.actor_key = a.actor_key"
+        table_relation(engine, lake, table).create_view("whole", replace=True)
+        query = (
+            f"SELECT a.actor_key FROM erased_actor a SEMI JOIN whole t ON t.wiki_id = a.wiki_id AND {named}"
+        )
+        found += engine.execute(query).fetchall()
+    rows = engine.execute(
+        "SELECT wiki_id || ':' || name, actor_key FROM erased_actor ORDER BY ALL"
+    ).fetchall()
+    return [actor for actor, actor_key in rows if (actor_key,) not in found]
 
 
 def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:

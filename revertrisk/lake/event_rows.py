@@ -66,6 +66,15 @@ def _instant(text: str) -> str:
     return f"list_filter([{parsed}], lambda t: t BETWEEN TIMESTAMPTZ '1970-01-01' AND TIMESTAMPTZ '2200-01-01')[1]"
 
 
+_IS_PAGE_CHANGE: Final = (
+    """("$schema" = '/mediawiki/page/change/1' OR "$schema" LIKE '/mediawiki/page/change/1.%')"""
+)
+WATERMARK: Final = f"SELECT max(meta_at) FROM event WHERE {_IS_PAGE_CHANGE} AND meta_at <= $1"
+"""The greatest meta.dt of page_change events, canaries included, not after an instant.
+
+Other streams move no watermark: while page_change stands still, nothing is known of reverts.
+"""
+
 KINDS: Final = f"""
 CREATE OR REPLACE TEMP TABLE event AS
 SELECT
@@ -73,7 +82,7 @@ SELECT
     CASE
         WHEN meta.domain = '{CANARY_DOMAIN}' THEN 'canary'
         WHEN "$schema" LIKE '/mediawiki/page/prediction_classification_change/1.%' THEN 'prediction'
-        WHEN "$schema" = '/mediawiki/page/change/1' OR "$schema" LIKE '/mediawiki/page/change/1.%' THEN 'page_change'
+        WHEN {_IS_PAGE_CHANGE} THEN 'page_change'
         WHEN "$schema" LIKE '/mediawiki/revision/visibility-change/1.%' THEN 'visibility'
         WHEN "$schema" IS NULL THEN 'not_an_event'
         ELSE 'other_schema'
@@ -123,7 +132,7 @@ FROM event WHERE what = 'prediction' AND {_PREDICTION_IS_READABLE}
 CHANGES: Final = f"""
 CREATE OR REPLACE TEMP TABLE change AS
 SELECT
-    *,
+    event.*, known_wiki.domain AS wiki_domain, known_wiki.is_scorable AS wiki_is_scorable,
     revision.rev_id AS changed_id,
     CAST(rev_at AS DATE) AS day,
     revision.is_editor_visible IS NOT DISTINCT FROM false AS hides_author,
@@ -133,10 +142,15 @@ SELECT
         ELSE revision.editor
     END AS author,
     CASE WHEN prior_state.revision.rev_id = revision.rev_parent_id THEN prior_state.revision END AS parent
-FROM event WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
+FROM event LEFT JOIN known_wiki USING (wiki_id) WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
 """
+"""Needs `known_wiki`: wiki_id, domain, is_scorable."""
+
+EDITED: Final = "SELECT quantile_disc(rev_at, 0.5) FROM change WHERE page_change_kind IN ('edit', 'create')"
 
 SKIP_REASON: Final = f"""CASE
+    WHEN wiki_domain IS NULL OR meta.domain <> wiki_domain THEN '{SkipReason.UNKNOWN_WIKI}'
+    WHEN NOT wiki_is_scorable THEN '{SkipReason.NOT_WIKIPEDIA}'
     WHEN page_change_kind NOT IN ({", ".join(quoted(kind) for kind in sorted(SCORABLE_KINDS))})
         THEN '{SkipReason.PAGE_CHANGE_KIND}'
     WHEN page.namespace_id <> {MAIN_NAMESPACE} THEN '{SkipReason.NAMESPACE}'
@@ -152,7 +166,7 @@ SKIP_REASON: Final = f"""CASE
 END"""
 """The rules of event_platform/page_change.py, in its order, over a staged event; a test holds both to the same answers.
 
-Python would need ten times as long for an event.
+Python would need ten times as long for an event. Which wikis a model was made for is not known here.
 """
 
 

@@ -39,6 +39,17 @@ class ActorKeys:
         return hmac.digest(self._secret, f"revertrisk lake\0{lake_id}".encode(), hashlib.sha256).hex()[:32]
 
 
+def as_user_name(written: str) -> str:
+    """Return a user name as MediaWiki has it: no spaces around it, single ones in it, the first letter a capital one.
+
+    A name from another wiki (``en>example``) keeps its first letter.
+    """
+    name = " ".join(written.replace("_", " ").split())
+    # Titlecase: Georgian letters have capitals that MediaWiki does not use.
+    first = name[:1].title()
+    return name if ">" in name or len(first) != 1 else first + name[1:]
+
+
 def _canonical(name: str) -> str:
     try:
         return str(ipaddress.ip_address(name))

@@ -5,11 +5,12 @@ comes before is left for the next time.
 """
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from revertrisk.lake.engine import new_engine, table_relation
+from revertrisk.lake.engine import new_engine, table_relation, tells_damage
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
 from revertrisk.lake.tables import Change, Lake, compact, delete_partitions, files_by_partition, merge, vacuum
@@ -21,6 +22,8 @@ GRACE: Final = timedelta(days=7)
 """How long a removed file stays for readers that opened an earlier version."""
 PLACE_GRACE: Final = timedelta(hours=1)
 """Likewise in the table of places, which each batch rewrites and only writers read."""
+READ_LATELY: Final = timedelta(hours=2)
+"""A source without a batch for so long is not being read."""
 OPEN_FILES: Final = 8
 """A partition that is still being written is compacted when it has so many files."""
 SPARE_FILES: Final = 40
@@ -36,13 +39,25 @@ class Maintained:
     files_removed: int
 
 
+@tells_damage
 def maintain(
-    lake: Lake, *, today: date | None = None, actor_key_days: int = ACTOR_KEY_DAYS, grace: timedelta = GRACE
+    lake: Lake,
+    *,
+    today: date | None = None,
+    actor_key_days: int = ACTOR_KEY_DAYS,
+    grace: timedelta = GRACE,
+    ended: Collection[str] = (),
 ) -> Maintained:
-    """Compact, forget what is to be forgotten, and remove files that nothing needs any more; raises LakeError."""
+    """Compact, forget what is to be forgotten, and remove files that nothing needs any more; raises LakeError.
+
+    While an old export is being read, by whichever writer, no actor is forgotten: who undid an edit of their own could
+    not be told. ``ended`` are sources that were read to their end.
+    """
     today = today or datetime.now(UTC).date()
     forget_titles(lake)
-    forget_actors(lake, today - timedelta(days=actor_key_days))
+    before = today - timedelta(days=actor_key_days)
+    if not _is_reading_old_edits(lake, before, ended):
+        forget_actors(lake, before)
     replaced = sum(compact_table(lake, table, today) for table in TABLES)
     kept = {table: PLACE_GRACE if table is PLACE else grace for table in TABLES}
     removed = sum(vacuum(lake, table, keep, also_unknown=True) for table, keep in kept.items())
@@ -99,6 +114,20 @@ def forget_titles(lake: Lake) -> int:
             return 0
         rows = engine.table("titled")
         return merge(lake, PAGE_EVENT, rows, months, Change({"title": "NULL"}, "t.title IS NOT NULL"))
+    finally:
+        engine.close()
+
+
+def _is_reading_old_edits(lake: Lake, before: date, ended: Collection[str]) -> bool:
+    engine = new_engine()
+    try:
+        table_relation(engine, lake, PLACE).create_view("place")
+        since = datetime.now(UTC) - READ_LATELY
+        found = engine.execute(
+            "SELECT source FROM place WHERE edited < CAST($1 AS TIMESTAMPTZ) AND updated > $2",
+            [before, since],
+        ).fetchall()
+        return any(source not in ended for (source,) in found)
     finally:
         engine.close()
 

@@ -24,7 +24,7 @@ class LakeMetrics:
         )
         self._watermark = Gauge(
             "lake_watermark_timestamp_seconds",
-            "The greatest meta.dt taken in, in Unix time: the lag is the time since",
+            "The greatest meta.dt of page_change events taken in, in Unix time: the lag is the time since",
             registry=registry,
         )
 

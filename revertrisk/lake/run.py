@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -154,7 +154,7 @@ async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Writte
                     maintained = monotonic()
             await reading
             if not stop.is_set() and total.rows:
-                await asyncio.to_thread(_maintain, settings, lake)
+                await asyncio.to_thread(_maintain, settings, lake, frozenset(by_name))
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -246,8 +246,8 @@ async def _commit(positions: Mapping[str, Mapping[str, Position]], sources: Mapp
                 await sources[name].source.commit(position)
 
 
-def _maintain(settings: RunSettings, lake: Lake) -> None:
-    maintain(lake, actor_key_days=settings.actor_key_days, grace=settings.grace)
+def _maintain(settings: RunSettings, lake: Lake, ended: Collection[str] = ()) -> None:
+    maintain(lake, actor_key_days=settings.actor_key_days, grace=settings.grace, ended=ended)
 
 
 def _partition_name(source: OpenSource, position: Position) -> str:

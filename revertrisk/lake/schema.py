@@ -436,8 +436,16 @@ PLACE: Final = Table(
         Column(
             "watermark",
             Type.TIMESTAMP,
-            "The greatest meta.dt taken in: how far the record reaches.",
-            "meta.dt, canaries included",
+            "The greatest meta.dt of the page_change events that came with this source's: how far it is known what was "
+            "reverted. No time that is 5 minutes or more ahead of the writer's clock.",
+            "meta.dt of page_change, canaries included",
+        ),
+        Column(
+            "edited",
+            Type.TIMESTAMP,
+            "The median time of saving of the edits of the source's last batch that had any: in the past while an old "
+            "export is read.",
+            "revision.rev_dt of kinds `edit` and `create`",
         ),
         Column("updated", Type.TIMESTAMP, "When the batch was written.", "the writer's clock"),
     ),

@@ -6,9 +6,9 @@ names become actor keys here, once for each distinct user of the batch, and go n
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Final
 
@@ -17,12 +17,14 @@ from revertrisk.lake.erasures import ERASED_PAGE, ERASED_REVISION, Erasures
 from revertrisk.lake.event_rows import (
     CHANGES,
     DISTINCT,
+    EDITED,
     FIELDS,
     KINDS,
     MAX_EVENT_BYTES,
     PREDICTIONS,
     REVISIONS,
     UNREADABLE,
+    WATERMARK,
     combined_revisions,
 )
 from revertrisk.lake.key import ActorKeys
@@ -34,8 +36,11 @@ from revertrisk.lake.schema import (
     Table,
     Type,
 )
+from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import user_kind
 
+CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
+"""A time that is further ahead of ours is a wrong clock's: it tells nothing of how far the streams are."""
 MAX_ACCOUNTS: Final = 100_000
 """Users whose kind and key are remembered between batches."""
 _DIGITS: Final = re.compile(r"([0-9]+)")
@@ -72,14 +77,28 @@ class StagedBatch:
     unreadable: list[Unreadable] = field(default_factory=list)
     canaries: int = 0
     watermark: datetime | None = None
-    """The greatest meta.dt, canaries included."""
+    """The greatest meta.dt of page_change events, canaries included."""
+    edited: datetime | None = None
+    """The median time of saving of the edits."""
 
 
 class Stage:
     """Parses batches, one at a time; the rows live in the engine until the next batch comes."""
 
-    def __init__(self, connection: Connection, actor_keys: ActorKeys) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        actor_keys: ActorKeys,
+        now: Callable[[], datetime],
+    ) -> None:
         self._connection = connection
+        self._now = now
+        wikis = [
+            {"wiki_id": each.wiki_id, "domain": each.domain, "is_scorable": each.is_scorable}
+            for each in WikiTable.load()
+        ]
+        columns = {"wiki_id": "VARCHAR", "domain": "VARCHAR", "is_scorable": "BOOLEAN"}
+        make_table(connection, "known_wiki", wikis, columns)
         # People who edit much come in every batch.
         self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
@@ -93,9 +112,8 @@ class Stage:
         run = self._connection.execute
         run(KINDS)
         run("DROP TABLE line")
-        ((batch.canaries, batch.watermark),) = run(
-            "SELECT count(*) FILTER (what = 'canary'), max(meta_at) FROM event"
-        ).fetchall()
+        ((batch.canaries,),) = run("SELECT count(*) FROM event WHERE what = 'canary'").fetchall()
+        ((batch.watermark,),) = run(WATERMARK, [self._now() + CLOCKS_DIFFER_BY]).fetchall()
         for number, reason in run(UNREADABLE).fetchall():
             raw = lines[number]
             batch.unreadable.append(Unreadable(number, reason, hashlib.sha256(raw).hexdigest()))
@@ -107,6 +125,7 @@ class Stage:
         run(PREDICTIONS)
         batch.predictions = list(self._predictions())
         run(CHANGES)
+        ((batch.edited,),) = run(EDITED).fetchall()
         self._make_accounts(erasures)
         self._make_erased_titles(erasures)
         run(REVISIONS)

@@ -4,12 +4,21 @@ A batch is some commits, one a table, and the source's place is the last of them
 however often it comes, so a batch that was cut off is repeated from its source, and ends as if it had not been cut off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
-from revertrisk.lake.engine import Connection, Relation, make_table, new_engine, quoted, table_relation
+from revertrisk.lake.engine import (
+    Connection,
+    Relation,
+    damage_told,
+    make_table,
+    new_engine,
+    quoted,
+    table_relation,
+)
 from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.event_rows import revision_change
@@ -27,6 +36,7 @@ _PLACE_MOVES: Final = Change(
     {
         "place": "s.place",
         "updated": "s.updated",
+        "edited": "coalesce(s.edited, t.edited)",
         "watermark": "CASE WHEN t.watermark IS NULL OR s.watermark > t.watermark THEN s.watermark ELSE t.watermark END",
     }
 )
@@ -76,7 +86,7 @@ class Written:
     canaries: int = 0
     unreadable: int = 0
     watermark: datetime | None = None
-    """The greatest meta.dt."""
+    """The greatest meta.dt of page_change events."""
 
     def add(self, other: "Written") -> None:
         """Count what became of another batch."""
@@ -91,15 +101,20 @@ class LakeWriter:
     """Writes into one lake. Several writers of one lake are right, in one process or in many."""
 
     def __init__(
-        self, lake: Lake, *, wikis: frozenset[str] | None = None, memory_limit: str | None = None
+        self,
+        lake: Lake,
+        *,
+        wikis: frozenset[str] | None = None,
+        memory_limit: str | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
-        """Take a lake with its key; ``wikis`` are those to take, None for all."""
+        """Take a lake with its key; ``wikis`` are those to take, None for all; ``now`` is the clock."""
         if lake.actor_keys is None:
             raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
         self._lake = lake
         self._wikis = wikis
         self._engine: Connection = new_engine(memory_limit)
-        self._stage = Stage(self._engine, lake.actor_keys)
+        self._stage = Stage(self._engine, lake.actor_keys, now or partial(datetime.now, UTC))
         self._id_ranges = IdRanges(self._engine, lake)
 
     def close(self) -> None:
@@ -113,6 +128,10 @@ class LakeWriter:
             LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
 
         """
+        with damage_told(self._lake.root):
+            return self._write(batch)
+
+    def _write(self, batch: Batch) -> Written:
         require_room(self._lake)
         staged = StagedBatch()
         if batch.lines:
@@ -134,8 +153,9 @@ class LakeWriter:
 
     def place(self, source: str) -> str | None:
         """Return what a source is to be resumed with, None where it has not been read; raises LakeError."""
-        places = table_relation(self._engine, self._lake, PLACE)
-        rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
+        with damage_told(self._lake.root):
+            places = table_relation(self._engine, self._lake, PLACE)
+            rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
         return str(rows[0][0]) if rows else None
 
     def _merge_new(self, staged: Staged, written: Written) -> None:
@@ -213,8 +233,9 @@ class LakeWriter:
     def _write_places(self, batch: Batch, staged: StagedBatch) -> None:
         now = datetime.now(UTC).isoformat()
         watermark = None if staged.watermark is None else staged.watermark.isoformat()
+        edited = None if staged.edited is None else staged.edited.isoformat()
         rows: list[dict[str, object]] = [
-            {"source": source, "place": place, "watermark": watermark, "updated": now}
+            {"source": source, "place": place, "watermark": watermark, "edited": edited, "updated": now}
             for source, place in batch.resume.items()
         ]
         if not rows:

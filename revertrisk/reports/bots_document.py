@@ -34,9 +34,9 @@ _WORDS: Final = {
 
 
 _NOTEBOOK: Final = (
-    "Reverts left after each rule. The notebook counts temporary accounts and unknown authors as anonymous, an "
-    "author without a known edit count as n/a, and who reverts the bots by the day of the first edit. There it counts "
-    "the reverts that undid a bot's: one may undo several."
+    "Reverts left after each rule. The notebook's period is of edits, this report's of reverts. It counts temporary "
+    "accounts and unknown authors as anonymous, an author without a known edit count as n/a, and who reverts the "
+    "bots by the day of the first edit. There it counts the reverts that undid a bot's: one may undo several."
 )
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # ships no types
 
 from revertrisk.reports.cell import Ends, basis_of, too_young
-from revertrisk.reports.figures import LEAST
 from revertrisk.reports.incidence import Incidence, cumulative_incidence
 from revertrisk.reports.intervals import (
     LEAST_PAGES,
@@ -23,7 +22,8 @@ from revertrisk.reports.watched import ANYBODY, REGISTERED, USER_KINDS, Booleans
 LEAST_RATIO: Final = 1.25
 FALSE_DISCOVERY_RATE: Final = 0.01
 """Where one difference in a report is real, about twice this share of what is flagged is false (make study)."""
-REFERENCE: Final = "registered accounts"
+LEAST_EXPECTED: Final = 20
+"""A kind is compared where at least this many of its edits would be reverted if there were no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _ratios(wiki: Compared, horizon: float, take: _Measure) -> Iterator[_Ratio]:
         own, reference = take(wiki.ends.part(members), horizon), take(wiki.ends.part(others), horizon)
         if own is None or reference is None:
             continue
-        if _expected(wiki.ends, members, others, horizon) < LEAST:
+        if _expected(wiki.ends, members, others, horizon) < LEAST_EXPECTED:
             continue
         influence: NDArray[Any] = np.zeros(len(wiki.ends))
         influence[members] = own.influence / own.value
@@ -156,7 +156,7 @@ def _ratios(wiki: Compared, horizon: float, take: _Measure) -> Iterator[_Ratio]:
 def _expected(ends: Ends, members: Booleans, others: Booleans, horizon: float) -> float:
     """Return how many of the members would be reverted if there were no difference.
 
-    A kind that is expected to have fewer than the least number would be compared only where chance gave it many.
+    A kind that is expected to have far fewer than a figure needs would be compared only where chance gave it many.
     """
     reverted = basis_of(ends.part(members | others), horizon).reverted
     return reverted * float(members.sum()) / float((members | others).sum())

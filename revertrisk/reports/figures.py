@@ -11,7 +11,7 @@ LEAST: Final = 30
 DEFINITIONS: Final = {
     "share_reverted": "Share of the edits that somebody else reverted within the horizon. An edit whose author took it "
     "back, or whose page was deleted, before that is not reverted by somebody else (competing events; Aalen-Johansen "
-    "estimate up to the end of the record).",
+    "estimate up to the end of the record). Where an author is not known, it counts as somebody else's revert.",
     "share_reverted_flagged": "Share reverted among the flagged edits: those with a probability above the threshold.",
     "recall": "Of the edits reverted by somebody else within the horizon, the share that was flagged.",
     "flagged_not_reverted": "Of the edits that nobody else reverted within the horizon, the share that was flagged. "

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
@@ -149,22 +150,30 @@ def ask(root: str) -> None:
             ", ".join(f"max({name})" for name in names) for names in (PREDICTIONS_COLUMNS, columns)
         )
         scan = SCANNED.format(prediction=prediction, revision=revision)
-        scanned, seconds = timed(reader, (scan, query))
+        scanned, asked = timed(reader, (scan, query))
         print(
-            f"{beginning}…: {seconds:.2f} s (aim {aim:.0f} s for 15 M edits), {seconds / scanned:.1f} scans of "
-            f"{scanned:.2f} s (at most {most})"
+            f"{beginning}…: {asked.wall:.2f} s (aim {aim:.0f} s for 15 M edits), {asked.cpu:.2f} s of CPU; "
+            f"{asked.wall / scanned.wall:.1f} scans of {scanned.wall:.2f} s (at most {most}), "
+            f"{asked.cpu / scanned.cpu:.1f} by CPU"
         )
 
 
-def timed(reader: Reader, queries: Sequence[str]) -> list[float]:
-    """Return the median seconds of each query, asked in turn."""
-    took: list[list[float]] = [[] for _ in queries]
+class Took(NamedTuple):
+    """Median seconds of a query."""
+
+    wall: float
+    cpu: float
+
+
+def timed(reader: Reader, queries: Sequence[str]) -> list[Took]:
+    """Return what each query took, asked in turn; the first time is left out."""
+    took: list[list[Took]] = [[] for _ in queries]
     for _ in range(TIMES + 1):
         for place, query in enumerate(queries):
-            started = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             reader.query(query).fetchall()
-            took[place].append(time.perf_counter() - started)
-    return [statistics.median(each[1:]) for each in took]
+            took[place].append(Took(time.perf_counter() - wall, time.process_time() - cpu))
+    return [Took(*map(statistics.median, zip(*each[1:], strict=True))) for each in took]
 
 
 if __name__ == "__main__":

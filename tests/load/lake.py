@@ -38,9 +38,10 @@ PARTS = 48
 """The events are shuffled in so many parts; each of both files has two thirds of them."""
 SPARE_FILES = 40
 EDITS_A_SECOND = 25_000
-"""A writer is killed after a part of the time that it would need for all edits at this rate, and never before it is
-likely to have begun."""
+"""Every other writer is killed within the time that all edits would take at this rate, the others within a batch."""
 SOONEST_S, LATEST_S = 1.5, 6.0
+BATCH_S = 2.0
+"""About as long as a batch takes to write."""
 MOST_SHOWN = 5
 DATA_TABLES = [table for table in TABLES if table is not PLACE]
 
@@ -104,17 +105,26 @@ def run(folder: Path, number: int, seed: int = 11) -> Run:
     chance = random.Random(seed)  # noqa: S311 - no secret
     latest = max(LATEST_S, number / EDITS_A_SECOND)
     began = time.monotonic()
-    while found.kills < KILLS:
-        writers = [start(folder, file) for file in files]
+    again: tuple[str, ...] = ()
+    for _ in range(KILLS):
+        if found.kills >= KILLS:
+            break
+        kills = found.kills
+        writers = [start(folder, file, *again) for file in files]
         for writer in writers:
+            if found.kills % 2:
+                soonest, last = SOONEST_S, latest
+            else:  # in the next batch, between the commits of its tables
+                _wait_for_commit(folder, writer)
+                soonest, last = 0.0, BATCH_S
             try:
-                writer.communicate(timeout=chance.uniform(SOONEST_S, latest))
+                writer.communicate(timeout=chance.uniform(soonest, last))
             except subprocess.TimeoutExpired:
                 writer.kill()
                 writer.communicate()
                 found.kills += 1
-        if not any(writer.returncode < 0 for writer in writers):
-            break
+        if found.kills == kills:  # everything is in the lake: from now on they are killed in a replay
+            again = ("--from-beginning",)
     _finish(folder, files, found)
     found.seconds["writing"] = time.monotonic() - began
     lake = open_lake(str(folder / "lake"))
@@ -129,6 +139,14 @@ def run(folder: Path, number: int, seed: int = 11) -> Run:
         f"a replay changed the files of {name}" for name in before if before[name] != after[name]
     ]
     return found
+
+
+def _wait_for_commit(folder: Path, writer: subprocess.Popen[bytes]) -> None:
+    """Wait until a batch is written, of whichever writer, or this one ends."""
+    versions = folder / "lake" / PLACE.name / "_delta_log"
+    before = len(list(versions.glob("*.json")))
+    while writer.poll() is None and len(list(versions.glob("*.json"))) == before:
+        time.sleep(0.02)
 
 
 def _finish(folder: Path, files: Sequence[Path], found: Run, *more: str) -> list[str]:

@@ -7,7 +7,11 @@ FROM (
     SELECT model_name, model_version, wiki_id, MIN(version_rank) FROM prediction_backfill GROUP BY 1, 2, 3
 ) AS p
 LEFT JOIN (
-    SELECT wiki_id, MAX(epoch(meta_dt)) AS watermark, MIN(epoch(dt)) AS since
+    SELECT
+        wiki_id,
+        -- A wrong clock's time is beyond all that the lake has taken in.
+        MAX(epoch(meta_dt)) FILTER ((meta_dt > (SELECT MAX(watermark) FROM place)) IS NOT TRUE) AS watermark,
+        MIN(epoch(dt)) AS since
     FROM revision WHERE kind IS NOT NULL GROUP BY wiki_id
 ) AS e ON p.wiki_id = e.wiki_id
 ORDER BY p.model_name, p.version_rank, p.model_version, p.wiki_id

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,25 @@ async def test_a_record_that_is_nested_too_deep_does_not_stop_the_writer(tmp_pat
     assert reader.query("SELECT place, reason FROM unreadable").fetchall() == [(1, "record_too_nested")]
     assert differences(reader.connection, events) == []
     assert await filled(settings(tmp_path, f"jsonl:{tmp_path}/events")) == {}
+
+
+async def test_an_old_export_keeps_its_actors_until_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reverts by the author are told in edits of years ago, however often the lake is maintained meanwhile."""
+    monkeypatch.setattr("revertrisk.lake.run.MAX_ROWS", 20)
+    monkeypatch.setattr("revertrisk.lake.run.MAINTAIN_EVERY_S", 0.0)
+    known = [
+        replace(edit, moment=edit.moment - timedelta(days=3000), user=edit.page_id)
+        for edit in edits(80, pages=5, days=30)
+    ]
+    source = write_file(tmp_path / "export", [page_change(edit) for edit in known])
+    await filled(settings(tmp_path, source))
+    tables = Reader(str(tmp_path / "lake")).connection
+    found = tables.execute("SELECT count(*) > 3, count(*) = count(is_self), bool_and(is_self) FROM reverted")
+    assert found.fetchall() == [(True, True, True)]
+    keys = "SELECT count(actor_key) FROM {} ANTI JOIN bot USING (wiki_id, actor_key)"
+    assert [tables.execute(keys.format(name)).fetchall() for name in ("revision", "revert")] == [[(0,)]] * 2
 
 
 async def test_eventstreams_is_resumed_where_the_lake_is(tmp_path: Path) -> None:

@@ -347,7 +347,7 @@ V2_BAD: list[tuple[str, Any, int, str]] = [
     ("a shape of text", {"inputs": [{"name": "request", "shape": "1", "datatype": "BYTES", "data": ["{}"]}]}, 400, "inputs[0].shape: expected an array"),
     ("S9: no such output", v2_body(call("en", 11)) | {"outputs": [{"name": "error"}, {"name": "score"}]}, 400, "outputs[1].name (score)"),
     ("S9: an output of no name", v2_body(call("en", 11)) | {"outputs": [{"name": "a\nb"}]}, 400, "outputs[0].name is not"),
-    ("S9: an output twice", v2_body(call("en", 11)) | {"outputs": [{"name": "error"}] * 4}, 400, "none twice"),
+    ("S9: an output twice", v2_body(call("en", 11)) | {"outputs": [{"name": "error"}] * 4}, 400, "same name twice"),
     ("S9: more than pydantic may list", {"inputs": [1] * 17}, 400, "inputs must have at most 16"),
     ("S9: a parameter of the caller's name", v2_body(call("en", 11)) | {"parameters": {"a: b": None}}, 400, "parameters: expected numbers, strings and booleans"),
     ("S9: many parameters", v2_body(call("en", 11)) | {"outputs": [{"parameters": dict.fromkeys("abcdefghijklmnopq")}]}, 400, "parameters"),

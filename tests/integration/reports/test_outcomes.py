@@ -77,6 +77,15 @@ def test_a_stalled_stream_changes_no_figure(copied: Lake, made: list[Made], befo
     assert words in " ".join(as_text(outcomes_document(after)).split())
 
 
+def test_one_wrong_clock_changes_no_figure(copied: Lake, made: list[Made], before: Outcomes) -> None:
+    """An event that says that it was received in 2150 makes no edit older than the streams are."""
+    wrong = next(event for event in events_of(made) if "predicted_classification" not in event)
+    wrong["meta"] |= {"id": "wrong", "dt": "2150-01-01T00:00:00Z"}
+    wrong["revision"]["rev_id"] = 1
+    fill(copied, [wrong], "wrong")
+    assert figures(report(copied)) == figures(before)
+
+
 def test_a_late_revert_moves_the_late_figure_only(copied: Lake, made: list[Made], before: Outcomes) -> None:
     """An edit that is reverted on day 20 counts at 30 days and not at 48 hours."""
     reverted = {each.undoes for each in made}

@@ -91,7 +91,8 @@ def filled(shared: Path, name: str, snapshot: str) -> str:
 
 @pytest.fixture(scope="module")
 def rows(reader: Reader) -> RevertedRows:
-    return read_reverted(reader, ["enwiki"], 86_400.0, Period(datetime(2005, 1, 1, tzinfo=UTC).date()))
+    found = read_reverted(reader, ["enwiki"], 86_400.0, Period(datetime(2005, 1, 1, tzinfo=UTC).date()))
+    return found.part(found.edit_day >= SINCE)  # the notebook's period is of edits
 
 
 def cells(rows: RevertedRows) -> dict[tuple[Any, ...], tuple[int, int, int]]:

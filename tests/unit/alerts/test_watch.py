@@ -293,3 +293,35 @@ def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> 
         kept = b"".join(line.encode() for line in store._database.iterdump())  # noqa: SLF001 - every byte of it
     assert b"incident" in kept
     assert b"Page_" not in kept
+
+
+def test_a_stream_that_ends_is_told_once() -> None:
+    """Nothing at all for an hour by the machine's clock is one message, and one when something comes again."""
+    with Store(":memory:") as store:
+        watch = fed(Stream(BEGIN, 10, {"enwiki": 1.0}).events(), store)
+        watch.note_something()
+        assert told(store) == []
+        watch.note_nothing(60)
+        watch.note_nothing(60)
+        watch.note_something()
+        store.commit()
+        start, end = told(store)
+    assert (start["series"], start["kind"], end["kind"]) == ("stream", "start", "end")
+    assert "all wikis: no events since 2025-02-20 00:0" in in_words(start)
+    assert "they come again" in in_words(end)
+
+
+def test_a_wiki_that_is_not_asked_for_any_more_is_forgotten(surge_of_edits: list[bytes]) -> None:
+    """Continued with fewer wikis, a watch ends what is open of the others, and does not call them silent."""
+    begun = 60 * (BEGIN + DAY + 220)
+    times = [
+        event.at for line in surge_of_edits if (event := read_event(orjson.loads(line), MODEL)) is not None
+    ]
+    half = sum(at < begun for at in times)
+    with Store(":memory:") as store:
+        first = fed(surge_of_edits[:half], store)
+        assert ("enwiki", "edits") in first.open_incidents
+        second = fed(surge_of_edits[half:], store, wikis=frozenset({"dewiki"}))
+        assert second.banks.names() == [("dewiki", "edits")]
+        start, end = told(store)
+    assert (start["wiki_id"], end["cause"]) == ("enwiki", "not watched any more")

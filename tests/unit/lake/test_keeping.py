@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from revertrisk.lake import Reader
-from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.check import check
+from revertrisk.lake.bots import Bot, shipped_bots, write_bots
+from revertrisk.lake.check import check, until_place_moves
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
-from revertrisk.lake.errors import LakeUsageError
+from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
@@ -204,6 +204,50 @@ def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer_of_filled
     )
 
 
+def test_no_writer_forgets_actors_while_another_reads_an_old_export(lake: Lake, writer: LakeWriter) -> None:
+    """Keys of old edits stay until the source that brings them has ended, or has brought nothing for long."""
+    old = [page_change(replace(edit, moment=edit.moment - timedelta(days=3000))) for edit in KNOWN]
+    writer.write(batch_of(as_lines(old), source="export"))
+    writer.write(batch_of(as_lines(map(prediction, KNOWN)), source="export", begin=1000))
+    writer.write(batch_of(as_lines(map(page_change, KNOWN)), source="live"))
+    today = datetime.now(UTC).date()
+    keys = "SELECT count(actor_key) FROM revision WHERE day < DATE '2020-01-01'"
+    maintain(lake, today=today)
+    assert tables_of(lake).execute(keys).fetchall() != [(0,)]
+    maintain(lake, today=today, ended={"export"})
+    assert tables_of(lake).execute(keys).fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("name", ["user 2", " User_2 ", "User  2", "_User 2_"])
+def test_an_actor_is_erased_however_the_name_is_written(filled: Lake, name: str) -> None:
+    """Spaces, underscores and the first letter are taken as MediaWiki takes them."""
+    actor = next(edit for edit in KNOWN if edit.user == 2)
+    done = erase(filled, parse_erasure([f"{actor.wiki_id}:{name}"], [], []), grace_s=0)
+    assert done.rows > 0
+    assert (done.unfound, done.left) == ([], [])
+
+
+def test_whoever_is_not_found_is_said(filled: Lake) -> None:
+    """Each actor without a row is named; a wiki that neither the program nor the lake knows is refused."""
+    actor = next(edit for edit in KNOWN if edit.user == 2)
+    names = [f"{actor.wiki_id}:{name}" for name in ("User 2", "user_2000", "en>example")]
+    done = erase(filled, parse_erasure(names, [], []), grace_s=0)
+    assert done.unfound == [f"{actor.wiki_id}:User 2000", f"{actor.wiki_id}:en>example"]
+    with pytest.raises(
+        LakeUsageError, match="expected the id of a wiki, such as enwiki, not 'en', 'nowikii'"
+    ):
+        erase(filled, parse_erasure(["en:User 2"], ["nowikii:3"], []), grace_s=0)
+
+
+def test_a_wiki_that_is_newer_than_the_program_can_be_erased_from(
+    filled: Lake, writer_of_filled: LakeWriter
+) -> None:
+    """Where the lake has rows of a wiki, they can be erased."""
+    writer_of_filled.write(batch_of(as_lines([page_change(replace(KNOWN[0], wiki_id="newwiki"))])))
+    done = erase(filled, parse_erasure([], [], [f"newwiki:{KNOWN[0].rev_id}"]), grace_s=0)
+    assert done.rows > 0
+
+
 def test_an_erased_page_and_revision_are_gone(filled: Lake) -> None:
     """Every row of them leaves every table, and every old file with them."""
     page, revision = KNOWN[3], KNOWN[-1]
@@ -295,6 +339,29 @@ def test_what_is_to_be_erased_must_be_named_with_its_wiki(
         parse_erasure(*arguments)
 
 
+DAMAGED: dict[str, Callable[[Lake], object]] = {
+    "query": lambda lake: Reader(lake.root).query("SELECT sum(rev_id) FROM revision").fetchall(),
+    "check": lambda lake: list(check(lake)),
+    "writer": lambda lake: LakeWriter(lake).write(batch_of(as_lines(EVENTS))),
+    "place": lambda lake: LakeWriter(lake).place("test"),
+    "maintenance": maintain,
+    "erasure": lambda lake: erase(lake, Erasure(actors=(("enwiki", "User 2"),)), grace_s=0),
+    "list of bots": lambda lake: write_bots(lake, shipped_bots()),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_file_is_the_lakes_fault(filled: Lake, what: str) -> None:
+    """A data file that was cut off is said by every reader and writer, as what is wrong with the lake: status 1."""
+    write_bots(filled, [Bot(wiki_id="enwiki", name="User 10")])
+    for path in Path(filled.root).rglob("*.parquet"):
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LakeError) as told:
+        DAMAGED[what](filled)
+    assert told.value.exit_status == 1
+    assert filled.root in str(told.value)
+
+
 def test_the_check_finds_what_is_wrong(filled: Lake) -> None:
     """A derived row that differs, one that is missing, and a hidden author who is told, are each one finding."""
     engine = tables_of(filled)
@@ -305,11 +372,35 @@ def test_the_check_finds_what_is_wrong(filled: Lake) -> None:
         f"SELECT * REPLACE (TIMESTAMPTZ '2027-01-01' AS author_hidden_dt) FROM revision WHERE rev_id = {row[1]}"
     )
     merge(filled, REVISION, told, [row[0]], Change({"author_hidden_dt": "s.author_hidden_dt"}))
-    assert sorted(finding.partition(":")[0] for finding in check(filled)) == [
+    found = check(filled, wait=lambda _lake, _version: None)
+    assert sorted(finding.partition(":")[0] for finding in found) == [
         "reverted",
         "reverted",
         "revision",
     ]
+
+
+def test_a_batch_that_is_being_written_is_no_finding(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not agree between two tables counts only where it stays so when the writer's batch is done."""
+    batch = batch_of(as_lines(EVENTS))
+    cut = LakeWriter(lake)
+    monkeypatch.setattr(cut, "_write_reverted", _end)
+    with pytest.raises(KeyboardInterrupt):
+        cut.write(batch)
+    again = LakeWriter(lake)
+    again.write(batch_of([], source="other"))  # a writer is at work
+
+    def finish(lake: Lake, version: int) -> None:
+        again.write(batch)
+        until_place_moves(lake, version)
+
+    (finding,) = check(lake, wait=lambda _lake, _version: None)
+    assert "rows are missing or different" in finding
+    assert list(check(lake, wait=finish)) == []
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parquet_files(lake: Lake) -> list[Path]:

@@ -87,3 +87,20 @@ def test_an_edit_that_is_known_from_its_undelete_only_counts_as_predicted(
     assert tables.execute("SELECT reason, edits FROM coverage").fetchall() == [("predicted", 1)]
     query = "SELECT count(*) FROM outcome o JOIN prediction_current p USING (wiki_id, rev_id, day) WHERE p.dt > o.dt"
     assert tables.execute(query).fetchall() == [(1,)]
+
+
+def test_edits_of_other_projects_are_not_missing(lake: Lake, writer: LakeWriter) -> None:
+    """Coverage says of an edit of Wikidata or of an unknown wiki why no model scored it."""
+    events = [page_change(edit) for edit in PAGE] + [prediction(PAGE[1])]
+    for event, (wiki_id, domain) in zip(
+        events[2:], [("wikidatawiki", "www.wikidata.org"), ("nosuchwiki", "nosuch.example")], strict=False
+    ):
+        event |= {"wiki_id": wiki_id, "meta": event["meta"] | {"domain": domain}}
+    writer.write(batch_of(as_lines(events)))
+    found = connect(lake.root).execute("SELECT wiki_id, reason, edits FROM coverage ORDER BY ALL").fetchall()
+    assert found == [
+        (PAGE[0].wiki_id, "no_parent", 1),
+        (PAGE[1].wiki_id, "predicted", 1),
+        ("nosuchwiki", "unknown_wiki", 1),
+        ("wikidatawiki", "not_wikipedia", 1),
+    ]

@@ -14,6 +14,7 @@ import pytest
 
 from revertrisk.consumer import version_order
 from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader, Skip
+from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.lake.schema import TABLES
 from revertrisk.lake.staging import version_rank
@@ -246,6 +247,10 @@ def test_only_the_wikis_asked_for(lake: Lake) -> None:
 SCORABLE: dict[str, Any] = {"is_content_visible": True}
 REASONS: list[dict[str, Any]] = [
     {},
+    {"wiki_id": "nosuchwiki"},
+    {"wiki_id": "wikidatawiki", "meta": {"domain": "www.wikidata.org"}},
+    {"wiki_id": "aawiki", "meta": {"domain": "aa.wikipedia.org"}, "page_change_kind": "delete"},
+    {"meta": {"domain": "renamed.wikipedia.org"}},
     {"page_change_kind": "delete"},
     {"page_change_kind": "new_kind"},
     {"page_change_kind": "undelete"},
@@ -285,7 +290,7 @@ def test_the_reason_for_a_skip_is_the_servers(lake: Lake, writer: LakeWriter) ->
     writer.write(batch_of(as_lines(events)))
     found = dict(tables_of(lake).execute("SELECT rev_id, skip_reason FROM revision").fetchall())
     assert found == wanted
-    assert len(set(wanted.values())) == 10
+    assert len(set(wanted.values())) == 12
 
 
 def test_h6_an_empty_hash_is_unknown(lake: Lake, writer: LakeWriter) -> None:
@@ -329,6 +334,28 @@ def test_a_revert_with_two_times_of_saving_ends_the_batch(
     assert tables.execute("SELECT count(*), min(first_revert_id) FROM reverted").fetchall() == [
         (1, first.rev_id)
     ]
+
+
+def test_the_watermark_is_that_of_page_changes_by_a_right_clock(lake: Lake) -> None:
+    """Predictions, hidings and times ahead of the writer's clock say nothing of how far reverts are known."""
+    first, second, *_ = edits(10)
+    writer = LakeWriter(lake, now=lambda: second.moment + timedelta(seconds=10))
+    alive = canary() | {"meta": canary()["meta"] | {"dt": second.moment.isoformat()}}
+    other = alive | {"meta": alive["meta"] | {"dt": (second.moment + timedelta(seconds=5)).isoformat()}}
+    told = [
+        ([page_change(first)], first.moment + timedelta(seconds=1)),
+        (
+            [prediction(second), author_hidden(first, after_s=200), other | {"$schema": PREDICTION_SCHEMA}],
+            None,
+        ),
+        ([page_change(second, after_s=86_400), page_change(second, kind="move", after_s=10_000_000)], None),
+        ([alive], second.moment),
+    ]
+    reached = None
+    for events, wanted in told:
+        assert writer.write(batch_of(as_lines(events))).watermark == wanted
+        reached = wanted or reached
+        assert tables_of(lake).execute("SELECT watermark FROM place").fetchall() == [(reached,)]
 
 
 def test_versions_sort_as_consumers_sort_them() -> None:
