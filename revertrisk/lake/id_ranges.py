@@ -52,8 +52,12 @@ class IdRanges:
                 f"CREATE TEMP TABLE {view}_range (file VARCHAR, wiki_id VARCHAR, least BIGINT, greatest BIGINT)"
             )
 
-    def refresh(self) -> None:
-        """Go to the newest version: look at its new files, forget those that it no longer has. Raises LakeError."""
+    def refresh(self) -> bool:
+        """Look at the files that are new in the newest version, forget those that it no longer has.
+
+        Returns whether there were any; raises LakeError.
+        """
+        is_other = False
         for table, known in self._known.items():
             files = set(self._lake.files(table))
             for view, (of, least, greatest) in _VIEWS.items():
@@ -69,7 +73,9 @@ class IdRanges:
                         "GROUP BY wiki_id",
                         [file],
                     )
+            is_other |= files != known
             self._known[table] = files
+        return is_other
 
     def narrow(self, view: str, asked: str) -> None:
         """Make a view of the files that can hold what is asked for."""

@@ -31,27 +31,30 @@ OF_ALL: Final = (
     ),
 )
 """Every revert; for views of whole tables."""
+# A day's revisions of a wiki have ids that are near each other.
+_REVISED: Final = """
+SELECT wiki_id, min(rev_id) AS least, max(rev_id) AS greatest FROM revised WHERE kind IS NOT NULL GROUP BY wiki_id, day
+"""
 OF_A_BATCH: Final = (
     Step(
         REVERT_BY_ID,
-        "SELECT wiki_id, rev_id AS least, rev_id AS greatest FROM new_revert",
+        _REVISED,
+        # Those that come, and those whose author is told now: that decides who undid the edits.
         f"""
 CREATE OR REPLACE TEMP TABLE direct AS
-SELECT r.* FROM {REVERT_BY_ID} r SEMI JOIN new_revert n ON r.wiki_id = n.wiki_id AND r.rev_id = n.rev_id
+SELECT r.* FROM {REVERT_BY_ID} r
+SEMI JOIN (FROM revised WHERE kind IS NOT NULL) e ON r.wiki_id = e.wiki_id AND r.rev_id = e.rev_id
 """,
     ),
     Step(
         REVERT_OVER,
-        # A day's revisions of a wiki have ids that are near each other.
-        """
-SELECT wiki_id, min(rev_id) AS least, max(rev_id) AS greatest FROM revised WHERE kind IS NOT NULL GROUP BY wiki_id, day
-""",
+        _REVISED,
         f"""
 INSERT INTO direct
 SELECT r.* FROM {REVERT_OVER} r
 SEMI JOIN (FROM revised WHERE kind IS NOT NULL) e
     ON r.wiki_id = e.wiki_id AND r.page_id = e.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
-ANTI JOIN new_revert n ON r.wiki_id = n.wiki_id AND r.rev_id = n.rev_id
+ANTI JOIN direct d ON r.wiki_id = d.wiki_id AND r.rev_id = d.rev_id
 """,
     ),
     Step(
@@ -67,7 +70,7 @@ SELECT r.* FROM {REVERT_BY_ID} r SEMI JOIN direct d
 """,
     ),
 )
-"""The reverts whose edits a batch may have changed; needs the batch's rows, `new_revert` and `revised`."""
+"""The reverts whose edits a batch may have changed; needs the batch's rows, `revised`."""
 _AFFECTED: Final = "SELECT wiki_id, oldest_id AS least, newest_id AS greatest FROM affected_revert"
 _FIRST: Final = "SELECT wiki_id, first.id AS least, first.id AS greatest FROM first_revert"
 _ROWS: Final = (

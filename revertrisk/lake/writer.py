@@ -212,12 +212,23 @@ class LakeWriter:
         )
 
     def _write_reverted(self, written: Written) -> None:
+        """Write what the batch means for `reverted`.
+
+        Another writer may commit revisions or reverts between our reading and our writing, and write what follows from
+        them before we do. So we look once more after our commit, until nothing has changed.
+        """
         self._id_ranges.refresh()
-        rows = reverted_rows(self._engine, OF_A_BATCH, self._id_ranges.narrow)
-        days = [day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
-        if days:
+        while True:
+            rows = reverted_rows(self._engine, OF_A_BATCH, self._id_ranges.narrow)
+            days = [
+                day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()
+            ]
+            if not days:
+                return
             changed = merge(self._lake, REVERTED, rows, days, reverted_change())
             self._count(REVERTED, changed, written)
+            if not self._id_ranges.refresh():
+                return
 
     def _write_unreadable(self, batch: Batch, staged: StagedBatch, written: Written) -> None:
         found = [(each.place, each.reason, each.sha256) for each in batch.broken]

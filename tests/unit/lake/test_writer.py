@@ -134,6 +134,24 @@ def test_a_hidden_author_leaves_revision_and_revert(
     assert tables.execute("SELECT count(*) FROM revision WHERE actor_key IS NULL").fetchall() == [(1,)]
 
 
+def test_what_is_told_later_of_who_undid_reaches_the_edits_that_were_undone(
+    lake: Lake, writer: LakeWriter
+) -> None:
+    """Where a later event tells the author of a revert, it is known whether the edit's author made it."""
+    known = list(edits(60, pages=3, users=1))
+    lines = as_lines(page_change(edit, is_editor_visible=edit.reverts is None) for edit in known)
+    writer.write(batch_of(lines))
+    query = "SELECT count(*), count(is_self), count(by_bot) FROM reverted"
+    ((rows, *before),) = tables_of(lake).execute(query).fetchall()
+    assert rows > 0
+    assert before == [0, 0]
+    told = as_lines(page_change(edit, kind="undelete", after_s=900) for edit in known if edit.reverts)
+    writer.write(batch_of(told))
+    ((_, *after),) = tables_of(lake).execute(query).fetchall()
+    assert after[1] == rows
+    assert writer.write(batch_of(lines + told)).rows == {}
+
+
 def test_no_name_is_in_any_file(lake: Lake, writer: LakeWriter) -> None:
     """Neither user names nor addresses nor comments are in the data or the log."""
     writer.write(batch_of(as_lines(month(40))))
