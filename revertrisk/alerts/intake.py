@@ -1,11 +1,11 @@
 """Takes events in: once each, by their own time, without those whose clock is wrong."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
-from revertrisk.alerts.bins import StreamClock, Taken
-from revertrisk.alerts.events import Event
+from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
+from revertrisk.alerts.events import Event, Kind
 
 REMEMBERED_IDS: Final = 2000
 """EventStreams repeats the events of the millisecond that it is resumed in."""
@@ -29,7 +29,7 @@ class Accepted:
     """Events that an event has brought in: most often itself."""
 
     in_time: tuple[Event, ...] = ()
-    late: Event | None = None
+    late: tuple[Event, ...] = ()
 
 
 _NOTHING: Final = Accepted()
@@ -46,13 +46,11 @@ class Intake:
         self._ids: deque[str] = deque(maxlen=REMEMBERED_IDS)
         self._known_ids: set[str] = set()
 
-    @property
-    def holds_events(self) -> bool:
-        """Whether an event waits for the next ones to say that its time is right."""
-        return bool(self._held)
+    def take(self, event: Event | None, partition: str, now: float, wall: float | None) -> Accepted:
+        """Take in an event of a partition. None has no time.
 
-    def take(self, event: Event | None, partition: str, now: float) -> Accepted:
-        """Take in an event of a partition; ``now`` is monotonic, in seconds. None has no time."""
+        ``now`` is monotonic, in seconds; ``wall`` is this machine's Unix time, None in a replay.
+        """
         self.counters.events += 1
         if event is None:
             self.counters.undated += 1
@@ -61,31 +59,39 @@ class Intake:
             self.counters.repeated += 1
             return _NOTHING
         self._remember(event.id)
-        taken = self.clock.note(partition, event.at, now)
+        # Canaries come once an hour: a topic with nothing else is read a day ahead of the others in no time.
+        is_edited = event.kind is not Kind.CANARY
+        taken = self.clock.note(partition, event.at, now, wall, agrees=is_edited)
         if taken is Taken.LEAP:
-            self._held.append((event, partition))
+            if is_edited:
+                self._held.append((event, partition))
             return _NOTHING
-        released: tuple[Event, ...] = ()
-        if self._held:
-            released = tuple(each for each, where in self._held if where == partition)
-            self._held = [each for each in self._held if each[1] != partition]
-            if taken is not Taken.OPEN:
-                self.counters.wrong_clock += len(released)
-                released = ()
-        if taken is Taken.LATE:
-            self.counters.late += 1
-            return Accepted(released, late=event)
-        return Accepted((*released, event))
+        brought = [*self._released(partition, event.at), event]
+        late = tuple(each for each in brought if self.clock.is_closed(each.at))
+        self.counters.late += len(late)
+        return Accepted(tuple(each for each in brought if not self.clock.is_closed(each.at)), late)
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart; not while an event is held."""
-        return {"clock": self.clock.as_state(), "ids": list(self._ids)}
+        """Return what is kept across a restart; of events that wait, no titles."""
+        held = [[*astuple(replace(event, title="")), partition] for event, partition in self._held]
+        return {"clock": self.clock.as_state(), "ids": list(self._ids), "held": held}
 
     def restore(self, state: dict[str, Any], now: float) -> None:
         """Take up a kept state."""
         self.clock.restore(state["clock"], now)
         for event_id in state["ids"]:
             self._remember(event_id)
+        self._held = [(Event(Kind(kind), *rest), partition) for kind, *rest, partition in state["held"]]
+
+    def _released(self, partition: str, at: float) -> list[Event]:
+        """Return the events of a partition that waited, when one of ``at`` is believed; not those far ahead of it."""
+        if not self._held:
+            return []
+        waited = [event for event, where in self._held if where == partition]
+        self._held = [each for each in self._held if each[1] != partition]
+        right = [event for event in waited if event.at <= at + LEAP_S]
+        self.counters.wrong_clock += len(waited) - len(right)
+        return right
 
     def _remember(self, event_id: str) -> None:
         if not event_id:

@@ -68,9 +68,7 @@ class Runner:
         """Told after each commit."""
 
     def keep(self) -> None:
-        """Commit the places of the sources, the state and the outbox together; later, where an event is held."""
-        if self._watch.holds_events:
-            return
+        """Commit the places of the sources, the state and the outbox together."""
         self._watch.save()
         for source in self._sources:
             place = source.place()
@@ -93,7 +91,7 @@ class Runner:
                 self._heard = now
                 self._watch.note_something()
                 event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
-                self._watch.take(event, f"{source.name}:{record.position.partition}", now)
+                self._watch.take(event, f"{source.name}:{record.position.partition}", now, time())
                 await source.note(record.position)
                 self._keep_if_due(now)
                 number += 1

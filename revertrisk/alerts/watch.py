@@ -120,18 +120,16 @@ class Watch:
         """What is open, by scope and series."""
         return self._announcer.incidents
 
-    @property
-    def holds_events(self) -> bool:
-        """Whether an event waits for the next to say that its time is right: a place must not be kept now."""
-        return self._intake.holds_events
+    def take(self, event: Event | None, partition: str, now: float, wall: float | None = None) -> None:
+        """Take in an event of a partition (events of one in order, nearly).
 
-    def take(self, event: Event | None, partition: str, now: float) -> None:
-        """Take in an event of a partition (events of one in order, nearly); ``now`` is monotonic, in seconds."""
-        accepted = self._intake.take(event, partition, now)
+        ``now`` is monotonic, in seconds; ``wall`` is this machine's Unix time, None in a replay.
+        """
+        accepted = self._intake.take(event, partition, now, wall)
         for each in accepted.in_time:
             self._count(each)
-        if accepted.late is not None:
-            self._count_late(accepted.late)
+        for each in accepted.late:
+            self._count_late(each)
         self.close_minutes(now)
 
     def close_minutes(self, now: float) -> None:

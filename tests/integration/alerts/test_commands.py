@@ -22,7 +22,7 @@ from revertrisk.alerts.watch import WatchSettings
 from revertrisk.alerts.ways import close_ways, make_ways
 from revertrisk.lake.tables import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
-from tests.fakes.edit_streams import Stream
+from tests.fakes.edit_streams import Stream, canary
 from tests.fakes.kafka_cluster import kafka_cluster
 from tests.fakes.lake_events import as_lines, edits, page_change
 from tests.fakes.loopback import serving
@@ -186,6 +186,30 @@ async def test_kafka_is_continued(tmp_path: Path) -> None:
         edits_kept = store.history("enwiki", "edits", BEGIN, BEGIN + DAY + 470).sum()
     expected = sum(b'"page_change_kind"' in line for line in lines)
     assert edits_kept == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.ci("kafka")
+async def test_a_datacentre_without_edits_holds_nothing_up(tmp_path: Path) -> None:
+    """With hourly canaries alone in the second datacentre's topic, messages are sent and places are kept."""
+    lines = lines_of_a_surge()
+    receiver = Receiver()
+    with kafka_cluster() as cluster, serving(receiver.app()) as url:
+        cluster.create("eqiad.edits", 1)
+        cluster.create("codfw.edits", 1)
+        hours = [(0, canary(60.0 * BEGIN + 3600 * hour, hour)) for hour in range(1, 31)]
+        cluster.produce("codfw.edits", hours)
+        cluster.produce("eqiad.edits", [(0, line) for line in lines])
+        opening: dict[str, Any] = {
+            "kafka": (f"bootstrap.servers={cluster.brokers}",),
+            "datacentres": ("eqiad", "codfw"),
+            "to_end": True,
+        }
+        await watched(tmp_path / "state", "kafka:edits", url, **opening)
+        await watched(tmp_path / "state", "kafka:edits", url, **opening)
+    assert [document["kind"] for document in receiver.taken] == ["start", "end"]
+    with Store(str(tmp_path / "state")) as store:
+        place = json.loads(store.place("kafka:eqiad.edits,codfw.edits") or "{}")
+    assert place == {"eqiad.edits[0]": len(lines), "codfw.edits[0]": 30}
 
 
 @pytest.mark.ci("lake")

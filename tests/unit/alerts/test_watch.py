@@ -228,11 +228,11 @@ def test_other_predictions_only_tell_the_time() -> None:
 
 
 def test_a_wrong_clock_closes_no_minute() -> None:
-    """A time far ahead is believed when the next twenty agree; alone it is passed over. What is late stays late."""
+    """A time far ahead is believed when twenty agree; alone it is passed over. What is late stays late."""
     clock = StreamClock()
-    assert clock.note("a", 1000.0, 0.0) is Taken.OPEN
+    assert clock.note("a", 1000.0, 0.0, wall=1000.0) is Taken.OPEN
     assert clock.note("a", 1000.0 + LEAP_S + 1, 0.0) is Taken.LEAP
-    assert clock.note("a", 1001.0, 0.0) is Taken.BACK
+    assert clock.note("a", 1001.0, 0.0) is Taken.OPEN
     for number in range(19):
         assert clock.note("a", 5000.0 + number, 0.0) is Taken.LEAP
     assert clock.note("a", 5020.0, 0.0) is Taken.OPEN
@@ -244,12 +244,52 @@ def test_a_wrong_clock_closes_no_minute() -> None:
 def test_a_partition_that_brings_nothing_is_not_waited_for() -> None:
     """The slowest of the partitions that bring something decides; one that is idle for half a minute does not."""
     clock = StreamClock()
-    clock.note("eqiad", 600.0, 0.0)
+    clock.note("eqiad", 600.0, 0.0, wall=600.0)
     clock.note("codfw", 600.0, 0.0)
     clock.note("eqiad", 1000.0, 10.0)
     assert list(clock.closing(10.0)) == []
     clock.note("eqiad", 1001.0, 31.0)
     assert list(clock.closing(31.0)) == [9, 10, 11, 12, 13, 14, 15]
+
+
+def test_a_first_time_that_is_wrong_closes_no_minute() -> None:
+    """A first event a day ahead is passed over, and what comes after it is counted in time."""
+    begin = 60.0 * BEGIN
+    lines = [page_change("enwiki", begin + 86_400, 0, 1)]
+    lines += [page_change("enwiki", begin + number, number + 1, 1) for number in range(300)]
+    with Store(":memory:") as store:
+        watch = fed(lines, store)
+        assert store.history("enwiki", "edits", BEGIN, BEGIN + 4).tolist() == [60.0] * 4
+    assert (watch.counters.late, watch.counters.wrong_clock) == (0, 1)
+
+
+def test_a_datacentre_with_hourly_canaries_is_believed() -> None:
+    """Its event an hour later is no leap where the other datacentre has that time, nor where nothing else comes."""
+    clock = StreamClock()
+    clock.note("eqiad", 3600.0, 0.0, wall=3600.0)
+    assert clock.note("codfw", 3600.0, 0.0) is Taken.OPEN
+    for now in range(0, 3600, 10):
+        clock.note("eqiad", 3600.0 + now, float(now), wall=3600.0 + now)
+    assert clock.note("codfw", 7200.0, 3599.0, wall=7199.0) is Taken.OPEN
+    assert clock.note("codfw", 10_800.0, 7200.0, wall=10_800.0) is Taken.OPEN
+    assert clock.note("codfw", 14_400.0, 10_800.0, wall=99_999.0) is Taken.LEAP
+    # While a backlog is read, a time of now is one of a wrong clock.
+    assert clock.note("codfw", 10_801.0, 10_801.0, wall=99_999.0) is Taken.OPEN
+    assert clock.note("codfw", 99_999.0, 10_802.0, wall=99_999.0) is Taken.LEAP
+
+
+def test_events_that_wait_to_be_believed_are_kept(tmp_path: Any) -> None:
+    """After a gap, events that are far ahead are counted when twenty agree, also when a restart is among them."""
+    begin = 60.0 * BEGIN
+    lines = [page_change("enwiki", begin + number, number, 1) for number in range(30)]
+    lines += [page_change("enwiki", begin + 7200 + number, 100 + number, 1) for number in range(30)]
+    lines += [canary(begin + 7300, 1)]
+    path = str(tmp_path / "state")
+    for part in (lines[:10], lines[10:40], lines[40:]):
+        with Store(path) as store:
+            fed(part, store)
+    with Store(path) as store:
+        assert store.history("enwiki", "edits", BEGIN, BEGIN + 121).sum() == 60
 
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:
@@ -298,7 +338,7 @@ def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> 
 def test_a_stream_that_ends_is_told_once() -> None:
     """Nothing at all for an hour by the machine's clock is one message, and one when something comes again."""
     with Store(":memory:") as store:
-        watch = fed(Stream(BEGIN, 10, {"enwiki": 1.0}).events(), store)
+        watch = fed(Stream(BEGIN, 10, {"enwiki": 5.0}).events(), store)
         watch.note_something()
         assert told(store) == []
         watch.note_nothing(60)
