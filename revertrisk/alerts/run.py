@@ -89,7 +89,6 @@ class Runner:
             async for record in records:
                 now = monotonic()
                 self._heard = now
-                self._watch.note_something()
                 event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
                 self._watch.take(event, f"{source.name}:{record.position.partition}", now, time())
                 await source.note(record.position)

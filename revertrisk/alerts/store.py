@@ -26,7 +26,7 @@ from revertrisk.alerts.likelihood import Floats
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
 """Marks the file as ours: ``RRSW`` in ASCII."""
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _LOCK_S: Final = 5.0
 _TABLES: Final = """
 CREATE TABLE place (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;

@@ -130,6 +130,9 @@ class Watch:
             self._count(each)
         for each in accepted.late:
             self._count_late(each)
+        if (ALL_WIKIS, Series.STREAM) in self.open_incidents:
+            for each in (*accepted.in_time, *accepted.late):
+                self._announcer.end((ALL_WIKIS, Series.STREAM), int(each.at) // 60)
         self.close_minutes(now)
 
     def close_minutes(self, now: float) -> None:
@@ -145,12 +148,6 @@ class Watch:
         since = int(greatest) // 60
         cause = "nothing comes, not even canary events: the stream or the way to it is broken"
         self._announcer.open(_incident((ALL_WIKIS, Series.STREAM), since, since + minutes, cause))
-
-    def note_something(self) -> None:
-        """Take note that something comes."""
-        if (ALL_WIKIS, Series.STREAM) not in self.open_incidents:
-            return
-        self._announcer.end((ALL_WIKIS, Series.STREAM), int(self._intake.clock.greatest or 0) // 60)
 
     def describe(self) -> str:
         """Return a sentence on what is watched, how well it is known, and what the budget means."""

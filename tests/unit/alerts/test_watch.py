@@ -336,17 +336,21 @@ def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> 
 
 
 def test_a_stream_that_ends_is_told_once() -> None:
-    """Nothing at all for an hour by the machine's clock is one message, and one when something comes again."""
+    """Nothing at all for an hour is one message; one more, with its time, when an event comes, also after a restart."""
+    again = BEGIN + 150
     with Store(":memory:") as store:
         watch = fed(Stream(BEGIN, 10, {"enwiki": 5.0}).events(), store)
-        watch.note_something()
         assert told(store) == []
         watch.note_nothing(60)
         watch.note_nothing(60)
-        watch.note_something()
+        watch = fed([], store)
+        for second in (5.0, 6.0):
+            event = read_event(orjson.loads(page_change("enwiki", 60.0 * again + second, 10**6, 1)), MODEL)
+            watch.take(event, "p", 7200.0 + second, wall=60.0 * again + second)
         store.commit()
         start, end = told(store)
     assert (start["series"], start["kind"], end["kind"]) == ("stream", "start", "end")
+    assert end["ended"] == "2025-02-20T02:30:00.000Z"
     assert "all wikis: no events since 2025-02-20 00:0" in in_words(start)
     assert "they come again" in in_words(end)
 
