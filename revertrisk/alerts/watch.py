@@ -223,6 +223,8 @@ class Watch:
             self._announcer.note_page(event, minute)
 
     def _count_late(self, event: Event) -> None:
+        if event.kind is Kind.DELETE and self._is_watched(event.wiki_id):
+            self._announcer.note_page(event, int(event.at) // 60)
         begun = self._fits.begun
         if begun is not None and event.at >= begun * 60:
             for wiki, quantity in self._quantities(event):

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
 from revertrisk.alerts.events import read_event
+from revertrisk.alerts.incidents import Incident
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch, WatchSettings
@@ -333,6 +334,46 @@ def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> 
         kept = b"".join(line.encode() for line in store._database.iterdump())  # noqa: SLF001 - every byte of it
     assert b"incident" in kept
     assert b"Page_" not in kept
+
+
+def test_a_title_that_waits_to_be_sent_goes_with_its_page(surge_of_edits: list[bytes]) -> None:
+    """When a page is deleted, also late, messages that were not sent yet lose its title; others keep theirs."""
+    with Store(":memory:") as store:
+        watch = fed(surge_of_edits, store)
+        gone = told(store)[0]["pages"][0]["page_id"]
+        watch.take(
+            read_event(
+                orjson.loads(page_change("enwiki", 60.0 * (BEGIN + DAY), 10**8, gone, "delete")), MODEL
+            ),
+            "p",
+            0.0,
+        )
+        shown = [page for message in told(store) for page in message["pages"]]
+    assert next(page["url"] for page in shown if page["page_id"] == gone).endswith(f"/?curid={gone}")
+    assert all(("title" in page) == (page["page_id"] != gone) for page in shown)
+
+
+def test_the_state_does_not_grow_without_end(tmp_path: Any) -> None:
+    """Sent messages and incidents that ended long ago are deleted; what is open, unsent or young is kept."""
+    with Store(str(tmp_path / "state")) as store:
+        for number, ended in enumerate((BEGIN, BEGIN + DAY, None)):
+            incident = Incident(f"i{number}", "enwiki", "edits", since=BEGIN, found=BEGIN, ended=ended)
+            store.note_incident(incident.as_state())
+            store.put_out("way", f"i{number}:start", {"number": number})
+        store.commit()
+        for message in store.outgoing("way")[:2]:
+            store.note_sent(message.number)
+        store.forget_told(BEGIN + 1)
+        store.put_out("way", "i3:start", {"number": 3})
+        assert [message.document["number"] for message in store.outgoing("way")] == [2]
+        store.commit()
+        assert [message.document["number"] for message in store.outgoing("way")] == [2, 3]
+        assert [each["id"] for each in store.incidents()] == ["i1", "i2"]
+        for message in store.outgoing("way"):
+            store.note_sent(message.number)
+        store.forget_told(BEGIN + 1)
+        store.put_out("way", "i4:start", {"number": 4})
+        assert store.outgoing("way") == []  # it is not committed
 
 
 def test_a_stream_that_ends_is_told_once() -> None:
