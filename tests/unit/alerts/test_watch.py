@@ -138,6 +138,27 @@ def test_a_new_version_is_said_once() -> None:
     assert "known_by" in notice
 
 
+@pytest.mark.parametrize(
+    "changed", [{"threshold": 0.1}, {"thresholds": {"enwiki": 0.1}}, {"model_name": "another"}], ids=str
+)
+def test_another_threshold_or_model_begins_anew(changed: dict[str, Any]) -> None:
+    """Continued with other settings of risk, a watch says it once, and forgets what was counted before."""
+    stream = Stream(BEGIN, LONG, {"enwiki": 4.0}, predicted=1.0, risky=lambda _: 0.06)
+    lines = list(stream.events())
+    half = len(lines) * 3 // 4
+    with Store(":memory:") as store:
+        assert "share" in {series for _, series in fed(lines[:half], store).banks.names()}
+        fed(lines[half : half + 10], store)  # the same settings
+        assert told(store) == []
+        watch = fed([], store, **changed)
+        assert {series for _, series in watch.banks.names()} == {"edits"}
+        assert store.wikis("high_risk") == []
+        watch = fed(lines[half + 10 :], store, **changed)
+        (notice,) = told(store)
+    assert notice["kind"] == "notice"
+    assert "threshold or another model" in notice["cause"]
+
+
 def test_small_wikis_are_watched_together() -> None:
     """Wikis without enough edits for a baseline of their own are one group, in which a surge is found."""
     begin = BEGIN + DAY + 180
