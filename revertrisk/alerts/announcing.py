@@ -42,6 +42,7 @@ class Announcer:
             for tallies in self._tallies.values():
                 if event.page_id in tallies.get(event.wiki_id, {}):
                     tallies[event.wiki_id][event.page_id][1] = ""
+            self._forget_title_in_messages(event.wiki_id, event.page_id)
 
     def open(self, incident: Incident, pages: Iterable[Key] = ()) -> None:
         """Open an incident, unless one of its scope and series is open; ``pages`` are the series of its pages."""
@@ -115,6 +116,19 @@ class Announcer:
     def _put_out(self, document: dict[str, Any]) -> None:
         for way in self._ways:
             self._store.put_out(way, f"{document['incident_id']}:{document['kind']}", document)
+
+    def _forget_title_in_messages(self, wiki_id: str, page_id: int) -> None:
+        """Link a page by its id in the messages that are still to be sent."""
+        for waiting in self._store.unsent():
+            pages = waiting.document.get("pages", [])
+            if any((page["wiki_id"], page["page_id"]) == (wiki_id, page_id) for page in pages):
+                waiting.document["pages"] = [
+                    self._links.page(wiki_id, page_id, "", page["count"])
+                    if (page["wiki_id"], page["page_id"]) == (wiki_id, page_id)
+                    else page
+                    for page in pages
+                ]
+                self._store.replace_message(waiting.number, waiting.document)
 
     def _top_pages(self, name: Name) -> list[dict[str, Any]]:
         pages = [

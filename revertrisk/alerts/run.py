@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError
 from revertrisk.alerts.events import read_event
+from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.outbox import Outbox
 from revertrisk.alerts.sources import OpenSource, SourceSettings, open_source
@@ -35,6 +36,8 @@ AT_ONCE: Final = 200
 """Events between two looks at other tasks."""
 NOTHING_FOR_MINUTES: Final = 60
 TICK_S: Final = 5.0
+TOLD_DAYS: Final = 90
+"""For so long an incident that is over is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class Runner:
         self._committed = monotonic()
         self._heard = monotonic()
         self._incidents = self._names()
+        self._day = -1
+        """The day in which old incidents were deleted last."""
         self._told = -1
         """How many series were watched when it was logged last."""
         self.notify: Callable[[], None] = lambda: None
@@ -74,6 +79,10 @@ class Runner:
             place = source.place()
             if place is not None:
                 self._store.note_place(source.name, place)
+        day = (self._watch.clock.closed or 0) // MINUTES_PER_DAY
+        if day != self._day:
+            self._day = day
+            self._store.forget_told((day - TOLD_DAYS) * MINUTES_PER_DAY)
         self._store.commit()
         self._committed = monotonic()
         self._metrics.note(self._watch)
@@ -89,7 +98,6 @@ class Runner:
             async for record in records:
                 now = monotonic()
                 self._heard = now
-                self._watch.note_something()
                 event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
                 self._watch.take(event, f"{source.name}:{record.position.partition}", now, time())
                 await source.note(record.position)

@@ -26,7 +26,7 @@ from revertrisk.alerts.likelihood import Floats
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
 """Marks the file as ours: ``RRSW`` in ASCII."""
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _LOCK_S: Final = 5.0
 _TABLES: Final = """
 CREATE TABLE place (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
@@ -272,6 +272,28 @@ class Store:
     def note_sent(self, number: int) -> None:
         """Note that a message has been sent; its text, with the titles of pages, is not needed any more."""
         self._database.execute("UPDATE outbox SET is_sent = 1, document = '{}' WHERE number = ?", (number,))
+
+    def unsent(self) -> list[Outgoing]:
+        """Return the messages that are still to be sent any way, committed or not."""
+        rows = self._database.execute("SELECT number, way, document FROM outbox WHERE NOT is_sent").fetchall()
+        return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
+
+    def replace_message(self, number: int, document: dict[str, Any]) -> None:
+        """Put another text in place of a message that was not sent."""
+        self._database.execute(
+            "UPDATE outbox SET document = ? WHERE number = ?", (orjson.dumps(document).decode(), number)
+        )
+
+    def forget_told(self, before_minute: int) -> None:
+        """Delete messages that were sent, and incidents that ended before a minute."""
+        # The last number is kept: SQLite would give it again, to a message that is not committed.
+        self._database.execute(
+            "DELETE FROM outbox WHERE is_sent AND number < (SELECT max(number) FROM outbox)"
+        )
+        self._database.execute(
+            "DELETE FROM incident WHERE NOT is_open AND json_extract(document, '$.ended') < ?",
+            (before_minute,),
+        )
 
     # Young pages.
 

@@ -97,7 +97,10 @@ class Watch:
         kept = store.fact("watch")
         if kept is not None:
             self._restore(kept, now)
-            self._leave_out_what_is_not_watched(int(self._intake.clock.greatest or 0) // 60)
+            minute = int(self._intake.clock.greatest or 0) // 60
+            self._leave_out_what_is_not_watched(minute)
+            if kept["scoring"] != self._scoring() and self._fits.risk_begun is not None:
+                self._begin_risk_anew(minute)
         self.banks.rebuild(self._fits.budget_days)
 
     @property
@@ -130,6 +133,9 @@ class Watch:
             self._count(each)
         for each in accepted.late:
             self._count_late(each)
+        if (ALL_WIKIS, Series.STREAM) in self.open_incidents:
+            for each in (*accepted.in_time, *accepted.late):
+                self._announcer.end((ALL_WIKIS, Series.STREAM), int(each.at) // 60)
         self.close_minutes(now)
 
     def close_minutes(self, now: float) -> None:
@@ -145,12 +151,6 @@ class Watch:
         since = int(greatest) // 60
         cause = "nothing comes, not even canary events: the stream or the way to it is broken"
         self._announcer.open(_incident((ALL_WIKIS, Series.STREAM), since, since + minutes, cause))
-
-    def note_something(self) -> None:
-        """Take note that something comes."""
-        if (ALL_WIKIS, Series.STREAM) not in self.open_incidents:
-            return
-        self._announcer.end((ALL_WIKIS, Series.STREAM), int(self._intake.clock.greatest or 0) // 60)
 
     def describe(self) -> str:
         """Return a sentence on what is watched, how well it is known, and what the budget means."""
@@ -193,6 +193,39 @@ class Watch:
         self._fits.keep_only(watched)
         self._quiet.forget(watched)
 
+    def _scoring(self) -> list[Any]:
+        """Return what says which predictions are high-risk."""
+        chosen = self.settings
+        return [chosen.model_name, chosen.threshold, dict(sorted(chosen.thresholds.items()))]
+
+    def _begin_risk_anew(self, minute: int) -> None:
+        """Forget what was counted by another threshold or of another model, and say so."""
+        self._versions = Versions()
+        for counts in (*self._minutes.values(), *self._partial.values()):
+            for key in [key for key in counts if key[1] in {PREDICTIONS, HIGH_RISK, _VERSION}]:
+                del counts[key]
+        self._forget_risk(
+            minute,
+            "another threshold or another model was chosen",
+            "another threshold or another model was chosen",
+        )
+        self._fits.risk_begun = None
+
+    def _forget_risk(self, minute: int, why_over: str, why: str) -> None:
+        """End and forget the risk series, and tell it; they are fitted when there is a day of history again."""
+
+        def end(name: Name) -> None:
+            self._announcer.end(name, minute + 1, cause=why_over)
+
+        for series in (Series.HIGH_RISK, Series.SHARE):
+            self._fits.forget(series, end)
+        for quantity in (PREDICTIONS, HIGH_RISK):
+            self._store.forget_history(quantity)
+        cause = f"{why}: a new baseline of the risk series begins, and their alarms pause for a day"
+        notice = _incident((ALL_WIKIS, Series.VERSION), minute, minute + 1, cause)
+        notice.is_provisional, notice.known_by = True, minute + 1 + FITTED_DAYS * MINUTES_PER_DAY
+        self._announcer.notice(notice)
+
     # Counting.
 
     def _is_watched(self, wiki_id: str) -> bool:
@@ -226,6 +259,8 @@ class Watch:
             self._announcer.note_page(event, minute)
 
     def _count_late(self, event: Event) -> None:
+        if event.kind is Kind.DELETE and self._is_watched(event.wiki_id):
+            self._announcer.note_page(event, int(event.at) // 60)
         begun = self._fits.begun
         if begun is not None and event.at >= begun * 60:
             for wiki, quantity in self._quantities(event):
@@ -321,22 +356,12 @@ class Watch:
         change = self._versions.note(versions)
         if change is None:
             return
-
-        def end(name: Name) -> None:
-            self._announcer.end(name, minute + 1, cause="the model's version changed")
-
-        for series in (Series.HIGH_RISK, Series.SHARE):
-            self._fits.forget(series, end)
-        for quantity in (PREDICTIONS, HIGH_RISK):
-            self._store.forget_history(quantity)
-        self._fits.risk_begun = minute + 1
-        cause = (
-            f"model version {change.new} instead of {change.old}: a new baseline of the risk series begins, and their "
-            "alarms pause for a day"
+        self._forget_risk(
+            minute,
+            "the model's version changed",
+            f"model version {change.new} instead of {change.old}",
         )
-        notice = _incident((ALL_WIKIS, Series.VERSION), minute, minute + 1, cause)
-        notice.is_provisional, notice.known_by = True, minute + 1 + FITTED_DAYS * MINUTES_PER_DAY
-        self._announcer.notice(notice)
+        self._fits.risk_begun = minute + 1
 
     def _note_quiet(self, minute: int, counts: Counts) -> set[str]:
         """Look for silence; return the scopes of which this minute is not to be counted."""
@@ -375,6 +400,7 @@ class Watch:
 
     def _as_state(self) -> dict[str, Any]:
         return {
+            "scoring": self._scoring(),
             "intake": self._intake.as_state(),
             "announcer": self._announcer.as_state(),
             "fits": self._fits.as_state(),

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
 from revertrisk.alerts.events import read_event
+from revertrisk.alerts.incidents import Incident
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch, WatchSettings
@@ -135,6 +136,27 @@ def test_a_new_version_is_said_once() -> None:
     assert notice["kind"] == "notice"
     assert "model version 4 instead of 3" in notice["cause"]
     assert "known_by" in notice
+
+
+@pytest.mark.parametrize(
+    "changed", [{"threshold": 0.1}, {"thresholds": {"enwiki": 0.1}}, {"model_name": "another"}], ids=str
+)
+def test_another_threshold_or_model_begins_anew(changed: dict[str, Any]) -> None:
+    """Continued with other settings of risk, a watch says it once, and forgets what was counted before."""
+    stream = Stream(BEGIN, LONG, {"enwiki": 4.0}, predicted=1.0, risky=lambda _: 0.06)
+    lines = list(stream.events())
+    half = len(lines) * 3 // 4
+    with Store(":memory:") as store:
+        assert "share" in {series for _, series in fed(lines[:half], store).banks.names()}
+        fed(lines[half : half + 10], store)  # the same settings
+        assert told(store) == []
+        watch = fed([], store, **changed)
+        assert {series for _, series in watch.banks.names()} == {"edits"}
+        assert store.wikis("high_risk") == []
+        watch = fed(lines[half + 10 :], store, **changed)
+        (notice,) = told(store)
+    assert notice["kind"] == "notice"
+    assert "threshold or another model" in notice["cause"]
 
 
 def test_small_wikis_are_watched_together() -> None:
@@ -335,18 +357,62 @@ def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> 
     assert b"Page_" not in kept
 
 
+def test_a_title_that_waits_to_be_sent_goes_with_its_page(surge_of_edits: list[bytes]) -> None:
+    """When a page is deleted, also late, messages that were not sent yet lose its title; others keep theirs."""
+    with Store(":memory:") as store:
+        watch = fed(surge_of_edits, store)
+        gone = told(store)[0]["pages"][0]["page_id"]
+        watch.take(
+            read_event(
+                orjson.loads(page_change("enwiki", 60.0 * (BEGIN + DAY), 10**8, gone, "delete")), MODEL
+            ),
+            "p",
+            0.0,
+        )
+        shown = [page for message in told(store) for page in message["pages"]]
+    assert next(page["url"] for page in shown if page["page_id"] == gone).endswith(f"/?curid={gone}")
+    assert all(("title" in page) == (page["page_id"] != gone) for page in shown)
+
+
+def test_the_state_does_not_grow_without_end(tmp_path: Any) -> None:
+    """Sent messages and incidents that ended long ago are deleted; what is open, unsent or young is kept."""
+    with Store(str(tmp_path / "state")) as store:
+        for number, ended in enumerate((BEGIN, BEGIN + DAY, None)):
+            incident = Incident(f"i{number}", "enwiki", "edits", since=BEGIN, found=BEGIN, ended=ended)
+            store.note_incident(incident.as_state())
+            store.put_out("way", f"i{number}:start", {"number": number})
+        store.commit()
+        for message in store.outgoing("way")[:2]:
+            store.note_sent(message.number)
+        store.forget_told(BEGIN + 1)
+        store.put_out("way", "i3:start", {"number": 3})
+        assert [message.document["number"] for message in store.outgoing("way")] == [2]
+        store.commit()
+        assert [message.document["number"] for message in store.outgoing("way")] == [2, 3]
+        assert [each["id"] for each in store.incidents()] == ["i1", "i2"]
+        for message in store.outgoing("way"):
+            store.note_sent(message.number)
+        store.forget_told(BEGIN + 1)
+        store.put_out("way", "i4:start", {"number": 4})
+        assert store.outgoing("way") == []  # it is not committed
+
+
 def test_a_stream_that_ends_is_told_once() -> None:
-    """Nothing at all for an hour by the machine's clock is one message, and one when something comes again."""
+    """Nothing at all for an hour is one message; one more, with its time, when an event comes, also after a restart."""
+    again = BEGIN + 150
     with Store(":memory:") as store:
         watch = fed(Stream(BEGIN, 10, {"enwiki": 5.0}).events(), store)
-        watch.note_something()
         assert told(store) == []
         watch.note_nothing(60)
         watch.note_nothing(60)
-        watch.note_something()
+        watch = fed([], store)
+        for second in (5.0, 6.0):
+            event = read_event(orjson.loads(page_change("enwiki", 60.0 * again + second, 10**6, 1)), MODEL)
+            watch.take(event, "p", 7200.0 + second, wall=60.0 * again + second)
         store.commit()
         start, end = told(store)
     assert (start["series"], start["kind"], end["kind"]) == ("stream", "start", "end")
+    assert end["ended"] == "2025-02-20T02:30:00.000Z"
     assert "all wikis: no events since 2025-02-20 00:0" in in_words(start)
     assert "they come again" in in_words(end)
 
