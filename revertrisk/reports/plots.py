@@ -113,13 +113,13 @@ def _at(values: Sequence[float], places: Sequence[int]) -> list[float]:
 
 def _for_page(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    before, _, rest = text.partition("<metadata>")
+    text = before + rest.partition("</metadata>")[2]
     for stand_in, colour in _COLOURS.items():
         text = text.replace(stand_in, f"var(--{colour})")
     # The size comes from the page; ids are the plot's own, because a page has several.
-    text = re.sub(
-        r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", re.sub(r"\n\s*", "\n", text), count=1
-    )
+    head, closing, body = re.sub(r"\n\s*", "\n", text).partition(">")
+    text = re.sub(r' (?:width|height)="[^"]*"', "", head) + closing + body
     prefix = re.sub(r"\W+", "-", name.lower())
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}-", text).strip()

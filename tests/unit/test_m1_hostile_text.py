@@ -136,7 +136,10 @@ class _Site(NamedTuple):
         names |= {node.attr for each in self.call.keywords for node in ast.walk(each) if _is_re(node)}
         flags = 0
         for name in names:
-            flags |= getattr(re, name)
+            value = getattr(re, name)
+            flags |= (
+                value if isinstance(value, re.RegexFlag) else 0
+            )  # a replacement may call a function of re
         return re.compile(text, flags)
 
     @property
@@ -431,7 +434,7 @@ def test_m1_an_alignment_ends_at_its_bound(monkeypatch: pytest.MonkeyPatch) -> N
     """Places of an explanation, and words and lines of a diff page: what is not aligned in time counts as changed."""
     for module, bound, align in (
         (spans, "_STEPS", spans.changed_spans),
-        (line_diff, "_MOST_STEPS", line_diff.line_diff),
+        (line_diff, "_MAX_STEPS", line_diff.line_diff),
     ):
         for shape in (words_between, lambda word: words_between(word).replace(" ", "\n")):
             monkeypatch.setattr(module, bound, 2_000)

@@ -25,10 +25,9 @@ _TOKEN: Final = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_HEADING: Final = re.compile(r"={1,6}[^=].*?=+\s*$")
+_HEADING_OPENS: Final = re.compile(r"={1,6}[^=]")
 _REPEATED: Final = re.compile(r"(.)\1+")
 _SECTION: Final = re.compile(r"/\* [^\n]+ \*/")
-_COMMENT_LINK: Final = re.compile(r"\[\[[^\]]+\]\]")
 _KINDS: Final = ("markup", "number", "uppercase_word")
 _TOTALS: Final = (
     "chars", "tokens", "words", "uppercase_words", "markups", "headings", "wikilinks", "external_links", "templates",
@@ -157,7 +156,7 @@ def _line(text: str) -> _Line:
         elif kind == "number":
             numbers[token] += 1
     totals = (
-        len(text) + 1, tokens, words, capitals.total(), markup.total(), int(_HEADING.match(text) is not None),
+        len(text) + 1, tokens, words, capitals.total(), markup.total(), int(_is_heading(text)),
         text.count("[["), text.count("://"), text.count("{{"), text.lower().count("<ref"),
     )  # fmt: skip
     run = max((len(match[0]) for match in _REPEATED.finditer(text)), default=1)
@@ -230,5 +229,21 @@ def _comment(comment: str | None) -> dict[str, float]:
         return {}
     return {
         "revision.comment.suggests_section_edit": float(_SECTION.match(comment) is not None),
-        "revision.comment.has_link": float(_COMMENT_LINK.search(comment) is not None),
+        "revision.comment.has_link": float(_has_link(comment)),
     }
+
+
+def _is_heading(line: str) -> bool:
+    """Whether a line opens with one to six signs, and closes with one; one pattern for both takes quadratic time."""
+    opening = _HEADING_OPENS.match(line)
+    closed = line.rstrip()
+    return opening is not None and closed.endswith("=") and len(closed) > opening.end()
+
+
+def _has_link(comment: str) -> bool:
+    """Whether there is ``[[``, one character or more but ``]``, and ``]]``."""
+    parts = comment.split("]")
+    return any(
+        "[[" in part and part.index("[[") + len("[[") < len(part) and not after
+        for part, after in zip(parts[:-2], parts[1:-1], strict=True)
+    )
