@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from revertrisk.scoring.revision import Revision
@@ -245,5 +246,5 @@ def _has_link(comment: str) -> bool:
     parts = comment.split("]")
     return any(
         "[[" in part and part.index("[[") + len("[[") < len(part) and not after
-        for part, after in zip(parts[:-2], parts[1:-1], strict=True)
+        for part, after in pairwise(parts[:-1])
     )

@@ -1,6 +1,7 @@
 """What teachers read of an edit: revscoring's counts, by lines and so in little time."""
 
 import math
+import re
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revertrisk.scoring.revision import ParentRevision, Revision
+from revertrisk.scoring.training import teacher_features
 from revertrisk.scoring.training.teacher_features import Rights, author_features, text_features
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.edits import SAVED, edit
@@ -95,3 +97,10 @@ def test_a_chain_of_edits_has_the_features_of_each_by_itself(texts: list[str]) -
     ]
     together = [features for _, features in text_features(chain)]
     assert together == [pytest.approx(read(revision)) for revision in chain]
+
+
+@given(st.text("= a\t[]", max_size=12))
+def test_headings_and_links_are_those_of_the_patterns(text: str) -> None:
+    """Both are found in linear time, and where the patterns of their definition, which take longer, find them."""
+    assert teacher_features._is_heading(text) == bool(re.match(r"={1,6}[^=].*?=+\s*$", text))  # noqa: SLF001
+    assert teacher_features._has_link(text) == bool(re.search(r"\[\[[^\]]+\]\]", text))  # noqa: SLF001
