@@ -88,5 +88,5 @@ async def test_a_file_that_another_one_wrote_is_left_alone(tmp_path: Path, local
     (tmp_path / "out.jsonl").write_text("{}")
     refused = await local.run()
     assert refused.status == 2
-    assert "something in it that this backfill did not write" in refused.log
+    assert "is not empty, and this backfill did not write it" in refused.log
     assert (tmp_path / "out.jsonl").read_text() == "{}"
