@@ -11,10 +11,11 @@ import orjson
 from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError, AlertsUsageError
 from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import SURGES, Incident, instant
-from revertrisk.alerts.sources import SourceSettings, open_source
+from revertrisk.alerts.run import open_sources
 from revertrisk.alerts.store import IN_MEMORY, Store
 from revertrisk.alerts.watch import Watch, WatchSettings
 from revertrisk.streams.base import SourcedEvent, SourceError
+from revertrisk.streams.opening import SourceSettings
 
 _COMMIT_EVERY = 50_000
 """Events; a commit writes the days of the history that are over."""
@@ -34,7 +35,7 @@ async def found_in(
         raise AlertsUsageError("source: EventStreams has no end; write its events to a file, and replay that")
     with Store(IN_MEMORY) as store:
         watch = Watch(settings, store, live_since=0, now=monotonic())
-        opened = [open_source(written, store, opening) for written in sources]
+        opened = open_sources(sources, store, opening)
 
         async def read(number: int) -> None:
             source = opened[number]

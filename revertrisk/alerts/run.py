@@ -9,25 +9,25 @@ import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, time
 from typing import Final
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError
+from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError, AlertsUsageError
 from revertrisk.alerts.events import read_event
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.outbox import Outbox
-from revertrisk.alerts.sources import OpenSource, SourceSettings, open_source
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch, WatchSettings
 from revertrisk.alerts.ways import Way, close_ways
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import SourcedEvent, SourceError
+from revertrisk.streams.opening import OLDEST, OpenSource, SourceNameError, SourceSettings, open_source
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Runner:
         day = (self._watch.clock.closed or 0) // MINUTES_PER_DAY
         if day != self._day:
             self._day = day
-            self._store.forget_told((day - TOLD_DAYS) * MINUTES_PER_DAY)
+            self._store.forget_sent((day - TOLD_DAYS) * MINUTES_PER_DAY)
         self._store.commit()
         self._committed = monotonic()
         self._metrics.note(self._watch)
@@ -127,6 +127,20 @@ class Runner:
             self.notify()
 
 
+def open_sources(names: Sequence[str], store: Store, opening: SourceSettings) -> list[OpenSource]:
+    """Open the sources of a watch; one that was not read before starts at its oldest event.
+
+    Raises:
+        AlertsUsageError: a name or a setting cannot be used.
+
+    """
+    opening = replace(opening, since=OLDEST, program="revertrisk-surge")
+    try:
+        return [open_source(name, store, opening) for name in names]
+    except SourceNameError as exc:
+        raise AlertsUsageError(str(exc)) from exc
+
+
 async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asyncio.Event) -> Watch:
     """Watch until every source ends or ``stop`` is set.
 
@@ -139,7 +153,7 @@ async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asynci
     metrics = WatchMetrics(registry)
     with Store(settings.state) as store:
         watch = Watch(settings.watch, store, live_since=int(time()) // 60, now=monotonic())
-        sources = [open_source(written, store, settings.opening) for written in settings.sources]
+        sources = open_sources(settings.sources, store, settings.opening)
         runner = Runner(store, watch, sources, metrics)
         outbox = Outbox(store, ways, runner.keep, metrics.note_sent)
         runner.notify = outbox.notify

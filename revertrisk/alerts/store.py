@@ -284,7 +284,7 @@ class Store:
             "UPDATE outbox SET document = ? WHERE number = ?", (orjson.dumps(document).decode(), number)
         )
 
-    def forget_told(self, before_minute: int) -> None:
+    def forget_sent(self, before_minute: int) -> None:
         """Delete messages that were sent, and incidents that ended before a minute."""
         # The last number is kept: SQLite would give it again, to a message that is not committed.
         self._database.execute(

@@ -30,7 +30,7 @@ from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, SURGES, Incident
 from revertrisk.alerts.intake import Counters, Intake
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.pages import Key
-from revertrisk.alerts.quiet import Quiet
+from revertrisk.alerts.silence import SilenceDetector
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
 from revertrisk.alerts.versions import Versions
@@ -87,7 +87,7 @@ class Watch:
         self._store = store
         self._intake = Intake()
         self._announcer = Announcer(store, settings.ways, live_since)
-        self._quiet = Quiet()
+        self._silence = SilenceDetector()
         self._fits = Fits(store, self._days_of_each, self._announcer.end)
         self._versions = Versions()
         self._minutes: dict[int, Counts] = {}
@@ -181,7 +181,7 @@ class Watch:
 
     def _days_of_each(self, series: int) -> float:
         """Return the days per false start of each series: the budget over everything times what is watched."""
-        return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._quiet.watched))
+        return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._silence.watched))
 
     def _leave_out_what_is_not_watched(self, minute: int) -> None:
         """End and forget what the state has of wikis that are no longer asked for."""
@@ -191,7 +191,7 @@ class Watch:
         for name in [name for name in self.open_incidents if name[0] not in watched]:
             self._announcer.end(name, minute, cause="not watched any more")
         self._fits.keep_only(watched)
-        self._quiet.forget(watched)
+        self._silence.forget(watched)
 
     def _scoring(self) -> list[Any]:
         """Return what says which predictions are high-risk."""
@@ -375,7 +375,7 @@ class Watch:
                 if watched.series == Series.EDITS:
                     usual[watched.scope] = float(mean)
                     alphas[watched.scope] = watched.model.dispersion.alpha
-        found = self._quiet.note(
+        found = self._silence.note(
             minute,
             usual=usual,
             alphas=alphas,
@@ -404,7 +404,7 @@ class Watch:
             "intake": self._intake.as_state(),
             "announcer": self._announcer.as_state(),
             "fits": self._fits.as_state(),
-            "quiet": self._quiet.as_state(),
+            "quiet": self._silence.as_state(),
             "versions": self._versions.as_state(),
             "minutes": [[minute, _as_rows(counts)] for minute, counts in self._minutes.items()],
             "partial": [[length, _as_rows(counts)] for length, counts in self._partial.items()],

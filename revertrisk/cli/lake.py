@@ -79,7 +79,9 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     keep_files_hours: Annotated[
         int,
         typer.Option(
-            min=1, envvar="KEEP_FILES_HOURS", help="Replaced files stay so long for whoever still reads them."
+            min=1,
+            envvar="KEEP_FILES_HOURS",
+            help="Hours for which replaced files are kept for running queries.",
         ),
     ] = 168,
     metrics_port: Annotated[
@@ -97,7 +99,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     """
     need_engines()
     from revertrisk.lake.run import RunSettings, run
-    from revertrisk.lake.sources import SourceSettings
+    from revertrisk.streams.opening import SourceSettings
     from revertrisk.wiki.table import WikiTable
 
     _log()

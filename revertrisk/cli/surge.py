@@ -116,8 +116,8 @@ def run_watch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     _need_extra()
     from revertrisk.alerts.errors import AlertsError
     from revertrisk.alerts.run import RunSettings, run
-    from revertrisk.alerts.sources import SourceSettings
     from revertrisk.alerts.ways import make_ways
+    from revertrisk.streams.opening import SourceSettings
 
     _log()
     try:
@@ -156,7 +156,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     """
     _need_extra()
     from revertrisk.alerts.replay import replay as replay_source
-    from revertrisk.alerts.sources import SourceSettings
+    from revertrisk.streams.opening import SourceSettings
 
     _log("WARNING")
     opening = SourceSettings(kafka=tuple(kafka_setting), datacentres=tuple(datacentre), to_end=True)

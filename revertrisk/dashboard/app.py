@@ -23,15 +23,16 @@ from revertrisk.lake.errors import (
     EXIT_CONFIGURATION,
     EXIT_DONE,
     EXIT_FOUND_WRONG,
+    EXIT_USAGE,
     LakeConfigurationError,
     LakeError,
 )
-from revertrisk.lake.sources import SourceSettings, open_source
 from revertrisk.page_parts import PageFiles
 from revertrisk.page_parts.reasons import Reasons
 from revertrisk.runtime.signals import on_signals
 from revertrisk.runtime.web_server import json_answer, serving_app
 from revertrisk.streams.base import SourceError
+from revertrisk.streams.opening import SourceNameError, SourceSettings, open_source
 from revertrisk.wiki.table import WikiTable
 
 log = logging.getLogger(__name__)
@@ -104,9 +105,10 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
     """Serve the page until ``stop`` is set; say on stdout where, once connections are accepted.
 
     Raises:
-        LakeError: a source cannot be opened, or there is no lake.
+        LakeError: there is no lake.
         OSError: the address cannot be listened on.
         SourceError: a source broke.
+        SourceNameError: a source cannot be opened.
         SurgesError: the state of the watch is none.
         ValueError: the port is not a port's number, or the wiki table cannot be used.
 
@@ -118,7 +120,6 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
     edits = OpenEdits(wikis, settings.thresholds.of, hours=settings.hours)
     opening = SourceSettings(
         kafka=settings.kafka,
-        group=None,
         datacentres=settings.datacentres,
         since=datetime.now(UTC) - timedelta(hours=settings.hours),
         program=PROGRAM,
@@ -159,6 +160,9 @@ def run(settings: DashboardSettings) -> int:
     except LakeError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return exc.exit_status
+    except SourceNameError as exc:
+        sys.stderr.write(f"revertrisk: {exc}\n")
+        return EXIT_USAGE
     except SurgesError as exc:
         sys.stderr.write(f"revertrisk: {exc}\n")
         return EXIT_CONFIGURATION

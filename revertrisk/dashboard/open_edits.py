@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from revertrisk.consumer import Drop, Hiding, PredictionReader, PredictionRecord, read_hiding
+from revertrisk.dashboard.event_fields import Revert, author_of, plain, read_revert, title_of
 from revertrisk.dashboard.recent import Recent
-from revertrisk.dashboard.told import Revert, author_of, plain, read_revert, title_of
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, SHADOW_SUFFIX, is_canary, received_at
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind, user_kind

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.surges import Surges, SurgesError
-from revertrisk.lake.sources import OpenSource
 from revertrisk.streams.base import UnreadableRecord
+from revertrisk.streams.opening import OpenSource
 
 log = logging.getLogger(__name__)
 

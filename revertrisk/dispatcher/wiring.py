@@ -27,13 +27,13 @@ from revertrisk.streams.checkpoints import CheckpointFile, SourceCheckpoint, Sou
 from revertrisk.streams.eventstreams import EventStreamsSource, stream_url
 from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
+from revertrisk.streams.opening import TOPIC, SourceNameError, topic_names
 
 if TYPE_CHECKING:
     from revertrisk.dispatcher.kafka_writer import KafkaWriter
 
 NOWHERE = "http://localhost"
 """The target of a run that sends nothing, since rules that use a target require one."""
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _File = TypeVar("_File")
 _KINDS = "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,TOPIC], eventstreams:URL or eventstreams:STREAM"
@@ -135,11 +135,10 @@ class Opening:
             raise SettingsError(f"checkpoint: {exc}") from exc
 
     def _topics(self) -> list[str]:
-        topics = self._where.split(",")
-        for topic in topics:
-            if not _TOPIC.fullmatch(topic):
-                raise SettingsError(f"source: {topic!r} is not the name of a topic")
-        return [f"{dc}.{topic}" for dc in self._settings.datacentres for topic in topics] or topics
+        try:
+            return topic_names(self._where, self._settings.datacentres)
+        except SourceNameError as exc:
+            raise SettingsError(str(exc)) from exc
 
     def _kafka(
         self, topics: Sequence[str], group: str, *, from_start: bool, keeps_offsets: bool = True
@@ -198,6 +197,6 @@ def _topic_of(dead_letters: str) -> str | None:
     kind, colon, topic = dead_letters.partition(":")
     if kind != "kafka" or not colon:
         return None
-    if not _TOPIC.fullmatch(topic):
+    if not TOPIC.fullmatch(topic):
         raise SettingsError(f"dead_letters: {topic!r} is not the name of a topic")
     return topic

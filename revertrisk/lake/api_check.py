@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from revertrisk.lake.engine import new_engine, table_relation, tells_damage
+from revertrisk.lake.engine import new_engine, reports_damage, table_relation
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import PAGE_EVENT, REVISION
 from revertrisk.lake.tables import Lake
@@ -80,7 +80,7 @@ async def check_with_wikis(lake: Lake, *, number: int, wiki_url: str | None) -> 
     return found
 
 
-@tells_damage
+@reports_damage
 def _sample(lake: Lake, number: int) -> list[_Known]:
     engine = new_engine()
     try:

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from revertrisk.lake.engine import make_table, new_engine, table_relation, tells_damage
+from revertrisk.lake.engine import make_table, new_engine, reports_damage, table_relation
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.key import as_user_name
 from revertrisk.lake.schema import BOT, REVERT
@@ -126,7 +126,7 @@ def _problems(bots: Sequence[Bot]) -> Iterable[str]:
             yield f"bots[{number}]: is listed already, as bots[{first}]"
 
 
-@tells_damage
+@reports_damage
 def write_bots(lake: Lake, bots: Iterable[Bot]) -> bool:
     """Make this the lake's list of bots, instead of the one before, in one commit; returns whether it is another.
 
@@ -159,7 +159,7 @@ def has_list(lake: Lake) -> bool:
     return lake.table(BOT).version() > 0
 
 
-@tells_damage
+@reports_damage
 def reverts_of_bots(lake: Lake) -> tuple[list[BotReverts], date | None]:
     """Return what a lake has of each listed bot, and the last day of which it has no actor keys any more, if any.
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from revertrisk.lake.engine import VIEWS, Connection, damage_told, new_engine, sql_of, table_relation
+from revertrisk.lake.engine import VIEWS, Connection, damage_as_lake_error, new_engine, sql_of, table_relation
 from revertrisk.lake.id_ranges import REVERT_BY_ID, REVERT_OVER, REVISION_BY_ID
 from revertrisk.lake.maintenance import SPARE_FILES
 from revertrisk.lake.reverted import OF_ALL, reverted_rows
@@ -49,7 +49,7 @@ def check(lake: Lake, *, wait: Callable[[Lake, int], None] | None = None) -> Ite
         LakeError: a table cannot be opened or read.
 
     """
-    with damage_told(lake.root):
+    with damage_as_lake_error(lake.root):
         yield from _findings(lake, wait or until_place_moves)
 
 

@@ -232,7 +232,7 @@ def connect(root: str) -> Connection:
 
 
 @contextmanager
-def damage_told(root: str) -> Iterator[None]:
+def damage_as_lake_error(root: str) -> Iterator[None]:
     """Turn what the engine says of files that it cannot read into a LakeError; for our own queries."""
     try:
         yield
@@ -240,12 +240,12 @@ def damage_told(root: str) -> Iterator[None]:
         raise _damaged(root, exc) from exc
 
 
-def tells_damage(work: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
+def reports_damage(work: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
     """Make a function of a lake raise LakeError where a file of it cannot be read."""
 
     @wraps(work)
     def telling(lake: Lake, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with damage_told(lake.root):
+        with damage_as_lake_error(lake.root):
             return work(lake, *args, **kwargs)
 
     return telling

@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, table_relation, tells_damage
+from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, reports_damage, table_relation
 from revertrisk.lake.erasures import ERASED_ACTOR, ERASED_PAGE, ERASED_REVISION, numbered, remember
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
@@ -72,7 +72,7 @@ def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequen
     return Erasure(tuple(found), tuple(numbers["page"]), tuple(numbers["revision"]))
 
 
-@tells_damage
+@reports_damage
 def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     """Erase, wait for readers, remove the old files, and look for what is left; takes a lake with its key.
 

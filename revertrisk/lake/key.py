@@ -1,4 +1,4 @@
-"""The key that turns user names into actor keys; it lies outside the lake, so the lake alone names nobody."""
+"""The key that turns user names into actor keys; it is kept outside the lake, so the lake alone names no user."""
 
 import hashlib
 import hmac

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from revertrisk.lake.engine import new_engine, table_relation, tells_damage
+from revertrisk.lake.engine import new_engine, reports_damage, table_relation
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
 from revertrisk.lake.tables import Change, Lake, compact, delete_partitions, files_by_partition, merge, vacuum
@@ -39,7 +39,7 @@ class Maintained:
     files_removed: int
 
 
-@tells_damage
+@reports_damage
 def maintain(
     lake: Lake,
     *,

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from time import monotonic
 from typing import Final
@@ -16,18 +16,20 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from revertrisk.lake.bots import has_list, shipped_bots, write_bots
-from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError
+from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError, LakeUsageError
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
-from revertrisk.lake.sources import OpenSource, SourceSettings, open_source
 from revertrisk.lake.tables import Lake, make_lake
 from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace, Written
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord
+from revertrisk.streams.opening import OpenSource, SourceNameError, SourceSettings, open_source
 
 log = logging.getLogger(__name__)
 
+DEFAULT_GROUP: Final = "revertrisk-lake"
+"""Kafka's consumer group, and the program's name in the User-Agent."""
 BATCH_ROWS: Final = 20_000
 BATCH_S: Final = 60.0
 """A batch is written when it has so many rows, or is so old."""
@@ -132,7 +134,7 @@ async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Writte
     registry = CollectorRegistry()
     metrics = LakeMetrics(registry)
     writer = LakeWriter(lake, wikis=settings.wikis, memory_limit=MEMORY_LIMIT)
-    sources = [open_source(written, writer, settings.opening) for written in settings.sources]
+    sources = _open(settings, writer)
     by_name = {source.name: source for source in sources}
     collecting = Collecting()
     total = Written()
@@ -193,6 +195,14 @@ def run(settings: RunSettings) -> int:
         f"{written.unreadable:,} unreadable\n"
     )
     return EXIT_DONE
+
+
+def _open(settings: RunSettings, writer: LakeWriter) -> list[OpenSource]:
+    opening = replace(settings.opening, group=settings.opening.group or DEFAULT_GROUP, program=DEFAULT_GROUP)
+    try:
+        return [open_source(written, writer, opening) for written in settings.sources]
+    except SourceNameError as exc:
+        raise LakeUsageError(str(exc)) from exc
 
 
 async def _read_all(sources: Sequence[OpenSource], collecting: Collecting, stop: asyncio.Event) -> None:

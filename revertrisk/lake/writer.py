@@ -13,7 +13,7 @@ from typing import Final
 from revertrisk.lake.engine import (
     Connection,
     Relation,
-    damage_told,
+    damage_as_lake_error,
     make_table,
     new_engine,
     quoted,
@@ -128,7 +128,7 @@ class LakeWriter:
             LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
 
         """
-        with damage_told(self._lake.root):
+        with damage_as_lake_error(self._lake.root):
             return self._write(batch)
 
     def _write(self, batch: Batch) -> Written:
@@ -153,7 +153,7 @@ class LakeWriter:
 
     def place(self, source: str) -> str | None:
         """Return what a source is to be resumed with, None where it has not been read; raises LakeError."""
-        with damage_told(self._lake.root):
+        with damage_as_lake_error(self._lake.root):
             places = table_relation(self._engine, self._lake, PLACE)
             rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
         return str(rows[0][0]) if rows else None

@@ -7,9 +7,8 @@ import numpy as np
 
 from revertrisk.reports.averages import by_day
 from revertrisk.reports.bot_rows import OverlapRows
-from revertrisk.reports.counted import Daily, daily, share_of
+from revertrisk.reports.counted import Daily, daily, median_seconds, share_of
 from revertrisk.reports.figures import Figure
-from revertrisk.reports.medians import median_seconds
 
 
 @dataclass(frozen=True, slots=True)

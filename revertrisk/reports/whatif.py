@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 
 from revertrisk.reports.cell import Ends, cause_share, reverter_figures, too_young
+from revertrisk.reports.counted import median_seconds
 from revertrisk.reports.days import ADay, a_day, whole_days
 from revertrisk.reports.figures import LEAST, Figure
 from revertrisk.reports.lake_edits import ModelVersion, Scored
-from revertrisk.reports.medians import median_seconds
 from revertrisk.reports.watched import ANYBODY, PEOPLE, USER_KINDS, Booleans, Cause, Watched
 from revertrisk.reports.wishes import Refusal, for_number, for_rate
 

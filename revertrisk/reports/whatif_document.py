@@ -49,7 +49,7 @@ def whatif_document(report: WhatIf) -> Document:
         f"Automoderator's rules pass over {report.passed_over:,} further edits (by bots and privileged editors, "
         "self-reverts, creations, null edits)."
         if report.passed_over
-        else "All scored edits count, whoever made them."
+        else "All scored edits count, by any user."
     )
     name = f"{report.model.model_name}, version {report.model.model_version}"
     paragraphs = (

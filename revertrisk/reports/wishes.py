@@ -51,5 +51,5 @@ def for_number(probability: Floats, days: int, number: float) -> float | Refusal
         )
     if len(probability) <= wanted:
         return 0.0
-    # The edit after the last wanted one: whoever scores as it does is not flagged.
+    # The edit after the last wanted one: an edit with its score is not flagged.
     return float(np.partition(probability, len(probability) - wanted - 1)[len(probability) - wanted - 1])

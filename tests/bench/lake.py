@@ -25,9 +25,9 @@ from revertrisk.lake.maintenance import maintain
 from revertrisk.lake.run import MEMORY_LIMIT, RunSettings
 from revertrisk.lake.run import fill as fill_from_sources
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.sources import SourceSettings
 from revertrisk.lake.tables import Lake, files_by_partition, make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
+from revertrisk.streams.opening import SourceSettings
 from tests.bench.lake_lines import lines_of
 from tests.contract.docs.test_lake import QUESTIONS
 from tests.fakes.kafka_cluster import kafka_cluster

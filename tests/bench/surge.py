@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from revertrisk.alerts.replay import found_in
-from revertrisk.alerts.sources import SourceSettings
 from revertrisk.alerts.watch import WatchSettings
+from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Stream
 
 WIKIS: Final = 342

@@ -57,8 +57,8 @@ async def fill_lake(folder: Path, events: Path, gate: str, predictions: int) -> 
 
     """
     from revertrisk.lake.run import RunSettings, fill
-    from revertrisk.lake.sources import SourceSettings
     from revertrisk.lake.tables import make_lake
+    from revertrisk.streams.opening import SourceSettings
 
     root = folder / FOLDER
     streams = ",".join(PREDICTION_STREAMS.values())

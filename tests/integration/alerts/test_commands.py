@@ -15,13 +15,13 @@ from aiohttp import web
 from revertrisk.alerts.errors import AlertsConfigurationError
 from revertrisk.alerts.report import fit_lake
 from revertrisk.alerts.run import RunSettings, watch_sources
-from revertrisk.alerts.sources import SourceSettings
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.try_out import send_test_messages
 from revertrisk.alerts.watch import WatchSettings
 from revertrisk.alerts.ways import close_ways, make_ways
 from revertrisk.lake.tables import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
+from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Stream, canary
 from tests.fakes.kafka_cluster import kafka_cluster
 from tests.fakes.lake_events import as_lines, edits, page_change

@@ -17,9 +17,9 @@ import pytest
 from revertrisk.lake import Reader
 from revertrisk.lake.run import RunSettings, fill
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.sources import SourceSettings
 from revertrisk.lake.tables import make_lake, open_lake
 from revertrisk.streams.base import SourceError
+from revertrisk.streams.opening import SourceSettings
 from tests.fakes.event_stream import EventStream
 from tests.fakes.kafka_cluster import KafkaCluster, kafka_cluster
 from tests.fakes.lake_events import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from revertrisk.alerts.quiet import Quiet, QuietOutcome
+from revertrisk.alerts.silence import SilenceChanges, SilenceDetector
 from revertrisk.alerts.simulate import correlated_rates
 
 WIKIS = 342
@@ -15,8 +15,8 @@ NIGHT = 0.4
 
 
 def noted(
-    quiet: Quiet, minute: int, counts: dict[str, int], usual: dict[str, float], alpha: float
-) -> QuietOutcome:
+    quiet: SilenceDetector, minute: int, counts: dict[str, int], usual: dict[str, float], alpha: float
+) -> SilenceChanges:
     return quiet.note(
         minute,
         usual=usual,
@@ -31,7 +31,7 @@ def noted(
 
 def test_a_large_wiki_is_found_silent_within_three_minutes() -> None:
     """Without an edit of a wiki that has 60 a minute, the message is due when the third minute is over."""
-    quiet = Quiet()
+    quiet = SilenceDetector()
     usual = RATES | {"enwiki": 60.0}
     for minute in range(5):
         assert not noted(quiet, minute, dict.fromkeys(usual, 1), usual, 0.05).started
@@ -46,7 +46,7 @@ def test_a_large_wiki_is_found_silent_within_three_minutes() -> None:
 def test_nights_make_no_alarm() -> None:
     """342 wikis in 30 nights of eight hours, with rates that fluctuate (α = .05, ρ = .98): at most one alarm."""
     rng = np.random.default_rng(31)
-    quiet = Quiet()
+    quiet = SilenceDetector()
     means = np.array(list(RATES.values())) * NIGHT
     usual = dict(zip(RATES, means.tolist(), strict=True))
     alarms = 0

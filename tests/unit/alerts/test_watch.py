@@ -384,7 +384,7 @@ def test_the_state_does_not_grow_without_end(tmp_path: Any) -> None:
         store.commit()
         for message in store.outgoing("way")[:2]:
             store.note_sent(message.number)
-        store.forget_told(BEGIN + 1)
+        store.forget_sent(BEGIN + 1)
         store.put_out("way", "i3:start", {"number": 3})
         assert [message.document["number"] for message in store.outgoing("way")] == [2]
         store.commit()
@@ -392,7 +392,7 @@ def test_the_state_does_not_grow_without_end(tmp_path: Any) -> None:
         assert [each["id"] for each in store.incidents()] == ["i1", "i2"]
         for message in store.outgoing("way"):
             store.note_sent(message.number)
-        store.forget_told(BEGIN + 1)
+        store.forget_sent(BEGIN + 1)
         store.put_out("way", "i4:start", {"number": 4})
         assert store.outgoing("way") == []  # it is not committed
 

@@ -1,0 +1,187 @@
+"""Opens a stream by its name on a command line, for programs that keep its place beside what they make of it."""
+
+import importlib.util
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+import orjson
+
+from revertrisk.runtime.headers import user_agent
+from revertrisk.runtime.proxies import ProxyError
+from revertrisk.streams.base import EventSource, Position
+from revertrisk.streams.checkpoints import SourceCheckpoint
+from revertrisk.streams.eventstreams import EventStreamsSource, stream_url
+from revertrisk.streams.jsonl import JsonlSource
+from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
+
+OLDEST: Final = datetime.fromtimestamp(0, UTC)
+"""As the time from which a source is read: from its oldest event."""
+_EVENTSTREAMS_KEEPS: Final = timedelta(days=31)
+"""Longer than any server keeps events. A request for older ones starts at the oldest event."""
+_KINDS: Final = (
+    "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,…], eventstreams:STREAM[,…] or eventstreams:URL"
+)
+TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+"""A name that Kafka allows for a topic."""
+
+
+class SourceNameError(ValueError):
+    """A source's name, or a setting of it, cannot be used; the message names it."""
+
+
+class Places(Protocol):
+    """Where a program keeps the places of its sources."""
+
+    def place(self, source: str) -> str | None:
+        """Return the place from which a source is resumed, None if it has not been read."""
+        ...
+
+
+class KeptPlace(SourceCheckpoint):
+    """A checkpoint that the program commits with its own data: what the source writes is pending until then."""
+
+    def __init__(self, places: Places, source: str, *, from_beginning: bool) -> None:
+        self._places = places
+        self._source = source
+        self._from_beginning = from_beginning
+        self.pending: str | None = None
+        """The last place that the source wrote."""
+
+    async def read(self) -> str | None:
+        """Return the place that the program has kept."""
+        return None if self._from_beginning else self._places.place(self._source)
+
+    async def write(self, place: str) -> None:
+        """Note a place; the program's next commit keeps it."""
+        self.pending = place
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source of a run."""
+
+    name: str
+    """The key of its place."""
+    source: EventSource
+    checkpoint: KeptPlace | None = None
+    """None for Kafka, for standard input, and where no place is kept."""
+    offsets: dict[str, int] | None = None
+    """Kafka without a group: the offset to resume from, by partition."""
+
+    async def note(self, position: Position) -> None:
+        """Note that everything up to a position has been processed."""
+        if self.offsets is not None:
+            self.offsets[position.partition] = position.offset + 1
+        else:
+            await self.source.commit(position)
+
+    def place(self) -> str | None:
+        """Return the place to resume from; None if there is nothing new."""
+        if self.checkpoint is not None:
+            return self.checkpoint.pending
+        return orjson.dumps(self.offsets).decode() if self.offsets else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """The settings of sources besides their names."""
+
+    from_beginning: bool = False
+    """Read each source from its oldest event, whatever place is kept."""
+    since: datetime | None = None
+    """Where a source without a place starts; None for the newest event."""
+    kafka: tuple[str, ...] = ()
+    """librdkafka's settings as ``key=value``."""
+    group: str | None = None
+    """Kafka's consumer group, which remembers the offsets; None reads all partitions and leaves them to the program."""
+    datacentres: tuple[str, ...] = ()
+    """Prefixes of Kafka's topics: ``eqiad`` makes ``eqiad.TOPIC`` of each."""
+    to_end: bool = False
+    """Kafka: end where every partition has been read to its end."""
+    program: str = "revertrisk"
+    """The program's name in the User-Agent."""
+
+    @property
+    def start(self) -> datetime | None:
+        """The time from which a source without a place is read; None for the newest event."""
+        return OLDEST if self.from_beginning else self.since
+
+
+def open_source(written: str, places: Places | None, settings: SourceSettings) -> OpenSource:
+    """Open one source by its name on the command line; without ``places`` no place is kept.
+
+    Raises:
+        SourceNameError: the name or a setting cannot be used.
+
+    """
+    kind, _, where = written.partition(":")
+    if kind == "jsonl" and where:
+        name = written if where == "-" else f"jsonl:{Path(where).absolute()}"
+        # What comes through a pipe does not come again.
+        checkpoint = None if where == "-" else _checkpoint(places, name, settings)
+        return OpenSource(name, JsonlSource.from_path(where, checkpoint), checkpoint)
+    if kind == "eventstreams" and where:
+        try:
+            url = stream_url(where)
+        except ProxyError as exc:
+            raise SourceNameError(str(exc)) from exc
+        except ValueError as exc:
+            raise SourceNameError(f"source: {exc}") from exc
+        name = f"eventstreams:{url}"
+        checkpoint = _checkpoint(places, name, settings)
+        since = datetime.now(UTC) - _EVENTSTREAMS_KEEPS if settings.start == OLDEST else settings.start
+        agent = user_agent(settings.program)
+        return OpenSource(
+            name, EventStreamsSource(url, user_agent=agent, since=since, checkpoint=checkpoint), checkpoint
+        )
+    if kind == "kafka" and where:
+        topics = topic_names(where, settings.datacentres)
+        name = f"kafka:{','.join(topics)}"
+        offsets = _offsets(places, name) if settings.group is None and places is not None else None
+        return OpenSource(name, _kafka(topics, settings, offsets), None, offsets)
+    raise SourceNameError(f"source: expected {_KINDS}, not {written!r}")
+
+
+def topic_names(where: str, datacentres: Sequence[str]) -> list[str]:
+    """Return the Kafka topics of ``TOPIC[,TOPIC]``, each in every data centre; raises SourceNameError."""
+    topics = where.split(",")
+    for topic in topics:
+        if not TOPIC.fullmatch(topic):
+            raise SourceNameError(f"source: {topic!r} is not the name of a topic")
+    return [f"{each}.{topic}" for each in datacentres for topic in topics] or topics
+
+
+def _checkpoint(places: Places | None, name: str, settings: SourceSettings) -> KeptPlace | None:
+    return None if places is None else KeptPlace(places, name, from_beginning=settings.from_beginning)
+
+
+def _offsets(places: Places, name: str) -> dict[str, int]:
+    kept = places.place(name)
+    offsets: dict[str, int] = {} if kept is None else orjson.loads(kept)
+    return offsets
+
+
+def _kafka(topics: Sequence[str], settings: SourceSettings, offsets: dict[str, int] | None) -> EventSource:
+    if importlib.util.find_spec("confluent_kafka") is None:
+        raise SourceNameError("Kafka needs the extra: pip install 'revertrisk-events[kafka]'")
+    # The extra is not for everybody.
+    from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
+    from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
+
+    start = Start.EARLIEST if settings.start == OLDEST else settings.start or Start.NEWEST
+    try:
+        return KafkaSource(
+            KafkaSettings.parse(settings.kafka, os.environ),
+            topics,
+            settings.group,
+            start=start,
+            to_end=settings.to_end,
+            places=None if offsets is None else dict(offsets),
+        )
+    except KafkaSettingsError as exc:
+        raise SourceNameError(str(exc)) from None
