@@ -216,3 +216,30 @@ def test_several_replicas_are_never_all_disrupted(rendered: list[Manifest]) -> N
     }
     servers = {m["metadata"]["name"] for m, _ in pods(rendered) if role(m) in {"producer", "scorer"}}
     assert budgets == dict.fromkeys(servers, 1)
+
+
+def test_the_dashboard_reaches_the_scorers(rendered: list[Manifest], example: str) -> None:
+    """*Why* asks a scorer: the policies of both sides let it, where pods are reached and not a gateway."""
+    peers = {"dashboard": ("scorer", "egress", "to"), "scorer": ("dashboard", "ingress", "from")}
+    policies = [m for m in rendered if m["kind"] == "NetworkPolicy" and role(m) in peers]
+    if {role(manifest) for manifest in policies} != peers.keys():
+        return
+    for manifest in policies:
+        other, direction, side = peers[role(manifest)]
+        found = [
+            peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+            for rule in manifest["spec"][direction]
+            for peer in rule[side]
+            if "app.kubernetes.io/component" in peer.get("podSelector", {}).get("matchLabels", {})
+        ]
+        assert (other in found) == (example != "production")
+
+
+def test_credentials_of_the_object_store_are_the_lakes_readers_and_writer_alone(
+    rendered: list[Manifest],
+) -> None:
+    """No other program has the AWS_… of a lake."""
+    for manifest, spec in pods(rendered):
+        for container in spec["containers"]:
+            if any(name.startswith("AWS_") for name in variables(container)):
+                assert role(manifest) in {"lake", "dashboard"}
