@@ -404,7 +404,7 @@ class Watch:
             "intake": self._intake.as_state(),
             "announcer": self._announcer.as_state(),
             "fits": self._fits.as_state(),
-            "quiet": self._silence.as_state(),
+            "silence": self._silence.as_state(),
             "versions": self._versions.as_state(),
             "minutes": [[minute, _as_rows(counts)] for minute, counts in self._minutes.items()],
             "partial": [[length, _as_rows(counts)] for length, counts in self._partial.items()],
@@ -413,8 +413,10 @@ class Watch:
 
     def _restore(self, kept: Mapping[str, Any], now: float) -> None:
         self._intake.restore(kept["intake"], now)
-        for part in ("announcer", "fits", "quiet", "versions"):
-            getattr(self, f"_{part}").restore(kept[part])
+        self._announcer.restore(kept["announcer"])
+        self._fits.restore(kept["fits"])
+        self._silence.restore(kept["silence"])
+        self._versions.restore(kept["versions"])
         self._minutes = {minute: _as_counts(rows) for minute, rows in kept["minutes"]}
         self._partial |= {length: _as_counts(rows) for length, rows in kept["partial"]}
         self._blind |= {length: set(scopes) for length, scopes in kept["blind"]}
