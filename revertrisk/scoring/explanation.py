@@ -48,7 +48,8 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as JSON values, without the prediction.
 
-        The spans have text of the page, cut off after `SHOWN_CHARACTERS`. No text of the comment and no name is in it.
+        The spans have text of the page, cut off after `SHOWN_CHARACTERS`. An explanation has no text of the comment
+        and no user name.
         """
         return {
             "logit": self.logit,

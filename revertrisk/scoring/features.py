@@ -1,7 +1,7 @@
 """Computes the features of an edit.
 
 `extract` takes a `Revision`. `describe` does the same for a data set that has only the changed lines and some facts.
-Training and serving use the same code, all of it here. It reads no clock, has no word of any language, and keeps
+Training and serving use this same code. It reads no clock, has no word of any language, and keeps
 nothing that identifies an author. An unknown feature is None. `feature_table` lists the features; the words of the
 change are returned as well, for models that read words.
 """

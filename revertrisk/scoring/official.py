@@ -150,8 +150,8 @@ def _package_fields(revision: Revision) -> dict[str, Any]:
             "comment": "",
             "tags": [],
         },
-        # This library has no user ids. The package only needs to know whether the author is logged in; it cannot
-        # be told that this is unknown.
+        # A `Revision` has no user id. The package only needs to know whether the author is logged in; it has no
+        # value for unknown.
         "user": {
             "id": _ANONYMOUS_ID if revision.user.kind in {UserKind.IP, UserKind.TEMPORARY} else _REGISTERED_ID
         },

@@ -84,8 +84,8 @@ def label_page(
     """Yield the edits of one page, each with its label, or with the reason why it has none.
 
     `edits` are in the order of (timestamp, rev_id). Four kinds of edits have no label: null edits; edits that their own
-    author reverted; edits whose revert was itself reverted within the horizon; and edits that a revert may have
-    reverted whose range the source does not state. Edits are kept in memory for twice the horizon: the revert of an
+    author reverted; edits whose revert was itself reverted within the horizon; and edits that may be in the range of
+    a revert whose range the source does not state. Edits are kept in memory for twice the horizon: the revert of an
     edit may come at the end of its horizon, and the revert of that revert one horizon later.
     """
     window: deque[_Seen] = deque()

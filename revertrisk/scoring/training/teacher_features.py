@@ -3,7 +3,7 @@
 They count tokens over whole pages. Here the counts of a page are the sums of the counts of its lines, and the counts of
 a line are cached. So an edit takes time in proportion to its changed lines. The lists of features are in
 https://github.com/wikimedia/editquality (feature_lists/wikitext.py and mediawiki.py). Features that need a list of
-words or a dictionary are left out; a teacher uses their centre instead.
+words or a dictionary are left out; a teacher uses the centre of its scaler instead.
 """
 
 import math

@@ -49,7 +49,10 @@ class Teacher:
     scale: Numbers = field(repr=False)
 
     def logits(self, known: Sequence[Mapping[str, float]]) -> Numbers:
-        """Return the logit of each edit, shape (edits,). Features are given by name; a missing one gets its centre."""
+        """Return the logit of each edit, shape (edits,), from its features by name.
+
+        A missing feature gets the centre of the scaler.
+        """
         found = [self._logits(known[start : start + _ROWS]) for start in range(0, len(known), _ROWS)]
         return np.concatenate([*found, np.empty(0)])
 
