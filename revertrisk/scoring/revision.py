@@ -1,4 +1,4 @@
-"""What a model is told about an edit: the revision, its parent, its page and its author.
+"""The facts about an edit that a model gets: the revision, its parent, its page and its author.
 
 Each fact that a source may not have is optional. ``None`` means *unknown*, never "anonymous" or zero. User names and
 other personal data are not part of it.

@@ -194,14 +194,14 @@ def _select_inputs(
         if np.isfinite(column).mean() >= _MIN_KNOWN_SHARE and _varies(column)
     )
     labelled = frozenset(name for name, column in zip(_NAMES, in_labelled.T, strict=True) if _varies(column))
-    taught = frozenset(name for name, column in zip(_NAMES, in_soft.T, strict=True) if _varies(column))
-    names = [name for name in _NAMES if name in labelled | taught]
+    for_students = frozenset(name for name, column in zip(_NAMES, in_soft.T, strict=True) if _varies(column))
+    names = [name for name in _NAMES if name in labelled | for_students]
     # Without the edits with ages: they have few features, and would determine the scale of those.
     scaled_by: list[Example | SoftExample] = [*main, *history, *soft]
     encoder = fit_encoder(names, [], [each.features for each in scaled_by])
     return (
         InputSelection(encoder, vocabulary, combined, labelled - combined),
-        InputSelection(encoder, None, taught),
+        InputSelection(encoder, None, for_students),
     )
 
 

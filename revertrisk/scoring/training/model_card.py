@@ -31,7 +31,7 @@ tested them on its own edits. It was not trained on drafts, talk pages or Wikida
 {members} small networks, each with a linear part and {hidden} hidden units, read {features} features of the changed
 lines, the comment and the author; {words} An unknown feature is marked as unknown.
 Training hid groups of features at random, so that the model also works without them. {labelled} of the networks learn
-from labelled edits and give {labelled_share:.0%} of the logit. The other {taught}, called students, learn the mean
+from labelled edits and give {labelled_share:.0%} of the logit. The other {students}, called students, learn the mean
 prediction of 32 ORES models of 19 wikis for {soft} (soft labels). They use no label and no word of those edits.
 The scores were calibrated (Platt scaling) on edits of 2009 that were held out from the labelled networks, weighted to
 the share of reverts above. A threshold is the lowest one that keeps its false positive rate on those edits and also on
@@ -124,7 +124,7 @@ def model_card(
         features=len(scales),
         labelled=FOLDS,
         labelled_share=1 - SOFT_SHARE,
-        taught=SOFT_MEMBERS,
+        students=SOFT_MEMBERS,
         soft="edits of raw wikitext",
         soft_file=SOFT,
         bound=BOUND,
