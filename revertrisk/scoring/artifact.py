@@ -1,7 +1,7 @@
-"""Artefact folders: a trained model as files, checked when they are read.
+"""Artefact folders: a trained model as three files, which are checked when they are read.
 
-A folder holds `model.safetensors` (the weights), `metadata.json` (everything else a server must know) and
-`MODEL_CARD.md` (what a person must know). torch is not needed to read the metadata.
+A folder has `model.safetensors` (the weights), `metadata.json` (everything else that a server needs) and
+`MODEL_CARD.md` (what a user of the scores needs to know). Reading the metadata does not import torch.
 """
 
 import hashlib
@@ -32,19 +32,19 @@ WEIGHTS = "model.safetensors"
 METADATA = "metadata.json"
 MODEL_CARD = "MODEL_CARD.md"
 FORMAT = 1
-"""The version of this layout; a reader refuses any other."""
+"""The version of the format of `metadata.json`. Every other version is refused."""
 
 MAX_WEIGHTS_BYTES = 2**30
-"""Of a weights file: it is read whole, and the shipped ones are some megabytes."""
+"""The largest weights file that is read. The whole file is read into memory; the shipped ones have a few megabytes."""
 MAX_SIZE = 2**20
-"""Of one dimension of the network."""
+"""The largest size of one dimension of the network."""
 
 Text = Annotated[str, Field(min_length=1)]
 _Value = TypeVar("_Value")
 
 
-def _only(expected: _Value, why: str = "") -> AfterValidator:
-    """Refuse every other value than this one."""
+def _must_be(expected: _Value, why: str = "") -> AfterValidator:
+    """Return a validator that refuses every value but `expected`."""
 
     def check(value: _Value) -> _Value:
         if value != expected:
@@ -54,14 +54,14 @@ def _only(expected: _Value, why: str = "") -> AfterValidator:
     return AfterValidator(check)
 
 
-def _is_name(value: str) -> str:
+def _check_name(value: str) -> str:
     problem = name_problem(value)
     if problem is not None:
         raise ValueError(problem)
     return value
 
 
-Name = Annotated[Text, AfterValidator(_is_name)]
+Name = Annotated[Text, AfterValidator(_check_name)]
 Size = Annotated[PositiveInt, Field(le=MAX_SIZE)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -78,12 +78,12 @@ class ArtifactError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How logits become probabilities: sigmoid(`slope` * logit + `offset`)."""
+    """How a logit becomes a probability: sigmoid(`slope` * logit + `offset`)."""
 
     slope: FiniteFloat
     offset: FiniteFloat
     base_rate: Share
-    """The share of reverted edits for which the probabilities hold."""
+    """The share of reverted edits in the population that the probabilities are calibrated for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,39 +96,42 @@ class NetworkShape:
 
 @dataclass(frozen=True, slots=True)
 class NgramTable:
-    """How n-grams are taken, which must be as in training, and how many the model knows."""
+    """How n-grams are extracted, which must be the same as in training, and how many the model knows."""
 
-    ngram_sizes: Annotated[tuple[int, ...], _only(SIZES)]
-    characters_read: Annotated[int, _only(CHARACTERS_READ)]
+    ngram_sizes: Annotated[tuple[int, ...], _must_be(SIZES)]
+    characters_read: Annotated[int, _must_be(CHARACTERS_READ)]
     known_ngrams: Annotated[PositiveInt, Field(le=256 * MAX_SIZE)]
-    """Rows of the table of n-gram weights."""
+    """The number of rows in the table of n-gram weights."""
 
 
 class Metadata(BaseModel):
-    """What an artefact says about itself: the fields of `metadata.json`, in its order."""
+    """The fields of `metadata.json`, in the order of the file."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
-    format: Annotated[int, _only(FORMAT, ": made by another version of this package")]
+    format: Annotated[int, _must_be(FORMAT, ": made by another version of this package")]
     name: Name
     version: Name
     supported_wikis: frozenset[str] | None
-    """The wiki ids that the model was made for; None for all."""
+    """The ids of the wikis that the model supports; None for all wikis."""
     preprocessing: Encoder
     text: NgramTable | None
     """None for a model that reads no words."""
     network: NetworkShape
     calibration: Calibration
     thresholds: dict[str, Share]
-    """Probabilities to act from, by the goal that each meets on held-out edits (``fpr_0.05``)."""
+    """Thresholds by name. ``fpr_0.05`` has a false positive rate of at most 5 % on held-out edits."""
     training_data: dict[str, Text]
-    """The SHA-256 of each file that the model was trained on, by file name."""
+    """The SHA-256 of each training file, by file name."""
     made_with: dict[str, Text]
-    """The versions and digests of the code that trained it."""
-    metrics: dict[str, Any]
-    """``data_sets``: the report of `training.evaluate` by data set, and ``auc_by_split``.
+    """The versions of the code and of torch that trained the model, and ``code_sha256``.
 
-    For people and dashboards; nothing reads it here.
+    That digest is a record: it names the state of this package at the time of training. No program compares it.
+    """
+    metrics: dict[str, Any]
+    """``data_sets``: the report of `training.evaluate` for each data set, and ``auc_by_split``.
+
+    For people and dashboards. No code of this package reads it.
     """
     weights_sha256: Text
 
@@ -138,12 +141,17 @@ class Metadata(BaseModel):
 
     @property
     def known_ngrams(self) -> int | None:
-        """How many n-grams the model knows; None for a model that reads no words."""
+        """The number of n-grams that the model knows; None for a model that reads no words."""
         return None if self.text is None else self.text.known_ngrams
 
 
 def shipped(model_name: str) -> Path:
-    """Return the folder of the artefact that comes with this package; raises ArtifactError if none does."""
+    """Return the artefact folder of a model that is shipped with this package.
+
+    Raises:
+        ArtifactError: no artefact of that name is shipped.
+
+    """
     folder = Path(str(files("revertrisk.scoring"))) / "artifacts"
     names = sorted(each.name for each in folder.iterdir() if (each / METADATA).is_file())
     if model_name not in names:
@@ -155,10 +163,10 @@ def shipped(model_name: str) -> Path:
 
 
 def load_metadata(path: Path) -> Metadata:
-    """Read and check the metadata of an artefact folder, and that the weights are the ones it describes.
+    """Read and check the metadata of an artefact folder, and compare the weights with their SHA-256 in it.
 
     Raises:
-        ArtifactError: naming the file and the field.
+        ArtifactError: with the file and the field that are wrong.
 
     """
     file = path / METADATA
@@ -175,7 +183,7 @@ def load_metadata(path: Path) -> Metadata:
 
 
 def save(path: Path, metadata: Metadata, weights: bytes, model_card: str) -> None:
-    """Write an artefact folder, made if it is missing; `metadata.weights_sha256` must be that of `weights`."""
+    """Write an artefact folder; create it if it is missing. `metadata.weights_sha256` must be that of `weights`."""
     path.mkdir(parents=True, exist_ok=True)
     (path / WEIGHTS).write_bytes(weights)
     (path / MODEL_CARD).write_text(model_card, encoding="utf-8")

@@ -1,9 +1,8 @@
-"""What an edit changed: the lines that differ, and the words that were put in and taken out.
+"""What an edit changed: the lines that differ, and the words that were inserted and removed.
 
-Most edits touch little of a large page, so the common beginning and end are cut off first, then the lines
-that both sides share, and only the rest is looked at word by word. Each step takes time linear in its input
-(a multiset difference, not an alignment), so no text can make it slow; a paragraph that only moved counts
-as unchanged.
+Most edits change a small part of a large page. So the common prefix and suffix of both texts are cut off first, then
+the lines that both have. Only the rest is compared word by word. Each step is a multiset difference and not an
+alignment: its time is linear in the input for every text, and a paragraph that was only moved counts as unchanged.
 """
 
 import re
@@ -12,21 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 CHANGED_CHARACTERS_READ = 32_768
-"""How many characters of the changed lines are read, on each side; what lies beyond is measured, not read."""
+"""The number of characters of the changed lines that are read on each side. The rest only counts as size."""
 
 CONTEXT_CHARACTERS = 2_048
-"""How much of the words around an edit is kept to compare its own with."""
+"""The number of characters of the old lines' words that are kept, to compare the inserted words with."""
 
 _LARGEST_STEP = 16_384
 _LINES_COMPARED = 20_000
-"""Regions of more lines than this, on either side, are taken as changed without comparing their lines."""
+"""A region with more lines than this on one side counts as changed as a whole; its lines are not compared."""
 
-# Kept word by word: scripts that write without spaces, where a run of letters would be a whole sentence.
+# Scripts that are written without spaces: each character is a token, since a run of letters may be a sentence.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-# What never belongs to a word: spaces, ASCII punctuation, the general and the CJK punctuation blocks.
-# Combining marks do belong: Python's \w would cut Indic and Thai words at every vowel sign.
+# Characters that are not part of a word: spaces, ASCII punctuation, the general and the CJK punctuation blocks.
+# Combining marks are part of a word: Python's \w would split Indic and Thai words at every vowel sign.
 _SEPARATORS = (
     r"\s\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xbf\u00d7\u00f7\u060c\u061b\u061f\u06d4\u0964\u0965"
     r"\u2000-\u2bff\u2e00-\u2e7f\u3000-\u303f\ud800-\udfff\ufe0f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
@@ -37,50 +36,50 @@ _TOKEN = re.compile(
     "|[\u2600-\u27bf\U0001f000-\U0001faff]+"
 )
 _INVISIBLE = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,400}>")
-# A table's header row, whose exclamation marks only separate cells.
+# The header row of a table: its exclamation marks separate cells.
 _HEADER_ROW = re.compile(r"^!.*$", re.MULTILINE)
-# A link counts as markup, its words included: the text that word features are learnt from has none left.
+# A link counts as markup, including its words: the texts that word features are trained on have no links.
 _LINK = re.compile(r"\[\[[^\[\]\n]{0,400}\]\]")
-# A run of characters with a slash or underscore inside: addresses, file names. The look-behind lets a match
-# begin only where a run begins: without it a long run would be read again from each of its characters.
+# A run of characters with a slash or an underscore: addresses and file names. The look-behind lets a match start
+# only at the start of a run. Without it the time would be quadratic in the length of a run.
 _ADDRESS = re.compile(r"(?<![^\s\[\]|<>{}])[^\s\[\]|<>{}/_]*[/_][^\s\[\]|<>{}]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The lines that an edit took out and put in, and how large the whole text was and is."""
+    """The lines that an edit removed and inserted, and the length of the whole text before and after."""
 
     old_lines: str
     """The changed lines before the edit, joined by line feeds, at most `CHANGED_CHARACTERS_READ` characters."""
     new_lines: str
-    """The changed lines after it, likewise."""
+    """The changed lines after the edit, in the same form."""
     changed_bytes: int
-    """The size of all changed lines of both sides in UTF-8, cut off or not."""
+    """The size in UTF-8 of all changed lines of both sides, before they are cut off."""
     old_length: int | None
-    """Characters of the whole text before; None where a source gives the changed lines only."""
+    """Characters of the whole text before the edit; None if the source has the changed lines only."""
     new_length: int | None
-    """Characters of the whole text after; None likewise."""
+    """Characters of the whole text after the edit; None in the same case."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordChange:
-    """The words of the changed lines that one side has more often than the other, in their order."""
+    """The words of the changed lines that one side has more often than the other, in the order of the text."""
 
     removed: tuple[str, ...]
     inserted: tuple[str, ...]
     kept: int
-    """How many words of the changed lines stand on both sides."""
+    """The number of words of the changed lines that both sides have."""
     context: str
     """The words of the changed lines before the edit, joined by spaces, at most `CONTEXT_CHARACTERS`."""
 
 
 def between(old: str, new: str) -> Change:
-    """Find the lines that differ between two texts.
+    """Find the lines that differ between two texts, in time linear in their size.
 
-    Linear in the size of the texts, whatever they hold; lone surrogates and NUL are characters like others.
+    Every string is accepted: lone surrogates and NUL are ordinary characters here.
     """
     start, end = common_affixes(old, new)
-    start = old.rfind("\n", 0, start) + 1  # whole lines: a part of a line does not show its markup
+    start = old.rfind("\n", 0, start) + 1  # whole lines: part of a line does not show its markup
     old_region = _through_line_end(old, start, end)
     new_region = _through_line_end(new, start, end)
     if max(old_region.count("\n"), new_region.count("\n")) <= _LINES_COMPARED:
@@ -93,13 +92,13 @@ def between(old: str, new: str) -> Change:
 def of_lines(
     old_lines: str, new_lines: str, *, old_length: int | None = None, new_length: int | None = None
 ) -> Change:
-    """Describe an edit of which only the changed lines are at hand, as in most labelled data sets."""
+    """Describe an edit of which only the changed lines are known, as in most labelled data sets."""
     change = between(old_lines, new_lines)
     return _change(change.old_lines, change.new_lines, old_length, new_length)
 
 
 def words(change: Change) -> WordChange:
-    """Compare the changed lines word by word, as a reader sees them: without tags, links, addresses."""
+    """Compare the changed lines word by word, without tags, links and addresses."""
     old, new = _tokens(change.old_lines), _tokens(change.new_lines)
     removed, inserted = _surplus(old, new), _surplus(new, old)
     return WordChange(
@@ -118,10 +117,10 @@ def _change(old_region: str, new_region: str, old_length: int | None, new_length
 
 
 def common_affixes(old: str, new: str) -> tuple[int, int]:
-    """Return the lengths of the common beginning and of the common end, which do not overlap."""
+    """Return the lengths of the common prefix and of the common suffix of two texts. They do not overlap."""
     shorter = min(len(old), len(new))
-    # Comparing slices is a memcmp. Steps of a size that stays in the processor's cache first, then half the
-    # step each time, so that the place is found in few comparisons.
+    # Comparing two slices is one memcmp. The first steps have a size that fits into the processor's cache. Then the
+    # step is halved each time, so that few comparisons find the first difference.
     start, step = 0, _LARGEST_STEP
     while step:
         while start + step <= shorter and new.startswith(old[start : start + step], start):
@@ -138,16 +137,19 @@ def common_affixes(old: str, new: str) -> tuple[int, int]:
 
 
 def _through_line_end(text: str, start: int, common_end: int) -> str:
-    """Cut out what lies between the affixes, up to the end of the line on which the common end begins."""
+    """Return the text from `start` to the end of the line on which the common suffix starts."""
     if common_end == 0:
         return text[start:]
     stop = text.find("\n", len(text) - common_end)
-    # The common end may begin exactly at a line's end: then the line before it is the last changed one.
+    # If the common suffix starts with a line feed, the line before it is the last changed line.
     return text[start:] if stop < 0 else text[start:stop]
 
 
 def _surplus(items: Sequence[str], others: Iterable[str]) -> list[str]:
-    """Return, in order, the items that are left when each of the others has cancelled one equal item."""
+    """Return the multiset difference of `items` and `others`, in the order of `items`.
+
+    Each of `others` removes the first equal item that is left.
+    """
     surplus = Counter(others)
     kept: list[str] = []
     for item in items:
@@ -159,14 +161,14 @@ def _surplus(items: Sequence[str], others: Iterable[str]) -> list[str]:
 
 
 def _tokens(lines: str) -> list[str]:
-    # Looking for a delimiter costs next to nothing beside a substitution, and most edits are without.
+    # Most edits have none of these delimiters, and a search for one is much cheaper than a substitution.
     visible = _INVISIBLE.sub(" ", lines) if "<" in lines or "-->" in lines else lines
     visible = _LINK.sub(" ", visible) if "[[" in visible else visible
     visible = _ADDRESS.sub(" ", visible) if "/" in visible or "_" in visible else visible
     if visible.startswith("!") or "\n!" in visible:
         visible = _HEADER_ROW.sub(lambda row: row[0].replace("!", " "), visible)
     visible = visible.replace("'", "").replace("\u2019", "")
-    # A single Latin letter is a word's remains more often than a word.
+    # A single ASCII letter is dropped: it is more often a fragment of a word than a word.
     return [
         word
         for word in _TOKEN.findall(visible)

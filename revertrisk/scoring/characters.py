@@ -1,7 +1,7 @@
-"""The characters of a piece of text, described without knowing its language.
+"""Statistics over the characters of a text. They do not depend on its language.
 
-A share whose denominator is empty is None: a text without cased letters (Chinese, Arabic, digits only) has
-no share of capitals, which is not the same as having none.
+A share is None if its denominator is 0. A text without cased letters (Chinese, Arabic, digits only) has an unknown
+share of capitals, which differs from a share of 0.
 """
 
 import re
@@ -15,14 +15,14 @@ from itertools import pairwise
 from typing import NamedTuple
 
 CHARACTERS_READ = 8_192
-"""Statistics are taken over this many characters from the start: more would cost time and hardly change a share."""
+"""Statistics use this number of characters from the start. More would take longer and hardly change a share."""
 
 _PREFIX = 2_048
 _LOOKED_UP = 48
-"""So few pairs are looked for one by one, which is quicker than to collect those of a whole context."""
+"""Up to this number, pairs are searched one by one. That is faster than collecting all pairs of the context."""
 _RUN = re.compile(r"(\S)\1+")
-# Beginnings of the blocks that separate one script from the next, in code point order; a coarse table is
-# enough to see a Latin word in a Cyrillic sentence. Each pair is (first code point, script).
+# (first code point, script) of each block, in code point order. The table is coarse: it is enough to find a Latin
+# word in a Cyrillic sentence.
 _SCRIPTS = (
     (0x0000, "latin"), (0x0370, "greek"), (0x0400, "cyrillic"), (0x0530, "armenian"), (0x0590, "hebrew"),
     (0x0600, "arabic"), (0x0700, "other semitic"), (0x0900, "devanagari"), (0x0980, "bengali"),
@@ -42,22 +42,22 @@ _SCRIPT_STARTS = [start for start, _ in _SCRIPTS]
 
 @dataclass(frozen=True, slots=True)
 class Characters:
-    """What a text is made of; shares lie between 0 and 1."""
+    """Statistics over the characters of a text. Shares are between 0 and 1."""
 
     upper_share: float | None
-    """Capitals among cased letters."""
+    """The share of capitals among cased letters."""
     digit_share: float | None
-    """Decimal digits among characters other than spaces."""
+    """The share of decimal digits among characters other than spaces."""
     minority_script_share: float | None
-    """Letters outside the text's most frequent script, among letters."""
+    """The share of letters that are not of the text's most frequent script, among letters."""
     diversity: float | None
-    """Distinct characters divided by the square root of the length: low for repetition and for mashed keys."""
+    """Distinct characters divided by the square root of the length: low for repeated and for random typing."""
     most_frequent_share: float | None
-    """The most frequent character other than a space, among characters other than spaces."""
+    """The share of the most frequent character, among characters other than spaces."""
     emoji: int
-    """Emoji and other pictographs (Unicode category So)."""
+    """The number of emoji and other pictographs (Unicode category So)."""
     main_script: str | None
-    """The script of most letters."""
+    """The script that most letters are of; None without letters."""
 
 
 class _Letter(NamedTuple):
@@ -67,7 +67,7 @@ class _Letter(NamedTuple):
 
 
 def describe(text: str) -> Characters:
-    """Describe the characters of a text, of which `CHARACTERS_READ` are read."""
+    """Return the statistics over the first `CHARACTERS_READ` characters of a text."""
     text = text[:CHARACTERS_READ]
     counts = Counter(text)
     spaces = upper = lower = digits = emoji = 0
@@ -100,20 +100,20 @@ def describe(text: str) -> Characters:
 
 
 def longest_run(text: str) -> int:
-    """Return the length of the longest repetition of one character other than a space; 0 without any."""
+    """Return the length of the longest run of one character other than a space; 0 for a text without any."""
     text = text[:CHARACTERS_READ]
     longest = max((match.end() - match.start() for match in _RUN.finditer(text)), default=0)
     return longest or int(bool(text) and not text.isspace())
 
 
 def compressibility(text: str) -> float | None:
-    """Return DEFLATE's output divided by its input, in UTF-8 bytes, for the first 2,048 characters."""
+    """Return the compressed size (DEFLATE) divided by the size in UTF-8, of the first 2,048 characters."""
     encoded = text[:_PREFIX].encode("utf-8", "surrogatepass")
     return len(zlib.compress(encoded, 1)) / len(encoded) if encoded else None
 
 
 def main_script(text: str) -> str | None:
-    """Return the script of most of a text's letters, None without letters; of equals, the first one met."""
+    """Return the script that most letters of a text are of; None without letters. A tie goes to the first one found."""
     scripts: Counter[str] = Counter()
     for character, number in Counter(text[:CHARACTERS_READ]).items():
         kind = _kind(character)
@@ -123,9 +123,10 @@ def main_script(text: str) -> str | None:
 
 
 def overlap(first: str, second: str) -> float | None:
-    """Return the Dice coefficient of two texts' character pairs: near 1 for a corrected spelling.
+    """Return the Dice coefficient 2·|A ∩ B| / (|A| + |B|) of the sets of character pairs of two texts.
 
-    None unless both texts have a pair. The first 2,048 characters of each are compared.
+    It is near 1 for a corrected spelling, and None if one of the texts has no pair. The first 2,048 characters of each
+    are compared.
     """
     first_pairs, second_pairs = _pairs(first), _pairs(second)
     if not first_pairs or not second_pairs:
@@ -134,9 +135,9 @@ def overlap(first: str, second: str) -> float | None:
 
 
 def containment(text: str, context: str) -> float | None:
-    """Return the share of a text's character pairs that its context has too; None unless both have a pair.
+    """Return the share of a text's distinct character pairs that its context also has.
 
-    The first 2,048 characters of each are compared.
+    None if one of the two has no pair. The first 2,048 characters of each are compared.
     """
     pairs, context = _pairs(text), context[:_PREFIX]
     if not pairs or len(context) < 2:  # noqa: PLR2004 - a pair
@@ -158,7 +159,7 @@ def _share(part: int, whole: int) -> float | None:
 
 @lru_cache(maxsize=16_384)
 def _kind(character: str) -> "_Letter | str | None":
-    """Return "space", "digit", "emoji", a letter's description, or None for anything else."""
+    """Return "space", "digit", "emoji", a `_Letter`, or None for any other character."""
     if character.isspace():
         return "space"
     category = unicodedata.category(character)

@@ -9,22 +9,22 @@ import torch
 from safetensors.torch import load_file, save
 
 from revertrisk.scoring.artifact import WEIGHTS, ArtifactError, Metadata, load_metadata
-from revertrisk.scoring.explanation import SPANS, Contribution, Explanation, WeighedSpan
+from revertrisk.scoring.explanation import SPANS, Contribution, Explanation, WeightedSpan
 from revertrisk.scoring.features import Features, extract
 from revertrisk.scoring.network import Bags, RevertRiskNetwork
 from revertrisk.scoring.prediction import Prediction
 from revertrisk.scoring.revision import Revision
-from revertrisk.scoring.spans import changed_spans, without
+from revertrisk.scoring.spans import changed_spans, without_span
 from revertrisk.scoring.vocabulary import SIDES, Vocabulary
 
 _VOCABULARY = "vocabulary."
-"""Begins the names of the tensors that hold the known n-grams' hashes, one for each side."""
+"""The prefix of the names of the tensors with the hashes of known n-grams, one tensor for each side."""
 
 
 class TorchClassifier:
     """A trained network with its preprocessing and calibration: a `Classifier`.
 
-    Safe to call from several threads. How many threads torch itself uses is the caller's to set.
+    It may be called from several threads. The caller sets how many threads torch itself uses.
     """
 
     def __init__(
@@ -43,23 +43,30 @@ class TorchClassifier:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
-        """Load an artefact folder onto a torch device; raises ArtifactError naming what is wrong with it."""
+        """Load an artefact folder onto a torch device.
+
+        Raises:
+            ArtifactError: with the file and the field that are wrong.
+
+        """
         metadata = load_metadata(path)
         encoder = metadata.preprocessing
         sizes = (encoder.width, 2 * len(encoder.core), metadata.network)
         file = path / WEIGHTS
         tensors = _read(file)
         vocabulary = _vocabulary(file, tensors) if metadata.known_ngrams is not None else None
-        # What the metadata claims takes no memory before the tensors bear it out.
+        # The tensors are compared with the metadata before any memory is allocated by sizes from the metadata.
         _check(file, tensors, RevertRiskNetwork.shapes(*sizes, known_ngrams=metadata.known_ngrams))
         if vocabulary is not None and len(vocabulary) != metadata.known_ngrams:
-            raise ArtifactError(file, "vocabulary", "does not fit text.known_ngrams of metadata.json")
+            raise ArtifactError(
+                file, "vocabulary", "does not have the length text.known_ngrams of metadata.json"
+            )
         network = RevertRiskNetwork(*sizes, known_ngrams=metadata.known_ngrams)
         network.load_state_dict(tensors)
         classifier = cls(network, metadata, vocabulary, device)
         folded = [part for part in classifier._calibrated if part is not None]
         if not all(bool(torch.isfinite(part).all()) for part in folded):
-            raise ArtifactError(file, "tensors", "add up to numbers that are not finite")
+            raise ArtifactError(file, "tensors", "have sums that are not finite")
         return classifier
 
     @property
@@ -74,20 +81,20 @@ class TorchClassifier:
 
     @property
     def metadata(self) -> Metadata:
-        """What the artefact says about itself."""
+        """The metadata of the artefact."""
         return self._metadata
 
     def supports(self, wiki_id: str) -> bool:
-        """Return whether the model was made for a wiki."""
+        """Return whether the model supports a wiki."""
         wikis = self._metadata.supported_wikis
         return wikis is None or wiki_id in wikis
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is not a probability."""
         return self.score_features([extract(revision) for revision in revisions])
 
     def score_features(self, features: Sequence[Features]) -> list[Prediction]:
-        """Score edits whose features were taken before, elsewhere or from a data set."""
+        """Score edits whose features are already computed, for example from a data set."""
         if not features:
             return []
         with torch.inference_mode():
@@ -98,39 +105,39 @@ class TorchClassifier:
         ]
 
     def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
-        """Take the score of an edit apart, with the `spans` changed places that weighed most.
+        """Explain the score of an edit, with the `spans` changed places of the largest weight.
 
-        The contributions and the base sum to the logit but for rounding. Each place is weighed by scoring the
-        edit without it; so this takes as long as scoring up to `spans.MAX_SPANS` edits.
+        The contributions and the base sum to the logit, except for rounding. The weight of a place is the logit minus
+        the logit of the edit without it. So this takes as long as scoring up to `spans.MAX_SPANS` + 2 edits.
         """
         features = extract(revision)
         changed = changed_spans(revision.parent.text, revision.text)
-        variants = [extract(without(revision, span)) for span in changed]
+        variants = [extract(without_span(revision, span)) for span in changed]
         with torch.inference_mode():
             logit, *others = self._logits([features, *variants]).tolist()
-        weighed = [WeighedSpan(span, logit - other) for span, other in zip(changed, others, strict=True)]
+        weighted = [WeightedSpan(span, logit - other) for span, other in zip(changed, others, strict=True)]
         base, contributions = self._contributions(features)
         return Explanation(
             prediction=self.score_features([features])[0],
             logit=logit,
             base=base,
             contributions=tuple(sorted(contributions, key=lambda each: -abs(each.amount))),
-            spans=tuple(sorted(weighed, key=lambda each: -each.weight)[:spans]),
+            spans=tuple(sorted(weighted, key=lambda each: -each.weight)[:spans]),
         )
 
     def _contributions(self, features: Features) -> tuple[float, list[Contribution]]:
         encoder, vocabulary = self._metadata.preprocessing, self._vocabulary
         cores = len(encoder.core)
         average = np.zeros(encoder.width)
-        average[cores : 2 * cores] = 1.0
+        average[cores : 2 * cores] = 1.0  # scaled values of 0 are the mean; all features are known
         text = None if vocabulary is None else vocabulary.find(features.text)
-        parts = self._network.parts(
+        parts = self._network.attributions(
             torch.from_numpy(encoder.encode([features])[0]).to(self._device),
             torch.from_numpy(average).to(self._device),
             text,
         )
         slope, offset = self._metadata.calibration.slope, self._metadata.calibration.offset
-        # A core feature has two inputs: its value, and whether that is known.
+        # A core feature has two inputs: its value, and whether it is known.
         amounts = np.concatenate(
             [parts.inputs[:cores] + parts.inputs[cores : 2 * cores], parts.inputs[2 * cores :]]
         )
@@ -155,8 +162,8 @@ class TorchClassifier:
         return self._calibrated(inputs, bags)
 
 
-def packed(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:
-    """Return the bytes of a weights file that `TorchClassifier.load` reads."""
+def weights_file(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:
+    """Return the content of a weights file, as `TorchClassifier.load` reads it."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     if vocabulary is not None:
         for side, known in zip(SIDES, vocabulary.hashes, strict=True):
@@ -168,13 +175,18 @@ def packed(network: RevertRiskNetwork, vocabulary: Vocabulary | None) -> bytes:
 def _read(file: Path) -> dict[str, torch.Tensor]:
     try:
         tensors: dict[str, torch.Tensor] = load_file(file)
-    except Exception as exc:  # what is wrong with such a file shows in many kinds of exceptions
+    except Exception as exc:  # a damaged file raises many kinds of exceptions
         raise ArtifactError(file, "file", f"is not a safetensors file ({type(exc).__name__})") from exc
     return tensors
 
 
 def _check(file: Path, tensors: Mapping[str, torch.Tensor], described: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare an artefact's tensors with those that its metadata describes; each number must be finite."""
+    """Compare the tensors of an artefact with the shapes that its metadata describes. Each number must be finite.
+
+    Raises:
+        ArtifactError: a tensor is missing, not expected, of another shape or type, or not finite.
+
+    """
     for name, shape in described.items():
         found = tensors.get(name)
         if found is None or (found.shape, found.dtype) != (shape, torch.float64):
@@ -195,7 +207,7 @@ def _check(file: Path, tensors: Mapping[str, torch.Tensor], described: Mapping[s
 
 
 def _vocabulary(file: Path, tensors: dict[str, torch.Tensor]) -> Vocabulary:
-    """Take the known n-grams out of an artefact's tensors; a side that is missing has none."""
+    """Remove the vocabulary from the tensors of an artefact and return it. A side without a tensor has no n-grams."""
     hashes = []
     for side in SIDES:
         name = _VOCABULARY + side
@@ -209,15 +221,15 @@ def _vocabulary(file: Path, tensors: dict[str, torch.Tensor]) -> Vocabulary:
     return Vocabulary(tuple(hashes))
 
 
-def choose_device(wish: str) -> str:
-    """Return the torch device for ``auto``, ``cpu`` or ``cuda``; raise ValueError if CUDA is asked for and absent."""
-    if wish == "auto":
+def choose_device(requested: str) -> str:
+    """Return the torch device for ``auto``, ``cpu`` or ``cuda``; raises ValueError for ``cuda`` without CUDA."""
+    if requested == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wish == "cuda" and not torch.cuda.is_available():
+    if requested == "cuda" and not torch.cuda.is_available():
         raise ValueError("cuda is not available here: use auto or cpu")
-    return wish
+    return requested
 
 
 def limit_threads(count: int) -> None:
-    """Let torch use at most this many threads in this process."""
+    """Set the largest number of threads that torch uses in this process."""
     torch.set_num_threads(count)

@@ -1,4 +1,4 @@
-"""Features as the numbers that a network takes in: transformed, brought to one scale, unknown marked as such."""
+"""Encodes features as the inputs of the network: transformed, standardised, with a mark for unknown values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from revertrisk.scoring.feature_table import FEATURES, Transform
 from revertrisk.scoring.features import Features
 
 CLIP = 5.0
-"""Scaled values are cut off here, so that nothing unlike the training data can drive the score by itself."""
+"""Scaled values are limited to ± this, so that one value unlike the training data cannot decide a score."""
 
 _TRANSFORMS = {feature.name: feature.transform for feature in FEATURES}
 
 
 class FeatureScale(BaseModel):
-    """How one feature is scaled: transformed, less `mean`, divided by `deviation`."""
+    """How one feature is scaled: (transformed value - `mean`) / `deviation`."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     name: str
     transform: str
-    """That of the feature table: part of an artefact, so that a change of the table is found."""
+    """The transform of the feature table. The artefact has it too, so that loading finds a change of the table."""
     mean: float
     deviation: PositiveFloat
 
@@ -32,30 +32,30 @@ class FeatureScale(BaseModel):
     @classmethod
     def _is_known(cls, name: str) -> str:
         if name not in _TRANSFORMS:
-            raise ValueError("not a feature that this package can take")
+            raise ValueError("not a feature of this package")
         return name
 
     @field_validator("transform")
     @classmethod
-    def _is_the_features_own(cls, transform: str, others: ValidationInfo) -> str:
+    def _matches_the_table(cls, transform: str, others: ValidationInfo) -> str:
         expected = _TRANSFORMS.get(others.data.get("name", ""), transform)
         if transform != expected:
             raise ValueError(f"expected {expected!s} for this feature")
         return transform
 
 
-@dataclass(frozen=True)  # no slots: the arrays below are kept once made
+@dataclass(frozen=True)  # no slots: cached_property needs a dict
 class Encoder:
     """The features that a model uses, in the order of its inputs.
 
-    A row has three parts: the scaled `core` features, a 0 or 1 for each of them telling whether it is known,
-    and the scaled `additive` features. Unknown is 0, the mean, in the first and third parts.
+    A row has three parts: the scaled `core` features; for each of them 1 if it is known and 0 if not; and the scaled
+    `additive` features. An unknown value is 0 in the first and third part, which is the mean of the feature.
     """
 
     core: tuple[FeatureScale, ...]
-    """Known for most of the main training data; the network may combine these freely."""
+    """Features that the hidden layers may combine."""
     additive: tuple[FeatureScale, ...]
-    """Known in narrow training data only; each adds to the logit by itself."""
+    """Features that each add a term of their own to the logit and are combined with nothing: the account's age."""
 
     @property
     def width(self) -> int:
@@ -63,7 +63,7 @@ class Encoder:
         return 2 * len(self.core) + len(self.additive)
 
     def encode(self, features: Sequence[Features]) -> NDArray[np.float64]:
-        """Return the inputs, shape (edits, `width`)."""
+        """Return the inputs of the network, shape (edits, `width`)."""
         names, means, deviations = self._columns
         scaled = ((raw_values(names, features) - means) / deviations).clip(-CLIP, CLIP)
         known = np.isfinite(scaled)
@@ -79,7 +79,7 @@ class Encoder:
 
 
 def fit_encoder(core: Sequence[str], additive: Sequence[str], features: Sequence[Features]) -> Encoder:
-    """Scale every feature by its mean and standard deviation over the edits for which it is known."""
+    """Return an encoder that scales each feature by its mean and standard deviation over the edits that have it."""
 
     def scales(names: Sequence[str]) -> tuple[FeatureScale, ...]:
         raw = raw_values(names, features)
@@ -97,7 +97,7 @@ def fit_encoder(core: Sequence[str], additive: Sequence[str], features: Sequence
 
 
 def raw_values(names: Sequence[str], features: Sequence[Features]) -> NDArray[np.float64]:
-    """Return transformed values, shape (edits, names), NaN where unknown."""
+    """Return the transformed values before they are scaled, shape (edits, names); NaN for unknown."""
     raw = np.array([[each.values[name] for name in names] for each in features], dtype=np.float64)
     raw = raw.reshape(len(features), len(names))
     logarithmic = [index for index, name in enumerate(names) if _TRANSFORMS[name] is Transform.LOG1P]

@@ -1,4 +1,4 @@
-"""Why an edit has its score: what each fact added, and which changed places weighed most."""
+"""Explanations of a score: what each feature added to it, and which changed places had the largest effect."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -8,25 +8,25 @@ from revertrisk.scoring.revision import Revision
 from revertrisk.scoring.spans import Span
 
 SPANS = 5
-"""An explanation names at most this many changed places, those that weighed most."""
+"""The largest number of changed places in an explanation: those with the largest weights."""
 SHOWN_CHARACTERS = 500
-"""Of the text of a place, so much is written out: one place may be a whole page."""
+"""The text of a changed place is cut off after this number of characters: one place may be a whole page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one fact about an edit added to its logit, compared with the average training edit."""
+    """What one feature of an edit added to its logit, compared with the average training edit."""
 
     name: str
-    """A feature of `feature_table`, or ``inserted_text``, ``removed_text``, ``comment_text`` for words."""
+    """A feature of `feature_table`; or ``inserted_text``, ``removed_text`` or ``comment_text`` for words."""
     value: float | None
-    """The feature's value; None where it is unknown, and for words."""
+    """The value of the feature; None if it is unknown, and for words."""
     amount: float
 
 
 @dataclass(frozen=True, slots=True)
-class WeighedSpan:
-    """A changed place, and how much the logit would fall if the edit had left it as it was."""
+class WeightedSpan:
+    """A changed place, and by how much the logit would fall if the edit had not changed it."""
 
     span: Span = field(repr=False)
     weight: float
@@ -34,21 +34,22 @@ class WeighedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A score taken apart. `base` and all contributions sum to `logit`; `prediction` is its sigmoid."""
+    """The reasons for a score. `base` and all contributions sum to `logit`; `prediction` is its sigmoid."""
 
     prediction: Prediction
     logit: float
     base: float
-    """The logit of the average training edit, all facts known and no words."""
+    """The logit of the average training edit, with all features known and no words."""
     contributions: tuple[Contribution, ...]
-    """Largest amounts first, whatever their sign."""
-    spans: tuple[WeighedSpan, ...]
-    """Heaviest first. Weights of several places do not add up: they are taken away one at a time."""
+    """In falling order of the absolute amount."""
+    spans: tuple[WeightedSpan, ...]
+    """In falling order of the weight. Each place is undone by itself, so the weights do not sum to the logit."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the reasons as JSON values, without the prediction itself.
+        """Return the explanation as JSON values, without the prediction.
 
-        The spans hold text of the page, cut off after `SHOWN_CHARACTERS`, and nothing of the comment or author.
+        The spans have text of the page, cut off after `SHOWN_CHARACTERS`. An explanation has no text of the comment
+        and no user name.
         """
         return {
             "logit": self.logit,
@@ -70,12 +71,12 @@ class Explanation:
 
 @runtime_checkable
 class Explainer(Protocol):
-    """A model that can take its scores apart."""
+    """A model that can explain its scores."""
 
     def explain(self, revision: Revision, *, spans: int = SPANS) -> Explanation:
-        """Take the score of an edit apart; raises NoProbabilityError for a score that is no probability."""
+        """Explain the score of an edit; raises NoProbabilityError for a score that is not a probability."""
 
 
 def _shown(text: str) -> str:
-    """Cut a text off, and replace lone surrogates, which no JSON can carry."""
+    """Cut a text off, and replace lone surrogates, which JSON cannot contain."""
     return text[:SHOWN_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

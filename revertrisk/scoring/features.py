@@ -1,9 +1,9 @@
-"""The facts about an edit that a model may use: their names, units and sources, and how to take them.
+"""Computes the features of an edit.
 
-`extract` serves a `Revision`; `describe` is the same for a data set that holds only the changed lines and
-some facts. Training and serving share every line below. Nothing here reads a clock, knows a word of any
-language, or keeps who made an edit. A fact that is not known is None. The features themselves are listed
-in `feature_table`; the words of the change go along for models that read them.
+`extract` takes a `Revision`. `describe` does the same for a data set that has only the changed lines and some facts.
+Training and serving use this same code. It reads no clock, has no word of any language, and keeps
+nothing that identifies an author. An unknown feature is None. `feature_table` lists the features; the words of the
+change are returned as well, for models that read words.
 """
 
 from collections.abc import Mapping
@@ -20,28 +20,28 @@ from revertrisk.wiki.user_kinds import PRIVILEGED_GROUPS, UserKind
 
 @dataclass(frozen=True, slots=True)
 class ChangedText:
-    """The text of an edit that a model with words reads; empty where there is none or it is unknown."""
+    """The texts of an edit that a model with words reads; each is empty if there is none or it is unknown."""
 
     inserted: str = field(default="", repr=False)
-    """Inserted words, joined by spaces."""
+    """The inserted words, joined by spaces."""
     removed: str = field(default="", repr=False)
     comment: str = field(default="", repr=False)
-    """The comment without a section's name."""
+    """The comment without the name of a section."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What was found out about one edit: numbers by name, None where unknown, and the words of the change."""
+    """The features of one edit: values by name, None for unknown, and the words of the change."""
 
     values: Mapping[str, float | None]
     changed_bytes: int
-    """UTF-8 size of all changed lines of both sides: what a caller goes by to limit work."""
+    """The size in UTF-8 of all changed lines of both sides, by which a caller may limit work."""
     text: ChangedText = ChangedText()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditFacts:
-    """What is known about an edit besides its changed lines; None is unknown throughout."""
+    """What is known about an edit besides its changed lines. None means unknown."""
 
     user_kind: UserKind = UserKind.UNKNOWN
     user_edit_count: int | None = None
@@ -75,10 +75,9 @@ class EditFacts:
 
 
 def extract(revision: Revision) -> Features:
-    """Take the features of a revision: pure, deterministic, without knowing a word of any language.
+    """Return the features of a revision. A pure function, in time linear in the size of the texts.
 
-    Linear in the size of the texts; of changed lines at most `changes.CHANGED_CHARACTERS_READ` characters a
-    side are looked at, so the time is bounded for any input.
+    At most `changes.CHANGED_CHARACTERS_READ` characters of the changed lines are read on each side.
     """
     return describe(changes.between(revision.parent.text, revision.text), EditFacts.of(revision))
 
@@ -87,14 +86,14 @@ def describe(
     change: Change,
     facts: EditFacts,
     *,
-    lacking: frozenset[Group] = frozenset(),
-    known: Mapping[str, float | None] | None = None,
+    missing_groups: frozenset[Group] = frozenset(),
+    overrides: Mapping[str, float | None] | None = None,
 ) -> Features:
-    """Take the features of a change and its circumstances.
+    """Return the features of a change and of what else is known about the edit.
 
-    A reader of a data set names in `lacking` the groups that its file cannot give: their features are
-    unknown, whatever the text seems to say. `known` holds features that the file states by itself, or None for
-    one that it alone cannot give.
+    `missing_groups` are the groups that a data set does not have: their features become unknown, also where the text
+    has a value for them. `overrides` replaces single features: by values that the data set states itself, or by None
+    for one that it does not have.
     """
     difference = changes.words(change)
     own_comment = without_section_names(facts.comment or "").strip()
@@ -103,28 +102,28 @@ def describe(
     values |= _markup_features(change)
     values |= _comment_features(facts.comment, own_comment)
     values |= _user_features(facts)
-    values |= _circumstances(facts)
+    values |= _other_features(facts)
     values["old_length"] = change.old_length
     if change.old_length is not None:
         removed = values["characters_removed"] or 0.0
         values["removed_share_of_page"] = min(1.0, removed / max(1, change.old_length))
-    if lacking:
-        values |= {name: None for name in values if _GROUPS[name] in lacking}
-    values |= known or {}
+    if missing_groups:
+        values |= {name: None for name in values if _GROUPS[name] in missing_groups}
+    values |= overrides or {}
     return Features(
         MappingProxyType(values),
         change.changed_bytes,
         ChangedText(
-            inserted="" if Group.WORDS in lacking else " ".join(difference.inserted),
-            removed="" if Group.WORDS in lacking else " ".join(difference.removed),
-            comment="" if Group.COMMENT in lacking else own_comment,
+            inserted="" if Group.WORDS in missing_groups else " ".join(difference.inserted),
+            removed="" if Group.WORDS in missing_groups else " ".join(difference.removed),
+            comment="" if Group.COMMENT in missing_groups else own_comment,
         ),
     )
 
 
 def without_section_names(comment: str) -> str:
-    """Return a comment without the names of sections, ``/* … */``, that a wiki puts into it."""
-    # Not a regular expression: that would read on to the end again from every "/*" that is not closed.
+    """Return a comment without the section names, ``/* … */``, that a wiki puts into it."""
+    # No regular expression: it would read to the end of the text from each "/*" that is not closed (quadratic time).
     kept, at = [], 0
     while (start := comment.find("/*", at)) >= 0 and (end := comment.find("*/", start + 2)) >= 0:
         kept.append(comment[at:start])
@@ -206,7 +205,7 @@ def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
 def _user_features(facts: EditFacts) -> dict[str, float | None]:
     kind, groups = facts.user_kind, facts.user_groups
     anonymous = kind.is_anonymous is True
-    # An IP address or a temporary account has neither age nor edits of its own: the person may have had others.
+    # An IP address or a temporary account says nothing about the age and the edits of the person.
     return {
         "user_is_anonymous": _flag(kind.is_anonymous),
         "user_is_temporary": _flag(None if kind is UserKind.UNKNOWN else kind is UserKind.TEMPORARY),
@@ -226,7 +225,7 @@ def _is_bot_or_admin(is_bot: bool | None, groups: frozenset[str] | None) -> bool
     return None if is_bot is None or groups is None else False
 
 
-def _circumstances(facts: EditFacts) -> dict[str, float | None]:
+def _other_features(facts: EditFacts) -> dict[str, float | None]:
     tags = facts.tags
     return {
         "is_minor": _flag(facts.is_minor),
@@ -239,7 +238,7 @@ def _circumstances(facts: EditFacts) -> dict[str, float | None]:
 
 
 def _seconds(earlier: datetime | None, later: datetime) -> float | None:
-    """Return the time between two moments; 0 where clocks or imported revisions have them the other way round."""
+    """Return the seconds between two moments; 0 if the second is earlier (imported revisions, wrong clocks)."""
     return None if earlier is None else max(0.0, (later - earlier).total_seconds())
 
 

@@ -1,4 +1,4 @@
-"""The network behind the scores: structure, and words where a model reads them, as one logit."""
+"""The network of a model: from encoded features, and the n-grams of models that read words, to one logit."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from revertrisk.scoring.vocabulary import TextRows
 
 
 class Bags(NamedTuple):
-    """The known n-grams of several edits, one after another."""
+    """The known n-grams of several edits in one list, as `torch.nn.EmbeddingBag` takes them."""
 
     rows: torch.Tensor
     weights: torch.Tensor
     offsets: torch.Tensor
-    """Where each edit's n-grams begin."""
+    """The index of the first n-gram of each edit."""
 
     @classmethod
     def of(cls, texts: Sequence[TextRows], device: torch.device | None = None) -> "Bags":
-        """Put edits side by side on a device."""
+        """Put the n-grams of several edits into one list on a device."""
         lengths = [len(text.rows) for text in texts]
         return cls(
             torch.from_numpy(np.concatenate([text.rows for text in texts])).to(device),
@@ -31,17 +31,17 @@ class Bags(NamedTuple):
         )
 
 
-class Parts(NamedTuple):
-    """What each input and each n-gram adds to the logit of one edit, beyond that of a reference input."""
+class Attributions(NamedTuple):
+    """What each input and each n-gram of one edit adds to the logit of a reference input."""
 
     base: float
-    """The logit of the reference input, without any words."""
+    """The logit of the reference input without words."""
     inputs: np.ndarray[tuple[int], np.dtype[np.float64]]
     ngrams: np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 class FoldedNetwork(NamedTuple):
-    """A trained network as it is served; see `RevertRiskNetwork.folded`."""
+    """A trained network in the form that is served; see `RevertRiskNetwork.folded`."""
 
     hidden_weight: torch.Tensor
     hidden_bias: torch.Tensor
@@ -51,7 +51,7 @@ class FoldedNetwork(NamedTuple):
     words: torch.Tensor | None
 
     def __call__(self, inputs: torch.Tensor, bags: Bags | None = None) -> torch.Tensor:
-        """Return logits of shape (edits,) for inputs of shape (edits, inputs) and the edits' words."""
+        """Return calibrated logits, shape (edits,), for inputs of shape (edits, inputs) and the n-grams."""
         core = inputs[:, : len(self.hidden_weight)]
         hidden = torch.addmm(self.hidden_bias, core, self.hidden_weight).relu_()
         logits = torch.addmv(torch.addmv(self.bias, inputs, self.linear), hidden, self.output_weight)
@@ -64,11 +64,12 @@ class FoldedNetwork(NamedTuple):
 
 
 class RevertRiskNetwork(nn.Module):
-    """A few small networks side by side, whose mean logit is the model's.
+    """An ensemble of small networks (members). The logit of the model is the mean of theirs.
 
-    Each member adds a linear function of all inputs, one hidden layer over the first `core_inputs` (what
-    comes after those is additive), and a weight for each known n-gram. Everything is float64: sums then
-    differ between batches only far beyond the decimals that are kept.
+    The logit of a member is the sum of a linear function of all inputs, of one hidden layer over the first
+    `core_inputs` inputs, and of a weight for each known n-gram. The inputs after `core_inputs` are additive: only the
+    linear function reads them. All numbers are float64: sums that are taken in another order, in another batch, then
+    differ far below the six decimals of a probability.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class RevertRiskNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.words: nn.EmbeddingBag | None = None
         if known_ngrams is not None:
-            # From zero: the weight of an n-gram is what training moved it to, and nothing else.
+            # The weights start at 0, so that an n-gram weighs only what training has learnt about it.
             table = torch.zeros(known_ngrams, members, dtype=double)
             self.words = nn.EmbeddingBag.from_pretrained(table, freeze=False, mode="sum")
 
@@ -102,7 +103,7 @@ class RevertRiskNetwork(nn.Module):
     def shapes(
         inputs: int, core_inputs: int, shape: NetworkShape, *, known_ngrams: int | None
     ) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each tensor of such a network by its name, without making one."""
+        """Return the shape of each tensor of such a network by name, without creating the network."""
         members, hidden = shape.members, shape.hidden
         shapes: dict[str, tuple[int, ...]] = {
             "linear": (members, inputs),
@@ -114,7 +115,7 @@ class RevertRiskNetwork(nn.Module):
         return shapes if known_ngrams is None else shapes | {"words.weight": (known_ngrams, members)}
 
     def forward(self, inputs: torch.Tensor, bags: Bags | None = None) -> torch.Tensor:
-        """Return logits of shape (edits,) for inputs of shape (edits, inputs) and the edits' words."""
+        """Return logits, shape (edits,), for inputs of shape (edits, inputs) and the n-grams of the edits."""
         linear = inputs @ self.linear.T + self.bias  # (edits, members)
         core = inputs[:, : self.core_inputs].unsqueeze(0)
         hidden = torch.relu(torch.matmul(core, self.hidden_weight) + self.hidden_bias)
@@ -127,10 +128,10 @@ class RevertRiskNetwork(nn.Module):
 
     @torch.no_grad()
     def folded(self, slope: float, offset: float) -> "FoldedNetwork":
-        """Return the same function, times `slope` plus `offset`, in as few operations as it takes.
+        """Return `slope` * logit + `offset` as a function with as few tensor operations as possible.
 
-        The members' mean is one network whose hidden layer holds all of theirs. In one small batch what counts
-        is the number of operations, not their size.
+        The mean of the members is one network whose hidden layer has the hidden units of all members. For a small batch
+        the time depends on the number of operations, not on their size.
         """
         scale = slope / self.shape.members
         return FoldedNetwork(
@@ -143,17 +144,18 @@ class RevertRiskNetwork(nn.Module):
         )
 
     @torch.no_grad()
-    def parts(self, row: torch.Tensor, reference: torch.Tensor, text: TextRows | None) -> Parts:
-        """Divide the logit of one edit among its inputs, of shape (inputs,), exactly.
+    def attributions(self, row: torch.Tensor, reference: torch.Tensor, text: TextRows | None) -> Attributions:
+        """Divide the logit of one edit among its inputs; `row` and `reference` have shape (inputs,).
 
-        These are integrated gradients from `reference` to `row`. With one layer of ReLUs the integral has a
-        closed form: a unit passes on the share of the way on which it is active. So the parts and the base sum
-        to the logit without any error but that of rounding.
+        These are integrated gradients (Sundararajan, Taly and Yan, 2017, https://arxiv.org/abs/1703.01365) on the
+        straight line from `reference` to `row`. With one layer of ReLUs the integral has a closed form: the gradient of
+        a unit counts for the share of the line on which the unit is active, (relu(after) - relu(before)) /
+        (after - before). So the base and all parts sum to the logit, except for rounding.
         """
         change = row - reference
         before, after = self._hidden(reference), self._hidden(row)  # (members, hidden)
         distance = after - before
-        moved = distance.abs() > 0
+        moved = distance.abs() > 0  # a unit that does not move is active on all of the line, or on none
         active = torch.where(
             moved,
             (torch.relu(after) - torch.relu(before)) / torch.where(moved, distance, 1.0),
@@ -166,7 +168,9 @@ class RevertRiskNetwork(nn.Module):
         ngrams = np.empty(0)
         if self.words is not None and text is not None:
             ngrams = self.words.weight.mean(dim=1).cpu().numpy()[text.rows] * text.weights
-        return Parts(float(self(reference.unsqueeze(0))), (slopes.mean(dim=0) * change).cpu().numpy(), ngrams)
+        return Attributions(
+            float(self(reference.unsqueeze(0))), (slopes.mean(dim=0) * change).cpu().numpy(), ngrams
+        )
 
     def _hidden(self, row: torch.Tensor) -> torch.Tensor:
         core = row[: self.core_inputs].expand(self.shape.members, 1, -1)

@@ -1,7 +1,7 @@
-"""Character n-grams of a piece of text as numbers: what a model can learn words from without knowing any.
+"""Character n-grams of a text as hashes, from which a model can learn words of any language.
 
-N-grams run over word borders but not over the ends of the text. Nothing depends on a language, and a text can
-not be read back from what is kept of it.
+An n-gram may cross the border of two words. The text has one space added at both ends. The text cannot be restored
+from the hashes.
 """
 
 import numpy as np
@@ -11,20 +11,22 @@ SIZES = (2, 3, 4)
 """The lengths of the n-grams, in characters."""
 
 CHARACTERS_READ = 4_096
-"""N-grams are taken from this many characters at the start of a text."""
+"""N-grams are taken from this number of characters at the start of a text."""
 
 Hashes = NDArray[np.uint32]
 
-# Multiply and shift, as FNV and its kin do; wrapping around is what makes it a hash.
+# The prime of 64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), with a shift after each step. Overflow of
+# the 64 bits is intended.
 _MULTIPLIER = np.uint64(0x100000001B3)
 _SEED = 0x9E3779B97F4A7C15
 _WORD_BITS = 64
 
 
 def hashes(text: str) -> Hashes:
-    """Return the distinct hashes of a text's n-grams in rising order, none for a text without anything visible.
+    """Return the distinct hashes of the n-grams of a text, in rising order; none for a text of white space only.
 
-    Letter case is ignored and any white space is one space. The hash is part of every artefact's format.
+    The text is converted to lower case, and each run of white space to one space. The hash function must not change:
+    artefacts contain hashes.
     """
     words = text[:CHARACTERS_READ].lower().split()
     if not words:
@@ -35,6 +37,7 @@ def hashes(text: str) -> Hashes:
 
 
 def _hashed(codes: NDArray[np.uint64], size: int) -> Hashes:
+    # All n-grams at once: each round mixes one more character into the states of all of them.
     number = len(codes) - size + 1
     state = np.full(number, (size * _SEED) % 2**_WORD_BITS, np.uint64)
     for offset in range(size):

@@ -1,8 +1,8 @@
-"""Production's own models, served through the `knowledge_integrity` package where a user has installed it.
+"""Official models of Wikimedia's production, through the `knowledge_integrity` package if it is installed.
 
-The package is not on PyPI, so this adapter is tested against a stand-in with the interface that Lift Wing's
-servers use: ``knowledge_integrity.models.<module>.load_model(path)`` and ``.classify(model, revisions)``, whose
-results have ``prediction`` and ``probability``; ``model.model_version`` and ``model.supported_wikis``; and
+The package is not on PyPI. So this adapter is tested against a stand-in with the interface that Lift Wing's servers
+use: ``knowledge_integrity.models.<module>.load_model(path)`` and ``.classify(model, revisions)``, whose results
+have ``prediction`` and ``probability``; ``model.model_version`` and ``model.supported_wikis``; and
 ``knowledge_integrity.schema.Revision.from_json(text)``. It is not tested against the real package.
 """
 
@@ -27,9 +27,9 @@ MODULES: Mapping[str, str] = {
 }
 """The module of the package that serves a model, by the model's name."""
 
-_SOMEBODY = 1
-_NOBODY = 0
-"""The user id of whoever is not logged in."""
+_REGISTERED_ID = 1
+_ANONYMOUS_ID = 0
+"""The user id of an author who is not logged in."""
 
 
 class OfficialModelError(Exception):
@@ -47,7 +47,7 @@ class OfficialClassifier:
         read: Callable[[str], Any],
         language_of: Callable[[str], str | None],
     ) -> None:
-        """``language_of`` returns the language code of a wiki id, by which the package names wikis."""
+        """``language_of`` returns the language code of a wiki id; the package names wikis by language."""
         self.name = name
         self.version = str(model.model_version)
         self._model = model
@@ -57,10 +57,10 @@ class OfficialClassifier:
 
     @classmethod
     def load(cls, name: str, file: Path, language_of: Callable[[str], str | None]) -> Self:
-        """Unpickle an artefact, which runs whatever code is in it: check its digest before.
+        """Unpickle an artefact. That runs the code in the pickle, so the caller must check its SHA-256 before.
 
         Raises:
-            OfficialModelError: the name, the package or the pickle cannot be used.
+            OfficialModelError: the name is not one of `MODULES`, or the package or the pickle cannot be used.
 
         """
         if name not in MODULES:
@@ -72,7 +72,7 @@ class OfficialClassifier:
         except ImportError as exc:
             raise OfficialModelError(f"the package {PACKAGE} cannot be imported") from exc
         except AttributeError as exc:
-            raise OfficialModelError(f"the package {PACKAGE} has another interface than expected") from exc
+            raise OfficialModelError(f"the package {PACKAGE} does not have the expected interface") from exc
         except Exception as exc:
             raise OfficialModelError(
                 f"the package {PACKAGE} could not load it ({type(exc).__name__})"
@@ -82,13 +82,13 @@ class OfficialClassifier:
         return loaded
 
     def supports(self, wiki_id: str) -> bool:
-        """Return whether the model was made for a wiki; a model that names no wikis is for all."""
+        """Return whether the model supports a wiki; a model without a list of wikis supports all."""
         supported = getattr(self._model, "supported_wikis", None)
         return supported is None or wiki_id in supported or self._language_of(wiki_id) in supported
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
-        given = [self._read(json.dumps(_described(revision))) for revision in revisions]
+        """Score edits, in their order; raises NoProbabilityError for a score that is not a probability."""
+        given = [self._read(json.dumps(_package_fields(revision))) for revision in revisions]
         results = self._classify(self._model, given)
         return [
             Prediction.of(
@@ -107,7 +107,7 @@ def needs_page_history(classifier: Classifier) -> bool:
 
 
 def pickle_at(path: Path) -> Path | None:
-    """Return the pickle that a path names, itself or as a folder without an artefact of ours; None for no pickle."""
+    """Return the pickle at a path: the file itself, or `PICKLE` in a folder that has no artefact of ours; else None."""
     if path.suffix == ".pkl" and path.is_file():
         return path
     file = path / PICKLE
@@ -125,35 +125,38 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _described(revision: Revision) -> dict[str, Any]:
-    """Describe an edit in the package's terms: the fields that Lift Wing requires, and comment and tags."""
+def _package_fields(revision: Revision) -> dict[str, Any]:
+    """Return an edit in the format of the package: the fields that Lift Wing requires, and comment and tags."""
     parent = revision.parent
-    described: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": revision.rev_id,
         "lang": revision.language,
         "text": revision.text,
-        "timestamp": _instant(revision.timestamp),
-        "bytes": _size(revision.text),
+        "timestamp": _timestamp_text(revision.timestamp),
+        "bytes": _utf8_size(revision.text),
         "comment": revision.comment or "",
         "tags": sorted(revision.tags or ()),
         "page": {
             "id": revision.page.page_id,
             "title": revision.page.title,
-            "first_edit_timestamp": _instant(_first_edit(revision.page)),
+            "first_edit_timestamp": _timestamp_text(_first_edit(revision.page)),
         },
         "parent": {
             "id": parent.rev_id,
             "lang": revision.language,
             "text": parent.text,
-            "timestamp": _instant(parent.timestamp),
-            "bytes": _size(parent.text),
+            "timestamp": _timestamp_text(parent.timestamp),
+            "bytes": _utf8_size(parent.text),
             "comment": "",
             "tags": [],
         },
-        # Ids stay outside of this library. The package must only know who is not logged in; it has no unknown.
-        "user": {"id": _NOBODY if revision.user.kind in {UserKind.IP, UserKind.TEMPORARY} else _SOMEBODY},
+        # A `Revision` has no user id. The package only needs to know whether the author is logged in; it has no
+        # value for unknown.
+        "user": {
+            "id": _ANONYMOUS_ID if revision.user.kind in {UserKind.IP, UserKind.TEMPORARY} else _REGISTERED_ID
+        },
     }
-    return described
+    return fields
 
 
 def _first_edit(page: Page) -> datetime:
@@ -162,9 +165,9 @@ def _first_edit(page: Page) -> datetime:
     return page.first_edited_at
 
 
-def _instant(moment: datetime) -> str:
+def _timestamp_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _size(text: str) -> int:
+def _utf8_size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""What a model says about an edit, and what anything that scores edits must offer."""
+"""The prediction of a model, and the interface of everything that scores edits."""
 
 import math
 import re
@@ -9,40 +9,40 @@ from typing import Protocol
 from revertrisk.scoring.revision import Revision
 
 DECIMALS = 6
-"""Probabilities are rounded to this many decimals before anything uses them: a repeated score is identical."""
+"""Probabilities are rounded to this number of decimals before they are used, so that a repeated score is identical."""
 
 
 _NAME = re.compile(r"[!-{}~]{1,128}")
 
 
 def name_problem(value: str) -> str | None:
-    """Say why a text cannot be the name or the version of a model, None if it can.
+    """Return why a text cannot be the name or the version of a model; None if it can.
 
-    It stands in log lines and in metrics' labels, and between bars in what an event's id is made of.
+    Both are written to log lines and labels of metrics. An event's id is made of them too, separated by ``|``.
     """
     return None if _NAME.fullmatch(value) else "expected at most 128 visible ASCII characters, without |"
 
 
 class NoProbabilityError(Exception):
-    """A model gave something that is not a probability; it must not be published."""
+    """A model returned a number that is not a probability. It must not be published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The probability that an edit will be reverted, with the model that says so."""
+    """The probability that an edit will be reverted, with the name and version of the model."""
 
     probability: float
     """Between 0 and 1, rounded to `DECIMALS`."""
     model_name: str
     model_version: str
     decision: bool | None = None
-    """The outcome that the model itself names; None for one that leaves it to the probability."""
+    """The decision of a model that makes one itself; None if the probability decides."""
 
     @classmethod
     def of(
         cls, probability: float, *, model_name: str, model_version: str, decision: bool | None = None
     ) -> "Prediction":
-        """Round a probability into a prediction; raises NoProbabilityError unless it lies between 0 and 1."""
+        """Return the prediction of a rounded probability; raises NoProbabilityError unless it is from 0 to 1."""
         if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
             raise NoProbabilityError(
                 f"{model_name} {model_version}: expected a probability, got {probability!r}"
@@ -51,19 +51,19 @@ class Prediction:
 
     @property
     def prediction(self) -> bool:
-        """Whether a revert is predicted: what the model says, else the likelier outcome."""
+        """Whether a revert is predicted: the decision of the model, otherwise the more probable outcome."""
         if self.decision is not None:
             return self.decision
         return self.probability > 0.5  # noqa: PLR2004 - the larger of two probabilities that sum to 1
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """Both outcomes' probabilities, which sum to 1, by the names that published events use."""
+        """The probabilities of both outcomes, which sum to 1, by the names in published events."""
         return {"true": self.probability, "false": round(1.0 - self.probability, DECIMALS)}
 
 
 class Classifier(Protocol):
-    """A model that scores edits; production class and stand-ins alike."""
+    """A model that scores edits."""
 
     @property
     def name(self) -> str:
@@ -71,10 +71,10 @@ class Classifier(Protocol):
 
     @property
     def version(self) -> str:
-        """The model's version, which changes whenever a score could."""
+        """The model's version. It changes with every change that may change a score."""
 
     def supports(self, wiki_id: str) -> bool:
-        """Return whether the model was made for a wiki."""
+        """Return whether the model supports a wiki."""
 
     def score(self, revisions: Sequence[Revision]) -> list[Prediction]:
-        """Score edits, in their order; raises NoProbabilityError for a score that is no probability."""
+        """Score edits, in their order; raises NoProbabilityError for a score that is not a probability."""

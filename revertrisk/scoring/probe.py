@@ -1,4 +1,4 @@
-"""An edit of nobody's that a model scores before it serves: one that cannot is found then, and not by every event."""
+"""A made-up edit that a model scores before the server listens, so that a model that cannot score stops the start."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -32,7 +32,7 @@ PROBE: Final = Revision(
     is_minor=False,
     tags=frozenset({"mobile edit"}),
 )
-"""All of it is known, so that it takes all features that there are."""
+"""All facts are known, so that all features have a value."""
 
 
 class UnusableModelError(Exception):
@@ -43,7 +43,7 @@ def check(classifier: Classifier) -> None:
     """Have a model score the probe.
 
     Raises:
-        UnusableModelError: it gives no probability, or fails.
+        UnusableModelError: it returns no probability, or raises.
 
     """
     try:

@@ -1,7 +1,7 @@
-"""What a model knows of an edit: a revision, its parent, its page and its author.
+"""The facts about an edit that a model gets: the revision, its parent, its page and its author.
 
-Every fact that a source may be unable to give is optional, and ``None`` means *unknown*: never
-"anonymous", never zero. Names, titles of users and other personal facts have no place here.
+Each fact that a source may not have is optional. ``None`` means *unknown*, never "anonymous" or zero. User names and
+other personal data are not part of it.
 """
 
 from dataclasses import dataclass, field
@@ -27,10 +27,10 @@ class Page:
 
     page_id: int
     title: str
-    """The title as the wiki writes it, underscores or spaces."""
+    """The title as the source writes it, with underscores or spaces."""
     namespace_id: int
     first_edited_at: datetime | None = None
-    """When the page was made. Our models do not use it; official ones cannot do without."""
+    """When the page was created. Our models do not use it; official models need it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class ParentRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One edit, ready to be scored: the text after it, the text before it, and the circumstances."""
+    """One edit that can be scored: its text, the text of its parent, and what is known about it."""
 
     wiki_id: str
     language: str
@@ -59,4 +59,4 @@ class Revision:
     comment: str | None = None
     is_minor: bool | None = None
     tags: frozenset[str] | None = None
-    """The change tags of the revision (``mobile edit``) that exist when it is saved."""
+    """The change tags (``mobile edit``) that the revision has when it is saved."""

@@ -1,4 +1,4 @@
-"""The changed places of an edit, and the same edit without one of them."""
+"""The changed places (spans) of an edit, and the same edit without one of them."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -8,37 +8,37 @@ from revertrisk.scoring.changes import common_affixes
 from revertrisk.scoring.revision import Revision
 
 MAX_SPANS = 32
-"""At most this number of places are looked at, the largest."""
+"""The largest number of places of one edit; of more, the largest places are taken."""
 
 _CHARACTERS_READ = 65_536
-"""What differs is not cut into tokens if it is longer: that alone would take too long."""
+"""A longer changed region is not split into tokens, since that alone would take too long."""
 _TOKENS_ALIGNED = 600
-"""More than this are aligned line by line instead, and of more lines the whole region is one place."""
+"""A region of more tokens is aligned line by line. A region of this number of lines or more is one place."""
 _STEPS = 2_000_000
-"""The work of one alignment, a fraction of a second. Tokens that repeat a lot would take ten times as much."""
+"""The largest number of steps of one alignment, a fraction of a second. Tokens that repeat would need ten times it."""
 _LONGEST_INSERTION = 12
-"""A longer insertion, in tokens, is looked at piece by piece."""
+"""A longer insertion, in tokens, is split into several places."""
 _TOKEN = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One place where the text differs: what stood there before, and what stands there now."""
+    """One place where the texts differ: the text that was removed, and the text that was inserted."""
 
     removed: str = field(repr=False)
     inserted: str = field(repr=False)
     start: int
-    """Where `inserted` begins in the text after the edit, in characters."""
+    """The index of the first character of `inserted` in the text after the edit."""
 
     @property
     def end(self) -> int:
-        """Where it ends."""
+        """The index after its last character."""
         return self.start + len(self.inserted)
 
 
 def changed_spans(old: str, new: str) -> list[Span]:
-    """Find the places where two texts differ, in their order; at most `MAX_SPANS`, the largest."""
+    """Return the places where two texts differ, in the order of the text; of more than `MAX_SPANS`, the largest."""
     start, end = common_affixes(old, new)
     before, after = old[start : len(old) - end], new[start : len(new) - end]
     spans = _aligned(before, after, start)
@@ -46,8 +46,8 @@ def changed_spans(old: str, new: str) -> list[Span]:
     return sorted(largest, key=lambda span: span.start)
 
 
-def without(revision: Revision, span: Span) -> Revision:
-    """Return the edit as it would be if it had left one place as it was; all else is the same."""
+def without_span(revision: Revision, span: Span) -> Revision:
+    """Return the edit as if it had not changed one place. Everything else is the same."""
     text = revision.text
     return replace(revision, text=text[: span.start] + span.removed + text[span.end :])
 
@@ -75,6 +75,6 @@ def _differences(old: list[str], new: list[str], start: int) -> list[Span]:
         removed = "".join(old[old_from:old_to])
         for piece in range(new_from, max(new_to, new_from + 1), _LONGEST_INSERTION):
             inserted = "".join(new[piece : min(piece + _LONGEST_INSERTION, new_to)])
-            # What was there before goes with the first piece of what came in its place.
+            # The removed text belongs to the first piece of the text that replaced it.
             spans.append(Span(removed if piece == new_from else "", inserted, places[piece]))
     return spans

@@ -1,7 +1,8 @@
-"""The n-grams that a model knows: what training saw often enough to learn a weight for.
+"""The vocabulary of a model: the n-grams that enough training edits had.
 
-An n-gram is looked up by its full hash. One that training never saw adds nothing to a score, so a text in a
-language that the model did not learn is close to no text, instead of noise from buckets that others filled.
+An n-gram is looked up by its full hash. An n-gram that training did not see adds nothing to a score. So a text in a
+language without training data scores nearly like no text. A table of hash buckets would give it the weights of other
+n-grams instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,23 +17,23 @@ from revertrisk.scoring.features import ChangedText
 from revertrisk.scoring.ngrams import Hashes
 
 SIDES = tuple(each.name for each in fields(ChangedText))
-"""The parts of an edit's text, each with n-grams of its own: the same word means another thing when removed."""
+"""The texts of an edit. Each has n-grams of its own: a removed word differs in meaning from the same word inserted."""
 
 
 class TextRows(NamedTuple):
-    """The known n-grams of one edit: rows of the model's table, and the weight of each."""
+    """The known n-grams of one edit: their rows in the table of the model, and the weight of each."""
 
     rows: NDArray[np.int64]
     weights: NDArray[np.float64]
-    """One over the square root of how many distinct n-grams the side has, known or not."""
+    """1/√n, where n is the number of distinct n-grams of the side, known or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Known n-grams by side; the row of one is its place in its side's list, after all rows of the sides before."""
+    """The known n-grams of each side. The rows of all sides are numbered in one sequence, side after side."""
 
     hashes: tuple[Hashes, ...]
-    """For each of `SIDES` distinct hashes in rising order."""
+    """For each of `SIDES`: distinct hashes in rising order."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -56,13 +57,13 @@ class Vocabulary:
         return TextRows(np.concatenate(rows), np.concatenate(weights))
 
 
-def learn(texts: Sequence[ChangedText], *, least: int) -> Vocabulary:
-    """Keep, for each side, the n-grams that at least `least` edits have."""
+def learn_vocabulary(texts: Sequence[ChangedText], *, min_edits: int) -> Vocabulary:
+    """Return, for each side, the n-grams that at least `min_edits` edits have."""
     kept = []
     for side in SIDES:
         found = [ngrams.hashes(getattr(text, side)) for text in texts]
         values, counts = np.unique(np.concatenate([*found, np.empty(0, np.uint32)]), return_counts=True)
-        kept.append(values[counts >= least])
+        kept.append(values[counts >= min_edits])
     return Vocabulary(tuple(kept))
 
 

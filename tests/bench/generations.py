@@ -19,7 +19,7 @@ from revertrisk.scoring.training.examples import Example, split_by_page_and_user
 from revertrisk.scoring.training.figures import Estimate, Scores
 from revertrisk.scoring.training.labelled_edits import read_labelled
 from revertrisk.scoring.training.recipes import RECIPES
-from revertrisk.scoring.training.sources import MAIN, MULTILINGUAL, NATURAL, RATED
+from revertrisk.scoring.training.sources import MAIN, MULTILINGUAL, NATURAL, WITH_AGES
 
 DATA = Path(__file__).resolve().parents[3] / "shared/data/edits"
 HELD_OUT = [0.2, *[0.16] * 5]
@@ -36,12 +36,17 @@ LIMITS = ("fpr_0.01", "fpr_0.05", "fpr_0.15")
 
 def held_out(data: Path) -> Iterator[tuple[str, Sequence[Example]]]:
     """Yield each set by name, without what the shipped models learnt from."""
-    for file in (f"{MULTILINGUAL}.jsonl.gz", f"{NATURAL}.jsonl.gz", f"{MAIN}.jsonl.gz", f"{RATED}.tsv.bz2"):
+    for file in (
+        f"{MULTILINGUAL}.jsonl.gz",
+        f"{NATURAL}.jsonl.gz",
+        f"{MAIN}.jsonl.gz",
+        f"{WITH_AGES}.tsv.bz2",
+    ):
         read = read_labelled(data / file)
         edits: Sequence[Example] = read.examples
         if read.name == MAIN:
             edits = split_by_page_and_user(edits, HELD_OUT, 0)[0]
-        elif read.name == RATED:
+        elif read.name == WITH_AGES:
             edits = split_by_page_and_user(edits, [0.2] * 5, 0)[0]
         yield read.name, edits
 
@@ -57,17 +62,19 @@ def compared(name: str, earlier: Path, sets: Sequence[tuple[str, Sequence[Exampl
     now, then = TorchClassifier.load(shipped(name)), TorchClassifier.load(earlier / name)
     yield f"\n{name}: {now.version} against {then.version}\n\n"
     yield "| set | edits / reverted | now | then | difference | flag | difference |\n" + "| --- " * 7 + "|\n"
-    rated: list[tuple[Evaluation, Evaluation]] = []
+    with_ages: list[tuple[Evaluation, Evaluation]] = []
     for title, edits in sets:
         was = scores(then, edits)
-        found = evaluate(scores(now, edits), edits, limits=now.metadata.thresholds, baselines={"then": was})
+        found = evaluate(
+            scores(now, edits), edits, thresholds=now.metadata.thresholds, baselines={"then": was}
+        )
         before, flag = found.baselines["then"], found.baselines["anonymous_flag"]
         cells = (found.auc, before.auc, before.auc_difference, flag.auc, flag.auc_difference)
         yield f"| {title} | {found.n} / {found.positives} | {' | '.join(map(_cell, cells))} |\n"
-        if title == RATED:
-            rated.append((found, evaluate(was, edits, limits=then.metadata.thresholds)))
-    for found, before_it in rated:
-        yield f"\nOf the edits not reverted in {RATED}, the share flagged, now and then:\n\n"
+        if title == WITH_AGES:
+            with_ages.append((found, evaluate(was, edits, thresholds=then.metadata.thresholds)))
+    for found, before_it in with_ages:
+        yield f"\nOf the edits not reverted in {WITH_AGES}, the share flagged, now and then:\n\n"
         yield (
             "| authors | edits / reverted | AUC within | at 1 % | at 5 % | at 15 % |\n" + "| --- " * 6 + "|\n"
         )

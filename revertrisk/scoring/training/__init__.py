@@ -1,1 +1,1 @@
-"""Training and evaluation: readers of labelled edits, the fit, the figures and the model card."""
+"""Training and evaluation: readers of labelled edits, fitting, figures and model cards."""

@@ -1,7 +1,7 @@
-"""What the age of an account adds to a score: one bounded term, fitted last.
+"""The account's age as one bounded term of the logit, which is fitted last.
 
-Of all facts about a registered author the age says most, and it is unfair to whoever is new. So it is combined
-with nothing, and it moves the logit by `BOUND` at most (docs/decisions/0020).
+The age is the strongest feature of a registered author, and it is unfair to new users. So it is combined with no other
+feature, and it changes the logit by at most `BOUND` (docs/decisions/0020).
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from revertrisk.scoring.training.logistic import logistic
 
 FEATURE = "user_age"
 BOUND = 1.0
-"""The most that the age may add to the calibrated logit, or take away: odds change by a factor of e."""
+"""The largest absolute value of the term in the calibrated logit. 1 changes the odds by a factor of e."""
 
 
-def term(logits: NDArray[np.float64], examples: Sequence[Example]) -> tuple[FeatureScale, float]:
+def fit_term(logits: NDArray[np.float64], examples: Sequence[Example]) -> tuple[FeatureScale, float]:
     """Return how the age is scaled, and the weight of the scaled age in the calibrated logit.
 
-    `logits` are the calibrated ones of the edits by networks that saw neither the edits nor their authors' ages.
-    To them is fitted an offset for all, one for known ages, and a slope for the logarithm of the age. The average
-    account adds nothing, so that an unknown age is an average one. The encoder cuts scaled values off at `CLIP`
-    deviations: the scale is chosen such that the bound is reached there.
+    `logits` are calibrated logits of the edits, by networks that were trained without these edits and without any age.
+    Three coefficients are fitted to them: an offset for all edits, an offset for edits with a known age, and a slope
+    for the logarithm of the age. The average account adds 0, so an unknown age counts as the average. The encoder
+    limits scaled values to ± `CLIP`; the scale is chosen so that the term is `BOUND` there.
 
     Raises:
-        TrainingError: the ages do not speak against new accounts, so that there is no such term.
+        TrainingError: edits of new accounts are not reverted more often, so there is no such term.
 
     """
     (ages,) = raw_values([FEATURE], [example.features for example in examples]).T
@@ -50,8 +50,8 @@ def term(logits: NDArray[np.float64], examples: Sequence[Example]) -> tuple[Feat
 
 
 @torch.no_grad()
-def added(network: RevertRiskNetwork, weight: float) -> RevertRiskNetwork:
-    """Return the network with one more additive input, which has the same weight in each member."""
+def add_input(network: RevertRiskNetwork, weight: float) -> RevertRiskNetwork:
+    """Return the network with one more additive input, at the end, which has the same weight in each member."""
     state = dict(network.state_dict())
     members, inputs = state["linear"].shape
     shape = NetworkShape(hidden=network.shape.hidden, members=members)

@@ -1,6 +1,6 @@
-"""What a model has to beat besides the anonymous flag: ordinary classifiers, trained on the same edits.
+"""Baselines besides the anonymous flag: ordinary classifiers, trained on the same edits as a model.
 
-Needs the ``training`` extra. None is ever served.
+They need the ``training`` extra, and are not served.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from revertrisk.scoring.vocabulary import SIDES
 
 Scores = NDArray[np.float64]
 
-_LEAST_EDITS = 3
+_MIN_EDITS = 3
 _INVERSE_REGULARISATION = 1.0
 _TREES = 300
 _DEPTH = 4
@@ -31,7 +31,7 @@ _NAMES = tuple(feature.name for feature in FEATURES)
 
 
 class NgramRegression:
-    """Logistic regression on character n-grams of what was inserted, removed and said, and on the metadata."""
+    """Logistic regression on character n-grams of inserted words, removed words and comment, and on the features."""
 
     name = "logistic_regression_on_ngrams"
 
@@ -39,7 +39,7 @@ class NgramRegression:
         self._encoder = encoder
         self._vectorizers = [
             TfidfVectorizer(
-                analyzer="char", ngram_range=(min(SIZES), max(SIZES)), min_df=_LEAST_EDITS, sublinear_tf=True
+                analyzer="char", ngram_range=(min(SIZES), max(SIZES)), min_df=_MIN_EDITS, sublinear_tf=True
             )
             for _ in SIDES
         ]
@@ -49,7 +49,7 @@ class NgramRegression:
         self._model.fit(self._inputs(examples), [example.label for example in examples])
 
     def score(self, examples: Sequence[Example]) -> Scores:
-        """Return probabilities of a revert on a balanced sample."""
+        """Return probabilities of a revert, for a balanced sample."""
         scores: Scores = self._model.predict_proba(self._inputs(examples))[:, 1]
         return scores
 
@@ -65,17 +65,17 @@ class NgramRegression:
 
 
 class AgeAndFlag:
-    """Logistic regression on the anonymous flag and the logarithm of the account's age: who edited, not what."""
+    """Logistic regression on the anonymous flag and the logarithm of the account's age: on the author, not the edit."""
 
     name = "age_and_flag"
 
     def __init__(self, examples: Sequence[Example]) -> None:
         labels = np.array([example.label for example in examples], dtype=np.bool_)
-        self._line = logistic(self._inputs(examples), labels, np.ones(len(labels)))
+        self._coefficients = logistic(self._inputs(examples), labels, np.ones(len(labels)))
 
     def score(self, examples: Sequence[Example]) -> Scores:
-        """Return probabilities of a revert on a sample like the one that was trained on."""
-        return sigmoid(self._inputs(examples) @ self._line)
+        """Return probabilities of a revert, for a sample with the training sample's share of reverts."""
+        return sigmoid(self._inputs(examples) @ self._coefficients)
 
     @staticmethod
     def _inputs(examples: Sequence[Example]) -> NDArray[np.float64]:
@@ -85,12 +85,12 @@ class AgeAndFlag:
 
 
 class BoostedTrees:
-    """Gradient-boosted trees on the features themselves, unknown ones missing."""
+    """Gradient-boosted trees on the features; unknown features are missing values."""
 
     name = "gradient_boosted_trees"
 
     def __init__(self, examples: Sequence[Example], seed: int) -> None:
-        # One thread, so that sums are always taken in the same order.
+        # One thread, so that sums always have the same order.
         self._model = XGBClassifier(
             n_estimators=_TREES,
             max_depth=_DEPTH,
@@ -105,7 +105,7 @@ class BoostedTrees:
         )
 
     def score(self, examples: Sequence[Example]) -> Scores:
-        """Return probabilities of a revert on a balanced sample."""
+        """Return probabilities of a revert, for a balanced sample."""
         scores: Scores = self._model.predict_proba(self._inputs(examples))[:, 1].astype(np.float64)
         return scores
 

@@ -1,7 +1,7 @@
-"""Edits of the English Wikipedia in 2015 with nine numbers each and no text, as the editquality project drew them.
+"""Edits of the English Wikipedia in 2015, sampled by the editquality project: nine numbers each, and no text.
 
-A row is tab-separated and has no header; the numbers were computed by revscoring when the set was made. Three of
-them count words of lists, which no model here reads.
+Rows are tab-separated, without a header. revscoring computed the numbers when the set was made. Three of them count
+words from lists; no model here reads these.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,18 @@ _TEXT_GROUPS: Final = frozenset({Group.WORDS, Group.REFERENCES, Group.MARKUP, Gr
 
 
 def is_row(line: str) -> bool:
-    """Return whether a line is a row of such a file, by the number of columns and the first and last of them."""
+    """Return whether a line is a row of such a file, by the number of columns and by the first and last column."""
     cells = line.rstrip("\n").split("\t")
     return len(cells) == len(COLUMNS) and cells[0].isdecimal() and cells[-1] in _TRUTH
 
 
 def row_of(line: str) -> dict[str, Any] | None:
-    """Return a row by column, flags as booleans; None for a line with another number of columns."""
+    """Return a row as a dictionary by column, with flags as booleans; None if the number of columns is wrong.
+
+    Raises:
+        ValueError: a flag is neither True nor False.
+
+    """
     cells = line.rstrip("\n").split("\t")
     if len(cells) != len(COLUMNS):
         return None
@@ -41,23 +46,23 @@ def row_of(line: str) -> dict[str, Any] | None:
 
 
 def features_of(row: Mapping[str, Any]) -> Features:
-    """Take the features that the numbers give: words in and out, who edited, and the account's age at the edit.
+    """Return the features of a row: words inserted and removed, the kind of author, the account's age at the edit.
 
-    revscoring compares the two texts segment by segment and we as a multiset, so a moved paragraph is the same
-    to both. Its longest run is 1 where nothing was inserted.
+    revscoring compares the two texts segment by segment, and `changes` compares them as multisets: to both a moved
+    paragraph is unchanged. revscoring's longest run is 1 if nothing was inserted; here it is 0.
     """
     gained, lost = float(row["words_in"]), float(row["words_out"])
     anonymous = row["anonymous"]
     facts = EditFacts(
         user_kind=UserKind.IP if anonymous else UserKind.REGISTERED,
-        # Of an anonymous author the column has the time since 2001 or so.
+        # For an anonymous author the column has the time since about 2001, which is no age.
         user_age_seconds=None if anonymous else max(0.0, float(row["account_age_seconds"])),
     )
     return describe(
         changes.of_lines("", ""),
         facts,
-        lacking=_TEXT_GROUPS,
-        known={
+        missing_groups=_TEXT_GROUPS,
+        overrides={
             "words_inserted": gained,
             "words_removed": lost,
             "only_inserts": float(gained > 0 and not lost),

@@ -1,6 +1,6 @@
-"""How well scores tell reverted edits from others, with intervals and the baseline that anybody can beat us with.
+"""Evaluation: how well scores separate reverted edits from others, with intervals and baselines.
 
-The baseline is the anonymous flag by itself: a model that does not beat it has learnt who edits, not what.
+The anonymous flag is always a baseline: a model that is not better has learnt who edits, and nothing about the edit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,52 +24,52 @@ _AGES = {
     "age_30_days_to_1_year": (30.0, 365.0),
     "age_1_year_or_more": (365.0, np.inf),
 }
-"""Registered accounts by their age at the edit, in days, from and below; the second holds the first."""
+"""Groups of registered accounts by their age at the edit, in days: (least, below). The second contains the first."""
 EVEN_ODDS: Mapping[str, float] = {"even": 0.5}
-"""The threshold at which a revert becomes the likelier outcome, by its name in reports."""
+"""The threshold above which a revert is more probable than no revert, by its name in reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtThreshold:
-    """What happens to edits that score above a threshold."""
+    """Figures of the edits that score above a threshold."""
 
     threshold: float
     precision: Estimate
     recall: Estimate
     fpr: Estimate
-    """The share of edits that were not reverted and lie above it."""
+    """The false positive rate: of the edits that were not reverted, the share that scores above the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """Some of the edits by themselves."""
+    """Figures of a group of the edits."""
 
     n: int
     positives: int
     auc: Estimate
     average_precision: Estimate
     fpr: Mapping[str, Estimate]
-    """The false positive rate at each threshold, by its name: equal rates treat groups alike."""
+    """The false positive rate at each threshold, by its name. It shows whether groups are treated alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The edits whose probability falls into one tenth of the sorted probabilities."""
+    """One tenth of the edits, in the order of their probabilities."""
 
     n: int
     mean_probability: float
     observed: float
-    """The share of positives, weighed to the base rate where one is given."""
+    """The share of positives, weighted to the base rate if one is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Another way to score the same edits, and how far the model is ahead of it."""
+    """Other scores for the same edits, and how much better the model is."""
 
     auc: Estimate
     average_precision: Estimate
     auc_difference: Estimate
-    """The model's AUC less the baseline's, on the same resamples: above 0 the model is better."""
+    """The AUC of the model minus that of the baseline, on the same resamples: above 0 the model is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,35 +82,35 @@ class Evaluation:
     average_precision: Estimate
     brier: Estimate
     ece: Estimate
-    """Expected calibration error: mean distance of probability and observed share over `calibration`."""
+    """Expected calibration error: the mean of abs(probability - observed share) over the bins of `calibration`."""
     thresholds: Mapping[str, AtThreshold]
     baselines: Mapping[str, Baseline]
-    """``anonymous_flag`` always; others that were trained on the same edits, where there are."""
+    """Always ``anonymous_flag``, and the baselines that were trained on the same edits, if there are any."""
     groups: Mapping[str, GroupFigures]
     wikis: Mapping[str, GroupFigures]
     calibration: tuple[Bin, ...]
     base_rate: float | None
-    """The share of positives that Brier score, ECE and precision are weighed to; None for the sample's own."""
+    """The share of positives that Brier score, ECE and precision are weighted to; None for that of the sample."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
         return {**asdict(self), "calibration": [asdict(each) for each in self.calibration]}
 
 
-def evaluate(  # noqa: PLR0913 - what is compared, and four ways to see it
+def evaluate(  # noqa: PLR0913 - the two inputs, and four options
     probabilities: Scores,
     examples: Sequence[Example],
     *,
     base_rate: float | None = None,
-    limits: Mapping[str, float] = EVEN_ODDS,
+    thresholds: Mapping[str, float] = EVEN_ODDS,
     baselines: Mapping[str, Scores] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Compare probabilities with labels.
 
-    `base_rate` weighs the classes for calibration and precision, for samples that were balanced by
-    construction; AUC and rates do not depend on it, and average precision is the sample's own. `limits` are
-    the thresholds to report, `baselines` the scores of others for the same edits.
+    `base_rate` is for samples that are balanced by construction: calibration and precision are weighted to it. AUC,
+    recall and false positive rate do not depend on it; average precision is that of the sample. `thresholds` are
+    reported by their names. `baselines` are other scores for the same edits, by name.
     """
     labels = np.array([example.label for example in examples], dtype=np.bool_)
     plain, weights = np.ones(len(labels)), _weights(labels, base_rate)
@@ -140,20 +140,20 @@ def evaluate(  # noqa: PLR0913 - what is compared, and four ways to see it
         )
         return Baseline(found["auc"], found["ap"], found["difference"])
 
-    def at(limit: float) -> AtThreshold:
+    def at(threshold: float) -> AtThreshold:
         found = figures.estimates(
             {
-                "precision": figures.precision(probabilities, labels, limit),
-                "recall": figures.recall(probabilities, labels, limit),
-                "fpr": figures.false_positive_rate(probabilities, labels, limit),
+                "precision": figures.precision(probabilities, labels, threshold),
+                "recall": figures.recall(probabilities, labels, threshold),
+                "fpr": figures.false_positive_rate(probabilities, labels, threshold),
             },
             weights,
             seed,
         )
-        return AtThreshold(limit, found["precision"], found["recall"], found["fpr"])
+        return AtThreshold(threshold, found["precision"], found["recall"], found["fpr"])
 
-    def part(members: NDArray[np.bool_]) -> GroupFigures:
-        return _group(probabilities[members], labels[members], limits, seed)
+    def group(chosen: NDArray[np.bool_]) -> GroupFigures:
+        return _group(probabilities[chosen], labels[chosen], thresholds, seed)
 
     others = {"anonymous_flag": anonymous_flag(examples), **(baselines or {})}
     return Evaluation(
@@ -163,25 +163,22 @@ def evaluate(  # noqa: PLR0913 - what is compared, and four ways to see it
         average_precision=ranking["ap"],
         brier=calibrated["brier"],
         ece=calibrated["ece"],
-        thresholds={name: at(limit) for name, limit in limits.items()},
+        thresholds={name: at(threshold) for name, threshold in thresholds.items()},
         baselines={name: baseline(scores) for name, scores in others.items()},
-        groups={name: part(members) for name, members in user_groups(examples).items()},
-        wikis={name: part(members) for name, members in _wikis(examples).items()},
+        groups={name: group(chosen) for name, chosen in user_groups(examples).items()},
+        wikis={name: group(chosen) for name, chosen in _wikis(examples).items()},
         calibration=_calibration(probabilities, labels, weights),
         base_rate=base_rate,
     )
 
 
 def anonymous_flag(examples: Sequence[Example]) -> Scores:
-    """Return 1 for anonymous authors and 0 for registered ones, as scores.
-
-    Whoever is unknown is neither: half-way, so that the flag says nothing about them.
-    """
+    """Return the anonymous flag as scores: 1 for anonymous authors, 0 for registered ones, 0.5 for unknown ones."""
     return np.array([0.5 if each.is_anonymous is None else float(each.is_anonymous) for each in examples])
 
 
 def user_groups(examples: Sequence[Example]) -> dict[str, NDArray[np.bool_]]:
-    """Return which edits were made by each group of authors; groups overlap, and empty ones are left out."""
+    """Return a mask of the edits for each group of authors. Groups overlap; empty groups are left out."""
     values = [example.features.values for example in examples]
     flag = anonymous_flag(examples)
     temporary = np.array([each.get("user_is_temporary") == 1.0 for each in values], dtype=np.bool_)
@@ -202,16 +199,16 @@ def user_groups(examples: Sequence[Example]) -> dict[str, NDArray[np.bool_]]:
         "bot": bot,
         "unknown": flag == 0.5,  # noqa: PLR2004 - see anonymous_flag
     }
-    return {name: members for name, members in known.items() if members.any()}
+    return {name: mask for name, mask in known.items() if mask.any()}
 
 
 def area_under_curve(scores: Scores, labels: Labels) -> float:
-    """Return the probability that a positive scores above a negative, ties counting half."""
+    """Return the AUC: the probability that a positive scores above a negative, where a tie counts half."""
     return float(figures.auc(scores, labels)(np.ones((1, len(labels))))[0])
 
 
-def thresholds(probabilities: Scores, labels: Labels) -> dict[str, float]:
-    """Return, by false positive rate, the lowest probability above which no more negatives than that lie."""
+def choose_thresholds(probabilities: Scores, labels: Labels) -> dict[str, float]:
+    """Return, for each false positive rate, the lowest probability that at most this share of the negatives exceeds."""
     negatives = np.round(probabilities[~labels], DECIMALS)
     return {
         f"fpr_{rate:g}": float(np.quantile(negatives, 1 - rate, method="higher"))
@@ -227,15 +224,18 @@ def _weights(labels: Labels, base_rate: float | None) -> NDArray[np.float64]:
     return weights
 
 
-def _group(scores: Scores, labels: Labels, limits: Mapping[str, float], seed: int) -> GroupFigures:
+def _group(scores: Scores, labels: Labels, thresholds: Mapping[str, float], seed: int) -> GroupFigures:
     statistics = {
         "auc": figures.auc(scores, labels),
         "ap": figures.average_precision(scores, labels),
-        **{name: figures.false_positive_rate(scores, labels, limit) for name, limit in limits.items()},
+        **{
+            name: figures.false_positive_rate(scores, labels, threshold)
+            for name, threshold in thresholds.items()
+        },
     }
     found = figures.estimates(statistics, np.ones(len(labels)), seed)
     return GroupFigures(
-        len(labels), int(labels.sum()), found["auc"], found["ap"], {name: found[name] for name in limits}
+        len(labels), int(labels.sum()), found["auc"], found["ap"], {name: found[name] for name in thresholds}
     )
 
 

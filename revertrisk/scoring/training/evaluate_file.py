@@ -15,7 +15,7 @@ from revertrisk.scoring.training.labelled_edits import read_labelled
 
 @dataclass(frozen=True, slots=True)
 class FileEvaluation:
-    """What a model makes of a labelled file."""
+    """The scores of a model for a labelled file, and their evaluation."""
 
     model_name: str
     model_version: str
@@ -30,7 +30,7 @@ class FileEvaluation:
 
     @property
     def labels(self) -> Labels:
-        """The labels, likewise."""
+        """The labels, in the order of the file."""
         return self.dataset.labels
 
 
@@ -42,13 +42,13 @@ def evaluate_file(
     base_rate: float | None = None,
     seed: int = 0,
 ) -> FileEvaluation:
-    """Score a labelled file with the artefact in a folder and compare scores and labels.
+    """Score a labelled file with the artefact in a folder, and compare the scores with the labels.
 
-    Give `base_rate` for a file that was balanced by construction.
+    `base_rate` is for a file that is balanced by construction; see `evaluate`.
 
     Raises:
-        ArtifactError: for the folder.
-        TrainingError: for the file.
+        ArtifactError: the artefact cannot be used.
+        TrainingError: the file cannot be read, or has no labelled edits.
 
     """
     classifier = TorchClassifier.load(model)
@@ -61,7 +61,7 @@ def evaluate_file(
         np.array([each.probability for each in predictions], dtype=np.float64),
         examples,
         base_rate=base_rate,
-        limits={**EVEN_ODDS, **classifier.metadata.thresholds},
+        thresholds={**EVEN_ODDS, **classifier.metadata.thresholds},
         seed=seed,
     )
     return FileEvaluation(classifier.name, classifier.version, dataset, predictions, evaluation)

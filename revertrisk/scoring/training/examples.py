@@ -1,4 +1,4 @@
-"""Labelled edits as training and evaluation see them, and how to divide them without a leak."""
+"""Labelled edits in the form that training and evaluation use, and their division without data leakage."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,51 +18,51 @@ LEAKS = frozenset(
         "rrml_score", "mlm",
     }
 )  # fmt: skip
-"""Fields of the labelled files that know what happened after the edit; no reader may turn one into a feature."""
+"""Fields of labelled files with facts from after the edit. No reader may compute a feature from them."""
 
 _OUTCOMES = ("reverted", "reverting")
-"""How the names of further such fields begin."""
+"""Prefixes of the names of further such fields."""
 
 
 class TrainingError(Exception):
-    """Training cannot start or continue; the message says what is missing or wrong."""
+    """Training or evaluation cannot start or continue; the message says what is missing or wrong."""
 
 
 class KnownAtTheEdit(dict[str, Any]):
-    """The fields of a labelled edit without those that know what came after; asking for one of these is refused."""
+    """The fields of a labelled edit without those with facts from after the edit. Reading one of these raises."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         super().__init__({field: value for field, value in row.items() if not is_leak(field)})
 
     def __missing__(self, field: str) -> Any:
-        """Raise TrainingError for a field that is known only after the edit, KeyError for one that is not there."""
+        """Raise TrainingError for a field that is known only after the edit, KeyError for a missing field."""
         if is_leak(field):
             raise TrainingError(f"field {field}: known only after the edit, so no feature may be made of it")
         raise KeyError(field)
 
 
 def is_leak(field: str) -> bool:
-    """Return whether a field of a labelled file knows what happened after the edit."""
+    """Return whether a field of a labelled file has a fact from after the edit."""
     return field in LEAKS or field.startswith(_OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One labelled edit. Titles and user names serve to keep related edits together and go nowhere else."""
+    """One labelled edit. Page and user only keep related edits together when edits are divided."""
 
     features: Features
     label: bool
-    """True for vandalism or a reverted edit, as the data set defines it."""
+    """True for vandalism or for a reverted edit, by the definition of the data set."""
     page: str = field(repr=False)
     user: str | None = field(repr=False)
-    """None where the author is hidden."""
+    """None if the author is hidden."""
     wiki_id: str
     is_anonymous: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The examples of one file, with the digest of the bytes that they came from."""
+    """The examples of one file, with the SHA-256 of the file."""
 
     name: str
     file_name: str
@@ -76,7 +76,7 @@ class Dataset:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the digest of a file's bytes; raises TrainingError."""
+    """Return the SHA-256 of a file, in hexadecimal; raises TrainingError if the file cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -92,24 +92,28 @@ def labels_of(examples: Sequence[Example]) -> NDArray[np.bool_]:
 def split_by_page_and_user(
     examples: Sequence[Example], shares: Sequence[float], seed: int
 ) -> list[list[Example]]:
-    """Divide examples into parts so that no page and no user is found in two of them.
+    """Divide examples into parts, so that no two parts have a page or a user in common.
 
-    Edits connected by a page or a user, directly or through others, stay together; the parts' sizes come
-    close to `shares` (which sum to 1) and the division depends on nothing but the examples and the seed.
+    Edits that are connected by a page or a user, directly or through other edits, stay together. The sizes of the parts
+    are close to `shares`, which sum to 1. The division depends only on the examples and the seed.
     """
     components = _connected(examples)
     order = np.random.default_rng(seed).permutation(len(components))
     parts: list[list[Example]] = [[] for _ in shares]
     wanted = [share * len(examples) for share in shares]
-    # Each component goes where most is missing, the large ones first: they fit nowhere later.
+    # Each component goes to the part with the largest share missing. Large components are placed first, because later
+    # no part has enough room for them.
     for index in sorted(order, key=lambda index: -len(components[index])):
-        neediest = max(range(len(parts)), key=lambda part: (wanted[part] - len(parts[part])) / wanted[part])
-        parts[neediest] += components[index]
+        emptiest = max(range(len(parts)), key=lambda part: (wanted[part] - len(parts[part])) / wanted[part])
+        parts[emptiest] += components[index]
     return parts
 
 
 def _connected(examples: Iterable[Example]) -> list[list[Example]]:
-    """Group the examples that share a page or a user, through any number of others."""
+    """Return the connected components of the examples, where a common page or a common user connects two.
+
+    This is union-find with path halving, over the pages and the users.
+    """
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
     def root(key: tuple[str, str]) -> tuple[str, str]:

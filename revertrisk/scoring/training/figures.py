@@ -1,7 +1,8 @@
 """Figures of scores against labels, each with its bootstrap interval over edits.
 
-A resample is a row of counts, how often it has each edit; so one figure over all resamples is a handful of
-array operations. The first row is the sample itself.
+A resample is a row with the number of times that it has each edit. So a figure of all resamples takes a few array
+operations. The first row is the sample itself. The interval is the percentile interval of the bootstrap (Efron and
+Tibshirani, An Introduction to the Bootstrap, chapter 13).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 _RESAMPLES = 1_000
 _CELLS = 4_000_000
-"""At most this many counts are held at a time."""
+"""The largest number of counts that are in memory at a time."""
 _COVERAGE = (0.025, 0.975)
 BINS = 10
 
@@ -22,12 +23,12 @@ Counts = NDArray[np.float64]
 """Shape (resamples, edits): how often each resample has each edit, times the edit's weight."""
 
 Statistic = Callable[[Counts], NDArray[np.float64]]
-"""Takes counts, gives one figure for each resample; NaN where it is not defined."""
+"""Takes counts, returns one figure for each resample; NaN if it is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % bootstrap interval over edits; all None where it is not defined."""
+    """A figure with its 95 % bootstrap interval over edits; all None if it is not defined."""
 
     value: float | None
     low: float | None
@@ -37,20 +38,23 @@ class Estimate:
 def estimates(
     statistics: Mapping[str, Statistic], weights: NDArray[np.float64], seed: int
 ) -> dict[str, Estimate]:
-    """Return each figure of a sample with its interval; all figures see the same resamples."""
+    """Return each figure of a sample with its interval. All figures use the same resamples."""
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
     for counts in _resamples(len(weights), seed):
-        weighed = counts * weights
+        weighted = counts * weights
         for name, statistic in statistics.items():
             with np.errstate(divide="ignore", invalid="ignore"):
-                found[name].append(statistic(weighed))
+                found[name].append(statistic(weighted))
     return {name: _estimate(np.concatenate(values)) for name, values in found.items() if values} | {
         name: Estimate(None, None, None) for name, values in found.items() if not values
     }
 
 
 def auc(scores: Scores, labels: Labels) -> Statistic:
-    """Return the probability that a positive scores above a negative, ties counting half."""
+    """Return the AUC: the probability that a positive scores above a negative, where a tie counts half.
+
+    It is the Mann-Whitney statistic divided by the number of pairs. Edits with equal scores are one group.
+    """
     order, starts = _ties(scores)
     positive = labels[order]
 
@@ -65,7 +69,7 @@ def auc(scores: Scores, labels: Labels) -> Statistic:
 
 
 def average_precision(scores: Scores, labels: Labels) -> Statistic:
-    """Return the mean precision over the positives, tied scores taken together."""
+    """Return the mean, over the positives, of the precision at their scores. Edits with equal scores are one group."""
     order, starts = _ties(-scores)
     positive = labels[order]
 
@@ -80,13 +84,13 @@ def average_precision(scores: Scores, labels: Labels) -> Statistic:
 
 
 def brier(scores: Scores, labels: Labels) -> Statistic:
-    """Return the mean squared distance of probability and label."""
+    """Return the Brier score: the mean of (probability - label)²."""
     error = (scores - labels) ** 2
     return lambda counts: _ratio(counts @ error, counts.sum(axis=1))
 
 
 def calibration_error(scores: Scores, labels: Labels) -> Statistic:
-    """Return the expected calibration error over ten bins of equally many edits."""
+    """Return the expected calibration error, over ten bins with the same number of edits."""
     order, starts = bins(scores)
     ordered_scores, ordered_labels = scores[order], labels[order]
 
@@ -98,7 +102,7 @@ def calibration_error(scores: Scores, labels: Labels) -> Statistic:
 
 
 def precision(scores: Scores, labels: Labels, threshold: float) -> Statistic:
-    """Return the share of positives among edits that score above a threshold."""
+    """Return the share of positives among the edits that score above a threshold."""
     return _share(labels, scores > threshold)
 
 
@@ -113,12 +117,12 @@ def false_positive_rate(scores: Scores, labels: Labels, threshold: float) -> Sta
 
 
 def difference(first: Statistic, second: Statistic) -> Statistic:
-    """Return how much larger one figure is than another on the same resample."""
+    """Return the first figure minus the second, on the same resample."""
     return lambda counts: first(counts) - second(counts)
 
 
 def bins(scores: Scores) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the order of the scores, and where in it ten bins of equally many begin."""
+    """Return the order of the scores, and the indices in it at which ten bins of equal size begin."""
     order = np.argsort(scores, kind="stable")
     return order, np.unique(np.linspace(0, len(scores), BINS, endpoint=False).astype(np.intp))
 
@@ -136,7 +140,7 @@ def _resamples(size: int, seed: int) -> Iterator[Counts]:
 
 
 def _estimate(values: NDArray[np.float64]) -> Estimate:
-    # With few positives some resamples have none, and no such figure.
+    # With few positives, some resamples have none, and the figure is not defined for them.
     resampled = values[1:][np.isfinite(values[1:])]
     if not np.isfinite(values[0]) or not len(resampled):
         return Estimate(None, None, None)
@@ -145,7 +149,7 @@ def _estimate(values: NDArray[np.float64]) -> Estimate:
 
 
 def _ties(scores: Scores) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the order of the scores, and where in it each run of equal ones begins."""
+    """Return the order of the scores, and the indices in it at which each group of equal scores begins."""
     order = np.argsort(scores, kind="stable")
     return order, np.concatenate([[0], np.flatnonzero(np.diff(scores[order])) + 1])
 

@@ -1,4 +1,4 @@
-"""Fit the network: what it learns from, how long, and how its logits become calibrated probabilities."""
+"""Fits a member of the network, joins members into one network, and calibrates logits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from revertrisk.scoring.vocabulary import TextRows, Vocabulary
 
 HIDDEN = 32
 SOFT_SPREAD = 2.0
-"""The deviation of the teachers' logits as a student sees them: about that of a member with hard labels."""
+"""A soft label is sigmoid(this * the teachers' logit). With it, the logits of students and labelled members have
+about the same deviation."""
 _DROPOUT = 0.3
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.05
@@ -28,13 +29,13 @@ _BATCH = 256
 _EPOCHS = 60
 _PATIENCE = 10
 _OUTPUTS = frozenset({"linear", "bias", "output_weight", "words.weight"})
-"""The tensors to which a member's logit is proportional."""
+"""If all of these tensors are multiplied by a factor, so is the logit of the member."""
 _NGRAM_DROPOUT = 0.1
-_TEXT_HIDDEN = 0.2
-"""How often all words are hidden, so that the rest is learnt as if the words were in an unknown language."""
+_TEXT_DROPOUT = 0.2
+"""The share of cases in which all words are hidden, as if they were in a language that the model does not know."""
 _TEXT_GROUPS = (Group.WORDS, Group.WORDS, Group.COMMENT)
-"""The group of facts that each of `vocabulary.SIDES` is hidden with."""
-_MASKING = {
+"""For each of `vocabulary.SIDES`, the group of features with which it is hidden."""
+_GROUP_DROPOUT = {
     Group.WORDS: 0.05,
     Group.REFERENCES: 0.2,
     Group.MARKUP: 0.2,
@@ -45,16 +46,16 @@ _MASKING = {
     Group.PARENT: 0.3,
     Group.PAGE: 0.3,
 }
-"""How often a group of facts is hidden during training, so that the model also does well without it."""
+"""The share of cases in which a group of features is hidden, so that the model also works without the group."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """Encoded edits with labels and weights, aligned."""
+    """Encoded edits with labels and weights, in the same order."""
 
     inputs: NDArray[np.float64]
     labels: NDArray[np.float64]
-    """0 and 1, or what the teachers think, in between."""
+    """0 and 1, or the soft labels of the teachers, between 0 and 1."""
     weights: NDArray[np.float64]
     texts: tuple[TextRows, ...] | None
     """The known n-grams of each edit; None for a model that reads no words."""
@@ -63,7 +64,7 @@ class TrainingRows:
     def of(
         cls, encoder: Encoder, vocabulary: Vocabulary | None, examples: Sequence[Example], weight: float
     ) -> "TrainingRows":
-        """Encode examples, which together weigh `weight`, half of it in each class."""
+        """Encode examples. Their weights sum to `weight`, half of it in each class."""
         labels = np.array([example.label for example in examples], dtype=np.bool_)
         features = [example.features for example in examples]
         texts = None if vocabulary is None else tuple(vocabulary.find(each.text) for each in features)
@@ -72,14 +73,14 @@ class TrainingRows:
 
     @classmethod
     def soft(cls, encoder: Encoder, examples: Sequence[SoftExample]) -> "TrainingRows":
-        """Encode edits that the teachers labelled, which weigh the same each; their words are not read."""
+        """Encode edits with soft labels, without their words. All have the same weight."""
         logits = np.array([example.logit for example in examples], dtype=np.float64)
         inputs = encoder.encode([example.features for example in examples])
         return cls(inputs, sigmoid(SOFT_SPREAD * logits), np.ones(len(examples)), None)
 
     @classmethod
-    def together(cls, parts: Sequence["TrainingRows"], weight: float) -> "TrainingRows":
-        """Put labelled parts of one set behind one another, which then weigh `weight`, half of it in each class."""
+    def concatenate(cls, parts: Sequence["TrainingRows"], weight: float) -> "TrainingRows":
+        """Concatenate labelled parts of one set. Their weights then sum to `weight`, half of it in each class."""
         texts = [part.texts for part in parts]
         labels = np.concatenate([part.labels for part in parts])
         return cls(
@@ -89,12 +90,12 @@ class TrainingRows:
             tuple(chain(*(each for each in texts if each is not None))) if None not in texts else None,
         )
 
-    def only(self, chosen: NDArray[np.bool_]) -> "TrainingRows":
-        """Return some of the rows; for edits whose words are not read."""
+    def select(self, chosen: NDArray[np.bool_]) -> "TrainingRows":
+        """Return some of the rows, without their words."""
         return TrainingRows(self.inputs[chosen], self.labels[chosen], self.weights[chosen], None)
 
     def __add__(self, other: "TrainingRows") -> "TrainingRows":
-        """Put the rows of another set behind these."""
+        """Append the rows of another set."""
         texts = None if self.texts is None or other.texts is None else (*self.texts, *other.texts)
         return TrainingRows(
             np.concatenate([self.inputs, other.inputs]),
@@ -105,10 +106,11 @@ class TrainingRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a member reads of an edit. A core feature whose name is in neither set it does not read.
+class InputSelection:
+    """The inputs that a member reads: core features in `combined` or `added`, and no others.
 
-    A feature that only narrow data can teach adds by itself: the network may not combine it with others.
+    The hidden layer reads only features in `combined`. A feature in `added` is known for few sets of edits only; it has
+    a weight of its own in the linear part, and is combined with no other feature.
     """
 
     encoder: Encoder
@@ -117,11 +119,11 @@ class Reading:
     added: frozenset[str] = frozenset()
 
     def masks(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return 1 for each input that the hidden layer, shape (core inputs,), and the linear part may read."""
+        """Return 1 for each input that the hidden layer reads, shape (core inputs,), and the linear part, (inputs,)."""
         names = [scale.name for scale in self.encoder.core]
         combined = [float(name in self.combined) for name in names]
         values = [float(name in self.combined | self.added) for name in names]
-        # Whether a fact is known says in which file an edit was, where the files differ in what they give.
+        # Whether an added feature is known is not read: files differ in their features, so it would tell the file.
         linear = [*values, *combined, *[0.0] * len(self.encoder.additive)]
         return torch.tensor([*combined, *combined], dtype=torch.float64), torch.tensor(
             linear, dtype=torch.float64
@@ -129,7 +131,7 @@ class Reading:
 
 
 def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.float64]:
-    """Weigh edits so that both classes weigh `total` / 2: then the file of an edit says nothing about its label.
+    """Return weights that sum to `total` / 2 in each class, so that the file of an edit says nothing about its label.
 
     Raises:
         TrainingError: one of the classes is empty.
@@ -143,22 +145,23 @@ def balanced_weights(labels: NDArray[np.bool_], total: float) -> NDArray[np.floa
 
 
 def fit_member(
-    reading: Reading, training: TrainingRows, validation: TrainingRows, seed: int
+    selection: InputSelection, training: TrainingRows, validation: TrainingRows, seed: int
 ) -> RevertRiskNetwork:
-    """Train one member, keeping the weights of the epoch with the least loss on the validation rows."""
+    """Train one member; return it with the weights of the epoch with the lowest loss on the validation rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _fit(reading, training, validation, torch.Generator().manual_seed(seed))
+        return _fit(selection, training, validation, torch.Generator().manual_seed(seed))
 
 
 def _fit(
-    reading: Reading, training: TrainingRows, validation: TrainingRows, generator: torch.Generator
+    selection: InputSelection, training: TrainingRows, validation: TrainingRows, generator: torch.Generator
 ) -> RevertRiskNetwork:
-    encoder, vocabulary, masks = reading.encoder, reading.vocabulary, reading.masks()
+    encoder, vocabulary, masks = selection.encoder, selection.vocabulary, selection.masks()
     network = _network(encoder, vocabulary, members=1, dropout=_DROPOUT)
+    # A step of the optimizer also changes the weights of inputs that are not read, so they are reset after each step.
     _mask(network, *masks)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-    columns, rates = _masking(encoder)
+    columns, rates = _group_dropout(encoder)
     inputs, labels, weights = _tensors(training)
     texts = None if vocabulary is None or training.texts is None else _Texts(training.texts, vocabulary)
     unseen = None if validation.texts is None else Bags.of(validation.texts)
@@ -190,23 +193,26 @@ def _fit(
 
 @torch.no_grad()
 def _mask(network: RevertRiskNetwork, hidden: torch.Tensor, linear: torch.Tensor) -> None:
-    """Take away the weights of inputs that a member may not read."""
+    """Set the weights of inputs that a member does not read to 0."""
     network.hidden_weight.mul_(hidden[:, None])
     network.linear.mul_(linear)
 
 
 class _Texts:
-    """The n-grams of all training edits in one array, from which batches are cut."""
+    """The n-grams of all training edits in one array, from which batches are taken."""
 
     def __init__(self, texts: Sequence[TextRows], vocabulary: Vocabulary) -> None:
         self._all = Bags.of(texts)
         self._lengths = torch.tensor([len(text.rows) for text in texts])
-        groups = list(_MASKING)
+        groups = list(_GROUP_DROPOUT)
         self._groups = torch.tensor([groups.index(group) for group in _TEXT_GROUPS])
         self._starts = torch.tensor(vocabulary.starts)
 
     def batch(self, edits: torch.Tensor, hidden: torch.Tensor, generator: torch.Generator) -> Bags:
-        """Return the n-grams of some edits, without those of hidden groups and some others."""
+        """Return the n-grams of a batch, with weight 0 for those of hidden groups and of hidden texts, and for dropout.
+
+        `edits` are indices, shape (batch,). `hidden` has a column for each of `_GROUP_DROPOUT`, shape (batch, groups).
+        """
         lengths = self._lengths[edits]
         offsets = torch.cumsum(lengths, 0) - lengths
         owner = torch.repeat_interleave(torch.arange(len(edits)), lengths)
@@ -214,31 +220,31 @@ class _Texts:
         rows, weights = self._all.rows[places], self._all.weights[places]
         sides = torch.searchsorted(self._starts, rows, right=True) - 1
         shown = ~hidden[:, self._groups]  # (edits, sides)
-        shown &= (torch.rand(len(edits), generator=generator) >= _TEXT_HIDDEN).unsqueeze(1)
+        shown &= (torch.rand(len(edits), generator=generator) >= _TEXT_DROPOUT).unsqueeze(1)
         kept = torch.rand(len(rows), generator=generator) >= _NGRAM_DROPOUT
         visible = (shown[owner, sides] & kept).to(weights.dtype) / (1 - _NGRAM_DROPOUT)
         return Bags(rows, weights * visible, offsets)
 
 
-def join(
+def join_members(
     members: Sequence[RevertRiskNetwork],
     weights: Sequence[float],
     encoder: Encoder,
     vocabulary: Vocabulary | None,
 ) -> RevertRiskNetwork:
-    """Put members side by side into the one network that is served, whose logit is their weighted sum.
+    """Join members into the one network that is served. Its logit is the weighted sum of their logits.
 
-    A member that reads no words has the weight 0 for each n-gram.
+    A member that reads no words has weight 0 for each n-gram.
     """
     network = _network(encoder, vocabulary, members=len(members))
     state = {}
     for name, tensor in network.state_dict().items():
-        # The table of n-grams has a column for each member; all other tensors a first axis.
+        # Members are the columns of the n-gram table, and the first axis of all other tensors.
         axis = int(name.startswith("words."))
         parts = []
         for member, weight in zip(members, weights, strict=True):
             own = member.state_dict().get(name)
-            # The network takes the mean of the members' logits.
+            # The network returns the mean of the members' logits, so weights are multiplied by their number.
             scale = weight * len(members) if name in _OUTPUTS else 1.0
             parts.append(torch.zeros(len(tensor), 1, dtype=tensor.dtype) if own is None else own * scale)
         state[name] = torch.cat(parts, dim=axis)
@@ -266,10 +272,11 @@ def _network(
 
 
 def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate: float) -> Calibration:
-    """Fit a slope and an offset (Platt) to held-out logits, as if `base_rate` of the edits were positive.
+    """Fit a slope and an offset to held-out logits (Platt scaling), for a share of positives of `base_rate`.
 
-    Each class is weighed to its share at the base rate. That corrects the share of positives, which a
-    balanced sample has by construction, and takes how edits of each class look as the sample has it.
+    Platt, "Probabilistic outputs for support vector machines", 1999. Each class is weighted to its share at the base
+    rate, since a balanced sample has another share by construction. The edits within a class are assumed to be like
+    those of the sample.
     """
     positive = labels.mean()
     weights = np.where(labels, base_rate / positive, (1 - base_rate) / (1 - positive))
@@ -277,13 +284,15 @@ def calibrate(logits: NDArray[np.float64], labels: NDArray[np.bool_], base_rate:
     return Calibration(slope=float(line[0]), offset=float(line[1]), base_rate=base_rate)
 
 
-def _masking(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return which inputs each group hides, shape (groups, inputs), and how often, shape (groups,)."""
+def _group_dropout(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the inputs of each group, shape (groups, inputs), and its dropout rate, shape (groups,)."""
     groups = {feature.name: feature.group for feature in FEATURES}
     core = [groups[scale.name] for scale in encoder.core]
     inputs = [*core, *core, *(groups[scale.name] for scale in encoder.additive)]
-    columns = torch.tensor([[group is each for each in inputs] for group in _MASKING], dtype=torch.float64)
-    return columns, torch.tensor(list(_MASKING.values()), dtype=torch.float64)
+    columns = torch.tensor(
+        [[group is each for each in inputs] for group in _GROUP_DROPOUT], dtype=torch.float64
+    )
+    return columns, torch.tensor(list(_GROUP_DROPOUT.values()), dtype=torch.float64)
 
 
 def _tensors(rows: TrainingRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,6 +1,6 @@
-"""The history of a page from a MediaWiki XML export, read as the revisions that a server would score.
+"""Reads the history of a page from a MediaWiki XML export, as the revisions that a server would score.
 
-The labels come from a companion file. Whole texts go through `features.extract`, the very path that serves.
+The labels are in a second file. The features are computed from whole texts with `features.extract`, as in serving.
 """
 
 import json
@@ -18,9 +18,9 @@ from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, Expor
 def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> Dataset:
     """Read the labelled edits of an exported page: each revision with the one before it in the file.
 
-    Null edits and self-reverts are left out, and so are edits into, out of and within a run of two or more
-    empty texts: there the archive lost the texts, and nobody blanked the page. That is a rule of training only: a
-    label takes an empty text for a blank page.
+    Null edits and self-reverts are left out. So are edits that begin, end or belong to a run of two or more empty
+    texts: there the archive lost the texts, and the page was not blank. Only training has this rule; for
+    ``revertrisk label`` an empty text is a blank page.
 
     Raises:
         TrainingError: one of the files cannot be used.
@@ -60,9 +60,11 @@ def scorable_revisions(
 ) -> Iterator[tuple[Revision, str | None, str]]:
     """Yield the edits of an export that changed a text, each with its author's name and page title.
 
-    An edit whose text or parent's text the export does not hold is left out, and so is one whose parent is not the
-    revision before it in the file.
+    Left out are edits whose text or parent text is not in the export, edits whose parent is not the revision before
+    them in the file, and the edits around lost texts (see `read_history`).
     """
+    # Each edit is held back until the next revision is read. If its own text and the next one are empty, they are a run
+    # of lost texts, and it is dropped. The edit that ends such a run has an empty parent and an empty grandparent.
     grandparent_empty = False
     before: tuple[ExportedPage, ExportedRevision] | None = None
     held: tuple[Revision, str | None, str] | None = None
@@ -71,8 +73,8 @@ def scorable_revisions(
         if held is not None and (current.text != "" or not follows_empty):
             yield held
         held = None
-        leaves_lost_run = follows_empty and grandparent_empty
-        if before is not None and before[0].page_id == page.page_id and not leaves_lost_run:
+        ends_lost_run = follows_empty and grandparent_empty
+        if before is not None and before[0].page_id == page.page_id and not ends_lost_run:
             parent = before[1]
             if _is_parent(parent, current) and current.text != parent.text:
                 held = _scorable(page, current, parent, wiki_id, language)

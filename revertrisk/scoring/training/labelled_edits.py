@@ -1,7 +1,7 @@
-"""Readers of labelled edits: JSON lines, CSV or TSV, packed or not, that hold changed lines or no text at all.
+"""Readers of labelled edits: JSON lines, CSV or TSV, compressed or not, with changed lines or without any text.
 
-Each reader says which groups of features its file cannot give. They read named fields only, and none of
-those that `examples.is_leak` tells of.
+Each reader states which groups of features its file does not have. Readers read fields by name, and none for which
+`examples.is_leak` is true.
 """
 
 import csv
@@ -24,28 +24,28 @@ from revertrisk.wiki.user_kinds import UserKind, user_kind
 Row = Mapping[str, Any]
 
 _SUFFIXES = (".gz", ".bz2", ".jsonl", ".csv", ".tsv")
-"""Of the names of files, in the order in which they are taken off."""
+"""Suffixes of file names, in the order in which they are removed."""
 
 
 def read_normalised_vandalism(path: Path) -> Dataset:
-    """Read English edits of 2009, whose label is the vote of annotators and whose text lost its markup.
+    """Read English edits of 2009. Their labels are votes of annotators, and their text has no markup.
 
-    Links, brackets, equals signs and full stops are gone from the text, so structure is unknown here. The
-    size of the parent is given in bytes, which for English is nearly characters.
+    The text has no links, brackets, equals signs and full stops, so its structure is unknown. The size of the parent is
+    in bytes, which for English is nearly the number of characters.
     """
     return _read(path, _normalised_features)
 
 
 def read_raw_vandalism(path: Path) -> Dataset:
-    """Read English edits of 2010 close to the natural rate of vandalism, with the raw changed lines."""
+    """Read English edits of 2010 near the natural rate of vandalism, with the raw changed lines."""
     return _read(path, _raw_features)
 
 
 def read_multilingual_reverts(path: Path) -> Dataset:
-    """Read edits of many wikis in July 2022, labelled by identity revert, with sentences and action counts.
+    """Read edits of many wikis in July 2022, labelled by identity revert, with sentences and counts of actions.
 
-    The sentences are plain text, so structure comes from the counts of inserted and removed nodes. An edit
-    that has actions but no sentence changed something that the file does not show: its words are unknown.
+    The sentences are plain text, so structure features come from the counts of inserted and removed nodes. If an edit
+    has actions but no sentence, the file does not show what it changed, and its words are unknown.
     """
     return _read(path, _multilingual_features)
 
@@ -53,35 +53,35 @@ def read_multilingual_reverts(path: Path) -> Dataset:
 def read_page_history(path: Path) -> Dataset:
     """Read the edits of one page with the changed parts of lines, labelled by identity revert.
 
-    Null edits and self-reverts are left out. What stayed of a changed line is not in the file.
+    Null edits and self-reverts are left out. The file does not have the unchanged parts of changed lines.
     """
     return _read(path, _history_features, keep=lambda row: not row["self_reverted"] and not row["nochange"])
 
 
 def read_scored_edits(path: Path) -> Dataset:
-    """Read edits of many wikis of which only the label and the anonymous flag are known, as CSV."""
+    """Read edits of many wikis from CSV. Only the label and the anonymous flag are known."""
     return _read(path, _flag_features)
 
 
 def read_editquality(path: Path) -> Dataset:
     """Read English edits of 2015 at the natural rate, with nine numbers each, labelled by reverts within 48 hours.
 
-    Of them only the words in and out, the longest run, the kind of author and the age of the account are features
-    here. A row with another number of columns is left out.
+    Features are the words inserted and removed, the longest run, the kind of author and the age of the account. A row
+    with another number of columns is left out.
     """
     return _read(path, editquality.features_of)
 
 
 def read_own_labels(path: Path) -> Dataset:
-    """Read edits that `own_labels` labelled; those that are too young to tell are left out."""
+    """Read edits that ``revertrisk label`` labelled, without those whose horizon has not passed."""
     return _read(path, own_labels.features_of, keep=lambda row: row["mature"])
 
 
 def read_labelled(path: Path, file_format: str | None = None) -> Dataset:
-    """Read a labelled file of any of `FORMATS`, found by the fields of its first edit unless it is named.
+    """Read a labelled file in one of `FORMATS`: `file_format`, or the one that has the fields of the first edit.
 
     Raises:
-        TrainingError: naming the file, which has none of the formats.
+        TrainingError: with the name of the file, if it has none of the formats or cannot be read.
 
     """
     if file_format is not None:
@@ -101,7 +101,7 @@ class FileFormat:
     """A format of labelled files."""
 
     fields: frozenset[str]
-    """An edit that has all of these is of this format."""
+    """A file whose first edit has all of these fields has this format."""
     read: Callable[[Path], Dataset]
 
 
@@ -118,7 +118,7 @@ FORMATS: Mapping[str, FileFormat] = {
     "editquality": FileFormat(frozenset({"bot_or_admin", "account_age_seconds"}), read_editquality),
     "own-labels": FileFormat(frozenset({"format", "reverted_after_seconds"}), read_own_labels),
 }
-"""By the name that a command line gives it."""
+"""By the names that the option ``--format`` accepts."""
 
 
 def _read(
@@ -134,7 +134,7 @@ def _read(
         except TrainingError as exc:
             raise TrainingError(f"{path.name}, edit {number}: {exc}") from None
         except (TypeError, ValueError, AttributeError):
-            # The value itself may be personal text, so it is not repeated.
+            # The value may be personal text, so it is not in the message.
             raise TrainingError(
                 f"{path.name}, edit {number}: a field has a value of the wrong type"
             ) from None
@@ -150,7 +150,7 @@ def _example(row: Row, features: Features) -> Example:
     elif "account_age_seconds" in row:
         page, user, wiki_id = row["revision"], None, "enwiki"
     elif "wiki_db" in row:
-        # No page is given, so that each edit is its own.
+        # The file has no pages, so each edit counts as a page of its own.
         page, user, wiki_id = row["rev_id"], None, row["wiki_db"]
     else:
         page, user, wiki_id = row["title"], row["user"], row["wiki"]
@@ -167,9 +167,9 @@ def _example(row: Row, features: Features) -> Example:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    """Yield the edits of JSON lines, of a CSV file with a header or of editquality's TSV, packed or not."""
+    """Yield the edits of JSON lines, of CSV with a header or of editquality's TSV, compressed or not."""
     try:
-        # Not str.splitlines: that would also cut inside a text, at characters that Unicode calls line ends.
+        # Not str.splitlines: it would also split at other line ends of Unicode, inside a text.
         lines = text_lines(path)
         first = next(lines, "")
         if editquality.is_row(first):
@@ -178,7 +178,7 @@ def _rows(path: Path) -> Iterator[Row]:
         if not first.lstrip().startswith("{"):
             yield from csv.DictReader(chain([first], lines))
             return
-        # An array or a number has no fields: updating with it raises one of the errors below.
+        # For a line that is not an object, dict(**…) raises one of the errors below.
         yield from (dict(**json.loads(line)) for line in chain([first], lines))
     except PackedFileError as exc:
         raise TrainingError(f"{path.name}: {exc}: expected JSON lines, CSV or TSV, packed or not") from None
@@ -188,10 +188,10 @@ def _rows(path: Path) -> Iterator[Row]:
 
 def _normalised_features(row: Row) -> Features:
     change = changes.of_lines(row["old_lines_words"], row["new_lines_words"], old_length=row["parent_size"])
-    # A spreadsheet put this in the place of comments that begin with a sign.
+    # A spreadsheet replaced comments that begin with an equals sign or the like by this.
     comment = None if row["comment"] == "#NAME?" else row["comment"]
     facts = EditFacts(user_kind=_user_kind(row), comment=comment)
-    return describe(change, facts, lacking=frozenset({Group.MARKUP}))
+    return describe(change, facts, missing_groups=frozenset({Group.MARKUP}))
 
 
 def _raw_features(row: Row) -> Features:
@@ -213,7 +213,7 @@ def _raw_features(row: Row) -> Features:
 
 
 _CUT = "\u241e"
-"""Stands in the changed parts of a line for what stayed."""
+"""The mark for unchanged text in the changed parts of a line."""
 
 
 def _history_features(row: Row) -> Features:
@@ -222,13 +222,13 @@ def _history_features(row: Row) -> Features:
     facts = EditFacts(user_kind=_user_kind(row), comment=row["comment"], is_minor=row["minor"])
     # The file has the parent's size in bytes, which for English is nearly characters.
     change = changes.of_lines(old, new, old_length=row["parent_size"])
-    return describe(change, facts, known={"words_kept": None})
+    return describe(change, facts, overrides={"words_kept": None})
 
 
 def _flag_features(row: Row) -> Features:
     kind = {"0": UserKind.REGISTERED, "1": UserKind.IP}.get(row["user_is_anonymous"], UserKind.UNKNOWN)
-    everything_else = frozenset(Group) - {Group.USER}
-    return describe(changes.of_lines("", ""), EditFacts(user_kind=kind), lacking=everything_else)
+    others = frozenset(Group) - {Group.USER}
+    return describe(changes.of_lines("", ""), EditFacts(user_kind=kind), missing_groups=others)
 
 
 _NODES = {
@@ -253,18 +253,18 @@ def _multilingual_features(row: Row) -> Features:
         comment=row["comment"],
         tags=frozenset(tag.replace("_", " ") for tag in row["edit_tags"]),
     )
-    lacking = {Group.MARKUP, Group.REFERENCES}
+    missing_groups = {Group.MARKUP, Group.REFERENCES}
     if actions and not change.changed_bytes:
-        lacking.add(Group.WORDS)
-    known: dict[str, float | None] = {}
+        missing_groups.add(Group.WORDS)
+    counts: dict[str, float | None] = {}
     for name, node in _NODES.items():
         gain = actions.get(f"insert_{node}", 0) - actions.get(f"remove_{node}", 0)
-        known[f"{name}_gained"], known[f"{name}_lost"] = float(max(0, gain)), float(max(0, -gain))
-    return describe(change, facts, lacking=frozenset(lacking), known=known)
+        counts[f"{name}_gained"], counts[f"{name}_lost"] = float(max(0, gain)), float(max(0, -gain))
+    return describe(change, facts, missing_groups=frozenset(missing_groups), overrides=counts)
 
 
 def _user_kind(row: Row) -> UserKind:
-    # Temporary accounts came years after these files: whoever was not logged in edited under an address.
+    # These files are older than temporary accounts: an author who was not logged in had an IP address.
     if row["anon"] is None:
         return UserKind.UNKNOWN
     return UserKind.IP if row["anon"] else UserKind.REGISTERED

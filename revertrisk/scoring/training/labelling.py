@@ -1,6 +1,6 @@
-"""Labels from what happened next: which edits of a page were reverted by somebody else, and soon.
+"""Labels edits from the later edits of the page: which edits were reverted by another user within a time.
 
-Knows nothing of events or features; `revertrisk.labels` joins them into files.
+This module has no events and no features; `revertrisk.labels` reads events, labels them and writes files.
 """
 
 from collections import deque
@@ -12,11 +12,11 @@ from enum import StrEnum
 from revertrisk.wiki.reverts import TEXTS_COMPARED, reverted_edits
 
 HORIZON = timedelta(hours=48)
-"""A revert that comes later is not counted."""
+"""A later revert does not count."""
 
 
 class NotLabelled(StrEnum):
-    """Why an edit that a server scores has no label: nobody can say what it is."""
+    """Why an edit that a server scores has no label."""
 
     NULL_EDIT = "null_edit"
     SELF_REVERT = "self_revert"
@@ -26,29 +26,29 @@ class NotLabelled(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageEdit:
-    """What a label depends on. Hashes and names are compared, never kept in a file."""
+    """The facts of an edit that labels depend on. Hashes and names are compared, and not written to a file."""
 
     wiki_id: str
     page_id: int
     rev_id: int
     timestamp: datetime
     parent_id: int | None = None
-    """0 for none; None where the source does not tell, so that it is the edit before on the page."""
+    """0 for no parent; None if the source does not state it: then the edit before it on the page is the parent."""
     author: str | None
-    """None where the author is hidden."""
+    """None if the author is hidden."""
     sha1: str | None
-    """Of the text after the edit; None where it is hidden or not known."""
+    """The hash of the text after the edit; None if it is hidden or not known."""
     is_edit: bool = True
-    """False for a move and whatever else makes a revision without editing: it reverts nothing."""
+    """False for a move and other changes that create a revision without an edit: they revert nothing."""
     is_revert: bool = False
     """The source says that this edit is a revert."""
     reverts: tuple[int, int] | None = None
-    """The oldest and newest revision ids that this edit reverted, where the source says so."""
+    """The ids of the oldest and newest revision that this edit reverted, if the source states them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What became of an edit."""
+    """Whether an edit was reverted, and after which time."""
 
     reverted: bool
     reverted_after: timedelta | None
@@ -56,7 +56,7 @@ class Label:
 
 @dataclass(slots=True)
 class _Seen:
-    """An edit of the page, and which edit reverted it first within the horizon."""
+    """An edit of the page, and the first edit that reverted it within the horizon."""
 
     edit: PageEdit
     is_null_edit: bool
@@ -81,11 +81,12 @@ class _Seen:
 def label_page(
     edits: Iterable[PageEdit], horizon: timedelta = HORIZON
 ) -> Iterator[tuple[PageEdit, Label | NotLabelled]]:
-    """Yield the edits of one page, given by (timestamp, rev_id), each with its label or why it has none.
+    """Yield the edits of one page, each with its label, or with the reason why it has none.
 
-    Not labelled are null edits, edits that their own author took back, edits whose revert was itself reverted within
-    the horizon, and those that a revert whose range the source does not say may have reverted. Held in memory are the
-    edits of twice the horizon: the revert of an edit may come at its end, and the revert of that as much later.
+    `edits` are in the order of (timestamp, rev_id). Four kinds of edits have no label: null edits; edits that their own
+    author reverted; edits whose revert was itself reverted within the horizon; and edits that may be in the range of
+    a revert whose range the source does not state. Edits are kept in memory for twice the horizon: the revert of an
+    edit may come at the end of its horizon, and the revert of that revert one horizon later.
     """
     window: deque[_Seen] = deque()
     for edit in edits:
@@ -112,14 +113,14 @@ def _is_null_edit(edit: PageEdit, window: deque[_Seen]) -> bool:
 
 
 def _reverted(edit: PageEdit, window: deque[_Seen]) -> list[_Seen]:
-    """Return the earlier edits that one reverts: those that the source names, else those between equal texts."""
+    """Return the edits that an edit reverts: those that the source states, otherwise those between equal texts."""
     if edit.reverts is not None:
         oldest, newest = edit.reverts
         found: list[_Seen] = []
         for seen in reversed(window):
             if found or seen.edit.rev_id == newest:
                 found.append(seen)
-            # A record that begins later does not hold the oldest.
+            # If the oldest is not in the record, the loop ends at the first edit of the record.
             if seen.edit.rev_id == oldest:
                 break
         return found

@@ -1,4 +1,4 @@
-"""The model card: what a person must know before acting on a score, with the figures filled in."""
+"""Writes the model card: what a user of the scores needs to know, with all figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,8 +8,8 @@ from revertrisk.scoring.training.account_age import BOUND
 from revertrisk.scoring.training.ensemble import FOLDS, SOFT_MEMBERS, SOFT_SHARE
 from revertrisk.scoring.training.evaluate import Evaluation
 from revertrisk.scoring.training.figures import Estimate
-from revertrisk.scoring.training.first_generation import RATED_THEN, VERSION, GroupThen
-from revertrisk.scoring.training.sources import RATED, SOFT
+from revertrisk.scoring.training.first_generation import FIGURES_OF_2015, VERSION, EarlierFigures
+from revertrisk.scoring.training.sources import SOFT, WITH_AGES
 
 _OPENING = """\
 # {name}, version {version}
@@ -18,90 +18,92 @@ _OPENING = """\
 
 ## What it is for
 
-It estimates how likely an edit of a Wikipedia article is to be reverted, so that people who patrol recent
-changes can look at the likeliest first. The probability holds where {base_rate:.1%} of the edits are reverted;
-where the share differs, the order of the scores still means something and their size does not.
+It estimates the probability that an edit of a Wikipedia article will be reverted. People who patrol recent changes
+can look at the most probable reverts first. The probability is calibrated for wikis on which
+{base_rate:.1%} of the edits are reverted. For another share, only the order of the scores is meaningful, and not their
+size.
 
-It is not for judging people, and not for reverting edits by itself without thresholds that a wiki has chosen
-and tested on its own edits. It was not trained on drafts, talk pages or Wikidata. {wikis}
+It is not for judging people. It is not for reverting edits automatically, unless a wiki has chosen thresholds and
+tested them on its own edits. It was not trained on drafts, talk pages or Wikidata. {wikis}
 
 ## How it works
 
-{members} small networks (a linear part and {hidden} hidden units each) read {features} numbers about the changed
-lines, the comment and the author; {words} A fact that is not known is marked as unknown.
-Training hid groups of facts at random, so that a score degrades gracefully without them. {labelled} of the networks
-learn from labelled edits and give {labelled_share:.0%} of the logit. The other {taught} learn what 32 models of ORES,
-made for 19 wikis, think of {soft} on average (soft labels; no label of those edits is used, and no word).
-The scores were calibrated (Platt) on edits of 2009 that were held out of the labelled networks, weighed to the share of
-reverts above. A threshold is the lowest that keeps its rate of false positives on those edits and on the edits of 2015
-that were held out likewise.
+{members} small networks, each with a linear part and {hidden} hidden units, read {features} features of the changed
+lines, the comment and the author; {words} An unknown feature is marked as unknown.
+Training hid groups of features at random, so that the model also works without them. {labelled} of the networks learn
+from labelled edits and give {labelled_share:.0%} of the logit. The other {students}, called students, learn the mean
+prediction of 32 ORES models of 19 wikis for {soft} (soft labels). They use no label and no word of those edits.
+The scores were calibrated (Platt scaling) on edits of 2009 that were held out from the labelled networks, weighted to
+the share of reverts above. A threshold is the lowest one that keeps its false positive rate on those edits and also on
+the edits of 2015 that were held out in the same way.
 
-The age of an account comes last, as a term of its own: it is combined with nothing, and whatever the age is, it moves
-the logit by at most {bound:g}, up or down. An unknown age counts as an average one. Anonymous authors have none.
+The age of an account is a separate term, fitted last. It is combined with no other feature, and it changes the logit by
+at most {bound:g}, up or down. An unknown age counts as the average age. Anonymous authors have no age.
 
-Not used, because the training data does not give them or hardly varies in them: {unused}.
+Not used, because the training data does not have them or they hardly vary in it: {unused}.
 
 ## Data
 
 {data}
-What the files weigh in a labelled network: the English edits of 2009 40 %, those of 2015 30 %, the history of one page
-30 %; in each of them both classes weigh the same. What only the history and the teachers' edits can tell (links,
-templates, headings, lists, the minor flag) may add to the score of a labelled network, and cannot change how the rest
-is read there. The teachers' edits are the articles of `{soft_file}`. An export does not say which rights an author had:
-they were drawn at random, and both the teachers and the networks were told them.
+The weights of the files in the training of a labelled network are: the English edits of 2009 40 %, those of 2015 30 %,
+the history of one page 30 %. In each file both classes have the same weight. Features that only the history and the
+teachers' edits have (links, templates, headings, lists, the minor flag) add a term of their own to the logit of a
+labelled network, and are combined with no other feature there. The teachers' edits are the articles of `{soft_file}`.
+An export does not have the rights of authors. So rights were drawn at random, and both the teachers and the networks
+read them.
 
-## What was in view when it was chosen
+## Data that was seen when choices were made
 
-- The sets that are marked as evaluation only were not trained on and set no parameter. They were in view, with the
-  held-out English edits of seeds 0 and 1, when the share of the taught networks was chosen among 0, 10, 20, 30, 40,
-  50, 60 and 100 %, and when a network that learns from labels and teachers at once was tried and left. So small
-  differences on them mean nothing.
-- The bound on the age was chosen among 0, 0.5, 0.75, 1, 1.25, 1.5, 2 and none on the fifth of the 2015 edits that seed
-  0 held out then, with the figures by age in view, and with the share of good edits of registered authors in the
-  English edits of 2009 and both evaluation sets that would be flagged if their accounts were new.
-- How words are read was chosen for version 1, with the held-out English edits of seeds 0 and 2 in view.
-- The parts of four sets that are kept back were never read here.
+- The sets that are marked as evaluation only were not used for training, and no parameter was fitted to them. They were
+  seen, with the held-out English edits of seeds 0 and 1, when the share of the student networks was chosen among 0, 10,
+  20, 30, 40, 50, 60 and 100 %, and when a network that learns from labels and teachers at once was tried and not used.
+  So small differences on these sets mean nothing.
+- The bound on the age was chosen among 0, 0.5, 0.75, 1, 1.25, 1.5, 2 and none, on the fifth of the 2015 edits that seed
+  0 held out at that time. The figures by age were seen, and also the share of good edits of registered authors, in the
+  English edits of 2009 and in both evaluation sets, that would be flagged if their accounts were new.
+- How words are read was chosen for version 1. The held-out English edits of seeds 0 and 2 were seen.
+- The parts of four sets that are kept back were never read.
 
 """
 
 _FIGURES = """\
 ## Figures
 
-With 95 % bootstrap intervals over edits. *Difference* is the AUC less that of the anonymous flag on the same
-resamples. Average precision depends on the sample's share of positives.
+Intervals are 95 % bootstrap intervals over edits. *Difference* is the AUC minus that of the anonymous flag, on the
+same resamples. Average precision depends on the share of positives in the sample.
 """
 _NO_WORDS = "none of them is a word."
-_WORDS = """none of them is a word. Beside them
-{ngrams:,} character n-grams of inserted words, removed words and the comment have a weight each, learnt from the
-English edits. An n-gram that those edits did not have adds nothing. So in a script other than Latin the score
-comes from the numbers alone, and in another language than English mostly so."""
+_WORDS = """none of them is a word. In addition,
+{ngrams:,} character n-grams of inserted words, removed words and the comment have a weight each, which was learnt from
+the English edits. An n-gram that those edits did not have adds nothing. So in a script other than Latin the score
+depends on the features alone, and in a language other than English mostly on the features."""
 
 _LIMITS = """\
 ## Limits
 
-- Labels differ: annotators' votes on vandalism in the English sets, reverts elsewhere. A revert may be
-  mistaken, and an edit that nobody looked at counts as good.
-- `revert_multilingual_dev` has 37 reverts: see how wide its intervals are. Whether this model is better than version 1
-  or the anonymous flag outside of English takes some 250 fresh ones to say.
-- Anonymous authors score higher. The split by author shows what the model adds beyond that. Temporary accounts
-  did not exist when the training data was made and are treated as anonymous, whatever their age.
-- Edit counts are not used: no file with enough edits has them as of the edit. Nor are the tags of mobile and visual
-  edits, nor the parent's author and time, which a few pages' histories cannot teach.
-- A direct call knows no age, no rights and no edit count; an event does. The same edit may score differently.
-- Structure counts come from delimiters in the changed lines; a broken template or table is not recognised.
-- Of very large changes the first 32,768 characters of each side are read.
+- Labels differ: in the English sets they are votes of annotators on vandalism, elsewhere reverts. A revert may be a
+  mistake, and an edit that no one checked counts as good.
+- `revert_multilingual_dev` has only 37 reverts, so its intervals are wide. About 250 new reverts would be needed to
+  say whether this model is better than version 1 or the anonymous flag outside of English.
+- Anonymous authors score higher. The tables by author show what the model adds to that. Temporary accounts
+  did not exist when the training data was made. They are treated as anonymous, whatever their age.
+- Edit counts are not used: no file with enough edits has them as of the edit. The tags of mobile and visual edits are
+  not used either, nor the parent's author and time: the histories of a few pages are not enough to learn from.
+- A direct call has no age, no rights and no edit count; an event has them. So the same edit may score differently.
+- Structure is counted by delimiters in the changed lines. A broken template or table is not recognised.
+- Of a very large change, the first 32,768 characters of each side are read.
 """
 _PRODUCTION = """
 ## Beside production
 
-Production's own models, on 10,000 other edits of 47 wikis of which only score, label and anonymous flag are known
-(`revertrisk_official_scores_10k.csv.gz`): AUC 0.865 for the language-agnostic one and 0.879 for the multilingual one,
-0.780 and 0.783 among registered authors; the anonymous flag alone 0.767. They are trained on millions of edits of those
-wikis. No figure above is of the same edits.
+The figures of production's own models are of 10,000 other edits of 47 wikis, of which only score, label and anonymous
+flag are known (`revertrisk_official_scores_10k.csv.gz`): AUC 0.865 for the language-agnostic model and 0.879 for the
+multilingual one; 0.780 and 0.783 among registered authors; 0.767 for the anonymous flag alone. These models were
+trained on millions of edits of those wikis. No figure above is of the same edits.
 
 """
 _WORD_LIMITS = """\
-- Words carry the habits of English vandalism in 2009. A quotation or a title with a rude word scores higher.
+- The words were learnt from English vandalism of 2009. A quotation or a title with a rude word scores higher.
 - N-grams are taken from the first 4,096 characters of the inserted words, the removed words and the comment.
 """
 
@@ -109,7 +111,7 @@ _WORD_LIMITS = """\
 def model_card(
     metadata: Metadata, evaluations: Mapping[str, Evaluation], descriptions: Mapping[str, str]
 ) -> str:
-    """Write the card of a model; `descriptions` says of each data set what it is and how it was used."""
+    """Return the card of a model. `descriptions` has the description and the use of each data set, by its name."""
     scales = (*metadata.preprocessing.core, *metadata.preprocessing.additive)
     used = {scale.name for scale in scales}
     ngrams, wikis = metadata.known_ngrams, metadata.supported_wikis
@@ -122,7 +124,7 @@ def model_card(
         features=len(scales),
         labelled=FOLDS,
         labelled_share=1 - SOFT_SHARE,
-        taught=SOFT_MEMBERS,
+        students=SOFT_MEMBERS,
         soft="edits of raw wikitext",
         soft_file=SOFT,
         bound=BOUND,
@@ -133,14 +135,14 @@ def model_card(
     )
     limits = _LIMITS if ngrams is None else _LIMITS + _WORD_LIMITS
     figures = figures_report(evaluations, metadata.metrics.get("auc_by_split", {}))
-    rated, then = evaluations.get(f"{RATED} (held out)"), RATED_THEN.get(metadata.name)
-    by_age = "" if rated is None or then is None else _by_age(rated, then)
+    with_ages, then = evaluations.get(f"{WITH_AGES} (held out)"), FIGURES_OF_2015.get(metadata.name)
+    by_age = "" if with_ages is None or then is None else _by_age(with_ages, then)
     return opening + figures + by_age + _PRODUCTION + limits
 
 
-def _by_age(rated: Evaluation, then: Mapping[str, GroupThen]) -> str:
-    """Say what the model does to accounts of each age, beside the first generation and the flag."""
-    rivals = rated.baselines["age_and_flag"]
+def _by_age(with_ages: Evaluation, then: Mapping[str, EarlierFigures]) -> str:
+    """Return the section with the figures for accounts of each age, beside those of the first generation."""
+    baseline = with_ages.baselines["age_and_flag"]
     rows = [
         (
             name,
@@ -153,15 +155,18 @@ def _by_age(rated: Evaluation, then: Mapping[str, GroupThen]) -> str:
             ),
         )
         for name, before in then.items()
-        if (group := rated.groups.get(name)) is not None
+        if (group := with_ages.groups.get(name)) is not None
     ]
     header = ("authors", "edits / reverted", "AUC within", f"AUC within, {VERSION}")
     return (
-        f"\n## By the age of the account\n\nThe English edits of 2015, each scored by a model that did not see it. "
-        f"Flagged is the share of the edits *not reverted* above the threshold of 1, 5 and 15 %, first this model's, "
-        f"then that of {VERSION}, each by its own thresholds. The anonymous flag alone flags every anonymous author "
-        f"and no registered one. AUC of all {_interval(rated.auc)}; of the anonymous flag and the age alone, refitted "
-        f"on the same parts, {_interval(rivals.auc)}, which is a difference of {_interval(rivals.auc_difference)}.\n\n"
+        f"\n## By the age of the account\n\n"
+        f"The edits are the English edits of 2015, each scored by a model that was not trained on it. "
+        f"*Flagged* is the share of the edits that were *not reverted* and score above the threshold for 1, 5 and "
+        f"15 %: first for this model, then for {VERSION}, each at its own thresholds. "
+        f"The anonymous flag alone flags every anonymous author and no registered one. "
+        f"The AUC of all edits is {_interval(with_ages.auc)}. "
+        f"The AUC of the anonymous flag and the age alone, refitted on the same parts, is {_interval(baseline.auc)}. "
+        f"The difference is {_interval(baseline.auc_difference)}.\n\n"
         + _table((*header, "flagged at 1 %", "at 5 %", "at 15 %"), rows)
     )
 
@@ -175,9 +180,9 @@ def figures_report(evaluations: Mapping[str, Evaluation], auc_by_split: Mapping[
     if auc_by_split:
         values = list(auc_by_split.values())
         parts.append(
-            "AUC on the held-out English edits when they are divided by other seeds: "
+            "AUC on the held-out English edits, for divisions with other seeds: "
             + ", ".join(f"{value:.3f} (seed {seed})" for seed, value in auc_by_split.items())
-            + f"; mean {sum(values) / len(values):.3f}. This artefact is that of the first.\n"
+            + f"; mean {sum(values) / len(values):.3f}. This artefact is that of the first seed.\n"
         )
     if any(len(each.baselines) > 1 for each in evaluations.values()):
         parts += ["## Beside other models\n", "\n".join(_comparison(evaluations))]
@@ -215,8 +220,8 @@ def figures_table(evaluations: Mapping[str, Evaluation]) -> str:
 
 def _comparison(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
     yield (
-        "Each was trained on the same English edits of 2009, `age_and_flag` on those of 2015 that the model saw; "
-        "*difference* is this model's AUC less that of the other.\n"
+        "The other models were trained on the same English edits of 2009; `age_and_flag` was trained on the edits of "
+        "2015 that the model was trained on. *Difference* is the AUC of this model minus that of the other.\n"
     )
     yield _table(
         ("data set", "other model", "AUC", "difference", "average precision"),
@@ -230,7 +235,7 @@ def _comparison(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
 
 
 def _groups(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    yield "False positive rates are those at the threshold of 5 %. Groups overlap.\n"
+    yield "False positive rates are at the threshold for 5 %. Groups overlap.\n"
     yield _table(
         ("data set", "authors", "edits / positive", "AUC", "false positive rate"),
         [
@@ -248,7 +253,7 @@ def _groups(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
 
 
 def _thresholds(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    yield "Precision is weighed as the calibration below.\n"
+    yield "Precision is weighted like the calibration below.\n"
     yield _table(
         ("data set", "threshold", "precision", "recall", "false positive rate"),
         [
@@ -261,9 +266,9 @@ def _thresholds(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
 
 def _calibration(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
     for name, each in evaluations.items():
-        weighed = "" if each.base_rate is None else f", weighed to {each.base_rate:.1%} positive"
+        weighted = "" if each.base_rate is None else f", weighted to {each.base_rate:.1%} positive"
         yield (
-            f"`{name}`{weighed}: Brier score {_interval(each.brier)}, expected calibration error "
+            f"`{name}`{weighted}: Brier score {_interval(each.brier)}, expected calibration error "
             f"{_interval(each.ece)}.\n"
         )
         yield _table(

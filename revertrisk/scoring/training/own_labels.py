@@ -1,7 +1,7 @@
-"""Our own labelled edits, JSON lines that `revertrisk.labels` makes from recorded events or an export, read back.
+"""The format of our own labelled edits: JSON lines that `revertrisk.labels` writes from events or an export.
 
-A line holds what a server would know when the edit is saved, the features that it would take, by name, the changed
-lines where the source has texts, and the label. Authors and titles are digests: enough to keep related edits together.
+A line has the facts that a server knows when the edit is saved, the features that it computes, by name, the changed
+lines if the source has texts, and the label. Authors and pages are hashes, by which related edits are kept together.
 """
 
 from collections.abc import Mapping
@@ -15,36 +15,37 @@ from revertrisk.scoring.training.examples import TrainingError
 from revertrisk.wiki.user_kinds import UserKind
 
 FORMAT = "revertrisk-labelled-edits/2"
-"""Stands in every line's field ``format``."""
+"""The value of the field ``format`` in every line."""
 
 _TEXT_GROUPS = frozenset({Group.WORDS, Group.REFERENCES, Group.MARKUP})
 _NAMES = frozenset(feature.name for feature in FEATURES)
 
 
 def with_features(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line with its features, by name, and the version of the table that they are of."""
-    return {**row, "feature_set": FEATURE_SET, "features": dict(_taken(row).values)}
+    """Return a line with its features, by name, and the version of the feature table."""
+    return {**row, "feature_set": FEATURE_SET, "features": dict(_features(row).values)}
 
 
 def features_of(row: Mapping[str, Any]) -> Features:
-    """Return the features that a line holds; texts that its source did not have are unknown.
+    """Return the features of a line. What depends on texts is unknown if its source had none.
 
     Raises:
-        TrainingError: the line is of another format, or has the features of another table.
+        TrainingError: the line has another format, or the features of another version of the feature table.
 
     """
     if row["format"] != FORMAT:
-        raise TrainingError(f"format: expected {FORMAT}; label the edits anew")
+        raise TrainingError(f"format: expected {FORMAT}; label the edits again")
     if row["feature_set"] != FEATURE_SET or row["features"].keys() != _NAMES:
         raise TrainingError(
-            f"feature_set: expected version {FEATURE_SET} of the features; label the edits anew"
+            f"feature_set: expected version {FEATURE_SET} of the features; label the edits again"
         )
     values = {name: None if value is None else float(value) for name, value in row["features"].items()}
-    taken = _taken(row)
-    return Features({name: values[name] for name in taken.values}, taken.changed_bytes, taken.text)
+    # The values are those that were computed when the edit was labelled; the order and the text are computed here.
+    computed = _features(row)
+    return Features({name: values[name] for name in computed.values}, computed.changed_bytes, computed.text)
 
 
-def _taken(row: Mapping[str, Any]) -> Features:
+def _features(row: Mapping[str, Any]) -> Features:
     user, timestamp = row["user"], datetime.fromisoformat(row["timestamp"])
     facts = EditFacts(
         user_kind=UserKind(user["kind"]),
@@ -59,7 +60,7 @@ def _taken(row: Mapping[str, Any]) -> Features:
         namespace_id=row["namespace_id"],
     )
     if row["new_lines"] is None:
-        return describe(changes.of_lines("", ""), facts, lacking=_TEXT_GROUPS | {Group.PAGE})
+        return describe(changes.of_lines("", ""), facts, missing_groups=_TEXT_GROUPS | {Group.PAGE})
     change = changes.of_lines(
         row["old_lines"], row["new_lines"], old_length=row["old_length"], new_length=row["new_length"]
     )

@@ -1,20 +1,20 @@
-"""The models that can be trained: what sets one apart from another."""
+"""The models that can be trained, and in what they differ."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is particular to one model."""
+    """The settings of one model."""
 
     version: str
     reads_words: bool
     supported_wikis: frozenset[str] | None
-    """None for all."""
+    """None for all wikis."""
 
 
-# Where production serves its multilingual model. Ours learns words from English only and serves the same
-# wikis, so that whoever changes over finds each wiki still there.
+# The wikis for which production serves its multilingual model. Ours learns words from English only; it supports the
+# same wikis, so that it can replace production's model without losing a wiki.
 _PRODUCTION_WIKIS = frozenset(
     f"{language}wiki"
     for language in (

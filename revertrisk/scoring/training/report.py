@@ -1,4 +1,4 @@
-"""An evaluation as one HTML page with its plots, readable without any other file."""
+"""The report of an evaluation: one HTML page with plots that needs no other file."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -39,10 +39,12 @@ svg {{ font-size: 11px }} figcaption {{ font-weight: 600 }}
 
 
 def html_report(result: FileEvaluation) -> str:
-    """Write the page: figures with 95 % intervals, ROC, precision and recall, reliability, scores, groups."""
+    """Return the page: figures with 95 % intervals, ROC, precision and recall, reliability, scores, groups."""
     evaluation, scores, labels = result.evaluation, result.probabilities, result.labels
     title = f"{result.model_name} {result.model_version} on {result.dataset.file_name}"
-    weighed = "" if evaluation.base_rate is None else f" Calibration weighed to {evaluation.base_rate:.1%}."
+    weighted = (
+        "" if evaluation.base_rate is None else f" Calibration is weighted to {evaluation.base_rate:.1%}."
+    )
     flag = evaluation.baselines["anonymous_flag"]
     figures = {
         "AUC": evaluation.auc,
@@ -58,8 +60,8 @@ def html_report(result: FileEvaluation) -> str:
     ]
     return _PAGE.format(
         title=html.escape(title),
-        subtitle=f"{evaluation.n} edits, {evaluation.positives} of them positive. Brackets hold 95 % bootstrap "
-        f"intervals.{weighed}",
+        subtitle=f"{evaluation.n} edits, {evaluation.positives} of them positive. Intervals in brackets are 95 % "
+        f"bootstrap intervals.{weighted}",
         figures=_table(("figure", "value"), [(name, _interval(each)) for name, each in figures.items()])
         + _table(("threshold", "precision", "recall", "false positive rate"), at),
         plots="\n".join(_plots(result, scores, labels)),
@@ -70,10 +72,10 @@ def html_report(result: FileEvaluation) -> str:
 
 def _plots(result: FileEvaluation, scores: Scores, labels: Labels) -> list[str]:
     order = np.argsort(-scores, kind="stable")
-    # A tie is one step: a threshold takes all edits that score the same, or none.
+    # Edits with equal scores are one step: all of them are above a threshold, or none.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits, misses = np.cumsum(labels[order])[ends], np.cumsum(~labels[order])[ends]
-    recall, fall_out = hits / max(1, labels.sum()), misses / max(1, (~labels).sum())
+    recall, false_positive_rate = hits / max(1, labels.sum()), misses / max(1, (~labels).sum())
     precision = hits / (hits + misses)
     bins = result.evaluation.calibration
     plots = [
@@ -81,7 +83,7 @@ def _plots(result: FileEvaluation, scores: Scores, labels: Labels) -> list[str]:
             "ROC",
             "false positive rate",
             "recall",
-            _line([(0.0, 0.0), *_points(fall_out, recall)]),
+            _line([(0.0, 0.0), *_points(false_positive_rate, recall)]),
             diagonal=True,
         ),
         _plot("Precision and recall", "recall", "precision", _line(_points(recall, precision))),
@@ -155,7 +157,7 @@ def _plot(title: str, across: str, up: str, content: str, *, diagonal: bool = Fa
 def _rates(rates: Sequence[tuple[str, Estimate]]) -> str:
     rows = []
     for place, (name, rate) in enumerate(rates):
-        assert rate.value is not None  # noqa: S101 - those without were left out
+        assert rate.value is not None  # noqa: S101 - rates that are not defined were left out
         assert rate.low is not None  # noqa: S101 - likewise
         assert rate.high is not None  # noqa: S101 - likewise
         y, left = 18 + place * 24, 130

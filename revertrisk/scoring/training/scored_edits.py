@@ -1,4 +1,4 @@
-"""Files of scores with labels, from which thresholds are chosen."""
+"""Reads and writes files of scores with labels, from which thresholds are chosen."""
 
 import csv
 import json
@@ -15,20 +15,20 @@ from revertrisk.scoring.training.evaluate import user_groups
 from revertrisk.scoring.training.examples import Example, TrainingError
 
 PRODUCTION_VERSION = "production"
-"""The version under which scores of production's own models are read."""
+"""The version that is given to the scores of production's models, which have none in the file."""
 
 _SCORE_COLUMNS = {"rrla_score": "revertrisk-language-agnostic", "rrml_score": "revertrisk-multilingual"}
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredEdit:
-    """A score that a model gave, and what became of the edit."""
+    """The score of an edit and its label."""
 
     model_name: str
     model_version: str
     wiki_id: str
     groups: tuple[str, ...]
-    """The kinds of authors that this one belongs to."""
+    """The groups of `evaluate.user_groups` that the author belongs to."""
     label: bool
     probability: float
 
@@ -36,17 +36,19 @@ class ScoredEdit:
 def read_scores(
     path: Path, *, model_name: str | None = None, model_version: str | None = None
 ) -> dict[tuple[str, str], list[ScoredEdit]]:
-    """Read scores by model name and version: JSON lines as `write_scores` makes them, or production's as CSV.
+    """Return scores by model name and version, from JSON lines of `write_scores` or from production's scores as CSV.
 
     Raises:
-        TrainingError: for another file, and for scores of another model or version than asked.
+        TrainingError: the file has another format, no scores, or scores of another model or version than requested.
 
     """
     try:
         lines = text_lines(path)
         first = next(lines, "")
         lines = chain([first], lines)
-        edits = list(_own(lines) if first.startswith("{") else _production(lines, model_name))
+        edits = list(
+            _from_json_lines(lines) if first.startswith("{") else _from_production(lines, model_name)
+        )
     except KeyError as exc:
         raise TrainingError(f"{path.name}: field {exc} is missing") from None
     except PackedFileError as exc:
@@ -85,7 +87,7 @@ def write_scores(path: Path, predictions: Sequence[Prediction], examples: Sequen
             out.write(json.dumps(row) + "\n")
 
 
-def _own(lines: Iterable[str]) -> Iterator[ScoredEdit]:
+def _from_json_lines(lines: Iterable[str]) -> Iterator[ScoredEdit]:
     for line in lines:
         row: Mapping[str, Any] = json.loads(line)
         yield ScoredEdit(
@@ -98,12 +100,12 @@ def _own(lines: Iterable[str]) -> Iterator[ScoredEdit]:
         )
 
 
-def _production(lines: Iterable[str], model_name: str | None) -> Iterator[ScoredEdit]:
-    """Yield what production's models said; of one of them if it is named, else of both."""
+def _from_production(lines: Iterable[str], model_name: str | None) -> Iterator[ScoredEdit]:
+    """Yield the scores of production's models: of the named one, otherwise of both."""
     for row in csv.DictReader(lines):
         for column, name in _SCORE_COLUMNS.items():
             if model_name not in {None, name} or not row[column]:
-                continue  # not asked for, or an edit to which the model gave no score
+                continue  # another model than requested, or an edit without a score
             yield ScoredEdit(
                 model_name=name,
                 model_version=PRODUCTION_VERSION,

@@ -1,7 +1,8 @@
-"""Soft labels: what the teachers of many wikis think, on average, of edits that nobody has to label.
+"""Soft labels: the mean prediction of the teachers of many wikis, for edits without labels.
 
-Each model's logits are standardised over the same edits, then averaged within its wiki, then over the wikis, and
-standardised again. So a wiki counts once, whatever the share of reverts that its models were made for.
+The logits of each teacher are standardised over all edits, averaged within its wiki, then over the wikis, and
+standardised again. So each wiki counts once, and the share of reverts that a teacher was trained for does not matter.
+Learning from soft labels is knowledge distillation (Hinton, Vinyals and Dean, 2015, https://arxiv.org/abs/1503.02531).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,28 +23,28 @@ from revertrisk.wiki.user_kinds import UserKind
 
 _SEED = 0
 _UNKNOWN_RIGHTS = 0.4
-"""How often the rights of a registered author stay unknown, to the teachers and to whoever learns from them."""
+"""The share of registered authors whose rights stay unknown, to the teachers and to the student."""
 _GRANTED = (
     (Rights(is_bot=1), frozenset({"bot"})),
     (Rights(is_admin=1, is_trusted=1, is_patroller=1), frozenset({"sysop"})),
     (Rights(is_patroller=1, is_trusted=1), frozenset({"patroller"})),
 )
 _SHARE_GRANTED = 0.1
-"""How often an author is taken to have each of the rights above; the rest have none."""
+"""The share of registered authors that get each entry of `_GRANTED`; the rest have no rights."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoftExample:
-    """An edit and what the teachers think of it."""
+    """An edit with its soft label."""
 
     features: Features
     logit: float
-    """With mean 0 and deviation 1 over the edits of a file."""
+    """The mean logit of the teachers, standardised to mean 0 and deviation 1 over the edits of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoftDataset:
-    """The edits of an export with the teachers' opinion."""
+    """The edits of an export with their soft labels."""
 
     name: str
     file_name: str
@@ -54,10 +55,10 @@ class SoftDataset:
 def read_soft_labels(
     export: Path, teachers: Sequence[Teacher], *, wiki_id: str, language: str
 ) -> SoftDataset:
-    """Have the teachers score the edits of articles in an export.
+    """Score the edits of articles in an export with the teachers.
 
-    An export does not say which rights an author had. The teachers are functions, so each edit is given to them
-    with rights drawn at random, which the student is told as well: what is learnt is what rights mean to them.
+    An export does not have the rights of authors. So each registered author gets rights at random, in the features of
+    the teachers and in those of the student. The student then learns how the teachers' predictions depend on rights.
 
     Raises:
         TrainingError: the export cannot be used.
@@ -68,12 +69,12 @@ def read_soft_labels(
     known: list[dict[str, float]] = []
     try:
         for revision, text in text_features(_articles(export, wiki_id, language)):
-            rights, user = _drawn(revision.user, generator)
+            rights, user = _draw_rights(revision.user, generator)
             features.append(extract(replace(revision, user=user)))
             known.append(text | author_features(user.kind, rights))
     except ExportError as exc:
         raise TrainingError(str(exc)) from exc
-    logits = opinion(teachers, known)
+    logits = mean_logits(teachers, known)
     examples = tuple(map(SoftExample, features, logits.tolist()))
     return SoftDataset(export.name.partition(".")[0], export.name, sha256_of(export), examples)
 
@@ -84,8 +85,8 @@ def _articles(export: Path, wiki_id: str, language: str) -> Iterator[Revision]:
             yield revision
 
 
-def opinion(teachers: Sequence[Teacher], known: Sequence[dict[str, float]]) -> NDArray[np.float64]:
-    """Return the mean of the wikis' standardised logits for each edit, standardised."""
+def mean_logits(teachers: Sequence[Teacher], known: Sequence[dict[str, float]]) -> NDArray[np.float64]:
+    """Return the soft label of each edit, shape (edits,), from its features by name; see the top of this module."""
     wikis: dict[str, list[NDArray[np.float64]]] = {}
     for teacher in teachers:
         wikis.setdefault(teacher.wiki_id, []).append(_standardised(teacher.logits(known)))
@@ -97,8 +98,8 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return standardised
 
 
-def _drawn(user: User, generator: np.random.Generator) -> tuple[Rights | None, User]:
-    """Draw the rights of an author: None for unknown, and the groups that say the same."""
+def _draw_rights(user: User, generator: np.random.Generator) -> tuple[Rights | None, User]:
+    """Draw the rights of an author, None for unknown; return them with the author in the groups of these rights."""
     drawn = generator.random()
     if user.kind is not UserKind.REGISTERED or drawn < _UNKNOWN_RIGHTS:
         return None, user

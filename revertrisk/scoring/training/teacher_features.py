@@ -1,8 +1,9 @@
-"""What the teachers read of an edit: revscoring's features of wikitext, comment and author, by their names there.
+"""Computes the inputs of the teachers: revscoring's features of wikitext, comment and author, by revscoring's names.
 
-They count tokens over whole pages. Here a page is a sum over its lines, each counted once, so that an edit costs as
-much as its changed lines. Feature lists: https://github.com/wikimedia/editquality (feature_lists/wikitext.py and
-mediawiki.py); what needs a list of words or a dictionary is left out, and takes its centre.
+They count tokens over whole pages. Here the counts of a page are the sums of the counts of its lines, and the counts of
+a line are cached. So an edit takes time in proportion to its changed lines. The lists of features are in
+https://github.com/wikimedia/editquality (feature_lists/wikitext.py and mediawiki.py). Features that need a list of
+words or a dictionary are left out; a teacher uses the centre of its scaler instead.
 """
 
 import math
@@ -44,7 +45,7 @@ class _Line:
     totals: tuple[int, ...]
     """In the order of `_TOTALS`."""
     kinds: tuple[Counter[str], ...]
-    """The tokens of each of `_KINDS`."""
+    """For each of `_KINDS`, the number of times of each token."""
     longest_token: int
     longest_run: int
 
@@ -60,7 +61,7 @@ class _Page:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What the teachers know of an author's groups; their names for it, 0 or 1."""
+    """The rights of an author as the teachers have them: 0 or 1 each."""
 
     is_bot: int = 0
     is_admin: int = 0
@@ -68,7 +69,7 @@ class Rights:
     is_trusted: int = 0
 
     def named(self) -> dict[str, float]:
-        """Return them by revscoring's names; rights that no one here has are 0."""
+        """Return the rights by revscoring's names. Rights that are not drawn here are 0."""
         return {
             "revision.user.is_bot": float(self.is_bot),
             "revision.user.has_advanced_rights": 0.0,
@@ -80,9 +81,9 @@ class Rights:
 
 
 def text_features(revisions: Iterable[Revision]) -> Iterator[tuple[Revision, dict[str, float]]]:
-    """Yield each edit with what the teachers read of its texts and comment.
+    """Yield each edit with the teachers' features of its texts and comment, by name.
 
-    An edit whose parent is the one before it costs as much as its changed lines, another one as much as its page.
+    If the parent of an edit is the edit before it, only the changed lines are counted, otherwise the whole page.
     """
     rev_id, page = None, _Page(Counter())
     for revision in revisions:
@@ -106,7 +107,7 @@ def text_features(revisions: Iterable[Revision]) -> Iterator[tuple[Revision, dic
 
 
 def author_features(kind: UserKind, rights: Rights | None) -> dict[str, float]:
-    """Return what the teachers know of an author; the age of an account, and rights that are None, they do not know."""
+    """Return the teachers' features of an author, by name. The account's age, and rights that are None, are unknown."""
     known: dict[str, float] = {}
     if kind.is_anonymous is not None:
         known["revision.user.is_anon"] = float(kind.is_anonymous)
@@ -119,7 +120,10 @@ def author_features(kind: UserKind, rights: Rights | None) -> dict[str, float]:
 
 
 def _change(page: _Page, text: str) -> tuple[Counter[str], ...]:
-    """Make a page's counts those of another text; return how much of each kind of token it has more, or less."""
+    """Replace the text of a page, and return the changes of the token counts, for each of `_KINDS`.
+
+    Only the lines that differ are counted: their multiset difference, with a negative number for removed lines.
+    """
     lines = Counter(text.split("\n"))
     differences: tuple[Counter[str], ...] = tuple(Counter() for _ in _KINDS)
     changed = dict(lines - page.lines)
@@ -139,7 +143,7 @@ def _change(page: _Page, text: str) -> tuple[Counter[str], ...]:
 
 @lru_cache(maxsize=_CACHED_LINES)
 def _line(text: str) -> _Line:
-    """Count a line, with the line feed that ends it."""
+    """Return the counts of a line, including the line feed at its end."""
     markup: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
     capitals: Counter[str] = Counter()
@@ -178,7 +182,7 @@ def _parent(totals: tuple[int, ...]) -> dict[str, float]:
         f"log((wikitext.revision.parent.{name} + 1))": math.log1p(count[name])
         for name in ("chars", "headings", "wikilinks", "external_links", "templates", "ref_tags")
     }
-    # Two generations of revscoring write a count in two ways.
+    # Two versions of revscoring have two names for the same count.
     for name, source in (
         ("tokens", "tokenized(datasource.revision.parent.text)"),
         ("words", "wikitext.revision.parent.words"),
@@ -200,14 +204,14 @@ def _changes(before: Iterable[int], after: Iterable[int]) -> dict[str, float]:
 
 
 def _deltas(after: tuple[Mapping[str, int], ...], differences: tuple[Counter[str], ...]) -> dict[str, float]:
-    """Sum the changes of each token's count, as they are and divided by the count before (by 1 for a new token)."""
+    """Return the sums of the changes of token counts: plain, and divided by the count before the edit (or by 1)."""
     known: dict[str, float] = {}
     for kind, counts, difference in zip(_KINDS, after, differences, strict=True):
         plain, proportional = [], []
         for token, change in difference.items():
             if change:
                 plain.append(float(change))
-                # The page's counts are those after the edit by now.
+                # `counts` are those after the edit; minus the change, they are those before it.
                 proportional.append(change / max(1, counts[token] - change))
         for name, values in (("delta", plain), ("prop_delta", proportional)):
             stem = f"wikitext.revision.diff.{kind}_{name}"
@@ -235,14 +239,17 @@ def _comment(comment: str | None) -> dict[str, float]:
 
 
 def _is_heading(line: str) -> bool:
-    """Whether a line opens with one to six signs, and closes with one; one pattern for both takes quadratic time."""
+    """Return whether a line starts with one to six equals signs and ends with one.
+
+    A regular expression for both ends would take quadratic time.
+    """
     opening = _HEADING_OPENS.match(line)
     closed = line.rstrip()
     return opening is not None and closed.endswith("=") and len(closed) > opening.end()
 
 
 def _has_link(comment: str) -> bool:
-    """Whether there is ``[[``, one character or more but ``]``, and ``]]``."""
+    """Return whether there is ``[[``, then at least one character and no ``]``, then ``]]``."""
     parts = comment.split("]")
     return any(
         "[[" in part and part.index("[[") + len("[[") < len(part) and not after

@@ -1,7 +1,8 @@
-"""ORES's edit-quality models as teachers: gradient-boosted trees read from plain arrays, never from a pickle.
+"""The teachers: ORES's edit-quality models, which are gradient-boosted trees. They are read from arrays, not pickles.
 
-A folder holds `models.json` (a row a model) and `trees.npz` (for each model its trees, node after node, and the
-robust scaler). The models are wikimedia/editquality's, under the MIT licence; nothing of them is shipped here.
+A folder has `models.json` (one row for each model) and `trees.npz` (for each model the nodes of all its trees, and the
+robust scaler). The models are from wikimedia/editquality, under the MIT licence. They are not shipped with this
+package.
 """
 
 import json
@@ -20,7 +21,7 @@ MODELS: Final = "models.json"
 TREES: Final = "trees.npz"
 _LEAF: Final = -1
 _ROWS: Final = 4_096
-"""Edits that are walked through the trees together: what is held stays small."""
+"""The number of edits that are scored together. It limits the memory."""
 
 Numbers = NDArray[np.float64]
 Nodes = NDArray[np.int64]
@@ -28,14 +29,14 @@ Nodes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """One model: trees whose leaves add up to the logit that an edit of its wiki is damaging or reverted."""
+    """One model: trees whose leaves sum to the logit that an edit of its wiki is damaging or reverted."""
 
     key: str
     wiki_id: str
     features: tuple[str, ...]
-    """revscoring's names, in the order of the columns."""
+    """revscoring's names of the features, in the order of the columns."""
     sign: float
-    """-1 for a model of good faith: then its logit speaks of the opposite."""
+    """-1 for a model of good faith, whose logit has the opposite meaning; otherwise 1."""
     prior: float
     learning_rate: float
     roots: Nodes = field(repr=False)
@@ -48,14 +49,18 @@ class Teacher:
     scale: Numbers = field(repr=False)
 
     def logits(self, known: Sequence[Mapping[str, float]]) -> Numbers:
-        """Return the logit of each edit, whose features are given by name; one that is missing takes its centre."""
+        """Return the logit of each edit, shape (edits,), from its features by name.
+
+        A missing feature gets the centre of the scaler.
+        """
         found = [self._logits(known[start : start + _ROWS]) for start in range(0, len(known), _ROWS)]
         return np.concatenate([*found, np.empty(0)])
 
     def _logits(self, known: Sequence[Mapping[str, float]]) -> Numbers:
         columns = zip(self.features, self.center, strict=True)
         raw = np.array([[row.get(name, center) for row in known] for name, center in columns]).T
-        # scikit-learn compares in float32, and a value at a threshold goes left.
+        # As in scikit-learn, values are compared in float32, and a value that equals the threshold goes left. All trees
+        # of all edits go down one level in each round, until every one of them is at a leaf.
         scaled = ((raw - self.center) / self.scale).astype(np.float32)
         rows = np.arange(len(known))[:, None]
         node = np.broadcast_to(self.roots, (len(known), len(self.roots))).copy()
@@ -70,7 +75,7 @@ def load_teachers(folder: Path) -> tuple[Teacher, ...]:
     """Read the models of a folder.
 
     Raises:
-        TrainingError: naming the file that is missing, or of another form.
+        TrainingError: a file is missing or does not have the expected form; the message has its name.
 
     """
     try:
@@ -81,7 +86,7 @@ def load_teachers(folder: Path) -> tuple[Teacher, ...]:
         raise TrainingError(f"{folder}: expected {MODELS} and {TREES} ({exc.strerror})") from exc
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as exc:
         raise TrainingError(
-            f"{folder}: {MODELS} and {TREES} do not fit each other or are of another form"
+            f"{folder}: {MODELS} and {TREES} do not belong together or do not have the expected form"
         ) from exc
 
 
@@ -97,14 +102,14 @@ def _teacher(row: Mapping[str, object], arrays: Mapping[str, NDArray[np.float64]
     nodes = int(offsets[-1])
 
     def absolute(name: str) -> Nodes:
-        """Return children by their place among all nodes of the model, which the file gives within each tree."""
+        """Return children as indices into all nodes of the model; the file has indices within each tree."""
         within = arrays[f"{key}/{name}"].astype(np.int64)
         return np.where(within == _LEAF, _LEAF, within + np.repeat(offsets[:-1], sizes))
 
     teacher = Teacher(
         key=key,
         wiki_id=str(row["wiki"]),
-        features=_named(row["features"]),
+        features=_feature_names(row["features"]),
         sign=_number(row["damage_sign"]),
         prior=_number(row["prior"]),
         learning_rate=_number(row["learning_rate"]),
@@ -117,7 +122,7 @@ def _teacher(row: Mapping[str, object], arrays: Mapping[str, NDArray[np.float64]
         center=arrays[f"{key}/center"].astype(np.float64),
         scale=arrays[f"{key}/scale"].astype(np.float64),
     )
-    # A child comes after its parent, so that a walk ends.
+    # A child must come after its parent, so that the way down a tree ends. A node has two children or none.
     places = np.arange(nodes)
     for children in (teacher.left, teacher.right):
         inner = children != _LEAF
@@ -133,8 +138,8 @@ def _teacher(row: Mapping[str, object], arrays: Mapping[str, NDArray[np.float64]
     return teacher
 
 
-def _named(names: object) -> tuple[str, ...]:
-    """Return the features' names; the second of two equal ones is the change of markups, which some lists misname."""
+def _feature_names(names: object) -> tuple[str, ...]:
+    """Return the names of the features. Some lists have a name twice: the second one is the change of markups."""
     if not isinstance(names, list):
         raise TypeError
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""Train a model from labelled edits and write its artefact: the whole recipe, start to end."""
+"""Trains a model from labelled edits, evaluates it and writes its artefact."""
 
 import hashlib
 import importlib.metadata
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from revertrisk.scoring.artifact import FORMAT, Metadata, NgramTable, save
-from revertrisk.scoring.classifier import packed
+from revertrisk.scoring.classifier import weights_file
 from revertrisk.scoring.ngrams import CHARACTERS_READ, SIZES
 from revertrisk.scoring.training.baselines import AgeAndFlag, BoostedTrees, NgramRegression
 from revertrisk.scoring.training.ensemble import BASE_RATE, FOLDS, Fitted, TrainingEdits, fit_ensemble
@@ -32,21 +32,21 @@ _FIFTHS = 5
 
 
 def _silent(line: str) -> None:
-    """Discard a line of progress."""
+    """Ignore a message about progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What training made and how good it is."""
+    """The result of training: the metadata, the evaluations and the artefact folder."""
 
     metadata: Metadata
     evaluations: dict[str, Evaluation]
     auc_by_split: Mapping[int, float]
-    """The AUC on the held-out English edits, by the seed that divided them."""
+    """The AUC on the held-out English edits, by the seed of their division."""
     folder: Path
 
     def summary(self) -> str:
-        """Return the held-out figures as text to print."""
+        """Return the figures on held-out edits, as text to print."""
         held_out = self.evaluations[f"{MAIN} (held out)"]
         auc, flag = held_out.auc, held_out.baselines["anonymous_flag"].auc
         splits = ", ".join(f"{value:.4f}" for value in self.auc_by_split.values())
@@ -62,23 +62,23 @@ class TrainingReport:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """A model, and the edits of both divided sets that it did and did not see."""
+    """A model, and the edits of both divided sets that it was trained on, and those that were held out (``_test``)."""
 
     model: Fitted
     main: Sequence[Example]
     main_test: Sequence[Example]
-    rated: Sequence[Example]
-    rated_test: Sequence[Example]
+    with_ages: Sequence[Example]
+    with_ages_test: Sequence[Example]
 
     def auc(self) -> float:
         scores = self.model.probabilities(self.main_test)
         return round(area_under_curve(scores, labels_of(self.main_test)), 4)
 
-    def rated_scores(self) -> dict[str, NDArray[np.float64]]:
-        rival = AgeAndFlag(self.rated)
+    def with_ages_scores(self) -> dict[str, NDArray[np.float64]]:
+        baseline = AgeAndFlag(self.with_ages)
         return {
-            "model": self.model.probabilities(self.rated_test),
-            rival.name: rival.score(self.rated_test),
+            "model": self.model.probabilities(self.with_ages_test),
+            baseline.name: baseline.score(self.with_ages_test),
         }
 
 
@@ -93,12 +93,12 @@ def train(  # noqa: PLR0913 - each is an option of the command
 ) -> TrainingReport:
     """Train a model on the labelled files in `data_dir` and write its artefact folder to `output_dir`.
 
-    With more than one of `splits`, further divisions of the English edits (seeds `seed` + 1 and so on) are
-    trained on for their held-out figures only. The same files and seed give the same artefact on the same
-    machine with the same number of torch threads.
+    With more than one of `splits`, further models are trained on other divisions of the edits (seeds `seed` + 1 and so
+    on), only for their held-out figures. The same files and seed give the same artefact on the same machine with the
+    same number of torch threads.
 
     Raises:
-        TrainingError: for a model that is not known or a file that is missing.
+        TrainingError: the model is not known, or a file is missing or cannot be used.
 
     """
     if model_name not in RECIPES:
@@ -118,7 +118,7 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
     splits: int = 1,
     progress: Progress = _silent,
 ) -> TrainingReport:
-    """Train on data sets that were read before; see `train`."""
+    """Train on data sets that are already read; see `train`."""
     history = sources.history
     cut = round(len(history.examples) * (1 - _TEST_SHARE))
 
@@ -126,28 +126,32 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
         main_test, *main = split_by_page_and_user(
             sources.main.examples, [_TEST_SHARE, *[(1 - _TEST_SHARE) / FOLDS] * FOLDS], split
         )
-        # The same fifths for every seed, so that over as many splits each edit is held out once.
-        fifths = split_by_page_and_user(sources.rated.examples, [_TEST_SHARE] * _FIFTHS, 0)
-        rated_test = fifths.pop(split % _FIFTHS)
-        rated = split_by_page_and_user(list(chain(*fifths)), [1 / FOLDS] * FOLDS, split)
-        edits = TrainingEdits(main, rated, history.examples[:cut], sources.soft.examples)
+        # The fifths are the same for every seed, so that five splits hold out each edit once.
+        fifths = split_by_page_and_user(sources.with_ages.examples, [_TEST_SHARE] * _FIFTHS, 0)
+        with_ages_test = fifths.pop(split % _FIFTHS)
+        with_ages = split_by_page_and_user(list(chain(*fifths)), [1 / FOLDS] * FOLDS, split)
+        edits = TrainingEdits(main, with_ages, history.examples[:cut], sources.soft.examples)
         model = fit_ensemble(
             RECIPES[model_name], edits, split, lambda line: progress(f"split {split}: {line}")
         )
-        return _Split(model, list(chain(*main)), main_test, list(chain(*rated)), rated_test)
+        return _Split(model, list(chain(*main)), main_test, list(chain(*with_ages)), with_ages_test)
 
     own = fitted(seed)
-    auc_by_split, rated_test, rated_scores = {seed: own.auc()}, list(own.rated_test), [own.rated_scores()]
+    auc_by_split, with_ages_test, with_ages_scores = (
+        {seed: own.auc()},
+        list(own.with_ages_test),
+        [own.with_ages_scores()],
+    )
     for number in range(seed + 1, seed + splits):
         other = fitted(number)
         auc_by_split[number] = other.auc()
         if number - seed < _FIFTHS:
-            rated_test += other.rated_test
-            rated_scores.append(other.rated_scores())
+            with_ages_test += other.with_ages_test
+            with_ages_scores.append(other.with_ages_scores())
 
     progress("training the baselines")
     model = own.model
-    rivals: list[NgramRegression | BoostedTrees] = [
+    baselines: list[NgramRegression | BoostedTrees] = [
         NgramRegression(own.main, model.encoder),
         BoostedTrees(own.main, seed),
     ]
@@ -158,27 +162,27 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
             model.probabilities(examples),
             examples,
             base_rate=base_rate,
-            limits={**EVEN_ODDS, **model.limits},
-            baselines={rival.name: rival.score(examples) for rival in rivals},
+            thresholds={**EVEN_ODDS, **model.thresholds},
+            baselines={each.name: each.score(examples) for each in baselines},
             seed=seed,
         )
 
-    progress(f"evaluating on {sources.rated.name}")
-    scores = {name: np.concatenate([each[name] for each in rated_scores]) for name in rated_scores[0]}
-    rated = evaluate(
+    progress(f"evaluating on {sources.with_ages.name}")
+    scores = {name: np.concatenate([each[name] for each in with_ages_scores]) for name in with_ages_scores[0]}
+    with_ages = evaluate(
         scores.pop("model"),
-        rated_test,
-        limits={**EVEN_ODDS, **model.limits},
+        with_ages_test,
+        thresholds={**EVEN_ODDS, **model.thresholds},
         baselines=scores,
         seed=seed,
     )
     evaluations = {
         f"{sources.main.name} (held out)": evaluated(sources.main.name, own.main_test, BASE_RATE),
-        f"{sources.rated.name} (held out)": rated,
+        f"{sources.with_ages.name} (held out)": with_ages,
         f"{history.name} (held out)": evaluated(history.name, history.examples[cut:], BASE_RATE),
         **{each.name: evaluated(each.name, each.examples) for each in sources.evaluation_only},
     }
-    weights = packed(model.network, model.vocabulary)
+    weights = weights_file(model.network, model.vocabulary)
     metadata = Metadata(
         format=FORMAT,
         name=model_name,
@@ -188,7 +192,7 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
         network=model.network.shape,
         calibration=model.calibration,
         supported_wikis=RECIPES[model_name].supported_wikis,
-        thresholds=model.limits,
+        thresholds=model.thresholds,
         training_data=sources.digests,
         made_with=_made_with(),
         metrics={
@@ -203,7 +207,7 @@ def train_on(  # noqa: PLR0913 - each is one thing that a recipe needs
 
 
 def _made_with() -> dict[str, str]:
-    """Say which code trained: this package by its version and the digest of its modules, and torch."""
+    """Return the versions of this package and of torch, and the SHA-256 of the modules of `revertrisk.scoring`."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for module in sorted(package.rglob("*.py")):

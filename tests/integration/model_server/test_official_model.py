@@ -254,7 +254,7 @@ def test_a_condition_that_is_not_met_stops_the_start(
         (b"no pickle", "the package knowledge_integrity could not load it (UnpicklingError)"),
         (
             pickle.dumps({"threshold": 0.2}),
-            "the package knowledge_integrity has another interface than expected",
+            "the package knowledge_integrity does not have the expected interface",
         ),
     ],
     ids=["no pickle", "no version"],

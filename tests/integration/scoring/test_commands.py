@@ -93,7 +93,7 @@ def test_a_report_for_people(tmp_path: Path) -> None:
 
 
 def test_an_edit_is_explained(tmp_path: Path) -> None:
-    """The parts of a score sum to its logit, and the insult is the heaviest place."""
+    """The parts of a score sum to its logit, and the insult is the place with the largest weight."""
     old, new = tmp_path / "old.txt", tmp_path / "new.txt"
     old.write_text("The town was first mentioned in 812.", encoding="utf-8")
     new.write_text("The town was first mentioned in 812 lol you suck.", encoding="utf-8")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.ci("real data")
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-language-agnostic"
 BOTH = ["revertrisk-language-agnostic", "revertrisk-multilingual"]
-RATED = "editquality_enwiki_2015_features.tsv.bz2"
+WITH_AGES = "editquality_enwiki_2015_features.tsv.bz2"
 READERS: list[tuple[str, Callable[[Path], Dataset]]] = [
     ("vandalism_en_2009.jsonl.gz", labelled_edits.read_normalised_vandalism),
     ("vandalism_en_natural_rate.jsonl.gz", labelled_edits.read_raw_vandalism),
@@ -71,11 +71,11 @@ def history() -> Dataset:
 @pytest.fixture(scope="module")
 def sources(english: Dataset, history: Dataset) -> Sources:
     """Give a sample of everything that training reads; the teachers of the sample think what the labels say."""
-    rated = labelled_edits.read_editquality(DATA / RATED)
+    with_ages = labelled_edits.read_editquality(DATA / WITH_AGES)
     taught = tuple(SoftExample(each.features, 1.0 if each.label else -0.5) for each in history.examples)
     return Sources(
         main=replace(english, examples=english.examples[::8]),
-        rated=replace(rated, examples=rated.examples[::15]),
+        with_ages=replace(with_ages, examples=with_ages.examples[::15]),
         history=history,
         soft=SoftDataset("soft", "soft.xml.xz", "0" * 64, taught),
         evaluation_only=(),
@@ -224,7 +224,7 @@ def test_t6_every_feature_of_a_shipped_model_is_filled_by_what_it_learnt_from(
     """T6: a feature that no training file gives would have a weight that nothing taught."""
     # The rights that the teachers' edits are given (test_soft_labels).
     filled: set[str] = {"user_is_bot", "user_is_privileged"}
-    for data in (sources.main, sources.rated, sources.history):
+    for data in (sources.main, sources.with_ages, sources.history):
         for example in data.examples:
             filled |= {feature for feature, value in example.features.values.items() if value is not None}
     preprocessing = load_metadata(shipped(name)).preprocessing

@@ -242,7 +242,7 @@ BIAS = torch.zeros(8, dtype=torch.float64)
     [
         (NAME, {"bias": BIAS + torch.nan}, "bias: has numbers that are not finite"),
         (NAME, {"bias": BIAS - torch.inf}, "bias: has numbers that are not finite"),
-        (NAME, {"bias": BIAS + 1e308}, "tensors: add up to numbers that are not finite"),
+        (NAME, {"bias": BIAS + 1e308}, "tensors: have sums that are not finite"),
         (NAME, {"bias": BIAS.float()}, r"tensors: .* expected bias of float64 and shape \[8\]"),
         (NAME, {"bias": BIAS.long()}, "tensors: .* expected bias of float64"),
         (NAME, {"bias": BIAS[:4]}, "tensors: .* expected bias of float64"),
@@ -254,7 +254,7 @@ BIAS = torch.zeros(8, dtype=torch.float64)
         (WORDS, {"vocabulary__removed": torch.tensor([2, 1])}, r"vocabulary\.removed: expected hashes"),
         (WORDS, {"vocabulary__removed": torch.tensor([-1, 1])}, r"vocabulary\.removed: expected hashes"),
         (WORDS, {"vocabulary__removed": torch.tensor([2**32])}, r"vocabulary\.removed: expected hashes"),
-        (WORDS, {"vocabulary__removed": None}, r"vocabulary: does not fit text\.known_ngrams"),
+        (WORDS, {"vocabulary__removed": None}, r"vocabulary: does not have the length text\.known_ngrams"),
     ],
 )
 def test_m2_m3_weights_that_are_not_the_networks_are_refused(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import User
-from revertrisk.scoring.spans import MAX_SPANS, changed_spans, without
+from revertrisk.scoring.spans import MAX_SPANS, changed_spans, without_span
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.edits import edit
 
@@ -58,7 +58,7 @@ def test_a_weight_is_what_removing_the_place_takes_off(classifier: TorchClassifi
     revision = edit(" ".join(WORDS), " ".join(reversed(WORDS)))
     found = classifier.explain(revision)
     for each in found.spans:
-        rest = classifier.explain(without(revision, each.span))
+        rest = classifier.explain(without_span(revision, each.span))
         assert found.logit - rest.logit == pytest.approx(each.weight, abs=1e-9)
 
 
@@ -82,7 +82,7 @@ def test_taking_back_every_place_gives_the_old_text(old: str, new: str) -> None:
     spans = changed_spans(old, new)
     assert bool(spans) == (old != new)
     for span in reversed(spans):
-        revision = without(revision, span)
+        revision = without_span(revision, span)
     if len(spans) < MAX_SPANS:
         assert revision.text == old
 

@@ -112,7 +112,7 @@ def test_blanking_removes_the_whole_page() -> None:
 def test_a_data_set_says_what_it_lacks() -> None:
     """Features of a group that a file cannot give are unknown, whatever its text seems to say."""
     change = changes.of_lines("", "no markup left")
-    features = describe(change, EditFacts(), lacking=frozenset({Group.MARKUP}))
+    features = describe(change, EditFacts(), missing_groups=frozenset({Group.MARKUP}))
     assert features.values["templates_gained"] is None
     assert features.values["words_inserted"] == 3
     assert features.values["old_length"] is None

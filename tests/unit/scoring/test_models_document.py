@@ -1,11 +1,15 @@
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from revertrisk.scoring.artifact import MODEL_CARD, load_metadata, shipped
 from revertrisk.scoring.feature_table import FEATURES
+from revertrisk.scoring.training.evaluate import Evaluation
 from revertrisk.scoring.training.labelled_edits import FORMATS
+from revertrisk.scoring.training.model_card import model_card
 from revertrisk.scoring.training.recipes import RECIPES
+from revertrisk.scoring.training.sources import DESCRIPTIONS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "models.md"
 
@@ -34,6 +38,16 @@ def test_the_documented_figures_are_those_of_the_shipped_models(name: str) -> No
     values = list(load_metadata(shipped(name)).metrics["auc_by_split"].values())
     cells = [f"{value:.3f}" for value in (*values, sum(values) / len(values))]
     assert f"| `{name}` | {' | '.join(cells)} |" in rows()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_shipped_card_is_what_training_writes(name: str) -> None:
+    """The card of a shipped model is the one that `model_card` returns for its metadata and the figures in it."""
+    metadata = load_metadata(shipped(name))
+    evaluations = TypeAdapter(dict[str, Evaluation]).validate_python(metadata.metrics["data_sets"])
+    descriptions = {each: text for each, text in DESCRIPTIONS.items() if each in evaluations}
+    expected = model_card(metadata, evaluations, descriptions)
+    assert (shipped(name) / MODEL_CARD).read_text(encoding="utf-8") == expected
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from revertrisk.scoring import ngrams
 from revertrisk.scoring.features import ChangedText
-from revertrisk.scoring.vocabulary import learn
+from revertrisk.scoring.vocabulary import learn_vocabulary
 
 any_text = st.text(alphabet=st.characters(), max_size=200)
 
@@ -44,7 +44,9 @@ def test_a_long_text_is_read_up_to_a_bound() -> None:
 
 def test_only_what_enough_edits_have_is_learnt() -> None:
     """An n-gram of too few edits is not in the vocabulary, and is not found."""
-    vocabulary = learn([ChangedText(inserted="vandal"), ChangedText(inserted="vandal x")], least=2)
+    vocabulary = learn_vocabulary(
+        [ChangedText(inserted="vandal"), ChangedText(inserted="vandal x")], min_edits=2
+    )
     shared = set(ngrams.hashes("vandal").tolist()) & set(ngrams.hashes("vandal x").tolist())
     assert len(vocabulary) == len(shared)
     assert len(vocabulary.find(ChangedText(inserted="q")).rows) == 0
@@ -53,7 +55,7 @@ def test_only_what_enough_edits_have_is_learnt() -> None:
 def test_each_side_has_rows_of_its_own() -> None:
     """The same word inserted, removed and in the comment is three different things."""
     text = ChangedText(inserted="word", removed="word", comment="word")
-    vocabulary = learn([text] * 3, least=3)
+    vocabulary = learn_vocabulary([text] * 3, min_edits=3)
     rows = [
         set(vocabulary.find(part).rows.tolist())
         for part in (ChangedText(inserted="word"), ChangedText(removed="word"), ChangedText(comment="word"))
@@ -64,11 +66,11 @@ def test_each_side_has_rows_of_its_own() -> None:
 
 def test_unknown_ngrams_thin_out_the_known_ones() -> None:
     """A known word weighs less among words that nobody knows."""
-    vocabulary = learn([ChangedText(inserted="word")] * 3, least=3)
+    vocabulary = learn_vocabulary([ChangedText(inserted="word")] * 3, min_edits=3)
     alone, among = (vocabulary.find(ChangedText(inserted=text)) for text in ("word", "word qqq jjj xxx"))
     assert among.weights.max() < alone.weights.max()
 
 
 def test_an_empty_vocabulary_knows_nothing() -> None:
     """Without training texts nothing is found."""
-    assert len(learn([], least=3).find(ChangedText(inserted="word")).rows) == 0
+    assert len(learn_vocabulary([], min_edits=3).find(ChangedText(inserted="word")).rows) == 0

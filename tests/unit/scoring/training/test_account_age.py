@@ -12,7 +12,7 @@ from revertrisk.scoring.encoding import Encoder
 from revertrisk.scoring.features import Features, extract
 from revertrisk.scoring.network import RevertRiskNetwork
 from revertrisk.scoring.revision import User
-from revertrisk.scoring.training.account_age import BOUND, added, term
+from revertrisk.scoring.training.account_age import BOUND, add_input, fit_term
 from revertrisk.scoring.training.examples import Example, TrainingError
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.edits import SAVED, edit
@@ -44,7 +44,7 @@ def simulated(number: int, slope: float, seed: int = 0) -> tuple[np.ndarray, lis
 
 def test_the_slope_is_that_of_the_simulation() -> None:
     """Between its bounds the term falls with the logarithm of the age as the edits were made to."""
-    scale, weight = term(*simulated(40_000, SLOPE))
+    scale, weight = fit_term(*simulated(40_000, SLOPE))
     assert -weight / scale.deviation == pytest.approx(SLOPE, rel=0.05)
     assert scale.mean == pytest.approx(4.5, rel=0.02)
 
@@ -52,7 +52,7 @@ def test_the_slope_is_that_of_the_simulation() -> None:
 @pytest.mark.parametrize("slope", [0.01, SLOPE, 3.0])
 def test_no_age_leaves_the_bound_and_an_unknown_one_adds_nothing(slope: float) -> None:
     """However steep the ages speak, the logit moves by the bound at most."""
-    scale, weight = term(*simulated(5_000, slope, seed=1))
+    scale, weight = fit_term(*simulated(5_000, slope, seed=1))
     ages = [0.0, 0.5, 30.0, 900.0, 9_000.0, 1e9]
     encoder = Encoder((), (scale,))
     values = encoder.encode([Features({"user_age": age}, 0) for age in (*ages, None)]) * weight
@@ -64,7 +64,7 @@ def test_no_age_leaves_the_bound_and_an_unknown_one_adds_nothing(slope: float) -
 def test_ages_that_speak_for_new_accounts_are_no_term() -> None:
     """A file in which new accounts are reverted less often is refused: something is wrong with it."""
     with pytest.raises(TrainingError, match="edits of new accounts are reverted more often"):
-        term(*simulated(5_000, -0.4))
+        fit_term(*simulated(5_000, -0.4))
 
 
 def test_a_network_gains_an_input_that_only_adds() -> None:
@@ -74,7 +74,7 @@ def test_a_network_gains_an_input_that_only_adds() -> None:
     inputs = torch.randn(5, 4, dtype=torch.float64)
     extra = torch.randn(5, 1, dtype=torch.float64)
     with torch.inference_mode():
-        found = added(network, -0.2)(torch.cat([inputs, extra], dim=1))
+        found = add_input(network, -0.2)(torch.cat([inputs, extra], dim=1))
         assert torch.allclose(found, network(inputs) - 0.2 * extra[:, 0], atol=1e-12)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from revertrisk.scoring.features import Features
 from revertrisk.scoring.training import figures
-from revertrisk.scoring.training.evaluate import area_under_curve, evaluate, thresholds
+from revertrisk.scoring.training.evaluate import area_under_curve, choose_thresholds, evaluate
 from revertrisk.scoring.training.examples import Example
 
 
@@ -95,7 +95,9 @@ def test_figures_at_a_threshold() -> None:
     """Precision, recall and false positive rate count the edits that score above it."""
     labels = [True, True, False, False, False, False]
     report = evaluate(
-        array([0.9, 0.3, 0.8, 0.5, 0.1, 0.1]), [example(label=each) for each in labels], limits={"even": 0.5}
+        array([0.9, 0.3, 0.8, 0.5, 0.1, 0.1]),
+        [example(label=each) for each in labels],
+        thresholds={"even": 0.5},
     )
     at = report.thresholds["even"]
     assert (at.precision.value, at.recall.value, at.fpr.value) == (0.5, 0.5, 0.25)
@@ -163,5 +165,5 @@ def test_a_threshold_keeps_its_promise() -> None:
     """At the threshold for 5 %, no more than 5 % of the negatives lie above it."""
     scores = np.linspace(0, 1, 2001)
     labels = np.arange(2001) % 7 == 0
-    limit = thresholds(scores, labels)["fpr_0.05"]
+    limit = choose_thresholds(scores, labels)["fpr_0.05"]
     assert (scores[~labels] > limit).mean() <= 0.05

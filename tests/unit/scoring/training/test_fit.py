@@ -6,16 +6,16 @@ from revertrisk.scoring.encoding import Encoder, FeatureScale
 from revertrisk.scoring.features import ChangedText
 from revertrisk.scoring.training.examples import TrainingError
 from revertrisk.scoring.training.fit import (
-    Reading,
+    InputSelection,
     TrainingRows,
     balanced_weights,
     calibrate,
     fit_member,
-    join,
+    join_members,
     logits_of,
 )
 from revertrisk.scoring.training.logistic import logistic
-from revertrisk.scoring.vocabulary import learn
+from revertrisk.scoring.vocabulary import learn_vocabulary
 
 ENCODER = Encoder(
     tuple(
@@ -70,8 +70,10 @@ def test_an_offset_is_taken_as_it_is() -> None:
 
 def test_a_member_reads_what_it_may_and_no_more() -> None:
     """A feature that only adds is combined with nothing, and one in neither set changes no logit."""
-    reading = Reading(ENCODER, None, combined=frozenset({"is_minor"}), added=frozenset({"old_length"}))
-    network = fit_member(reading, rows(400, 0), rows(100, 1), seed=2)
+    selection = InputSelection(
+        ENCODER, None, combined=frozenset({"is_minor"}), added=frozenset({"old_length"})
+    )
+    network = fit_member(selection, rows(400, 0), rows(100, 1), seed=2)
     inputs = np.zeros((6, 6))
     inputs[:, 3:] = 1.0
     inputs[1, 1] = 2.0  # the feature that is not read
@@ -89,7 +91,7 @@ def test_a_member_reads_what_it_may_and_no_more() -> None:
 def test_joined_members_say_their_weighted_sum() -> None:
     """A member that reads no words joins those that do, and adds nothing for them."""
     texts = [ChangedText(inserted="old mill"), ChangedText(inserted="new lake"), ChangedText()]
-    vocabulary = learn(texts, least=1)
+    vocabulary = learn_vocabulary(texts, min_edits=1)
     data = rows(60, 3)
     with_words = TrainingRows(
         data.inputs,
@@ -98,9 +100,9 @@ def test_joined_members_say_their_weighted_sum() -> None:
         tuple(vocabulary.find(texts[place % 3]) for place in range(60)),
     )
     everything = frozenset({"is_minor", "is_mobile", "old_length"})
-    first = fit_member(Reading(ENCODER, vocabulary, everything), with_words, with_words, seed=1)
-    second = fit_member(Reading(ENCODER, None, everything), data, data, seed=2)
-    joined = join([first, second], [0.7, 0.3], ENCODER, vocabulary)
+    first = fit_member(InputSelection(ENCODER, vocabulary, everything), with_words, with_words, seed=1)
+    second = fit_member(InputSelection(ENCODER, None, everything), data, data, seed=2)
+    joined = join_members([first, second], [0.7, 0.3], ENCODER, vocabulary)
     expected = 0.7 * logits_of(first, data.inputs, with_words.texts) + 0.3 * logits_of(
         second, data.inputs, None
     )
@@ -111,7 +113,7 @@ def test_joined_members_say_their_weighted_sum() -> None:
 def test_parts_of_a_set_are_balanced_together() -> None:
     """Two folds weigh what their set weighs, half of it in each class, wherever the classes are."""
     first, second = rows(30, 4), rows(50, 5)
-    together = TrainingRows.together([first, second], 0.4)
+    together = TrainingRows.concatenate([first, second], 0.4)
     assert together.labels.tolist() == [*first.labels, *second.labels]
     assert together.weights[together.labels > 0].sum() == pytest.approx(0.2)
     assert together.weights.sum() == pytest.approx(0.4)

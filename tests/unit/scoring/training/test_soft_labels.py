@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from revertrisk.scoring.training.soft_labels import opinion, read_soft_labels
+from revertrisk.scoring.training.soft_labels import mean_logits, read_soft_labels
 from revertrisk.scoring.training.teachers import Teacher
 from tests.fakes.exports import chain, export_of, page
 
@@ -43,7 +43,7 @@ def test_each_wiki_counts_once() -> None:
         {"a": 1.0, "b": 1.0},
     ]
     steep = replace(stump("second", "one", "a", 0.5), learning_rate=9.0)
-    logits = opinion([stump("first", "one", "a", 0.5), steep, stump("third", "two", "b", 0.5)], known)
+    logits = mean_logits([stump("first", "one", "a", 0.5), steep, stump("third", "two", "b", 0.5)], known)
     assert logits[0] == pytest.approx(logits[1])
     assert (logits.mean(), logits.std()) == (pytest.approx(0), pytest.approx(1))
     assert logits[2] < logits[0] < logits[3]

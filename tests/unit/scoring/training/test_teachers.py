@@ -89,7 +89,7 @@ def test_a_name_that_stands_twice_is_the_change_of_markups(tmp_path: Path) -> No
 )
 def test_arrays_that_are_no_trees_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     """Nothing in the folder is unpickled, and a walk through the trees ends."""
-    with pytest.raises(TrainingError, match=r"models\.json and trees\.npz do not fit"):
+    with pytest.raises(TrainingError, match=r"models\.json and trees\.npz do not belong together"):
         load_teachers(write(tmp_path, **wrong))
 
 
