@@ -64,7 +64,7 @@ RUN /opt/revertrisk/bin/pip install --no-deps dist/*.whl && /opt/revertrisk/bin/
 
 # What the images share: an ordinary user, nothing to write to, and a stop by SIGTERM.
 FROM ${PYTHON_IMAGE} AS runtime
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="revertrisk-events" \
       org.opencontainers.image.description="Scores wiki edits for revert risk and publishes each prediction" \

@@ -51,7 +51,7 @@ FULL: Values = {
             "annotations": {"example.org/b": "own"},
             "predictor": {
                 "image": "other",
-                "image_version": "0.2.0",
+                "image_version": "9.0.0",
                 "files": "wikis",
                 "config": {"minReplicas": 2, "maxReplicas": 2, "canaryTrafficPercent": 10},
                 "container": {

@@ -3,7 +3,6 @@
 import copy
 import json
 import subprocess
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -419,17 +418,3 @@ def test_every_variable_that_the_chart_sets_is_documented(rendered: list[Values]
             for container in spec.get("containers", []):
                 for entry in container["env"]:
                     assert f"| `{entry['name']}` |" in documented
-
-
-def test_chart_and_package_have_one_version() -> None:
-    """The images that the chart asks for by default are those of this version of the project."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == version
-    for image in (
-        values["inference"]["predictor"],
-        values["dispatcher"],
-        values["mocks"],
-        values["analytics"],
-    ):
-        assert image["image_version"] == version

@@ -61,6 +61,6 @@ def test_each_document_that_is_named_is_there() -> None:
 
 @pytest.mark.parametrize("path", [path for path in TEXTS if path.suffix == ".md"], ids=str)
 def test_file_names_of_documents_are_in_one_style(path: Path) -> None:
-    """Small letters and hyphens; only files that every project has are in capitals."""
+    """Small letters and hyphens; in capitals are files that every project has, and the contract of the streams."""
     known = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "MODEL_CARD.md", "STREAM.md"}
     assert path.name in known or re.fullmatch(r"[a-z0-9-]+\.md", path.name)
