@@ -2,7 +2,6 @@
 
 # ruff: noqa: PLC0415 - the lake's engines are imported when a command of it runs
 
-import asyncio
 import importlib.util
 import sys
 from datetime import timedelta
@@ -102,7 +101,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.streams.opening import SourceSettings
     from revertrisk.wiki.table import WikiTable
 
-    _log()
+    log_to_stderr()
     wikis = WikiTable.load()
     for each in wiki:
         if wikis.by_id(each) is None:  # it would take no event, and count all as read
@@ -150,16 +149,16 @@ def bots(
     need_engines()
     from revertrisk.lake.bots import read_bots, reverts_of_bots, shipped_bots, write_bots
     from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.tables import make_lake
+    from revertrisk.lake.open_or_create import make_lake
 
-    _log("WARNING")
+    log_to_stderr("WARNING")
     try:
         listed = shipped_bots() if file is None else read_bots(file)
         made = make_lake(lake, key_file)
         is_new = write_bots(made, listed)
         found, forgotten = reverts_of_bots(made)
     except LakeError as exc:
-        _end(exc, exc.exit_status)
+        end(exc, exc.exit_status)
     sys.stdout.write(f"{lake}: bots listed: {len(found)}{'' if is_new else ', as before'}\n")
     for each in found:
         days = f", {each.first} to {each.last}" if each.reverts else ""
@@ -197,149 +196,31 @@ def sql(
 
     if (query is None) == (file is None):
         flags.refuse(ValueError("give either a query or --file"))
-    _log("WARNING")
+    log_to_stderr("WARNING")
     try:
         text = file.read_text(encoding="utf-8") if file is not None else query or ""
         answer(lake, sys.stdin.read() if text == "-" else text, output_format, sys.stdout.buffer)
     except LakeError as exc:
-        _end(exc, exc.exit_status)
-
-
-@app.command()
-def check(
-    lake: Lake,
-    api: Annotated[
-        bool,
-        typer.Option(
-            "--api", help="Also hold a sample of revisions against what their wikis say of them now."
-        ),
-    ] = False,
-    sample: Annotated[int, typer.Option(min=1, help="With --api: how many revisions.")] = 200,
-    wiki_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki instead of the wikis' own."
-        ),
-    ] = None,
-) -> None:
-    """Look for what is wrong with a lake: doubled keys, hidden authors that are told, derived rows that differ.
-
-    Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
-    """
-    need_engines()
-    from revertrisk.lake.api_check import check_with_wikis
-    from revertrisk.lake.check import check as find
-    from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.tables import open_lake
-
-    _log("WARNING")
-    try:
-        opened = open_lake(lake)
-        findings = list(find(opened))
-        if api:
-            findings += asyncio.run(check_with_wikis(opened, number=sample, wiki_url=wiki_url))
-    except LakeError as exc:
-        _end(exc, exc.exit_status)
-    sys.stdout.writelines(f"{found}\n" for found in findings)
-    sys.stdout.write(f"{lake}: {len(findings) or 'no'} findings\n")
-    raise typer.Exit(1 if findings else 0)
-
-
-@app.command()
-def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
-    lake: Lake,
-    key_file: KeyFile = None,
-    actor: Annotated[
-        list[str],
-        typer.Option(metavar="WIKI:NAME", help="A user or an address; give old names too; repeatable."),
-    ] = [],  # noqa: B006 - Typer reads it
-    page: Annotated[list[str], typer.Option(metavar="WIKI:ID", help="All rows of a page; repeatable.")] = [],  # noqa: B006
-    revision: Annotated[
-        list[str], typer.Option(metavar="WIKI:ID", help="All rows of a revision; repeatable.")
-    ] = [],  # noqa: B006 - Typer reads it
-    grace: Annotated[
-        float, typer.Option(min=0, help="Seconds for readers to finish with the old files.")
-    ] = 60.0,
-) -> None:
-    """Take people, pages or revisions out of the lake for good, and prove by its files that they are gone.
-
-    An actor's rows stay, without anything that tells the actor; a page's and a revision's rows go.
-    What reads the lake's files in the meantime is not disturbed within the grace.
-    Kafka and copies of the lake elsewhere are not reached.
-
-    Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
-    """
-    need_engines()
-    from revertrisk.lake.erasure import erase as erase_from
-    from revertrisk.lake.erasure import parse_erasure
-    from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.tables import open_lake_with_key
-
-    _log()
-    if not (actor or page or revision):
-        flags.refuse(ValueError("name what is to be erased: --actor, --page or --revision"))
-    try:
-        what = parse_erasure(actor, page, revision)
-        done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
-    except LakeError as exc:
-        _end(exc, exc.exit_status)
-    for actor_name in done.unfound:
-        sys.stdout.write(
-            f"no row of {actor_name}: no row has the key of this name (keys of old edits are gone), no title has it\n"
-        )
-    for found in done.left:
-        sys.stdout.write(f"still there: {found}\n")
-    sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")
-    raise typer.Exit(1 if done.left else 0)
-
-
-@app.command()
-def prune(
-    lake: Lake,
-    before: Annotated[str, typer.Option(metavar="DAY", help="The first day that stays, such as 2026-11-01.")],
-) -> None:
-    """Delete whole days, or whole months, from the lake that lie before a day.
-
-    The files go with the writer's next maintenance, a week later.
-
-    Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
-    """
-    need_engines()
-    from datetime import date
-
-    from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.maintenance import prune as prune_before
-    from revertrisk.lake.tables import open_lake
-
-    _log()
-    try:
-        day = date.fromisoformat(before)
-    except ValueError:
-        flags.refuse(ValueError("before: expected a day such as 2026-11-01"))
-    try:
-        files = prune_before(open_lake(lake), day)
-    except LakeError as exc:
-        _end(exc, exc.exit_status)
-    sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
+        end(exc, exc.exit_status)
 
 
 def need_engines() -> None:
     """End with a sentence where the extra of the lake is not installed."""
     if any(importlib.util.find_spec(name) is None for name in ("deltalake", "duckdb")):
-        _end(
-            ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION
-        )
+        end(ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION)
 
 
-def _log(level: str = "INFO") -> None:
+def log_to_stderr(level: str = "INFO") -> None:
+    """Log to standard error, as the environment configures it; end with 78 where that is invalid."""
     from revertrisk.runtime.logs import configure_logging_from_environment
 
     try:
         configure_logging_from_environment(level, sys.stderr)
     except ValueError as exc:
-        _end(exc, EXIT_CONFIGURATION)
+        end(exc, EXIT_CONFIGURATION)
 
 
-def _end(problem: Exception, status: int) -> NoReturn:
+def end(problem: Exception, status: int) -> NoReturn:
+    """Print a problem to standard error and end with this exit status."""
     typer.echo(f"revertrisk: {problem}", err=True)
     raise typer.Exit(status)

@@ -15,9 +15,10 @@ import duckdb
 import orjson
 
 from revertrisk.lake.errors import LakeError, LakeUsageError
+from revertrisk.lake.open_or_create import open_lake
 from revertrisk.lake.schema import TABLES, Table
 from revertrisk.lake.storage import SCHEME, is_remote
-from revertrisk.lake.tables import Lake, open_lake
+from revertrisk.lake.tables import Lake
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,8 @@ files one is told of a conflict and repeats its change.
 """
 
 import fcntl
-import json
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,25 +22,20 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.schema import Schema
 
 from revertrisk.lake import key as keys
-from revertrisk.lake import schema, storage
-from revertrisk.lake.errors import LakeConfigurationError, LakeError, words_of
-from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
+from revertrisk.lake import storage
+from revertrisk.lake.errors import LakeError, words_of
+from revertrisk.lake.schema import Table
 
 log = logging.getLogger(__name__)
 
-LOG_RETENTION_DAYS: Final = 7
 ONE_FILE_BYTES: Final = 2 * 1024**3
 """Above every partition: a compacted one has one file, and is left alone from then on."""
 CONFLICT_RETRIES: Final = 20
 """How often a change is repeated that another writer's commit came before."""
 SPARE_BYTES: Final = 256 * 1024**2
 """So much of the disk, or a twentieth of it where that is less, stays free."""
-_ID: Final = "revertrisk.lakeId"
-_FORMAT: Final = "revertrisk.format"
-_CHECK: Final = "revertrisk.keyCheck"
 _WRITING: Final = WriterProperties(compression="ZSTD", compression_level=1)
 _COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
 _COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
@@ -73,56 +66,11 @@ class Lake:
         try:
             return DeltaTable(uri, storage_options=storage.options(self.root))
         except (DeltaError, TableNotFoundError, OSError) as exc:
-            raise LakeError(f"{uri}: the table cannot be opened: {_words(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be opened: {delta_words(exc)}") from exc
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
         return self.table(table).file_uris()
-
-
-def open_lake(root: str) -> Lake:
-    """Open a lake for reading.
-
-    Raises:
-        LakeConfigurationError: there is no lake, or it is of a newer major format.
-        LakeError: it is damaged.
-
-    """
-    lake = Lake(storage.as_root(root), "", None)
-    configuration = _configuration(lake)
-    if configuration is None:
-        raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` makes one")
-    return Lake(lake.root, configuration[_ID], None, _is_older(configuration))
-
-
-def open_lake_with_key(root: str, key_file: str | None) -> Lake:
-    """Open an existing lake with its key; raises as `make_lake`, and LakeConfigurationError where there is none."""
-    open_lake(root)
-    return make_lake(root, key_file)
-
-
-def make_lake(root: str, key_file: str | None) -> Lake:
-    """Open a lake for writing, with its key; make what it lacks, which is all of it where there is nothing yet.
-
-    Raises:
-        LakeConfigurationError: the folder holds something else, the format is newer, the key is missing or another, or
-            the object store cannot keep two writers apart.
-        LakeError: it is damaged or cannot be written.
-
-    """
-    lake = Lake(storage.as_root(root), "", None)
-    storage.require_safe_commits(lake.root)
-    configuration = _configuration(lake)
-    if configuration is None:
-        configuration = _create(lake, key_file)
-    lake_id = configuration[_ID]
-    path = keys.key_path(lake_id, key_file)
-    actor_keys = keys.read_key(path, lake.root, lake_id, configuration[_CHECK])
-    made = Lake(lake.root, lake_id, actor_keys, _is_older(configuration))
-    for table in TABLES:
-        _create_table(made, table, configuration)
-        _add_columns(made, table)
-    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +128,7 @@ def merge(
             merger = merger.when_not_matched_insert_all()
         return merger.execute()
 
-    done = _repeated(lake, table, make)
+    done = repeated(lake, table, make)
     return sum(int(done[f"num_target_rows_{what}"]) for what in ("inserted", "updated", "deleted"))
 
 
@@ -200,13 +148,13 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
             post_commithook_properties=_HOOKS,
         )
 
-    _repeated(lake, table, overwrite)
+    repeated(lake, table, overwrite)
 
 
 def delete_partitions(lake: Lake, table: Table, before: date) -> int:
     """Delete the partitions before a day; returns how many files that took out. Raises LakeError."""
     predicate = f"{table.partition} < DATE '{before}'"
-    return int(_repeated(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
+    return int(repeated(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
 
 
 def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...] = ()) -> int:
@@ -221,7 +169,7 @@ def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[s
         }
         return target.optimize.z_order(sorted_by, **how) if sorted_by else target.optimize.compact(**how)
 
-    return int(_repeated(lake, table, rewrite)["numFilesRemoved"])
+    return int(repeated(lake, table, rewrite)["numFilesRemoved"])
 
 
 def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> int:
@@ -235,7 +183,7 @@ def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> 
     def remove(target: DeltaTable) -> list[str]:
         return target.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=also_unknown)
 
-    return len(_repeated(lake, table, remove))
+    return len(repeated(lake, table, remove))
 
 
 def require_room(lake: Lake) -> None:
@@ -261,7 +209,7 @@ def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     return found
 
 
-def _repeated(lake: Lake, table: Table, change: Any) -> Any:
+def repeated(lake: Lake, table: Table, change: Any) -> Any:
     """Make a change to the newest version of a table; repeat it where another writer's commit came before."""
     for left in reversed(range(CONFLICT_RETRIES)):
         try:
@@ -274,7 +222,7 @@ def _repeated(lake: Lake, table: Table, change: Any) -> Any:
                 ) from exc
             log.info("%s: another writer's commit came first; the change is repeated", table.name)
         except (DeltaError, OSError) as exc:
-            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {_words(exc)}") from exc
+            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {delta_words(exc)}") from exc
     raise AssertionError
 
 
@@ -296,101 +244,8 @@ def _turn(lake: Lake, table: Table) -> Iterator[None]:
         os.close(folder)
 
 
-def _configuration(lake: Lake) -> Mapping[str, str] | None:
-    """Return what the lake says of itself, None where there is nothing yet."""
-    uri = f"{lake.root}/{PLACE.name}"
-    if not _is_table(lake, PLACE):
-        there = storage.names_at(lake.root)
-        if {table.name for table in TABLES} & set(there):
-            raise LakeError(f"{uri}: the lake is damaged: this table is gone, or has lost its log")
-        if there:
-            raise LakeConfigurationError(
-                f"{lake.root}: expected a lake or an empty folder; {there[0]!r} is neither's"
-            )
-        return None
-    configuration: dict[str, str] = {
-        name: str(value) for name, value in lake.table(PLACE).metadata().configuration.items()
-    }
-    if not {_ID, _FORMAT, _CHECK} <= set(configuration):
-        raise LakeConfigurationError(f"{lake.root}: the tables here are no lake of this program")
-    major = configuration[_FORMAT].partition(".")[0]
-    if major != schema.FORMAT.partition(".")[0]:
-        raise LakeConfigurationError(
-            f"{lake.root}: the lake has format {configuration[_FORMAT]}, this program knows {schema.FORMAT}; "
-            "use the program that made it, or a newer one"
-        )
-    return configuration
-
-
-def _is_table(lake: Lake, table: Table) -> bool:
-    uri = f"{lake.root}/{table.name}"
-    try:
-        return DeltaTable.is_deltatable(uri, storage.options(lake.root))
-    except (DeltaError, OSError) as exc:
-        raise LakeError(f"{uri}: it cannot be seen whether there is a table: {words_of(exc)}") from exc
-
-
-def _is_older(configuration: Mapping[str, str]) -> bool:
-    return configuration[_FORMAT] != schema.FORMAT
-
-
-def _create(lake: Lake, key_file: str | None) -> Mapping[str, str]:
-    lake_id = secrets.token_hex(8)
-    path = keys.key_path(lake_id, key_file)
-    actor_keys = keys.make_key(path, lake.root)
-    wanted = {_ID: lake_id, _FORMAT: schema.FORMAT, _CHECK: actor_keys.check_value(lake_id)}
-    _create_table(lake, PLACE, wanted)
-    found = _configuration(lake)
-    if found is None:
-        raise LakeError(f"{lake.root}: the lake could not be made")
-    if found[_ID] != lake_id and not key_file:  # another writer made it meanwhile, with a key of its own
-        path.unlink(missing_ok=True)
-    return found
-
-
-def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) -> None:
-    uri = f"{lake.root}/{table.name}"
-    if _is_table(lake, table):
-        return
-    fields = [
-        {"name": each.name, "type": DELTA_TYPES[each.type], "nullable": True, "metadata": {}}
-        for each in table.columns
-    ]
-    try:
-        DeltaTable.create(
-            uri,
-            Schema.from_json(json.dumps({"type": "struct", "fields": fields})),
-            mode="ignore",
-            partition_by=[] if table.partition is None else [table.partition],
-            description=table.meaning,
-            configuration={
-                **{name: configuration[name] for name in (_ID, _FORMAT, _CHECK)},
-                "delta.dataSkippingStatsColumns": ",".join(table.statistics_columns),
-                "delta.logRetentionDuration": f"interval {LOG_RETENTION_DAYS} days",
-                "delta.enableExpiredLogCleanup": "true",
-            },
-            raise_if_key_not_exists=False,
-            storage_options=storage.options(lake.root),
-        )
-    except (CommitFailedError, DeltaError, OSError) as exc:
-        if not _is_table(lake, table):  # else another writer made it
-            raise LakeError(f"{uri}: the table cannot be made: {_words(exc)}") from exc
-
-
-def _add_columns(lake: Lake, table: Table) -> None:
-    """Add the columns that a lake of an older minor format lacks."""
-    there = {field.name for field in lake.table(table).schema().fields}
-    fields = [
-        {"name": each.name, "type": DELTA_TYPES[each.type], "nullable": True, "metadata": {}}
-        for each in table.columns
-        if each.name not in there
-    ]
-    if fields:
-        new = Schema.from_json(json.dumps({"type": "struct", "fields": fields})).fields
-        _repeated(lake, table, lambda target: target.alter.add_columns(new))
-
-
-def _words(error: BaseException) -> str:
+def delta_words(error: BaseException) -> str:
+    """Return what deltalake's error says, in one line; a full disk in words of its own."""
     text = str(error)
     if "No space left on device" in text:
         return "the disk is full; what is not in the lake yet will be read again"

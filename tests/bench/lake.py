@@ -22,10 +22,11 @@ from typing import NamedTuple
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.maintenance import maintain
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.run import MEMORY_LIMIT, RunSettings
 from revertrisk.lake.run import fill as fill_from_sources
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import Lake, files_by_partition, make_lake
+from revertrisk.lake.tables import Lake, files_by_partition
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.streams.opening import SourceSettings
 from tests.bench.lake_lines import lines_of

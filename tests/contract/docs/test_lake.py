@@ -14,8 +14,8 @@ from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, parse_bots, write_bots
 from revertrisk.lake.engine import VIEWS
 from revertrisk.lake.metrics import LakeMetrics
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import TABLES, Table
-from revertrisk.lake.tables import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import (
     LANGUAGE_AGNOSTIC,
@@ -58,7 +58,7 @@ def test_the_tables_are_the_schemas() -> None:
     """Each column stands there with its type, meaning and source; ``make readme`` writes them anew."""
     text = PAGE.read_text()
     head, _, _ = text.partition(TABLES_BEGIN)
-    wanted = f"{head}{TABLES_BEGIN}\nMade from `revertrisk/lake/schema.py` by `make readme`.\n\n{tables_as_markdown()}"
+    wanted = f"{head}{TABLES_BEGIN}\nMade from `revertrisk/lake/schema/` by `make readme`.\n\n{tables_as_markdown()}"
     if "UPDATE_README" in os.environ:
         PAGE.write_text(wanted)
     assert PAGE.read_text() == wanted

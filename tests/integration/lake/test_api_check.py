@@ -12,7 +12,8 @@ from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.lake.api_check import check_with_wikis
 from revertrisk.lake.errors import LakeError
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import as_lines

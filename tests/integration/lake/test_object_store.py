@@ -13,8 +13,9 @@ from revertrisk.lake.check import check
 from revertrisk.lake.erasure import erase, parse_erasure
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.maintenance import maintain
+from revertrisk.lake.open_or_create import make_lake, open_lake, open_lake_with_key
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import Lake, files_by_partition, make_lake, open_lake, open_lake_with_key
+from revertrisk.lake.tables import Lake, files_by_partition
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import as_lines
 from tests.fakes.lake_oracle import differences

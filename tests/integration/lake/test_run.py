@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from revertrisk.lake import Reader
+from revertrisk.lake.open_or_create import make_lake, open_lake
 from revertrisk.lake.run import RunSettings, fill
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import make_lake, open_lake
 from revertrisk.streams.base import SourceError
 from revertrisk.streams.opening import SourceSettings
 from tests.fakes.event_stream import EventStream

@@ -19,7 +19,8 @@ from revertrisk.cli.app import app
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.engine import make_table, new_engine, sql_of
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.reports.bot_rows import BUCKETS, KINDS, RevertedRows, read_bots, read_overlap, read_reverted
 from revertrisk.reports.bots import Bots, bots
 from revertrisk.reports.figures import LEAST

@@ -19,8 +19,9 @@ from revertrisk.lake.bots import (
 from revertrisk.lake.check import check
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.maintenance import forget_actors
+from revertrisk.lake.open_or_create import open_lake
 from revertrisk.lake.schema import BOT
-from revertrisk.lake.tables import Lake, open_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import Edit, as_lines, edits, page_change
 from tests.unit.lake.conftest import batch_of, tables_of

@@ -16,8 +16,9 @@ from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
 from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
-from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
+from revertrisk.lake.tables import Change, Lake, files_by_partition, merge
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import (
     MULTILINGUAL,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
+from revertrisk.lake.open_or_create import make_lake, open_lake
 from revertrisk.lake.schema import PLACE, REVISION
-from revertrisk.lake.tables import Lake, make_lake, open_lake
+from revertrisk.lake.tables import Lake
 
 
 def test_the_key_lies_outside_and_is_its_owners(
