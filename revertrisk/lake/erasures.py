@@ -1,6 +1,6 @@
-"""Remembers what was erased, so that a copy of an old event does not bring it back.
+"""Records what was erased, so that a copy of an old event does not add it again.
 
-The lake holds keyed hashes only: without the key, nothing in it leads to what was erased.
+The record holds only keyed hashes. Without the key, they do not show what was erased.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ ERASED_REVISION: Final = "revision"
 
 @dataclass(frozen=True, slots=True)
 class Erasures:
-    """What was erased, and when, by its keyed hash."""
+    """The record of erasures, with the time of each by its keyed hash."""
 
     keys: ActorKeys
     moments: Mapping[str, datetime]
@@ -31,7 +31,7 @@ class Erasures:
         return bool(self.moments)
 
     def of_actor(self, actor_key: str | None) -> datetime | None:
-        """Return when an actor was erased, None for one who was not."""
+        """Return when an actor was erased, or None."""
         return (
             self.moments.get(self.keys.erased(ERASED_ACTOR, actor_key))
             if actor_key and self.moments
@@ -39,12 +39,12 @@ class Erasures:
         )
 
     def has(self, what: str, wiki_id: str, number: int) -> bool:
-        """Tell whether a page or a revision was erased."""
+        """Return whether a page or a revision was erased."""
         return self.keys.erased(what, numbered(wiki_id, number)) in self.moments
 
 
 def read_erasures(engine: Connection, lake: Lake) -> Erasures:
-    """Return what was erased so far; takes a lake with its key.
+    """Return the record of a lake, which must be opened with its key.
 
     Raises:
         LakeError: the table cannot be read.
@@ -57,14 +57,14 @@ def read_erasures(engine: Connection, lake: Lake) -> Erasures:
 
 
 def numbered(wiki_id: str, number: int) -> str:
-    """Return the name of a page or a revision."""
+    """Return the text that stands for a page or a revision in the keyed hash."""
     return f"{wiki_id}\0{number}"
 
 
 def remember(engine: Connection, lake: Lake, named: Iterable[tuple[str, str]], now: datetime) -> None:
-    """Write down what is erased now, each with its kind before it; takes a lake with its key.
+    """Add erasures to the record of a lake, which must be opened with its key.
 
-    An actor's name is the actor key. Raises LakeError.
+    ``named`` has pairs of kind and name; the name is an actor key, or what `numbered` returns. Raises LakeError.
     """
     if lake.actor_keys is None:
         raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")

@@ -1,4 +1,4 @@
-"""Opens a lake, and creates what it lacks: the tables, their columns, and the key."""
+"""Opens a lake, and creates what is missing: its tables, columns and key."""
 
 import json
 import secrets
@@ -11,9 +11,9 @@ from deltalake.schema import Schema
 
 from revertrisk.lake import key as keys
 from revertrisk.lake import schema, storage
-from revertrisk.lake.errors import LakeConfigurationError, LakeError, words_of
+from revertrisk.lake.errors import LakeConfigurationError, LakeError, message_of
 from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
-from revertrisk.lake.tables import Lake, delta_words, repeated
+from revertrisk.lake.tables import Lake, delta_message, retry_conflicts
 
 LOG_RETENTION_DAYS: Final = 7
 _ID: Final = "revertrisk.lakeId"
@@ -25,29 +25,29 @@ def open_lake(root: str) -> Lake:
     """Open a lake for reading.
 
     Raises:
-        LakeConfigurationError: there is no lake, or it is of a newer major format.
+        LakeConfigurationError: there is no lake, or its major format is not supported.
         LakeError: it is damaged.
 
     """
     lake = Lake(storage.as_root(root), "", None)
     configuration = _configuration(lake)
     if configuration is None:
-        raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` makes one")
+        raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` creates one")
     return Lake(lake.root, configuration[_ID], None, _is_older(configuration))
 
 
 def open_lake_with_key(root: str, key_file: str | None) -> Lake:
-    """Open an existing lake with its key; raises as `make_lake`, and LakeConfigurationError where there is none."""
+    """Open an existing lake with its key; raises what `make_lake` and `open_lake` raise."""
     open_lake(root)
     return make_lake(root, key_file)
 
 
 def make_lake(root: str, key_file: str | None) -> Lake:
-    """Open a lake for writing, with its key; make what it lacks, which is all of it where there is nothing yet.
+    """Open a lake for writing, with its key; create the lake, or the tables and columns that it lacks.
 
     Raises:
-        LakeConfigurationError: the folder holds something else, the format is newer, the key is missing or another, or
-            the object store cannot keep two writers apart.
+        LakeConfigurationError: the folder has other files, the format is not supported, the key is missing or wrong, or
+            the object store has no conditional PUT.
         LakeError: it is damaged or cannot be written.
 
     """
@@ -67,27 +67,27 @@ def make_lake(root: str, key_file: str | None) -> Lake:
 
 
 def _configuration(lake: Lake) -> Mapping[str, str] | None:
-    """Return what the lake says of itself, None where there is nothing yet."""
+    """Return the lake's id, format and check value of its key; None if there is no lake and nothing else."""
     uri = f"{lake.root}/{PLACE.name}"
     if not _is_table(lake, PLACE):
         there = storage.names_at(lake.root)
         if {table.name for table in TABLES} & set(there):
-            raise LakeError(f"{uri}: the lake is damaged: this table is gone, or has lost its log")
+            raise LakeError(f"{uri}: the lake is damaged: this table is missing or has no log")
         if there:
             raise LakeConfigurationError(
-                f"{lake.root}: expected a lake or an empty folder; {there[0]!r} is neither's"
+                f"{lake.root}: expected a lake or an empty folder, but it contains {there[0]!r}"
             )
         return None
     configuration: dict[str, str] = {
         name: str(value) for name, value in lake.table(PLACE).metadata().configuration.items()
     }
     if not {_ID, _FORMAT, _CHECK} <= set(configuration):
-        raise LakeConfigurationError(f"{lake.root}: the tables here are no lake of this program")
+        raise LakeConfigurationError(f"{lake.root}: these tables are not a lake of this program")
     major = configuration[_FORMAT].partition(".")[0]
     if major != schema.FORMAT.partition(".")[0]:
         raise LakeConfigurationError(
-            f"{lake.root}: the lake has format {configuration[_FORMAT]}, this program knows {schema.FORMAT}; "
-            "use the program that made it, or a newer one"
+            f"{lake.root}: the lake has format {configuration[_FORMAT]}, this program supports {schema.FORMAT}; "
+            "use the version that created it, or a newer one"
         )
     return configuration
 
@@ -97,7 +97,7 @@ def _is_table(lake: Lake, table: Table) -> bool:
     try:
         return DeltaTable.is_deltatable(uri, storage.options(lake.root))
     except (DeltaError, OSError) as exc:
-        raise LakeError(f"{uri}: it cannot be seen whether there is a table: {words_of(exc)}") from exc
+        raise LakeError(f"{uri}: the table cannot be looked up: {message_of(exc)}") from exc
 
 
 def _is_older(configuration: Mapping[str, str]) -> bool:
@@ -112,8 +112,8 @@ def _create(lake: Lake, key_file: str | None) -> Mapping[str, str]:
     _create_table(lake, PLACE, wanted)
     found = _configuration(lake)
     if found is None:
-        raise LakeError(f"{lake.root}: the lake could not be made")
-    if found[_ID] != lake_id and not key_file:  # another writer made it meanwhile, with a key of its own
+        raise LakeError(f"{lake.root}: the lake cannot be created")
+    if found[_ID] != lake_id and not key_file:  # another writer created it meanwhile, with its own key
         path.unlink(missing_ok=True)
     return found
 
@@ -143,8 +143,8 @@ def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) ->
             storage_options=storage.options(lake.root),
         )
     except (CommitFailedError, DeltaError, OSError) as exc:
-        if not _is_table(lake, table):  # else another writer made it
-            raise LakeError(f"{uri}: the table cannot be made: {delta_words(exc)}") from exc
+        if not _is_table(lake, table):  # otherwise another writer created it
+            raise LakeError(f"{uri}: the table cannot be created: {delta_message(exc)}") from exc
 
 
 def _add_columns(lake: Lake, table: Table) -> None:
@@ -157,4 +157,4 @@ def _add_columns(lake: Lake, table: Table) -> None:
     ]
     if fields:
         new = Schema.from_json(json.dumps({"type": "struct", "fields": fields})).fields
-        repeated(lake, table, lambda target: target.alter.add_columns(new))
+        retry_conflicts(lake, table, lambda target: target.alter.add_columns(new))

@@ -1,7 +1,7 @@
-"""The Delta tables: the one door to deltalake.
+"""Reads and changes the Delta tables of a lake. Only this module and `open_or_create` import deltalake.
 
-A commit is atomic, and readers see one version of a table from beginning to end. Of two writers that change the same
-files one is told of a conflict and repeats its change.
+A commit is atomic, and a reader sees one version of a table throughout. If two writers change the same files, one of
+them gets a conflict and repeats its change.
 """
 
 import fcntl
@@ -25,27 +25,27 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from revertrisk.lake import key as keys
 from revertrisk.lake import storage
-from revertrisk.lake.errors import LakeError, words_of
+from revertrisk.lake.errors import LakeError, message_of
 from revertrisk.lake.schema import Table
 
 log = logging.getLogger(__name__)
 
 ONE_FILE_BYTES: Final = 2 * 1024**3
-"""Above every partition: a compacted one has one file, and is left alone from then on."""
+"""More than any partition: a compacted partition has one file, and is not compacted again."""
 CONFLICT_RETRIES: Final = 20
-"""How often a change is repeated that another writer's commit came before."""
+"""How often a change is repeated after conflicts with other writers."""
 SPARE_BYTES: Final = 256 * 1024**2
-"""So much of the disk, or a twentieth of it where that is less, stays free."""
-_WRITING: Final = WriterProperties(compression="ZSTD", compression_level=1)
+"""This much of the disk, or a twentieth of a smaller disk, stays free."""
+_WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1)
 _COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
 _COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
-"""deltalake itself would put two tables that were overwritten at once side by side."""
+"""No retry by deltalake: after a conflict between two overwrites it would keep the rows of both."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """An open lake: where it is, and what its actor keys are made with."""
+    """An open lake: its location, and the key for its actor keys."""
 
     root: str
     """Its folder, or ``s3://BUCKET/PREFIX``."""
@@ -53,20 +53,20 @@ class Lake:
     actor_keys: keys.ActorKeys | None
     """None for a reader that needs no key."""
     is_older: bool = False
-    """It was made with an older minor format: old files may lack columns."""
+    """Whether it was created with an older minor format, so that old files can lack columns."""
 
     def table(self, table: Table) -> DeltaTable:
         """Open a table's newest version.
 
         Raises:
-            LakeError: it is damaged or gone.
+            LakeError: the table is damaged or missing.
 
         """
         uri = f"{self.root}/{table.name}"
         try:
             return DeltaTable(uri, storage_options=storage.options(self.root))
         except (DeltaError, TableNotFoundError, OSError) as exc:
-            raise LakeError(f"{uri}: the table cannot be opened: {delta_words(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be opened: {delta_message(exc)}") from exc
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
@@ -75,16 +75,16 @@ class Lake:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a merge does with rows whose key the table has."""
+    """What a merge does with rows whose key is in the table already."""
 
     update: Mapping[str, str] = field(default_factory=dict)
-    """Expressions by column; ``s`` is the row that comes, ``t`` the one that is there."""
+    """SQL expressions by column; ``s`` is the new row, ``t`` the row in the table."""
     where: str | None = None
-    """Which rows change; None for all."""
+    """An SQL condition for the rows that change; None for all."""
     deletes: bool = False
-    """They are deleted instead."""
+    """Whether these rows are deleted instead of updated."""
     inserts: bool = True
-    """Rows whose key the table does not have are added."""
+    """Whether rows whose key is not in the table are added."""
 
 
 INSERT_ONLY: Final = Change()
@@ -95,8 +95,8 @@ def merge(
 ) -> int:
     """Merge rows into a table by its key, in one commit; return how many were added, changed or deleted.
 
-    ``rows`` is anything that hands over Arrow, with columns of the table. ``partitions`` are those that the rows belong
-    to: only they are looked at. Where nothing changes nothing is written. Values of the rows never stand in the log.
+    ``rows`` is anything that exports Arrow, with columns of the table. ``partitions`` are the partitions of the rows;
+    only these are read. If nothing changes, nothing is written. Values of the rows are never in the log.
 
     Raises:
         LakeError: the table cannot be written.
@@ -115,7 +115,7 @@ def merge(
             predicate,
             source_alias="s",
             target_alias="t",
-            writer_properties=_WRITING,
+            writer_properties=_WRITER,
             commit_properties=_COMMIT,
             post_commithook_properties=_HOOKS,
             streamed_exec=False,
@@ -128,14 +128,14 @@ def merge(
             merger = merger.when_not_matched_insert_all()
         return merger.execute()
 
-    done = repeated(lake, table, make)
+    done = retry_conflicts(lake, table, make)
     return sum(int(done[f"num_target_rows_{what}"]) for what in ("inserted", "updated", "deleted"))
 
 
 def replace(lake: Lake, table: Table, rows: Any) -> None:
-    """Put rows in the place of all that a table has, in one commit; raises LakeError.
+    """Replace all rows of a table in one commit; raises LakeError.
 
-    ``rows`` is anything that hands over Arrow, with all columns of the table in their order.
+    ``rows`` is anything that exports Arrow, with all columns of the table in their order.
     """
 
     def overwrite(target: DeltaTable) -> None:
@@ -143,64 +143,64 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
             target,
             rows,
             mode="overwrite",
-            writer_properties=_WRITING,
+            writer_properties=_WRITER,
             commit_properties=_COMMIT_ALONE,
             post_commithook_properties=_HOOKS,
         )
 
-    repeated(lake, table, overwrite)
+    retry_conflicts(lake, table, overwrite)
 
 
 def delete_partitions(lake: Lake, table: Table, before: date) -> int:
-    """Delete the partitions before a day; returns how many files that took out. Raises LakeError."""
+    """Delete the partitions before a day; return the number of removed files. Raises LakeError."""
     predicate = f"{table.partition} < DATE '{before}'"
-    return int(repeated(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
+    return int(retry_conflicts(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
 
 
 def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...] = ()) -> int:
-    """Rewrite the files of one partition into one; returns how many files that replaced. Raises LakeError."""
+    """Rewrite the files of one partition into one; return the number of replaced files. Raises LakeError."""
     filters = None if partition is None else [(str(table.partition), "=", str(partition))]
 
     def rewrite(target: DeltaTable) -> dict[str, Any]:
         how: dict[str, Any] = {
             "partition_filters": filters,
             "target_size": ONE_FILE_BYTES,
-            "writer_properties": _WRITING,
+            "writer_properties": _WRITER,
         }
         return target.optimize.z_order(sorted_by, **how) if sorted_by else target.optimize.compact(**how)
 
-    return int(repeated(lake, table, rewrite)["numFilesRemoved"])
+    return int(retry_conflicts(lake, table, rewrite)["numFilesRemoved"])
 
 
 def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> int:
-    """Remove files that no version younger than ``keep`` needs; returns how many. Raises LakeError.
+    """Remove files that no version younger than ``keep`` needs; return their number. Raises LakeError.
 
-    ``also_unknown`` removes files that no version ever named, which a writer that was killed has left. A file that is
-    being written is one of them: they must be kept for longer than a commit can take.
+    With ``also_unknown`` it also removes files that no version ever named, which a killed writer left. A file that is
+    being written is such a file too, so ``keep`` must be longer than a commit can take.
     """
     hours = int(keep / timedelta(hours=1))
 
     def remove(target: DeltaTable) -> list[str]:
         return target.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=also_unknown)
 
-    return len(repeated(lake, table, remove))
+    return len(retry_conflicts(lake, table, remove))
 
 
 def require_room(lake: Lake) -> None:
-    """Raise LakeError where the disk is nearly full: what is begun must end, and an erasure must be able to rewrite."""
+    """Raise LakeError if the disk is nearly full, so that a batch can end and an erasure can rewrite files."""
     if "://" in lake.root:
         return
     disk = shutil.disk_usage(lake.root)
     spare = min(SPARE_BYTES, disk.total // 20)
     if disk.free < spare:
         raise LakeError(
-            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch is begun with {spare >> 20:,} MB "
-            "or more; what is not in the lake yet will be read again"
+            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch needs at least "
+            f"{spare >> 20:,} MB; what is not in the lake yet will be read again"
         )
 
 
 def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
-    """Return how many data files each partition has; raises LakeError."""
+    """Return the number of data files of each partition; raises LakeError."""
     found: dict[date | None, int] = {}
     for path in lake.files(table):
         name, _, value = path.rsplit("/", 2)[-2].partition("=")
@@ -209,44 +209,49 @@ def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     return found
 
 
-def repeated(lake: Lake, table: Table, change: Any) -> Any:
-    """Make a change to the newest version of a table; repeat it where another writer's commit came before."""
+def retry_conflicts(lake: Lake, table: Table, change: Any) -> Any:
+    """Make a change to the newest version of a table; repeat it after a conflict with another writer.
+
+    Raises:
+        LakeError: the table cannot be written, or every try ended in a conflict.
+
+    """
     for left in reversed(range(CONFLICT_RETRIES)):
         try:
-            with _turn(lake, table):
+            with _locked(lake, table):
                 return change(lake.table(table))
         except CommitFailedError as exc:
             if not left:
                 raise LakeError(
-                    f"{lake.root}/{table.name}: other writers' commits always came first"
+                    f"{lake.root}/{table.name}: {CONFLICT_RETRIES} tries ended in conflicts with other writers"
                 ) from exc
             log.info("%s: another writer's commit came first; the change is repeated", table.name)
         except (DeltaError, OSError) as exc:
-            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {delta_words(exc)}") from exc
+            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {delta_message(exc)}") from exc
     raise AssertionError
 
 
 @contextmanager
-def _turn(lake: Lake, table: Table) -> Iterator[None]:
-    """Let writers of one machine change a table one after the other: a change that loses is work for nothing.
+def _locked(lake: Lake, table: Table) -> Iterator[None]:
+    """Lock a table against other writers on this machine, since a change that ends in a conflict is wasted work.
 
-    Commits are safe without it, as they are on several machines.
+    Commits are safe without the lock, as between several machines.
     """
     if "://" in lake.root:
         yield
         return
     folder = os.open(f"{lake.root}/{table.name}", os.O_RDONLY)
     try:
-        with suppress(OSError):  # a file system without locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
 
 
-def delta_words(error: BaseException) -> str:
+def delta_message(error: BaseException) -> str:
     """Return what deltalake's error says, in one line; a full disk in words of its own."""
     text = str(error)
     if "No space left on device" in text:
         return "the disk is full; what is not in the lake yet will be read again"
-    return words_of(error)
+    return message_of(error)

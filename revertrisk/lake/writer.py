@@ -23,7 +23,7 @@ from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
-from revertrisk.lake.reverted import OF_A_BATCH, reverted_change, reverted_rows
+from revertrisk.lake.reverted import STEPS_FOR_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
 from revertrisk.lake.tables import CONFLICT_RETRIES, Change, Lake, merge, require_room
@@ -219,7 +219,7 @@ class LakeWriter:
         """
         self._id_ranges.refresh()
         while True:
-            rows = reverted_rows(self._engine, OF_A_BATCH, self._id_ranges.narrow)
+            rows = reverted_rows(self._engine, STEPS_FOR_BATCH, self._id_ranges.narrow)
             days = [
                 day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()
             ]

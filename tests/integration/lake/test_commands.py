@@ -71,12 +71,12 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (ERASE, 2, "name what is to be erased"),
     ((*ERASE, "--page", "enwiki"), 2, "page: expected WIKI:ID"),
     (("lake", "prune", "--lake", "lake", "--before", "May"), 2, "before: expected a day"),
-    (("sql", "--lake", "other", "SELECT 1"), 78, "'file' is neither's"),
+    (("sql", "--lake", "other", "SELECT 1"), 78, "expected a lake or an empty folder, but it contains 'file'"),
     (("lake", "bots", "--lake", "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
-    ((*RUN, "other"), 78, "'file' is neither's"),
+    ((*RUN, "other"), 78, "expected a lake or an empty folder, but it contains 'file'"),
     ((*RUN, "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
-    ((*RUN, "lake", "--key-file", "no-key"), 78, "is missing; name its file with LAKE_KEY_FILE"),
-    ((*RUN, "new", "--key-file", "new/key"), 78, "must not lie in the lake's own folder"),
+    ((*RUN, "lake", "--key-file", "no-key"), 78, "is missing; set LAKE_KEY_FILE to its file"),
+    ((*RUN, "new", "--key-file", "new/key"), 78, "must not be in the lake's own folder"),
 ]
 ALL_IN_ONE = """
 import json, sys

@@ -146,7 +146,7 @@ def test_other_addresses_are_refused(root: str) -> None:
 
 def test_a_foreign_prefix_and_a_damaged_lake_are_refused(store: Path, bucket: Path) -> None:
     """What lies there is named; a lake that has lost its first table is damaged, not new."""
-    with pytest.raises(LakeConfigurationError, match="'lake' is neither's"):
+    with pytest.raises(LakeConfigurationError, match="but it contains 'lake'"):
         open_lake(f"s3://{bucket.name}/some")
     rmtree(bucket / AT / "place/_delta_log")
     with pytest.raises(LakeError, match="the lake is damaged"):
