@@ -1,6 +1,6 @@
-"""``revertrisk lake check``, ``erase`` and ``prune``: find what is wrong with a lake, and remove what must not stay."""
+"""``revertrisk lake check``, ``erase`` and ``prune``: check a lake, and remove data from it."""
 
-# ruff: noqa: PLC0415 - the lake's engines are imported when a command of it runs
+# ruff: noqa: PLC0415 - the lake's libraries are imported when one of its commands runs
 
 import asyncio
 import sys
@@ -16,21 +16,17 @@ def check(
     lake: Lake,
     api: Annotated[
         bool,
-        typer.Option(
-            "--api", help="Also hold a sample of revisions against what their wikis say of them now."
-        ),
+        typer.Option("--api", help="Also compare a sample of revisions with their wikis' API."),
     ] = False,
-    sample: Annotated[int, typer.Option(min=1, help="With --api: how many revisions.")] = 200,
+    sample: Annotated[int, typer.Option(min=1, help="With --api: the number of revisions.")] = 200,
     wiki_url: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki instead of the wikis' own."
-        ),
+        typer.Option(metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki to ask for all wikis."),
     ] = None,
 ) -> None:
-    """Look for what is wrong with a lake: doubled keys, hidden authors that are told, derived rows that differ.
+    """Check a lake: duplicate keys, actor keys of hidden authors, derived rows that differ from their sources.
 
-    Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
+    Exit status: 0 no findings, 1 findings or a damaged lake, 78 there is no lake.
     """
     need_engines()
     from revertrisk.lake.api_check import check_with_wikis
@@ -56,23 +52,23 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     key_file: KeyFile = None,
     actor: Annotated[
         list[str],
-        typer.Option(metavar="WIKI:NAME", help="A user or an address; give old names too; repeatable."),
+        typer.Option(metavar="WIKI:NAME", help="A user name or IP address; also give old names; repeatable."),
     ] = [],  # noqa: B006 - Typer reads it
     page: Annotated[list[str], typer.Option(metavar="WIKI:ID", help="All rows of a page; repeatable.")] = [],  # noqa: B006
     revision: Annotated[
         list[str], typer.Option(metavar="WIKI:ID", help="All rows of a revision; repeatable.")
     ] = [],  # noqa: B006 - Typer reads it
     grace: Annotated[
-        float, typer.Option(min=0, help="Seconds for readers to finish with the old files.")
+        float, typer.Option(min=0, help="Seconds until the old files are removed, for running queries.")
     ] = 60.0,
 ) -> None:
-    """Take people, pages or revisions out of the lake for good, and prove by its files that they are gone.
+    """Erase users, pages or revisions from the lake, and search all its files for what is left.
 
-    An actor's rows stay, without anything that tells the actor; a page's and a revision's rows go.
-    What reads the lake's files in the meantime is not disturbed within the grace.
-    Kafka and copies of the lake elsewhere are not reached.
+    The rows of a user stay, with all facts about the author removed. The rows of a page or a revision are deleted.
+    Running queries can still read the old files until the grace ends.
+    Data in Kafka and in copies of the lake is not erased.
 
-    Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
+    Exit status: 0 erased, 1 some data was still found, 2 a flag cannot be used, 78 the lake or its key cannot be used.
     """
     need_engines()
     from revertrisk.lake.erasure import erase as erase_from
@@ -82,7 +78,7 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     log_to_stderr()
     if not (actor or page or revision):
-        flags.refuse(ValueError("name what is to be erased: --actor, --page or --revision"))
+        flags.refuse(ValueError("expected --actor, --page or --revision"))
     try:
         what = parse_erasure(actor, page, revision)
         done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
@@ -90,21 +86,21 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         end(exc, exc.exit_status)
     for actor_name in done.unfound:
         sys.stdout.write(
-            f"no row of {actor_name}: no row has the key of this name (keys of old edits are gone), no title has it\n"
+            f"no row of {actor_name}: no row has its key (keys of old edits are removed), and no title has its name\n"
         )
     for found in done.left:
-        sys.stdout.write(f"still there: {found}\n")
+        sys.stdout.write(f"still found: {found}\n")
     sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")
     raise typer.Exit(1 if done.left else 0)
 
 
 def prune(
     lake: Lake,
-    before: Annotated[str, typer.Option(metavar="DAY", help="The first day that stays, such as 2026-11-01.")],
+    before: Annotated[str, typer.Option(metavar="DAY", help="The first day to keep, such as 2026-11-01.")],
 ) -> None:
-    """Delete whole days, or whole months, from the lake that lie before a day.
+    """Delete from the lake all days, or whole months, before a day.
 
-    The files go with the writer's next maintenance, a week later.
+    The writer's maintenance removes the files after KEEP_FILES_HOURS, by default a week.
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
     """
@@ -124,4 +120,4 @@ def prune(
         files = prune_before(open_lake(lake), day)
     except LakeError as exc:
         end(exc, exc.exit_status)
-    sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
+    sys.stdout.write(f"{lake}: {files} files removed from the tables\n")

@@ -35,7 +35,9 @@ _DIFFERENCES: Final = {
     f"{REVERTED.name}: {{}} rows are missing or different, {_DERIVED}": _DIFFERENT.format(
         a="reverted_now", b=REVERTED.name
     ),
-    f"{REVERTED.name}: {{}} rows should not be there, {_DERIVED}": _DIFFERENT.format(a=REVERTED.name, b="reverted_now"),
+    f"{REVERTED.name}: {{}} rows should not be there, {_DERIVED}": _DIFFERENT.format(
+        a=REVERTED.name, b="reverted_now"
+    ),
 }
 """By the text of each finding, a query for the keys of rows that differ between two tables."""
 
@@ -72,10 +74,14 @@ def _all_findings(lake: Lake, wait: Callable[[Lake, int], None]) -> Iterator[str
         yield from _hidden(engine)
         found = _store_differences(engine, "first_time")
         if any(found.values()):
-            if _number(engine, f"SELECT count(*) FROM {PLACE.name} WHERE updated > now() - {_WRITER_IS_IDLE_AFTER}"):
+            if _number(
+                engine, f"SELECT count(*) FROM {PLACE.name} WHERE updated > now() - {_WRITER_IS_IDLE_AFTER}"
+            ):
                 wait(lake, version)
             _take_snapshot(engine, lake)
-            found = _store_differences(engine, "second_time", "SEMI JOIN first_time_{} USING (wiki_id, rev_id)")
+            found = _store_differences(
+                engine, "second_time", "SEMI JOIN first_time_{} USING (wiki_id, rev_id)"
+            )
         yield from (finding.format(number) for finding, number in found.items() if number)
         _run_views(engine)
     finally:

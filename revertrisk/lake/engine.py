@@ -193,7 +193,9 @@ class Reader:
                     raise LakeError(
                         f"{self._lake.root}: files of the lake are missing: {_first_line(exc)}"
                     ) from exc
-                log.warning("a file was removed during the query; it is run again on the lake's newest version")
+                log.warning(
+                    "a file was removed during the query; it is run again on the lake's newest version"
+                )
                 with suppress(duckdb.Error):
                     self._define_views()
         raise AssertionError

@@ -121,7 +121,9 @@ def _require_known_wikis(engine: Connection, lake: Lake, what: Erasure) -> None:
         wiki_id for wiki_id, _ in (*what.actors, *what.pages, *what.revisions) if wikis.by_id(wiki_id) is None
     }
     for table in TABLES:
-        if unknown and "wiki_id" in table.column_names:  # the lake can have a wiki that the table of wikis lacks
+        if (
+            unknown and "wiki_id" in table.column_names
+        ):  # the lake can have a wiki that the table of wikis lacks
             rows = table_relation(engine, lake, table).project("wiki_id").distinct().fetchall()
             unknown -= {wiki_id for (wiki_id,) in rows}
     if unknown:
@@ -237,7 +239,10 @@ def _find_left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -
         if table is not None and path.endswith(".parquet") and "/_delta_log/" not in path:
             left += _find_left_in_rows(engine, table, path)
     sought = [
-        text.encode() for key in keys for text in (key["actor_key"], key["name"]) if len(text) > _MAX_CHANCE_CHARS
+        text.encode()
+        for key in keys
+        for text in (key["actor_key"], key["name"])
+        if len(text) > _MAX_CHANCE_CHARS
     ]
     left += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
     return left

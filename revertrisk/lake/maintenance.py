@@ -85,7 +85,11 @@ def compact_table(lake: Lake, table: Table, today: date) -> int:
         is_closed = partition is not None and partition < today - timedelta(
             days=1 if table.partition == "day" else 31
         )
-        if number >= MAX_OPEN_FILES or extra > MAX_EXTRA_FILES or (is_closed and number > MAX_OPEN_FILES // 2):
+        if (
+            number >= MAX_OPEN_FILES
+            or extra > MAX_EXTRA_FILES
+            or (is_closed and number > MAX_OPEN_FILES // 2)
+        ):
             # A month can be too large to sort in memory.
             is_sorted = is_closed and table.partition == "day" and set(_SORTED_BY) <= set(table.column_names)
             sorted_by = _SORTED_BY if is_sorted else ()

@@ -14,8 +14,12 @@ class LakeMetrics:
         self._rows = Counter(
             "lake_rows_total", "Rows added or changed, by table", ["table"], registry=registry
         )
-        self._canaries = Counter("lake_canaries_total", "Canary events, which are not written", registry=registry)
-        self._unreadable = Counter("lake_unreadable_total", "Records that are not a readable event", registry=registry)
+        self._canaries = Counter(
+            "lake_canaries_total", "Canary events, which are not written", registry=registry
+        )
+        self._unreadable = Counter(
+            "lake_unreadable_total", "Records that are not a readable event", registry=registry
+        )
         self._batch = Histogram("lake_batch_seconds", "Time to write a batch", registry=registry)
         self._written = Gauge(
             "lake_last_batch_timestamp_seconds",

@@ -84,7 +84,9 @@ def require_conditional_put(root: str, store: ObjectStore | None = None) -> None
     """
     for name in UNSAFE_VARIABLES:
         if os.environ.get(name):
-            raise LakeConfigurationError(f"{name}: a lake is committed only by conditional PUT; unset this variable")
+            raise LakeConfigurationError(
+                f"{name}: a lake is committed only by conditional PUT; unset this variable"
+            )
     store = store or open_store(root)
     probe = f"{PROBES}/{secrets.token_hex(8)}"
     try:
@@ -96,7 +98,9 @@ def require_conditional_put(root: str, store: ObjectStore | None = None) -> None
         finally:
             obstore.delete(store, probe)
     except (BaseError, OSError) as exc:
-        raise LakeConfigurationError(f"{root}: the object store cannot be written: {message_of(exc)}") from exc
+        raise LakeConfigurationError(
+            f"{root}: the object store cannot be written: {message_of(exc)}"
+        ) from exc
     raise LakeConfigurationError(
         f"{root}: the object store accepts a PUT with If-None-Match: * for an object that exists; "
         "a lake needs a store with conditional PUT, or rows would be lost"

@@ -107,7 +107,7 @@ class BatchCollector:
         self._is_due.set()
 
     async def take(self, batch_s: float) -> tuple[Batch, Mapping[str, Mapping[str, Position]]] | None:
-        """Wait until the batch is due; return it with the last position of each source and partition, or None at the end."""
+        """Wait until a batch is due; return it with the last position of each source and partition. None at the end."""
         await self._has_records.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(max(self._begun + batch_s - monotonic(), 0)):
@@ -238,7 +238,9 @@ async def _add_places(
     """Put into the batch the place from which each source is resumed after it."""
     for name, partitions in positions.items():
         source = sources[name]
-        if source.checkpoint is None:  # Kafka stores it, and a pipe is not resumed; here it is only information
+        if (
+            source.checkpoint is None
+        ):  # Kafka stores it, and a pipe is not resumed; here it is only information
             batch.resume[name] = orjson.dumps(
                 {part: last.offset for part, last in partitions.items()}
             ).decode()

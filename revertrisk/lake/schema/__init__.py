@@ -1,8 +1,8 @@
-"""The tables of the lake, declared once: the writer, the views' tests and docs/lake.md are made from this.
+"""The tables of the lake. The writer, the tests of the views and docs/lake.md are made from these declarations.
 
-Every type is one that DuckDB, Spark, Trino and Delta read alike: BIGINT and never UBIGINT (Spark makes it a decimal),
-TIMESTAMP WITH TIME ZONE and never a plain TIMESTAMP (Spark makes it one without zone). Columns are only ever added, and
-may be null; a change of FORMAT's first number means that an older program must not touch the lake.
+DuckDB, Spark, Trino and Delta read all types in the same way. So whole numbers are BIGINT, not UBIGINT (a decimal in
+Spark), and times are TIMESTAMP WITH TIME ZONE, not TIMESTAMP (without a zone in Spark). All columns can be null. A new
+minor version of FORMAT adds columns; with another major version, a program must not use the lake.
 """
 
 from typing import Final
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 FORMAT: Final = "1.0"
-"""Major and minor version of the tables below; a newer minor one is read, a newer major one refused."""
+"""Major and minor version of the tables. Another minor version is accepted, another major version is refused."""
 
 TABLES: Final = (
     PREDICTION,

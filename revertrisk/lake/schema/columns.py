@@ -1,4 +1,4 @@
-"""What a table and a column of the lake are declared as, and the columns that several tables have."""
+"""The classes that declare tables and columns of the lake, and the columns that several tables share."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class Type(StrEnum):
     BOOLEAN = "BOOLEAN"
     VARCHAR = "VARCHAR"
     TIMESTAMP = "TIMESTAMP WITH TIME ZONE"
-    """An instant, kept in UTC with microseconds."""
+    """A point in time, stored in UTC with microseconds."""
     DATE = "DATE"
 
 
@@ -29,13 +29,14 @@ DELTA_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it holds, in which unit, and where it comes from."""
+    """One column of a table."""
 
     name: str
     type: Type
     meaning: str
+    """The content and its unit, as a sentence."""
     source: str
-    """A path in an event, or how it is derived."""
+    """The path in the event, or how the value is derived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,23 @@ class Table:
 
     name: str
     meaning: str
+    """What a row is, as sentences."""
     key: tuple[str, ...]
+    """The columns that identify a row."""
     columns: tuple[Column, ...]
     partition: str | None = None
-    """The column that the files are divided by: a day, or the first day of a month."""
+    """The column by which files are partitioned: a day, or the first day of a month."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The names, in order."""
+        """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def statistics_columns(self) -> tuple[str, ...]:
-        """Columns whose least and greatest values stand in Delta's log: ids and times only.
+        """The columns whose minimum and maximum are in Delta's log: only ids, times and ``wiki_id``.
 
-        The log outlives the rows, so nothing that can name a person or a page may be in it.
+        The log stays longer than the rows, so it must have no value that can name a person or a page.
         """
         kept = {Type.BIGINT, Type.TIMESTAMP}
         return tuple(each.name for each in self.columns if each.type in kept or each.name == "wiki_id")
@@ -66,7 +69,7 @@ class Table:
 
 def of_day(source: str) -> Column:
     """Return the column of the day by which files are partitioned; ``source`` is the time that it comes from."""
-    return Column("day", Type.DATE, "The day (UTC) by which the files are divided.", f"{source}, its day")
+    return Column("day", Type.DATE, "The day (UTC) by which files are partitioned.", f"{source}, its day")
 
 
 def of_month(source: str) -> Column:
@@ -74,7 +77,7 @@ def of_month(source: str) -> Column:
     return Column(
         "month",
         Type.DATE,
-        "The first day of the month (UTC) by which the files are divided.",
+        "The first day of the month (UTC) by which files are partitioned.",
         f"{source}, its month",
     )
 
@@ -85,13 +88,13 @@ PAGE: Final = Column("page_id", Type.BIGINT, "The page's id, unique within its w
 ACTOR: Final = Column(
     "actor_key",
     Type.VARCHAR,
-    "HMAC-SHA-256 of wiki and user name, in hexadecimal; null where the author is hidden, unknown or erased, and after "
-    "90 days.",
-    "revision.editor.user_text (on edit and create else performer.user_text), with the lake's key",
+    "Keyed hash (HMAC-SHA-256, hexadecimal) of wiki and user name. Null if the author is hidden, unknown or erased, "
+    "and after 90 days.",
+    "revision.editor.user_text, or performer.user_text on edit and create, with the lake's key",
 )
 KIND_OF_USER: Final = Column(
     "user_kind",
     Type.VARCHAR,
-    "`registered`, `temporary`, `ip` or `unknown` (hidden, or not told).",
-    "revision.editor, by the one rule of the project",
+    "`registered`, `temporary`, `ip`, or `unknown` if the author is hidden or not in the event.",
+    "revision.editor, by revertrisk/wiki/user_kinds.py",
 )
