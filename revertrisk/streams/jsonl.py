@@ -31,7 +31,7 @@ from revertrisk.runtime.unpacking import (
     open_unpacked,
 )
 from revertrisk.streams.base import (
-    KEPT_OF_A_LONG_RECORD,
+    MAX_KEPT_BYTES,
     Position,
     SourcedEvent,
     SourceError,
@@ -175,7 +175,7 @@ class JsonlSource:
     def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
         position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
-            return UnreadableRecord(line[:KEPT_OF_A_LONG_RECORD], UnreadableReason.TOO_LONG, position)
+            return UnreadableRecord(line[:MAX_KEPT_BYTES], UnreadableReason.TOO_LONG, position)
         text = line.strip()
         if not text:
             return None

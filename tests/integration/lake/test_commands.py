@@ -71,7 +71,11 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (ERASE, 2, "expected --actor, --page or --revision"),
     ((*ERASE, "--page", "enwiki"), 2, "page: expected WIKI:ID"),
     (("lake", "prune", "--lake", "lake", "--before", "May"), 2, "before: expected a day"),
-    (("sql", "--lake", "other", "SELECT 1"), 78, "expected a lake or an empty folder, but it contains 'file'"),
+    (
+        ("sql", "--lake", "other", "SELECT 1"),
+        78,
+        "expected a lake or an empty folder, but it contains 'file'",
+    ),
     (("lake", "bots", "--lake", "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
     ((*RUN, "other"), 78, "expected a lake or an empty folder, but it contains 'file'"),
     ((*RUN, "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
