@@ -28,7 +28,7 @@ class LakeMetrics:
         )
         self._watermark = Gauge(
             "lake_watermark_timestamp_seconds",
-            "The latest meta.dt of page_change events so far, in Unix time; the lag is the time since then",
+            "The latest meta.dt of page_change events in the last batch that had one, in Unix time",
             registry=registry,
         )
 

@@ -98,7 +98,7 @@ class SourceSettings:
     kafka: tuple[str, ...] = ()
     """librdkafka's settings as ``key=value``."""
     group: str | None = None
-    """The Kafka consumer group, which stores the offsets. With None the program stores them, and reads all partitions."""
+    """The Kafka consumer group, which stores the offsets. None: read all partitions, the program stores the offsets."""
     datacentres: tuple[str, ...] = ()
     """Prefixes of Kafka topics: with ``eqiad``, TOPIC means ``eqiad.TOPIC``."""
     to_end: bool = False

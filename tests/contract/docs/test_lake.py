@@ -38,14 +38,20 @@ QUESTIONS = re.findall(
 
 
 def tables_as_markdown() -> str:
-    """Return a section for each table: what it holds, its key, and each column's type, meaning and source."""
+    """Return a section for each table: its rows, its key, and each column's type, meaning and source."""
     return "\n".join(line for table in TABLES for line in _section(table))
 
 
 def _section(table: Table) -> Iterator[str]:
     yield f"### {table.name}\n"
-    divided = f" Files are divided by `{table.partition}`." if table.partition else ""
-    yield f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}.{divided}\n"
+    partitioned = f" Files are partitioned by `{table.partition}`." if table.partition else ""
+    yield f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}.{partitioned}\n"
+    like = next((each for each in TABLES if each.columns[1:] == table.columns[1:]), table)
+    if like is not table:
+        first = table.columns[0].name
+        other = "" if first == like.columns[0].name else f", with `{first}` instead of `{like.columns[0].name}`"
+        yield f"The columns are those of [{like.name}](#{like.name}){other}.\n"
+        return
     yield "| column | type | meaning | source |"
     yield "| --- | --- | --- | --- |"
     for column in table.columns:
