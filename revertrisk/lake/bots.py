@@ -72,9 +72,11 @@ class BotReverts:
     bot: str
     """Wiki id and name, separated by a space."""
     reverts: int
+    """The number of its reverts."""
     first: date | None
+    """The day of its first revert; None if it has none."""
     last: date | None
-    """The day of its last revert, as ``first`` is that of its first; None if it has none."""
+    """The day of its last revert; None if it has none."""
 
 
 SHIPPED: Final = "bots.yaml"

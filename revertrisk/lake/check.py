@@ -8,17 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from revertrisk.lake.engine import VIEWS, Connection, damage_as_lake_error, new_engine, sql_of, table_relation
+from revertrisk.lake.engine import (
+    VIEWS,
+    Connection,
+    damage_as_lake_error,
+    new_engine,
+    table_relation,
+    view_query,
+)
 from revertrisk.lake.id_ranges import REVERT_BY_ID, REVERT_BY_UNDONE_ID, REVISION_BY_ID
 from revertrisk.lake.maintenance import MAX_EXTRA_FILES
 from revertrisk.lake.reverted import STEPS_FOR_ALL, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Lake, files_by_partition
 
-LONGEST_BATCH_S: Final = 60.0
+MAX_WAIT_S: Final = 60.0
 """The longest wait for the end of a batch."""
-_WRITER_IS_IDLE_AFTER: Final = "INTERVAL 10 MINUTE"
-"""If no place was written for this long, no writer is running."""
+_WRITER_ACTIVE_WITHIN: Final = "INTERVAL 10 MINUTE"
+"""A writer counts as running if a place was written within this time."""
 _POLL_S: Final = 0.5
 _WHOLE_VIEWS: Final = {REVISION_BY_ID: REVISION, REVERT_BY_ID: REVERT, REVERT_BY_UNDONE_ID: REVERT}
 _DIFFERENT: Final = (
@@ -53,12 +60,12 @@ def check(lake: Lake, *, wait: Callable[[Lake, int], None] | None = None) -> Ite
 
     """
     with damage_as_lake_error(lake.root):
-        yield from _all_findings(lake, wait or until_place_moves)
+        yield from _all_findings(lake, wait or wait_for_new_places)
 
 
-def until_place_moves(lake: Lake, version: int) -> None:
-    """Wait until the table of places has another version than this one, for at most `LONGEST_BATCH_S` seconds."""
-    until = time.monotonic() + LONGEST_BATCH_S
+def wait_for_new_places(lake: Lake, version: int) -> None:
+    """Wait until the table of places has another version than this one, for at most `MAX_WAIT_S` seconds."""
+    until = time.monotonic() + MAX_WAIT_S
     while lake.table(PLACE).version() == version and time.monotonic() < until:
         time.sleep(_POLL_S)
 
@@ -68,14 +75,14 @@ def _all_findings(lake: Lake, wait: Callable[[Lake, int], None]) -> Iterator[str
     try:
         version = lake.table(PLACE).version()
         _take_snapshot(engine, lake)
-        yield from _keys(engine)
-        yield from _places(engine)
-        yield from _files(lake)
-        yield from _hidden(engine)
+        yield from _duplicate_keys(engine)
+        yield from _bad_places(engine)
+        yield from _too_many_files(lake)
+        yield from _hidden_authors(engine)
         found = _store_differences(engine, "first_time")
         if any(found.values()):
             if _number(
-                engine, f"SELECT count(*) FROM {PLACE.name} WHERE updated > now() - {_WRITER_IS_IDLE_AFTER}"
+                engine, f"SELECT count(*) FROM {PLACE.name} WHERE updated > now() - {_WRITER_ACTIVE_WITHIN}"
             ):
                 wait(lake, version)
             _take_snapshot(engine, lake)
@@ -112,7 +119,7 @@ def _number(engine: Connection, query: str) -> int:
     return int(engine.execute(query).fetchall()[0][0])
 
 
-def _keys(engine: Connection) -> Iterator[str]:
+def _duplicate_keys(engine: Connection) -> Iterator[str]:
     for table in TABLES:
         key = ", ".join(table.key)
         twice = _number(
@@ -122,7 +129,7 @@ def _keys(engine: Connection) -> Iterator[str]:
             yield f"{table.name}: {twice} keys are not unique"
 
 
-def _places(engine: Connection) -> Iterator[str]:
+def _bad_places(engine: Connection) -> Iterator[str]:
     bad = _number(
         engine, f"SELECT count(*) FROM {PLACE.name} WHERE place IS NULL OR updated > now() + INTERVAL 1 HOUR"
     )
@@ -130,7 +137,7 @@ def _places(engine: Connection) -> Iterator[str]:
         yield f"{PLACE.name}: {bad} sources have no place, or a place written in the future"
 
 
-def _files(lake: Lake) -> Iterator[str]:
+def _too_many_files(lake: Lake) -> Iterator[str]:
     for table in TABLES:
         files = files_by_partition(lake, table)
         max_files = len(files) + 10 * MAX_EXTRA_FILES
@@ -138,7 +145,7 @@ def _files(lake: Lake) -> Iterator[str]:
             yield f"{table.name}: {sum(files.values())} files, more than {max_files}: not compacted for a long time"
 
 
-def _hidden(engine: Connection) -> Iterator[str]:
+def _hidden_authors(engine: Connection) -> Iterator[str]:
     number = _number(
         engine,
         f"SELECT count(*) FROM {REVISION.name} WHERE author_hidden_dt IS NOT NULL AND actor_key IS NOT NULL "
@@ -150,6 +157,6 @@ def _hidden(engine: Connection) -> Iterator[str]:
 
 def _run_views(engine: Connection) -> None:
     for name in VIEWS:
-        engine.execute(f"CREATE VIEW {name} AS {sql_of(name)}")
+        engine.execute(f"CREATE VIEW {name} AS {view_query(name)}")
         # DISTINCT makes the engine compute every column of these rows.
         _number(engine, f"SELECT count(*) FROM (SELECT DISTINCT * FROM (SELECT * FROM {name} LIMIT 1000))")

@@ -113,7 +113,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def sql_of(name: str) -> str:
+def view_query(name: str) -> str:
     """Return the query of a view, from the folder lake/sql."""
     return files("revertrisk.lake").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
@@ -204,7 +204,7 @@ class Reader:
         for table in TABLES:
             table_relation(self.connection, self._lake, table).create_view(table.name, replace=True)
         for name in VIEWS:
-            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql_of(name)}")
+            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view_query(name)}")
         # So that queries written for Wikimedia's cluster run unchanged.
         self.connection.execute("CREATE SCHEMA IF NOT EXISTS wmf")
         self.connection.execute("CREATE OR REPLACE VIEW wmf.mediawiki_history AS FROM main.mediawiki_history")

@@ -49,7 +49,9 @@ def _section(table: Table) -> Iterator[str]:
     like = next((each for each in TABLES if each.columns[1:] == table.columns[1:]), table)
     if like is not table:
         first = table.columns[0].name
-        other = "" if first == like.columns[0].name else f", with `{first}` instead of `{like.columns[0].name}`"
+        other = (
+            "" if first == like.columns[0].name else f", with `{first}` instead of `{like.columns[0].name}`"
+        )
         yield f"The columns are those of [{like.name}](#{like.name}){other}.\n"
         return
     yield "| column | type | meaning | source |"

@@ -11,7 +11,7 @@ import pytest
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, shipped_bots, write_bots
-from revertrisk.lake.check import check, until_place_moves
+from revertrisk.lake.check import check, wait_for_new_places
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
 from revertrisk.lake.errors import LakeError, LakeUsageError
@@ -393,7 +393,7 @@ def test_a_batch_that_is_being_written_is_no_finding(lake: Lake, monkeypatch: py
 
     def finish(lake: Lake, version: int) -> None:
         again.write(batch)
-        until_place_moves(lake, version)
+        wait_for_new_places(lake, version)
 
     (finding,) = check(lake, wait=lambda _lake, _version: None)
     assert "rows are missing or different" in finding
