@@ -84,14 +84,14 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
     except LakeError as exc:
         end(exc, exc.exit_status)
-    for actor_name in done.unfound:
+    for actor_name in done.not_found:
         sys.stdout.write(
             f"no row of {actor_name}: no row has its key (keys of old edits are removed), and no title has its name\n"
         )
-    for found in done.left:
+    for found in done.remaining:
         sys.stdout.write(f"still found: {found}\n")
     sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")
-    raise typer.Exit(1 if done.left else 0)
+    raise typer.Exit(1 if done.remaining else 0)
 
 
 def prune(

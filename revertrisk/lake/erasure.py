@@ -1,8 +1,8 @@
 """Erases actors, pages and revisions from a lake, and then searches all its files for them.
 
 First the erasure is recorded, so that no writer adds the data again. Then the rows are rewritten. Then readers get some
-time to finish with the old files. Then rows that a writer added meanwhile, from before it read the record, are erased
-too, and the old files are removed. Data in Kafka and in copies of the lake is not erased.
+time to finish with the old files. After that, rows that a writer added before it had read the record are erased too,
+and the old files are removed. Data in Kafka and in copies of the lake is not erased.
 """
 
 import logging
@@ -15,7 +15,13 @@ from typing import Final
 import orjson
 
 from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, reports_damage, table_relation
-from revertrisk.lake.erasures import ERASED_ACTOR, ERASED_PAGE, ERASED_REVISION, numbered, remember
+from revertrisk.lake.erasures import (
+    ERASED_ACTOR,
+    ERASED_PAGE,
+    ERASED_REVISION,
+    numbered_name,
+    record_erasures,
+)
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
 from revertrisk.lake.id_ranges import ALL_IDS, REVERT_BY_ID, whole_tables
@@ -29,7 +35,7 @@ from revertrisk.wiki.table import WikiTable
 log = logging.getLogger(__name__)
 
 GRACE_S: Final = 60.0
-LONGEST_COMMIT: Final = timedelta(hours=1)
+MAX_COMMIT: Final = timedelta(hours=1)
 """A file that no version names is removed only when it is older than this: a writer may still be writing it."""
 
 
@@ -48,10 +54,12 @@ class Erased:
     """The result of an erasure."""
 
     rows: int = 0
+    """The number of changed and deleted rows."""
     files: int = 0
-    unfound: list[str] = field(default_factory=list)
+    """The number of removed files."""
+    not_found: list[str] = field(default_factory=list)
     """Actors without a row in the lake, as WIKI:NAME."""
-    left: list[str] = field(default_factory=list)
+    remaining: list[str] = field(default_factory=list)
     """Where erased data was still found, one line each."""
 
 
@@ -96,11 +104,11 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     try:
         _require_known_wikis(engine, lake, what)
         _make_lists(engine, what, keys)
-        done.unfound = _actors_without_rows(engine, lake)
+        done.not_found = _actors_without_rows(engine, lake)
         named = [(ERASED_ACTOR, key["actor_key"]) for key in keys]
-        named += [(ERASED_PAGE, numbered(*page)) for page in what.pages]
-        named += [(ERASED_REVISION, numbered(*revision)) for revision in what.revisions]
-        remember(engine, lake, named, now)
+        named += [(ERASED_PAGE, numbered_name(*page)) for page in what.pages]
+        named += [(ERASED_REVISION, numbered_name(*revision)) for revision in what.revisions]
+        record_erasures(engine, lake, named, now)
         done.rows = _erase_rows(engine, lake, now)
         if grace_s:
             log.info("%d rows are erased; the old files are removed after %.0f s", done.rows, grace_s)
@@ -108,8 +116,8 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
             done.rows += _erase_rows(engine, lake, now)
         for table in TABLES:
             done.files += vacuum(lake, table, timedelta(0), also_unknown=False)
-            done.files += vacuum(lake, table, LONGEST_COMMIT, also_unknown=True)
-        done.left = _find_left(engine, lake, keys)
+            done.files += vacuum(lake, table, MAX_COMMIT, also_unknown=True)
+        done.remaining = _find_remaining(engine, lake, keys)
     finally:
         engine.close()
     return done
@@ -121,9 +129,8 @@ def _require_known_wikis(engine: Connection, lake: Lake, what: Erasure) -> None:
         wiki_id for wiki_id, _ in (*what.actors, *what.pages, *what.revisions) if wikis.by_id(wiki_id) is None
     }
     for table in TABLES:
-        if (
-            unknown and "wiki_id" in table.column_names
-        ):  # the lake can have a wiki that the table of wikis lacks
+        # The lake can have a wiki that the table of wikis lacks.
+        if unknown and "wiki_id" in table.column_names:
             rows = table_relation(engine, lake, table).project("wiki_id").distinct().fetchall()
             unknown -= {wiki_id for (wiki_id,) in rows}
     if unknown:
@@ -228,31 +235,31 @@ def _change(engine: Connection, lake: Lake, table: Table, which: str, change: Ch
     return merge(lake, table, engine.table("erased"), partitions, change)
 
 
-def _find_left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
+def _find_remaining(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
     """Return a line for each find: rows in a Parquet file, or an actor's name or key in the bytes of any file."""
-    left = []
+    remaining = []
     tables = {f"{lake.root}/{table.name}/": table for table in TABLES}
     files = list(files_under(lake.root))
     for path in files:
         table = next((table for root, table in tables.items() if path.startswith(root)), None)
         # A checkpoint of Delta's log is a Parquet file too, with other columns.
         if table is not None and path.endswith(".parquet") and "/_delta_log/" not in path:
-            left += _find_left_in_rows(engine, table, path)
+            remaining += _find_remaining_in_rows(engine, table, path)
     sought = [
         text.encode()
         for key in keys
         for text in (key["actor_key"], key["name"])
         if len(text) > _MAX_CHANCE_CHARS
     ]
-    left += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
-    return left
+    remaining += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
+    return remaining
 
 
 _MAX_CHANCE_CHARS: Final = 3
 """Names of up to this length are not searched in bytes: they would be found by chance."""
 
 
-def _find_left_in_rows(engine: Connection, table: Table, path: str) -> list[str]:
+def _find_remaining_in_rows(engine: Connection, table: Table, path: str) -> list[str]:
     names = {
         name for (name,) in engine.execute(f"SELECT name FROM parquet_schema({quoted(path)})").fetchall()
     }

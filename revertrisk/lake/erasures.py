@@ -22,25 +22,21 @@ ERASED_REVISION: Final = "revision"
 
 @dataclass(frozen=True, slots=True)
 class Erasures:
-    """The record of erasures, with the time of each by its keyed hash."""
+    """The record of erasures, with the time of each erasure by its keyed hash."""
 
     keys: ActorKeys
-    moments: Mapping[str, datetime]
+    times: Mapping[str, datetime]
 
     def __bool__(self) -> bool:
-        return bool(self.moments)
+        return bool(self.times)
 
     def of_actor(self, actor_key: str | None) -> datetime | None:
         """Return when an actor was erased, or None."""
-        return (
-            self.moments.get(self.keys.erased(ERASED_ACTOR, actor_key))
-            if actor_key and self.moments
-            else None
-        )
+        return self.times.get(self.keys.erased(ERASED_ACTOR, actor_key)) if actor_key and self.times else None
 
     def has(self, what: str, wiki_id: str, number: int) -> bool:
         """Return whether a page or a revision was erased."""
-        return self.keys.erased(what, numbered(wiki_id, number)) in self.moments
+        return self.keys.erased(what, numbered_name(wiki_id, number)) in self.times
 
 
 def read_erasures(engine: Connection, lake: Lake) -> Erasures:
@@ -56,15 +52,15 @@ def read_erasures(engine: Connection, lake: Lake) -> Erasures:
     return Erasures(lake.actor_keys, dict(rows))
 
 
-def numbered(wiki_id: str, number: int) -> str:
+def numbered_name(wiki_id: str, number: int) -> str:
     """Return the text that stands for a page or a revision in the keyed hash."""
     return f"{wiki_id}\0{number}"
 
 
-def remember(engine: Connection, lake: Lake, named: Iterable[tuple[str, str]], now: datetime) -> None:
+def record_erasures(engine: Connection, lake: Lake, named: Iterable[tuple[str, str]], now: datetime) -> None:
     """Add erasures to the record of a lake, which must be opened with its key.
 
-    ``named`` has pairs of kind and name; the name is an actor key, or what `numbered` returns. Raises LakeError.
+    ``named`` has pairs of kind and name; the name is an actor key, or what `numbered_name` returns. Raises LakeError.
     """
     if lake.actor_keys is None:
         raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")

@@ -238,9 +238,8 @@ async def _add_places(
     """Put into the batch the place from which each source is resumed after it."""
     for name, partitions in positions.items():
         source = sources[name]
-        if (
-            source.checkpoint is None
-        ):  # Kafka stores it, and a pipe is not resumed; here it is only information
+        if source.checkpoint is None:
+            # Kafka stores the place itself, and a pipe is not resumed: here it is only information.
             batch.resume[name] = orjson.dumps(
                 {part: last.offset for part, last in partitions.items()}
             ).decode()

@@ -112,9 +112,8 @@ class KafkaSource:
             # It checks the settings, and does not join the group yet.
             self._consumer = Consumer(self._configuration(), logger=librdkafka_log)
         except KafkaException as exc:
-            raise settings.refusal(
-                exc.args[0].str()
-            ) from None  # the cause quotes values, which can be secret
+            # The cause is hidden, because it quotes values, which can be secret.
+            raise settings.refusal(exc.args[0].str()) from None
 
     @property
     def start_offsets(self) -> Mapping[str, int]:

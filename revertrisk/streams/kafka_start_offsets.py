@@ -93,9 +93,8 @@ class StartOffsets:
         if first and self._places is None:
             try:
                 self._consumer.commit(offsets=first, asynchronous=False)
-            except (
-                KafkaException
-            ) as exc:  # another rebalance has begun; the next regular commit includes them
+            except KafkaException as exc:
+                # Another rebalance has begun; the next regular commit includes these offsets.
                 log.info(
                     "the start offsets of the group %s are committed later: %s",
                     self._group,

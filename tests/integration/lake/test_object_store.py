@@ -88,7 +88,7 @@ def test_an_erased_user_is_in_no_object(lake: Lake, bucket: Path) -> None:
     query = f"SELECT count(*) FROM revision WHERE actor_key IN ({listed})"  # noqa: S608 - hexadecimal digits
     assert Reader(lake.root).query(query).fetchall() != [(0,)]
     done = erase(lake, parse_erasure([f"{wiki}:{NAME}" for wiki in wikis], [], []), grace_s=0)
-    assert done.left == []
+    assert done.remaining == []
     assert done.files > 0
     assert Reader(lake.root).query(query).fetchall() == [(0,)]
     for path in bucket.rglob("*"):
