@@ -1,8 +1,8 @@
 """Measures how fast the lake writes events and answers queries: ``make bench-lake``. It prints figures, without limits.
 
-The lines are made before the measurement and are in memory. CPU time is that of this process, in microseconds for each
-event, and depends little on other load. Two queries of docs/lake.md run with warm caches, and are compared with one scan
-of the columns that they read. ``--edits 15000000`` is a month of all Wikipedias; ``--kafka 0`` skips the part with Kafka.
+The lines are made before the measurement and are in memory. CPU time is that of this process, in microseconds for
+each event, and depends little on other load. Two queries of docs/lake.md run with warm caches, and are compared with
+one scan of the columns that they read. ``--edits 15000000`` is a month of all Wikipedias; ``--kafka 0`` skips Kafka.
 """
 
 # ruff: noqa: T201 - a program that prints figures
@@ -46,8 +46,8 @@ QUERIES: dict[str, tuple[float, int, tuple[str, ...]]] = {
     ),
     "A month by wiki and kind of user": (8.0, 25, ("day", "wiki_id", "rev_id", "user_kind")),
 }
-"""By the beginning of a question of docs/lake.md: the target in seconds for 15 million edits, the target in scans, and the
-columns of `revision` that the query reads, besides those of `prediction`."""
+"""By the beginning of a question of docs/lake.md: the target in seconds for 15 million edits, the target in scans, and
+the columns of `revision` that the query reads, besides those of `prediction`."""
 ROUNDS = 3
 PARTITIONS = 64
 """There are so many because a partition of the mock brokers holds only 5 MB."""
