@@ -67,7 +67,7 @@ def make_lake(root: str, key_file: str | None) -> Lake:
 
 
 def _configuration(lake: Lake) -> Mapping[str, str] | None:
-    """Return the lake's id, format and check value of its key; None if there is no lake and nothing else."""
+    """Return the lake's id, format and check value of its key; None if the root is empty or missing."""
     uri = f"{lake.root}/{PLACE.name}"
     if not _is_table(lake, PLACE):
         there = storage.names_at(lake.root)

@@ -99,7 +99,7 @@ class Stage:
         ]
         columns = {"wiki_id": "VARCHAR", "domain": "VARCHAR", "is_scorable": "BOOLEAN"}
         make_table(connection, "known_wiki", wikis, columns)
-        # Frequent editors are in every batch.
+        # A cache, because frequent editors are in every batch.
         self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
 
