@@ -39,7 +39,7 @@ from revertrisk.lake.schema import (
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import user_kind
 
-CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
+MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 """A time that is further ahead of our clock is an error of another clock, and does not move the watermark."""
 MAX_ACCOUNTS: Final = 100_000
 """The most users whose kind and key are cached between batches."""
@@ -113,7 +113,7 @@ class Stage:
         run(KINDS)
         run("DROP TABLE line")
         ((batch.canaries,),) = run("SELECT count(*) FROM event WHERE what = 'canary'").fetchall()
-        ((batch.watermark,),) = run(WATERMARK, [self._now() + CLOCKS_DIFFER_BY]).fetchall()
+        ((batch.watermark,),) = run(WATERMARK, [self._now() + MAX_CLOCK_DIFFERENCE]).fetchall()
         for number, reason in run(UNREADABLE).fetchall():
             raw = lines[number]
             batch.unreadable.append(Unreadable(number, reason, hashlib.sha256(raw).hexdigest()))
