@@ -1,9 +1,9 @@
 """Reads events from a file or standard input, one JSON object a line, plain or compressed.
 
-A line can also be the body of a request, ``{"event": …}``. Another program may still be writing the last line of a file.
-If this line has no newline but is a whole object, it is yielded, and the next run yields it again. If it is incomplete,
-the next run reads it. The end of a pipe, of standard input or of compressed content ends its last line. Memory is
-limited to one chunk and one line.
+A line can also be the body of a request, ``{"event": …}``. Another program may still be writing the last line of a
+file. If this line has no newline but is a whole object, it is yielded, and the next run yields it again. If it is
+incomplete, the next run reads it. The end of a pipe, of standard input or of compressed content ends its last line.
+Memory is limited to one chunk and one line.
 """
 
 import asyncio
