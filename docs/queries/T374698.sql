@@ -1,7 +1,7 @@
--- T374698: what the anti-vandal bots of each wiki and a model have in common, for a month. A row is a wiki with its listed
--- bots taken together. An edit counts for the bot where a bot made its first revert, within 24 hours; for the model where
--- its probability is over the threshold. Edits in content namespaces only; creations, null edits and self-reverts are out.
--- To change: the two days, the model, the threshold, the seconds.
+-- T374698: what the anti-vandal bots of each wiki and a model have in common, in a month. A row is a wiki, with all its listed
+-- bots together. An edit counts for the bots if a bot made its first revert, within 24 hours. It counts for the model if its
+-- probability is over the threshold. Only content namespaces; without creations, null edits and self-reverts.
+-- Change as needed: the two days, the model, the threshold, the seconds.
 WITH judged AS (
     SELECT
         e.wiki_id,

@@ -18,6 +18,7 @@ from revertrisk.cli.dispatch import dispatch
 from revertrisk.cli.dispatcher_flags import EXIT_INCOMPLETE, complain, refuse, refuse_to_listen
 from revertrisk.cli.lake import app as lake_app
 from revertrisk.cli.lake import sql
+from revertrisk.cli.lake_upkeep import check, erase, prune
 from revertrisk.cli.redrive import reconcile, redrive
 from revertrisk.cli.reports import bots, outcomes
 from revertrisk.cli.surge import app as surge_app
@@ -37,6 +38,9 @@ app.command()(dashboard)
 app.command()(outcomes)
 app.command()(bots)
 app.command()(whatif)
+lake_app.command()(check)
+lake_app.command()(erase)
+lake_app.command()(prune)
 app.add_typer(lake_app, name="lake")
 app.add_typer(surge_app, name="surge")
 

@@ -1,8 +1,7 @@
-"""``revertrisk lake`` and ``revertrisk sql``: fill a store of predictions and outcomes, keep it, and ask it."""
+"""``revertrisk lake run``, ``lake bots`` and ``revertrisk sql``: fill the lake, set its list of bots, and query it."""
 
-# ruff: noqa: PLC0415 - the lake's engines are imported when a command of it runs
+# ruff: noqa: PLC0415 - the lake's libraries are imported when one of its commands runs
 
-import asyncio
 import importlib.util
 import sys
 from datetime import timedelta
@@ -16,7 +15,8 @@ from revertrisk.cli import dispatcher_flags as flags
 EXIT_CONFIGURATION = 78
 
 app = typer.Typer(
-    no_args_is_help=True, help="Fill and keep the lake: predictions and what became of the edits."
+    no_args_is_help=True,
+    help="Fill and maintain the lake, a store of predictions and of what happened to the edits.",
 )
 
 Lake = Annotated[
@@ -30,7 +30,7 @@ KeyFile = Annotated[
     typer.Option(
         metavar="FILE",
         envvar="LAKE_KEY_FILE",
-        help="The lake's key, outside of the lake. Default: below $XDG_DATA_HOME/revertrisk/lake-keys.",
+        help="The file with the lake's key, outside the lake. Default: in $XDG_DATA_HOME/revertrisk/lake-keys.",
     ),
 ]
 
@@ -40,7 +40,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     source: Annotated[
         list[str],
         typer.Option(
-            help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
+            help="A source of events; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
             "eventstreams:STREAM[,STREAM] or eventstreams:URL."
         ),
     ],
@@ -49,7 +49,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         typer.Option(
             metavar="DIR",
             envvar="LAKE_DIR",
-            help="The lake, a folder or s3://BUCKET/PREFIX; it is made where there is none.",
+            help="The lake: a folder, or s3://BUCKET/PREFIX. It is created if it does not exist.",
         ),
     ],
     key_file: KeyFile = None,
@@ -57,43 +57,44 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         bool,
         typer.Option(
             "--from-beginning",
-            help="Read each source from its oldest event; of Kafka, where the group has read nothing yet.",
+            help="Read each source from its oldest event; Kafka: only if the group has not read it yet.",
         ),
     ] = False,
-    wiki: Annotated[list[str], typer.Option(help="Take this wiki's events only; repeatable.")] = [],  # noqa: B006
+    wiki: Annotated[list[str], typer.Option(help="Write only events of this wiki; repeatable.")] = [],  # noqa: B006
     datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
     group: Annotated[
         str,
-        typer.Option(help="Kafka: the consumer group; several writers of one group share the partitions."),
+        typer.Option(help="Kafka: the consumer group; writers of one group share the partitions."),
     ] = "revertrisk-lake",
     kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
     to_end: Annotated[
-        bool, typer.Option("--to-end", help="Kafka: end where every partition has been read to its end.")
+        bool, typer.Option("--to-end", help="Kafka: stop when every partition has been read to its end.")
     ] = False,
     batch_seconds: Annotated[
-        float, typer.Option(min=0.1, help="The longest time that an event waits.")
+        float, typer.Option(min=0.1, help="The longest time that an event waits to be written.")
     ] = 60.0,
     actor_key_days: Annotated[
-        int, typer.Option(min=1, envvar="ACTOR_KEY_DAYS", help="Actor keys of older edits are nulled.")
+        int, typer.Option(min=1, envvar="ACTOR_KEY_DAYS", help="Remove the actor keys of older edits.")
     ] = 90,
     keep_files_hours: Annotated[
         int,
         typer.Option(
             min=1,
             envvar="KEEP_FILES_HOURS",
-            help="Hours for which replaced files are kept for running queries.",
+            help="Hours to keep replaced files, for running queries.",
         ),
     ] = 168,
     metrics_port: Annotated[
-        int | None, typer.Option(min=0, help="Serve Prometheus metrics on this port; 0 takes a free one.")
+        int | None, typer.Option(min=0, help="Serve Prometheus metrics on this port; 0 chooses a free one.")
     ] = None,
 ) -> None:
     """Write predictions and page_change events into the lake.
 
-    Give it the prediction streams, mediawiki.page_change.v1 and mediawiki.revision-visibility-change together.
-    Ends where every source ends, or on SIGTERM or Ctrl-C; the next run continues where this one was.
+    Name all sources in one run: the prediction streams, mediawiki.page_change.v1 and
+    mediawiki.revision-visibility-change. It stops when all sources have ended, or on SIGTERM or Ctrl-C. The next run
+    continues from there.
 
-    Exit status: 0 done, 1 a source or the lake broke, 2 a flag cannot be used, 78 the lake or its key does not fit.
+    Exit status: 0 done, 1 a source or the lake failed, 2 a flag cannot be used, 78 the lake or its key cannot be used.
 
     revertrisk lake run --source jsonl:events.jsonl --to lake
     """
@@ -102,10 +103,10 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.streams.opening import SourceSettings
     from revertrisk.wiki.table import WikiTable
 
-    _log()
+    log_to_stderr()
     wikis = WikiTable.load()
     for each in wiki:
-        if wikis.by_id(each) is None:  # it would take no event, and count all as read
+        if wikis.by_id(each) is None:  # otherwise all events would count as read, and none would be written
             flags.refuse(ValueError(f"wiki: expected the id of a wiki, such as enwiki, not {each!r}"))
     opening = SourceSettings(
         from_beginning=from_beginning,
@@ -133,61 +134,61 @@ def bots(
     lake: Lake,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="The list, in YAML; left out: the one of the program."),
+        typer.Argument(metavar="[FILE]", help="The list, in YAML; default: the list of the program."),
     ] = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Put a list of anti-vandalism bots into the lake, in the place of the one that it has.
+    """Replace the lake's list of anti-vandalism bots.
 
-    A new lake has the program's own. Rows are joined to the list when they are read: a bot that is listed later is
-    named in old rows too, as far back as these have actor keys (ACTOR_KEY_DAYS). Listed bots keep theirs, so list the
-    bots of an old export before you read it; the lake is made where there is none. docs/lake.md describes the file.
+    A new lake has the program's own list. Queries join rows to the list, so a bot that is listed later is also named
+    in older rows that still have an actor key (ACTOR_KEY_DAYS). Listed bots keep their keys. So list the bots of an
+    old export before you read it; the command creates the lake if there is none. docs/lake.md describes the file.
 
-    Exit status: 0 done, 1 the lake is damaged, 2 the list cannot be used, 78 the lake or its key does not fit.
+    Exit status: 0 done, 1 the lake is damaged, 2 the list cannot be used, 78 the lake or its key cannot be used.
 
     revertrisk lake bots bots.yaml --lake lake
     """
     need_engines()
     from revertrisk.lake.bots import read_bots, reverts_of_bots, shipped_bots, write_bots
     from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.tables import make_lake
+    from revertrisk.lake.open_or_create import make_lake
 
-    _log("WARNING")
+    log_to_stderr("WARNING")
     try:
         listed = shipped_bots() if file is None else read_bots(file)
         made = make_lake(lake, key_file)
         is_new = write_bots(made, listed)
         found, forgotten = reverts_of_bots(made)
     except LakeError as exc:
-        _end(exc, exc.exit_status)
-    sys.stdout.write(f"{lake}: bots listed: {len(found)}{'' if is_new else ', as before'}\n")
+        end(exc, exc.exit_status)
+    sys.stdout.write(f"{lake}: bots listed: {len(found)}{'' if is_new else ', unchanged'}\n")
     for each in found:
         days = f", {each.first} to {each.last}" if each.reverts else ""
         sys.stdout.write(f"  {each.bot}: reverts: {each.reverts:,}{days}\n")
     if forgotten is not None:
         sys.stdout.write(
-            f"Actor keys until {forgotten} are deleted: bots that were not listed in time are not named there.\n"
+            f"Actor keys up to {forgotten} are removed: a bot that was not listed before is not named in these rows.\n"
         )
 
 
 def sql(
     lake: Lake,
     query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="SQL; standard input where it is -.")
+        str | None, typer.Argument(metavar="[QUERY]", help="The query in SQL; - reads standard input.")
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", exists=True, dir_okay=False, help="A file with the query.")
     ] = None,
     output_format: Annotated[
         Literal["table", "csv", "json", "parquet"],
-        typer.Option("--format", help="How the answer is written; json is a list of objects."),
+        typer.Option("--format", help="The format of the result; json is a list of objects."),
     ] = "table",
 ) -> None:
-    """Ask the lake a question in SQL; its tables and views have their names.
+    """Run an SQL query on the tables and views of the lake.
 
-    Answers go to standard output. docs/lake.md describes the tables and has questions that people ask.
+    The result goes to standard output. docs/lake.md describes the tables and views, and has example queries.
 
-    Exit status: 0 answered, 1 the lake is damaged, 2 the query cannot be understood, 78 there is no lake.
+    Exit status: 0 done, 1 the lake is damaged, 2 the query or a flag cannot be used, 78 there is no lake.
 
     revertrisk sql --lake lake 'SELECT wiki_id, count(*) FROM prediction GROUP BY wiki_id'
     """
@@ -197,149 +198,31 @@ def sql(
 
     if (query is None) == (file is None):
         flags.refuse(ValueError("give either a query or --file"))
-    _log("WARNING")
+    log_to_stderr("WARNING")
     try:
         text = file.read_text(encoding="utf-8") if file is not None else query or ""
         answer(lake, sys.stdin.read() if text == "-" else text, output_format, sys.stdout.buffer)
     except LakeError as exc:
-        _end(exc, exc.exit_status)
-
-
-@app.command()
-def check(
-    lake: Lake,
-    api: Annotated[
-        bool,
-        typer.Option(
-            "--api", help="Also hold a sample of revisions against what their wikis say of them now."
-        ),
-    ] = False,
-    sample: Annotated[int, typer.Option(min=1, help="With --api: how many revisions.")] = 200,
-    wiki_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki instead of the wikis' own."
-        ),
-    ] = None,
-) -> None:
-    """Look for what is wrong with a lake: doubled keys, hidden authors that are told, derived rows that differ.
-
-    Exit status: 0 nothing found, 1 something is wrong, 78 there is no lake.
-    """
-    need_engines()
-    from revertrisk.lake.api_check import check_with_wikis
-    from revertrisk.lake.check import check as find
-    from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.tables import open_lake
-
-    _log("WARNING")
-    try:
-        opened = open_lake(lake)
-        findings = list(find(opened))
-        if api:
-            findings += asyncio.run(check_with_wikis(opened, number=sample, wiki_url=wiki_url))
-    except LakeError as exc:
-        _end(exc, exc.exit_status)
-    sys.stdout.writelines(f"{found}\n" for found in findings)
-    sys.stdout.write(f"{lake}: {len(findings) or 'no'} findings\n")
-    raise typer.Exit(1 if findings else 0)
-
-
-@app.command()
-def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
-    lake: Lake,
-    key_file: KeyFile = None,
-    actor: Annotated[
-        list[str],
-        typer.Option(metavar="WIKI:NAME", help="A user or an address; give old names too; repeatable."),
-    ] = [],  # noqa: B006 - Typer reads it
-    page: Annotated[list[str], typer.Option(metavar="WIKI:ID", help="All rows of a page; repeatable.")] = [],  # noqa: B006
-    revision: Annotated[
-        list[str], typer.Option(metavar="WIKI:ID", help="All rows of a revision; repeatable.")
-    ] = [],  # noqa: B006 - Typer reads it
-    grace: Annotated[
-        float, typer.Option(min=0, help="Seconds for readers to finish with the old files.")
-    ] = 60.0,
-) -> None:
-    """Take people, pages or revisions out of the lake for good, and prove by its files that they are gone.
-
-    An actor's rows stay, without anything that tells the actor; a page's and a revision's rows go.
-    What reads the lake's files in the meantime is not disturbed within the grace.
-    Kafka and copies of the lake elsewhere are not reached.
-
-    Exit status: 0 gone, 1 something is still there, 2 a flag cannot be used, 78 the lake or its key does not fit.
-    """
-    need_engines()
-    from revertrisk.lake.erasure import erase as erase_from
-    from revertrisk.lake.erasure import parse_erasure
-    from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.tables import open_lake_with_key
-
-    _log()
-    if not (actor or page or revision):
-        flags.refuse(ValueError("name what is to be erased: --actor, --page or --revision"))
-    try:
-        what = parse_erasure(actor, page, revision)
-        done = erase_from(open_lake_with_key(lake, key_file), what, grace_s=grace)
-    except LakeError as exc:
-        _end(exc, exc.exit_status)
-    for actor_name in done.unfound:
-        sys.stdout.write(
-            f"no row of {actor_name}: no row has the key of this name (keys of old edits are gone), no title has it\n"
-        )
-    for found in done.left:
-        sys.stdout.write(f"still there: {found}\n")
-    sys.stdout.write(f"{lake}: {done.rows} rows erased, {done.files} old files removed\n")
-    raise typer.Exit(1 if done.left else 0)
-
-
-@app.command()
-def prune(
-    lake: Lake,
-    before: Annotated[str, typer.Option(metavar="DAY", help="The first day that stays, such as 2026-11-01.")],
-) -> None:
-    """Delete whole days, or whole months, from the lake that lie before a day.
-
-    The files go with the writer's next maintenance, a week later.
-
-    Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
-    """
-    need_engines()
-    from datetime import date
-
-    from revertrisk.lake.errors import LakeError
-    from revertrisk.lake.maintenance import prune as prune_before
-    from revertrisk.lake.tables import open_lake
-
-    _log()
-    try:
-        day = date.fromisoformat(before)
-    except ValueError:
-        flags.refuse(ValueError("before: expected a day such as 2026-11-01"))
-    try:
-        files = prune_before(open_lake(lake), day)
-    except LakeError as exc:
-        _end(exc, exc.exit_status)
-    sys.stdout.write(f"{lake}: {files} files are no longer part of it\n")
+        end(exc, exc.exit_status)
 
 
 def need_engines() -> None:
-    """End with a sentence where the extra of the lake is not installed."""
+    """End with an error and status 78 if the extra ``lake`` is not installed."""
     if any(importlib.util.find_spec(name) is None for name in ("deltalake", "duckdb")):
-        _end(
-            ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION
-        )
+        end(ValueError("the lake needs the extra: pip install 'revertrisk-events[lake]'"), EXIT_CONFIGURATION)
 
 
-def _log(level: str = "INFO") -> None:
+def log_to_stderr(level: str = "INFO") -> None:
+    """Log to standard error, configured by the environment; end with status 78 if that is invalid."""
     from revertrisk.runtime.logs import configure_logging_from_environment
 
     try:
         configure_logging_from_environment(level, sys.stderr)
     except ValueError as exc:
-        _end(exc, EXIT_CONFIGURATION)
+        end(exc, EXIT_CONFIGURATION)
 
 
-def _end(problem: Exception, status: int) -> NoReturn:
+def end(problem: Exception, status: int) -> NoReturn:
+    """Print a problem to standard error and end with this exit status."""
     typer.echo(f"revertrisk: {problem}", err=True)
     raise typer.Exit(status)

@@ -97,7 +97,7 @@ async def read_kafka(
     """
     # The extra with confluent-kafka may not be installed.
     from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
-    from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
+    from revertrisk.streams.kafka_start_offsets import Start  # noqa: PLC0415
 
     places = _places(resume_at)
     source = KafkaSource(
@@ -113,7 +113,7 @@ async def read_kafka(
             async for record in records:
                 places[record.position.partition] = record.position.offset + 1
                 event = record.event if isinstance(record, SourcedEvent) else None  # the consumer counts None
-                yield Delivery(event, _token({**source.begun, **places}))
+                yield Delivery(event, _token({**source.start_offsets, **places}))
     finally:
         await source.close()
 

@@ -14,7 +14,7 @@ import orjson
 
 from revertrisk.dispatcher.outcome import Ending, Outcome
 from revertrisk.runtime.instants import iso_z
-from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD, Position
+from revertrisk.streams.base import MAX_KEPT_BYTES, Position
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class DeadLetter:
     def beginning(self) -> Self:
         """The letter with only the beginning of its event or record; the position leads to the whole."""
         raw = orjson.dumps(self.event) if self.raw is None else self.raw
-        return replace(self, event=None, raw=raw[:KEPT_OF_A_LONG_RECORD])
+        return replace(self, event=None, raw=raw[:MAX_KEPT_BYTES])
 
     def as_json(self, at: datetime) -> bytes:
         """Return the letter as a line of JSON; a record that is not UTF-8 is written in base64."""

@@ -146,7 +146,7 @@ class Opening:
         settings = self._kafka_settings()
         # The extra with confluent-kafka may not be installed.
         from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
-        from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
+        from revertrisk.streams.kafka_start_offsets import Start  # noqa: PLC0415
 
         try:
             return KafkaSource(

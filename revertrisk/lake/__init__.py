@@ -1,4 +1,4 @@
-"""The lake: Delta tables of predictions and what became of the edits, written from streams and read by SQL."""
+"""The lake: Delta tables of predictions and of what happened to the edits, written from streams and read by SQL."""
 
 from revertrisk.lake.engine import Reader, connect
 from revertrisk.lake.errors import LakeConfigurationError, LakeError, LakeUsageError

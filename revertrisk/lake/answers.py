@@ -1,4 +1,4 @@
-"""Writes the answer to a query as a table for people, CSV, JSON or Parquet."""
+"""Runs a query on a lake and writes the result as a table for people, CSV, JSON or Parquet."""
 
 import csv
 import io
@@ -19,16 +19,18 @@ from revertrisk.lake.errors import LakeUsageError
 from revertrisk.runtime.instants import iso_z
 
 _NUMBERS: Final = (int, float, Decimal)
-_AT_ONCE: Final = 10_000
-_SHOWN: Final = 1000
-"""Rows of a table for people; the other formats write all."""
+_ROWS_PER_FETCH: Final = 10_000
+_MAX_SHOWN: Final = 1000
+"""The most rows of a table for people; the other formats write all rows."""
 
 
 def answer(root: str, query: str, output_format: str, out: BinaryIO) -> None:
-    """Ask a lake and write the answer.
+    """Run a query on the lake at ``root`` and write the result to ``out``.
+
+    ``output_format`` is ``table``, ``csv``, ``json`` or ``parquet``.
 
     Raises:
-        LakeError: there is no lake, it is damaged, or the query cannot be understood.
+        LakeError: there is no lake, it is damaged, or the query is invalid.
 
     """
     if not query.strip():
@@ -53,7 +55,7 @@ def answer(root: str, query: str, output_format: str, out: BinaryIO) -> None:
 
 
 def _rows(cursor: Connection) -> Iterator[tuple[Any, ...]]:
-    while rows := cursor.fetchmany(_AT_ONCE):
+    while rows := cursor.fetchmany(_ROWS_PER_FETCH):
         yield from rows
 
 
@@ -61,52 +63,52 @@ def _write_csv(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_plain(value) for value in row] for row in _rows(cursor))
+    writer.writerows([_as_written(value) for value in row] for row in _rows(cursor))
     text.detach()
 
 
 def _write_json(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     separator = b"[\n"
     for row in _rows(cursor):
-        fields = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        fields = {name: _as_written(value) for name, value in zip(names, row, strict=True)}
         try:
             line = orjson.dumps(fields, default=str)
-        except TypeError:  # an integer of more than 64 bits, or a map by something else than texts
-            line = orjson.dumps(_spelled_out(fields), default=str)
+        except TypeError:  # an integer of more than 64 bits, or a map whose keys are not text
+            line = orjson.dumps(_with_exact_integers(fields), default=str)
         out.write(separator + line)
         separator = b",\n"
     out.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
 
 
-def _spelled_out(value: Any) -> Any:
-    """Return a value with each integer in its digits, whatever its size, and each key as text."""
+def _with_exact_integers(value: Any) -> Any:
+    """Return a value with each integer as JSON digits, whatever its size, and each key as text."""
     if isinstance(value, dict):
-        return {str(key): _spelled_out(each) for key, each in value.items()}
+        return {str(key): _with_exact_integers(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_spelled_out(each) for each in value]
+        return [_with_exact_integers(each) for each in value]
     return orjson.Fragment(str(value)) if type(value) is int else value
 
 
 def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     table = Table()
-    rows = cursor.fetchmany(_SHOWN + 1)
+    rows = cursor.fetchmany(_MAX_SHOWN + 1)
     for place, name in enumerate(names):
         is_number = any(isinstance(row[place], _NUMBERS) for row in rows)
         table.add_column(name, justify="right" if is_number else "left")
-    for row in rows[:_SHOWN]:
-        table.add_row(*("" if value is None else str(_plain(value)) for value in row))
+    for row in rows[:_MAX_SHOWN]:
+        table.add_row(*("" if value is None else str(_as_written(value)) for value in row))
     text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
     console = Console(file=text, markup=False, highlight=False)
     if not console.is_terminal:
         console.width = 10_000
     console.print(table)
-    if len(rows) > _SHOWN:
-        console.print(f"The first {_SHOWN:,} rows; --format csv writes all.")
+    if len(rows) > _MAX_SHOWN:
+        console.print(f"The first {_MAX_SHOWN:,} rows; --format csv writes all.")
     text.detach()
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as each text format writes it: instants in UTC with a Z, a time without zone as it is."""
+def _as_written(value: Any) -> Any:
+    """Return a value as the text formats write it: a time with a zone in UTC with a Z, one without a zone unchanged."""
     if isinstance(value, datetime):
         return iso_z(value) if value.tzinfo is not None else value.isoformat(timespec="milliseconds")
     return value

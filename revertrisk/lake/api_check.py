@@ -1,4 +1,4 @@
-"""Holds a sample of revisions against what their wikis say of them now."""
+"""Compares a sample of revisions with what the APIs of their wikis answer now."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from revertrisk.runtime.headers import user_agent
 from revertrisk.wiki.revision_facts import MissingRevision, RevisionFacts, read_revisions
 from revertrisk.wiki.table import Wiki, WikiTable
 
-AT_ONCE: Final = 50
+MAX_REVISIONS: Final = 50
 """Revisions in one request: the Action API's limit."""
 TIMEOUT_S: Final = 60.0
 _PATH: Final = "/w/api.php"
@@ -40,7 +40,7 @@ USING SAMPLE {number} ROWS
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the lake says of a revision; None is not known."""
+    """The lake's facts about a revision; None means unknown."""
 
     wiki_id: str
     rev_id: int
@@ -49,16 +49,17 @@ class _Known:
     dt: datetime
     rev_size: int | None
     is_minor: bool | None
-    tells_author: bool
+    has_author: bool
 
 
 async def check_with_wikis(lake: Lake, *, number: int, wiki_url: str | None) -> list[str]:
-    """Return what a sample of so many revisions has otherwise than the wikis; deleted pages are left out.
+    """Return one line for each difference between a sample of ``number`` revisions and their wikis.
 
-    ``wiki_url`` is a MediaWiki that gets every wiki's requests, with its host in the ``Host`` header.
+    Revisions of deleted pages are not in the sample. ``wiki_url`` is a MediaWiki that gets the requests for every wiki,
+    with the wiki's host in the ``Host`` header.
 
     Raises:
-        LakeError: a wiki did not answer, or not with revisions.
+        LakeError: a wiki did not answer, or its answer has no revisions.
 
     """
     wikis = WikiTable.load()
@@ -71,12 +72,12 @@ async def check_with_wikis(lake: Lake, *, number: int, wiki_url: str | None) -> 
         for wiki_id, sample in sorted(by_wiki.items()):
             wiki = wikis.by_id(wiki_id)
             if wiki is None:
-                found.append(f"{wiki_id}: no such wiki is known")
+                found.append(f"{wiki_id}: the wiki is not in the table of wikis")
                 continue
-            for begin in range(0, len(sample), AT_ONCE):
-                part = sample[begin : begin + AT_ONCE]
-                told = await _ask(session, wiki, part, wiki_url)
-                found += [line for known in part for line in _differences(known, told.get(known.rev_id))]
+            for begin in range(0, len(sample), MAX_REVISIONS):
+                part = sample[begin : begin + MAX_REVISIONS]
+                answers = await _ask(session, wiki, part, wiki_url)
+                found += [line for known in part for line in _differences(known, answers.get(known.rev_id))]
     return found
 
 
@@ -109,29 +110,29 @@ async def _ask(
                 raise LakeError(f"{wiki.wiki_id}: the MediaWiki API answered with status {answer.status}")
     except (aiohttp.ClientError, TimeoutError) as exc:
         raise LakeError(
-            f"{wiki.wiki_id}: the MediaWiki API could not be asked ({type(exc).__name__})"
+            f"{wiki.wiki_id}: the request to the MediaWiki API failed ({type(exc).__name__})"
         ) from exc
     try:
         document: dict[str, Any] = orjson.loads(body)
         return read_revisions([document["query"]])
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise LakeError(f"{wiki.wiki_id}: the MediaWiki API did not answer with revisions") from exc
+        raise LakeError(f"{wiki.wiki_id}: the answer of the MediaWiki API has no revisions") from exc
 
 
-def _differences(known: _Known, told: RevisionFacts | MissingRevision | None) -> Iterator[str]:
+def _differences(known: _Known, found: RevisionFacts | MissingRevision | None) -> Iterator[str]:
     name = f"{known.wiki_id} {known.rev_id}"
-    if not isinstance(told, RevisionFacts):
+    if not isinstance(found, RevisionFacts):
         yield f"{name}: the wiki does not have it"
         return
     facts = {
-        "page_id": (known.page_id, told.page_id),
-        "parent_id": (known.parent_id, told.parent_id),
-        "dt": (known.dt, told.saved_at),
-        "rev_size": (known.rev_size, None if told.hidden_text else told.size),
-        "is_minor": (known.is_minor, told.is_minor),
+        "page_id": (known.page_id, found.page_id),
+        "parent_id": (known.parent_id, found.parent_id),
+        "dt": (known.dt, found.saved_at),
+        "rev_size": (known.rev_size, None if found.hidden_text else found.size),
+        "is_minor": (known.is_minor, found.is_minor),
     }
-    for column, (here, there) in facts.items():
-        if here is not None and there is not None and here != there:
-            yield f"{name}: {column} is {here}, and {there} for the wiki"
-    if told.hidden_user and known.tells_author:
-        yield f"{name}: the author is hidden, and told here"
+    for column, (in_lake, on_wiki) in facts.items():
+        if in_lake is not None and on_wiki is not None and in_lake != on_wiki:
+            yield f"{name}: {column} is {in_lake} in the lake and {on_wiki} on the wiki"
+    if found.hidden_user and known.has_author:
+        yield f"{name}: the author is hidden on the wiki and known in the lake"

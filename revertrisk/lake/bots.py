@@ -1,7 +1,7 @@
-"""The list of anti-vandalism bots: read from YAML, and kept in the lake under the keys of their names.
+"""The list of anti-vandalism bots: read from YAML, and stored in the lake with the actor keys of their names.
 
-Rows of the lake are joined to it when they are read, so a bot that is listed later is named in rows that are already
-there, as far back as these still have their actor keys.
+Queries join rows of the lake to the list. So a bot that is added later is also named in older rows, if these still have
+their actor keys.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from revertrisk.wiki.table import WikiTable
 
 
 def _as_day(value: object) -> object:
-    """Take a day only: pydantic would make one of a year or a number of seconds too."""
+    """Accept only a day; pydantic alone would also convert a year or a number of seconds."""
     try:
         day = date.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
@@ -36,7 +36,7 @@ def _as_day(value: object) -> object:
 
 def _as_user_name(value: str) -> str:
     name = as_user_name(value)
-    if not name or ":" in name:  # MediaWiki has no name with a colon
+    if not name or ":" in name:  # MediaWiki allows no colon in a user name
         raise ValueError("expected a user name without a namespace, such as ClueBot NG")
     return name
 
@@ -52,11 +52,11 @@ class Bot(BaseModel):
     wiki_id: str
     name: Annotated[str, AfterValidator(_as_user_name)]
     valid_from: Day | None = None
-    """The first day on which it ran; None: always."""
+    """The first day on which it ran; None for no limit."""
     valid_to: Day | None = None
-    """The last day on which it ran; None: still."""
+    """The last day on which it ran; None if it still runs."""
     acts_on: Literal["rules", "model"] = "rules"
-    """``model``: the scores of a revert risk model; ``rules``: anything else."""
+    """What it reacts to. ``model``: scores of a revert risk model; ``rules``: anything else."""
 
 
 class _BotList(BaseModel):
@@ -67,21 +67,23 @@ class _BotList(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class BotReverts:
-    """What a lake has of a listed bot."""
+    """The reverts of a listed bot in a lake."""
 
     bot: str
-    """Wiki and name."""
+    """Wiki id and name, separated by a space."""
     reverts: int
+    """The number of its reverts."""
     first: date | None
+    """The day of its first revert; None if it has none."""
     last: date | None
-    """The days of its first and last revert; None where it has none."""
+    """The day of its last revert; None if it has none."""
 
 
 SHIPPED: Final = "bots.yaml"
 
 
 def shipped_bots() -> tuple[Bot, ...]:
-    """Return the list that comes with the program."""
+    """Return the list that is part of the program."""
     return parse_bots(files("revertrisk.lake").joinpath(SHIPPED).read_text(encoding="utf-8"), SHIPPED)
 
 
@@ -89,7 +91,7 @@ def read_bots(path: Path) -> tuple[Bot, ...]:
     """Read a list from a file.
 
     Raises:
-        LakeUsageError: the file cannot be read, or an entry is not as described; the text has a line for each problem.
+        LakeUsageError: the file cannot be read, or an entry is invalid; the message has a line for each problem.
 
     """
     try:
@@ -101,7 +103,7 @@ def read_bots(path: Path) -> tuple[Bot, ...]:
 
 
 def parse_bots(text: str, name: str) -> tuple[Bot, ...]:
-    """Read a list from YAML; ``name`` is what errors call it; raises as `read_bots`."""
+    """Read a list from YAML; errors begin with ``name``. Raises what `read_bots` raises."""
     try:
         bots = _BotList.model_validate(parse_yaml(text)).bots
     except YamlError as exc:
@@ -120,15 +122,15 @@ def _problems(bots: Sequence[Bot]) -> Iterable[str]:
         if wikis.by_id(bot.wiki_id) is None:
             yield f"bots[{number}].wiki_id: expected the id of a wiki, such as enwiki, not {bot.wiki_id!r}"
         if bot.valid_from is not None and bot.valid_to is not None and bot.valid_to < bot.valid_from:
-            yield f"bots[{number}].valid_to: expected a day that is not before valid_from"
+            yield f"bots[{number}].valid_to: expected the day valid_from or a later one"
         first = seen.setdefault((bot.wiki_id, bot.name), number)
         if first != number:
-            yield f"bots[{number}]: is listed already, as bots[{first}]"
+            yield f"bots[{number}]: the same bot as bots[{first}]"
 
 
 @reports_damage
 def write_bots(lake: Lake, bots: Iterable[Bot]) -> bool:
-    """Make this the lake's list of bots, instead of the one before, in one commit; returns whether it is another.
+    """Replace the lake's list of bots in one commit; return whether the new list differs from the old one.
 
     Raises:
         LakeError: the lake cannot be written, or was opened without its key.
@@ -155,13 +157,13 @@ def write_bots(lake: Lake, bots: Iterable[Bot]) -> bool:
 
 
 def has_list(lake: Lake) -> bool:
-    """Return whether a list of bots, an empty one perhaps, was ever written into the lake; raises LakeError."""
+    """Return whether a list of bots was ever written into the lake, even an empty one; raises LakeError."""
     return lake.table(BOT).version() > 0
 
 
 @reports_damage
 def reverts_of_bots(lake: Lake) -> tuple[list[BotReverts], date | None]:
-    """Return what a lake has of each listed bot, and the last day of which it has no actor keys any more, if any.
+    """Return the reverts of each listed bot, and the last day whose actor keys were removed (None if there is none).
 
     Raises:
         LakeError: a table cannot be opened.
@@ -177,7 +179,7 @@ def reverts_of_bots(lake: Lake) -> tuple[list[BotReverts], date | None]:
             "AND (b.valid_from IS NULL OR u.day >= b.valid_from) AND (b.valid_to IS NULL OR u.day <= b.valid_to) "
             "GROUP BY b.wiki_id, b.name ORDER BY b.wiki_id, b.name"
         ).fetchall()
-        # A hidden author's kind is not known either, so a known kind without a key is one that is too old.
+        # A hidden author has no known kind. So a row with a known kind and no key had a key that was removed by age.
         forgotten = engine.execute(
             "SELECT max(day) FROM revert WHERE actor_key IS NULL AND user_kind <> 'unknown'"
         ).fetchall()

@@ -1,4 +1,4 @@
-"""The SQL engine: the one door to DuckDB. It parses batches for the writer, and answers readers."""
+"""The SQL engine: parses batches for the writer, runs queries for readers. No other module imports DuckDB."""
 
 import logging
 import os
@@ -15,9 +15,10 @@ import duckdb
 import orjson
 
 from revertrisk.lake.errors import LakeError, LakeUsageError
+from revertrisk.lake.open_or_create import open_lake
 from revertrisk.lake.schema import TABLES, Table
 from revertrisk.lake.storage import SCHEME, is_remote
-from revertrisk.lake.tables import Lake, open_lake
+from revertrisk.lake.tables import Lake
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ VIEWS: Final = (
     "mediawiki_history",
     "bot_day",
 )
-"""Each is a query in lake/sql, in the SQL that DuckDB and Spark share; a view may read those before it."""
-_OF_THE_QUERY: Final = (
+"""Each is a query in lake/sql, in SQL that DuckDB and Spark both accept. A view can read the views before it."""
+_QUERY_ERRORS: Final = (
     duckdb.ParserException,
     duckdb.SyntaxException,
     duckdb.BinderException,
@@ -47,21 +48,21 @@ _OF_THE_QUERY: Final = (
     duckdb.OutOfRangeException,
     duckdb.NotImplementedException,
 )
-"""What is wrong with a query; all else is wrong with the files or the machine."""
+"""Errors in the query itself; all others are errors of the files or the machine."""
 REOPEN_TRIES: Final = 5
 ANSWER: Final = "_answer"
 
 
 def new_engine(memory_limit: str | None = None) -> Connection:
-    """Return an engine of its own, in memory; times are in UTC and nothing is fetched from anywhere."""
+    """Return a new engine in memory, with times in UTC; it never downloads extensions."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    with suppress(duckdb.InvalidInputException):  # in Jupyter without ipywidgets it is off, and cannot be set
+    with suppress(duckdb.InvalidInputException):  # Jupyter without ipywidgets: it is off and cannot be set
         connection.execute("SET enable_progress_bar = false")
-    # A name in a query is a table's, never a variable's of this program.
+    # A name in a query always means a table, never a Python variable.
     connection.execute("SET python_enable_replacements = false")
-    # By default, what does not fit into memory goes to the working directory, under the same names for all engines.
-    spill = os.path.join(tempfile.gettempdir(), f"revertrisk-lake-{secrets.token_hex(8)}")  # noqa: PTH118 - a text
+    # By default all engines write what does not fit into memory to the same files in the working directory.
+    spill = os.path.join(tempfile.gettempdir(), f"revertrisk-lake-{secrets.token_hex(8)}")  # noqa: PTH118 - SQL needs text
     connection.execute(f"SET temp_directory = {quoted(spill)}")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     if memory_limit is not None:
@@ -72,9 +73,9 @@ def new_engine(memory_limit: str | None = None) -> Connection:
 def table_relation(
     connection: Connection, lake: Lake, table: Table, days: Iterable[Any] | None = None
 ) -> Relation:
-    """Return a table's newest version, or those of its partitions that are named; raises LakeError."""
+    """Return the rows of a table's newest version, or only of the partitions ``days``; raises LakeError."""
     if is_remote(lake.root):
-        _let_read(connection, lake.root)
+        _register_objects(connection, lake.root)
     paths = lake.files(table)
     if days is not None and table.partition is not None:
         wanted = {f"/{table.partition}={day}/" for day in days}
@@ -82,9 +83,9 @@ def table_relation(
     return files_relation(connection, table, paths, is_older=lake.is_older)
 
 
-def _let_read(connection: Connection, root: str) -> None:
-    """Let the engine read a lake's objects; it has no client of its own for an object store."""
-    from revertrisk.lake.object_store import ObjectFiles  # noqa: PLC0415 - a lake in a folder needs none
+def _register_objects(connection: Connection, root: str) -> None:
+    """Let the engine read objects of a lake in an object store; it has no client for one."""
+    from revertrisk.lake.object_store import ObjectFiles  # noqa: PLC0415 - only for object stores
 
     if not connection.filesystem_is_registered(SCHEME.partition(":")[0]):
         connection.register_filesystem(ObjectFiles(root))
@@ -100,7 +101,7 @@ def files_relation(connection: Connection, table: Table, paths: list[str], *, is
         if table.partition is None
         else f", hive_partitioning = true, hive_types = {{'{table.partition}': DATE}}"
     )
-    # Files from before a column was added lack it; to find that out, each file's end is read.
+    # Files written before a column was added lack it. With union_by_name the engine reads the footer of every file.
     by_name = ", union_by_name = true" if is_older else ""
     listed = ", ".join(quoted(path) for path in paths)
     columns = ", ".join(table.column_names)
@@ -108,18 +109,18 @@ def files_relation(connection: Connection, table: Table, paths: list[str], *, is
 
 
 def quoted(text: str) -> str:
-    """Return a text as a literal of SQL."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def sql_of(name: str) -> str:
-    """Return a query of the folder lake/sql."""
+def view_query(name: str) -> str:
+    """Return the query of a view, from the folder lake/sql."""
     return files("revertrisk.lake").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
 @contextmanager
 def as_file(content: bytes) -> Iterator[str]:
-    """Give bytes a file's name while the context lasts; they are never on a disk where the system can avoid it."""
+    """Yield the name of a file with this content, for the length of the context; on Linux it is only in memory."""
     if sys.platform == "linux":
         descriptor = os.memfd_create("revertrisk-lake")
     else:
@@ -137,7 +138,7 @@ def as_file(content: bytes) -> Iterator[str]:
 def make_table(
     connection: Connection, name: str, rows: Iterable[Mapping[str, object]], columns: Mapping[str, str]
 ) -> Relation:
-    """Make a temporary table of rows, in place of one of that name; ``columns`` has the type of each by its name."""
+    """Create or replace a temporary table with these rows; ``columns`` has the SQL type of each column by name."""
     types = ", ".join(f"{quoted(column)}: {quoted(of)}" for column, of in columns.items())
     with as_file(b"\n".join(map(orjson.dumps, rows)) + b"\n") as path:
         connection.execute(
@@ -148,13 +149,13 @@ def make_table(
 
 
 class Reader:
-    """Answers queries over a lake; tables and views have their names. Several threads need several readers."""
+    """Runs queries on a lake, with its tables and views. Each thread needs its own reader."""
 
     def __init__(self, root: str) -> None:
         """Open the newest version of each table.
 
         Raises:
-            LakeConfigurationError: there is no lake, or its format is not known.
+            LakeConfigurationError: there is no lake, or its format is not supported.
             LakeError: it is damaged.
 
         """
@@ -163,28 +164,28 @@ class Reader:
         self.refresh()
 
     def refresh(self) -> None:
-        """Go to the newest version of each table; raises LakeError."""
-        self._until_files_stay(self._define)
+        """Open the newest version of each table; raises LakeError."""
+        self._with_reopening(self._define_views)
 
     def query(self, text: str) -> Connection:
-        """Answer a query; fetch from what is returned, which is worked out then and needs no file any more.
+        """Run a query to its end and return a cursor over the result, which needs no file of the lake any more.
 
-        A compaction or an erasure may remove a file between the opening of a version and its reading: then the
-        query is asked again of the newest version.
+        A compaction or an erasure can remove a file after its version was opened and before it was read. Then the query
+        is run again on the newest version.
 
         Raises:
-            LakeUsageError: the query cannot be understood.
+            LakeUsageError: the query is invalid.
             LakeError: files of the lake are missing or damaged.
 
         """
-        return self._until_files_stay(lambda: self._answer(text))
+        return self._with_reopening(lambda: self._run(text))
 
-    def _until_files_stay(self, ask: Callable[[], T]) -> T:
+    def _with_reopening(self, call: Callable[[], T]) -> T:
         for left in reversed(range(REOPEN_TRIES)):
             try:
-                return ask()
+                return call()
             except duckdb.Error as exc:
-                if isinstance(exc, _OF_THE_QUERY):
+                if isinstance(exc, _QUERY_ERRORS):
                     raise LakeUsageError(str(exc)) from exc
                 if "No such file" not in str(exc):
                     raise _damaged(self._lake.root, exc) from exc
@@ -192,39 +193,41 @@ class Reader:
                     raise LakeError(
                         f"{self._lake.root}: files of the lake are missing: {_first_line(exc)}"
                     ) from exc
-                log.warning("a file was removed meanwhile; the lake's newest version is asked")
+                log.warning(
+                    "a file was removed during the query; it is run again on the lake's newest version"
+                )
                 with suppress(duckdb.Error):
-                    self._define()
+                    self._define_views()
         raise AssertionError
 
-    def _define(self) -> None:
+    def _define_views(self) -> None:
         for table in TABLES:
             table_relation(self.connection, self._lake, table).create_view(table.name, replace=True)
         for name in VIEWS:
-            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql_of(name)}")
-        # Queries that were written for Wikimedia's cluster find their table under its own name.
+            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view_query(name)}")
+        # So that queries written for Wikimedia's cluster run unchanged.
         self.connection.execute("CREATE SCHEMA IF NOT EXISTS wmf")
         self.connection.execute("CREATE OR REPLACE VIEW wmf.mediawiki_history AS FROM main.mediawiki_history")
 
-    def _answer(self, text: str) -> Connection:
+    def _run(self, text: str) -> Connection:
         self.connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
-        relation = cast("Relation | None", self.connection.sql(text))  # its stub forgets None
-        if relation is None:  # a statement that answers nothing
+        relation = cast("Relation | None", self.connection.sql(text))  # its type stub lacks None
+        if relation is None:  # a statement without a result
             return self.connection.execute("SELECT 1 AS nothing WHERE false")
         relation.create(ANSWER)
         return self.connection.execute(f"FROM {ANSWER}")
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         with suppress(duckdb.Error):
             self.connection.close()
 
 
 def connect(root: str) -> Connection:
-    """Return a DuckDB connection with the tables and views of a lake, as they are now; for notebooks.
+    """Return a DuckDB connection with the tables and views of a lake at their newest version; for notebooks.
 
     Raises:
-        LakeConfigurationError: there is no lake, or its format is not known.
+        LakeConfigurationError: there is no lake, or its format is not supported.
         LakeError: it is damaged.
 
     """
@@ -233,22 +236,22 @@ def connect(root: str) -> Connection:
 
 @contextmanager
 def damage_as_lake_error(root: str) -> Iterator[None]:
-    """Turn what the engine says of files that it cannot read into a LakeError; for our own queries."""
+    """Turn the engine's errors about files into a LakeError; only for queries of this program."""
     try:
         yield
     except duckdb.Error as exc:
         raise _damaged(root, exc) from exc
 
 
-def reports_damage(work: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
-    """Make a function of a lake raise LakeError where a file of it cannot be read."""
+def reports_damage(function: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
+    """Decorate a function whose first argument is a lake: it raises LakeError if a file cannot be read."""
 
-    @wraps(work)
-    def telling(lake: Lake, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    @wraps(function)
+    def wrapper(lake: Lake, /, *args: P.args, **kwargs: P.kwargs) -> T:
         with damage_as_lake_error(lake.root):
-            return work(lake, *args, **kwargs)
+            return function(lake, *args, **kwargs)
 
-    return telling
+    return wrapper
 
 
 def _damaged(root: str, error: duckdb.Error) -> LakeError:

@@ -1,8 +1,8 @@
-"""Takes actors, pages and revisions out of a lake, and proves by its files that they are gone.
+"""Erases actors, pages and revisions from a lake, and then searches all its files for them.
 
-What is erased is remembered first, so that no writer takes it in again. The rows are rewritten at once. Readers have
-some time to finish with the old files; then what a writer that had not looked yet has brought is erased too, and the
-old files are removed. Kafka and copies of the lake elsewhere are not reached.
+First the erasure is recorded, so that no writer adds the data again. Then the rows are rewritten. Then readers get some
+time to finish with the old files. After that, rows that a writer added before it had read the record are erased too,
+and the old files are removed. Data in Kafka and in copies of the lake is not erased.
 """
 
 import logging
@@ -15,10 +15,16 @@ from typing import Final
 import orjson
 
 from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, reports_damage, table_relation
-from revertrisk.lake.erasures import ERASED_ACTOR, ERASED_PAGE, ERASED_REVISION, numbered, remember
+from revertrisk.lake.erasures import (
+    ERASED_ACTOR,
+    ERASED_PAGE,
+    ERASED_REVISION,
+    numbered_name,
+    record_erasures,
+)
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
-from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, whole_tables
+from revertrisk.lake.id_ranges import ALL_IDS, REVERT_BY_ID, whole_tables
 from revertrisk.lake.key import as_user_name
 from revertrisk.lake.reverted import Step, reverted_change, reverted_rows
 from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVERTED, REVISION, TABLES, Table, Type
@@ -29,29 +35,32 @@ from revertrisk.wiki.table import WikiTable
 log = logging.getLogger(__name__)
 
 GRACE_S: Final = 60.0
-LONGEST_COMMIT: Final = timedelta(hours=1)
-"""Files that no version names are left alone for so long: another writer may be writing them."""
+MAX_COMMIT: Final = timedelta(hours=1)
+"""A file that no version names is removed only when it is older than this: a writer may still be writing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Who and what is to be erased, by wiki."""
+    """The actors, pages and revisions to erase."""
 
     actors: tuple[tuple[str, str], ...] = ()
-    """Wiki and user name; give old names too."""
+    """Wiki id and user name; a renamed user needs an entry for each name."""
     pages: tuple[tuple[str, int], ...] = ()
     revisions: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
 class Erased:
-    """What an erasure did, and what of the erased is still there."""
+    """The result of an erasure."""
 
     rows: int = 0
+    """The number of changed and deleted rows."""
     files: int = 0
-    unfound: list[str] = field(default_factory=list)
-    """Actors of whom the lake had no row, as WIKI:NAME."""
-    left: list[str] = field(default_factory=list)
+    """The number of removed files."""
+    not_found: list[str] = field(default_factory=list)
+    """Actors without a row in the lake, as WIKI:NAME."""
+    remaining: list[str] = field(default_factory=list)
+    """Where erased data was still found, one line each."""
 
 
 def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequence[str]) -> Erasure:
@@ -74,10 +83,12 @@ def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequen
 
 @reports_damage
 def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
-    """Erase, wait for readers, remove the old files, and look for what is left; takes a lake with its key.
+    """Erase, wait ``grace_s`` seconds, remove the old files, and search for what is left.
+
+    The lake must be opened with its key.
 
     Raises:
-        LakeUsageError: neither the program nor the lake knows a wiki of that name.
+        LakeUsageError: a wiki is neither in the table of wikis nor in the lake.
         LakeError: the lake cannot be written.
 
     """
@@ -93,20 +104,20 @@ def erase(lake: Lake, what: Erasure, *, grace_s: float = GRACE_S) -> Erased:
     try:
         _require_known_wikis(engine, lake, what)
         _make_lists(engine, what, keys)
-        done.unfound = _without_rows(engine, lake)
+        done.not_found = _actors_without_rows(engine, lake)
         named = [(ERASED_ACTOR, key["actor_key"]) for key in keys]
-        named += [(ERASED_PAGE, numbered(*page)) for page in what.pages]
-        named += [(ERASED_REVISION, numbered(*revision)) for revision in what.revisions]
-        remember(engine, lake, named, now)
+        named += [(ERASED_PAGE, numbered_name(*page)) for page in what.pages]
+        named += [(ERASED_REVISION, numbered_name(*revision)) for revision in what.revisions]
+        record_erasures(engine, lake, named, now)
         done.rows = _erase_rows(engine, lake, now)
         if grace_s:
-            log.info("%d rows are erased; old files stay for another %.0f s", done.rows, grace_s)
+            log.info("%d rows are erased; the old files are removed after %.0f s", done.rows, grace_s)
             time.sleep(grace_s)
             done.rows += _erase_rows(engine, lake, now)
         for table in TABLES:
             done.files += vacuum(lake, table, timedelta(0), also_unknown=False)
-            done.files += vacuum(lake, table, LONGEST_COMMIT, also_unknown=True)
-        done.left = _left(engine, lake, keys)
+            done.files += vacuum(lake, table, MAX_COMMIT, also_unknown=True)
+        done.remaining = _find_remaining(engine, lake, keys)
     finally:
         engine.close()
     return done
@@ -118,7 +129,8 @@ def _require_known_wikis(engine: Connection, lake: Lake, what: Erasure) -> None:
         wiki_id for wiki_id, _ in (*what.actors, *what.pages, *what.revisions) if wikis.by_id(wiki_id) is None
     }
     for table in TABLES:
-        if unknown and "wiki_id" in table.column_names:  # a wiki may be newer than the program
+        # The lake can have a wiki that the table of wikis lacks.
+        if unknown and "wiki_id" in table.column_names:
             rows = table_relation(engine, lake, table).project("wiki_id").distinct().fetchall()
             unknown -= {wiki_id for (wiki_id,) in rows}
     if unknown:
@@ -127,14 +139,14 @@ def _require_known_wikis(engine: Connection, lake: Lake, what: Erasure) -> None:
         )
 
 
-def _without_rows(engine: Connection, lake: Lake) -> list[str]:
-    """Return the actors of whom no row has the key, and no page's title the name."""
+def _actors_without_rows(engine: Connection, lake: Lake) -> list[str]:
+    """Return the actors whose key is in no row and whose name is in no title."""
     found = []
     for table in (REVISION, REVERT, BOT, PAGE_EVENT):
-        named = _NAMES_ACTOR if table is PAGE_EVENT else "t.actor_key = a.actor_key"
+        matches = _IS_OWN_PAGE if table is PAGE_EVENT else "t.actor_key = a.actor_key"
         table_relation(engine, lake, table).create_view("whole", replace=True)
         query = (
-            f"SELECT a.actor_key FROM erased_actor a SEMI JOIN whole t ON t.wiki_id = a.wiki_id AND {named}"
+            f"SELECT a.actor_key FROM erased_actor a SEMI JOIN whole t ON t.wiki_id = a.wiki_id AND {matches}"
         )
         found += engine.execute(query).fetchall()
     rows = engine.execute(
@@ -144,16 +156,16 @@ def _without_rows(engine: Connection, lake: Lake) -> list[str]:
 
 
 def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:
-    """Rewrite what names the erased actors, delete the rows of erased pages and revisions; returns how many rows."""
+    """Remove the actors from their rows, delete the rows of pages and revisions; return how many rows changed."""
     hide = {name: WITHOUT_AUTHOR.get(name, "NULL") for name in AUTHOR}
-    # What an older event told of the author is not taken in again.
+    # With this time, the author in an older event is ignored.
     hide["author_hidden_dt"] = f"CAST({quoted(now.isoformat())} AS TIMESTAMP)"
     by_key = "SEMI JOIN erased_actor USING (wiki_id, actor_key)"
     rows = _change(engine, lake, REVISION, by_key, Change(hide, inserts=False))
     of_revert = {"actor_key": "NULL", "user_kind": "'unknown'"}
     rows += _change(engine, lake, REVERT, by_key, Change(of_revert, inserts=False))
     rows += _change(engine, lake, BOT, by_key, Change(deletes=True, inserts=False))
-    by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_NAMES_ACTOR}"
+    by_title = f"SEMI JOIN erased_actor a ON t.wiki_id = a.wiki_id AND {_IS_OWN_PAGE}"
     rows += _change(engine, lake, PAGE_EVENT, by_title, Change({"title": "NULL"}, inserts=False))
     deletes = Change(deletes=True, inserts=False)
     for table in TABLES:
@@ -167,10 +179,10 @@ def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:
         f"SELECT DISTINCT t.wiki_id, t.page_id FROM undone t {by_revert}"
     )
     gone = _change(engine, lake, REVERTED, by_revert, deletes)
-    if gone:  # another revert of the same edits may stand
+    if gone:  # another revert can have undone the same edits
         affected = Step(
             REVERT_BY_ID,
-            EVERYTHING,
+            ALL_IDS,
             f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID} "
             "SEMI JOIN touched_page USING (wiki_id, page_id)",
         )
@@ -180,11 +192,11 @@ def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:
     return rows + gone
 
 
-_NAMES_ACTOR: Final = (
+_IS_OWN_PAGE: Final = (
     "(contains(replace(t.title, '_', ' ') || '/', ':' || a.name || '/') "
     "OR replace(t.title, '_', ' ') = a.name)"
 )
-"""The title is the actor's own page in some namespace, or one below it."""
+"""True for titles of the actor's user page, talk page and their subpages."""
 
 
 def _make_lists(engine: Connection, what: Erasure, keys: Sequence[dict[str, str]]) -> None:
@@ -223,35 +235,38 @@ def _change(engine: Connection, lake: Lake, table: Table, which: str, change: Ch
     return merge(lake, table, engine.table("erased"), partitions, change)
 
 
-def _left(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
-    """Return where something of the erased can still be found: in a row, in a file's texts or in its plain bytes."""
-    left = []
+def _find_remaining(engine: Connection, lake: Lake, keys: Sequence[dict[str, str]]) -> list[str]:
+    """Return a line for each find: rows in a Parquet file, or an actor's name or key in the bytes of any file."""
+    remaining = []
     tables = {f"{lake.root}/{table.name}/": table for table in TABLES}
     files = list(files_under(lake.root))
     for path in files:
         table = next((table for root, table in tables.items() if path.startswith(root)), None)
-        # A checkpoint of the log has the same ending and other columns.
+        # A checkpoint of Delta's log is a Parquet file too, with other columns.
         if table is not None and path.endswith(".parquet") and "/_delta_log/" not in path:
-            left += _left_in_rows(engine, table, path)
+            remaining += _find_remaining_in_rows(engine, table, path)
     sought = [
-        text.encode() for key in keys for text in (key["actor_key"], key["name"]) if len(text) > _SHORTEST
+        text.encode()
+        for key in keys
+        for text in (key["actor_key"], key["name"])
+        if len(text) > _MAX_CHANCE_CHARS
     ]
-    left += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
-    return left
+    remaining += [f"{path}: the name or its key" for path in files if contains_any(lake.root, path, sought)]
+    return remaining
 
 
-_SHORTEST: Final = 3
-"""A shorter name is in any file by chance."""
+_MAX_CHANCE_CHARS: Final = 3
+"""Names of up to this length are not searched in bytes: they would be found by chance."""
 
 
-def _left_in_rows(engine: Connection, table: Table, path: str) -> list[str]:
+def _find_remaining_in_rows(engine: Connection, table: Table, path: str) -> list[str]:
     names = {
         name for (name,) in engine.execute(f"SELECT name FROM parquet_schema({quoted(path)})").fetchall()
     }
     texts = [each.name for each in table.columns if each.type is Type.VARCHAR and each.name in names]
     conditions = [f"t.{name} = a.actor_key" for name in texts]
     if "title" in names:
-        conditions.append(_NAMES_ACTOR)
+        conditions.append(_IS_OWN_PAGE)
     found = []
     queries = []
     if "wiki_id" in names and conditions:
@@ -263,5 +278,5 @@ def _left_in_rows(engine: Connection, table: Table, path: str) -> list[str]:
     for query in queries:
         rows = engine.execute(f"SELECT count(*) FROM read_parquet({quoted(path)}) t {query}").fetchall()
         if rows[0][0]:
-            found.append(f"{path}: {rows[0][0]} rows of the erased")
+            found.append(f"{path}: {rows[0][0]} rows with erased data")
     return found

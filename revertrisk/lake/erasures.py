@@ -1,6 +1,6 @@
-"""Remembers what was erased, so that a copy of an old event does not bring it back.
+"""Records what was erased, so that a copy of an old event does not add it again.
 
-The lake holds keyed hashes only: without the key, nothing in it leads to what was erased.
+The record holds only keyed hashes. Without the key, they do not show what was erased.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,29 +22,25 @@ ERASED_REVISION: Final = "revision"
 
 @dataclass(frozen=True, slots=True)
 class Erasures:
-    """What was erased, and when, by its keyed hash."""
+    """The record of erasures, with the time of each erasure by its keyed hash."""
 
     keys: ActorKeys
-    moments: Mapping[str, datetime]
+    times: Mapping[str, datetime]
 
     def __bool__(self) -> bool:
-        return bool(self.moments)
+        return bool(self.times)
 
     def of_actor(self, actor_key: str | None) -> datetime | None:
-        """Return when an actor was erased, None for one who was not."""
-        return (
-            self.moments.get(self.keys.erased(ERASED_ACTOR, actor_key))
-            if actor_key and self.moments
-            else None
-        )
+        """Return when an actor was erased, or None."""
+        return self.times.get(self.keys.erased(ERASED_ACTOR, actor_key)) if actor_key and self.times else None
 
     def has(self, what: str, wiki_id: str, number: int) -> bool:
-        """Tell whether a page or a revision was erased."""
-        return self.keys.erased(what, numbered(wiki_id, number)) in self.moments
+        """Return whether a page or a revision was erased."""
+        return self.keys.erased(what, numbered_name(wiki_id, number)) in self.times
 
 
 def read_erasures(engine: Connection, lake: Lake) -> Erasures:
-    """Return what was erased so far; takes a lake with its key.
+    """Return the record of a lake, which must be opened with its key.
 
     Raises:
         LakeError: the table cannot be read.
@@ -56,15 +52,15 @@ def read_erasures(engine: Connection, lake: Lake) -> Erasures:
     return Erasures(lake.actor_keys, dict(rows))
 
 
-def numbered(wiki_id: str, number: int) -> str:
-    """Return the name of a page or a revision."""
+def numbered_name(wiki_id: str, number: int) -> str:
+    """Return the text that stands for a page or a revision in the keyed hash."""
     return f"{wiki_id}\0{number}"
 
 
-def remember(engine: Connection, lake: Lake, named: Iterable[tuple[str, str]], now: datetime) -> None:
-    """Write down what is erased now, each with its kind before it; takes a lake with its key.
+def record_erasures(engine: Connection, lake: Lake, named: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Add erasures to the record of a lake, which must be opened with its key.
 
-    An actor's name is the actor key. Raises LakeError.
+    ``named`` has pairs of kind and name; the name is an actor key, or what `numbered_name` returns. Raises LakeError.
     """
     if lake.actor_keys is None:
         raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")

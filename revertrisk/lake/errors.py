@@ -1,39 +1,39 @@
-"""What can be wrong with a lake; each text is a sentence that says what to do."""
+"""The errors of a lake; each message names the cause, and what to do about it where that is not obvious."""
 
 import re
 from typing import Final
 
 EXIT_DONE: Final = 0
 EXIT_FOUND_WRONG: Final = 1
-"""Something was lost, is damaged or does not agree."""
+"""Something is lost, damaged or inconsistent."""
 EXIT_USAGE: Final = 2
 EXIT_CONFIGURATION: Final = 78
-"""EX_CONFIG of sysexits.h: the lake, its key or a setting does not fit; nothing was done."""
+"""EX_CONFIG of sysexits.h: the lake, its key or a setting cannot be used; nothing was done."""
 
 
 class LakeError(Exception):
-    """The lake cannot be read or written (any further)."""
+    """The lake cannot be read or written, or not any further."""
 
     exit_status = EXIT_FOUND_WRONG
 
 
 class LakeUsageError(LakeError):
-    """A flag or a query cannot be used."""
+    """A flag or a query is invalid."""
 
     exit_status = EXIT_USAGE
 
 
 class LakeConfigurationError(LakeError):
-    """The folder is no lake, of another format, or its key is missing or another one."""
+    """There is no lake, its format is not supported, or its key is missing or wrong."""
 
     exit_status = EXIT_CONFIGURATION
 
 
 _COLOURS: Final = re.compile("\x1b\\[[0-9;]*m|\u21b3")
-_LONGEST: Final = 300
+_MAX_CHARS: Final = 300
 
 
-def words_of(error: BaseException) -> str:
-    """Return what a library's error says, in one line of bounded length."""
+def message_of(error: BaseException) -> str:
+    """Return the message of a library's error in one line of limited length."""
     text = _COLOURS.sub("", str(error).partition("\n\n")[0])
-    return " ".join(text.split())[:_LONGEST] or type(error).__name__
+    return " ".join(text.split())[:_MAX_CHARS] or type(error).__name__

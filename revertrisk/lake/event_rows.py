@@ -1,4 +1,4 @@
-"""The SQL that makes rows of staged events: which fields are read, what is readable, and what a revision's row says."""
+"""The SQL that turns staged events into rows: the fields to read, which events are valid, and rows of revisions."""
 
 from typing import Final
 
@@ -54,9 +54,9 @@ FIELDS: Final = {
 
 
 def _instant(text: str) -> str:
-    """Return SQL for the instant in a text, null where there is none; the forms that parse_date_time takes.
+    """Return SQL for the time in a text, in the formats of `parse_date_time`; null if it is not a time.
 
-    An instant before 1970 or after 2200 is none: no wiki has one, and not every reader of the files can count so far.
+    A time before 1970 or after 2200 is null too: no edit has one, and some readers of the files cannot represent it.
     """
     parsed = (
         f"CASE WHEN {text} LIKE '____-__-__T%' THEN try_cast({text} AS TIMESTAMPTZ) "
@@ -70,9 +70,9 @@ _IS_PAGE_CHANGE: Final = (
     """("$schema" = '/mediawiki/page/change/1' OR "$schema" LIKE '/mediawiki/page/change/1.%')"""
 )
 WATERMARK: Final = f"SELECT max(meta_at) FROM event WHERE {_IS_PAGE_CHANGE} AND meta_at <= $1"
-"""The greatest meta.dt of page_change events, canaries included, not after an instant.
+"""The latest meta.dt of page_change events, canaries included, up to the time $1.
 
-Other streams move no watermark: while page_change stands still, nothing is known of reverts.
+Events of other streams do not count: without page_change events, no reverts are known.
 """
 
 KINDS: Final = f"""
@@ -144,7 +144,7 @@ SELECT
     CASE WHEN prior_state.revision.rev_id = revision.rev_parent_id THEN prior_state.revision END AS parent
 FROM event LEFT JOIN known_wiki USING (wiki_id) WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
 """
-"""Needs `known_wiki`: wiki_id, domain, is_scorable."""
+"""Needs the table `known_wiki`: wiki_id, domain, is_scorable."""
 
 EDITED: Final = "SELECT quantile_disc(rev_at, 0.5) FROM change WHERE page_change_kind IN ('edit', 'create')"
 
@@ -164,9 +164,9 @@ SKIP_REASON: Final = f"""CASE
     WHEN greatest(coalesce(revision.rev_size, 0), coalesce(parent.rev_size, 0)) > {MAX_REVISION_BYTES}
         THEN '{SkipReason.TOO_LARGE}'
 END"""
-"""The rules of event_platform/page_change.py, in its order, over a staged event; a test holds both to the same answers.
+"""The rules of event_platform/page_change.py in the same order, as SQL; a test compares the two.
 
-Python would need ten times as long for an event. Which wikis a model was made for is not known here.
+Python would take ten times as long. The wikis that a model supports are not known here.
 """
 
 
@@ -175,7 +175,7 @@ def _one_of(groups: frozenset[str]) -> str:
 
 
 REVISIONS: Final = f"""
-CREATE OR REPLACE TEMP TABLE told AS
+CREATE OR REPLACE TEMP TABLE revision_fact AS
 SELECT
     change.day, change.wiki_id, changed_id AS rev_id, page.page_id AS page_id, meta.id AS meta_id,
     revision.rev_parent_id AS parent_id, rev_at AS dt, meta_at AS meta_dt, page_change_kind AS kind,
@@ -199,7 +199,7 @@ SELECT
     CASE WHEN author IS NOT NULL THEN meta_at END AS author_dt,
     CASE
         WHEN hides_author THEN meta_at
-        -- An erased actor's edits of before: no event tells of the author again, however late it comes.
+        -- Edits of an erased actor from before the erasure: no later event adds the author again.
         WHEN rev_at <= account.erased_at THEN greatest(meta_at, account.erased_at)
     END AS author_hidden_dt
 FROM change LEFT JOIN account ON account.number = change.number
@@ -214,7 +214,7 @@ AUTHOR: Final = (
     "user_kind", "is_bot", "is_system", "edit_bucket", "registered_month", "is_privileged", "is_autopatrolled",
     "actor_key", "author_dt",
 )  # fmt: skip
-"""What a hidden author takes along."""
+"""The columns that are cleared when the author is hidden."""
 WITHOUT_AUTHOR: Final = {"user_kind": "'unknown'", "edit_bucket": "'unknown'"}
 _OF_THE_EDIT: Final = (
     "parent_id",
@@ -226,13 +226,13 @@ _OF_THE_EDIT: Final = (
     "is_null_edit",
     "skip_reason",
 )
-"""By the earliest event."""
+"""The columns that come from the earliest event."""
 _OF_THE_PAGE: Final = ("page_id", "namespace_id", "is_content_namespace", "is_redirect", "row_updated")
-"""By the newest event."""
+"""The columns that come from the newest event."""
 
 
 def combined_revisions() -> str:
-    """Return SQL that makes one row of all that a batch says of a revision."""
+    """Return SQL that combines all rows of `revision_fact` about one revision into one row of `revised`."""
     first = ", ".join(f"e.{name}" for name in _OF_THE_EDIT)
     newest = ", ".join(f"n.{name}" for name in _OF_THE_PAGE if name not in {"row_updated", "page_id"})
     author = ", ".join(
@@ -250,19 +250,19 @@ FROM (
         SELECT
             day, wiki_id, rev_id, min(dt) AS dt, max(author_hidden_dt) AS author_hidden_dt,
             max(page_id) AS any_page_id,
-            arg_min(told, {order}) FILTER (meta_dt IS NOT NULL) AS e,
-            arg_max(told, {order}) FILTER (meta_dt IS NOT NULL) AS n,
-            arg_max(told, (author_dt, coalesce(meta_id, ''))) FILTER (author_dt IS NOT NULL) AS a
-        FROM told GROUP BY day, wiki_id, rev_id
+            arg_min(revision_fact, {order}) FILTER (meta_dt IS NOT NULL) AS e,
+            arg_max(revision_fact, {order}) FILTER (meta_dt IS NOT NULL) AS n,
+            arg_max(revision_fact, (author_dt, coalesce(meta_id, ''))) FILTER (author_dt IS NOT NULL) AS a
+        FROM revision_fact GROUP BY day, wiki_id, rev_id
     )
 )"""
 
 
 def revision_change() -> Change:
-    """Return how a row of `revision` changes when more is told of it, and when; the order of telling does not matter.
+    """Return how a merge changes a row of `revision`, and which rows; the order of the events makes no difference.
 
-    The earliest event tells of the edit, the newest of the page; the author is what the newest event said of it after
-    the last time that it was hidden.
+    Facts of the edit come from the earliest event, facts of the page from the newest. The author comes from the newest
+    event with an author, if that is later than the last event that hid the author.
     """
     is_earlier = "(s.meta_dt IS NOT NULL AND (t.meta_dt IS NULL OR s.meta_dt < t.meta_dt))"
     is_newer = "(s.row_updated IS NOT NULL AND (t.row_updated IS NULL OR s.row_updated > t.row_updated))"
@@ -272,17 +272,17 @@ def revision_change() -> Change:
     )
     hidden = f"CASE WHEN {is_hidden_later} THEN s.author_hidden_dt ELSE t.author_hidden_dt END"
     visible = f"({hidden} IS NULL OR {{author}} > {hidden})"
-    is_told_later = "(s.author_dt IS NOT NULL AND (t.author_dt IS NULL OR s.author_dt > t.author_dt))"
-    tells = f"({is_told_later} AND {visible.format(author='s.author_dt')})"
+    is_newer_author = "(s.author_dt IS NOT NULL AND (t.author_dt IS NULL OR s.author_dt > t.author_dt))"
+    sets = f"({is_newer_author} AND {visible.format(author='s.author_dt')})"
     keeps = f"(t.author_dt IS NOT NULL AND {visible.format(author='t.author_dt')})"
     update = {"author_hidden_dt": hidden}
     update |= {name: f"CASE WHEN {is_earlier} THEN s.{name} ELSE t.{name} END" for name in _OF_THE_EDIT}
     update |= {name: f"CASE WHEN {is_newer} THEN s.{name} ELSE t.{name} END" for name in _OF_THE_PAGE}
     update |= {
-        name: f"CASE WHEN {tells} THEN s.{name} WHEN {keeps} THEN t.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END"
+        name: f"CASE WHEN {sets} THEN s.{name} WHEN {keeps} THEN t.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END"
         for name in AUTHOR
     }
-    return Change(update, f"{is_earlier} OR {is_newer} OR {is_hidden_later} OR {tells}")
+    return Change(update, f"{is_earlier} OR {is_newer} OR {is_hidden_later} OR {sets}")
 
 
 DISTINCT: Final = {

@@ -1,7 +1,7 @@
-"""Which data files can hold a revision: the least and the greatest id in each, by wiki, known while a writer runs.
+"""Finds the data files that can hold a revision, by the smallest and largest id of each wiki in each file.
 
-Data files never change, so each is looked at once. Without this, every batch would read the ids of all revisions that
-the lake has, and the cost of a batch would grow with the lake's age.
+A running writer keeps these ranges in memory. Data files never change, so it reads each file once. Without the ranges,
+every batch would read the ids of all revisions of the lake, and would take longer as the lake grows.
 """
 
 from collections.abc import Callable
@@ -11,39 +11,42 @@ from revertrisk.lake.schema import REVERT, REVISION, Table
 from revertrisk.lake.tables import Lake
 
 Narrow = Callable[[str, str], None]
-"""Makes one of the views below hold at least the rows that a query asks for: ranges as wiki_id, least, greatest."""
+"""Redefines one of the views below, so that it has at least the rows with ids in some ranges.
+
+Its arguments are the view and an SQL query for the ranges, with columns wiki_id, least and greatest.
+"""
 
 REVISION_BY_ID = "revision_by_id"
-"""Revisions whose id is in a range."""
+"""Revisions by their id."""
 REVERT_BY_ID = "revert_by_id"
-"""Reverts whose own id is in a range."""
-REVERT_OVER = "revert_over"
-"""Reverts that undo a revision in a range."""
+"""Reverts by the id of the reverting revision."""
+REVERT_BY_UNDONE_ID = "revert_by_undone_id"
+"""Reverts by the ids of the revisions that they undo."""
 _VIEWS: dict[str, tuple[Table, str, str]] = {
     REVISION_BY_ID: (REVISION, "rev_id", "rev_id"),
     REVERT_BY_ID: (REVERT, "rev_id", "rev_id"),
-    REVERT_OVER: (REVERT, "oldest_id", "newest_id"),
+    REVERT_BY_UNDONE_ID: (REVERT, "oldest_id", "newest_id"),
 }
 
 
-EVERYTHING = ""
-"""What is asked of views of whole tables, which are not narrowed."""
+ALL_IDS = ""
+"""The ranges for views of whole tables, which are not narrowed."""
 
 
 def whole_tables(connection: Connection, lake: Lake) -> Narrow:
-    """Make the views of all rows; returns what leaves them so."""
+    """Define the views with all rows of their tables; return a `Narrow` that changes nothing."""
     for view, (table, _, _) in _VIEWS.items():
         files_relation(connection, table, lake.files(table), is_older=lake.is_older).create_view(
             view, replace=True
         )
-    return lambda _view, _asked: None
+    return lambda _view, _ranges: None
 
 
 class IdRanges:
-    """Knows the ids in the files of one lake's newest version."""
+    """The ranges of ids in the files of a lake's newest version."""
 
     def __init__(self, connection: Connection, lake: Lake) -> None:
-        """Take the engine in which the views are made."""
+        """Take the engine in which the views are defined."""
         self._connection = connection
         self._lake = lake
         self._known: dict[Table, set[str]] = {REVISION: set(), REVERT: set()}
@@ -53,11 +56,11 @@ class IdRanges:
             )
 
     def refresh(self) -> bool:
-        """Look at the files that are new in the newest version, forget those that it no longer has.
+        """Read the ranges of files that are new in the newest version, and drop those of files that it no longer has.
 
-        Returns whether there were any; raises LakeError.
+        Return whether the files have changed; raises LakeError.
         """
-        is_other = False
+        is_changed = False
         for table, known in self._known.items():
             files = set(self._lake.files(table))
             for view, (of, least, greatest) in _VIEWS.items():
@@ -73,14 +76,14 @@ class IdRanges:
                         "GROUP BY wiki_id",
                         [file],
                     )
-            is_other |= files != known
+            is_changed |= files != known
             self._known[table] = files
-        return is_other
+        return is_changed
 
-    def narrow(self, view: str, asked: str) -> None:
-        """Make a view of the files that can hold what is asked for."""
+    def narrow(self, view: str, ranges: str) -> None:
+        """Redefine a view over the files that can have ids in the ranges."""
         found = self._connection.execute(
-            f"SELECT DISTINCT r.file FROM {view}_range r JOIN ({asked}) a "
+            f"SELECT DISTINCT r.file FROM {view}_range r JOIN ({ranges}) a "
             "ON r.wiki_id = a.wiki_id AND r.least <= a.greatest AND r.greatest >= a.least"
         ).fetchall()
         files = sorted(file for (file,) in found)

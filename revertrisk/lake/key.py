@@ -1,4 +1,4 @@
-"""The key that turns user names into actor keys; it is kept outside the lake, so the lake alone names no user."""
+"""The secret key that turns user names into actor keys. It is kept outside the lake, so the lake names no user."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ _READABLE_BY_OTHERS: Final = 0o007
 
 
 class ActorKeys:
-    """Makes the actor keys of one lake."""
+    """Computes the keyed hashes of one lake."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -26,26 +26,26 @@ class ActorKeys:
     def of(self, wiki_id: str, name: str) -> str:
         """Return the key of a user of a wiki: 64 hexadecimal digits.
 
-        Names are compared in Unicode's form NFC, addresses in their canonical form. A renamed user is a new actor.
+        Names are normalised to Unicode NFC, IP addresses to their canonical form. A renamed user gets another key.
         """
         return hmac.digest(self._secret, f"{wiki_id}\0{_canonical(name)}".encode(), hashlib.sha256).hex()
 
     def erased(self, what: str, name: str) -> str:
-        """Return what a lake remembers of something that was erased; it does not lead there without the key."""
+        """Return the keyed hash by which a lake records that something was erased; ``what`` is its kind."""
         return hmac.digest(self._secret, f"revertrisk erased\0{what}\0{name}".encode(), hashlib.sha256).hex()
 
     def check_value(self, lake_id: str) -> str:
-        """Return what a lake keeps to recognise its key by; it does not tell the key."""
+        """Return a keyed hash by which a lake recognises its key; the key cannot be derived from it."""
         return hmac.digest(self._secret, f"revertrisk lake\0{lake_id}".encode(), hashlib.sha256).hex()[:32]
 
 
 def as_user_name(written: str) -> str:
-    """Return a user name as MediaWiki has it: no spaces around it, single ones in it, the first letter a capital one.
+    """Return a user name as MediaWiki stores it: no spaces around it, single spaces inside, a capital first letter.
 
-    A name from another wiki (``en>example``) keeps its first letter.
+    An imported name (``en>example``) keeps its first letter.
     """
     name = " ".join(written.replace("_", " ").split())
-    # Titlecase: Georgian letters have capitals that MediaWiki does not use.
+    # title() and not upper(): MediaWiki does not use the capital letters of Georgian.
     first = name[:1].title()
     return name if ">" in name or len(first) != 1 else first + name[1:]
 
@@ -58,7 +58,7 @@ def _canonical(name: str) -> str:
 
 
 def key_path(lake_id: str, written: str | None) -> Path:
-    """Return where a lake's key lies: as ``LAKE_KEY_FILE`` says, or below the user's data folder."""
+    """Return the path of a lake's key: ``written`` (from ``LAKE_KEY_FILE``), or one in the user's data folder."""
     if written:
         return Path(written)
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -66,10 +66,10 @@ def key_path(lake_id: str, written: str | None) -> Path:
 
 
 def make_key(path: Path, lake: str) -> ActorKeys:
-    """Read the key in a file, or make a new one of mode 600 where there is no file.
+    """Read the key in a file, or create the file with a new key and mode 600.
 
     Raises:
-        LakeConfigurationError: the file lies in the lake, holds no key, or cannot be written.
+        LakeConfigurationError: the file is in the lake's folder, has no valid key, or cannot be written.
 
     """
     _refuse_inside(path, lake)
@@ -90,18 +90,18 @@ def read_key(path: Path, lake: str, lake_id: str, check_value: str) -> ActorKeys
     """Read the key of an existing lake.
 
     Raises:
-        LakeConfigurationError: the key is missing, in the lake's folder, readable by everybody, or another lake's.
+        LakeConfigurationError: the key is missing, in the lake's folder, readable by every user, or of another lake.
 
     """
     _refuse_inside(path, lake)
     if not path.exists():
         raise LakeConfigurationError(
-            f"{path}: the key of the lake {lake} is missing; name its file with {KEY_FILE_VARIABLE}"
+            f"{path}: the key of the lake {lake} is missing; set {KEY_FILE_VARIABLE} to its file"
         )
     keys = _read(path)
     if not hmac.compare_digest(keys.check_value(lake_id), check_value):
         raise LakeConfigurationError(
-            f"{path}: this is the key of another lake than {lake}; name the right file with {KEY_FILE_VARIABLE}"
+            f"{path}: this is the key of another lake, not of {lake}; set {KEY_FILE_VARIABLE} to the right file"
         )
     return keys
 
@@ -117,10 +117,10 @@ def _read(path: Path) -> ActorKeys:
     if len(secret) != _KEY_BYTES:
         raise LakeConfigurationError(f"{path}: expected a key of {2 * _KEY_BYTES} hexadecimal digits")
     if mode & _READABLE_BY_OTHERS:
-        raise LakeConfigurationError(f"{path}: the lake's key can be read by every user; chmod 600 it")
+        raise LakeConfigurationError(f"{path}: every user can read the lake's key; use chmod 600")
     return ActorKeys(secret)
 
 
 def _refuse_inside(path: Path, lake: str) -> None:
     if not is_remote(lake) and path.resolve().is_relative_to(Path(lake).resolve()):
-        raise LakeConfigurationError(f"{path}: the lake's key must not lie in the lake's own folder {lake}")
+        raise LakeConfigurationError(f"{path}: the lake's key must not be in the lake's own folder {lake}")

@@ -1,7 +1,7 @@
-"""Keeps a lake small and forgetful: few files, no titles of deleted pages, no actor keys that are too old.
+"""Maintains a lake: compacts files, and removes titles of deleted pages, old actor keys and unused files.
 
-The writer does this between its batches, so there is no second program to run. A change that another writer's commit
-comes before is left for the next time.
+The writer does this between its batches, so no second program is needed. If another writer's commit conflicts with a
+compaction, the next maintenance does it.
 """
 
 import logging
@@ -19,21 +19,21 @@ log = logging.getLogger(__name__)
 
 ACTOR_KEY_DAYS: Final = 90
 GRACE: Final = timedelta(days=7)
-"""How long a removed file stays for readers that opened an earlier version."""
+"""How long a replaced file stays for readers that opened an earlier version."""
 PLACE_GRACE: Final = timedelta(hours=1)
-"""Likewise in the table of places, which each batch rewrites and only writers read."""
-READ_LATELY: Final = timedelta(hours=2)
-"""A source without a batch for so long is not being read."""
-OPEN_FILES: Final = 8
-"""A partition that is still being written is compacted when it has so many files."""
-SPARE_FILES: Final = 40
-"""A table has at most so many files more than partitions after a compaction."""
+"""The same for the table of places, which every batch rewrites and only writers read."""
+READING_WITHIN: Final = timedelta(hours=2)
+"""A source without a batch for this long counts as not being read."""
+MAX_OPEN_FILES: Final = 8
+"""A partition that still gets rows is compacted when it has this many files."""
+MAX_EXTRA_FILES: Final = 40
+"""After a compaction, a table has at most this many files more than partitions."""
 _SORTED_BY: Final = ("wiki_id", "rev_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """What a round of maintenance did."""
+    """The result of one maintenance."""
 
     files_replaced: int
     files_removed: int
@@ -48,10 +48,10 @@ def maintain(
     grace: timedelta = GRACE,
     ended: Collection[str] = (),
 ) -> Maintained:
-    """Compact, forget what is to be forgotten, and remove files that nothing needs any more; raises LakeError.
+    """Remove titles and actor keys that must go, compact, and remove files that no reader needs; raises LakeError.
 
-    While an old export is being read, by whichever writer, no actor is forgotten: who undid an edit of their own could
-    not be told. ``ended`` are sources that were read to their end.
+    While any writer reads an export of old edits, no actor key is removed: without keys, self-reverts in it cannot be
+    found. ``ended`` are the sources that were read to their end.
     """
     today = today or datetime.now(UTC).date()
     forget_titles(lake)
@@ -66,7 +66,7 @@ def maintain(
 
 
 def prune(lake: Lake, before: date) -> int:
-    """Delete the days before a day, and the months that end before it; returns how many files. Raises LakeError."""
+    """Delete all days before a day, and all months that end before it; return the number of files. Raises LakeError."""
     first_of_month = before.replace(day=1)
     tables = [table for table in TABLES if table.partition is not None]
     return sum(
@@ -76,17 +76,21 @@ def prune(lake: Lake, before: date) -> int:
 
 
 def compact_table(lake: Lake, table: Table, today: date) -> int:
-    """Rewrite the partitions of a table that have too many files; returns how many files that replaced."""
+    """Rewrite the partitions of a table that have too many files; return the number of replaced files."""
     files = {part: number for part, number in files_by_partition(lake, table).items() if number > 1}
-    spare = sum(number - 1 for number in files.values())
+    extra = sum(number - 1 for number in files.values())
     replaced = 0
-    # The most fragmented first; what is closed is sorted, so that a wiki's or a revision's rows lie together.
+    # The partition with most files first. Partitions that get no more rows are sorted, for faster queries by wiki.
     for partition, number in sorted(files.items(), key=lambda each: -each[1]):
         is_closed = partition is not None and partition < today - timedelta(
             days=1 if table.partition == "day" else 31
         )
-        if number >= OPEN_FILES or spare > SPARE_FILES or (is_closed and number > OPEN_FILES // 2):
-            # A month may be too large to be sorted in memory.
+        if (
+            number >= MAX_OPEN_FILES
+            or extra > MAX_EXTRA_FILES
+            or (is_closed and number > MAX_OPEN_FILES // 2)
+        ):
+            # A month can be too large to sort in memory.
             is_sorted = is_closed and table.partition == "day" and set(_SORTED_BY) <= set(table.column_names)
             sorted_by = _SORTED_BY if is_sorted else ()
             try:
@@ -94,12 +98,12 @@ def compact_table(lake: Lake, table: Table, today: date) -> int:
             except LakeError as exc:
                 log.info("%s: left for the next compaction: %s", table.name, exc)
                 continue
-            spare -= number - 1
+            extra -= number - 1
     return replaced
 
 
 def forget_titles(lake: Lake) -> int:
-    """Null every title of pages whose newest event is their deletion; returns how many rows changed."""
+    """Set every title of pages whose newest event is a deletion to null; return the number of changed rows."""
     engine = new_engine()
     try:
         table_relation(engine, lake, PAGE_EVENT).create_view("page_event")
@@ -122,7 +126,7 @@ def _is_reading_old_edits(lake: Lake, before: date, ended: Collection[str]) -> b
     engine = new_engine()
     try:
         table_relation(engine, lake, PLACE).create_view("place")
-        since = datetime.now(UTC) - READ_LATELY
+        since = datetime.now(UTC) - READING_WITHIN
         found = engine.execute(
             "SELECT source FROM place WHERE edited < CAST($1 AS TIMESTAMPTZ) AND updated > $2",
             [before, since],
@@ -133,9 +137,9 @@ def _is_reading_old_edits(lake: Lake, before: date, ended: Collection[str]) -> b
 
 
 def forget_actors(lake: Lake, before: date) -> int:
-    """Null the actor keys of edits before a day, but those of listed bots; what was derived from them stays.
+    """Set the actor keys of edits before a day to null, except those of listed bots.
 
-    Returns how many rows changed.
+    Facts that were derived from the keys stay. Return the number of changed rows.
     """
     changed = 0
     for table in (REVISION, REVERT):

@@ -1,4 +1,4 @@
-"""Every metric of the lake's writer, in one place; docs/lake.md lists them."""
+"""All metrics of the lake's writer; docs/lake.md lists them."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -6,30 +6,34 @@ from revertrisk.lake.writer import Written
 
 
 class LakeMetrics:
-    """Counts what is written."""
+    """The metrics of one run."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Register everything."""
-        self._events = Counter("lake_events_total", "Records taken from the sources", registry=registry)
+        """Register the metrics."""
+        self._events = Counter("lake_events_total", "Records read from the sources", registry=registry)
         self._rows = Counter(
             "lake_rows_total", "Rows added or changed, by table", ["table"], registry=registry
         )
-        self._canaries = Counter("lake_canaries_total", "Canary events passed over", registry=registry)
-        self._unreadable = Counter("lake_unreadable_total", "Records that are no event", registry=registry)
+        self._canaries = Counter(
+            "lake_canaries_total", "Canary events, which are not written", registry=registry
+        )
+        self._unreadable = Counter(
+            "lake_unreadable_total", "Records that are not a readable event", registry=registry
+        )
         self._batch = Histogram("lake_batch_seconds", "Time to write a batch", registry=registry)
         self._written = Gauge(
             "lake_last_batch_timestamp_seconds",
-            "When a batch was written last, in Unix time",
+            "Time of the last written batch, in Unix time",
             registry=registry,
         )
         self._watermark = Gauge(
             "lake_watermark_timestamp_seconds",
-            "The greatest meta.dt of page_change events taken in, in Unix time: the lag is the time since",
+            "The latest meta.dt of page_change events in the last batch that had one, in Unix time",
             registry=registry,
         )
 
     def note(self, written: Written, seconds: float) -> None:
-        """Count a batch."""
+        """Count a batch that took so many seconds."""
         self._events.inc(written.events)
         self._canaries.inc(written.canaries)
         self._unreadable.inc(written.unreadable)

@@ -1,7 +1,8 @@
-"""A lake in an object store that speaks S3: the one door to obstore, which lists, reads and probes beside deltalake.
+"""A lake in an object store with the S3 API: lists, reads and tests it with obstore, beside deltalake.
 
-Both are the same library underneath, so they read the same variables: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; without keys, the identity of the pod or of the machine.
+Only this module imports obstore. It and deltalake use the same Rust library, so they read the same variables:
+AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Without keys they use the
+identity of the pod or of the machine.
 """
 
 import io
@@ -17,24 +18,24 @@ from fsspec import AbstractFileSystem
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, S3Store
 
-from revertrisk.lake.errors import LakeConfigurationError, LakeError, words_of
+from revertrisk.lake.errors import LakeConfigurationError, LakeError, message_of
 from revertrisk.lake.storage import READ_BYTES, SCHEME
 
 PROBES: Final = "_conditional_put"
-"""Objects below this prefix are no part of a lake; each is deleted at once."""
-UNSAFE: Final = ("AWS_S3_ALLOW_UNSAFE_RENAME", "AWS_S3_LOCKING_PROVIDER")
-"""With these set a commit is made in another way than the probe tries."""
+"""Objects with this prefix belong to no lake; each is deleted at once."""
+UNSAFE_VARIABLES: Final = ("AWS_S3_ALLOW_UNSAFE_RENAME", "AWS_S3_LOCKING_PROVIDER")
+"""If one of these is set, deltalake commits in a way that the probe does not test."""
 _RETRIES: Final = 3
 _RETRY_S: Final = 30
 
 
 def delta_options() -> dict[str, str]:
-    """Return what deltalake opens tables with; the rest it reads from the environment itself."""
+    """Return the options for deltalake; it reads all others from the environment."""
     return {"aws_conditional_put": "etag", "allow_http": str(_is_plain_http()).lower()}
 
 
 def open_store(root: str) -> ObjectStore:
-    """Return the store of a lake, whose paths begin at the lake's root; nothing is asked of it yet."""
+    """Return the store of a lake, with paths relative to the lake's root; this sends no request."""
     return S3Store.from_url(
         root,
         client_options={"allow_http": _is_plain_http()},
@@ -46,10 +47,10 @@ def names_at(root: str) -> list[str]:
     """Return the names directly below a lake's root.
 
     Raises:
-        LakeError: the store cannot be reached, or does not let us list it.
+        LakeError: the store cannot be reached, or refuses to list objects.
 
     """
-    with _worded(root):
+    with _errors_as_lake_errors(root):
         found = obstore.list_with_delimiter(open_store(root))
     prefixes = [str(prefix).rstrip("/") for prefix in found["common_prefixes"]]
     names = {path.rpartition("/")[2] for path in (*prefixes, *(each["path"] for each in found["objects"]))}
@@ -58,32 +59,34 @@ def names_at(root: str) -> list[str]:
 
 def objects_under(root: str) -> Iterator[str]:
     """Yield the address of every object of a lake; raises LakeError."""
-    with _worded(root):
+    with _errors_as_lake_errors(root):
         for part in obstore.list(open_store(root)):
             yield from (f"{root}/{each['path']}" for each in part)
 
 
 def parts_of(root: str, address: str) -> Iterator[bytes]:
-    """Yield the bytes of an object in parts of some size; raises LakeError."""
-    with _worded(root):
+    """Yield the bytes of an object in parts of at least `READ_BYTES`; raises LakeError."""
+    with _errors_as_lake_errors(root):
         answer = obstore.get(open_store(root), address.removeprefix(f"{root}/"))
         for part in answer.stream(min_chunk_size=READ_BYTES):
             yield bytes(part)
 
 
 def require_conditional_put(root: str, store: ObjectStore | None = None) -> None:
-    """Make sure that the store refuses to write over what is there, which is what makes a commit a commit.
+    """Check that the store has conditional PUT: it refuses to replace an existing object. Commits depend on it.
 
-    Where two writers commit the same version, the later one must be refused. A store that lets it pass loses the rows
-    of the earlier one and says nothing.
+    If two writers commit the same version, the store must refuse the second. A store that accepts both loses the rows
+    of the first without an error.
 
     Raises:
-        LakeConfigurationError: the store writes over it, refuses to say, or is told to write without asking.
+        LakeConfigurationError: the store replaces objects, fails, or a variable turns conditional PUT off.
 
     """
-    for name in UNSAFE:
+    for name in UNSAFE_VARIABLES:
         if os.environ.get(name):
-            raise LakeConfigurationError(f"{name}: a lake is committed by conditional PUT only; unset it")
+            raise LakeConfigurationError(
+                f"{name}: a lake is committed only by conditional PUT; unset this variable"
+            )
     store = store or open_store(root)
     probe = f"{PROBES}/{secrets.token_hex(8)}"
     try:
@@ -95,15 +98,17 @@ def require_conditional_put(root: str, store: ObjectStore | None = None) -> None
         finally:
             obstore.delete(store, probe)
     except (BaseError, OSError) as exc:
-        raise LakeConfigurationError(f"{root}: the object store cannot be written: {words_of(exc)}") from exc
+        raise LakeConfigurationError(
+            f"{root}: the object store cannot be written: {message_of(exc)}"
+        ) from exc
     raise LakeConfigurationError(
-        f"{root}: the object store takes a PUT with If-None-Match: * over an object that is there; "
+        f"{root}: the object store accepts a PUT with If-None-Match: * for an object that exists; "
         "a lake needs a store with conditional PUT, or rows would be lost"
     )
 
 
 class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
-    """What DuckDB reads a lake's objects with. Data files are never changed, so each is asked for its size once."""
+    """The file system through which DuckDB reads a lake's objects. They never change, so their sizes are cached."""
 
     protocol = SCHEME.partition(":")[0]
     cachable = False
@@ -116,18 +121,18 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no 
         self._sizes: dict[str, int] = {}
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """Return the path: the lake's log has named it, there is nothing to look for."""
+        """Return the path itself: the paths come from the lake's log and have no wildcards."""
         return [path]
 
     def modified(self, path: str) -> datetime:
-        """Return the same time for ever."""
+        """Return a constant time: objects do not change."""
         return datetime(2026, 1, 1, tzinfo=UTC)
 
     def size(self, path: str) -> int:
         """Return an object's size in bytes.
 
         Raises:
-            FileNotFoundError: there is no such object (any more).
+            FileNotFoundError: there is no such object, or it was removed.
 
         """
         if path not in self._sizes:
@@ -138,13 +143,13 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no 
         return self._sizes[path]
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> "ObjectFile":
-        """Return an object for reading; nothing is read yet."""
+        """Return an object for reading; this sends no request."""
         if mode != "rb":
-            raise OSError(f"{path}: files of a lake are only read")
+            raise OSError(f"{path}: files of a lake can only be read here")
         return ObjectFile(self, path)
 
     def read_range(self, path: str, begin: int, length: int) -> bytes:
-        """Return so many bytes; raises FileNotFoundError."""
+        """Return ``length`` bytes from ``begin``; raises FileNotFoundError."""
         try:
             return bytes(obstore.get_range(self._objects, self._relative(path), start=begin, length=length))
         except FileNotFoundError:
@@ -155,7 +160,7 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no 
 
 
 class ObjectFile(io.RawIOBase):
-    """One object, read by ranges. DuckDB keeps what it read, and asks for what it needs in one piece."""
+    """One object, read by ranges. DuckDB asks for large ranges and caches them, so there is no buffer here."""
 
     def __init__(self, files: ObjectFiles, path: str) -> None:
         """Begin at the first byte."""
@@ -164,7 +169,7 @@ class ObjectFile(io.RawIOBase):
         self._at = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, all of them where ``size`` is negative."""
+        """Return the next ``size`` bytes, or all that are left if it is negative."""
         left = self._files.size(self._path) - self._at
         length = left if size < 0 else min(size, left)
         if length <= 0:
@@ -174,21 +179,21 @@ class ObjectFile(io.RawIOBase):
         return content
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the position of the next read and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence)
         self._at = offset + (self._files.size(self._path) if base is None else base)
         return self._at
 
     def tell(self) -> int:
-        """Return where the next read begins."""
+        """Return the position of the next read."""
         return self._at
 
     def seekable(self) -> bool:
-        """Return that it can."""
+        """Return True."""
         return True
 
     def readable(self) -> bool:
-        """Return that it can."""
+        """Return True."""
         return True
 
 
@@ -197,8 +202,8 @@ def _is_plain_http() -> bool:
 
 
 @contextmanager
-def _worded(root: str) -> Iterator[None]:
+def _errors_as_lake_errors(root: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as exc:
-        raise LakeError(f"{root}: the object store cannot be read: {words_of(exc)}") from exc
+        raise LakeError(f"{root}: the object store cannot be read: {message_of(exc)}") from exc

@@ -1,45 +1,45 @@
-"""Which edits were undone, and how soon: derived from `revision` and `revert`.
+"""Derives the table `reverted` from `revision` and `revert`: which edits were undone, and how soon.
 
-One query serves the writer, which asks it for what a batch may have changed, and `lake check`, which asks for all. A
-revert undoes the revisions of its page from its oldest to its newest reverted id, as MediaWiki told.
+The writer derives the rows that a batch can have changed; `lake check` derives all rows with the same statements. A
+revert undoes the revisions of its page from `oldest_id` to `newest_id`, which MediaWiki puts into the event.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from revertrisk.lake.engine import Connection, Relation
-from revertrisk.lake.id_ranges import EVERYTHING, REVERT_BY_ID, REVERT_OVER, REVISION_BY_ID, Narrow
+from revertrisk.lake.id_ranges import ALL_IDS, REVERT_BY_ID, REVERT_BY_UNDONE_ID, REVISION_BY_ID, Narrow
 from revertrisk.lake.tables import Change
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement over the files that it needs."""
+    """One SQL statement, and the rows that its view must have."""
 
     view: str
-    """Of id_ranges."""
-    asked: str
-    """The ranges of ids that the view must have."""
+    """A view of `id_ranges`, which the statement reads."""
+    ranges: str
+    """An SQL query for the ranges of ids that the view must have."""
     statement: str
 
 
-OF_ALL: Final = (
+STEPS_FOR_ALL: Final = (
     Step(
         REVERT_BY_ID,
-        EVERYTHING,
+        ALL_IDS,
         f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID}",
     ),
 )
-"""Every revert; for views of whole tables."""
-# A day's revisions of a wiki have ids that are near each other.
-_REVISED: Final = """
+"""Makes `affected_revert` of all reverts; for views of whole tables."""
+# One range for each wiki and day: ids of one day are close together.
+_REVISED_IDS: Final = """
 SELECT wiki_id, min(rev_id) AS least, max(rev_id) AS greatest FROM revised WHERE kind IS NOT NULL GROUP BY wiki_id, day
 """
-OF_A_BATCH: Final = (
+STEPS_FOR_BATCH: Final = (
     Step(
         REVERT_BY_ID,
-        _REVISED,
-        # Those that come, and those whose author is told now: that decides who undid the edits.
+        _REVISED_IDS,
+        # Reverts of this batch, and reverts whose author this batch adds: the author decides who undid the edits.
         f"""
 CREATE OR REPLACE TEMP TABLE direct AS
 SELECT r.* FROM {REVERT_BY_ID} r
@@ -47,18 +47,18 @@ SEMI JOIN (FROM revised WHERE kind IS NOT NULL) e ON r.wiki_id = e.wiki_id AND r
 """,
     ),
     Step(
-        REVERT_OVER,
-        _REVISED,
+        REVERT_BY_UNDONE_ID,
+        _REVISED_IDS,
         f"""
 INSERT INTO direct
-SELECT r.* FROM {REVERT_OVER} r
+SELECT r.* FROM {REVERT_BY_UNDONE_ID} r
 SEMI JOIN (FROM revised WHERE kind IS NOT NULL) e
     ON r.wiki_id = e.wiki_id AND r.page_id = e.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
 ANTI JOIN direct d ON r.wiki_id = d.wiki_id AND r.rev_id = d.rev_id
 """,
     ),
     Step(
-        # A revert that is undone now: what became of it stands in the rows of the edits that it undid.
+        # Reverts that are undone by these: the rows of the edits that they undid record it.
         REVERT_BY_ID,
         "SELECT wiki_id, oldest_id AS least, newest_id AS greatest FROM direct",
         f"""
@@ -70,13 +70,13 @@ SELECT r.* FROM {REVERT_BY_ID} r SEMI JOIN direct d
 """,
     ),
 )
-"""The reverts whose edits a batch may have changed; needs the batch's rows, `revised`."""
-_AFFECTED: Final = "SELECT wiki_id, oldest_id AS least, newest_id AS greatest FROM affected_revert"
-_FIRST: Final = "SELECT wiki_id, first.id AS least, first.id AS greatest FROM first_revert"
-_ROWS: Final = (
+"""Makes `affected_revert` of the reverts that a batch can change; needs `revised`, the batch's revisions."""
+_UNDONE_BY_AFFECTED: Final = "SELECT wiki_id, oldest_id AS least, newest_id AS greatest FROM affected_revert"
+_FIRST_REVERTS: Final = "SELECT wiki_id, first.id AS least, first.id AS greatest FROM first_revert"
+_STEPS_FOR_ROWS: Final = (
     Step(
         REVISION_BY_ID,
-        _AFFECTED,
+        _UNDONE_BY_AFFECTED,
         f"""
 CREATE OR REPLACE TEMP TABLE undone_edit AS
 SELECT e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key
@@ -87,34 +87,34 @@ WHERE e.kind IS NOT NULL
 """,
     ),
     Step(
-        REVERT_OVER,
-        _AFFECTED,
+        REVERT_BY_UNDONE_ID,
+        _UNDONE_BY_AFFECTED,
         f"""
 CREATE OR REPLACE TEMP TABLE first_revert AS
 SELECT
     e.day, e.wiki_id, e.rev_id, e.page_id, e.dt, e.actor_key,
     arg_min({{id: r.rev_id, dt: r.dt, actor_key: r.actor_key, user_kind: r.user_kind}}, (r.dt, r.rev_id)) AS first
 FROM undone_edit e
-JOIN {REVERT_OVER} r
+JOIN {REVERT_BY_UNDONE_ID} r
     ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
 GROUP BY ALL
 """,
     ),
     Step(
-        REVERT_OVER,
-        _FIRST,
+        REVERT_BY_UNDONE_ID,
+        _FIRST_REVERTS,
         f"""
 CREATE OR REPLACE TEMP TABLE undone_revert AS
 SELECT f.wiki_id, f.page_id, f.rev_id, arg_min({{dt: r.dt, actor_key: r.actor_key}}, (r.dt, r.rev_id)) AS undoing
 FROM (SELECT DISTINCT wiki_id, page_id, first.id AS rev_id FROM first_revert) f
-JOIN {REVERT_OVER} r
+JOIN {REVERT_BY_UNDONE_ID} r
     ON f.wiki_id = r.wiki_id AND f.page_id = r.page_id AND f.rev_id BETWEEN r.oldest_id AND r.newest_id
 GROUP BY ALL
 """,
     ),
     Step(
         REVISION_BY_ID,
-        _FIRST,
+        _FIRST_REVERTS,
         f"""
 CREATE OR REPLACE TEMP TABLE reverted_now AS
 SELECT
@@ -142,17 +142,17 @@ _FACTS: Final = ("first_revert_id", "seconds_to_revert", "revert_reverted_at")
 
 
 def reverted_rows(connection: Connection, affected: tuple[Step, ...], narrow: Narrow) -> Relation:
-    """Return the rows of `reverted` that the affected reverts touch, worked out when this returns."""
-    for step in (*affected, *_ROWS):
-        narrow(step.view, step.asked)
+    """Return the rows of `reverted` for the edits that the affected reverts undid, in a temporary table."""
+    for step in (*affected, *_STEPS_FOR_ROWS):
+        narrow(step.view, step.ranges)
         connection.execute(step.statement)
     return connection.table("reverted_now")
 
 
 def reverted_change() -> Change:
-    """Return how a row of `reverted` changes, and when.
+    """Return how a merge changes a row of `reverted`, and which rows.
 
-    What was known of the authors of the same revert stays known when their keys are gone.
+    Facts about the authors of the same revert stay when the actor keys have been removed.
     """
     same = "s.first_revert_id = t.first_revert_id"
     update = {name: f"s.{name}" for name in _FACTS}

@@ -1,4 +1,4 @@
-"""``revertrisk lake run``: events from sources into the lake, until the sources end or a signal comes."""
+"""``revertrisk lake run``: writes events from sources into the lake, until the sources end or a signal arrives."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,8 @@ from revertrisk.lake.bots import has_list, shipped_bots, write_bots
 from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError, LakeUsageError
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace, Written
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
@@ -29,30 +30,30 @@ from revertrisk.streams.opening import OpenSource, SourceNameError, SourceSettin
 log = logging.getLogger(__name__)
 
 DEFAULT_GROUP: Final = "revertrisk-lake"
-"""Kafka's consumer group, and the program's name in the User-Agent."""
+"""The Kafka consumer group, and the program's name in the User-Agent."""
 BATCH_ROWS: Final = 20_000
 BATCH_S: Final = 60.0
-"""A batch is written when it has so many rows, or is so old."""
+"""A batch is written when it has `BATCH_ROWS` records, or `BATCH_S` seconds after its first record."""
 MAX_ROWS: Final = 200_000
 MAX_BYTES: Final = 48 * 1024 * 1024
-"""While a batch is being written the next one grows to this; then the sources wait."""
-_LET_OTHERS_RUN: Final = 1000
-"""A source that always has a record ready would keep the event loop from the writer and from signals."""
+"""While a batch is being written, the next one grows to one of these limits; then the sources wait."""
+_YIELD_EVERY: Final = 1000
+"""After this many records the event loop can run other tasks, even if a source always has a record ready."""
 MAINTAIN_EVERY_S: Final = 3600.0
 MEMORY_LIMIT: Final = "700MB"
-"""Of the SQL engine."""
+"""The memory limit of the SQL engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """One run of the writer."""
+    """The settings of one run of the writer."""
 
     sources: tuple[str, ...]
     to: str
     """The lake: a folder, or ``s3://BUCKET/PREFIX``."""
     key_file: str | None = None
     wikis: frozenset[str] | None = None
-    """Take the events of these wikis only; None for all."""
+    """Write only events of these wikis; None for all."""
     opening: SourceSettings = field(default_factory=SourceSettings)
     batch_s: float = BATCH_S
     actor_key_days: int = ACTOR_KEY_DAYS
@@ -60,20 +61,20 @@ class RunSettings:
     metrics_port: int | None = None
 
 
-class Collecting:
-    """The batch that is growing, filled by the sources' tasks and taken by the writer."""
+class BatchCollector:
+    """Collects records into the next batch: the sources' tasks add records, and the writer takes the batch."""
 
     def __init__(self) -> None:
         self._batch = Batch()
         self._bytes = 0
         self._begun = 0.0
         self._positions: dict[str, dict[str, Position]] = {}
-        self._begins, self._is_due, self._has_room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._has_records, self._is_due, self._has_room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._has_room.set()
         self._done = False
 
     async def add(self, source: OpenSource, record: SourcedEvent | UnreadableRecord) -> None:
-        """Take a record; wait where the batch is full."""
+        """Add a record; wait while the batch is full."""
         while not self._has_room.is_set():
             await self._has_room.wait()
         position = record.position
@@ -90,24 +91,24 @@ class Collecting:
         rows = len(self._batch)
         if rows == 1:
             self._begun = monotonic()
-            self._begins.set()
+            self._has_records.set()
         if rows >= BATCH_ROWS:
             self._is_due.set()
         if rows >= MAX_ROWS or self._bytes >= MAX_BYTES:
             self._is_due.set()
             self._has_room.clear()
-        if rows % _LET_OTHERS_RUN == 0:
+        if rows % _YIELD_EVERY == 0:
             await asyncio.sleep(0)
 
     def end(self) -> None:
-        """Let the writer take what there is, and end."""
+        """Let the writer take the last batch; after it `take` returns None."""
         self._done = True
-        self._begins.set()
+        self._has_records.set()
         self._is_due.set()
 
     async def take(self, batch_s: float) -> tuple[Batch, Mapping[str, Mapping[str, Position]]] | None:
-        """Return the batch when it is due, with the last position of each source's partitions; None at the end."""
-        await self._begins.wait()
+        """Wait until a batch is due; return it with the last position of each source and partition. None at the end."""
+        await self._has_records.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(max(self._begun + batch_s - monotonic(), 0)):
                 await self._is_due.wait()
@@ -116,19 +117,19 @@ class Collecting:
         batch, positions = self._batch, self._positions
         self._batch, self._positions, self._bytes = Batch(), {}, 0
         if not self._done:
-            self._begins.clear()
+            self._has_records.clear()
             self._is_due.clear()
         self._has_room.set()
         return batch, positions
 
 
 async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Written:
-    """Write until every source ends or ``stop`` is set; returns what was written.
+    """Write until every source ends or ``stop`` is set; return a count of what was written.
 
     Raises:
         LakeError: the lake cannot be written.
         LakeUsageError: a source cannot be opened.
-        SourceError: a source cannot be read (any further); what came before is written.
+        SourceError: a source cannot be read, or not any further; the records before that are written.
 
     """
     registry = CollectorRegistry()
@@ -136,21 +137,21 @@ async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Writte
     writer = LakeWriter(lake, wikis=settings.wikis, memory_limit=MEMORY_LIMIT)
     sources = _open(settings, writer)
     by_name = {source.name: source for source in sources}
-    collecting = Collecting()
+    collector = BatchCollector()
     total = Written()
     with serving_metrics(registry, settings.metrics_port):
-        reading = asyncio.create_task(_read_all(sources, collecting, stop))
+        reading = asyncio.create_task(_read_all(sources, collector, stop))
         try:
             begun = maintained = monotonic()
-            while (taken := await collecting.take(settings.batch_s)) is not None:
+            while (taken := await collector.take(settings.batch_s)) is not None:
                 batch, positions = taken
-                await _note_places(batch, positions, by_name)
+                await _add_places(batch, positions, by_name)
                 started = monotonic()
                 written = await asyncio.to_thread(writer.write, batch)
                 metrics.note(written, monotonic() - started)
                 total.add(written)
                 await _commit(positions, by_name)
-                _tell(total, written, begun)
+                _log_progress(total, written, begun)
                 if monotonic() - maintained >= MAINTAIN_EVERY_S:
                     await asyncio.to_thread(_maintain, settings, lake)
                     maintained = monotonic()
@@ -167,13 +168,13 @@ async def fill(settings: RunSettings, lake: Lake, stop: asyncio.Event) -> Writte
 
 
 def run(settings: RunSettings) -> int:
-    """Fill a lake as a program does; returns the exit status."""
+    """Run the command: fill a lake, print a summary or an error, and return the exit status."""
 
     async def until_signalled() -> Written:
         stop = asyncio.Event()
         with on_signals(stop.set):
             lake = make_lake(settings.to, settings.key_file)
-            if not has_list(lake):  # of bots that are not listed the keys are forgotten
+            if not has_list(lake):  # the keys of bots that are not listed are removed with age
                 write_bots(lake, shipped_bots())
             return await fill(settings, lake, stop)
 
@@ -205,9 +206,9 @@ def _open(settings: RunSettings, writer: LakeWriter) -> list[OpenSource]:
         raise LakeUsageError(str(exc)) from exc
 
 
-async def _read_all(sources: Sequence[OpenSource], collecting: Collecting, stop: asyncio.Event) -> None:
-    """Read every source to its end, or until told to stop; raises SourceError, after the others were stopped."""
-    tasks = [asyncio.create_task(_read(source, collecting)) for source in sources]
+async def _read_all(sources: Sequence[OpenSource], collector: BatchCollector, stop: asyncio.Event) -> None:
+    """Read every source to its end, or until ``stop`` is set; if one fails, stop the others and raise SourceError."""
+    tasks = [asyncio.create_task(_read(source, collector)) for source in sources]
     stopping = asyncio.create_task(stop.wait())
     try:
         waiting: set[asyncio.Task[object]] = {*tasks, stopping}
@@ -219,25 +220,26 @@ async def _read_all(sources: Sequence[OpenSource], collecting: Collecting, stop:
         for task in (*tasks, stopping):
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        collecting.end()
+        collector.end()
     for result in results:
         if isinstance(result, Exception):
             raise result
 
 
-async def _read(source: OpenSource, collecting: Collecting) -> None:
+async def _read(source: OpenSource, collector: BatchCollector) -> None:
     async with aclosing(source.source.events()) as records:
         async for record in records:
-            await collecting.add(source, record)
+            await collector.add(source, record)
 
 
-async def _note_places(
+async def _add_places(
     batch: Batch, positions: Mapping[str, Mapping[str, Position]], sources: Mapping[str, OpenSource]
 ) -> None:
-    """Ask each source what it is resumed with behind this batch."""
+    """Put into the batch the place from which each source is resumed after it."""
     for name, partitions in positions.items():
         source = sources[name]
-        if source.checkpoint is None:  # Kafka knows, and a pipe is not resumed; the lake says it for people
+        if source.checkpoint is None:
+            # Kafka stores the place itself, and a pipe is not resumed: here it is only information.
             batch.resume[name] = orjson.dumps(
                 {part: last.offset for part, last in partitions.items()}
             ).decode()
@@ -249,7 +251,7 @@ async def _note_places(
 
 
 async def _commit(positions: Mapping[str, Mapping[str, Position]], sources: Mapping[str, OpenSource]) -> None:
-    """Let Kafka know what is in the lake now."""
+    """Commit to Kafka the offsets that are in the lake now."""
     for name, partitions in positions.items():
         if sources[name].checkpoint is None:
             for position in partitions.values():
@@ -264,10 +266,10 @@ def _partition_name(source: OpenSource, position: Position) -> str:
     return f"kafka:{position.partition}" if source.name.startswith("kafka:") else source.name
 
 
-def _tell(total: Written, written: Written, begun: float) -> None:
+def _log_progress(total: Written, written: Written, begun: float) -> None:
     rate = total.events / max(monotonic() - begun, 1e-3)
     log.info(
-        "%s events written, %s in all, %s a second",
+        "%s events written, %s in total, %s per second",
         f"{written.events:,}",
         f"{total.events:,}",
         f"{rate:,.0f}",

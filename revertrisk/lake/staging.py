@@ -1,7 +1,7 @@
-"""Turns a batch of events, as bytes, into rows of the tables: parsed by DuckDB, ready to be merged.
+"""Parses a batch of events, given as bytes, into rows that are ready to be merged into the tables.
 
-The JSON reader takes the fields that are used and no others. What cannot be taken in is listed with its reason. User
-names become actor keys here, once for each distinct user of the batch, and go no further.
+DuckDB reads only the JSON fields that are used. Unreadable events are listed with the reason. User names become actor
+keys here, once for each distinct user of the batch; no later step has the names.
 """
 
 import hashlib
@@ -39,10 +39,10 @@ from revertrisk.lake.schema import (
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import user_kind
 
-CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
-"""A time that is further ahead of ours is a wrong clock's: it tells nothing of how far the streams are."""
+MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
+"""A time that is further ahead of our clock is an error of another clock, and does not move the watermark."""
 MAX_ACCOUNTS: Final = 100_000
-"""Users whose kind and key are remembered between batches."""
+"""The most users whose kind and key are cached between batches."""
 _DIGITS: Final = re.compile(r"([0-9]+)")
 
 
@@ -53,22 +53,22 @@ class Staged:
     table: Table
     rows: Relation
     days: tuple[date, ...]
-    """The partitions that they belong to."""
+    """The partitions of the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record of a batch that could not be taken in."""
+    """A record of a batch that is not a readable event."""
 
     number: int
-    """Its place in the batch, from 0."""
+    """Its index in the batch, from 0."""
     reason: str
     sha256: str
 
 
 @dataclass(slots=True)
 class StagedBatch:
-    """What a batch holds."""
+    """The parsed content of a batch."""
 
     predictions: list[Staged] = field(default_factory=list)
     revisions: Staged | None = None
@@ -77,13 +77,13 @@ class StagedBatch:
     unreadable: list[Unreadable] = field(default_factory=list)
     canaries: int = 0
     watermark: datetime | None = None
-    """The greatest meta.dt of page_change events, canaries included."""
+    """The latest meta.dt of page_change events, canaries included."""
     edited: datetime | None = None
-    """The median time of saving of the edits."""
+    """The median save time of the edits."""
 
 
 class Stage:
-    """Parses batches, one at a time; the rows live in the engine until the next batch comes."""
+    """Parses batches, one at a time; the rows stay in the engine until the next batch."""
 
     def __init__(
         self,
@@ -99,21 +99,21 @@ class Stage:
         ]
         columns = {"wiki_id": "VARCHAR", "domain": "VARCHAR", "is_scorable": "BOOLEAN"}
         make_table(connection, "known_wiki", wikis, columns)
-        # People who edit much come in every batch.
+        # A cache, because frequent editors are in every batch.
         self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
 
     def parse(
         self, lines: Sequence[bytes], erasures: Erasures, wikis: frozenset[str] | None = None
     ) -> StagedBatch:
-        """Parse events, one JSON text each; ``wikis`` are those to take, None for all."""
+        """Parse events, one JSON text each; ``wikis`` are the wikis to accept, None for all."""
         batch = StagedBatch()
         self._read(lines)
         run = self._connection.execute
         run(KINDS)
         run("DROP TABLE line")
         ((batch.canaries,),) = run("SELECT count(*) FROM event WHERE what = 'canary'").fetchall()
-        ((batch.watermark,),) = run(WATERMARK, [self._now() + CLOCKS_DIFFER_BY]).fetchall()
+        ((batch.watermark,),) = run(WATERMARK, [self._now() + MAX_CLOCK_DIFFERENCE]).fetchall()
         for number, reason in run(UNREADABLE).fetchall():
             raw = lines[number]
             batch.unreadable.append(Unreadable(number, reason, hashlib.sha256(raw).hexdigest()))
@@ -121,7 +121,7 @@ class Stage:
             listed = ", ".join(quoted(wiki) for wiki in sorted(wikis))
             run(f'DELETE FROM event WHERE coalesce(wiki_id, "database") NOT IN ({listed})')
         if erasures:
-            self._leave_out(erasures)
+            self._delete_erased(erasures)
         run(PREDICTIONS)
         batch.predictions = list(self._predictions())
         run(CHANGES)
@@ -131,14 +131,14 @@ class Stage:
         run(REVISIONS)
         run("DROP TABLE event")
         run(combined_revisions())
-        run("DROP TABLE told")
+        run("DROP TABLE revision_fact")
         batch.revisions = self._staged(REVISION, "revised")
         batch.reverts = self._reverts()
         batch.page_events = self._page_events()
         return batch
 
     def _read(self, lines: Sequence[bytes]) -> None:
-        # A line end inside of a record would make two of it.
+        # A newline inside a record would split it in two.
         content = b"\n".join(
             (line if b"\n" not in line else line.replace(b"\n", b" ")) or b"null" for line in lines
         )
@@ -149,8 +149,8 @@ class Stage:
                 f"maximum_object_size = {MAX_EVENT_BYTES + 1}, columns = {self._columns})"
             )
 
-    def _leave_out(self, erasures: Erasures) -> None:
-        """Drop events of erased pages and revisions."""
+    def _delete_erased(self, erasures: Erasures) -> None:
+        """Delete events of erased pages and revisions."""
         wiki = 'coalesce(wiki_id, "database")'
         for what, number in (
             (ERASED_PAGE, "coalesce(page.page_id, page_id)"),
@@ -185,7 +185,7 @@ class Stage:
                 yield staged
 
     def _make_accounts(self, erasures: Erasures) -> None:
-        """Make the table of each change's author: kind of user and actor key, worked out once for each user."""
+        """Create the table `account`: the author's kind and actor key for each change, computed once for each user."""
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE person AS SELECT row_number() OVER () AS person_id, * FROM ("
             "SELECT DISTINCT wiki_id, author.user_text AS name, author.user_id AS user_id, author.is_temp AS is_temp "
@@ -222,7 +222,7 @@ class Stage:
         )
 
     def _make_erased_titles(self, erasures: Erasures) -> None:
-        """Make the table of titles that name an erased actor: the actor's own pages."""
+        """Create the table `erased_title`: the titles that contain the name of an erased actor."""
         rows = []
         if erasures:
             for wiki_id, title in self._connection.execute(
@@ -248,7 +248,7 @@ class Stage:
         return self._staged(REVERT, "new_revert")
 
     def _page_events(self) -> Staged | None:
-        # A deleted page has no title from the first, nor has an erased actor's page what happened to it before.
+        # Deletions have no title, nor have events of an erased actor's pages from before the erasure.
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE new_page_event AS "
             "SELECT DISTINCT ON (wiki_id, page_id, event_dt, rev_id, kind) * FROM ("
@@ -268,14 +268,14 @@ class Stage:
         if not days:
             return None
         columns = ", ".join(
-            each for each in table.column_names if table is not REVERT or each not in _OF_REVERTS_AUTHOR
+            each for each in table.column_names if table is not REVERT or each not in _AUTHOR_OF_REVERT
         )
         relation = self._connection.sql(f"SELECT {columns} FROM {name}")
         return Staged(table, relation, tuple(day for (day,) in days))
 
 
-_OF_REVERTS_AUTHOR: Final = ("actor_key", "user_kind")
-"""Taken from `revision` when the rows are written."""
+_AUTHOR_OF_REVERT: Final = ("actor_key", "user_kind")
+"""The writer takes these columns from `revision`."""
 
 
 def _account(
@@ -287,10 +287,10 @@ def _account(
 
 @lru_cache(maxsize=1000)
 def version_rank(version: str) -> str:
-    """Return a text that sorts as model versions do (``revertrisk.consumer.version_order``): digits by their number.
+    """Return a text that sorts in the order of model versions (``revertrisk.consumer.version_order``).
 
-    Text and numbers alternate. A text ends in a space, which sorts before what versions are made of; a number is
-    preceded by its length, so that 9 comes before 10.
+    Text and numbers alternate. After a text stands a space, which sorts before all characters of versions. Before a
+    number stands its length, so that 9 sorts before 10.
     """
     parts = []
     for place, part in enumerate(_DIGITS.split(version)):

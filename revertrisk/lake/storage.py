@@ -1,6 +1,6 @@
-"""Where a lake's files lie: in a folder, or below a prefix of an object store that speaks S3."""
+"""Finds and reads the files of a lake, in a folder or in an object store with the S3 API."""
 
-# ruff: noqa: PLC0415 - a lake in a folder needs no client of object stores
+# ruff: noqa: PLC0415 - the client of object stores is imported only for a lake in one
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -10,19 +10,19 @@ from revertrisk.lake.errors import LakeConfigurationError
 
 SCHEME: Final = "s3://"
 READ_BYTES: Final = 8 * 1024 * 1024
-"""At once, where all of a file is read."""
+"""The size of one read when a whole file is read."""
 
 
 def is_remote(root: str) -> bool:
-    """Return whether a lake lies in an object store."""
+    """Return whether a lake is in an object store."""
     return root.startswith(SCHEME)
 
 
 def as_root(written: str) -> str:
-    """Return a lake's address as all of the program has it: an absolute path, or ``s3://BUCKET/PREFIX``.
+    """Return a lake's root in its one form: an absolute path, or ``s3://BUCKET/PREFIX``.
 
     Raises:
-        LakeConfigurationError: it is an address of another kind.
+        LakeConfigurationError: it is neither a path nor such an address.
 
     """
     if is_remote(written):
@@ -36,7 +36,7 @@ def as_root(written: str) -> str:
 
 
 def options(root: str) -> dict[str, str] | None:
-    """Return what deltalake is to know of the store; None for a folder."""
+    """Return deltalake's options for an object store; None for a folder."""
     if not is_remote(root):
         return None
     from revertrisk.lake.object_store import delta_options
@@ -45,10 +45,10 @@ def options(root: str) -> dict[str, str] | None:
 
 
 def names_at(root: str) -> list[str]:
-    """Return the names directly below a lake's root; none where there is nothing yet.
+    """Return the names directly in a lake's root; an empty list if it does not exist.
 
     Raises:
-        LakeConfigurationError: it is a file.
+        LakeConfigurationError: the root is a file.
         LakeError: the object store cannot be read.
 
     """
@@ -83,7 +83,7 @@ def files_under(root: str) -> Iterator[str]:
 
 
 def contains_any(root: str, address: str, sought: Collection[bytes]) -> bool:
-    """Return whether one of some texts stands in a file's plain bytes; raises LakeError."""
+    """Return whether the bytes of a file contain one of ``sought``; raises LakeError."""
     overlap = max(map(len, sought), default=1) - 1
     before = b""
     for part in _parts(root, address):

@@ -1,14 +1,12 @@
-"""The Delta tables: the one door to deltalake.
+"""Reads and changes the Delta tables of a lake. Only this module and `open_or_create` import deltalake.
 
-A commit is atomic, and readers see one version of a table from beginning to end. Of two writers that change the same
-files one is told of a conflict and repeats its change.
+A commit is atomic, and a reader sees one version of a table throughout. If two writers change the same files, one of
+them gets a conflict and repeats its change.
 """
 
 import fcntl
-import json
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,35 +22,30 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.schema import Schema
 
 from revertrisk.lake import key as keys
-from revertrisk.lake import schema, storage
-from revertrisk.lake.errors import LakeConfigurationError, LakeError, words_of
-from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
+from revertrisk.lake import storage
+from revertrisk.lake.errors import LakeError, message_of
+from revertrisk.lake.schema import Table
 
 log = logging.getLogger(__name__)
 
-LOG_RETENTION_DAYS: Final = 7
 ONE_FILE_BYTES: Final = 2 * 1024**3
-"""Above every partition: a compacted one has one file, and is left alone from then on."""
+"""More than any partition: a compacted partition has one file, and is not compacted again."""
 CONFLICT_RETRIES: Final = 20
-"""How often a change is repeated that another writer's commit came before."""
+"""How often a change is repeated after conflicts with other writers."""
 SPARE_BYTES: Final = 256 * 1024**2
-"""So much of the disk, or a twentieth of it where that is less, stays free."""
-_ID: Final = "revertrisk.lakeId"
-_FORMAT: Final = "revertrisk.format"
-_CHECK: Final = "revertrisk.keyCheck"
-_WRITING: Final = WriterProperties(compression="ZSTD", compression_level=1)
+"""This much of the disk, or a twentieth of a smaller disk, stays free."""
+_WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1)
 _COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
 _COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
-"""deltalake itself would put two tables that were overwritten at once side by side."""
+"""No retry by deltalake: after a conflict between two overwrites it would keep the rows of both."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """An open lake: where it is, and what its actor keys are made with."""
+    """An open lake: its location, and the key for its actor keys."""
 
     root: str
     """Its folder, or ``s3://BUCKET/PREFIX``."""
@@ -60,83 +53,38 @@ class Lake:
     actor_keys: keys.ActorKeys | None
     """None for a reader that needs no key."""
     is_older: bool = False
-    """It was made with an older minor format: old files may lack columns."""
+    """Whether it was created with an older minor format, so that old files can lack columns."""
 
     def table(self, table: Table) -> DeltaTable:
         """Open a table's newest version.
 
         Raises:
-            LakeError: it is damaged or gone.
+            LakeError: the table is damaged or missing.
 
         """
         uri = f"{self.root}/{table.name}"
         try:
             return DeltaTable(uri, storage_options=storage.options(self.root))
         except (DeltaError, TableNotFoundError, OSError) as exc:
-            raise LakeError(f"{uri}: the table cannot be opened: {_words(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be opened: {delta_message(exc)}") from exc
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
         return self.table(table).file_uris()
 
 
-def open_lake(root: str) -> Lake:
-    """Open a lake for reading.
-
-    Raises:
-        LakeConfigurationError: there is no lake, or it is of a newer major format.
-        LakeError: it is damaged.
-
-    """
-    lake = Lake(storage.as_root(root), "", None)
-    configuration = _configuration(lake)
-    if configuration is None:
-        raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` makes one")
-    return Lake(lake.root, configuration[_ID], None, _is_older(configuration))
-
-
-def open_lake_with_key(root: str, key_file: str | None) -> Lake:
-    """Open an existing lake with its key; raises as `make_lake`, and LakeConfigurationError where there is none."""
-    open_lake(root)
-    return make_lake(root, key_file)
-
-
-def make_lake(root: str, key_file: str | None) -> Lake:
-    """Open a lake for writing, with its key; make what it lacks, which is all of it where there is nothing yet.
-
-    Raises:
-        LakeConfigurationError: the folder holds something else, the format is newer, the key is missing or another, or
-            the object store cannot keep two writers apart.
-        LakeError: it is damaged or cannot be written.
-
-    """
-    lake = Lake(storage.as_root(root), "", None)
-    storage.require_safe_commits(lake.root)
-    configuration = _configuration(lake)
-    if configuration is None:
-        configuration = _create(lake, key_file)
-    lake_id = configuration[_ID]
-    path = keys.key_path(lake_id, key_file)
-    actor_keys = keys.read_key(path, lake.root, lake_id, configuration[_CHECK])
-    made = Lake(lake.root, lake_id, actor_keys, _is_older(configuration))
-    for table in TABLES:
-        _create_table(made, table, configuration)
-        _add_columns(made, table)
-    return made
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a merge does with rows whose key the table has."""
+    """What a merge does with rows whose key is in the table already."""
 
     update: Mapping[str, str] = field(default_factory=dict)
-    """Expressions by column; ``s`` is the row that comes, ``t`` the one that is there."""
+    """SQL expressions by column; ``s`` is the new row, ``t`` the row in the table."""
     where: str | None = None
-    """Which rows change; None for all."""
+    """An SQL condition for the rows that change; None for all."""
     deletes: bool = False
-    """They are deleted instead."""
+    """Whether these rows are deleted instead of updated."""
     inserts: bool = True
-    """Rows whose key the table does not have are added."""
+    """Whether rows whose key is not in the table are added."""
 
 
 INSERT_ONLY: Final = Change()
@@ -147,8 +95,8 @@ def merge(
 ) -> int:
     """Merge rows into a table by its key, in one commit; return how many were added, changed or deleted.
 
-    ``rows`` is anything that hands over Arrow, with columns of the table. ``partitions`` are those that the rows belong
-    to: only they are looked at. Where nothing changes nothing is written. Values of the rows never stand in the log.
+    ``rows`` is anything that exports Arrow, with columns of the table. ``partitions`` are the partitions of the rows;
+    only these are read. If nothing changes, nothing is written. Values of the rows are never in the log.
 
     Raises:
         LakeError: the table cannot be written.
@@ -167,7 +115,7 @@ def merge(
             predicate,
             source_alias="s",
             target_alias="t",
-            writer_properties=_WRITING,
+            writer_properties=_WRITER,
             commit_properties=_COMMIT,
             post_commithook_properties=_HOOKS,
             streamed_exec=False,
@@ -180,14 +128,14 @@ def merge(
             merger = merger.when_not_matched_insert_all()
         return merger.execute()
 
-    done = _repeated(lake, table, make)
+    done = retry_conflicts(lake, table, make)
     return sum(int(done[f"num_target_rows_{what}"]) for what in ("inserted", "updated", "deleted"))
 
 
 def replace(lake: Lake, table: Table, rows: Any) -> None:
-    """Put rows in the place of all that a table has, in one commit; raises LakeError.
+    """Replace all rows of a table in one commit; raises LakeError.
 
-    ``rows`` is anything that hands over Arrow, with all columns of the table in their order.
+    ``rows`` is anything that exports Arrow, with all columns of the table in their order.
     """
 
     def overwrite(target: DeltaTable) -> None:
@@ -195,64 +143,64 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
             target,
             rows,
             mode="overwrite",
-            writer_properties=_WRITING,
+            writer_properties=_WRITER,
             commit_properties=_COMMIT_ALONE,
             post_commithook_properties=_HOOKS,
         )
 
-    _repeated(lake, table, overwrite)
+    retry_conflicts(lake, table, overwrite)
 
 
 def delete_partitions(lake: Lake, table: Table, before: date) -> int:
-    """Delete the partitions before a day; returns how many files that took out. Raises LakeError."""
+    """Delete the partitions before a day; return the number of removed files. Raises LakeError."""
     predicate = f"{table.partition} < DATE '{before}'"
-    return int(_repeated(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
+    return int(retry_conflicts(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
 
 
 def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...] = ()) -> int:
-    """Rewrite the files of one partition into one; returns how many files that replaced. Raises LakeError."""
+    """Rewrite the files of one partition into one; return the number of replaced files. Raises LakeError."""
     filters = None if partition is None else [(str(table.partition), "=", str(partition))]
 
     def rewrite(target: DeltaTable) -> dict[str, Any]:
         how: dict[str, Any] = {
             "partition_filters": filters,
             "target_size": ONE_FILE_BYTES,
-            "writer_properties": _WRITING,
+            "writer_properties": _WRITER,
         }
         return target.optimize.z_order(sorted_by, **how) if sorted_by else target.optimize.compact(**how)
 
-    return int(_repeated(lake, table, rewrite)["numFilesRemoved"])
+    return int(retry_conflicts(lake, table, rewrite)["numFilesRemoved"])
 
 
 def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> int:
-    """Remove files that no version younger than ``keep`` needs; returns how many. Raises LakeError.
+    """Remove files that no version younger than ``keep`` needs; return their number. Raises LakeError.
 
-    ``also_unknown`` removes files that no version ever named, which a writer that was killed has left. A file that is
-    being written is one of them: they must be kept for longer than a commit can take.
+    With ``also_unknown`` it also removes files that no version ever named, which a killed writer left. A file that is
+    being written is such a file too, so ``keep`` must be longer than a commit can take.
     """
     hours = int(keep / timedelta(hours=1))
 
     def remove(target: DeltaTable) -> list[str]:
         return target.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=also_unknown)
 
-    return len(_repeated(lake, table, remove))
+    return len(retry_conflicts(lake, table, remove))
 
 
 def require_room(lake: Lake) -> None:
-    """Raise LakeError where the disk is nearly full: what is begun must end, and an erasure must be able to rewrite."""
+    """Raise LakeError if the disk is nearly full, so that a batch can end and an erasure can rewrite files."""
     if "://" in lake.root:
         return
     disk = shutil.disk_usage(lake.root)
     spare = min(SPARE_BYTES, disk.total // 20)
     if disk.free < spare:
         raise LakeError(
-            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch is begun with {spare >> 20:,} MB "
-            "or more; what is not in the lake yet will be read again"
+            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch needs at least "
+            f"{spare >> 20:,} MB; what is not in the lake yet will be read again"
         )
 
 
 def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
-    """Return how many data files each partition has; raises LakeError."""
+    """Return the number of data files of each partition; raises LakeError."""
     found: dict[date | None, int] = {}
     for path in lake.files(table):
         name, _, value = path.rsplit("/", 2)[-2].partition("=")
@@ -261,137 +209,49 @@ def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     return found
 
 
-def _repeated(lake: Lake, table: Table, change: Any) -> Any:
-    """Make a change to the newest version of a table; repeat it where another writer's commit came before."""
+def retry_conflicts(lake: Lake, table: Table, change: Any) -> Any:
+    """Make a change to the newest version of a table; repeat it after a conflict with another writer.
+
+    Raises:
+        LakeError: the table cannot be written, or every try ended in a conflict.
+
+    """
     for left in reversed(range(CONFLICT_RETRIES)):
         try:
-            with _turn(lake, table):
+            with _locked(lake, table):
                 return change(lake.table(table))
         except CommitFailedError as exc:
             if not left:
                 raise LakeError(
-                    f"{lake.root}/{table.name}: other writers' commits always came first"
+                    f"{lake.root}/{table.name}: {CONFLICT_RETRIES} tries ended in conflicts with other writers"
                 ) from exc
             log.info("%s: another writer's commit came first; the change is repeated", table.name)
         except (DeltaError, OSError) as exc:
-            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {_words(exc)}") from exc
+            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {delta_message(exc)}") from exc
     raise AssertionError
 
 
 @contextmanager
-def _turn(lake: Lake, table: Table) -> Iterator[None]:
-    """Let writers of one machine change a table one after the other: a change that loses is work for nothing.
+def _locked(lake: Lake, table: Table) -> Iterator[None]:
+    """Lock a table against other writers on this machine, since a change that ends in a conflict is wasted work.
 
-    Commits are safe without it, as they are on several machines.
+    Commits are safe without the lock, as between several machines.
     """
     if "://" in lake.root:
         yield
         return
     folder = os.open(f"{lake.root}/{table.name}", os.O_RDONLY)
     try:
-        with suppress(OSError):  # a file system without locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
 
 
-def _configuration(lake: Lake) -> Mapping[str, str] | None:
-    """Return what the lake says of itself, None where there is nothing yet."""
-    uri = f"{lake.root}/{PLACE.name}"
-    if not _is_table(lake, PLACE):
-        there = storage.names_at(lake.root)
-        if {table.name for table in TABLES} & set(there):
-            raise LakeError(f"{uri}: the lake is damaged: this table is gone, or has lost its log")
-        if there:
-            raise LakeConfigurationError(
-                f"{lake.root}: expected a lake or an empty folder; {there[0]!r} is neither's"
-            )
-        return None
-    configuration: dict[str, str] = {
-        name: str(value) for name, value in lake.table(PLACE).metadata().configuration.items()
-    }
-    if not {_ID, _FORMAT, _CHECK} <= set(configuration):
-        raise LakeConfigurationError(f"{lake.root}: the tables here are no lake of this program")
-    major = configuration[_FORMAT].partition(".")[0]
-    if major != schema.FORMAT.partition(".")[0]:
-        raise LakeConfigurationError(
-            f"{lake.root}: the lake has format {configuration[_FORMAT]}, this program knows {schema.FORMAT}; "
-            "use the program that made it, or a newer one"
-        )
-    return configuration
-
-
-def _is_table(lake: Lake, table: Table) -> bool:
-    uri = f"{lake.root}/{table.name}"
-    try:
-        return DeltaTable.is_deltatable(uri, storage.options(lake.root))
-    except (DeltaError, OSError) as exc:
-        raise LakeError(f"{uri}: it cannot be seen whether there is a table: {words_of(exc)}") from exc
-
-
-def _is_older(configuration: Mapping[str, str]) -> bool:
-    return configuration[_FORMAT] != schema.FORMAT
-
-
-def _create(lake: Lake, key_file: str | None) -> Mapping[str, str]:
-    lake_id = secrets.token_hex(8)
-    path = keys.key_path(lake_id, key_file)
-    actor_keys = keys.make_key(path, lake.root)
-    wanted = {_ID: lake_id, _FORMAT: schema.FORMAT, _CHECK: actor_keys.check_value(lake_id)}
-    _create_table(lake, PLACE, wanted)
-    found = _configuration(lake)
-    if found is None:
-        raise LakeError(f"{lake.root}: the lake could not be made")
-    if found[_ID] != lake_id and not key_file:  # another writer made it meanwhile, with a key of its own
-        path.unlink(missing_ok=True)
-    return found
-
-
-def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) -> None:
-    uri = f"{lake.root}/{table.name}"
-    if _is_table(lake, table):
-        return
-    fields = [
-        {"name": each.name, "type": DELTA_TYPES[each.type], "nullable": True, "metadata": {}}
-        for each in table.columns
-    ]
-    try:
-        DeltaTable.create(
-            uri,
-            Schema.from_json(json.dumps({"type": "struct", "fields": fields})),
-            mode="ignore",
-            partition_by=[] if table.partition is None else [table.partition],
-            description=table.meaning,
-            configuration={
-                **{name: configuration[name] for name in (_ID, _FORMAT, _CHECK)},
-                "delta.dataSkippingStatsColumns": ",".join(table.statistics_columns),
-                "delta.logRetentionDuration": f"interval {LOG_RETENTION_DAYS} days",
-                "delta.enableExpiredLogCleanup": "true",
-            },
-            raise_if_key_not_exists=False,
-            storage_options=storage.options(lake.root),
-        )
-    except (CommitFailedError, DeltaError, OSError) as exc:
-        if not _is_table(lake, table):  # else another writer made it
-            raise LakeError(f"{uri}: the table cannot be made: {_words(exc)}") from exc
-
-
-def _add_columns(lake: Lake, table: Table) -> None:
-    """Add the columns that a lake of an older minor format lacks."""
-    there = {field.name for field in lake.table(table).schema().fields}
-    fields = [
-        {"name": each.name, "type": DELTA_TYPES[each.type], "nullable": True, "metadata": {}}
-        for each in table.columns
-        if each.name not in there
-    ]
-    if fields:
-        new = Schema.from_json(json.dumps({"type": "struct", "fields": fields})).fields
-        _repeated(lake, table, lambda target: target.alter.add_columns(new))
-
-
-def _words(error: BaseException) -> str:
+def delta_message(error: BaseException) -> str:
+    """Return what deltalake's error says, in one line; a full disk in words of its own."""
     text = str(error)
     if "No space left on device" in text:
         return "the disk is full; what is not in the lake yet will be read again"
-    return words_of(error)
+    return message_of(error)

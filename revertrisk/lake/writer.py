@@ -1,7 +1,7 @@
 """Writes batches of events into the tables.
 
-A batch is some commits, one a table, and the source's place is the last of them. Each merge takes in a row once,
-however often it comes, so a batch that was cut off is repeated from its source, and ends as if it had not been cut off.
+A batch is one commit for each table. The last commit stores the source's place. A merge adds each row only once, so an
+interrupted batch can be read again from its source, with the same result as without the interruption.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,12 +23,12 @@ from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
-from revertrisk.lake.reverted import OF_A_BATCH, reverted_change, reverted_rows
+from revertrisk.lake.reverted import STEPS_FOR_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
 from revertrisk.lake.tables import CONFLICT_RETRIES, Change, Lake, merge, require_room
 
-_REVERTS_AUTHOR: Final = Change(
+_AUTHOR_OF_REVERT: Final = Change(
     {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
     "(s.actor_key IS DISTINCT FROM t.actor_key) OR (s.user_kind IS DISTINCT FROM t.user_kind)",
 )
@@ -44,10 +44,10 @@ _PLACE_MOVES: Final = Change(
 
 @dataclass(frozen=True, slots=True)
 class RecordPlace:
-    """Where a record stands in its source."""
+    """The position of a record in its source."""
 
     source: str
-    """The source and its partition."""
+    """The name of the source and its partition."""
     offset: int
 
 
@@ -62,15 +62,15 @@ class BrokenRecord:
 
 @dataclass(slots=True)
 class Batch:
-    """Events to be written together."""
+    """Events that are written together."""
 
     lines: list[bytes] = field(default_factory=list, repr=False)
-    """One event each, as JSON."""
+    """The events, each as JSON."""
     places: list[RecordPlace] = field(default_factory=list, repr=False)
-    """Of each line."""
+    """The place of each line."""
     broken: list[BrokenRecord] = field(default_factory=list)
     resume: dict[str, str] = field(default_factory=dict)
-    """What each source is resumed with when this batch is written, by the source's name."""
+    """By source, the place from which it is resumed after this batch."""
 
     def __len__(self) -> int:
         return len(self.lines) + len(self.broken)
@@ -78,18 +78,18 @@ class Batch:
 
 @dataclass(slots=True)
 class Written:
-    """What became of the events of a batch, or of several."""
+    """Counts of what was written, for one or several batches."""
 
     events: int = 0
     rows: dict[str, int] = field(default_factory=dict)
-    """New and changed rows by table."""
+    """The number of new and changed rows by table."""
     canaries: int = 0
     unreadable: int = 0
     watermark: datetime | None = None
-    """The greatest meta.dt of page_change events."""
+    """The latest meta.dt of page_change events."""
 
     def add(self, other: "Written") -> None:
-        """Count what became of another batch."""
+        """Add the counts of another batch."""
         self.events += other.events
         self.canaries += other.canaries
         self.unreadable += other.unreadable
@@ -98,7 +98,7 @@ class Written:
 
 
 class LakeWriter:
-    """Writes into one lake. Several writers of one lake are right, in one process or in many."""
+    """Writes into one lake. Several writers can write into the same lake, in one process or in several."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class LakeWriter:
         memory_limit: str | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        """Take a lake with its key; ``wikis`` are those to take, None for all; ``now`` is the clock."""
+        """Take a lake that has its key; ``wikis`` are the wikis to accept, None for all; ``now`` is the clock."""
         if lake.actor_keys is None:
             raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
         self._lake = lake
@@ -118,14 +118,14 @@ class LakeWriter:
         self._id_ranges = IdRanges(self._engine, lake)
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         self._engine.close()
 
     def write(self, batch: Batch) -> Written:
-        """Write a batch; when this returns it is in the lake, and so is its place.
+        """Write a batch; when this returns, its rows and its place are in the lake.
 
         Raises:
-            LakeError: the lake cannot be written; the batch may be in some tables, and repeating it does no harm.
+            LakeError: the lake cannot be written. The batch can be in some tables; it is safe to repeat it.
 
         """
         with damage_as_lake_error(self._lake.root):
@@ -152,7 +152,7 @@ class LakeWriter:
         return written
 
     def place(self, source: str) -> str | None:
-        """Return what a source is to be resumed with, None where it has not been read; raises LakeError."""
+        """Return the place from which a source is resumed, None if it has not been read; raises LakeError."""
         with damage_as_lake_error(self._lake.root):
             places = table_relation(self._engine, self._lake, PLACE)
             rows = places.filter(f"source = {quoted(source)}").project("place").fetchall()
@@ -170,13 +170,13 @@ class LakeWriter:
         self._write_reverted(written)
 
     def _write_reverts(self, revisions: Staged, reverts: Staged | None, written: Written) -> None:
-        """Write the reverts with what `revision` says of their authors, and hide there what is hidden here.
+        """Write the reverts with their authors from `revision`, and clear the authors that are hidden there.
 
-        Another writer may hide an author between our reading and our writing. It has looked at `revert` before our
-        row was there, so we look at `revision` once more, until both agree. A revision that events give two times of
-        saving stands in two days, in both tables: each row has its own author.
+        Another writer can hide an author after we read `revision` and before we write. When it looked for reverts, our
+        row was not there yet. So we read `revision` again after writing, until both tables agree. If events give a
+        revision two save times, it has rows in two days of both tables, and each row has its own author.
         """
-        self._look_at_reverts(revisions)
+        self._read_reverts(revisions)
         for _ in range(CONFLICT_RETRIES):
             table_relation(self._engine, self._lake, REVISION, revisions.days).create_view(
                 "author_now", replace=True
@@ -199,27 +199,27 @@ class LakeWriter:
             if not days:
                 return
             rows = self._engine.sql(f"SELECT {', '.join(REVERT.column_names)} FROM authored")
-            changed = merge(self._lake, REVERT, rows, days, _REVERTS_AUTHOR)
+            changed = merge(self._lake, REVERT, rows, days, _AUTHOR_OF_REVERT)
             self._count(REVERT, changed, written)
-            self._look_at_reverts(revisions)
+            self._read_reverts(revisions)
         raise LakeError(
-            f"{self._lake.root}/{REVERT.name}: it never agreed with {REVISION.name} on who made each revert"
+            f"{self._lake.root}/{REVERT.name}: its authors differ from {REVISION.name} after {CONFLICT_RETRIES} tries"
         )
 
-    def _look_at_reverts(self, revisions: Staged) -> None:
+    def _read_reverts(self, revisions: Staged) -> None:
         table_relation(self._engine, self._lake, REVERT, revisions.days).create_view(
             "revert_now", replace=True
         )
 
     def _write_reverted(self, written: Written) -> None:
-        """Write what the batch means for `reverted`.
+        """Write the rows of `reverted` that this batch can change.
 
-        Another writer may commit revisions or reverts between our reading and our writing, and write what follows from
-        them before we do. So we look once more after our commit, until nothing has changed.
+        Another writer can commit revisions or reverts after we read them, and derive its rows before ours are written.
+        So we derive the rows again after our commit, until no file has changed.
         """
         self._id_ranges.refresh()
         while True:
-            rows = reverted_rows(self._engine, OF_A_BATCH, self._id_ranges.narrow)
+            rows = reverted_rows(self._engine, STEPS_FOR_BATCH, self._id_ranges.narrow)
             days = [
                 day for (day,) in self._engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()
             ]

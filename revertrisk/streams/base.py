@@ -21,9 +21,9 @@ class Position:
     offset: int
     """Rises with every record of the partition; in a file it is the line number, from 1."""
     epoch: int = 0
-    """The number of the assignment of the partition: one that was revoked and assigned again is read again."""
+    """The number of the partition's assignment. After it is revoked and assigned again, its records come again."""
     is_open: bool = False
-    """Whether the record can still grow; it is never committed, and is read again."""
+    """Whether the record can still grow. Such a record is never committed, and is read again."""
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"
@@ -52,10 +52,10 @@ class SourcedEvent:
     """The Kafka topic that it first came from, even after retries; None if that is not known."""
 
 
-KEPT_OF_A_LONG_RECORD = 64 * 1024
-"""The bytes that are kept of a record that exceeds its source's limit."""
+MAX_KEPT_BYTES = 64 * 1024
+"""How much is kept of a record that is longer than its source allows."""
 MAX_NESTING = 200
-"""Levels of objects and arrays in an event. orjson reads 1,024 and writes 254; what wraps an event adds some."""
+"""The most levels of objects and arrays in an event. orjson writes at most 254, of which wrappers use a few."""
 
 
 class UnreadableReason(StrEnum):

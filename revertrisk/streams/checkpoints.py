@@ -10,7 +10,7 @@ from pathlib import Path
 
 _TABLE = "CREATE TABLE IF NOT EXISTS checkpoint (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID"
 _WRITE = "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET place = excluded.place"
-BUSY_S = 10.0
+BUSY_TIMEOUT_S = 10.0
 
 
 class SourceCheckpointError(Exception):
@@ -18,20 +18,20 @@ class SourceCheckpointError(Exception):
 
 
 class CheckpointFile:
-    """Places by the name of their source. Several processes can share a file, each with its own sources."""
+    """The place of each source, by its name. Several processes can share the file, each with its own sources."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, and create it if it is missing; raises SourceCheckpointError."""
         self._path = path
         self._lock = threading.Lock()
         try:
-            self._owners = Path(f"{path}.lock").open("ab")  # noqa: SIM115 - held as long as the database
+            self._lock_file = Path(f"{path}.lock").open("ab")  # noqa: SIM115 - held as long as the database
         except OSError as exc:
             raise SourceCheckpointError(f"{path}.lock: cannot be written: {exc.strerror}") from exc
         try:
             # A lock lets several threads use the connection. With autocommit every write is its own transaction.
             self._database = sqlite3.connect(
-                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             try:
                 self._database.execute("PRAGMA journal_mode = WAL")
@@ -40,7 +40,7 @@ class CheckpointFile:
                 self._database.close()
                 raise
         except sqlite3.Error as exc:
-            self._owners.close()
+            self._lock_file.close()
             raise SourceCheckpointError(f"{path}: cannot be used for checkpoints: {exc}") from exc
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class CheckpointFile:
         with self._lock, suppress(sqlite3.Error):
             self._database.close()
         with suppress(OSError):
-            self._owners.close()
+            self._lock_file.close()
 
     def of(self, source: str) -> "SourceCheckpoint":
         """Return the checkpoint of one source, and lock it for this process; raises SourceCheckpointError.
@@ -58,7 +58,7 @@ class CheckpointFile:
         """
         try:
             # A lock on one byte of the file stands for the source. The kernel releases it when the process ends.
-            fcntl.lockf(self._owners, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place_of_lock(source))
+            fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _lock_offset(source))
         except BlockingIOError as exc:
             raise SourceCheckpointError(
                 f"{self._path}: another process reads {source} with this checkpoint; give each its own"
@@ -85,7 +85,7 @@ class CheckpointFile:
         return row
 
 
-def _place_of_lock(source: str) -> int:
+def _lock_offset(source: str) -> int:
     return int.from_bytes(hashlib.sha256(source.encode()).digest()[:7])
 
 

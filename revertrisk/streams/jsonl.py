@@ -1,9 +1,9 @@
 """Reads events from a file or standard input, one JSON object a line, plain or compressed.
 
-A line can also be the body of a request, ``{"event": …}``. The last line of a file may still be written: without a
-newline it is yielded if it is a whole object, and the next run yields it again; otherwise it is left to the next run.
-The end of a pipe, of standard input or of compressed content ends its last line. Memory is limited to one chunk and
-one line.
+A line can also be the body of a request, ``{"event": …}``. Another program may still be writing the last line of a
+file. If this line has no newline but is a whole object, it is yielded, and the next run yields it again. If it is
+incomplete, the next run reads it. The end of a pipe, of standard input or of compressed content ends its last line.
+Memory is limited to one chunk and one line.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from revertrisk.runtime.unpacking import (
     open_unpacked,
 )
 from revertrisk.streams.base import (
-    KEPT_OF_A_LONG_RECORD,
+    MAX_KEPT_BYTES,
     Position,
     SourcedEvent,
     SourceError,
@@ -175,7 +175,7 @@ class JsonlSource:
     def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
         position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
-            return UnreadableRecord(line[:KEPT_OF_A_LONG_RECORD], UnreadableReason.TOO_LONG, position)
+            return UnreadableRecord(line[:MAX_KEPT_BYTES], UnreadableReason.TOO_LONG, position)
         text = line.strip()
         if not text:
             return None

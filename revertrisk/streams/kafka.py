@@ -15,35 +15,22 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from revertrisk.streams.base import (
-    Position,
-    SourcedEvent,
-    SourceError,
-    UnreadableRecord,
-    read_record,
-)
-from revertrisk.streams.kafka_beginnings import (
-    CALL_TIMEOUT_S,
-    Beginnings,
-    Start,
-    name_of,
-    place_of,
-)
+from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord, read_record
+from revertrisk.streams.kafka_assignments import METADATA_TIMEOUT_S, Assignments
 from revertrisk.streams.kafka_commits import Commits
-from revertrisk.streams.kafka_partitions import BATCH, HeldPartitions, RawRecord
+from revertrisk.streams.kafka_partitions import BATCH, AssignedPartitions, RawRecord
 from revertrisk.streams.kafka_settings import KafkaSettings
+from revertrisk.streams.kafka_start_offsets import CALL_TIMEOUT_S, Start, StartOffsets, partition_at
 
 log = logging.getLogger(__name__)
 librdkafka_log = logging.getLogger("librdkafka")
 
 POLL_S = 0.1
 REVOKE_GRACE_S = 5.0
-"""How long a rebalance waits for requests in flight; the next owner sends those that take longer again."""
+"""How long a rebalance waits for requests in flight. The next owner sends a request that takes longer again."""
 CLOSE_TIMEOUT_S = 20.0
-ASK_AGAIN_S = 3.0
-"""The timeout of one try while no broker answers. It is short, so that a refused password is reported early."""
 STALL_S = 1.0
 """While the buffer is full, librdkafka is polled at this interval, to stay in the group and to serve rebalances."""
 REFRESH_S = 60.0
@@ -101,30 +88,37 @@ class KafkaSource:
         self._settings = settings
         self._topics = list(topics)
         self._group = group
-        self.begun: Mapping[str, int] = {}
-        """The start offset of each partition."""
         self._places = places or {}
         self._refresh_s = refresh_s
         self._start = start
         self._to_end = to_end
         self._keeps_offsets = keeps_offsets and group is not None
         self._on_offset_reset = on_offset_reset
-        self._revoke_grace_s = revoke_grace_s
         self._name = f"kafka:{','.join(topics)}"
-        self._held = HeldPartitions()
+        self._held = AssignedPartitions()
         self._commits = Commits(self._name, self._held)
+        self._assignments = Assignments(
+            self._name,
+            self._held,
+            self._commits if self._keeps_offsets else None,
+            revoke_grace_s=revoke_grace_s,
+        )
         self._failure: SourceError | None = None
         self._thread: threading.Thread | None = None
         self._wake: Callable[[], None] = lambda: None
-        self._trouble = ""
+        self._last_error = ""
         """librdkafka's last error."""
         try:
             # It checks the settings, and does not join the group yet.
             self._consumer = Consumer(self._configuration(), logger=librdkafka_log)
         except KafkaException as exc:
-            raise settings.refusal(
-                exc.args[0].str()
-            ) from None  # the cause quotes values, which can be secret
+            # The cause is hidden, because it quotes values, which can be secret.
+            raise settings.refusal(exc.args[0].str()) from None
+
+    @property
+    def start_offsets(self) -> Mapping[str, int]:
+        """The start offset of each partition that was assigned so far."""
+        return self._assignments.start_offsets
 
     async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
         """Yield the events of the partitions that are assigned to this member, in order within each partition.
@@ -148,7 +142,7 @@ class KafkaSource:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
                     assert record.value is not None  # noqa: S101 - next_record returns only these
-                    topic = place_of(record.position.partition, 0).topic
+                    topic = partition_at(record.position.partition, 0).topic
                     yield read_record(record.value, record.position, topic=topic)
                 if self._failure is not None:
                     raise self._failure
@@ -178,7 +172,7 @@ class KafkaSource:
         consumer = self._consumer
         try:
             partitions = self._find_partitions(consumer)
-            beginnings = Beginnings(
+            starts = StartOffsets(
                 consumer,
                 partitions,
                 self._start,
@@ -186,25 +180,25 @@ class KafkaSource:
                 places=None if self._keeps_offsets else self._places,
             )
             if self._group is None:
-                self._assign(beginnings, consumer, partitions)
+                self._assignments.assign(starts, consumer, partitions)
             else:
                 consumer.subscribe(
                     self._topics,
-                    on_assign=partial(self._assign, beginnings),
-                    on_revoke=self._revoke,
-                    on_lost=self._lose,
+                    on_assign=partial(self._assignments.assign, starts),
+                    on_revoke=self._assignments.revoke,
+                    on_lost=self._assignments.lose,
                 )
-            looked_at = monotonic()
+            refreshed_at = monotonic()
             while not self._held.closing:
                 has_room = self._held.wait_for_room(STALL_S)
                 self._receive(
                     consumer.consume(BATCH, POLL_S) if has_room else consumer.consume(1, 0), consumer
                 )
                 if self._keeps_offsets:
-                    self._commits.ask(consumer)
-                if self._group is None and monotonic() - looked_at >= self._refresh_s:
-                    self._assign_new(beginnings, consumer)
-                    looked_at = monotonic()
+                    self._commits.commit_if_due(consumer)
+                if self._group is None and monotonic() - refreshed_at >= self._refresh_s:
+                    self._assignments.assign_new(starts, consumer, self._topics)
+                    refreshed_at = monotonic()
         except KafkaException as exc:
             self._fail(exc.args[0].str())
         except Exception as exc:  # any exception that ends this thread must also end `events`
@@ -213,7 +207,7 @@ class KafkaSource:
         finally:
             if self._keeps_offsets:
                 with suppress(KafkaException):
-                    self._commits.make_sure(consumer)
+                    self._commits.commit_now(consumer)
             with suppress(KafkaException, RuntimeError):
                 consumer.close()
 
@@ -228,7 +222,7 @@ class KafkaSource:
             "auto.offset.reset": "error",
             "partition.assignment.strategy": "cooperative-sticky",
             "enable.partition.eof": True,
-            "on_commit": self._commits.note,
+            "on_commit": self._commits.note_result,
             "error_cb": self._note_error,
         }
 
@@ -236,25 +230,25 @@ class KafkaSource:
         """Return all partitions of the topics; raises KafkaException if a topic does not exist."""
         found = []
         for topic in self._topics:
-            metadata = self._ask_for(topic, consumer)
+            metadata = self._read_metadata(topic, consumer)
             if metadata.error is not None:
                 self._fail(f"{topic}: {metadata.error.str()}")
                 raise KafkaException(metadata.error)
             found += [TopicPartition(topic, number) for number in metadata.partitions]
         return found
 
-    def _ask_for(self, topic: str, consumer: Consumer) -> Any:
+    def _read_metadata(self, topic: str, consumer: Consumer) -> Any:
         """Return the metadata of a topic; raises KafkaException if no broker answers."""
         give_up_at = monotonic() + CALL_TIMEOUT_S
         while True:
             try:
-                return consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
+                return consumer.list_topics(topic, METADATA_TIMEOUT_S).topics[topic]
             except KafkaException as exc:
                 consumer.poll(0)  # calls _note_error with errors so far, which have the reason
                 if self._failure is None and not self._held.closing and monotonic() < give_up_at:
                     continue
                 self._fail(
-                    f"no broker of {self._settings.brokers} answers: {self._trouble or exc.args[0].str()}"
+                    f"no broker of {self._settings.brokers} answers: {self._last_error or exc.args[0].str()}"
                 )
                 raise
 
@@ -284,66 +278,19 @@ class KafkaSource:
                 name,
                 error.str(),
             )
-            place = place_of(name, OFFSET_BEGINNING)
             if self._on_offset_reset is not None:
-                self._on_offset_reset(place.topic)
-            # The next offset can be lower, so this starts a new epoch, whose start offset is not known yet.
-            self._held.assign({name: None})
-            # librdkafka refuses a seek in this state, so the partition is assigned again.
-            consumer.incremental_unassign([place])
-            consumer.incremental_assign([place])
+                self._on_offset_reset(partition_at(name, 0).topic)
+            self._assignments.restart_at_oldest(name, consumer)
         else:
             self._note_error(error)
 
     def _note_error(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - it does not contain the reason
-            self._trouble = error.str()
+            self._last_error = error.str()
         if error.fatal() or error.code() in _PERMANENT:
             self._fail(error.str())
         else:
             log.debug("%s: %s", self._name, error.str())  # librdkafka logs it and recovers itself
-
-    def _assign(self, beginnings: Beginnings, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if not partitions:
-            return
-        starts = beginnings.of(partitions)
-        names = [name_of(start) for start in starts]
-        offsets = {name_of(start): start.offset for start in starts}
-        self.begun = {**self.begun, **offsets}
-        self._held.assign(offsets)
-        consumer.incremental_assign(starts)
-        log.info("%s: was assigned %s", self._name, ", ".join(names))
-
-    def _assign_new(self, beginnings: Beginnings, consumer: Consumer) -> None:
-        """Start to read new partitions; a topic whose metadata cannot be read is tried again the next time."""
-        new = []
-        for topic in self._topics:
-            try:
-                found = consumer.list_topics(topic, ASK_AGAIN_S).topics[topic]
-                places = [TopicPartition(topic, number) for number in found.partitions]
-                new += [place for place in places if name_of(place) not in self.begun]
-            except KafkaException as exc:
-                log.warning("%s: %s", topic, exc.args[0].str())
-        self._assign(beginnings, consumer, new)
-
-    def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # librdkafka calls this in our thread, and the group waits until it returns. The next owner starts at the
-        # committed offsets. So events in flight finish first, then they are committed, and only then is the partition
-        # released; otherwise the next owner would send them again.
-        names = [name_of(partition) for partition in partitions]
-        if not self._held.wait_until_idle(names, self._revoke_grace_s):
-            log.info("%s: the next owner will send the requests in flight again", ", ".join(names))
-        if self._keeps_offsets:
-            self._commits.before_leaving(consumer)
-        self._held.release(names)
-        consumer.incremental_unassign(partitions)
-        log.info("%s: released %s", self._name, ", ".join(names))
-
-    def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        names = [name_of(partition) for partition in partitions]
-        log.warning("%s: lost %s", self._name, ", ".join(names))
-        self._held.release(names)
-        consumer.incremental_unassign(partitions)
 
     def _fail(self, reason: str) -> None:
         """End `events` with this reason; if it is called again, the first reason stays."""

@@ -6,8 +6,8 @@ from time import monotonic, sleep
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from revertrisk.streams.kafka_beginnings import name_of, place_of
-from revertrisk.streams.kafka_partitions import HeldPartitions
+from revertrisk.streams.kafka_partitions import AssignedPartitions
+from revertrisk.streams.kafka_start_offsets import partition_at, partition_name
 
 log = logging.getLogger(__name__)
 
@@ -35,30 +35,30 @@ _BUSY = frozenset(
 class Commits:
     """Commits the finished offsets of the assigned partitions; all methods are called in librdkafka's thread."""
 
-    def __init__(self, name: str, held: HeldPartitions) -> None:
+    def __init__(self, name: str, held: AssignedPartitions) -> None:
         """Take the source's name for the log, and the partitions."""
         self._name = name
         self._held = held
-        self._asked_at = 0.0
+        self._requested_at = 0.0
 
-    def ask(self, consumer: Consumer) -> None:
+    def commit_if_due(self, consumer: Consumer) -> None:
         """Request a commit of the finished offsets if one is due, without waiting for it."""
-        if monotonic() - self._asked_at < COMMIT_PAUSE_S:
+        if monotonic() - self._requested_at < COMMIT_PAUSE_S:
             return
-        offsets = self._done()
+        offsets = self._take_finished()
         if offsets:
-            self._asked_at = monotonic()
+            self._requested_at = monotonic()
             consumer.commit(offsets=offsets, asynchronous=True)
 
-    def make_sure(self, consumer: Consumer) -> None:
+    def commit_now(self, consumer: Consumer) -> None:
         """Commit the finished offsets and wait for it; raises KafkaException if the brokers refuse."""
-        offsets = self._done()
+        offsets = self._take_finished()
         if not offsets:
             return
         try:
             consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException:
-            self._held.put_back_uncommitted({name_of(place): place.offset for place in offsets})
+            self._held.put_back_uncommitted({partition_name(place): place.offset for place in offsets})
             raise
 
     def before_leaving(self, consumer: Consumer) -> None:
@@ -69,7 +69,7 @@ class Commits:
         give_up_at = monotonic() + (CLOSING_COMMIT_S if self._held.closing else LEAVING_COMMIT_S)
         while True:
             try:
-                self.make_sure(consumer)
+                self.commit_now(consumer)
             except KafkaException as exc:
                 error = exc.args[0]
                 if error.code() in _BUSY and monotonic() < give_up_at:
@@ -79,14 +79,14 @@ class Commits:
                 log.warning("%s: finished events could not be committed: %s", self._name, error.str())
             return
 
-    def note(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+    def note_result(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
         """Handle the result of a commit; one that failed is tried again, with the offsets finished by then."""
-        failed = {name_of(place): place.offset for place in partitions if error or place.error}
+        failed = {partition_name(place): place.offset for place in partitions if error or place.error}
         if failed:
             reason = error or next(place.error for place in partitions if place.error)
             level = logging.INFO if reason is not None and reason.code() in _REBALANCING else logging.WARNING
             log.log(level, "%s: a commit failed and is tried again: %s", self._name, reason)
             self._held.put_back_uncommitted(failed)
 
-    def _done(self) -> list[TopicPartition]:
-        return [place_of(name, offset) for name, offset in self._held.take_uncommitted().items()]
+    def _take_finished(self) -> list[TopicPartition]:
+        return [partition_at(name, offset) for name, offset in self._held.take_uncommitted().items()]

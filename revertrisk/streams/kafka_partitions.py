@@ -30,7 +30,7 @@ _NEVER = -2
 
 
 @dataclass(slots=True)
-class _Held:
+class _Partition:
     """One partition. The fields are offsets of records; -1 is before the first record."""
 
     epoch: int
@@ -38,7 +38,7 @@ class _Held:
     done: int = -1
     empty_up_to: int = -1
     """After the yielded records there is no record to yield up to this offset."""
-    asked: int = _NEVER
+    requested: int = _NEVER
     """The last offset whose commit was requested."""
     leaving: bool = False
     at_end: bool = False
@@ -49,12 +49,12 @@ class _Held:
             self.done = max(self.done, self.empty_up_to)
 
 
-class HeldPartitions:
+class AssignedPartitions:
     """The assigned partitions, the records that wait to be yielded, and how far each partition is done."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _Partition] = {}
         self._epochs = 0
         self._buffer: deque[RawRecord] = deque()
         self._buffered_bytes = 0
@@ -126,9 +126,9 @@ class HeldPartitions:
             for name, start in starts.items():
                 self._epochs += 1
                 if start is None:
-                    self._held[name] = _Held(self._epochs, asked=-1)
+                    self._held[name] = _Partition(self._epochs, requested=-1)
                 else:
-                    self._held[name] = _Held(self._epochs, yielded=start - 1, done=start - 1)
+                    self._held[name] = _Partition(self._epochs, yielded=start - 1, done=start - 1)
 
     def release(self, names: Iterable[str]) -> None:
         """Remove these partitions; discard records of them that arrive later."""
@@ -175,9 +175,9 @@ class HeldPartitions:
     def take_uncommitted(self) -> dict[str, int]:
         """Return the offset to commit (that of the next record) of each partition with newly finished records."""
         with self._changed:
-            news = {name: held for name, held in self._held.items() if held.done > held.asked}
+            news = {name: held for name, held in self._held.items() if held.done > held.requested}
             for held in news.values():
-                held.asked = held.done
+                held.requested = held.done
             return {name: held.done + 1 for name, held in news.items()}
 
     def put_back_uncommitted(self, failed: Mapping[str, int]) -> None:
@@ -185,9 +185,9 @@ class HeldPartitions:
         with self._changed:
             for name in failed:
                 if name in self._held:
-                    self._held[name].asked = _NEVER
+                    self._held[name].requested = _NEVER
 
-    def _of(self, position: Position) -> _Held | None:
+    def _of(self, position: Position) -> _Partition | None:
         held = self._held.get(position.partition)
         return held if held is not None and held.epoch == position.epoch else None
 

@@ -1,4 +1,4 @@
-"""Opens a stream by its name on a command line, for programs that keep its place beside what they make of it."""
+"""Opens a source by its name on the command line, for programs that store its place with their own data."""
 
 import importlib.util
 import os
@@ -20,9 +20,9 @@ from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
 
 OLDEST: Final = datetime.fromtimestamp(0, UTC)
-"""As the time from which a source is read: from its oldest event."""
+"""As the start time of a source, this means its oldest event."""
 _EVENTSTREAMS_KEEPS: Final = timedelta(days=31)
-"""Longer than any server keeps events. A request for older ones starts at the oldest event."""
+"""Longer than servers keep events, so a request for events from that time starts at the oldest one."""
 _KINDS: Final = (
     "jsonl:FILE, jsonl:- (standard input), kafka:TOPIC[,…], eventstreams:STREAM[,…] or eventstreams:URL"
 )
@@ -31,19 +31,19 @@ TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class SourceNameError(ValueError):
-    """A source's name, or a setting of it, cannot be used; the message names it."""
+    """The name or a setting of a source is invalid; the message names it."""
 
 
 class Places(Protocol):
-    """Where a program keeps the places of its sources."""
+    """The program's storage of the places of its sources."""
 
     def place(self, source: str) -> str | None:
         """Return the place from which a source is resumed, None if it has not been read."""
         ...
 
 
-class KeptPlace(SourceCheckpoint):
-    """A checkpoint that the program commits with its own data: what the source writes is pending until then."""
+class PendingCheckpoint(SourceCheckpoint):
+    """A checkpoint that the program stores with its own data; a place that the source writes is pending until then."""
 
     def __init__(self, places: Places, source: str, *, from_beginning: bool) -> None:
         self._places = places
@@ -53,28 +53,28 @@ class KeptPlace(SourceCheckpoint):
         """The last place that the source wrote."""
 
     async def read(self) -> str | None:
-        """Return the place that the program has kept."""
+        """Return the place that the program has stored."""
         return None if self._from_beginning else self._places.place(self._source)
 
     async def write(self, place: str) -> None:
-        """Note a place; the program's next commit keeps it."""
+        """Remember a place, which the program stores with its next commit."""
         self.pending = place
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """A source of a run."""
+    """An open source and its name."""
 
     name: str
-    """The key of its place."""
+    """The name under which its place is stored."""
     source: EventSource
-    checkpoint: KeptPlace | None = None
-    """None for Kafka, for standard input, and where no place is kept."""
+    checkpoint: PendingCheckpoint | None = None
+    """None for Kafka, for standard input, and if no places are stored."""
     offsets: dict[str, int] | None = None
     """Kafka without a group: the offset to resume from, by partition."""
 
     async def note(self, position: Position) -> None:
-        """Note that everything up to a position has been processed."""
+        """Record that everything up to a position has been processed."""
         if self.offsets is not None:
             self.offsets[position.partition] = position.offset + 1
         else:
@@ -92,37 +92,37 @@ class SourceSettings:
     """The settings of sources besides their names."""
 
     from_beginning: bool = False
-    """Read each source from its oldest event, whatever place is kept."""
+    """Read each source from its oldest event and ignore its stored place."""
     since: datetime | None = None
-    """Where a source without a place starts; None for the newest event."""
+    """The start time of a source without a stored place; None starts with new events."""
     kafka: tuple[str, ...] = ()
     """librdkafka's settings as ``key=value``."""
     group: str | None = None
-    """Kafka's consumer group, which remembers the offsets; None reads all partitions and leaves them to the program."""
+    """The Kafka consumer group, which stores the offsets. None: read all partitions, the program stores the offsets."""
     datacentres: tuple[str, ...] = ()
-    """Prefixes of Kafka's topics: ``eqiad`` makes ``eqiad.TOPIC`` of each."""
+    """Prefixes of Kafka topics: with ``eqiad``, TOPIC means ``eqiad.TOPIC``."""
     to_end: bool = False
-    """Kafka: end where every partition has been read to its end."""
+    """Kafka: stop when every partition has been read to its end."""
     program: str = "revertrisk"
     """The program's name in the User-Agent."""
 
     @property
     def start(self) -> datetime | None:
-        """The time from which a source without a place is read; None for the newest event."""
+        """The start time of a source without a stored place; None starts with new events."""
         return OLDEST if self.from_beginning else self.since
 
 
 def open_source(written: str, places: Places | None, settings: SourceSettings) -> OpenSource:
-    """Open one source by its name on the command line; without ``places`` no place is kept.
+    """Open a source by its name on the command line; without ``places``, its place is not stored.
 
     Raises:
-        SourceNameError: the name or a setting cannot be used.
+        SourceNameError: the name or a setting is invalid.
 
     """
     kind, _, where = written.partition(":")
     if kind == "jsonl" and where:
         name = written if where == "-" else f"jsonl:{Path(where).absolute()}"
-        # What comes through a pipe does not come again.
+        # A pipe cannot be read again.
         checkpoint = None if where == "-" else _checkpoint(places, name, settings)
         return OpenSource(name, JsonlSource.from_path(where, checkpoint), checkpoint)
     if kind == "eventstreams" and where:
@@ -156,8 +156,8 @@ def topic_names(where: str, datacentres: Sequence[str]) -> list[str]:
     return [f"{each}.{topic}" for each in datacentres for topic in topics] or topics
 
 
-def _checkpoint(places: Places | None, name: str, settings: SourceSettings) -> KeptPlace | None:
-    return None if places is None else KeptPlace(places, name, from_beginning=settings.from_beginning)
+def _checkpoint(places: Places | None, name: str, settings: SourceSettings) -> PendingCheckpoint | None:
+    return None if places is None else PendingCheckpoint(places, name, from_beginning=settings.from_beginning)
 
 
 def _offsets(places: Places, name: str) -> dict[str, int]:
@@ -169,9 +169,8 @@ def _offsets(places: Places, name: str) -> dict[str, int]:
 def _kafka(topics: Sequence[str], settings: SourceSettings, offsets: dict[str, int] | None) -> EventSource:
     if importlib.util.find_spec("confluent_kafka") is None:
         raise SourceNameError("Kafka needs the extra: pip install 'revertrisk-events[kafka]'")
-    # The extra is not for everybody.
-    from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415
-    from revertrisk.streams.kafka_beginnings import Start  # noqa: PLC0415
+    from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415 - only with the extra
+    from revertrisk.streams.kafka_start_offsets import Start  # noqa: PLC0415
 
     start = Start.EARLIEST if settings.start == OLDEST else settings.start or Start.NEWEST
     try:

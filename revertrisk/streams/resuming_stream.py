@@ -28,7 +28,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 FIRST_PAUSE_S: Final = 1.0
 MAX_PAUSE_S: Final = 60.0
 _MAX_DOUBLINGS: Final = 10
-_TRY_AGAIN: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
 
@@ -82,21 +82,21 @@ async def follow(  # noqa: PLR0913 - the options of a client
         StreamRefusedError: the server refuses the request, and a retry cannot help.
 
     """
-    fruitless = 0
+    connections_without_events = 0
     while True:
         try:
             connection = _connection(session, url, ask(last_event_id), last_event_id, idle_timeout_s)
             async with aclosing(connection) as events:
                 async for event in events:
-                    fruitless = 0
+                    connections_without_events = 0
                     last_event_id = event.last_event_id
                     if event.type == "message":
                         yield event
                     else:  # EventStreams reports its own errors so, and ends the connection
                         log.warning("%s: an event of type %.40r came", url, event.type)
         except _ConnectionEndedError as end:
-            pause = _pause_s(first_pause_s, fruitless, end.asked_s)
-            fruitless += 1
+            pause = _pause_s(first_pause_s, connections_without_events, end.asked_s)
+            connections_without_events += 1
             log.info("%s: %s; again in %.1f s", url, end, pause)
         if on_reconnect is not None:
             on_reconnect()
@@ -142,14 +142,14 @@ async def _connection(
 
 def _check(answer: aiohttp.ClientResponse) -> None:
     status = answer.status
-    if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         asked = retry_after_s(answer.headers.get("retry-after"), datetime.now(UTC))
         raise _ConnectionEndedError(f"the server answers {status}", asked)
     if status != HTTPStatus.OK or answer.content_type != "text/event-stream":
         raise StreamRefusedError(status, answer.content_type)
 
 
-def _pause_s(first_pause_s: float, fruitless: int, asked_s: float | None) -> float:
+def _pause_s(first_pause_s: float, connections_without_events: int, asked_s: float | None) -> float:
     """Return a random pause, so that clients that were disconnected together do not reconnect together."""
-    longest = min(first_pause_s * 2 ** min(fruitless, _MAX_DOUBLINGS), MAX_PAUSE_S)
+    longest = min(first_pause_s * 2 ** min(connections_without_events, _MAX_DOUBLINGS), MAX_PAUSE_S)
     return max(asked_s or 0.0, random.uniform(0, longest))  # noqa: S311 - no secret

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
+from revertrisk.streams.base import MAX_KEPT_BYTES
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """Four times the largest message that Wikimedia's Kafka accepts."""
@@ -44,7 +44,7 @@ class ServerSentEventParser:
         self.retry: int | None = None
         """The server's pause before clients connect again, in milliseconds."""
         self._max_event_bytes = max_event_bytes
-        self._kept_bytes = min(KEPT_OF_A_LONG_RECORD, max_event_bytes)
+        self._kept_bytes = min(MAX_KEPT_BYTES, max_event_bytes)
         self._line = bytearray()
         self._is_cut = False
         """Whether the line is longer than ``max_event_bytes``, so that only its beginning is kept."""

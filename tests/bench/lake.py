@@ -1,8 +1,8 @@
-"""How fast the lake takes events in and answers: ``make bench-lake``. Prints figures; fails on nothing.
+"""Measures how fast the lake writes events and answers queries: ``make bench-lake``. It prints figures, without limits.
 
-Lines are made beforehand and stand in memory. CPU is that of this process, in microseconds an event, and hardly depends
-on what else the machine does. The two questions are asked warm, beside one scan of the columns that they read.
-``--edits 15000000`` is a month of all Wikipedias; ``--kafka 0`` leaves out what needs brokers.
+The lines are made before the measurement and are in memory. CPU time is that of this process, in microseconds for
+each event, and depends little on other load. Two queries of docs/lake.md run with warm caches, and are compared with
+one scan of the columns that they read. ``--edits 15000000`` is a month of all Wikipedias; ``--kafka 0`` skips Kafka.
 """
 
 # ruff: noqa: T201 - a program that prints figures
@@ -22,10 +22,11 @@ from typing import NamedTuple
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.maintenance import maintain
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.run import MEMORY_LIMIT, RunSettings
 from revertrisk.lake.run import fill as fill_from_sources
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import Lake, files_by_partition, make_lake
+from revertrisk.lake.tables import Lake, files_by_partition
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.streams.opening import SourceSettings
 from tests.bench.lake_lines import lines_of
@@ -33,11 +34,11 @@ from tests.contract.docs.test_lake import QUESTIONS
 from tests.fakes.kafka_cluster import kafka_cluster
 from tests.fakes.lake_events import WIKIS
 
-AIMS = {"page_change": 25_000, "predictions": 50_000, "Kafka": 15_000}
-"""Events a second."""
-SCANNED = "SELECT (SELECT ({prediction}) FROM prediction), (SELECT ({revision}) FROM revision)"
+TARGETS = {"page_change": 25_000, "predictions": 50_000, "Kafka": 15_000}
+"""The target rates, in events a second."""
+SCAN = "SELECT (SELECT ({prediction}) FROM prediction), (SELECT ({revision}) FROM revision)"
 PREDICTIONS_COLUMNS = ("day", "wiki_id", "rev_id", "model_name", "probability", "precedence")
-ASKED: dict[str, tuple[float, int, tuple[str, ...]]] = {
+QUERIES: dict[str, tuple[float, int, tuple[str, ...]]] = {
     "What do anti-vandal bots and a model have in common?": (
         4.0,
         15,
@@ -45,22 +46,22 @@ ASKED: dict[str, tuple[float, int, tuple[str, ...]]] = {
     ),
     "A month by wiki and kind of user": (8.0, 25, ("day", "wiki_id", "rev_id", "user_kind")),
 }
-"""The beginning of a question of docs/lake.md: the aim in seconds for 15 M edits, the most in scans, and the columns of
-`revision` that it reads, beside those of `prediction`."""
-TIMES = 3
+"""By the beginning of a question of docs/lake.md: the target in seconds for 15 million edits, the target in scans, and
+the columns of `revision` that the query reads, besides those of `prediction`."""
+ROUNDS = 3
 PARTITIONS = 64
-"""A partition of the mock brokers holds 5 MB."""
+"""There are so many because a partition of the mock brokers holds only 5 MB."""
 
 
 def main() -> int:
-    """Fill a lake and ask it."""
+    """Fill a lake and query it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=200_000)
     parser.add_argument("--batch", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--kafka", type=int, default=100_000, help="events to read from Kafka")
     parser.add_argument(
-        "--to", help="keep the lake here, and only ask it where there is one; default: a temporary one"
+        "--to", help="the folder of the lake; an existing lake is only queried; default: a temporary one"
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -76,7 +77,7 @@ def main() -> int:
 
 
 def fill(lake: Lake, number: int, batch: int, days: int) -> None:
-    """Write a month of edits with the predictions of both models, and print the rates of each."""
+    """Write a month of edits and the predictions of both models, and print the rate of each."""
     writer = LakeWriter(lake, memory_limit=MEMORY_LIMIT)
     spent = {name: [0, 0.0, 0.0] for name in ("page_change", "predictions")}
     slowest = 0.0
@@ -108,7 +109,7 @@ def fill(lake: Lake, number: int, batch: int, days: int) -> None:
 
 
 async def from_kafka(folder: Path, number: int) -> None:
-    """Read events of all kinds from Kafka into a lake of its own, and print the rate."""
+    """Read events of all kinds from Kafka into a separate lake, and print the rate."""
     with kafka_cluster() as cluster:
         cluster.create("everything", PARTITIONS)
         lines: list[bytes] = []
@@ -127,29 +128,29 @@ async def from_kafka(folder: Path, number: int) -> None:
 
 
 def print_rate(name: str, events: int, wall: float, cpu: float) -> None:
-    """Print how fast events were written."""
+    """Print the rate and the CPU time for each event."""
     print(
-        f"{name}: {events:,} events, {events / wall:,.0f} a second (aim {AIMS[name]:,}), "
+        f"{name}: {events:,} events, {events / wall:,.0f} a second (aim {TARGETS[name]:,}), "
         f"{cpu / events * 1e6:.1f} us of CPU an event",
         flush=True,
     )
 
 
 def peak() -> str:
-    """Return the most memory that this process had, in words."""
+    """Return the peak memory of this process as text."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"{most:,.0f} MB at most, the lines of a batch included"
+    return f"{most:,.0f} MB of memory at most, including the lines of a batch"
 
 
 def ask(root: str) -> None:
-    """Ask the questions warm, each beside one scan of the columns that it reads."""
+    """Time each query with warm caches, and one scan of the columns that it reads."""
     reader = Reader(root)
-    for beginning, (aim, most, columns) in ASKED.items():
+    for beginning, (aim, most, columns) in QUERIES.items():
         query = next(query for question, query in QUESTIONS if question.startswith(beginning))
         prediction, revision = (
             ", ".join(f"max({name})" for name in names) for names in (PREDICTIONS_COLUMNS, columns)
         )
-        scan = SCANNED.format(prediction=prediction, revision=revision)
+        scan = SCAN.format(prediction=prediction, revision=revision)
         scanned, asked = timed(reader, (scan, query))
         print(
             f"{beginning}…: {asked.wall:.2f} s (aim {aim:.0f} s for 15 M edits), {asked.cpu:.2f} s of CPU; "
@@ -158,22 +159,22 @@ def ask(root: str) -> None:
         )
 
 
-class Took(NamedTuple):
-    """Median seconds of a query."""
+class QueryTime(NamedTuple):
+    """The median times of a query, in seconds."""
 
     wall: float
     cpu: float
 
 
-def timed(reader: Reader, queries: Sequence[str]) -> list[Took]:
-    """Return what each query took, asked in turn; the first time is left out."""
-    took: list[list[Took]] = [[] for _ in queries]
-    for _ in range(TIMES + 1):
+def timed(reader: Reader, queries: Sequence[str]) -> list[QueryTime]:
+    """Return the times of each query; the queries run in turn, and the first round is ignored."""
+    took: list[list[QueryTime]] = [[] for _ in queries]
+    for _ in range(ROUNDS + 1):
         for place, query in enumerate(queries):
             wall, cpu = time.perf_counter(), time.process_time()
             reader.query(query).fetchall()
-            took[place].append(Took(time.perf_counter() - wall, time.process_time() - cpu))
-    return [Took(*map(statistics.median, zip(*each[1:], strict=True))) for each in took]
+            took[place].append(QueryTime(time.perf_counter() - wall, time.process_time() - cpu))
+    return [QueryTime(*map(statistics.median, zip(*each[1:], strict=True))) for each in took]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A month of edits as JSON lines, made fast: templates of the fakes' events, filled in.
+"""Makes a month of edits as JSON lines, fast: it fills values into templates of the fakes' events.
 
-Nine wikis hold 6.5 of 15 edits, 333 others the rest. Half of the edits are of pages that were edited shortly before;
-some of those undo one or two edits, so that 6 % of all edits are reverts, and come within minutes or hours, as most do.
+Nine wikis have 6.5 of 15 edits, and 333 other wikis have the rest. Half of the edits are of pages that were edited
+recently. Some of these undo one or two edits: 6 % of all edits are reverts, within minutes or hours, like most reverts.
 """
 
 import random
@@ -26,9 +26,9 @@ from tests.fakes.lake_events import (
 LARGE_SHARE = 6.5 / 15
 SMALL_WIKIS = tuple(f"small{number}wiki" for number in range(333))
 RECENT = 20_000
-"""Edits whose pages may be edited again soon."""
+"""The number of recent edits whose pages can be edited again."""
 SHAPES = 70
-"""User number 70 is like number 0: every fifth is an address, every seventh a sysop, every tenth a bot."""
+"""The number of different users: every fifth is an IP address, every seventh a sysop, every tenth a bot."""
 _SENTINEL = Edit(
     1, "@wiki@", 2_222_222_222, 1_111_111_111, 3_333_333_333, 0, datetime(2001, 1, 1, tzinfo=UTC)
 )
@@ -41,16 +41,16 @@ _PROBABILITY = {
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What streams bring of some edits."""
+    """The events of some edits, as JSON lines."""
 
     edits: int
     page_changes: list[bytes]
     predictions: list[bytes]
-    """Of both models."""
+    """The events of both models."""
 
 
 def lines_of(number: int, batch: int, days: int, seed: int = 7) -> Iterator[Lines]:
-    """Yield a month in batches of edits, oldest first."""
+    """Yield the lines of ``number`` edits over ``days`` days, in batches of ``batch`` edits, oldest first."""
     changes = {
         (user, undoes): _template(
             page_change(replace(_SENTINEL, user=user, reverts=_REVERT if undoes else None)), user
@@ -73,7 +73,7 @@ def lines_of(number: int, batch: int, days: int, seed: int = 7) -> Iterator[Line
 
 
 def _template(event: dict[str, object], user: int) -> bytes:
-    """Return an event as a format, with names where the sentinel's values stand."""
+    """Return an event as a format string, with names in place of the sentinel's values."""
     text = orjson.dumps(event)
     names = {b"@wiki@": b"%(wiki)b", b'"User %d"' % user: b'"User %(user)d"'}
     names |= {

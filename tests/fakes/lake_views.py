@@ -6,16 +6,17 @@ from typing import Any
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.engine import VIEWS, sql_of
+from revertrisk.lake.engine import VIEWS, view_query
 from revertrisk.lake.erasure import Erasure, erase
 from revertrisk.lake.maintenance import compact_table
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import PREDICTION, REVISION, TABLES
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import WIKIS, as_lines, edits, month
 from tests.peers.spark_answers import plain_rows
 
-QUERIES = {name: sql_of(name) for name in VIEWS}
+QUERIES = {name: view_query(name) for name in VIEWS}
 SPARK_TYPES = {
     "BIGINT": "bigint",
     "INTEGER": "int",

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.run import RunSettings, fill
-from revertrisk.lake.tables import make_lake
 from tests.fakes.lake_events import as_lines
 
 

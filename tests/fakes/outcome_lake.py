@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import (
     LANGUAGE_AGNOSTIC,

@@ -29,8 +29,9 @@ import orjson
 from revertrisk.lake import Reader
 from revertrisk.lake.check import check
 from revertrisk.lake.maintenance import compact_table
+from revertrisk.lake.open_or_create import open_lake
 from revertrisk.lake.schema import PLACE, TABLES
-from revertrisk.lake.tables import Lake, files_by_partition, open_lake
+from revertrisk.lake.tables import Lake, files_by_partition
 from tests.fakes.lake_events import edits, events_of
 from tests.fakes.lake_oracle import Oracle
 

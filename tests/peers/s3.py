@@ -26,8 +26,9 @@ from urllib.request import Request, urlopen
 
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
 from revertrisk.lake import Reader
+from revertrisk.lake.open_or_create import open_lake, open_lake_with_key
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import files_by_partition, open_lake, open_lake_with_key
+from revertrisk.lake.tables import files_by_partition
 from tests.fakes.lake_events import as_lines, edits, page_change, prediction
 from tests.fakes.lake_oracle import differences
 from tests.fakes.loopback import held_port

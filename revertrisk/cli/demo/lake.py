@@ -56,8 +56,8 @@ async def fill_lake(folder: Path, events: Path, gate: str, predictions: int) -> 
         TimeoutError: not all predictions have come.
 
     """
+    from revertrisk.lake.open_or_create import make_lake
     from revertrisk.lake.run import RunSettings, fill
-    from revertrisk.lake.tables import make_lake
     from revertrisk.streams.opening import SourceSettings
 
     root = folder / FOLDER

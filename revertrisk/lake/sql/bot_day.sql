@@ -1,6 +1,6 @@
--- Reverts within a day of the edit, by wiki, day of the revert, and kind and experience of the reverted editor: all of
--- them, those by listed bots, and those of these that were undone themselves. Content namespaces only; creations, null
--- edits and self-reverts are left out.
+-- Reverts within 24 hours of the edit, counted by wiki, day of the revert, kind and experience of the reverted editor, and
+-- listed bot (null for other users), with how many of them were undone. Only content namespaces; without creations, null
+-- edits and self-reverts.
 SELECT
     u.wiki_id,
     u.day,

@@ -1,5 +1,5 @@
--- One row for each scored revision, with the probability of each model, as prediction_current has it; null where a model
--- has no prediction.
+-- One row for each scored revision, with the probability of each model as in prediction_current; null if a model has no
+-- prediction.
 SELECT
     day,
     wiki_id,

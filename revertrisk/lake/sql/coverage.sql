@@ -1,4 +1,5 @@
--- How many edits each model scored, and why the others were not: the reason of the event, or `missing` where there is none.
+-- How many edits each model scored, and why it did not score the others: the skip reason of the event, or `missing` if the
+-- event has none.
 SELECT
     e.day, e.wiki_id, m.model_name,
     CASE WHEN p.rev_id IS NOT NULL THEN 'predicted' WHEN e.skip_reason IS NOT NULL THEN e.skip_reason ELSE 'missing' END

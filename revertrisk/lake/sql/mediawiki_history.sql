@@ -1,6 +1,6 @@
--- Revisions with the column names of Wikimedia's wmf.mediawiki_history. A listed bot has its name as event_user_text, any
--- other user an actor key; one of whom no account is known, a hidden one too, is anonymous; event_user_revision_count is
--- the least of its bucket.
+-- Revisions with the column names of Wikimedia's wmf.mediawiki_history. event_user_text is the name of a listed bot, and
+-- the actor key of any other user. event_user_is_anonymous is also true for hidden and unknown users.
+-- event_user_revision_count is the smallest number of its bucket.
 SELECT
     e.wiki_id AS wiki_db,
     'revision' AS event_entity,

@@ -1,5 +1,6 @@
--- What became of each edit: when it was undone first and by whom, and when its page was deleted first after it, which ends
--- the wait for a revert without one. No horizon is applied: filter seconds_to_revert, and leave out edits that are too young.
+-- What happened to each edit: when it was first undone and by whom, and when its page was first deleted after it. A
+-- deletion ends the observation without a revert. No horizon is applied: filter seconds_to_revert, and exclude edits that
+-- are more recent than the horizon.
 SELECT
     e.day, e.wiki_id, e.rev_id, e.page_id, e.parent_id, e.dt, e.kind, e.namespace_id, e.is_content_namespace,
     e.skip_reason, e.user_kind, e.is_bot, e.edit_bucket, e.registered_month, e.is_privileged, e.is_autopatrolled,

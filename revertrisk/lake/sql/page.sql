@@ -1,4 +1,4 @@
--- The newest thing that is known of each page; a deleted page has no title.
+-- The newest event of each page; a deleted page has no title.
 SELECT wiki_id, page_id, title, namespace_id, kind AS last_kind, event_dt AS last_event_dt, rev_id
 FROM (
     SELECT

@@ -1,5 +1,5 @@
--- The current state of each page in the eyes of each model: docs/STREAM.md's maximum by revision, model version, time of
--- receipt and meta.id.
+-- The current prediction of each model for each page: as in docs/STREAM.md, the maximum by revision, model version, meta.dt
+-- and meta.id.
 SELECT wiki_id, page_id, model_name, rev_id, model_version, probability, predicted, dt, meta_dt, meta_id
 FROM (
     SELECT

@@ -1,6 +1,6 @@
--- One row for each revision and model: the latest model version; of that, live before backfill, whatever the kind.
--- Predictions of models on trial (prediction_shadow) are not here. A filter on day reads the files of those days only; it is
--- the day on which the revision was saved, as in the table revision.
+-- One row for each revision and model, of any page_change_kind: the latest model version, and of that live before backfill.
+-- It has no predictions of models on trial (prediction_shadow). day is the day on which the revision was saved, as in the
+-- table revision; a filter on day reads only the files of those days.
 SELECT
     day,
     wiki_id,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from model_server.settings import REMOVED_SETTINGS, Settings
-from revertrisk.lake.object_store import UNSAFE
+from revertrisk.lake.object_store import UNSAFE_VARIABLES
 from revertrisk.streams.kafka_settings import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -406,7 +406,7 @@ def test_analytics_and_chart_agree_on_the_environment() -> None:
     assert names - store == {*ENVIRONMENT, "SURGE_WEBHOOK_URL", "LOG_FORMAT", "LOG_LEVEL"}
     documented = (ROOT / "docs" / "lake.md").read_text()
     assert all(f"`{name}`" in documented for name in store)
-    assert not store & set(UNSAFE)
+    assert not store & set(UNSAFE_VARIABLES)
 
 
 def test_every_variable_that_the_chart_sets_is_documented(rendered: list[Values]) -> None:

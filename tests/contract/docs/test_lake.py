@@ -14,8 +14,8 @@ from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, parse_bots, write_bots
 from revertrisk.lake.engine import VIEWS
 from revertrisk.lake.metrics import LakeMetrics
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import TABLES, Table
-from revertrisk.lake.tables import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import (
     LANGUAGE_AGNOSTIC,
@@ -38,14 +38,22 @@ QUESTIONS = re.findall(
 
 
 def tables_as_markdown() -> str:
-    """Return a section for each table: what it holds, its key, and each column's type, meaning and source."""
+    """Return a section for each table: its rows, its key, and each column's type, meaning and source."""
     return "\n".join(line for table in TABLES for line in _section(table))
 
 
 def _section(table: Table) -> Iterator[str]:
     yield f"### {table.name}\n"
-    divided = f" Files are divided by `{table.partition}`." if table.partition else ""
-    yield f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}.{divided}\n"
+    partitioned = f" Files are partitioned by `{table.partition}`." if table.partition else ""
+    yield f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}.{partitioned}\n"
+    like = next((each for each in TABLES if each.columns[1:] == table.columns[1:]), table)
+    if like is not table:
+        first = table.columns[0].name
+        other = (
+            "" if first == like.columns[0].name else f", with `{first}` instead of `{like.columns[0].name}`"
+        )
+        yield f"The columns are those of [{like.name}](#{like.name}){other}.\n"
+        return
     yield "| column | type | meaning | source |"
     yield "| --- | --- | --- | --- |"
     for column in table.columns:
@@ -58,7 +66,7 @@ def test_the_tables_are_the_schemas() -> None:
     """Each column stands there with its type, meaning and source; ``make readme`` writes them anew."""
     text = PAGE.read_text()
     head, _, _ = text.partition(TABLES_BEGIN)
-    wanted = f"{head}{TABLES_BEGIN}\nMade from `revertrisk/lake/schema.py` by `make readme`.\n\n{tables_as_markdown()}"
+    wanted = f"{head}{TABLES_BEGIN}\nMade from `revertrisk/lake/schema/` by `make readme`.\n\n{tables_as_markdown()}"
     if "UPDATE_README" in os.environ:
         PAGE.write_text(wanted)
     assert PAGE.read_text() == wanted

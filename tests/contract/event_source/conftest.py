@@ -20,8 +20,8 @@ from revertrisk.streams import EventSource, JsonlSource
 from revertrisk.streams.checkpoints import CheckpointFile
 from revertrisk.streams.eventstreams import EventStreamsSource
 from revertrisk.streams.kafka import KafkaSource
-from revertrisk.streams.kafka_beginnings import Start
 from revertrisk.streams.kafka_settings import KafkaSettings
+from revertrisk.streams.kafka_start_offsets import Start
 from tests.fakes.event_stream import EventStream
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster, kafka_cluster
 from tests.fakes.loopback import serving

@@ -19,7 +19,7 @@ from revertrisk.alerts.store import Store
 from revertrisk.alerts.try_out import send_test_messages
 from revertrisk.alerts.watch import WatchSettings
 from revertrisk.alerts.ways import close_ways, make_ways
-from revertrisk.lake.tables import make_lake
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Stream, canary

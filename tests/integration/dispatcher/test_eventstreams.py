@@ -14,7 +14,7 @@ import pytest
 from mock_eventgate import Options, listening
 from revertrisk.dispatcher import DispatchSettings, dispatch
 from revertrisk.streams import EventSource, SourcedEvent, SourceError
-from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
+from revertrisk.streams.base import MAX_KEPT_BYTES
 from revertrisk.streams.checkpoints import CheckpointFile
 from revertrisk.streams.eventstreams import EventStreamsSource
 from revertrisk.streams.sse import MAX_EVENT_BYTES
@@ -231,7 +231,7 @@ async def test_d9_a_large_event_is_a_dead_letter_and_reading_goes_on(
     (letter,) = workplace.dead_letters()
     assert json.loads(letter["place"]) == [{"topic": TOPIC, "partition": 0, "offset": 1}]
     assert letter["raw"] == '{"text": "' + "x" * (len(letter["raw"]) - 10)
-    assert len(letter["raw"]) == KEPT_OF_A_LONG_RECORD
+    assert len(letter["raw"]) == MAX_KEPT_BYTES
 
 
 async def test_a_killed_dispatcher_goes_on_where_it_was(

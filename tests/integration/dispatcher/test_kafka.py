@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from revertrisk.dispatcher import DispatchSettings, RetrySchedule, SettingsError, Summary, dispatch
-from revertrisk.streams.kafka_beginnings import Beginnings, Start
+from revertrisk.streams.kafka_start_offsets import Start, StartOffsets
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, STEADY_GROUPS, KafkaCluster
 from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
@@ -163,7 +163,7 @@ def test_a_partition_that_appears_later_is_read_from_its_beginning(
     setting.produce(*range(10))
     with cluster.observer(setting.name) as group:
         there, later = (TopicPartition(setting.topic, number) for number in (0, 1))
-        beginnings = Beginnings(group, [there], Start.NEWEST, group=setting.name, places=None)
+        beginnings = StartOffsets(group, [there], Start.NEWEST, group=setting.name, places=None)
         setting.produce(*range(10, 20))
         assert [(place.partition, place.offset) for place in beginnings.of([there, later])] == [
             (0, 5),

@@ -12,7 +12,8 @@ from mock_mediawiki.page_changes import page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.lake.api_check import check_with_wikis
 from revertrisk.lake.errors import LakeError
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import as_lines
@@ -52,7 +53,7 @@ async def test_what_differs_is_named(wiki: str, tmp_path: Path) -> None:
     wiki_id, rev_id, size = known["wiki_id"], known["revision"]["rev_id"], known["revision"]["rev_size"]
     assert sorted(found) == sorted(
         [
-            f"{wiki_id} {rev_id}: rev_size is 7, and {size} for the wiki",
+            f"{wiki_id} {rev_id}: rev_size is 7 in the lake and {size} on the wiki",
             f"{wiki_id} 987654321: the wiki does not have it",
         ]
     )
@@ -61,5 +62,5 @@ async def test_what_differs_is_named(wiki: str, tmp_path: Path) -> None:
 async def test_a_wiki_that_does_not_answer_is_said(tmp_path: Path) -> None:
     """The check cannot be made: that is an error, and no finding."""
     lake = lake_of(tmp_path, EVENTS[:1])
-    with pytest.raises(LakeError, match="the MediaWiki API could not be asked"):
+    with pytest.raises(LakeError, match="the request to the MediaWiki API failed"):
         await check_with_wikis(lake, number=1, wiki_url="http://127.0.0.1:1")

@@ -47,7 +47,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ((*ERASE, "--actor", "enwiki:nobody_here", "--grace", "0"), 0, "no row of enwiki:Nobody here: "),
     ((*ERASE, "--actor", "en:User 3"), 2, "expected the id of a wiki, such as enwiki, not 'en'"),
     (("lake", "prune", "--lake", "lake", "--before", "2026-01-01"), 0, "lake: 0 files"),
-    (("lake", "bots", "--lake", "lake"), 0, "lake: bots listed: 11, as before\n  bgwiki PSS 9: reverts: 0\n"),
+    (("lake", "bots", "--lake", "lake"), 0, "lake: bots listed: 11, unchanged\n  bgwiki PSS 9: reverts: 0\n"),
     (
         ("lake", "bots", "bots.yaml", "--lake", "lake"),
         2,
@@ -68,15 +68,19 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ((*RUN, "lake", "--wiki", "en"), 2, "wiki: expected the id of a wiki, such as enwiki, not 'en'"),
     (("sql", "--lake", "lake"), 2, "give either a query or --file"),
     (("sql", "--lake", "lake", "SELECT nothing FROM prediction"), 2, "nothing"),
-    (ERASE, 2, "name what is to be erased"),
+    (ERASE, 2, "expected --actor, --page or --revision"),
     ((*ERASE, "--page", "enwiki"), 2, "page: expected WIKI:ID"),
     (("lake", "prune", "--lake", "lake", "--before", "May"), 2, "before: expected a day"),
-    (("sql", "--lake", "other", "SELECT 1"), 78, "'file' is neither's"),
+    (
+        ("sql", "--lake", "other", "SELECT 1"),
+        78,
+        "expected a lake or an empty folder, but it contains 'file'",
+    ),
     (("lake", "bots", "--lake", "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
-    ((*RUN, "other"), 78, "'file' is neither's"),
+    ((*RUN, "other"), 78, "expected a lake or an empty folder, but it contains 'file'"),
     ((*RUN, "lake", "--key-file", "other-key"), 78, "this is the key of another lake"),
-    ((*RUN, "lake", "--key-file", "no-key"), 78, "is missing; name its file with LAKE_KEY_FILE"),
-    ((*RUN, "new", "--key-file", "new/key"), 78, "must not lie in the lake's own folder"),
+    ((*RUN, "lake", "--key-file", "no-key"), 78, "is missing; set LAKE_KEY_FILE to its file"),
+    ((*RUN, "new", "--key-file", "new/key"), 78, "must not be in the lake's own folder"),
 ]
 ALL_IN_ONE = """
 import json, sys

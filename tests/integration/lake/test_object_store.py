@@ -13,8 +13,9 @@ from revertrisk.lake.check import check
 from revertrisk.lake.erasure import erase, parse_erasure
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.maintenance import maintain
+from revertrisk.lake.open_or_create import make_lake, open_lake, open_lake_with_key
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import Lake, files_by_partition, make_lake, open_lake, open_lake_with_key
+from revertrisk.lake.tables import Lake, files_by_partition
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import as_lines
 from tests.fakes.lake_oracle import differences
@@ -87,7 +88,7 @@ def test_an_erased_user_is_in_no_object(lake: Lake, bucket: Path) -> None:
     query = f"SELECT count(*) FROM revision WHERE actor_key IN ({listed})"  # noqa: S608 - hexadecimal digits
     assert Reader(lake.root).query(query).fetchall() != [(0,)]
     done = erase(lake, parse_erasure([f"{wiki}:{NAME}" for wiki in wikis], [], []), grace_s=0)
-    assert done.left == []
+    assert done.remaining == []
     assert done.files > 0
     assert Reader(lake.root).query(query).fetchall() == [(0,)]
     for path in bucket.rglob("*"):
@@ -145,7 +146,7 @@ def test_other_addresses_are_refused(root: str) -> None:
 
 def test_a_foreign_prefix_and_a_damaged_lake_are_refused(store: Path, bucket: Path) -> None:
     """What lies there is named; a lake that has lost its first table is damaged, not new."""
-    with pytest.raises(LakeConfigurationError, match="'lake' is neither's"):
+    with pytest.raises(LakeConfigurationError, match="but it contains 'lake'"):
         open_lake(f"s3://{bucket.name}/some")
     rmtree(bucket / AT / "place/_delta_log")
     with pytest.raises(LakeError, match="the lake is damaged"):

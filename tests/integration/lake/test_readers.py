@@ -15,8 +15,9 @@ from revertrisk.lake import connect
 from revertrisk.lake.answers import answer
 from revertrisk.lake.erasure import Erasure, erase
 from revertrisk.lake.maintenance import compact_table, maintain
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, MULTILINGUAL, as_lines, edits, page_change, prediction
 

@@ -16,7 +16,8 @@ from revertrisk.labels.recorded import page_edit
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.check import check
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
 from revertrisk.wiki.table import WikiTable

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from revertrisk.lake import Reader
+from revertrisk.lake.open_or_create import make_lake, open_lake
 from revertrisk.lake.run import RunSettings, fill
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import make_lake, open_lake
 from revertrisk.streams.base import SourceError
 from revertrisk.streams.opening import SourceSettings
 from tests.fakes.event_stream import EventStream
@@ -205,7 +205,7 @@ def test_sigterm_writes_what_was_taken_and_ends_with_zero(tmp_path: Path) -> Non
     ("size", "filled", "words"),
     [
         ("300k", 0, "the disk is full"),
-        ("64m", 62, "the disk is full: 1 MB are free, a batch is begun with 3 MB"),
+        ("64m", 62, "the disk is full: 1 MB are free, a batch needs at least 3 MB"),
     ],
     ids=["while a batch is written", "before"],
 )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from revertrisk.lake.tables import Lake, open_lake_with_key
+from revertrisk.lake.open_or_create import open_lake_with_key
+from revertrisk.lake.tables import Lake
 from tests.fakes.outcome_lake import Made, edits, events_of, list_bots, new_lake
 
 DAY = 86_400.0

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from revertrisk.cli.app import app
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 
 
 def run(*arguments: str | Path) -> Result:

@@ -18,8 +18,9 @@ from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.app import app
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.engine import make_table, new_engine, sql_of
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.engine import make_table, new_engine, view_query
+from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.reports.bot_rows import BUCKETS, KINDS, RevertedRows, read_bots, read_overlap, read_reverted
 from revertrisk.reports.bots import Bots, bots
 from revertrisk.reports.figures import LEAST
@@ -145,7 +146,7 @@ def spark(lake: Lake) -> Iterator[Any]:
     session.conf.set("spark.sql.session.timeZone", "UTC")
     for name in ("revision", "revert", "reverted", "bot"):
         session.read.format("delta").load(f"{lake.root}/{name}").createOrReplaceTempView(name)
-    session.sql(sql_of("mediawiki_history")).createOrReplaceTempView("mediawiki_history")
+    session.sql(view_query("mediawiki_history")).createOrReplaceTempView("mediawiki_history")
     yield session
     session.stop()
     server.stop()

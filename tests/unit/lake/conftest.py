@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from revertrisk.lake.engine import Connection, new_engine, table_relation
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import TABLES
-from revertrisk.lake.tables import Lake, make_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 
 

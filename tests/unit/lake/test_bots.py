@@ -19,8 +19,9 @@ from revertrisk.lake.bots import (
 from revertrisk.lake.check import check
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.maintenance import forget_actors
+from revertrisk.lake.open_or_create import open_lake
 from revertrisk.lake.schema import BOT
-from revertrisk.lake.tables import Lake, open_lake
+from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import Edit, as_lines, edits, page_change
 from tests.unit.lake.conftest import batch_of, tables_of
@@ -75,7 +76,7 @@ ONE = "bots:\n  - {wiki_id: enwiki, name: A, "
         (ONE + "valid_to: 2026-01-01T00:00:00Z}", ["bots[0].valid_to: expected a day such as 2026-11-21"]),
         (
             ONE + "valid_from: 2026-02-01, valid_to: 2026-01-31}",
-            ["bots[0].valid_to: expected a day that is not before valid_from"],
+            ["bots[0].valid_to: expected the day valid_from or a later one"],
         ),
         (ONE + "acts_on: scores}", ["bots[0].acts_on: expected 'rules' or 'model'"]),
         (
@@ -86,7 +87,7 @@ ONE = "bots:\n  - {wiki_id: enwiki, name: A, "
             "bots: [{wiki_id: en, name: A}, {wiki_id: enwiki, name: A_b}, {wiki_id: enwiki, name: A b}]",
             [
                 "bots[0].wiki_id: expected the id of a wiki, such as enwiki, not 'en'",
-                "bots[2]: is listed already, as bots[1]",
+                "bots[2]: the same bot as bots[1]",
             ],
         ),
         (ONE + "name: B}", ["is not YAML: the key 'name' occurs twice"]),

@@ -11,13 +11,14 @@ import pytest
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, shipped_bots, write_bots
-from revertrisk.lake.check import check, until_place_moves
+from revertrisk.lake.check import check, wait_for_new_places
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
 from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
-from revertrisk.lake.tables import Change, Lake, files_by_partition, make_lake, merge
+from revertrisk.lake.tables import Change, Lake, files_by_partition, merge
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import (
     MULTILINGUAL,
@@ -184,7 +185,7 @@ def test_an_erased_actor_is_in_no_row_and_no_byte(filled: Lake, writer_of_filled
 
     done = erase(filled, Erasure(actors=((actor.wiki_id, "User 2"),)), grace_s=0)
 
-    assert done.left == []
+    assert done.remaining == []
     assert done.rows > 1
     assert done.files > 0
     tables = tables_of(filled)
@@ -224,7 +225,7 @@ def test_an_actor_is_erased_however_the_name_is_written(filled: Lake, name: str)
     actor = next(edit for edit in KNOWN if edit.user == 2)
     done = erase(filled, parse_erasure([f"{actor.wiki_id}:{name}"], [], []), grace_s=0)
     assert done.rows > 0
-    assert (done.unfound, done.left) == ([], [])
+    assert (done.not_found, done.remaining) == ([], [])
 
 
 def test_whoever_is_not_found_is_said(filled: Lake) -> None:
@@ -232,7 +233,7 @@ def test_whoever_is_not_found_is_said(filled: Lake) -> None:
     actor = next(edit for edit in KNOWN if edit.user == 2)
     names = [f"{actor.wiki_id}:{name}" for name in ("User 2", "user_2000", "en>example")]
     done = erase(filled, parse_erasure(names, [], []), grace_s=0)
-    assert done.unfound == [f"{actor.wiki_id}:User 2000", f"{actor.wiki_id}:en>example"]
+    assert done.not_found == [f"{actor.wiki_id}:User 2000", f"{actor.wiki_id}:en>example"]
     with pytest.raises(
         LakeUsageError, match="expected the id of a wiki, such as enwiki, not 'en', 'nowikii'"
     ):
@@ -253,7 +254,7 @@ def test_an_erased_page_and_revision_are_gone(filled: Lake) -> None:
     page, revision = KNOWN[3], KNOWN[-1]
     what = parse_erasure((), [f"{page.wiki_id}:{page.page_id}"], [f"{revision.wiki_id}:{revision.rev_id}"])
     done = erase(filled, what, grace_s=0)
-    assert done.left == []
+    assert done.remaining == []
     tables = tables_of(filled)
     for table in (REVISION, PREDICTION, REVERT, REVERTED):
         left = tables.execute(
@@ -269,7 +270,7 @@ def test_an_erased_revert_undoes_nothing_any_more(filled: Lake) -> None:
     )
     gone = [edit for edit in KNOWN if (edit.rev_id,) in reverts[::2]]
     what = parse_erasure((), (), [f"{edit.wiki_id}:{edit.rev_id}" for edit in gone])
-    assert erase(filled, what, grace_s=0).left == []
+    assert erase(filled, what, grace_s=0).remaining == []
     assert list(check(filled)) == []
     left = tables_of(filled).execute("SELECT DISTINCT first_revert_id FROM reverted").fetchall()
     assert not {edit.rev_id for edit in gone} & {rev_id for (rev_id,) in left}
@@ -282,7 +283,7 @@ def test_no_event_brings_back_what_was_erased(filled: Lake, writer_of_filled: La
     other = next(edit for edit in KNOWN if edit.page_id not in {of_actor.page_id, page.page_id})
     actors = tuple((wiki, "User 2") for wiki in WIKIS)
     pages, revisions = ((page.wiki_id, page.page_id),), ((other.wiki_id, other.rev_id),)
-    assert erase(filled, Erasure(actors, pages, revisions), grace_s=0).left == []
+    assert erase(filled, Erasure(actors, pages, revisions), grace_s=0).remaining == []
     queries = {
         table.name: f"SELECT * FROM {table.name} ORDER BY ALL" for table in TABLES if table.name != "place"
     }
@@ -392,7 +393,7 @@ def test_a_batch_that_is_being_written_is_no_finding(lake: Lake, monkeypatch: py
 
     def finish(lake: Lake, version: int) -> None:
         again.write(batch)
-        until_place_moves(lake, version)
+        wait_for_new_places(lake, version)
 
     (finding,) = check(lake, wait=lambda _lake, _version: None)
     assert "rows are missing or different" in finding

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
+from revertrisk.lake.open_or_create import make_lake, open_lake
 from revertrisk.lake.schema import PLACE, REVISION
-from revertrisk.lake.tables import Lake, make_lake, open_lake
+from revertrisk.lake.tables import Lake
 
 
 def test_the_key_lies_outside_and_is_its_owners(
@@ -62,12 +63,12 @@ def _other_tables(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (_no_key, "is missing; name its file with LAKE_KEY_FILE"),
+        (_no_key, "is missing; set LAKE_KEY_FILE to its file"),
         (_other_key, "this is the key of another lake"),
         (_no_hex, "expected a key of 64 hexadecimal digits"),
-        (_open_key, "can be read by every user; chmod 600 it"),
-        (_newer_format, "the lake has format 2.0, this program knows 1.0"),
-        (_other_tables, "are no lake of this program"),
+        (_open_key, "every user can read the lake's key; use chmod 600"),
+        (_newer_format, "the lake has format 2.0, this program supports 1.0"),
+        (_other_tables, "are not a lake of this program"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -91,11 +92,11 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     """A folder with something else in it, a file, and a key inside of the lake are refused, and nothing is made."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home/thesis.txt").write_text("")
-    with pytest.raises(LakeConfigurationError, match=r"'thesis.txt' is neither's"):
+    with pytest.raises(LakeConfigurationError, match=r"but it contains 'thesis.txt'"):
         make_lake(str(tmp_path / "home"), str(tmp_path / "key"))
     with pytest.raises(LakeConfigurationError, match="expected a folder"):
         make_lake(str(tmp_path / "home/thesis.txt"), str(tmp_path / "key"))
-    with pytest.raises(LakeConfigurationError, match="must not lie in the lake's own folder"):
+    with pytest.raises(LakeConfigurationError, match="must not be in the lake's own folder"):
         make_lake(str(tmp_path / "new"), str(tmp_path / "new/key"))
     with pytest.raises(LakeConfigurationError, match=r"expected a folder or s3://BUCKET/PREFIX"):
         make_lake("gs://bucket/lake", str(tmp_path / "key"))
@@ -112,5 +113,5 @@ def test_a_damaged_table_is_said(lake: Lake) -> None:
         lake.table(REVISION)
     assert damaged.value.exit_status == 1
     Path(lake.root, PLACE.name, "_delta_log/00000000000000000000.json").unlink()
-    with pytest.raises(LakeError, match="lost its log"):
+    with pytest.raises(LakeError, match="has no log"):
         open_lake(lake.root)

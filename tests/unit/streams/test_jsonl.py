@@ -15,7 +15,7 @@ from revertrisk.streams import (
     UnreadableReason,
     UnreadableRecord,
 )
-from revertrisk.streams.base import KEPT_OF_A_LONG_RECORD
+from revertrisk.streams.base import MAX_KEPT_BYTES
 
 
 async def read(path: Path) -> list[SourcedEvent | UnreadableRecord]:
@@ -109,7 +109,7 @@ async def test_a_line_that_is_too_long_is_reported_with_its_beginning(
     assert isinstance(first, SourcedEvent)
     assert isinstance(second, UnreadableRecord)
     assert second.reason is UnreadableReason.TOO_LONG
-    assert len(second.raw) == KEPT_OF_A_LONG_RECORD
+    assert len(second.raw) == MAX_KEPT_BYTES
     assert isinstance(third, SourcedEvent)
     assert third.position.offset == 3
 

@@ -1,8 +1,8 @@
 from revertrisk.streams import Position
-from revertrisk.streams.kafka_partitions import BATCH, MAX_BUFFERED, HeldPartitions, RawRecord
+from revertrisk.streams.kafka_partitions import BATCH, MAX_BUFFERED, AssignedPartitions, RawRecord
 
 
-def put(held: HeldPartitions, name: str, offset: int) -> None:
+def put(held: AssignedPartitions, name: str, offset: int) -> None:
     epoch = held.epoch(name)
     assert epoch is not None
     held.put(RawRecord(b"{}", Position(name, offset, epoch)))
@@ -10,7 +10,7 @@ def put(held: HeldPartitions, name: str, offset: int) -> None:
 
 def test_only_what_is_done_and_ours_is_committed() -> None:
     """A commit names the next offset, once, and only of partitions that are held; the beginning comes first."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0, "t[1]": 7, "t[2]": None})
     assert held.take_uncommitted() == {"t[0]": 0, "t[1]": 7}
     put(held, "t[0]", 5)
@@ -25,7 +25,7 @@ def test_only_what_is_done_and_ours_is_committed() -> None:
 
 def test_d10_what_is_no_record_is_passed_when_all_before_it_is_done() -> None:
     """D10: a tombstone behind something in flight waits for it; one behind nothing is done at once."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0})
     epoch = held.epoch("t[0]") or 0
 
@@ -50,7 +50,7 @@ def test_d10_what_is_no_record_is_passed_when_all_before_it_is_done() -> None:
 
 def test_a_commit_that_failed_is_taken_again() -> None:
     """What the brokers refused is asked for again, with what is done by then."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0})
     first = Position("t[0]", 5, held.epoch("t[0]") or 0)
     held.note_done(first)
@@ -62,7 +62,7 @@ def test_a_commit_that_failed_is_taken_again() -> None:
 
 def test_a_partition_that_comes_back_knows_nothing_of_its_first_time() -> None:
     """Records that wait are dropped with their partition, and what is done later of them moves nothing."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0})
     for offset in (1, 2):
         put(held, "t[0]", offset)
@@ -78,7 +78,7 @@ def test_a_partition_that_comes_back_knows_nothing_of_its_first_time() -> None:
 
 def test_a_leaving_partition_waits_for_what_is_in_flight_and_hands_out_no_more() -> None:
     """Idle is when everything handed out is done; what waits stays for the next owner."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0})
     for offset in (1, 2):
         put(held, "t[0]", offset)
@@ -93,7 +93,7 @@ def test_a_leaving_partition_waits_for_what_is_in_flight_and_hands_out_no_more()
 
 def test_a_full_buffer_has_no_room_until_a_batch_has_gone() -> None:
     """Memory is bounded, and so is the number of times that a thread is woken for it."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0})
     offset = 0
     while held.wait_for_room(0):
@@ -106,7 +106,7 @@ def test_a_full_buffer_has_no_room_until_a_batch_has_gone() -> None:
 
 def test_all_is_read_when_every_partition_is_at_its_end_and_nothing_waits() -> None:
     """Without partitions nothing is known, and a new record means that there is more."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     assert not held.all_read
     held.assign({"t[0]": 0, "t[1]": 0})
     held.note_end("t[0]")
@@ -122,7 +122,7 @@ def test_all_is_read_when_every_partition_is_at_its_end_and_nothing_waits() -> N
 
 def test_nothing_waits_once_reading_has_stopped() -> None:
     """What was not handed out is let go, while commits still count."""
-    held = HeldPartitions()
+    held = AssignedPartitions()
     held.assign({"t[0]": 0})
     put(held, "t[0]", 0)
     record = held.next_record()

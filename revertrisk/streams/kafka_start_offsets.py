@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 15.0
-"""For one request to the brokers."""
+"""The timeout of one request to the brokers."""
 
 
 class Start(Enum):
@@ -21,7 +21,7 @@ class Start(Enum):
     EARLIEST = auto()
 
 
-class Beginnings:
+class StartOffsets:
     """Finds the start offset of each partition: the committed one, or one that misses no event.
 
     Without a group, the places of the last run are used instead of committed offsets.
@@ -57,7 +57,7 @@ class Beginnings:
         self._begun = {place.topic for place in committed if place.offset >= 0}
         """Topics with a committed offset."""
         self._newest = {
-            name_of(place): consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)[1]
+            partition_name(place): consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)[1]
             for place in partitions
             if start is Start.NEWEST and place.topic not in self._begun
         }
@@ -74,21 +74,27 @@ class Beginnings:
         found = (
             self._consumer.committed(list(partitions), CALL_TIMEOUT_S)
             if self._places is None
-            else [place_of(name, self._places.get(name, -1)) for name in map(name_of, partitions)]
+            else [partition_at(name, self._places.get(name, -1)) for name in map(partition_name, partitions)]
         )
-        known = [place_of(name_of(place), place.offset) for place in found if place.offset >= 0]
+        known = [partition_at(partition_name(place), place.offset) for place in found if place.offset >= 0]
         # A negative offset means that nothing is committed.
-        first = [place_of(name_of(place), self._first_offset(place)) for place in found if place.offset < 0]
+        first = [
+            partition_at(partition_name(place), self._first_offset(place))
+            for place in found
+            if place.offset < 0
+        ]
         for place in first:
             log.info(
-                "%s: %s has no committed offset and starts at %d", name_of(place), self._group, place.offset
+                "%s: %s has no committed offset and starts at %d",
+                partition_name(place),
+                self._group,
+                place.offset,
             )
         if first and self._places is None:
             try:
                 self._consumer.commit(offsets=first, asynchronous=False)
-            except (
-                KafkaException
-            ) as exc:  # another rebalance has begun; the next regular commit includes them
+            except KafkaException as exc:
+                # Another rebalance has begun; the next regular commit includes these offsets.
                 log.info(
                     "the start offsets of the group %s are committed later: %s",
                     self._group,
@@ -99,24 +105,24 @@ class Beginnings:
     def _first_offset(self, place: TopicPartition) -> int:
         lowest, highest = self._consumer.get_watermark_offsets(place, CALL_TIMEOUT_S)
         if isinstance(self._start, datetime):
-            asked = place_of(name_of(place), int(self._start.timestamp() * 1000))
+            asked = partition_at(partition_name(place), int(self._start.timestamp() * 1000))
             (found,) = self._consumer.offsets_for_times([asked], CALL_TIMEOUT_S)
             return int(found.offset if found.offset >= 0 else highest)
         if self._start is Start.EARLIEST:
             return int(lowest)
-        newest = self._newest.get(name_of(place))
+        newest = self._newest.get(partition_name(place))
         if newest is None:
-            log.warning("%s: this partition is new and is read from its oldest record", name_of(place))
+            log.warning("%s: this partition is new and is read from its oldest record", partition_name(place))
             return int(lowest)
         return max(int(lowest), newest)
 
 
-def name_of(place: TopicPartition) -> str:
+def partition_name(place: TopicPartition) -> str:
     """Return ``topic[number]``."""
     return f"{place.topic}[{place.partition}]"
 
 
-def place_of(name: str, offset: int) -> TopicPartition:
-    """Return librdkafka's value for an offset of the partition ``topic[number]``."""
+def partition_at(name: str, offset: int) -> TopicPartition:
+    """Return librdkafka's object for an offset in the partition ``topic[number]``."""
     topic, _, number = name.removesuffix("]").rpartition("[")
     return TopicPartition(topic, int(number), offset)
