@@ -35,7 +35,7 @@ def after(*events: Any, hours: float = 24.0) -> OpenEdits:
 def shown(
     edits: OpenEdits, wiki_id: str | None = None, order: Order = Order.NEWEST, model: str = AGNOSTIC
 ) -> list[int]:
-    return [edit.key.rev_id for edit in edits.to_look_at(wiki_id, model, order)]
+    return [edit.key.rev_id for edit in edits.select(wiki_id, model, order)]
 
 
 def test_only_what_is_above_the_threshold() -> None:
@@ -139,7 +139,7 @@ def test_titles_follow_moves() -> None:
     """A page that was moved has its new title; an older event does not bring the old one back."""
     moved = page_changed(4, kind="move", title="Verrin_Lake")
     edits = after(scored(3, 0.9), moved, page_changed(3, at=NOW - timedelta(minutes=5)))
-    assert [edit.title for edit in edits.to_look_at(None, AGNOSTIC, Order.NEWEST)] == ["Verrin Lake"]
+    assert [edit.title for edit in edits.select(None, AGNOSTIC, Order.NEWEST)] == ["Verrin Lake"]
 
 
 def test_old_edits_go_by_the_streams_clock() -> None:
