@@ -58,7 +58,7 @@ KafkaSettings = Annotated[
         "--kafka-setting",
         metavar="KEY=VALUE",
         help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE reads the "
-        "value from a file. Also read from the environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and so on.",
+        "value from a file. In the environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and so on.",
     ),
 ]
 Datacentres = Annotated[
