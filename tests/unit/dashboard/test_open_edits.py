@@ -112,9 +112,9 @@ def test_hidden_author() -> None:
     """Of a hidden author not even the kind of account is kept, whichever event comes first."""
     hiding = visibility_changed(3, user=False)
     for order in permutations((scored(3, 0.9), hiding)):
-        [edit] = after(*order).to_look_at(None, AGNOSTIC, Order.NEWEST)
+        [edit] = after(*order).select(None, AGNOSTIC, Order.NEWEST)
         assert edit.user_kind is UserKind.UNKNOWN
-    [edit] = after(scored(3, 0.9)).to_look_at(None, AGNOSTIC, Order.NEWEST)
+    [edit] = after(scored(3, 0.9)).select(None, AGNOSTIC, Order.NEWEST)
     assert edit.user_kind is UserKind.REGISTERED
 
 
