@@ -19,13 +19,13 @@ export class Announcer {
   note(kind, number = 1) {
     if (number === 0) return;
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + number);
-    this.#timer ??= setTimeout(() => this.#speak());
+    this.#timer ??= setTimeout(() => this.#announce());
   }
 
-  #speak() {
+  #announce() {
     const parts = [...this.#counts].map(([kind, n]) => say(`announce-${kind}`, { n }));
     if (parts.length) this.#element.textContent = `${parts.join(", ")}.`;
-    this.#timer = parts.length ? setTimeout(() => this.#speak(), PAUSE_MILLISECONDS) : null;
+    this.#timer = parts.length ? setTimeout(() => this.#announce(), PAUSE_MILLISECONDS) : null;
     this.#counts.clear();
   }
 }

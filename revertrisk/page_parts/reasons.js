@@ -53,10 +53,10 @@ function contentOf({ probability, reasons, changes }, userKind) {
   const greatest = Math.max(...facts.map(({ amount }) => Math.abs(amount)));
   return [
     element("p", {}, [
-      say("moved-most", { risk: riskNumber(probability), band: say(`risk-${bandOf(probability)}`) }),
+      say("facts-heading", { risk: riskNumber(probability), band: say(`risk-${bandOf(probability)}`) }),
     ]),
     element("ul", { className: "facts" }, facts.map((fact) => factRow(fact, greatest))),
-    ...(changes.length ? [element("h3", {}, [say("weighed-most")])] : []),
+    ...(changes.length ? [element("h3", {}, [say("changes-heading")])] : []),
     ...changes.map(change),
     numbers(reasons.slice(0, MAX_NUMBERS)),
   ];
