@@ -239,7 +239,7 @@ def test_why(browser: DashboardPage) -> None:
         browser.wait_for(lambda: "12 words added, none removed" in browser.text("reasons"))
         browser.press(Keys.ESCAPE)
         only_account.click()
-        browser.wait_for(lambda: "nothing but who made this edit" in browser.text("reasons"))
+        browser.wait_for(lambda: "Only facts about the user" in browser.text("reasons"))
         assert "unregistered" not in browser.text("reasons")
 
 

@@ -109,9 +109,9 @@ async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -
     [
         ({"model": "another", "wiki_id": "enwiki", "rev_id": "1"}, 404, "model: expected"),
         ({"wiki_id": "enwiki", "rev_id": "1"}, 404, "model: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "http://evil", "rev_id": "1"}, 400, "wiki_id and rev_id: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki"}, 400, "wiki_id and rev_id: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "x"}, 400, "wiki_id and rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "http://evil", "rev_id": "1"}, 400, "wiki_id, rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki"}, 400, "wiki_id, rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "x"}, 400, "wiki_id, rev_id: expected"),
         ({"model": MULTILINGUAL, "wiki_id": "enwiki", "rev_id": "1"}, 502, "the model's server does not"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "404"}, 502, "the wiki has no such revision"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "500"}, 502, "the model's server gave no"),
