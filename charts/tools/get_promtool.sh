@@ -16,7 +16,7 @@ command -v apt-get >/dev/null || {
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
-# apt's own sandbox user cannot write here; the list of packages may be missing on a new machine.
+# apt's sandbox user cannot write to this folder. On a new machine the package lists may be missing.
 download() { apt-get -qq -o APT::Sandbox::User=root download prometheus; }
 download 2>/dev/null || { apt-get -qq update && download; } || {
     echo "get_promtool: as root: apt-get install -y prometheus" >&2

@@ -71,8 +71,8 @@ function showSize() {
   const isUnused = entries.size === 0 && !hasCounts;
   byId("empty-hint").hidden = !isUnused;
   byId("empty-text").textContent = isUnused
-    ? say("nothing-come")
-    : say(entries.size === 0 ? "nothing-to-show" : "nothing-passes");
+    ? say("no-events-yet")
+    : say(entries.size === 0 ? "nothing-to-show" : "no-matching-event");
 }
 
 function showWaiting() {

@@ -1,1 +1,1 @@
-"""The ``revertrisk`` command and the demo: the one package that knows all the others."""
+"""The ``revertrisk`` command and the demo. It is the only package that may import all others."""

@@ -1,4 +1,4 @@
-"""The ``revertrisk`` command. Each subcommand imports its program when it runs: torch and KServe are not for all."""
+"""The ``revertrisk`` command. A subcommand imports its program when it runs: torch and KServe are large imports."""
 
 # ruff: noqa: PLC0415 - see above
 
@@ -48,12 +48,14 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Dump = Annotated[
     Path | None,
     typer.Option(
-        exists=True, dir_okay=False, help="A MediaWiki XML export, plain or compressed; default: samples."
+        exists=True,
+        dir_okay=False,
+        help="A MediaWiki XML export, plain or compressed. Default: the sample pages.",
     ),
 ]
 WikiId = Annotated[
     str | None,
-    typer.Option(help="A name for the wiki of an export that names none of the wiki table."),
+    typer.Option(help="The wiki id for an export of a wiki that is not in the wiki table."),
 ]
 
 
@@ -72,7 +74,7 @@ def revertrisk(
     ] = False,
 ) -> None:
     """Score wiki edits for revert risk, and publish each prediction through EventGate."""
-    if context.invoked_subcommand != "serve":  # which has an exit status of its own for it
+    if context.invoked_subcommand != "serve":  # it exits with its own status in this case
         problem = metrics_folder_problem()
         if problem is not None:
             refuse(ValueError(problem))
@@ -98,29 +100,35 @@ def serve(
 @app.command()
 def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8192,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8192,
     stream_config: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Streams as YAML or JSON; default: ours.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="The stream configuration, YAML or JSON. Default: our streams."
+        ),
     ] = None,
-    max_body: Annotated[int, typer.Option(help="The largest request it reads, in bytes.")] = 100 * 1024,
+    max_body: Annotated[int, typer.Option(help="The largest request body that is accepted, in bytes.")] = 100
+    * 1024,
     event_ids: Annotated[
-        Literal["offset", "timestamp"], typer.Option(help="What a reader of /v2/stream resumes by.")
+        Literal["offset", "timestamp"],
+        typer.Option(help="How a client of /v2/stream resumes: by offset or by timestamp."),
     ] = "offset",
     max_stream_seconds: Annotated[
         float | None, typer.Option(help="End each /v2/stream response after this many seconds.")
     ] = None,
     diff_base: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A mock MediaWiki whose diff pages the live page links to."),
+        typer.Option(metavar="URL", help="A mock MediaWiki; the live page links to its diff pages."),
     ] = None,
     explain_by: Annotated[
         list[str],
         typer.Option(
-            metavar="MODEL=URL", help="A model's server that the live page asks for reasons; repeatable."
+            metavar="MODEL=URL",
+            help="The server that explains a model's scores on the live page; repeatable.",
         ),
     ] = [],  # noqa: B006 - Typer reads it
 ) -> None:
-    """Run a mock EventGate that judges events as the real one does, and shows what it accepts and refuses."""
+    """Run a mock EventGate: it validates events like the real one, and has a page with accepted and refused events."""
     from mock_eventgate.app import Options, run
     from revertrisk.page_parts.reasons import read_explain_by
 
@@ -141,11 +149,11 @@ def mock_eventgate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 @app.command()
 def mock_mediawiki(
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8193,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8193,
     dump: Dump = None,
     wiki_id: WikiId = None,
 ) -> None:
-    """Run a mock MediaWiki: the Action API over sample pages in many languages, or over an export."""
+    """Run a mock MediaWiki: the Action API of sample pages in many languages, or of an export."""
     from mock_mediawiki.app import run
 
     try:
@@ -176,33 +184,39 @@ def page_changes(
 @app.command()
 def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     chaos: Annotated[
-        bool, typer.Option("--chaos", help="Let both upstreams fail on purpose: see retries and recovery.")
+        bool, typer.Option("--chaos", help="Let MediaWiki and EventGate fail on purpose, to see retries.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="With --chaos: the same seed, the same faults.")] = 7,
-    live: Annotated[
-        bool, typer.Option("--live", help="Take edits that are being made on Wikipedia now.")
-    ] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="With --chaos: the seed that selects the requests that fail.")
+    ] = 7,
+    live: Annotated[bool, typer.Option("--live", help="Score current edits of Wikipedia.")] = False,
     contact: Annotated[
-        str | None, typer.Option(metavar="MAIL", help="With --live: who asks, for the User-Agent.")
+        str | None, typer.Option(metavar="MAIL", help="With --live: your mail address, for the User-Agent.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="With --live: end after this many edits.")] = None,
     wiki_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="With --live: a MediaWiki instead of the wikis' own.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="With --live: the base address of a MediaWiki. Default: each wiki's own host."
+        ),
     ] = None,
     stream_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="With --live: a page_change stream, not Wikimedia's.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="With --live: the address of a page_change stream. Default: Wikimedia's."
+        ),
     ] = None,
 ) -> None:
-    """Run everything on this machine: edits through both models into a mock EventGate, live.
+    """Run all programs on this machine: edits are scored by both models and sent to a mock EventGate.
 
-    The edits are samples, unless --live. On a terminal it stays until Ctrl-C; otherwise it ends with a summary.
-    Exits 0 only if every prediction that is due is on the stream.
+    The edits are samples, or with --live current ones. On a terminal it runs until Ctrl-C; otherwise it ends with a
+    summary. Exit status: 0 only if every expected prediction is on the stream.
     """
     from revertrisk.cli.demo.live import Live, LiveError
     from revertrisk.cli.demo.play import run
 
     if chaos and live:
-        refuse(LiveError("--live: not with --chaos, whose faults are the mocks'"))
+        refuse(LiveError("--live: cannot be used with --chaos, whose faults are set on the mocks"))
     of_live = {"--contact": contact, "--limit": limit, "--wiki-url": wiki_url, "--stream-url": stream_url}
     for flag, value in of_live.items():
         if value is not None and not live:
@@ -217,15 +231,13 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 
 def main() -> None:
-    """Run the command line; what a file, a folder or an output cannot do ends it with a sentence."""
-    # A closed descriptor would be given to the next file that is opened.
+    """Run the command line; an OSError ends it with a message instead of a traceback."""
+    # Python sets a stream to None if its descriptor is closed. The next opened file would get that descriptor.
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal that cannot show a page's title shows what it can
+            stream.reconfigure(errors="replace")  # for titles that the terminal's encoding does not have
     try:
         app()
     except OSError as exc:
@@ -235,7 +247,7 @@ def main() -> None:
 
 
 def _flush() -> None:
-    """Write out what is still buffered; where no one reads any more, let the interpreter not complain of it."""
+    """Flush standard output; if its reader is gone, exit without the interpreter's own message."""
     try:
         sys.stdout.flush()
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""``revertrisk backfill``: fill in the past, to a stream of its own or to a file."""
+"""``revertrisk backfill``: scores past revisions, for a backfill stream or a file."""
 
 # ruff: noqa: PLC0415 - the command imports its program when it runs
 
@@ -10,7 +10,7 @@ import typer
 
 
 class Author(StrEnum):
-    """What kind of user made a revision, as the flag has it."""
+    """The kinds of users, as values of the flag."""
 
     REGISTERED = "registered"
     TEMPORARY = "temporary"
@@ -21,15 +21,17 @@ class Author(StrEnum):
 def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     wiki: Annotated[
         list[str],
-        typer.Option(metavar="WIKI", help="The wiki, such as enwiki; repeatable for times and categories."),
+        typer.Option(
+            metavar="WIKI", help="The wiki, such as enwiki; repeatable with --from, --to and --category."
+        ),
     ],
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Revisions made from this time on, such as 2026-11-01T00:00:00Z.", metavar="TIME"
+            "--from", help="Only revisions from this time on, such as 2026-11-01T00:00:00Z.", metavar="TIME"
         ),
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Revisions made up to this time.", metavar="TIME")] = None,
+    to: Annotated[str | None, typer.Option(help="Only revisions up to this time.", metavar="TIME")] = None,
     revisions: Annotated[
         str | None,
         typer.Option(help="A file of revision ids, one a line; - for standard input.", metavar="FILE"),
@@ -43,7 +45,7 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         typer.Option(help="The pages of this category, without its subcategories.", metavar="NAME"),
     ] = None,
     all_revisions: Annotated[
-        bool, typer.Option("--all-revisions", help="Every revision of each page, not the latest only.")
+        bool, typer.Option("--all-revisions", help="All revisions of each page. Default: the latest.")
     ] = False,
     namespace: Annotated[
         list[int],
@@ -53,65 +55,70 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[Author],
         typer.Option(
             metavar="KIND",
-            help="Only revisions of such authors: registered, temporary, ip or unknown; repeatable. Default: all.",
+            help="Only revisions by this kind of user: registered, temporary, ip or unknown; repeatable. Default: all.",
         ),
     ] = [],  # noqa: B006 - Typer reads it
     page_age_from: Annotated[
-        float | None, typer.Option(help="Only where the page was at least so old then.", metavar="DAYS")
+        float | None, typer.Option(help="Only if the page was at least this old at the edit.", metavar="DAYS")
     ] = None,
     page_age_to: Annotated[
-        float | None, typer.Option(help="Only where the page was at most so old then.", metavar="DAYS")
+        float | None, typer.Option(help="Only if the page was at most this old at the edit.", metavar="DAYS")
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="A server whose stream ends in .backfill, http://host:port.", metavar="URL"),
+        typer.Option(
+            help="The address of a server whose stream ends in .backfill, http://host:port.", metavar="URL"
+        ),
     ] = None,
     local: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             dir_okay=False,
-            help="Score in this process and write predictions here, as JSON lines.",
+            help="Score in this process, and write the predictions to this file as JSON lines.",
         ),
     ] = None,
     rule: Annotated[
         Path | None,
         typer.Option(
-            exists=True, dir_okay=False, help="The dispatcher's rule; default: the model's shipped one."
+            exists=True, dir_okay=False, help="The dispatcher's rule. Default: the shipped rule of the model."
         ),
     ] = None,
     wiki_url: Annotated[
         str | None,
         typer.Option(
-            envvar="WIKI_URL", help="A MediaWiki of yours, http://host:port; default: the wiki's public host."
+            envvar="WIKI_URL",
+            help="An internal MediaWiki, http://host:port. Default: the wiki's public host.",
         ),
     ] = None,
     wikis_file: Annotated[
-        Path | None, typer.Option(envvar="WIKIS_FILE", help="A wiki table of yours, as the server's.")
+        Path | None,
+        typer.Option(
+            envvar="WIKIS_FILE", help="A wiki table that replaces the shipped one, as for the server."
+        ),
     ] = None,
     contact: Annotated[
-        str | None, typer.Option(help="Your e-mail address or URL, for the User-Agent; public hosts need it.")
+        str | None,
+        typer.Option(help="Your mail address or URL, for the User-Agent; required for public hosts."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(help="At most this many MediaWiki requests a second, the server's included.")
+        float, typer.Option(help="At most this many MediaWiki requests a second, including the server's.")
     ] = 5.0,
-    concurrency: Annotated[
-        int, typer.Option(help="Revisions under way at once; at most 3 on public hosts.")
-    ] = 3,
+    concurrency: Annotated[int, typer.Option(help="Concurrent revisions; at most 3 on public hosts.")] = 3,
     checkpoint: Annotated[
-        Path, typer.Option(dir_okay=False, help="Where the plan and its progress are kept.")
+        Path, typer.Option(dir_okay=False, help="The file with the plan and its progress.")
     ] = Path("backfill.sqlite"),
     dead_letters: Annotated[
-        Path, typer.Option(dir_okay=False, help="Where given-up events are kept, for redrive.")
+        Path, typer.Option(dir_okay=False, help="The file for dead letters, for redrive.")
     ] = Path("backfill-dead-letters.jsonl"),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Plan, and say what would be sent; send nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
 ) -> None:
-    """Score revisions of the past, politely, and never to a live stream; the same command continues after a stop.
+    """Score past revisions at a limited rate, for a backfill stream or a file, never for a live stream.
 
-    Exits 0 only if everything that was planned is scored or skipped.
+    After a stop the same command continues. Exit status: 0 only if all planned revisions were scored or skipped.
     """
     from revertrisk.backfill import BackfillSettings, SettingsError, run_backfill
     from revertrisk.cli.dispatcher_flags import parse_time, refuse

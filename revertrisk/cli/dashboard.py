@@ -1,6 +1,6 @@
-"""``revertrisk dashboard``: a page with the edits to look at now, and charts."""
+"""``revertrisk dashboard``: serves a page with the edits to look at now, and charts."""
 
-# ruff: noqa: PLC0415 - the page and the lake's engines are imported when the command runs
+# ruff: noqa: PLC0415 - the lake's engines are an extra, imported when the command runs
 
 from pathlib import Path
 from typing import Annotated
@@ -15,72 +15,82 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     source: Annotated[
         list[str],
         typer.Option(
-            help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
+            help="A source of events, repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
             "eventstreams:STREAM[,STREAM] or eventstreams:URL."
         ),
     ],
     lake: Annotated[
         str | None,
-        typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake that the charts are made from."),
+        typer.Option(metavar="DIR", envvar="LAKE_DIR", help="The lake for the charts. Default: no charts."),
     ] = None,
     surges: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", envvar="SURGE_STATE", help="What `revertrisk surge run` knows: its --state."
+            metavar="FILE",
+            envvar="SURGE_STATE",
+            help="The --state file of `revertrisk surge run`: shows surges.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8194,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8194,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="An edit is to be looked at where its risk is higher.")
+        float, typer.Option(min=0, max=1, help="Edits with a higher risk are listed.")
     ] = 0.5,
     thresholds: Annotated[
         Path | None,
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="Thresholds of wikis and model versions, as `revertrisk thresholds --json` writes them; "
-            "--threshold is for the others.",
+            help="A file with thresholds by wiki and model version, from `revertrisk thresholds --json`. "
+            "--threshold is used for all others.",
         ),
     ] = None,
     hours: Annotated[
-        float, typer.Option(min=0.1, help="How far back edits are to be looked at, and streams are read.")
+        float,
+        typer.Option(
+            min=0.1,
+            help="For how many hours an edit is listed; at the start the streams are read from that far back.",
+        ),
     ] = 24.0,
     explain_by: Annotated[
         list[str],
-        typer.Option(
-            metavar="MODEL=URL", help="A model's server that the page asks for reasons; repeatable."
-        ),
+        typer.Option(metavar="MODEL=URL", help="The server that explains a model's scores; repeatable."),
     ] = [],  # noqa: B006 - Typer reads it
     diff_base: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A mock MediaWiki whose diff pages stand for the wikis' own."),
+        typer.Option(
+            metavar="URL", help="A mock MediaWiki; links go to its diff pages. Default: each wiki's own."
+        ),
     ] = None,
     messages: Annotated[
         Path | None,
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="A translation of the page's words: some or all messages of revertrisk/page_parts/messages.json.",
+            help="A translation: some or all messages of revertrisk/page_parts/messages.json.",
         ),
     ] = None,
     wikis_file: Annotated[
         Path | None,
         typer.Option(
-            envvar="WIKIS_FILE", exists=True, dir_okay=False, help="Another wiki table than the shipped one."
+            envvar="WIKIS_FILE",
+            exists=True,
+            dir_okay=False,
+            help="A wiki table that replaces the shipped one.",
         ),
     ] = None,
     datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
     kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
 ) -> None:
-    """Serve a page: which edits somebody should look at now, and charts of the lake.
+    """Serve a page with the edits that somebody should look at now, and charts of the lake.
 
-    Give it the prediction streams, mediawiki.page_change.v1 and mediawiki.revision-visibility-change together.
+    It needs the prediction streams, mediawiki.page_change.v1 and mediawiki.revision-visibility-change.
 
-    It has no log-in and answers to this machine and to services of its own network: put it behind something that
-    asks who is there. No user name and no address is shown.
+    There is no log-in. It answers requests from this machine and from services of its own network: for other users,
+    put a proxy with authentication in front. User names and IP addresses are not shown.
 
-    Exit status: 0 ended by a signal, 1 a source broke, 2 a flag cannot be used, 78 the lake does not fit.
+    Exit status: 0 ended by a signal, 1 a source failed, 2 a flag cannot be used, 78 the lake or the surges file cannot
+    be used.
 
     revertrisk dashboard --source eventstreams:mediawiki.page_change.v1,… --lake lake
     """

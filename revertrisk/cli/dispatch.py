@@ -1,4 +1,4 @@
-"""``revertrisk dispatch``: a stream of page_change events in, requests to a model server out."""
+"""``revertrisk dispatch``: sends the page_change events of a stream to a model server."""
 
 # ruff: noqa: PLC0415 - the program is imported when it runs
 
@@ -24,7 +24,7 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     dead_letters: Annotated[
         str,
         typer.Option(
-            help="Where an event goes that no try could deliver: a file, or kafka:TOPIC. redrive sends it again."
+            help="Where events are written after the last failed try: a file, or kafka:TOPIC. redrive sends them again."
         ),
     ] = "dead-letters.jsonl",
     concurrency: flags.Concurrency = None,
@@ -33,22 +33,21 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="Files and EventStreams: remember in this file how far events are done, and continue there the next "
-            "time.",
+            help="Files and EventStreams: keep the position in this file, and continue from it the next time.",
         ),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Kafka and EventStreams: where to begin if nothing is remembered, such as 2026-11-21T08:00:00Z. "
+            help="Kafka and EventStreams: where to begin if there is no position yet, such as 2026-11-21T08:00:00Z. "
             "Default: now.",
         ),
     ] = None,
     from_start: Annotated[
         bool,
         typer.Option(
-            "--from-start", help="Kafka: begin at the oldest event if the group has read nothing yet."
+            "--from-start", help="Kafka: begin at the oldest event if the group has no offsets yet."
         ),
     ] = False,
     datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
@@ -57,13 +56,13 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     retry_topic: Annotated[
         str | None,
         typer.Option(
-            help="Kafka: the topic in which events wait for a retry that is more than ten seconds away; none keeps "
-            "them in memory. Default: PREFIX.GROUP.retry."
+            help="Kafka: the topic for events whose retry is more than ten seconds later; none keeps them in memory. "
+            "Default: PREFIX.GROUP.retry."
         ),
     ] = None,
     refusal_limit: Annotated[
         int,
-        typer.Option(min=0, help="Stop when this many requests in a row went to the dead letters; 0: never."),
+        typer.Option(min=0, help="Stop after this many dead letters in a row; 0: never."),
     ] = 1000,
     skips: flags.SkipsToWrite = None,
     metrics_port: Annotated[
@@ -71,14 +70,15 @@ def dispatch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = None,
     dry_run: flags.DryRun = False,
 ) -> None:
-    """Send page_change events to a model server, those that a rule takes.
+    """Send the page_change events that a rule takes to a model server.
 
-    Ends where the source ends, or on SIGTERM or Ctrl-C.
-    Counts go to standard output, logs to standard error.
+    It ends when the source ends, or on SIGTERM or Ctrl-C.
+    Counts are written to standard output, logs to standard error.
     LOG_FORMAT (ecs or text) and LOG_LEVEL are read from the environment.
 
-    Exit status: 0 if nothing was given up, 1 if something was or broke,
-    2 if a flag or a rule cannot work. More in docs/dispatcher.md.
+    Exit status: 0 if no event became a dead letter, 1 if one did or
+    something else failed, 2 if a flag or a rule cannot be used.
+    More in docs/dispatcher.md.
 
     revertrisk dispatch --source jsonl:events.jsonl --rule rule.yaml
     --target http://localhost:8080

@@ -1,6 +1,6 @@
-"""The flags that ``dispatch``, ``redrive`` and ``reconcile`` share, and how commands say what is wrong."""
+"""Flags that several commands share, and how commands report errors."""
 
-# ruff: noqa: PLC0415 - the dispatcher is imported when a command of it runs
+# ruff: noqa: PLC0415 - the dispatcher is imported only by commands that use it
 
 import errno
 import sys
@@ -11,11 +11,11 @@ from typing import Annotated, NoReturn
 import typer
 
 EXIT_INCOMPLETE = 1
-"""Something broke on the way."""
+"""Something failed during the run."""
 EXIT_UNUSABLE = 2
 """A flag, a file or an address cannot be used; nothing was done."""
-_BROKEN_ON_THE_WAY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
-"""What happens to a file that could be opened."""
+_FAILED_LATER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+"""Errors of a file that was opened before, such as a full disk."""
 
 RuleFile = Annotated[
     Path,
@@ -23,7 +23,7 @@ RuleFile = Annotated[
         "--rule",
         exists=True,
         dir_okay=False,
-        help="YAML file that says which events are sent, and how. Lift Wing's production rules are in "
+        help="A YAML file: which events are sent, and how. Lift Wing's production rules are in "
         "revertrisk/dispatcher/rules.",
     ),
 ]
@@ -31,25 +31,25 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Base address of the model server, such as http://localhost:8080: {{globals.target}} in the rules.",
+        help="Base address of the model server, such as http://localhost:8080, for {{globals.target}} in the rules.",
     ),
 ]
 AnyTopic = Annotated[
     bool,
     typer.Option(
         "--any-topic",
-        help="Take events of any topic or stream, not only of the one that each rule names.",
+        help="Take events from all topics and streams, not only from the one in each rule.",
     ),
 ]
 Concurrency = Annotated[
     int | None,
-    typer.Option(min=1, help="Requests under way at once, for each rule. Default: what the rule says."),
+    typer.Option(min=1, help="Concurrent requests, for each rule. Default: the rule's own number."),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after reading this many events.")]
 Group = Annotated[
     str | None,
     typer.Option(
-        help="Kafka: the consumer group, which remembers how far it has read. Default: named after the rules."
+        help="Kafka: the consumer group, which keeps the offsets. Default: a name made from the rules' names."
     ),
 ]
 KafkaSettings = Annotated[
@@ -58,34 +58,34 @@ KafkaSettings = Annotated[
         "--kafka-setting",
         metavar="KEY=VALUE",
         help="Kafka: a setting of librdkafka, such as bootstrap.servers=kafka1:9092; repeatable. KEY=@FILE reads the "
-        "value from a file. Or in the environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and so on.",
+        "value from a file. In the environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_SASL_PASSWORD and so on.",
     ),
 ]
 Datacentres = Annotated[
     list[str],
     typer.Option(
         metavar="PREFIX",
-        help="Kafka: read PREFIX.TOPIC instead of TOPIC, such as eqiad; repeat it to read several.",
+        help="Kafka: read PREFIX.TOPIC instead of TOPIC, such as eqiad; repeatable.",
     ),
 ]
 SkipsToWrite = Annotated[
     Path | None,
     typer.Option(
         dir_okay=False,
-        help="Add a line to this file for each revision that the server skips, so that reconcile does not take it "
-        "for missing.",
+        help="Append a line to this file for each revision that the server skips; reconcile --skips reads it.",
     ),
 ]
 DryRun = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Send nothing and remember nothing: say which rule takes each event, or why none."
+        "--dry-run",
+        help="Send nothing and store no position; show which rule takes each event, or why none does.",
     ),
 ]
 
 
 def parse_time(name: str, written: str) -> datetime:
-    """Return the time that a flag names; raises SettingsError."""
+    """Return the time in a flag; raises SettingsError."""
     from revertrisk.dispatcher import SettingsError
 
     try:
@@ -98,7 +98,7 @@ def parse_time(name: str, written: str) -> datetime:
 
 
 def parse_optional_time(name: str, written: str | None) -> datetime | None:
-    """Return the time that a flag names, None where it is not given; raises SettingsError."""
+    """Return the time in a flag, None if it is not given; raises SettingsError."""
     return None if written is None else parse_time(name, written)
 
 
@@ -114,13 +114,13 @@ def log_as_the_environment_says(default_level: str) -> None:
 
 
 def refuse(problem: Exception) -> NoReturn:
-    """Say on standard error what is wrong, and exit."""
+    """Write an error to standard error, and exit with its status."""
     raise typer.Exit(complain(problem)) from problem
 
 
 def refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
-    """Refuse; name an address that cannot be listened on, and what to do: the system's own words do neither."""
-    if isinstance(problem, OSError) and problem.filename is None:  # a file's error names the file
+    """Write an error and exit. If the address cannot be listened on, the message names it and says what to do."""
+    if isinstance(problem, OSError) and problem.filename is None:  # an error of a file has the file's name
         reason = str(problem.strerror or problem).rpartition(": ")[2]
         problem = ValueError(
             f"{host}:{port} cannot be listened on: {reason}; give another --port, 0 for a free one, or another --host"
@@ -129,11 +129,11 @@ def refuse_to_listen(problem: Exception, host: str, port: int) -> NoReturn:
 
 
 def complain(problem: Exception) -> int:
-    """Say on standard error what is wrong, and return the exit status."""
+    """Write an error to standard error, and return the exit status."""
     text, status = str(problem), EXIT_UNUSABLE
     if isinstance(problem, OSError):
-        if problem.strerror is not None:  # its own text begins with [Errno 2]
+        if problem.strerror is not None:  # str(problem) begins with [Errno 2]
             text = ": ".join(str(part) for part in (problem.filename, problem.strerror) if part is not None)
-        status = EXIT_INCOMPLETE if problem.errno in _BROKEN_ON_THE_WAY else EXIT_UNUSABLE
+        status = EXIT_INCOMPLETE if problem.errno in _FAILED_LATER else EXIT_UNUSABLE
     typer.echo(f"revertrisk: {text}", err=True)
     return status

@@ -1,4 +1,4 @@
-"""``revertrisk explain``: an explanation of an edit, given as two files or as a revision of a wiki, and its words."""
+"""``revertrisk explain``: explains the score of an edit, which is two files or a revision of a wiki."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,13 +26,19 @@ from revertrisk.wiki.user_kinds import UserKind
 
 
 class UnexplainedError(Exception):
-    """There is nothing to explain, or no way to it; the message says why."""
+    """The edit cannot be explained; the message says why."""
 
 
 def explain_files(model: Path, old: Path, new: Path, user: UserKind, comment: str | None) -> dict[str, Any]:
-    """Explain an edit given as the texts before and after it, of which nothing else is known."""
+    """Explain an edit from the files with the text before and after it; all other facts are unknown.
+
+    Raises:
+        UnexplainedError: a file cannot be read as UTF-8.
+        ArtifactError: the model cannot be used.
+
+    """
     classifier = TorchClassifier.load(model)
-    saved = datetime.fromtimestamp(0, UTC)  # of no consequence here: no feature reads a clock
+    saved = datetime.fromtimestamp(0, UTC)  # any time will do: no feature depends on it
     try:
         before, after = old.read_text(encoding="utf-8"), new.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
@@ -59,14 +65,14 @@ def explain_files(model: Path, old: Path, new: Path, user: UserKind, comment: st
 
 
 def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) -> dict[str, Any]:
-    """Fetch a revision as a server would, and return what ``:explain`` answers for it.
+    """Fetch a revision as a server would, and return the server's answer to ``:explain``.
 
-    The server's variables (``WIKI_URL``, ``USER_AGENT`` and so on) hold here too; other than a server, this reads
-    ``HTTPS_PROXY``.
+    The server's settings are read from the environment (``WIKI_URL``, ``USER_AGENT`` and so on). Unlike a server, this
+    also uses ``HTTPS_PROXY``.
 
     Raises:
         UnexplainedError: the settings, the wiki or the revision cannot be used.
-        ArtifactError: the model cannot.
+        ArtifactError: the model cannot be used.
 
     """
     overrides = {} if wiki_url is None else {"wiki_url": wiki_url}
@@ -102,7 +108,7 @@ async def _explained(
 
 
 def show(answer: Mapping[str, Any]) -> str:
-    """Write an answer for a person."""
+    """Return an answer as text."""
     parts = answer["explanation"]
     lines = [
         f"{answer['model_name']} {answer['model_version']}",

@@ -1,4 +1,4 @@
-"""``revertrisk label``: recorded events or an export become labelled edits."""
+"""``revertrisk label``: makes labelled edits from recorded events or from an export."""
 
 # ruff: noqa: PLC0415 - each command imports what it needs
 
@@ -25,7 +25,7 @@ _LONGEST_HOURS = 87_600.0
 
 
 class Widened(StrEnum):
-    """The reasons of `rule.WIDENABLE`, for Typer."""
+    """The skip reasons in `rule.WIDENABLE`, as an enum for Typer."""
 
     NOT_WIKIPEDIA = "not_wikipedia"
     NAMESPACE = "namespace"
@@ -40,37 +40,42 @@ def label(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="page_change events as JSON lines, or an XML export; packed or not.",
+            help="page_change events as JSON lines, or an XML export; plain or compressed.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option(dir_okay=False, help="The labelled edits, JSON lines, .gz packs them.")
+        Path,
+        typer.Option(
+            dir_okay=False,
+            help="The file of labelled edits, as JSON lines; with a name that ends in .gz, compressed.",
+        ),
     ],
     wiki_id: Annotated[
         str | None,
         typer.Option(
             "--wiki-id",
             "--wiki",
-            help="A name for a wiki that the wiki table does not have; its edits count as scored.",
+            help="The wiki id for a wiki that is not in the wiki table; its edits are labelled too.",
         ),
     ] = None,
     include: Annotated[
         list[Widened],
         typer.Option(
             metavar="REASON",
-            help="Label also what a server skips as not_wikipedia, namespace, redirect, content_model or too_large; "
-            "repeatable.",
+            help="Also label edits that a server skips for this reason: not_wikipedia, namespace, redirect, "
+            "content_model or too_large; repeatable.",
         ),
     ] = [],  # noqa: B006 - Typer reads it
     hours: Annotated[
-        float, typer.Option(min=0, max=_LONGEST_HOURS, help="A later revert does not count.")
+        float, typer.Option(min=0, max=_LONGEST_HOURS, help="Reverts after this time do not count.")
     ] = 48.0,
 ) -> None:
     """Label edits by whether another user reverted them soon, for training and evaluation.
 
-    Labelled is what a server scores; --include widens that. Null edits, self-reverts and edits whose revert was itself
-    reverted are left out; edits too young to tell are marked. An export gives the changed lines as well, events do
-    not hold them. At its end the command says how many edits were left out, and why.
+    Edits that a server scores are labelled; --include adds others. Null edits, edits that their own author reverted
+    and edits whose revert was itself reverted are left out. Edits that are younger than --hours are marked. From an
+    export the changed lines are written too; events do not contain them. At the end the command writes how many edits
+    were left out, and why.
     """
     import sqlite3
 
@@ -101,7 +106,7 @@ def label(
 
 
 class _NothingReadError(ValueError):
-    """A file holds no page_change event at all."""
+    """A file has no page_change event."""
 
 
 def _of_events(
@@ -125,7 +130,7 @@ def _of_export(
     counts: "Counts",
     horizon: timedelta,
 ) -> Iterator[dict[str, Any]]:
-    """Label the events that the edits of an export make, and add the changed lines from its texts."""
+    """Label the edits of an export, with the changed lines from its texts."""
     from mock_mediawiki.app import open_history, wikis_of
     from mock_mediawiki.page_changes import page_changes
     from revertrisk.labels.labelled import label_events
@@ -150,7 +155,7 @@ def _of_export(
 
 
 def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write labelled edits, gzipped if the name ends in ``.gz``; a file appears when it is complete."""
+    """Write labelled edits, gzipped if the name ends in ``.gz``; the file gets its name when it is complete."""
     target = path.resolve()
     is_file = target.is_file() or not target.exists()  # not /dev/stdout
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp") if is_file else target
@@ -175,12 +180,14 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
 def _json(row: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(row, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which a file cannot hold but as an escape
+    except (
+        UnicodeEncodeError
+    ):  # half of a surrogate pair, which UTF-8 cannot encode; it is written as an escape
         return json.dumps(row).encode()
 
 
 def summary(counts: "Counts") -> str:
-    """Return in words what became of what was read; the numbers add up."""
+    """Return a summary of the counts."""
     lines = [
         f"{counts.read} edits and other changes read",
         f"{counts.labelled} labelled: {counts.reverted} reverted, {counts.immature} too young to tell",

@@ -1,6 +1,6 @@
-"""Train, evaluate, choose thresholds, explain: the commands for whoever makes or checks a model."""
+"""The commands that make and check models: train, label, evaluate, thresholds, explain."""
 
-# ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are not for all
+# ruff: noqa: PLC0415 - each command imports what it needs: torch and scikit-learn are large, and optional
 
 import json
 import os
@@ -18,9 +18,7 @@ from revertrisk.runtime.json_documents import json_text
 
 app = typer.Typer(no_args_is_help=True)
 
-Model = Annotated[
-    str, typer.Option(help="The name of a model that comes with this package, or an artefact folder.")
-]
+Model = Annotated[str, typer.Option(help="The name of a shipped model, or an artefact folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 
 
@@ -29,10 +27,12 @@ def train(
     data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The folder of labelled files.")],
     model: Annotated[str, typer.Option(help="Which model to train.")],
     out: Annotated[Path, typer.Option(file_okay=False, help="The artefact folder to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Divides the data and starts the networks.")] = 0,
-    splits: Annotated[int, typer.Option(min=1, help="Also measure on further divisions of the data.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The seed for the split of the data and for the initial weights.")
+    ] = 0,
+    splits: Annotated[int, typer.Option(min=1, help="The number of splits of the data to evaluate on.")] = 1,
 ) -> None:
-    """Train a model, evaluate it beside its baselines, and write its artefact folder with a model card.
+    """Train a model, compare it with its baselines, and write its artefact folder with a model card.
 
     The same files and seed give the same artefact.
     """
@@ -40,7 +40,7 @@ def train(
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.train import train as train_model
 
-    limit_threads(1)  # sums in another order would give other weights
+    limit_threads(1)  # with more threads the order of sums, and so the weights, would vary
     try:
         _check_folder("out", out)
         with Steps() as steps:
@@ -58,19 +58,24 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     model: Model,
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A labelled file.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="Its format; by default found from its fields.")
+        str | None, typer.Option("--format", help="Its format. Default: recognized by its fields.")
     ] = None,
     base_rate: Annotated[
-        float | None, typer.Option(min=0.0001, max=0.9999, help="Weigh calibration to this share of reverts.")
+        float | None,
+        typer.Option(
+            min=0.0001, max=0.9999, help="Weight the calibration figures to this share of reverted edits."
+        ),
     ] = None,
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write a report with plots.")] = None,
     scores: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Also write each score with its label, for thresholds."),
+        typer.Option(
+            dir_okay=False, help="Also write all scores with their labels to this file, for `thresholds`."
+        ),
     ] = None,
 ) -> None:
-    """Compare a model's scores with labels: every figure with a 95 % interval, by author and by wiki."""
+    """Compare a model's scores with labels: figures with 95 % intervals, by kind of author and by wiki."""
     from revertrisk.scoring.artifact import ArtifactError
     from revertrisk.scoring.training.evaluate_file import evaluate_file
     from revertrisk.scoring.training.examples import TrainingError
@@ -108,16 +113,24 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         ),
     ],
     target_fpr: Annotated[
-        float, typer.Option(min=0.0001, max=0.9999, help="The false positive rate to keep.")
+        float, typer.Option(min=0.0001, max=0.9999, help="The false positive rate that must not be exceeded.")
     ],
-    model: Annotated[str | None, typer.Option(help="The model whose scores these must be.")] = None,
-    version: Annotated[
-        str | None, typer.Option(help="Its version; `production` for production's own scores.")
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model whose scores are used; other scores in a JSON lines file are an error."),
     ] = None,
-    smallest: Annotated[int, typer.Option(min=1, help="Fewest edits that were not reverted.")] = 200,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="Its version, checked in the same way; `production` for scores of production models."
+        ),
+    ] = None,
+    smallest: Annotated[
+        int, typer.Option(min=1, help="The smallest number of edits that were not reverted, for a threshold.")
+    ] = 200,
     as_json: Json = False,
 ) -> None:
-    """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""
+    """Find the threshold for a false positive rate, for each wiki and kind of author, with intervals."""
     from revertrisk.reports.thresholds import find_limits, limits_json, limits_table
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.scored_edits import read_scores
@@ -148,19 +161,22 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     rev_id: Annotated[int | None, typer.Option(help="A revision, fetched from the wiki.")] = None,
     wiki_url: Annotated[
         str | None,
-        typer.Option(help="An internal MediaWiki; default: the wiki's public host (env: WIKI_URL)."),
+        typer.Option(help="An internal MediaWiki. Default: the wiki's public host (env: WIKI_URL)."),
     ] = None,
     old: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The text before an edit of your own.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the text before the edit.")
     ] = None,
-    new: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The text after it.")] = None,
+    new: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the text after the edit.")
+    ] = None,
     user: Annotated[
-        Literal["registered", "temporary", "ip", "unknown"], typer.Option(help="Who made it.")
+        Literal["registered", "temporary", "ip", "unknown"],
+        typer.Option(help="The kind of user of the edit."),
     ] = "unknown",
-    comment: Annotated[str | None, typer.Option(help="Its comment.")] = None,
+    comment: Annotated[str | None, typer.Option(help="The comment of the edit.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Score one edit and say what each fact added to the score, and which changed places weighed most.
+    """Score one edit, and show the effect of each feature and the changes with the largest effect.
 
     The edit is a revision of a wiki (--lang and --rev-id), or two files (--old and --new).
     """
@@ -181,7 +197,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 
 def _folder(model: str) -> Path:
-    """Return an artefact folder, given as such or as the name of a shipped one."""
+    """Return the artefact folder: ``model`` is its path, or the name of a shipped model."""
     from revertrisk.scoring.artifact import METADATA, ArtifactError, shipped
 
     if (Path(model) / METADATA).is_file():
@@ -193,7 +209,7 @@ def _folder(model: str) -> Path:
 
 
 def _check_folder(flag: str, path: Path) -> None:
-    """Refuse a folder that cannot be made or written to, before anything is computed for it."""
+    """Exit with an error if a folder cannot be made or written to, before the long computation."""
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
         with TemporaryFile(dir=there):
@@ -203,7 +219,7 @@ def _check_folder(flag: str, path: Path) -> None:
 
 
 def _check_output(flag: str, path: Path | None) -> None:
-    """Refuse a file that cannot be written, before anything is computed for it."""
+    """Exit with an error if a file cannot be written, before the long computation."""
     if path is None:
         return
     if not path.parent.is_dir():

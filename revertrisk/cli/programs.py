@@ -1,4 +1,4 @@
-"""Programs of this distribution as child processes: started, waited for until they listen, and stopped."""
+"""Runs programs of this distribution as child processes: starts them, waits until they listen, stops them."""
 
 import os
 import re
@@ -14,7 +14,7 @@ import psutil
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
-"""How long until a program that does not listen counts as failed; importing torch and KServe takes a few."""
+"""The longest time until a program listens; importing torch and KServe takes some seconds."""
 STOP_TIMEOUT_S = 15.0
 _ADDRESS = re.compile(r"(?:on http://127\.0\.0\.1:|\"server\":\{[^{}]*\"port\":)(\d+)")
 _LOG_TAIL = 2000
@@ -26,7 +26,7 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A running program and where it listens."""
+    """A running program, its address and its log file."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -42,7 +42,7 @@ def running(
     ``environment`` is added to this process's own.
 
     Raises:
-        ProgramError: it ended before it listened, or did not listen in time.
+        ProgramError: it ended before it listened, or did not listen in time. The message has the end of the log.
 
     """
     command = [sys.executable, "-m", "revertrisk.cli.app", *arguments]
@@ -52,7 +52,8 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
-            process_group=0,  # Ctrl-C is for the demo, which still asks the gate what it has, and then ends them all
+            # Ctrl-C reaches only this process, which stops the programs after it has read the mock EventGate's counts.
+            process_group=0,
         )
     try:
         yield Program(process, f"http://{LOOPBACK}:{_port(process, log)}", log)
@@ -61,7 +62,7 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
-    """End a program in the way that Kubernetes does, and return its exit status."""
+    """Send SIGTERM, after `STOP_TIMEOUT_S` SIGKILL, and return the exit status."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -72,7 +73,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
 
 
 def stop_children() -> None:
-    """End every child that this process still has: a signal may have come while one was being started."""
+    """Stop all child processes, also one whose start was interrupted by a signal."""
     children = psutil.Process().children(recursive=True)
     for child in children:
         child.terminate()

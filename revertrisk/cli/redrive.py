@@ -1,4 +1,4 @@
-"""``revertrisk redrive`` and ``revertrisk reconcile``: send again what was given up, and find what is missing."""
+"""``revertrisk redrive`` sends dead letters again; ``revertrisk reconcile`` finds missing predictions."""
 
 # ruff: noqa: PLC0415 - each command imports its program when it runs
 
@@ -15,8 +15,8 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     source: Annotated[
         str,
         typer.Option(
-            help="What was given up: dead-letters:FILE, or kafka:TOPIC with change-propagation's errors "
-            "(eqiad.changeprop.error) or our own dead letters."
+            help="The dead letters: dead-letters:FILE, or kafka:TOPIC with our own dead letters or with "
+            "change-propagation's errors (eqiad.changeprop.error)."
         ),
     ],
     rule: flags.RuleFile,
@@ -26,12 +26,12 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         bool,
         typer.Option(
             "--any-emitter",
-            help="Send what rules of other names gave up as well. Default: only what a rule of this name gave up, "
-            "less liftwing_ before it.",
+            help="Also send dead letters of rules with other names. Default: only those of rules with the same name, "
+            "with or without the prefix liftwing_.",
         ),
     ] = False,
     dead_letters: Annotated[
-        str, typer.Option(help="Where an event goes that is given up once more: a file, or kafka:TOPIC.")
+        str, typer.Option(help="Where events are written that fail again: a file, or kafka:TOPIC.")
     ] = "dead-letters-again.jsonl",
     status: Annotated[
         list[str],
@@ -40,8 +40,8 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     reason: Annotated[
         list[str],
         typer.Option(
-            help="Only events given up for this reason, as the dead letter has it: timeout, connection_refused, "
-            "connection_reset, status_503, …, or no_status; repeatable."
+            help="Only dead letters with this reason: timeout, connection_refused, connection_reset, status_503, …, "
+            "or no_status; repeatable."
         ),
     ] = [],  # noqa: B006 - Typer reads it
     rate: Annotated[float | None, typer.Option(help="Send at most this many events a second.")] = None,
@@ -51,8 +51,8 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Kafka: begin with what was given up at this time, such as 2026-11-21T08:00:00Z, if the group has "
-            "read nothing yet. Default: the oldest.",
+            help="Kafka: begin with dead letters of this time, such as 2026-11-21T08:00:00Z, if the group has no "
+            "offsets yet. Default: the oldest.",
         ),
     ] = None,
     group: flags.Group = None,
@@ -60,13 +60,14 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     skips: flags.SkipsToWrite = None,
     dry_run: flags.DryRun = False,
 ) -> None:
-    """Send again the events that were given up, once each, and end.
+    """Send the events in dead letters again, once each, and end.
 
     A second run continues where the first one ended.
-    Counts go to standard output, logs to standard error.
+    Counts are written to standard output, logs to standard error.
 
-    Exit status: 0 if nothing was given up again, 1 if something was or
-    broke, 2 if a flag or a rule cannot work. More in docs/dispatcher.md.
+    Exit status: 0 if no event became a dead letter again, 1 if one did or
+    something else failed, 2 if a flag or a rule cannot be used.
+    More in docs/dispatcher.md.
 
     revertrisk redrive --source dead-letters:dead-letters.jsonl
     --rule rule.yaml --target http://localhost:8080
@@ -98,7 +99,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     except SettingsError as exc:
         flags.refuse(exc)
     if dry_run:
-        choice = replace(choice, per_second=None)  # nothing is sent, so nothing has to wait
+        choice = replace(choice, per_second=None)  # nothing is sent, so the rate does not matter
     raise typer.Exit(
         run(
             settings,
@@ -112,19 +113,25 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     events: Annotated[
         str,
         typer.Option(
-            help="Where page_change events are: jsonl:FILE, kafka:TOPIC[,TOPIC], eventstreams:STREAM or "
+            help="The source of page_change events: jsonl:FILE, kafka:TOPIC[,TOPIC], eventstreams:STREAM or "
             "eventstreams:URL."
         ),
     ],
     predictions: Annotated[
-        str, typer.Option(help="Where the predictions of one model are, in one of the same forms.")
+        str, typer.Option(help="The source of one model's predictions, in one of the same forms.")
     ],
     rule: flags.RuleFile,
     since: Annotated[
-        str, typer.Option(metavar="TIME", help="The first moment, by meta.dt, such as 2026-11-20T00:00:00Z.")
+        str,
+        typer.Option(
+            metavar="TIME", help="The start of the period, by meta.dt, such as 2026-11-20T00:00:00Z."
+        ),
     ],
     until: Annotated[
-        str, typer.Option(metavar="TIME", help="The moment after the last, such as 2026-11-21T00:00:00Z.")
+        str,
+        typer.Option(
+            metavar="TIME", help="The end of the period, which is not included, such as 2026-11-21T00:00:00Z."
+        ),
     ],
     any_topic: flags.AnyTopic = False,
     skips: Annotated[
@@ -132,28 +139,28 @@ def reconcile(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="Revisions that the server skipped, as dispatch --skips writes them.",
+            help="The file of skipped revisions that dispatch --skips wrote.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False, help="Write the list of what is missing here. Default: standard output."
-        ),
+        typer.Option(dir_okay=False, help="Where the list is written. Default: standard output."),
     ] = None,
     datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
     kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
 ) -> None:
-    """List the page_change events of a time whose prediction is missing.
+    """List the page_change events of a period whose prediction is missing.
 
-    An event is missing if a rule takes it, no prediction of its revision is
-    there, and neither the event nor --skips says why there can be none.
-    Let --until be half an hour ago or more, so that every retry is over.
-    Each line of the list is a dead letter, which redrive can send.
+    A prediction is missing if a rule takes the event, the source of
+    predictions has none for its revision, and neither the event nor --skips
+    has a reason for that. Set --until at least half an hour back, so that
+    all retries are over. Each line of the list is a dead letter, which
+    redrive can send.
 
-    Counts go to standard error. Exit status: 0 if nothing is missing, 1 if
-    something is or nothing could be read, 2 if a flag or a rule cannot work,
-    3 if nothing is missing but some records could not be read.
+    Counts are written to standard error. Exit status: 0 if nothing is
+    missing, 1 if something is missing or nothing could be read, 2 if a flag
+    or a rule cannot be used, 3 if nothing is missing but some records could
+    not be read.
 
     revertrisk reconcile --events jsonl:events.jsonl --rule rule.yaml
     --predictions jsonl:predictions.jsonl

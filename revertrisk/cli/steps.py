@@ -1,4 +1,4 @@
-"""Show the steps of a long command on standard error, each with the time at which it began."""
+"""Shows the steps of a long command on standard error, each with the seconds since the start."""
 
 import sys
 import threading
@@ -10,14 +10,14 @@ STILL_EVERY_S: Final = 10.0
 
 
 class Steps:
-    """While the context lasts: a line for each step, and one every ten seconds while a step takes longer."""
+    """A context that writes a line for each step, and one more every `STILL_EVERY_S` seconds during a step."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._step = ""
         self._changed = threading.Condition()
         self._is_over = False
-        self._watch = threading.Thread(target=self._tell_regularly, daemon=True)
+        self._watch = threading.Thread(target=self._repeat_step, daemon=True)
 
     def __enter__(self) -> Self:
         self._watch.start()
@@ -32,13 +32,13 @@ class Steps:
         self._watch.join()
 
     def begin(self, step: str) -> None:
-        """Show that a step begins."""
+        """Write a line: a step begins."""
         with self._changed:
             self._step = step
             self._show(step)
             self._changed.notify()
 
-    def _tell_regularly(self) -> None:
+    def _repeat_step(self) -> None:
         with self._changed:
             while not self._is_over:
                 if not self._changed.wait(STILL_EVERY_S) and self._step:

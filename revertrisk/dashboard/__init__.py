@@ -1,1 +1,1 @@
-"""The page over the streams and the lake: which edits to look at now, and how it goes."""
+"""The dashboard: a page with the edits to look at now, from the streams, and charts of the lake."""

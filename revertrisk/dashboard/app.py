@@ -1,4 +1,4 @@
-"""``revertrisk dashboard``: the page, fed by streams and by a lake, until a signal comes."""
+"""``revertrisk dashboard``: serves the page from streams and a lake, until a signal arrives."""
 
 import asyncio
 import logging
@@ -44,23 +44,23 @@ PROGRAM: Final = "revertrisk-dashboard"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardSettings:
-    """One page."""
+    """What the command's flags say."""
 
     sources: tuple[str, ...]
     lake: str | None = None
-    """The lake's folder; without one the page has no charts."""
+    """The lake's folder or address; without one the page has no charts."""
     surges: Path | None = None
-    """The state of a watch for surges."""
+    """The state file of ``revertrisk surge run``."""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     thresholds: Thresholds = field(default_factory=Thresholds)
     hours: float = DEFAULT_HOURS
-    """How long an edit is to be looked at, and from how far back streams are read."""
+    """For how long an edit is listed, and how far back the streams are read at the start."""
     explain_by: Mapping[str, str] = field(default_factory=dict)
-    """The address of each model's server that is asked for reasons."""
+    """By model name: the address of the server that explains its scores."""
     diff_base: str | None = None
     messages: Path | None = None
-    """A translation of the page's words."""
+    """A file with translated messages."""
     wikis_file: Path | None = None
     kafka: tuple[str, ...] = ()
     datacentres: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class DashboardSettings:
 def create_app(
     edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable, surges: Surges
 ) -> web.Application:
-    """Return the application over states that somebody else fills."""
+    """Return the web application; the caller updates ``edits`` and ``surges``."""
     app = web.Application()
     page = PageFiles("revertrisk.dashboard", "page", settings.messages)
     reasons = Reasons(settings.explain_by)
@@ -102,15 +102,15 @@ def create_app(
 
 
 async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
-    """Serve the page until ``stop`` is set; say on stdout where, once connections are accepted.
+    """Serve the page until ``stop`` is set; print its address when it accepts connections.
 
     Raises:
-        LakeError: there is no lake.
+        LakeError: the lake cannot be read.
         OSError: the address cannot be listened on.
-        SourceError: a source broke.
+        SourceError: a source failed.
         SourceNameError: a source cannot be opened.
-        SurgesError: the state of the watch is none.
-        ValueError: the port is not a port's number, or the wiki table cannot be used.
+        SurgesError: the state file of the surges cannot be read.
+        ValueError: the port is not a valid port number, or the wiki table cannot be used.
 
     """
     wikis = WikiTable.load(settings.wikis_file)
@@ -130,12 +130,12 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
             stack.push_async_callback(source.source.close)
         app = create_app(edits, settings, wikis, surges)
         url = await stack.enter_async_context(serving_app(app, settings.host, settings.port))
-        print(f"dashboard listening on {url}", flush=True)  # noqa: T201 - the line that callers wait for
+        print(f"dashboard listening on {url}", flush=True)  # noqa: T201 - programs that start this one wait for this line
         await read_until(stop, sources, edits, surges)
 
 
 def _check_lake(root: str | None) -> None:
-    """Refuse a lake that cannot be read; one that is not there yet may be on its way. Raises LakeError."""
+    """Check the lake; one that does not exist yet is only a warning. Raises LakeError."""
     if root is None:
         return
     try:
@@ -143,11 +143,11 @@ def _check_lake(root: str | None) -> None:
     except LakeConfigurationError as exc:
         if Path(root).exists() and any(Path(root).iterdir()):
             raise
-        log.warning("%s; the charts wait for it", exc)
+        log.warning("%s; charts are shown when the lake exists", exc)
 
 
 def run(settings: DashboardSettings) -> int:
-    """Serve the page as a program does; returns the exit status."""
+    """Serve the page until a signal arrives; return the exit status."""
 
     async def until_signalled() -> None:
         stop = asyncio.Event()

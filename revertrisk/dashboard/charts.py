@@ -1,6 +1,7 @@
-"""``charts`` and ``charts/NAME``: what the lake answers to the page's own questions, with the SQL that was asked.
+"""``/charts`` and ``/charts/NAME``: results of queries of the lake, each with its SQL.
 
-One thread asks, one question after another; an answer serves everyone who chose alike for some seconds.
+One thread executes all queries, one at a time. A result is reused for `FRESH_S` seconds by all readers with the same
+filters.
 """
 
 import asyncio
@@ -15,7 +16,14 @@ from typing import Any, Final, TypeVar
 
 from aiohttp import hdrs, web
 
-from revertrisk.dashboard.statements import (
+from revertrisk.dashboard.estimates import (
+    OUTCOMES,
+    TooManyEditsError,
+    has_statistics,
+    outcomes_so_far,
+    with_intervals,
+)
+from revertrisk.dashboard.queries import (
     BIN_MINUTES,
     CHARTS,
     Choice,
@@ -23,13 +31,6 @@ from revertrisk.dashboard.statements import (
     chart_sql,
     choices_sql,
     read_choice,
-)
-from revertrisk.dashboard.statistics import (
-    OUTCOMES,
-    TooManyEditsError,
-    has_statistics,
-    outcomes_so_far,
-    with_intervals,
 )
 from revertrisk.dashboard.surges import Surges, SurgesError
 from revertrisk.dashboard.thresholds import Thresholds
@@ -41,20 +42,20 @@ from revertrisk.wiki.table import WikiTable
 log = logging.getLogger(__name__)
 
 FRESH_S: Final = 15.0
-"""How long an answer serves; the writer adds to the lake once a minute."""
+"""For how long a result is reused; the lake itself gets new rows once a minute."""
 MAX_KEPT: Final = 200
-"""Answers that are kept."""
+"""Results that are kept."""
 WITH_SURGES: Final = "edits"
 WITH_INTERVALS: Final = "at_risk"
 MAX_WAITING: Final = 20
-"""Questions that wait for the thread; more are refused."""
+"""Queries that wait for the thread; for one more the answer is 503."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What can be chosen in the lake."""
+    """The filter values that the lake has, its watermark, and the time of its newest edit."""
 
     wikis: list[str]
     models: list[str]
@@ -63,7 +64,7 @@ class Choices:
 
 
 class Charts:
-    """The handlers of both routes; ``root`` is the lake, None where there is none."""
+    """The handlers of both routes; ``root`` is the lake's folder or address, None without a lake."""
 
     def __init__(self, root: str | None, thresholds: Thresholds, wikis: WikiTable, surges: Surges) -> None:
         self._root = root
@@ -78,14 +79,14 @@ class Charts:
         self._waiting = 0
 
     async def open(self, _app: web.Application) -> AsyncIterator[None]:
-        """Let go of the lake when the application ends."""
+        """Close the lake when the application ends."""
         yield
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         if self._reader is not None:
             self._reader.close()
 
     async def choices(self, _request: web.Request) -> web.Response:
-        """Return which charts there are, and what can be chosen for them; no charts where there is no lake."""
+        """Return the names of the charts and the filter values; no charts without a lake."""
         if self._root is None:
             return _answer({"charts": []})
         try:
@@ -144,7 +145,7 @@ class Charts:
         return [surge.as_json() for surge in self._surges.between(choice.wiki, since, newest)]
 
     def _usual(self, choice: Choice, rows: list[list[Any]]) -> list[list[float]]:
-        """Return what is usual from the first bin to the last; only where all users are counted, as the watch does."""
+        """Return the usual values from the first bin to the last. They exist only for all users together."""
         if not rows or choice.user is not None:
             return []
         minutes = BIN_MINUTES[choice.hours]
@@ -160,23 +161,23 @@ class Charts:
         return await self._ask(Choices, _read_choices)
 
     async def _ask(self, key: Hashable, work: Callable[[Reader], T]) -> T:
-        """Return an answer, which may be some seconds old.
+        """Return the result of ``work``, at most `FRESH_S` seconds old.
 
         Raises:
-            LakeError: the lake does not answer, or too many wait for it.
+            LakeError: the lake cannot be read, or too many queries wait.
 
         """
         now = monotonic()
         kept = self._answers.get(key)
         if kept is None or now - kept[0] > FRESH_S:
             if self._waiting >= MAX_WAITING:
-                raise LakeError("the lake has too many questions to answer; try again")
+                raise LakeError("too many queries wait for the lake; try again")
             self._answers = {each: it for each, it in self._answers.items() if now - it[0] <= FRESH_S}
             while len(self._answers) >= MAX_KEPT:
                 del self._answers[next(iter(self._answers))]
             kept = now, asyncio.ensure_future(self._in_thread(work))
             self._answers[key] = kept
-        # Who goes away does not end the question of those who wait for the same answer.
+        # Without the shield, a client that disconnects would cancel the query for the other clients that wait for it.
         answer: T = await asyncio.shield(kept[1])
         return answer
 
@@ -188,7 +189,7 @@ class Charts:
             self._waiting -= 1
 
     def _work(self, work: Callable[[Reader], T]) -> T:
-        assert self._root is not None  # noqa: S101 - asked before
+        assert self._root is not None  # noqa: S101 - both handlers check it
         if self._reader is None:
             self._reader = Reader(self._root)
             self._refreshed = monotonic()
@@ -198,7 +199,7 @@ class Charts:
         return work(self._reader)
 
     def _languages(self, columns: list[str], rows: list[list[Any]]) -> Mapping[str, str]:
-        """Return the language code of each wiki that is named."""
+        """Return the language code of each wiki in the rows."""
         if "wiki_id" not in columns:
             return {}
         place = columns.index("wiki_id")
@@ -207,7 +208,7 @@ class Charts:
 
 
 def check_lake(root: str) -> None:
-    """Look whether the lake can be read; raises LakeError."""
+    """Check that the lake can be opened; raises LakeError."""
     with closing(Reader(root)):
         pass
 
@@ -224,7 +225,7 @@ def _rows(reader: Reader, text: str) -> tuple[list[str], list[list[Any]]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it; times in seconds since 1970."""
+    """Return a value for JSON; times in seconds since 1970."""
     if isinstance(value, datetime):
         return value.timestamp()
     if isinstance(value, date):
@@ -237,7 +238,7 @@ def _answer(document: Any, status: int = 200) -> web.Response:
 
 
 def _refusal(problem: LakeError) -> web.Response:
-    """Say that the lake does not answer; its own words name folders of this machine, and go to the log."""
-    log.warning("the lake does not answer: %s", problem)
+    """Answer 503. The error itself names folders of this machine, so it is only logged."""
+    log.warning("the lake cannot be read: %s", problem)
     is_missing = isinstance(problem, LakeConfigurationError)
-    return _answer({"error": "there is no lake yet" if is_missing else "the lake does not answer"}, 503)
+    return _answer({"error": "the lake does not exist yet" if is_missing else "the lake cannot be read"}, 503)

@@ -1,7 +1,7 @@
-"""``feed``: the edits to look at, as Server-Sent Events; the first message has them all, a later one what changed.
+"""``/feed``: the edits to look at, as Server-Sent Events. The first message has all of them, later ones the changes.
 
-A message is an object. ``begin`` is true in the first; ``put`` has the cards that are new or changed, ``order`` the
-keys of all cards that are shown, first to last: what is not in it has left. Other fields are there when they changed.
+A message is a JSON object. ``begin`` is true in the first message. ``put`` has the new and changed cards. ``order`` has
+the keys of all cards in their order; a card that is not in it is removed. Each other field is present if it changed.
 """
 
 import asyncio
@@ -19,37 +19,37 @@ from revertrisk.runtime.instants import iso_z
 from revertrisk.wiki.table import WikiTable
 
 MAX_SHOWN: Final = 100
-"""Cards at once; how many there are in all is told."""
-LOOK_EVERY_S: Final = 0.5
-TELL_TIME_EVERY_S: Final = 5.0
-"""How often a page is told how far the streams are; it shows that the connection lives."""
+"""The most cards in a list; ``total`` is the number of all."""
+CHECK_EVERY_S: Final = 0.5
+SEND_TIME_EVERY_S: Final = 5.0
+"""The longest time without a message. One without changes has the watermark, and shows that the connection works."""
 MAX_PAGES: Final = 200
-"""Pages that are open at once; more are refused."""
+"""Pages that are open at once; for one more the answer is 503."""
 
 Card = dict[str, Any]
 
 
 class Links:
-    """Addresses of diffs, made of the wiki table and never of what an event says."""
+    """Addresses of diffs, from the wiki table; an address in an event is never used."""
 
     def __init__(self, wikis: WikiTable, diff_base: str | None) -> None:
-        """``diff_base`` is a mock MediaWiki whose diff pages stand for the wikis' own."""
+        """``diff_base`` is a mock MediaWiki; if set, links go to its diff pages instead of the wikis'."""
         self._wikis = wikis
         self._diff_base = diff_base and diff_base.rstrip("/")
 
     def diff(self, wiki_id: str, rev_id: int) -> str:
-        """Return where the diff of a revision of a known wiki is."""
+        """Return the address of a revision's diff; the wiki must be in the table."""
         if self._diff_base is not None:
             return f"{self._diff_base}/_mock/diff/{quote(wiki_id, safe='')}/{rev_id}"
         wiki = self._wikis.by_id(wiki_id)
-        assert wiki is not None, wiki_id  # noqa: S101 - edits of other wikis are not taken
+        assert wiki is not None, wiki_id  # noqa: S101 - edits of unknown wikis are not read
         return f"https://{wiki.domain}/w/index.php?diff={rev_id}"
 
 
 class Feed:
-    """The handler of the route."""
+    """The handler of ``/feed``."""
 
-    def __init__(  # noqa: PLR0913 - what a page is made of
+    def __init__(  # noqa: PLR0913 - the parts of a page
         self,
         edits: OpenEdits,
         thresholds: Thresholds,
@@ -57,21 +57,21 @@ class Feed:
         surges: Surges,
         models_with_reasons: Callable[[], list[str]],
         *,
-        look_every_s: float = LOOK_EVERY_S,
+        check_every_s: float = CHECK_EVERY_S,
     ) -> None:
         self._edits = edits
         self._thresholds = thresholds
         self._links = links
         self._surges = surges
         self._models_with_reasons = models_with_reasons
-        self._look_every_s = look_every_s
+        self._check_every_s = check_every_s
         self._pages: set[asyncio.Task[Any]] = set()
         self._views: dict[tuple[str | None, str, Order], dict[str, Any]] = {}
-        """What is shown to those who chose alike, worked out once for a version of the edits."""
+        """By filters: the content of the page, computed once for each version of the edits."""
         self._version = -1
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Answer until the client goes; ``?wiki=&model=&order=`` choose."""
+        """Send messages until the client disconnects; ``?wiki=&model=&order=`` are the filters."""
         wiki_id = request.query.get("wiki") or None
         order = Order.WORST if request.query.get("order") == Order.WORST else Order.NEWEST
         model = request.query.get("model") or None
@@ -85,7 +85,7 @@ class Feed:
                 headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"}
             )
             await response.prepare(request)
-            await self._tell(response, wiki_id, model, order)
+            await self._send(response, wiki_id, model, order)
         except ConnectionError:
             pass
         finally:
@@ -93,14 +93,14 @@ class Feed:
         return response
 
     def close(self) -> None:
-        """End all responses, which would not end by themselves."""
+        """End all responses; they have no end of their own."""
         for task in self._pages:
             task.cancel()
 
-    async def _tell(
+    async def _send(
         self, response: web.StreamResponse, wiki_id: str | None, model: str | None, order: Order
     ) -> None:
-        told: dict[str, Any] = {}
+        sent: dict[str, Any] = {}
         cards: dict[str, Card] = {}
         version, waited = -1, 0.0
         while True:
@@ -112,22 +112,22 @@ class Feed:
                 message = {name: value for name, value in view.items() if name != "cards"}
                 message["order"] = list(new)
                 message["explains"] = self._models_with_reasons()
-                changed = {name: value for name, value in message.items() if told.get(name) != value}
+                changed = {name: value for name, value in message.items() if sent.get(name) != value}
                 put = [card for key, card in new.items() if cards.get(key) != card]
-                first = {"begin": True} if not told else {}
-                told, cards = message, new
+                first = {"begin": True} if not sent else {}
+                sent, cards = message, new
                 message = first | changed | ({"put": put} if put else {})
-            if message or waited >= TELL_TIME_EVERY_S:
-                shown = told["model"]
-                message["came"] = {
+            if message or waited >= SEND_TIME_EVERY_S:
+                shown = sent["model"]
+                message["received"] = {
                     "predictions": self._edits.predictions[shown],
-                    "again": self._edits.duplicates[shown],
+                    "duplicates": self._edits.duplicates[shown],
                 }
                 message["as_of"] = None if self._edits.watermark is None else iso_z(self._edits.watermark)
                 await response.write(b"data: " + orjson.dumps(message) + b"\n\n")
                 waited = 0.0
-            await asyncio.sleep(self._look_every_s)
-            waited += self._look_every_s
+            await asyncio.sleep(self._check_every_s)
+            waited += self._check_every_s
 
     def _view(self, wiki_id: str | None, model: str, order: Order) -> dict[str, Any]:
         if self._version != self._edits.version:
@@ -135,7 +135,7 @@ class Feed:
             self._views.clear()
         found = self._views.get((wiki_id, model, order))
         if found is None:
-            edits = self._edits.to_look_at(wiki_id, model, order)
+            edits = self._edits.select(wiki_id, model, order)
             reverts = self._edits.reverts(wiki_id, model)
             found = {
                 "cards": [self._card(edit) for edit in edits[:MAX_SHOWN]],

@@ -1,8 +1,8 @@
 """Which edits somebody should look at now: above their threshold, and neither reverted nor hidden yet.
 
-Three streams tell it, in any order and more than once: predictions, page_change and revision-visibility-change. So
-what was reverted or hidden is remembered, and a prediction that comes later finds it. Of each revision and model the
-greatest event counts, as ``docs/STREAM.md`` says. Everything is bounded; what came first is forgotten first.
+Three streams are read: predictions, page_change and revision-visibility-change. Their events can come in any order and
+more than once. Of each revision and model the greatest event counts, as ``docs/STREAM.md`` says. Memory is bounded: the
+oldest entries are forgotten first.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -13,19 +13,18 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from revertrisk.consumer import Drop, Hiding, PredictionReader, PredictionRecord, read_hiding
-from revertrisk.dashboard.event_fields import Revert, author_of, plain, read_revert, title_of
-from revertrisk.dashboard.recent import Recent
+from revertrisk.dashboard.event_fields import Revert, author_kind, read_revert, title_of, with_spaces
+from revertrisk.dashboard.past_events import BoundedMap, PastEvents
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, SHADOW_SUFFIX, is_canary, received_at
 from revertrisk.wiki.table import WikiTable
-from revertrisk.wiki.user_kinds import UserKind, user_kind
+from revertrisk.wiki.user_kinds import UserKind
 
 MAX_OPEN: Final = 20_000
 MAX_REMEMBERED: Final = 50_000
-"""Predictions, pages with reverts, and hidings that are remembered, of each; an hour of all of Wikimedia's edits."""
+"""Of each: predictions, hidings, pages with reverts. As many as an hour of edits on all Wikimedia wikis."""
 MAX_MODELS: Final = 20
-MAX_REVERTS_OF_PAGE: Final = 30
-CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
-"""An event from further in the future does not move the clock of the streams."""
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
+"""An event with a time further in the future does not advance the watermark."""
 
 
 class Order(StrEnum):
@@ -36,7 +35,7 @@ class Order(StrEnum):
 
 
 class EditKey(NamedTuple):
-    """What has one card: a revision as one model sees it."""
+    """Identifies a card: a revision, and the model that scored it."""
 
     wiki_id: str
     rev_id: int
@@ -45,7 +44,7 @@ class EditKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenEdit:
-    """An edit to look at; no name, no address and no comment of its author."""
+    """An edit to look at. It has no user name, no address and no comment."""
 
     key: EditKey
     page_id: int
@@ -54,7 +53,7 @@ class OpenEdit:
     """Probability of a revert, 0 to 1."""
     title: str | None
     titled_at: datetime
-    """When the event was received that told the title: a later one may tell another."""
+    """When the event with this title was received; a later event can change the title."""
     made_at: datetime
     received_at: datetime
     user_kind: UserKind
@@ -68,10 +67,10 @@ class Reverts(NamedTuple):
 
 
 class OpenEdits:
-    """The edits to look at, as far as the events that were taken tell.
+    """The edits to look at, after the events that were taken.
 
-    ``threshold`` returns the least risk by model name, model version and wiki_id. ``hours`` are counted back from the
-    newest event: while a stream stands still, no edit becomes too old.
+    ``threshold`` returns the threshold for a model name, model version and wiki_id. ``hours`` are counted back from the
+    newest event, so no edit expires while the streams are silent.
     """
 
     def __init__(
@@ -86,28 +85,27 @@ class OpenEdits:
         self._wikis = wikis
         self._threshold = threshold
         self.hours = hours
-        """How long an edit is to be looked at."""
+        """For how long an edit is shown."""
         self._now = now
         self._open: OrderedDict[EditKey, OpenEdit] = OrderedDict()
         self._of_page: dict[tuple[str, int], set[EditKey]] = {}
         self._of_revision: dict[tuple[str, int], set[EditKey]] = {}
-        self._ranks: Recent[EditKey, tuple[Any, ...]] = Recent(MAX_REMEMBERED)
-        self._hidings: Recent[tuple[str, bool, int], Hiding] = Recent(MAX_REMEMBERED)
-        self._reverts: Recent[tuple[str, int], tuple[Revert, ...]] = Recent(MAX_REMEMBERED)
-        self._left: deque[tuple[datetime, EditKey, bool]] = deque(maxlen=MAX_REMEMBERED)
-        """What was reverted: when the streams were so far, the edit, and whether a bot did it."""
-        self._counted: Recent[EditKey, None] = Recent(MAX_REMEMBERED)
+        self._ranks: BoundedMap[EditKey, tuple[Any, ...]] = BoundedMap(MAX_REMEMBERED)
+        self._past = PastEvents(MAX_REMEMBERED)
+        self._reverted: deque[tuple[datetime, EditKey, bool]] = deque(maxlen=MAX_REMEMBERED)
+        """Reverted edits: the watermark at that time, the edit, and whether a bot reverted it."""
+        self._counted: BoundedMap[EditKey, None] = BoundedMap(MAX_REMEMBERED)
         self.predictions: Counter[str] = Counter()
-        """Live predictions that have come, by model."""
+        """Live predictions received, by model."""
         self.duplicates: Counter[str] = Counter()
-        """Those of them that had come before."""
+        """How many of them had been received before."""
         self.watermark: datetime | None = None
-        """The greatest ``meta.dt`` of all events: how far the streams have come."""
+        """The greatest ``meta.dt`` of all events."""
         self.version = 0
-        """Rises whenever something that is shown has changed."""
+        """Increases whenever something that is shown has changed."""
 
     def take(self, event: Any) -> None:
-        """Take an event of any of the three streams; all others are passed over."""
+        """Take an event of any of the three streams; others are ignored."""
         if not isinstance(event, Mapping):
             return
         self._note_time(event)
@@ -123,8 +121,8 @@ class OpenEdits:
         else:
             self._change_page(event)
 
-    def to_look_at(self, wiki_id: str | None, model_name: str, order: Order) -> list[OpenEdit]:
-        """Return the open edits of a wiki (None for all) by one model; the first is to be looked at first."""
+    def select(self, wiki_id: str | None, model_name: str, order: Order) -> list[OpenEdit]:
+        """Return the open edits of a wiki (None for all) by one model, in an order."""
         chosen = (
             edit
             for edit in self._open.values()
@@ -135,45 +133,45 @@ class OpenEdits:
         return sorted(chosen, key=lambda edit: (edit.made_at, edit.key), reverse=True)
 
     def reverts(self, wiki_id: str | None, model_name: str) -> Reverts:
-        """Return how many edits of a wiki above its threshold were reverted within the hours that are kept."""
+        """Return how many edits of a wiki above the threshold were reverted in the last ``hours``."""
         by_bots = [
             by_bot
-            for _, key, by_bot in self._left
+            for _, key, by_bot in self._reverted
             if key.model_name == model_name and wiki_id in {None, key.wiki_id}
         ]
         return Reverts(len(by_bots), sum(by_bots))
 
     def counts(self, model_name: str) -> dict[str, int]:
-        """Return the number of open edits by one model, wiki by wiki in alphabetical order."""
+        """Return the number of open edits by one model for each wiki, in alphabetical order."""
         found = Counter(key.wiki_id for key in self._open if key.model_name == model_name)
         return dict(sorted(found.items()))
 
     @property
     def models(self) -> list[str]:
-        """The models whose predictions have come."""
+        """The models whose predictions were received."""
         return sorted(self.predictions)
 
     def forget_old(self) -> None:
-        """Forget what is older than the hours that are kept."""
+        """Remove what is older than ``hours``."""
         if self.watermark is None:
             return
         first = self.watermark - timedelta(hours=self.hours)
         for key in [key for key, edit in self._open.items() if edit.received_at < first]:
-            self._close(key)
-        while self._left and self._left[0][0] < first:
-            self._left.popleft()
+            self._remove(key)
+        while self._reverted and self._reverted[0][0] < first:
+            self._reverted.popleft()
             self.version += 1
 
     def _note_time(self, event: Mapping[str, Any]) -> None:
         at = received_at(event)
         if at is None or (self.watermark is not None and at <= self.watermark):
             return
-        if at <= self._now() + CLOCKS_DIFFER_BY:
+        if at <= self._now() + MAX_CLOCK_SKEW:
             self.watermark = at
 
     def _score(self, prediction: PredictionRecord, event: Mapping[str, Any]) -> None:
         if prediction.stream.endswith((BACKFILL_SUFFIX, SHADOW_SUFFIX)):
-            return  # of the past, or on trial
+            return  # scores of past edits, or of a model under test
         if self._wikis.by_id(prediction.wiki_id) is None:
             return
         key = EditKey(prediction.wiki_id, prediction.rev_id, prediction.model_name)
@@ -189,8 +187,9 @@ class OpenEdits:
                 return
         self._ranks.note(key, prediction.rank)
         if prediction.probability <= self._threshold(key.model_name, prediction.model_version, key.wiki_id):
-            self._close(key)
+            self._remove(key)
             return
+        is_author_hidden = self._past.is_author_hidden(key.wiki_id, key.rev_id)
         edit = OpenEdit(
             key,
             prediction.page_id,
@@ -200,16 +199,16 @@ class OpenEdits:
             prediction.received_at,
             prediction.changed_at,
             prediction.received_at,
-            self._user_kind(event, prediction),
+            UserKind.UNKNOWN if is_author_hidden else author_kind(event),
         )
-        if self._is_hidden(edit):
-            self._close(key)
+        if self._past.is_text_hidden(key.wiki_id, edit.page_id, key.rev_id):
+            self._remove(key)
             return
-        revert = self._revert_of(edit)
+        revert = self._past.revert_of(key.wiki_id, edit.page_id, key.rev_id)
         if revert is None:
             self._add(edit)
         else:
-            self._leave(edit, revert)
+            self._remove_reverted(edit, revert)
 
     def _change_page(self, event: Mapping[str, Any]) -> None:
         match event:
@@ -229,72 +228,46 @@ class OpenEdits:
                 at is not None
                 and at > edit.titled_at
                 and isinstance(title, str)
-                and plain(title) != edit.title
+                and with_spaces(title) != edit.title
             ):
-                self._open[key] = replace(edit, title=plain(title), titled_at=at)
+                self._open[key] = replace(edit, title=with_spaces(title), titled_at=at)
                 self.version += 1
         revert = read_revert(event)
         if revert is not None:
-            known = self._reverts.get((wiki_id, page_id)) or ()
-            if revert not in known:
-                self._reverts.note((wiki_id, page_id), (*known, revert)[-MAX_REVERTS_OF_PAGE:])
+            self._past.note_revert(wiki_id, page_id, revert)
             for edit in self._edits(self._of_page.get((wiki_id, page_id), ())):
-                if revert.oldest_id <= edit.key.rev_id <= revert.newest_id:
-                    self._leave(edit, revert)
+                if revert.includes(edit.key.rev_id):
+                    self._remove_reverted(edit, revert)
 
     def _hide(self, hiding: Hiding) -> None:
-        subject = (hiding.wiki_id, hiding.of_page, hiding.number)
-        known = self._hidings.get(subject)
-        if known is not None and known.at > hiding.at:
+        if not self._past.note_hiding(hiding):
             return
-        self._hidings.note(subject, hiding)
         index = self._of_page if hiding.of_page else self._of_revision
         for edit in self._edits(index.get((hiding.wiki_id, hiding.number), ())):
             if hiding.text:
-                self._close(edit.key)
+                self._remove(edit.key)
             elif hiding.user and edit.user_kind is not UserKind.UNKNOWN:
                 self._open[edit.key] = replace(edit, user_kind=UserKind.UNKNOWN)
                 self.version += 1
 
-    def _is_hidden(self, edit: OpenEdit) -> bool:
-        of_page = self._hidings.get((edit.key.wiki_id, True, edit.page_id))
-        of_revision = self._hidings.get((edit.key.wiki_id, False, edit.key.rev_id))
-        return any(hiding is not None and hiding.text for hiding in (of_page, of_revision))
-
-    def _user_kind(self, event: Mapping[str, Any], prediction: PredictionRecord) -> UserKind:
-        hiding = self._hidings.get((prediction.wiki_id, False, prediction.rev_id))
-        editor = None if hiding is not None and hiding.user else author_of(event)
-        if editor is None:
-            return UserKind.UNKNOWN
-        name, user_id, is_temp = (editor.get(name) for name in ("user_text", "user_id", "is_temp"))
-        return user_kind(
-            name if isinstance(name, str) else None,
-            user_id if isinstance(user_id, int) else None,
-            is_temp=is_temp if isinstance(is_temp, bool) else None,
-        )
-
-    def _revert_of(self, edit: OpenEdit) -> Revert | None:
-        known = self._reverts.get((edit.key.wiki_id, edit.page_id)) or ()
-        return next((each for each in known if each.oldest_id <= edit.key.rev_id <= each.newest_id), None)
-
     def _add(self, edit: OpenEdit) -> None:
-        self._close(edit.key)
+        self._remove(edit.key)
         self._open[edit.key] = edit
         self._of_page.setdefault((edit.key.wiki_id, edit.page_id), set()).add(edit.key)
         self._of_revision.setdefault(edit.key[:2], set()).add(edit.key)
         self.version += 1
         if len(self._open) > MAX_OPEN:
-            self._close(next(iter(self._open)))
+            self._remove(next(iter(self._open)))
 
-    def _leave(self, edit: OpenEdit, revert: Revert) -> None:
-        """Count an edit as reverted, once."""
-        self._close(edit.key)
+    def _remove_reverted(self, edit: OpenEdit, revert: Revert) -> None:
+        """Remove an edit and count it as reverted; the same edit is counted only once."""
+        self._remove(edit.key)
         if edit.key not in self._counted:
             self._counted.note(edit.key, None)
-            self._left.append((self.watermark or edit.received_at, edit.key, revert.by_bot))
+            self._reverted.append((self.watermark or edit.received_at, edit.key, revert.by_bot))
             self.version += 1
 
-    def _close(self, key: EditKey) -> None:
+    def _remove(self, key: EditKey) -> None:
         edit = self._open.pop(key, None)
         if edit is None:
             return

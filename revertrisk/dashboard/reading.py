@@ -1,4 +1,4 @@
-"""Reads every source into the state of the page, until a signal comes or a source breaks."""
+"""Reads all sources and updates the open edits and surges, until a signal arrives or a source fails."""
 
 import asyncio
 import logging
@@ -14,24 +14,24 @@ from revertrisk.streams.opening import OpenSource
 log = logging.getLogger(__name__)
 
 _YIELD_EVERY: Final = 200
-"""Events after which other tasks get a turn: a source that has many at hand does not wait between them."""
-FORGET_EVERY_S: Final = 1.0
-LOOK_FOR_SURGES_EVERY_S: Final = 5.0
+"""Events after which other tasks can run: reading buffered events never suspends this task."""
+FORGET_OLD_EVERY_S: Final = 1.0
+READ_SURGES_EVERY_S: Final = 5.0
 
 
 async def read_until(
     stop: asyncio.Event, sources: Sequence[OpenSource], edits: OpenEdits, surges: Surges
 ) -> None:
-    """Read until ``stop`` is set, also where every source has ended: what they told is still shown.
+    """Read until ``stop`` is set. When all sources have ended, the page still shows their edits.
 
     Raises:
-        SourceError: a source broke.
+        SourceError: a source failed.
 
     """
     stopping = asyncio.create_task(stop.wait())
     working = [
         _forget_old(edits),
-        _look_for_surges(surges, edits),
+        _read_surges(surges, edits),
         *(_read(source, edits) for source in sources),
     ]
     waiting: set[asyncio.Task[Any]] = {stopping, *map(asyncio.create_task, working)}
@@ -48,18 +48,18 @@ async def read_until(
 
 async def _forget_old(edits: OpenEdits) -> None:
     while True:
-        await asyncio.sleep(FORGET_EVERY_S)
+        await asyncio.sleep(FORGET_OLD_EVERY_S)
         edits.forget_old()
 
 
-async def _look_for_surges(surges: Surges, edits: OpenEdits) -> None:
+async def _read_surges(surges: Surges, edits: OpenEdits) -> None:
     while True:
         try:
             if await asyncio.to_thread(surges.refresh):
                 edits.version += 1
         except SurgesError as exc:
-            log.warning("%s; what was known stays", exc)
-        await asyncio.sleep(LOOK_FOR_SURGES_EVERY_S)
+            log.warning("%s; the surges read before are still shown", exc)
+        await asyncio.sleep(READ_SURGES_EVERY_S)
 
 
 async def _read(source: OpenSource, edits: OpenEdits) -> None:
@@ -68,7 +68,8 @@ async def _read(source: OpenSource, edits: OpenEdits) -> None:
         async for record in records:
             if not isinstance(record, UnreadableRecord):
                 edits.take(record.event)
-            await source.source.commit(record.position)  # or it would keep the place until then
+            # A source keeps the position of each event until it is committed.
+            await source.source.commit(record.position)
             number += 1
             if number % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)

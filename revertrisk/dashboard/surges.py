@@ -1,4 +1,4 @@
-"""Surges and silences, as the watch (``revertrisk surge run``) knows them: read from its state while it runs."""
+"""Surges and silences, read from the state file of ``revertrisk surge run`` while that program runs."""
 
 import math
 import sqlite3
@@ -14,11 +14,12 @@ import orjson
 from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, Series
 
 BAND_DEVIATIONS: Final = 2.0
+"""Half the width of the band of usual values, in standard deviations."""
 _SERIES: Final = "SELECT model, state FROM series WHERE scope = ? AND series = ?"
 
 
 class SurgesError(Exception):
-    """The state of the watch cannot be read; the message names the file and the reason."""
+    """The state file cannot be read; the message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,15 @@ class Surge:
     ended: datetime | None
     """None while it is open."""
     ratio: float | None
-    """How many times the usual; None of a silence."""
+    """Observed to expected count; None for a silence."""
     is_provisional: bool
 
     def is_of(self, wiki_id: str | None) -> bool:
-        """Return whether it is to be told to who looks at a wiki, or at all of them (None)."""
+        """Return whether it is shown for a wiki, or for all wikis (None)."""
         return wiki_id in {None, self.scope} or self.scope in {ALL_WIKIS, SMALL_WIKIS}
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the page gets it; times in seconds since 1970."""
+        """Return it as JSON for the page; times in seconds since 1970."""
         return {
             "scope": self.scope,
             "series": self.series,
@@ -52,17 +53,17 @@ class Surge:
 
 
 class Surges:
-    """What a watch has found; without a file there is none."""
+    """The surges and silences in a state file; without a file there are none."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._found: tuple[Surge, ...] = ()
 
     def refresh(self) -> bool:
-        """Read the state; return whether something has changed.
+        """Read the state file; return whether the surges have changed.
 
         Raises:
-            SurgesError: the file is no state of a watch, or cannot be read.
+            SurgesError: the file cannot be read, or is not a state file.
 
         """
         if self._path is None:
@@ -71,17 +72,17 @@ class Surges:
         return before != self._found
 
     def open(self, wiki_id: str | None) -> list[Surge]:
-        """Return those that are open."""
+        """Return the open ones of a wiki, or of all wikis (None)."""
         return [each for each in self._found if each.ended is None and each.is_of(wiki_id)]
 
     def usual(self, wiki_id: str | None, first: datetime, bin_minutes: int, bins: int) -> list[list[float]]:
-        """Return low end, mean and high end of the usual edits a minute in each bin; empty where none are known.
+        """Return the low end, mean and high end of usual edits a minute, for each bin; empty if they are not known.
 
-        It is the baseline of the watch at its level of now. The ends are two deviations away; the variance of a bin's
-        count m is m + α m².
+        The mean is the fitted baseline times the present level of the wiki. The ends are `BAND_DEVIATIONS` standard
+        deviations away; the variance of a bin's count m is m + α m².
 
         Raises:
-            SurgesError: the state cannot be read.
+            SurgesError: the state file cannot be read.
 
         """
         if self._path is None or wiki_id is None:
@@ -93,7 +94,7 @@ class Surges:
         return _usual(model, state, int(first.timestamp()) // 60, bin_minutes, bins)
 
     def between(self, wiki_id: str | None, since: datetime, until: datetime) -> list[Surge]:
-        """Return those of some time."""
+        """Return those of a wiki, or of all wikis (None), that were open at some time in a period."""
         return [
             each
             for each in self._found
@@ -127,7 +128,7 @@ def _ask(path: Path, query: str, values: tuple[str, ...] = ()) -> list[tuple[str
 def _usual(
     model: dict[str, Any], state: dict[str, float], first_minute: int, bin_minutes: int, bins: int
 ) -> list[list[float]]:
-    # The extra of the watch is there where its state is; who has no watch needs neither.
+    # Needs the extra `alerts`, which is imported only if there is a state file.
     from revertrisk.alerts.bank import model_from_json  # noqa: PLC0415
 
     fitted = model_from_json(model)

@@ -1,4 +1,4 @@
-"""Above which risk an edit is worth a look: a number for each wiki and model version."""
+"""Thresholds: the page lists an edit if its risk is higher. There can be one for each wiki and model version."""
 
 import json
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any, Final
 from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 
 DEFAULT: Final = 0.5
-"""About one of a hundred good edits scores higher with either shipped model (`thresholds` in its metadata.json)."""
+"""About one of a hundred good edits scores higher, with either shipped model (`thresholds` in its metadata.json)."""
 ALL: Final = "all"
-"""Stands for every wiki."""
+"""In a thresholds file: every wiki."""
 
 
 class ThresholdsError(ValueError):
@@ -20,18 +20,18 @@ class ThresholdsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Thresholds from 0 to 1; an edit counts as risky above its own."""
+    """Thresholds from 0 to 1."""
 
     default: float = DEFAULT
     by_model: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
-    """By model name, model version and wiki_id; ``all`` stands for every wiki."""
+    """By model name, model version and wiki_id, or ``all`` for every wiki."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.default <= 1:
             raise ValueError(f"threshold: expected a number from 0 to 1, not {self.default}")
 
     def of(self, model_name: str, model_version: str, wiki_id: str) -> float:
-        """Return the threshold for edits of a wiki as a model version scores them."""
+        """Return the threshold for a model version and a wiki: the wiki's own, that of ``all``, or the default."""
         for wiki in (wiki_id, ALL):
             found = self.by_model.get((model_name, model_version, wiki))
             if found is not None:
@@ -40,10 +40,10 @@ class Thresholds:
 
 
 def read_thresholds(path: Path, default: float = DEFAULT) -> Thresholds:
-    """Read what ``revertrisk thresholds --json`` writes; of each wiki the row of all its authors counts.
+    """Read the output of ``revertrisk thresholds --json``. Only the rows for all authors of a wiki are used.
 
     Raises:
-        ThresholdsError: the file is something else.
+        ThresholdsError: the file cannot be read, or has another format.
 
     """
     try:
@@ -61,7 +61,7 @@ def read_thresholds(path: Path, default: float = DEFAULT) -> Thresholds:
                 ):
                     found[model["model_name"], model["model_version"], wiki_id] = value
                 case {"wiki_id": str(), "group": str(), "threshold": {"value": float() | None}}:
-                    pass  # of some authors only, or too few edits to tell
+                    pass  # a threshold for one group of authors, or for too few edits
                 case _:
                     raise ThresholdsError(
                         f"{path}: /{place}/limits: expected wiki_id, group and threshold.value from 0 to 1, "

@@ -1,1 +1,1 @@
-"""What both mock servers share: HTTP answers, and faults on request. For development and tests only."""
+"""Code that both mock servers share: HTTP answers, and fault injection. For development and tests only."""

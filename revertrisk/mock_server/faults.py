@@ -38,7 +38,7 @@ class BaseFault(BaseModel):
     seed: Count = 0
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
+    def _has_next_or_rate(self) -> Self:
         if self.next is not None and {"rate", "seed"} & self.model_fields_set:
             raise ValueError("next: expected either next, or rate and seed")
         return self
@@ -48,7 +48,7 @@ AnyFault = TypeVar("AnyFault", bound=BaseFault)
 
 
 class ActiveFault(Generic[AnyFault]):
-    """A fault in force, and how often it has fired."""
+    """A fault that is set, and how often it has fired."""
 
     def __init__(self, fault: AnyFault) -> None:
         self.fault = fault
@@ -80,7 +80,7 @@ class ActiveFault(Generic[AnyFault]):
 
 
 class FaultBoard(Generic[AnyFault]):
-    """The faults in force, in the order in which they were set, and how often each kind has fired."""
+    """The faults that are set, in their order, and how often each kind has fired."""
 
     def __init__(self) -> None:
         self._active: list[ActiveFault[AnyFault]] = []
@@ -88,14 +88,14 @@ class FaultBoard(Generic[AnyFault]):
         self._counts: Counter[str] = Counter()
 
     def replace(self, faults: Collection[AnyFault]) -> None:
-        """Replace all faults in force, and release requests that hang."""
+        """Replace all faults, and release requests that hang."""
         self._active.clear()
         self.add(faults)
         self._released.set()
         self._released = asyncio.Event()
 
     def add(self, faults: Collection[AnyFault]) -> None:
-        """Add faults after those in force.
+        """Add faults after the present ones.
 
         Raises:
             FaultError: there would be more than `MAX_FAULTS`.
@@ -106,7 +106,10 @@ class FaultBoard(Generic[AnyFault]):
         self._active.extend(map(self._activate, faults))
 
     def select(self, concerns: Callable[[AnyFault], bool]) -> AnyFault | None:
-        """Return the first fault that fires for a request, of those for which ``concerns`` is true, and count it."""
+        """Return the first fault that fires for a request, and count it.
+
+        Only faults for which ``concerns`` is true are tried.
+        """
         for active in self._active:
             if concerns(active.fault) and active.fires():
                 self._count(active.fault.kind)
@@ -116,11 +119,11 @@ class FaultBoard(Generic[AnyFault]):
         return None
 
     async def released(self) -> None:
-        """Wait until the faults in force are replaced or removed."""
+        """Wait until the faults are replaced or removed."""
         await self._released.wait()
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Return the faults in force, with what is left of ``next``, and how often each has fired."""
+        """Return the faults, each with what is left of ``next`` and how often it has fired."""
         return [active.as_json() for active in self._active]
 
     def counts(self) -> dict[str, int]:
@@ -128,7 +131,7 @@ class FaultBoard(Generic[AnyFault]):
         return dict(self._counts)
 
     def forget(self) -> None:
-        """Reset the counts to zero; the faults stay in force."""
+        """Reset the counts to zero; the faults stay set."""
         self._counts.clear()
 
     def _activate(self, fault: AnyFault) -> ActiveFault[AnyFault]:
@@ -186,7 +189,7 @@ class FaultRoutes(Generic[AnyFault]):
         self._reader = reader
 
     async def show(self, _request: web.Request) -> web.Response:
-        """Return the faults in force, each with how often it has fired."""
+        """Return the faults, each with how often it has fired."""
         return json_answer(self._board.as_json())
 
     async def replace(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""What our web pages have in common: their files, their policy, and the reasons of a risk.
+"""Parts that our web pages share: files, the Content-Security-Policy, messages, and the reasons for a risk.
 
 The JavaScript modules import one another by name, so a page serves the shared ones beside its own.
 """
@@ -21,7 +21,7 @@ CONTENT_TYPES: Final = {
 }
 INDEX: Final = "index.html"
 _HEADERS: Final = {
-    # Trusted types: the browser itself refuses to make HTML of a string, whatever an event holds.
+    # With Trusted Types the browser refuses to make HTML from a string, so the content of events is always text.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -46,21 +46,21 @@ def page_files(package: str, folder: str) -> dict[str, bytes]:
 
 
 class PageFiles:
-    """The files of one page, answered under the policy that forbids whatever is not the page's own."""
+    """Serves the files of one page, with a policy that allows only the page's own files."""
 
     def __init__(self, package: str, folder: str, translation: Path | None = None) -> None:
-        """Read the files; raises MessagesError where a translation of the words cannot be used."""
+        """Read the files; raises MessagesError if the translation cannot be used."""
         messages = read_messages(translation)
         self._files = page_files(package, folder)
         self._files[INDEX] = fill_in(self._files[INDEX], messages)
         self._files[NAME] = orjson.dumps(messages)
 
     def index(self) -> web.Response:
-        """Return the page itself."""
+        """Return the HTML of the page."""
         return self._answer(INDEX)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Return the file that the route's ``name`` names."""
+        """Return the file with the ``name`` in the route; raises HTTPNotFound."""
         if request.match_info["name"] not in self._files:
             raise web.HTTPNotFound
         return self._answer(request.match_info["name"])

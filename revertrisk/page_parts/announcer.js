@@ -1,4 +1,4 @@
-/** What a screen reader is told: a sum of what came, never more often than it can be listened to. */
+/** Announcements for screen readers: counts of what is new, with a pause between them. */
 
 import { say } from "./messages.js";
 
@@ -6,7 +6,7 @@ const PAUSE_MILLISECONDS = 8000;
 
 export class Announcer {
   #element;
-  /** @type {Map<string, number>} how many of each kind */
+  /** @type {Map<string, number>} the count of each kind since the last announcement */
   #counts = new Map();
   #timer = null;
 
@@ -15,17 +15,17 @@ export class Announcer {
     this.#element = element;
   }
 
-  /** Tell of something, now or when the pause is over. @param {string} kind a message `announce-…` */
+  /** Announce something now, or after the pause. @param {string} kind the message is `announce-KIND` */
   note(kind, number = 1) {
     if (number === 0) return;
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + number);
-    this.#timer ??= setTimeout(() => this.#speak());
+    this.#timer ??= setTimeout(() => this.#announce());
   }
 
-  #speak() {
+  #announce() {
     const parts = [...this.#counts].map(([kind, n]) => say(`announce-${kind}`, { n }));
     if (parts.length) this.#element.textContent = `${parts.join(", ")}.`;
-    this.#timer = parts.length ? setTimeout(() => this.#speak(), PAUSE_MILLISECONDS) : null;
+    this.#timer = parts.length ? setTimeout(() => this.#announce(), PAUSE_MILLISECONDS) : null;
     this.#counts.clear();
   }
 }

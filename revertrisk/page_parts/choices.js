@@ -1,6 +1,6 @@
-/** Lists to choose from. */
+/** Lists of options (`select` elements). */
 
-/** Add an option to a list, in alphabetical order after the first one, unless it is there. */
+/** Add an option if it is missing. Options are in alphabetical order, except the first. */
 export function offerOption(select, value) {
   if (value === null) return;
   const options = [...select.options];
@@ -8,7 +8,7 @@ export function offerOption(select, value) {
   select.insertBefore(new Option(value, value), options.slice(1).find((option) => option.value > value) ?? null);
 }
 
-/** Make a list's options these, unless they are so already; one is chosen. @param {[string, string][]} options value, text */
+/** Replace the options if they differ, and select one. @param {[string, string][]} options value and text of each */
 export function setOptions(select, options, chosen) {
   const old = [...select.options].map((option) => [option.value, option.text]);
   if (JSON.stringify(old) !== JSON.stringify(options)) {

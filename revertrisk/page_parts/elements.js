@@ -1,18 +1,18 @@
-/** Making elements. Strings become text, never HTML. */
+/** Creates elements. Strings become text, never HTML. */
 
 import { say } from "./messages.js";
 
-/** A name in any language, which must not turn the text around it. */
+/** A text whose direction does not affect the text around it, such as a title in any language. */
 export const isolated = (text) => element("bdi", {}, [text]);
 
-/** A dash for what is not there, with the reason in words. */
+/** A dash for a missing value, and the reason. */
 export const absent = (what) =>
   element("span", { className: "absent" }, [element("span", { ariaHidden: "true" }, [`${say("dash")} `]), what]);
 
-/** Text for those who do not see what stands beside it. */
+/** Text for screen readers only. */
 export const unseen = (text) => element("span", { className: "unseen" }, [text]);
 
-/** Make an element with properties and children; strings become text. */
+/** Create an element with properties and children. */
 export function element(name, properties, children = []) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);

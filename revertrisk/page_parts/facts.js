@@ -1,8 +1,8 @@
 /**
- * What moved a risk, in the words of somebody who patrols edits.
+ * The facts that changed a risk, as sentences for a patroller.
  *
- * A model's explanation has a number for each feature. Features that tell of one thing become one fact: its amount
- * is their sum, and its sentence is made of their values. Sentences know who made the edit from the event.
+ * A model's explanation has an amount for each feature. Features about the same thing are grouped into one fact: its
+ * amount is the sum of theirs, and its sentence is made from their values. The kind of user comes from the event.
  */
 
 import { numberOf, say } from "./messages.js";
@@ -11,7 +11,7 @@ import { numberOf, say } from "./messages.js";
 /** @typedef {{words: string, amount: number, isOfAccount: boolean}} Fact */
 
 /**
- * Return the facts of an explanation, those that moved the risk most first.
+ * Return the facts of an explanation, those with the largest effect first.
  * @param {Contribution[]} contributions
  * @param {string} userKind registered, temporary, ip or unknown
  * @returns {Fact[]}
@@ -32,7 +32,7 @@ export function factsOf(contributions, userKind) {
     .sort((one, other) => Math.abs(other.amount) - Math.abs(one.amount));
 }
 
-/** What a feature measures, and in which unit. @param {string} name @returns {[string, string]} */
+/** What a feature measures, and its unit. @param {string} name @returns {[string, string]} */
 export function meaningOf(name) {
   const unit = UNITS[name];
   return unit === undefined ? [name.replaceAll("_", " "), ""] : [say(`feature-${name}`), unit];
@@ -53,11 +53,11 @@ function percent(share) {
   if (share < 0.01) return say("share-tiny");
   return share > 0.99 && share < 1 ? say("share-nearly-all") : say("share", { n: Math.round(share * 100) });
 }
-/** A share of countable things: "none of …", "20 % of …". */
+/** A share of things that can be counted: "none of …", "20 % of …". */
 const portion = (share) => (share === 0 ? say("portion-none") : percent(share));
 const oneDigit = (number) => numberOf(number, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-/** A fact of one feature; its sentence is null where there is nothing to say. */
+/** A fact from one feature; `absent` is the message if its value is not known. */
 const single = (name, absent, sentence) => ({
   features: [name],
   absent,
@@ -66,7 +66,7 @@ const single = (name, absent, sentence) => ({
 const flag = (name, yes, no, absent) => single(name, absent, (value) => say(value ? yes : no));
 const count = (name, key, absent) => single(name, absent, (value) => say(key, { n: Math.round(value) }));
 
-/** A fact of what an edit gained or lost of something. */
+/** A fact from two features: how many of something an edit added or removed. */
 const change = (what) => ({
   features: [`${what}_gained`, `${what}_lost`],
   absent: `${what}-unknown`,
@@ -80,7 +80,7 @@ const change = (what) => ({
 
 const likeness = (share) => (share < 1 / 3 ? "little" : share < 2 / 3 ? "partly" : "much");
 
-/** A time in the largest unit of which there is one: a message for each unit. */
+/** A duration in the largest unit of which there is at least one; there is a message for each unit. */
 function inUnits(key, seconds) {
   const units = [["second", 60], ["minute", 60], ["hour", 24], ["day", 365], ["year", Infinity]];
   let amount = seconds;
@@ -226,7 +226,7 @@ const GROUPS = [
 ];
 const GROUP_OF = new Map(GROUPS.flatMap((group) => group.features.map((name) => [name, group])));
 
-/** The units of the feature table of `revertrisk.scoring`, by a feature's name. A test holds the two together. */
+/** The unit of each feature, as in the feature table of `revertrisk.scoring`; a test compares the two. */
 const UNITS = {
   "words_inserted": "words",
   "words_removed": "words",

@@ -1,8 +1,8 @@
 /**
- * All words of our pages, from one file of messages that a wiki can translate: messages.json.
+ * The messages of our pages, from messages.json, which a wiki can translate.
  *
- * A message may have places such as {n}, and forms for numbers: "0" if it has one, else those that the language's plural
- * rules name (one, two, few, many, other).
+ * A message can have placeholders such as {n}, and plural forms: "0" if it has one, otherwise the form that the language's
+ * plural rules select (zero, one, two, few, many, other).
  */
 
 const messages = await (await fetch(new URL("messages.json", import.meta.url))).json();
@@ -14,7 +14,7 @@ export const LANGUAGE = messages.lang;
 /**
  * Return a message.
  * @param {string} key
- * @param {Object<string, string | number>} [values] what stands in its places; `n` chooses its form
+ * @param {Object<string, string | number>} [values] the values of its placeholders; `n` selects the plural form
  * @returns {string}
  */
 export function say(key, values = {}) {
@@ -25,12 +25,12 @@ export function say(key, values = {}) {
     typeof values[name] === "number" ? numberOf(values[name]) : values[name]);
 }
 
-/** A day and time as the language writes it, with 24 hours. @param {Date} moment */
+/** A date and time in the language's format, with 24 hours. @param {Date} moment */
 export function momentOf(moment) {
   return moment.toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
 }
 
-/** A number as the language writes it. @param {number} number @param {Intl.NumberFormatOptions} [options] */
+/** A number in the language's format. @param {number} number @param {Intl.NumberFormatOptions} [options] */
 export function numberOf(number, options) {
   return number.toLocaleString(LANGUAGE, options);
 }

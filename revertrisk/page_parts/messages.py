@@ -1,7 +1,7 @@
-"""The words of our pages, from one file that a wiki can translate: ``messages.json``, and a translation over it.
+"""The messages of our pages: ``messages.json``, and a translation that replaces some or all of them.
 
-A message is a text with places such as ``{n}``, or an object with a text for each form of a number: ``"0"``, and those
-that the language's plural rules name.
+A message is a text with placeholders such as ``{n}``, or an object with one text for each plural form of the language
+(CLDR: zero, one, two, few, many, other) and optionally for ``"0"``.
 """
 
 import re
@@ -14,8 +14,8 @@ from typing import Any, Final
 from revertrisk.runtime.json_documents import JsonFileError, read_json_file
 
 NAME: Final = "messages.json"
-_PLACE: Final = re.compile(r"\{(\w+)\}")
-_HTML_PLACE: Final = re.compile(r"\{\{([a-z0-9-]+)\}\}")
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_HTML_PLACEHOLDER: Final = re.compile(r"\{\{([a-z0-9-]+)\}\}")
 _FORMS: Final = frozenset({"0", "zero", "one", "two", "few", "many", "other"})
 
 Messages = Mapping[str, Any]
@@ -26,10 +26,10 @@ class MessagesError(ValueError):
 
 
 def read_messages(translation: Path | None = None) -> dict[str, Any]:
-    """Return the messages, those of a translation where it has them; what it leaves out stays English.
+    """Return the messages: those of the translation, and English for those that it does not have.
 
     Raises:
-        MessagesError: the translation is no such file, or has a message that there is not.
+        MessagesError: the translation cannot be read, or has an unknown message or placeholder.
 
     """
     messages: dict[str, Any] = read_json_file(files(__package__).joinpath(NAME))[0]
@@ -48,15 +48,15 @@ def read_messages(translation: Path | None = None) -> dict[str, Any]:
             raise MessagesError(
                 f"{translation}: {key}: expected a text, or texts for one, few, many, other …"
             )
-        unknown = _places(message) - _places(messages[key]) - {"n"}
+        unknown = _placeholders(message) - _placeholders(messages[key]) - {"n"}
         if unknown:
-            raise MessagesError(f"{translation}: {key}: the message has no place {{{min(unknown)}}}")
+            raise MessagesError(f"{translation}: {key}: the message has no placeholder {{{min(unknown)}}}")
     return messages | translated
 
 
 def fill_in(html: bytes, messages: Messages) -> bytes:
-    """Return a page with the messages in its places ``{{key}}``; raises KeyError for a key that there is not."""
-    return _HTML_PLACE.sub(lambda place: escape(messages[place[1]]), html.decode()).encode()
+    """Return a page with messages instead of ``{{key}}``; raises KeyError for an unknown key."""
+    return _HTML_PLACEHOLDER.sub(lambda found: escape(messages[found[1]]), html.decode()).encode()
 
 
 def _is_message(message: Any) -> bool:
@@ -65,6 +65,6 @@ def _is_message(message: Any) -> bool:
     return isinstance(message, str)
 
 
-def _places(message: Any) -> set[str]:
+def _placeholders(message: Any) -> set[str]:
     texts = message.values() if isinstance(message, dict) else [message]
-    return {name for text in texts for name in _PLACE.findall(text)}
+    return {name for text in texts for name in _PLACEHOLDER.findall(text)}

@@ -1,4 +1,4 @@
-/** The dialog that says why a model gave a revision its risk. The page's server asks the model's when it is opened. */
+/** The dialog with the reasons for a risk. They are requested from the model's server when it is opened. */
 
 import { element, isolated } from "./elements.js";
 import { factsOf, meaningOf } from "./facts.js";
@@ -8,15 +8,15 @@ import { bandOf, bar, riskNumber } from "./risk.js";
 /** @typedef {{wikiId: string, revId: number, title: ?string, userKind: string}} ExplainedEdit */
 
 const ANSWER_WITHIN_MILLISECONDS = 30_000;
-const MOST_FACTS = 6;
-const MOST_NUMBERS = 12;
+const MAX_FACTS = 6;
+const MAX_NUMBERS = 12;
 const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 
 export class Reasons {
   #dialog = document.getElementById("reasons");
   #about = document.getElementById("reasons-about");
   #body = document.getElementById("reasons-body");
-  /** Counts what was asked: an answer that comes after the next question is dropped. */
+  /** Counts requests: an answer is ignored if a later request was sent. */
   #asked = 0;
 
   constructor() {
@@ -40,25 +40,25 @@ async function ask(query, userKind) {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MILLISECONDS),
     });
     const document = await answer.json();
-    return answer.ok ? told(document, userKind) : [say("no-reasons", { reason: String(document.error) })];
+    return answer.ok ? contentOf(document, userKind) : [say("no-reasons", { reason: String(document.error) })];
   } catch {
     return [say("no-reasons", { reason: say("no-answer") })];
   }
 }
 
-function told({ probability, reasons, changes }, userKind) {
-  const facts = factsOf(reasons, userKind).slice(0, MOST_FACTS);
-  // Who made an edit is never the only reason to look at it.
+function contentOf({ probability, reasons, changes }, userKind) {
+  const facts = factsOf(reasons, userKind).slice(0, MAX_FACTS);
+  // Facts about the user are never shown as the only reasons.
   if (facts.every(({ isOfAccount }) => isOfAccount)) return [say("only-account")];
   const greatest = Math.max(...facts.map(({ amount }) => Math.abs(amount)));
   return [
     element("p", {}, [
-      say("moved-most", { risk: riskNumber(probability), band: say(`risk-${bandOf(probability)}`) }),
+      say("facts-heading", { risk: riskNumber(probability), band: say(`risk-${bandOf(probability)}`) }),
     ]),
     element("ul", { className: "facts" }, facts.map((fact) => factRow(fact, greatest))),
-    ...(changes.length ? [element("h3", {}, [say("weighed-most")])] : []),
+    ...(changes.length ? [element("h3", {}, [say("changes-heading")])] : []),
     ...changes.map(change),
-    numbers(reasons.slice(0, MOST_NUMBERS)),
+    numbers(reasons.slice(0, MAX_NUMBERS)),
   ];
 }
 
@@ -87,7 +87,7 @@ function change({ removed, inserted, weight }) {
   ]);
 }
 
-/** The same for who wants to know it exactly: each feature by itself. */
+/** The features with their values and exact amounts, in a table that is closed at first. */
 function numbers(reasons) {
   return element("details", { className: "numbers" }, [
     element("summary", {}, [say("numbers")]),

@@ -1,7 +1,7 @@
 """``…/reasons``: why a model gave a revision its risk.
 
-The model's server is asked when somebody wants to know: a prediction event has no room for reasons. A page may talk to
-its own server only, so that one asks for it: the models' servers that it was told of, and no others.
+Prediction events do not contain reasons, so the model's server is asked when a reader presses Why. A page may connect
+only to its own server, which sends the request for it, and only to the configured model servers.
 """
 
 import re
@@ -17,19 +17,19 @@ from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.web_server import json_answer
 
 TIMEOUT: Final = 25.0
-"""Seconds; a little more than a server takes at most."""
-MOST_REASONS: Final = 200
-"""More than any model has features; the page sums them up and shows the strongest."""
-MOST_CHANGES: Final = 3
+"""Seconds; a little more than the model server's own deadline."""
+MAX_REASONS: Final = 200
+"""More than any model has features; the page groups them and shows the strongest."""
+MAX_CHANGES: Final = 3
 _MAX_ANSWER: Final = 1024 * 1024
-"""Bytes that are read of a server's answer; an explanation has some 20 kB."""
+"""Bytes; a longer answer of a model server is ignored. An explanation has about 20 kB."""
 _MAX_ERROR: Final = 300
 _WIKI_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
 _REV_ID: Final = re.compile(r"[1-9][0-9]{0,15}")
 
 
 class Reasons:
-    """Handlers of both routes. ``explain_by`` has the base address of each model's server."""
+    """The handler of the route. ``explain_by`` has the base address of each model's server."""
 
     def __init__(self, explain_by: Mapping[str, str]) -> None:
         self._explain_by = dict(explain_by)
@@ -37,25 +37,25 @@ class Reasons:
 
     @property
     def models(self) -> list[str]:
-        """The models that can be asked."""
+        """The models whose server is known."""
         return sorted(self._explain_by)
 
     async def open(self, _app: web.Application) -> AsyncIterator[None]:
-        """Hold a client session while the application runs."""
+        """Keep a client session open while the application runs."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as self._session:
             yield
 
     def replace(self, explain_by: Mapping[str, str]) -> None:
-        """Ask these servers from now on, and no others."""
+        """Replace the servers that are asked."""
         self._explain_by = dict(explain_by)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Return the strongest reasons of ``?model=`` for its score of ``?wiki_id=&rev_id=``, or an error."""
         model, wiki_id, rev_id = (request.query.get(name, "") for name in ("model", "wiki_id", "rev_id"))
         if model not in self._explain_by:
-            return _error(404, "model: expected one whose server is known here")
+            return _error(404, "model: expected a model whose server is known here")
         if not _WIKI_ID.fullmatch(wiki_id) or not _REV_ID.fullmatch(rev_id):
-            return _error(400, "wiki_id and rev_id: expected those of a prediction")
+            return _error(400, "wiki_id, rev_id: expected those of a prediction")
         url = f"{self._explain_by[model].rstrip('/')}/v1/models/{quote(model, safe='')}:explain"
         body = orjson.dumps({"lang": wiki_id, "rev_id": int(rev_id)})
         try:
@@ -65,7 +65,7 @@ class Reasons:
             return _error(502, "the model's server does not answer")
         try:
             return _json(strongest(document))
-        except (KeyError, TypeError):  # an error, or none of our servers
+        except (KeyError, TypeError):  # an error, or another kind of server
             reason = document.get("error") if isinstance(document, dict) else None
             if not isinstance(reason, str):
                 reason = "the model's server gave no reasons"
@@ -73,7 +73,7 @@ class Reasons:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> Any:
-    """Return the JSON of an answer; None if it is something else, or longer than an explanation can be."""
+    """Return the JSON of an answer; None if it is not JSON, or larger than `_MAX_ANSWER`."""
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk
@@ -86,10 +86,12 @@ async def _read(answer: aiohttp.ClientResponse) -> Any:
 
 
 def strongest(document: Any) -> dict[str, Any]:
-    """Return what weighed most in an explanation, strongest first.
+    """Return the features and changes of an explanation with the largest effect, largest first.
 
-    :raises KeyError: if something that must be there is not.
-    :raises TypeError: if something is of another type.
+    Raises:
+        KeyError: a field is missing.
+        TypeError: a field has another type than expected.
+
     """
     explanation = document["explanation"]
     reasons = sorted(explanation["contributions"], key=lambda each: -abs(each["amount"]))
@@ -97,26 +99,27 @@ def strongest(document: Any) -> dict[str, Any]:
     return {
         "probability": document["output"]["probabilities"]["true"],
         "reasons": [
-            {name: each[name] for name in ("name", "value", "amount")} for each in reasons[:MOST_REASONS]
+            {name: each[name] for name in ("name", "value", "amount")} for each in reasons[:MAX_REASONS]
         ],
         "changes": [
-            {name: each[name] for name in ("removed", "inserted", "weight")}
-            for each in changes[:MOST_CHANGES]
+            {name: each[name] for name in ("removed", "inserted", "weight")} for each in changes[:MAX_CHANGES]
         ],
     }
 
 
 def is_explain_by(document: Any) -> bool:
-    """Return whether a document is an object with a server's address for each model."""
+    """Return whether a document is an object from model names to addresses of servers."""
     return isinstance(document, dict) and all(
         model and isinstance(url, str) and is_base_address(url) for model, url in document.items()
     )
 
 
 def read_explain_by(texts: Iterable[str]) -> dict[str, str]:
-    """Return the servers that ``MODEL=URL`` texts name.
+    """Return the addresses by model name, from texts such as ``MODEL=URL``.
 
-    :raises ValueError: if one is something else.
+    Raises:
+        ValueError: a text has another form.
+
     """
     pairs = [text.partition("=")[::2] for text in texts]
     for model, url in pairs:

@@ -11,7 +11,7 @@ export function bandOf(risk) {
   return risk < MEDIUM_FROM ? "low" : risk < HIGH_FROM ? "medium" : "high";
 }
 
-/** A risk as it is written, with three digits. @param {number} risk 0 to 1 */
+/** A risk as text with three decimals. @param {number} risk 0 to 1 */
 export const riskNumber = (risk) => numberOf(risk, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
 
 /** @param {number} risk 0 to 1 */
@@ -24,7 +24,7 @@ export function riskOf(risk) {
   ]);
 }
 
-/** A bar that is filled to a share; it says nothing that does not stand beside it. @param {number} share 0 to 1 */
+/** A bar that is filled by a share, hidden from screen readers: the number is beside it. @param {number} share 0 to 1 */
 export function bar(share) {
   const made = element("span", { className: "bar", ariaHidden: "true" });
   made.style.setProperty("--risk", String(share));

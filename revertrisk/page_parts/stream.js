@@ -1,4 +1,4 @@
-/** An EventSource that is opened again also where a browser gives up: after an answer that is no stream. */
+/** An EventSource that also reconnects after an answer that is not a stream, when browsers do not. */
 
 export class Stream {
   #onMessage;
@@ -13,23 +13,23 @@ export class Stream {
   constructor(onMessage, onOpen = () => {}) {
     this.#onMessage = onMessage;
     this.#onOpen = onOpen;
-    // A page that is kept for the Back button would keep its connection, of which a browser has six a host.
+    // A page that the browser keeps for the Back button would keep its connection; a browser allows six for each host.
     addEventListener("pagehide", () => this.#stop());
   }
 
-  /** Whether messages can come now. @returns {boolean} */
+  /** Whether the connection is open. @returns {boolean} */
   get isOpen() {
     return this.#source?.readyState === EventSource.OPEN;
   }
 
-  /** Follow an address, or none. @param {?string} url */
+  /** Connect to an address; null disconnects. @param {?string} url */
   follow(url) {
     this.#stop();
     this.#url = url;
     this.keepOpen();
   }
 
-  /** To be called from time to time. */
+  /** Reconnect if the connection is closed; to be called regularly. */
   keepOpen() {
     if (this.#source?.readyState === EventSource.CLOSED) this.#stop();
     if (this.#source !== null || this.#url === null) return;

@@ -1,4 +1,4 @@
-/** The button that asks for a model's reasons. */
+/** The button that opens the reasons for a risk. */
 
 import { element, unseen } from "./elements.js";
 import { say } from "./messages.js";

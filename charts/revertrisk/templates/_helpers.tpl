@@ -1,4 +1,4 @@
-{{/* Labels of everything: (dict "root" $ "name" NAME "role" ROLE) */}}
+{{/* The labels of all objects: (dict "root" $ "name" NAME "role" ROLE) */}}
 {{- define "revertrisk.labels" -}}
 {{ include "revertrisk.selector" . }}
 app.kubernetes.io/component: {{ .role }}
@@ -8,18 +8,18 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | include "revertrisk.labelValue" }}
 {{- end }}
 
-{{/* A version as a label takes it: no + or :, 63 characters, a letter or digit at both ends. */}}
+{{/* A version in the form of a label: no + or :, at most 63 characters, a letter or digit at both ends. */}}
 {{- define "revertrisk.labelValue" -}}
 {{ regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trunc 63 | trimAll "-_." | quote }}
 {{- end }}
 
-{{/* What selects the pods of one workload: (dict "root" $ "name" NAME) */}}
+{{/* The selector of the pods of one workload: (dict "root" $ "name" NAME) */}}
 {{- define "revertrisk.selector" -}}
 app.kubernetes.io/name: {{ .name | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end }}
 
-{{/* The labels that KServe, which has its own, is to put on the pods as well. */}}
+{{/* The labels that KServe copies to the pods, in addition to its own. */}}
 {{- define "revertrisk.podLabels" -}}
 {{ include "revertrisk.selector" . }}
 app.kubernetes.io/component: {{ .role }}
@@ -53,19 +53,19 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{/* What a service has of its own over what all share: (dict "root" $ "service" SERVICE); as YAML */}}
+{{/* A service's predictor, merged over the common one: (dict "root" $ "service" SERVICE); as YAML */}}
 {{- define "revertrisk.predictor" -}}
 {{ mergeOverwrite (deepCopy .root.Values.inference.predictor) (.service.predictor | default dict) | toYaml }}
 {{- end }}
 
 {{/*
-Seconds that a pod may take to stop: everything that the server may spend, and a margin. Knative has no such
-field: there a revision's timeout is also its pods' grace period.
+The seconds that a pod has to stop: the sum of the server's own limits, and a margin. Knative has no field for it; a
+revision's timeout is also the grace period of its pods.
 */}}
 {{- define "revertrisk.gracePeriod" -}}
 {{- $shutdown := .Values.inference.shutdown }}
 {{- if lt (int $shutdown.grace_seconds) (int .Values.inference.request_deadline_seconds) }}
-{{- fail "inference.shutdown.grace_seconds: expected at least inference.request_deadline_seconds, or a stopping pod cuts requests off" }}
+{{- fail "inference.shutdown.grace_seconds: expected at least inference.request_deadline_seconds, so that a stopping pod finishes its requests" }}
 {{- end }}
 {{- add $shutdown.pre_stop_seconds $shutdown.delay_seconds $shutdown.grace_seconds 5 }}
 {{- end }}
@@ -73,8 +73,8 @@ field: there a revision's timeout is also its pods' grace period.
 {{/*
 The environment of a server, by name; as YAML: (dict "root" $ "name" NAME "service" SERVICE)
 
-Whoever keeps connections to the server must close them first, or a request meets the server's own closing and fails:
-Knative's queue-proxy closes idle ones after 90 s, the Envoy of a gateway or mesh after an hour.
+The client must close idle connections before the server does: a request on a connection that the server is closing
+fails. Knative's queue-proxy closes idle connections after 90 s, the Envoy of a gateway or mesh after an hour.
 */}}
 {{- define "revertrisk.environment" -}}
 {{- $predictor := include "revertrisk.predictor" . | fromYaml }}
@@ -97,7 +97,7 @@ Knative's queue-proxy closes idle ones after 90 s, the Envoy of a gateway or mes
 {{- $_ := set $variables $name (dict "name" $name "value" (toString $value)) }}
 {{- end }}
 {{- if not (hasKey $variables "MODEL_NAME") }}
-{{- fail (printf "inference_services.%s.predictor.custom_env: expected MODEL_NAME, the model that it serves" .name) }}
+{{- fail (printf "inference_services.%s.predictor.custom_env: expected MODEL_NAME, the name of the model" .name) }}
 {{- end }}
 {{- range list "EVENTGATE_URL" "EVENTGATE_STREAM" }}
 {{- if and (eq $.service.role "producer") (not (hasKey $variables .)) }}
@@ -107,21 +107,21 @@ Knative's queue-proxy closes idle ones after 90 s, the Envoy of a gateway or mes
 {{ toYaml $variables }}
 {{- end }}
 
-{{/* Variables that the server no longer reads, with what holds instead; the schema still takes their names. As YAML */}}
+{{/* Variables that the server no longer reads, and what replaced them. The schema still accepts their names. As YAML */}}
 {{- define "revertrisk.removedSettings" -}}
 EVENTGATE_BATCH_MAX: each prediction is sent alone
 REVISION_CACHE_BYTES: no text is kept between requests
 WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
 {{- end }}
 
-{{/* What a service's pods and its autoscaler are, checked: (dict "root" $ "name" NAME "service" SERVICE); as YAML */}}
+{{/* The checked config of a service, for its pods and its autoscaler: (dict "root" $ "name" NAME "service" SERVICE); as YAML */}}
 {{- define "revertrisk.config" -}}
 {{- $config := (include "revertrisk.predictor" . | fromYaml).config }}
 {{- if gt (int $config.minReplicas) (int $config.maxReplicas) }}
-{{- fail (printf "inference_services.%s.predictor.config: expected minReplicas (%v) of at most maxReplicas (%v)" .name $config.minReplicas $config.maxReplicas) }}
+{{- fail (printf "inference_services.%s.predictor.config: expected minReplicas (%v) to be at most maxReplicas (%v)" .name $config.minReplicas $config.maxReplicas) }}
 {{- end }}
 {{- if and (ne (include "revertrisk.mode" .root | trim) "Serverless") (eq (int $config.minReplicas) 0) }}
-{{- fail (printf "inference_services.%s.predictor.config.minReplicas: expected at least 1, as only Serverless mode starts a pod for a request" .name) }}
+{{- fail (printf "inference_services.%s.predictor.config.minReplicas: expected at least 1: only in Serverless mode a request starts a pod" .name) }}
 {{- end }}
 {{ toYaml $config }}
 {{- end }}
@@ -144,7 +144,7 @@ WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
     {{- end }}
   resources:
     {{- toYaml $predictor.container.resources | nindent 4 }}
-  # 503 from SIGTERM on, while predictions are still served; twice in a row falls within the delay.
+  # 503 from SIGTERM on, while predictions are still served. Two failures take less time than the shutdown delay.
   readinessProbe:
     httpGet: {path: /v2/health/ready, port: 8080}
     periodSeconds: 2
@@ -162,7 +162,7 @@ WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
     periodSeconds: 2
     timeoutSeconds: 2
     failureThreshold: 60
-  # Knative refuses a lifecycle; it drains connections by a hook of its own.
+  # Knative does not accept a lifecycle; it has its own preStop hook.
   lifecycle:
     preStop:
       exec:
@@ -204,7 +204,7 @@ WIKI_LIMIT: one wiki's share follows from QUEUE_LIMIT
     - {port: {{ .port }}, protocol: TCP}
 {{- end }}
 
-{{/* Where the lake is. A folder of the volume and not its root, where file systems have folders of their own. */}}
+{{/* The address of the lake. On a volume it is a subfolder, because the root can have folders of the file system. */}}
 {{- define "revertrisk.lakeAt" -}}
 {{ .Values.analytics.lake.to | default "/var/lib/revertrisk/lake" }}
 {{- end }}

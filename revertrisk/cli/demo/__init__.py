@@ -1,1 +1,1 @@
-"""`revertrisk demo`: everything on loopback, with a live table."""
+"""``revertrisk demo``: runs all programs on loopback and shows each prediction in a table."""

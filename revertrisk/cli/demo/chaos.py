@@ -1,7 +1,7 @@
-"""``revertrisk demo --chaos``: both upstreams fail on purpose while the sample edits go through.
+"""``revertrisk demo --chaos``: sets faults on both mocks while the sample edits are scored.
 
-The mocks do it, by the faults that they document. Chance decides which requests are struck; the same seed strikes
-the same ones again. In the middle EventGate is away for a while.
+The requests with a fault are chosen at random, by a seed. EventGate also has one outage, during which it answers
+nothing.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ import orjson
 from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 
 SHARE: Final = 0.03
-"""Of the requests that each kind of fault strikes."""
+"""The share of requests that get each kind of fault."""
 OUTAGE_AFTER: Final = 60
-"""Accepted predictions until EventGate goes away."""
+"""The number of accepted predictions after which the outage of EventGate begins."""
 OUTAGE_S: Final = 3.0
 POLL_S: Final = 0.2
 RETRIES: Final = RetrySchedule(limit=40, delay_s=0.5, factor=1.0)
 SERVER_ENVIRONMENT: Final = {"AIOHTTP_CLIENT_TIMEOUT": "1"}
-"""Where production waits five seconds for a silent upstream, the demo waits one: a user is watching."""
+"""Production waits five seconds for an upstream that does not answer; the demo waits one, as a user is watching."""
 
 MEDIAWIKI, EVENTGATE = "MediaWiki", "EventGate"
 FAULTS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
@@ -38,7 +38,7 @@ FAULTS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
         {"kind": "hang"},
         {"kind": "reset"},
     ),
-    # No 500 among them: the gate would note it as a refusal, and there the live page is right to be loud.
+    # Without 500, which EventGate also answers when it refuses events: the live page would show them as refused.
     EVENTGATE: (
         {"kind": "status", "status": 503},
         {"kind": "hang"},
@@ -50,23 +50,23 @@ FAULTS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
 IN_WORDS: Final[Mapping[str, str]] = {
     "status": "answers 503",
     "rate_limited": "answers 429, too many requests",
-    "maxlag": "says that its databases lag",
-    "api_error": "says that it is read-only",
+    "maxlag": "answers that its databases lag",
+    "api_error": "answers that it is read-only",
     "html": "answers with a web page instead of data",
-    "cut": "breaks off in the middle of its answer",
+    "cut": "closes the connection in the middle of its answer",
     "hang": "does not answer",
     "reset": "resets the connection",
-    "accept_then_hang": "takes the prediction and does not say so",
-    "accept_then_reset": "takes the prediction and resets the connection before it says so",
+    "accept_then_hang": "accepts the prediction and does not answer",
+    "accept_then_reset": "accepts the prediction and resets the connection before it answers",
 }
 
 
-class Storm:
-    """The faults of one run: put in force, shown as they strike, lifted, counted."""
+class FaultRun:
+    """Sets the faults of one run, shows and counts each fault that occurs, and removes them at the end."""
 
     def __init__(self, seed: int, addresses: Mapping[str, str], say: Callable[[str], None]) -> None:
-        """Take the address of each upstream's mock, and what writes a line about a fault."""
-        chance = random.Random(seed)  # noqa: S311 - chance that repeats is what is wanted
+        """``addresses`` has the address of each mock; ``say`` writes a line about a fault."""
+        chance = random.Random(seed)  # noqa: S311 - a repeatable sequence is wanted
         self._faults = {
             name: [fault | {"rate": SHARE, "seed": chance.randrange(10**6)} for fault in faults]
             for name, faults in FAULTS.items()
@@ -74,29 +74,29 @@ class Storm:
         self._addresses = addresses
         self._say = say
         self._shown: dict[tuple[str, str], int] = {}
-        self.struck: dict[str, int] = dict.fromkeys(addresses, 0)
-        """How many requests to each upstream were struck."""
+        self.occurred: dict[str, int] = dict.fromkeys(addresses, 0)
+        """The number of faults of each upstream."""
 
-    async def begin(self, session: aiohttp.ClientSession) -> None:
-        """Put the faults in force."""
+    async def start(self, session: aiohttp.ClientSession) -> None:
+        """Set the faults of both mocks."""
         for name, faults in self._faults.items():
             await self._put(session, name, faults)
 
-    async def rage(
+    async def run(
         self, session: aiohttp.ClientSession, accepted: Callable[[], int], over: asyncio.Event
     ) -> None:
-        """Show the faults as they strike until all is delivered, and lift them; in the middle comes the outage."""
+        """Show each fault until ``over`` is set, then remove them; after `OUTAGE_AFTER` predictions make the outage."""
         now = asyncio.get_running_loop().time
         outage_ends: float | None = None
         while not over.is_set():
             if outage_ends is None and accepted() >= OUTAGE_AFTER:
                 outage_ends = now() + OUTAGE_S
                 await self._put(session, EVENTGATE, [{"kind": "hang"}])
-                self._say(f"EventGate is away for {OUTAGE_S:.0f} seconds: it answers no request")
+                self._say(f"EventGate has an outage of {OUTAGE_S:.0f} seconds: it does not answer")
             elif outage_ends is not None and now() >= outage_ends:
                 outage_ends = math.inf
                 await self._put(session, EVENTGATE, self._faults[EVENTGATE])
-                self._say("EventGate is back")
+                self._say("The outage of EventGate is over")
             await self._show(session)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
@@ -109,7 +109,7 @@ class Storm:
         for name, address in self._addresses.items():
             async with session.get(f"{address}/_mock/stats") as answer:
                 counts = orjson.loads(await answer.read())["faults"]
-            self.struck[name] = sum(counts.values())
+            self.occurred[name] = sum(counts.values())
             for kind, count in counts.items():
                 new = count - self._shown.get((name, kind), 0)
                 self._shown[name, kind] = count

@@ -1,6 +1,6 @@
-"""The end of the demo: its events go into a lake, and one question is asked of it in SQL."""
+"""The end of the demo: writes its events into a lake, and queries it with SQL."""
 
-# ruff: noqa: PLC0415 - the lake's engines are an extra, and imported when they are there
+# ruff: noqa: PLC0415 - the extra `lake` may not be installed
 
 import asyncio
 import importlib.util
@@ -12,7 +12,7 @@ from typing import Any, Final
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 
 MISSING: Final = (
-    "With the extra `lake` the demo also answers a question in SQL: pip install 'revertrisk-events[lake]'"
+    "With the extra `lake` the demo also makes a lake and queries it: pip install 'revertrisk-events[lake]'"
 )
 QUESTION: Final = """\
 SELECT
@@ -25,13 +25,13 @@ FROM prediction_current AS p
 JOIN outcome AS o ON p.wiki_id = o.wiki_id AND p.rev_id = o.rev_id
 GROUP BY p.model_name, risk
 ORDER BY p.model_name, MIN(p.probability)"""
-"""Its answer is the same in each run: it needs no actor key, and reads no clock."""
+"""The result is the same in each run: it uses no actor keys and no time."""
 FOLDER: Final = "lake"
-"""In the folder of the demo."""
+"""The lake's folder, below the demo's temporary folder."""
 BATCH_S: Final = 0.5
 POLL_S: Final = 0.2
 LONGEST_S: Final = 60.0
-"""Until the lake counts as stuck."""
+"""The longest time for filling the lake."""
 
 
 def has_engines() -> bool:
@@ -40,7 +40,7 @@ def has_engines() -> bool:
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """Return what the others of this module raise."""
+    """Return the exceptions of `fill_lake` and `ask`."""
     from revertrisk.lake import LakeError
     from revertrisk.streams.base import SourceError
 
@@ -48,12 +48,14 @@ def errors() -> tuple[type[Exception], ...]:
 
 
 async def fill_lake(folder: Path, events: Path, gate: str, predictions: int) -> Path:
-    """Make a lake of the page_change events in a file and of the predictions at a gate; return its folder.
+    """Write the page_change events of a file and the predictions of EventGate's streams into a new lake.
+
+    Return the lake's folder. ``predictions`` is how many are waited for.
 
     Raises:
-        LakeError: it cannot be made or written.
+        LakeError: the lake cannot be made or written.
         SourceError: the events cannot be read.
-        TimeoutError: not all predictions have come.
+        TimeoutError: some predictions did not arrive in time.
 
     """
     from revertrisk.lake.open_or_create import make_lake
@@ -73,7 +75,7 @@ async def fill_lake(folder: Path, events: Path, gate: str, predictions: int) -> 
     filling = asyncio.create_task(fill(settings, lake, stop))
     try:
         async with asyncio.timeout(LONGEST_S):
-            # A stream has no end: the lake itself says when everything is there.
+            # EventGate's stream does not end, so the rows in the lake are counted.
             while not filling.done():
                 if await asyncio.to_thread(_predictions, root) >= predictions:
                     break
@@ -85,7 +87,7 @@ async def fill_lake(folder: Path, events: Path, gate: str, predictions: int) -> 
 
 
 def ask(root: Path) -> tuple[list[str], Sequence[tuple[Any, ...]]]:
-    """Return the names of the answer's columns, and its rows; raises LakeError."""
+    """Return the column names and the rows of `QUESTION`; raises LakeError."""
     from revertrisk.lake import Reader
 
     with closing(Reader(str(root))) as reader:

@@ -1,7 +1,7 @@
-"""``revertrisk demo --live``: edits that are being made now, read from Wikimedia, scored into the mock EventGate.
+"""``revertrisk demo --live``: scores current edits from Wikimedia, and sends the predictions to the mock EventGate.
 
-It is a guest there, and behaves like one (https://www.mediawiki.org/wiki/API:Etiquette): it says who is asking, takes
-a few edits a second and lets the others pass, and each model asks for one revision at a time.
+It follows https://www.mediawiki.org/wiki/API:Etiquette: the User-Agent has a contact, at most `EDITS_PER_SECOND` edits
+are taken and the others dropped, and each model requests one revision at a time.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -25,20 +25,21 @@ from revertrisk.streams.base import EventSource, Position, SourcedEvent, Unreada
 
 EDITS_PER_SECOND: Final = 3.0
 REQUESTS_PER_MODEL: Final = 1
-"""Two models make two at a time at most, to whatever wiki."""
+"""With two models, at most two requests at a time."""
 _TARGET: Final = "{{globals.target}}"
 
 
 class LiveError(ValueError):
-    """A flag cannot be used; the text names it and says what was expected."""
+    """A flag cannot be used; the message names it and what was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What ``--live`` needs to know.
+    """The settings of ``--live``; None for ``wiki_url`` and ``stream_url`` means Wikimedia's own.
 
-    ``wiki_url`` and ``stream_url`` stand for Wikimedia's own addresses where they are None. Raises
-    :class:`LiveError`.
+    Raises:
+        LiveError: a setting cannot be used.
+
     """
 
     contact: str
@@ -50,7 +51,7 @@ class Live:
         if not is_contact(self.contact):
             raise LiveError(
                 "--contact: expected your mail address, or the address of a page about you; "
-                "Wikimedia asks for it, to reach you before it blocks you"
+                "Wikimedia uses it to reach you before it blocks you"
             )
         for flag, url in (("--wiki-url", self.wiki_url), ("--stream-url", self.stream_url)):
             if url is not None and not is_base_address(url):
@@ -63,12 +64,12 @@ class Live:
 
     @property
     def user_agent(self) -> str:
-        """Who is asking, as Wikimedia's policy wants it."""
+        """The User-Agent, in the form of Wikimedia's policy."""
         return user_agent("revertrisk-events-demo", self.contact)
 
     @property
     def server_environment(self) -> dict[str, str]:
-        """The servers' settings: who asks, and where, if not at each wiki's own host."""
+        """The servers' settings: the User-Agent, and ``wiki_url`` if it is set."""
         return {"USER_AGENT": self.user_agent} | ({"WIKI_URL": self.wiki_url} if self.wiki_url else {})
 
     def dispatch_settings(self, folder: Path, targets: Mapping[str, str]) -> DispatchSettings:
@@ -84,7 +85,7 @@ class Live:
 
 
 def _write_rules(folder: Path, targets: Mapping[str, str]) -> Path:
-    """Put the shipped rules of all models into one file, each with its own target: one reader feeds them all."""
+    """Write the shipped rules of all models into one file, each with its own target; one dispatcher uses them all."""
     rules: list[dict[str, Any]] = []
     for model in MODELS:
         text = (files("revertrisk.dispatcher") / "rules" / f"{model.name}.yaml").read_text(encoding="utf-8")
@@ -95,12 +96,12 @@ def _write_rules(folder: Path, targets: Mapping[str, str]) -> Path:
 
 
 class Sampled:
-    """A source that hands on a few of the events that a rule takes, and drops all others."""
+    """A source that yields a few of the events that a rule takes, and drops all others."""
 
     def __init__(
         self, inner: EventSource, rules: Sequence[Rule], on_not_for: Callable[[dict[str, Any], str], None]
     ) -> None:
-        """``on_not_for`` hears of each event that is handed on for each rule that will not take it."""
+        """``on_not_for`` is called for each yielded event, with the name of each rule that does not take it."""
         self._inner = inner
         self._rules = rules
         self._on_not_for = on_not_for
@@ -126,7 +127,7 @@ class Sampled:
                 yield record
 
     async def commit(self, position: Position) -> None:
-        """Commit the event, and with it those that were dropped before it."""
+        """Commit the event, and the dropped events before it."""
         await self._inner.commit(position)
 
     async def close(self) -> None:

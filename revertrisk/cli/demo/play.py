@@ -1,7 +1,7 @@
-"""The demo: every program of the distribution on loopback, and edits going through them.
+"""Runs the demo: starts all programs on loopback, and dispatches edits to them.
 
-The edits are the sample pages' (with ``--chaos`` while both upstreams fail), or those that are being made on
-Wikipedia now (``--live``).
+The edits are those of the sample pages (with ``--chaos`` both mocks have faults), or current edits of Wikipedia
+(``--live``).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from rich.console import Console
 from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.demo import lake
-from revertrisk.cli.demo.chaos import EVENTGATE, MEDIAWIKI, RETRIES, SERVER_ENVIRONMENT, Storm
+from revertrisk.cli.demo.chaos import EVENTGATE, MEDIAWIKI, RETRIES, SERVER_ENVIRONMENT, FaultRun
 from revertrisk.cli.demo.live import Live, Sampled
 from revertrisk.cli.demo.programs import MODELS, Starter
 from revertrisk.cli.demo.screen import Screen
@@ -46,8 +46,8 @@ Playing = Coroutine[Any, Any, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What is running, and where it is shown and reckoned up."""
+class RunningDemo:
+    """The addresses of the running programs, the output, and the counts."""
 
     screen: Screen
     tally: Tally
@@ -56,16 +56,16 @@ class Stage:
     targets: Mapping[str, str]
     """The address of each model's server."""
     dashboard: str | None = None
-    """The address of the page with the edits to look at and the charts."""
+    """The address of the dashboard."""
 
 
 def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
-    """Run the demo; return 0 only if every prediction that is due is on the stream.
+    """Run the demo; return 0 only if every expected prediction is on the stream.
 
-    ``chaos_seed`` lets both upstreams fail while the sample edits go through; with ``live`` the edits are Wikipedia's.
+    With ``chaos_seed`` both mocks have faults. With ``live`` the edits are Wikipedia's.
     """
     console = Console()
-    # Whoever ends the demo ends its programs with it.
+    # On these signals the demo exits, and the exit stack stops its programs.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(EXIT_TERMINATED))
     with ExitStack() as stack:
@@ -74,7 +74,7 @@ def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revertrisk-demo-")))
         except FileNotFoundError as exc:
             raise OSError(
-                exc.errno, "no folder for temporary files can be written: let TMPDIR name one that can"
+                exc.errno, "no folder for temporary files is writable: set TMPDIR to a folder that is"
             ) from exc
         screen = Screen(console, [model.name for model in MODELS])
         starter = Starter(stack, folder, screen.say)
@@ -93,34 +93,34 @@ def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
 
 
 def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | None) -> Playing:
-    """Start everything, and return what sends the sample edits through it."""
+    """Start all programs; return the coroutine that dispatches the sample edits."""
     wiki = starter.mediawiki()
     gate = starter.eventgate(diff_base=wiki)
     environment = {"WIKI_URL": wiki} | ({} if chaos_seed is None else SERVER_ENVIRONMENT)
     targets = starter.servers(gate, environment)
     events = _write_sample_events(folder)
-    storm = dashboard = None
+    faults = dashboard = None
     if chaos_seed is None and lake.has_engines():
         streams = ",".join(PREDICTION_STREAMS.values())
         sources = [f"jsonl:{events}", f"eventstreams:{gate}/v2/stream/{streams}"]
         dashboard = starter.dashboard(sources, targets, wiki, folder / lake.FOLDER)
-    stage = Stage(screen, Tally(), folder, gate, targets, dashboard)
+    demo = RunningDemo(screen, Tally(), folder, gate, targets, dashboard)
     if chaos_seed is not None:
-        storm = Storm(chaos_seed, {MEDIAWIKI: wiki, EVENTGATE: gate}, screen.say_fault)
-    return _play_samples(stage, events, storm)
+        faults = FaultRun(chaos_seed, {MEDIAWIKI: wiki, EVENTGATE: gate}, screen.say_fault)
+    return _play_samples(demo, events, faults)
 
 
 def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Playing:
-    """Start the gate and the servers, and return what sends Wikipedia's edits through them."""
+    """Start EventGate and the servers; return the coroutine that dispatches Wikipedia's edits."""
     gate = starter.eventgate()
     environment, wikis = live.server_environment, WikiTable.load()
     if live.wiki_url is None and proxies_reach_wikis(wikis):
         environment["WIKI_URL"] = starter.stack.enter_context(wiki_relay(wikis))
     targets = starter.servers(gate, environment)
-    # A user who waits for edits that do not come must see why.
+    # Shows the user why no edits arrive, for example while EventStreams refuses a connection.
     logging.basicConfig(format="  %(message)s", stream=sys.stdout)
     logging.getLogger("revertrisk.streams").setLevel(logging.INFO)
-    return _play_live(Stage(screen, Tally(), folder, gate, targets), live)
+    return _play_live(RunningDemo(screen, Tally(), folder, gate, targets), live)
 
 
 def _write_sample_events(folder: Path) -> Path:
@@ -131,32 +131,32 @@ def _write_sample_events(folder: Path) -> Path:
     return path
 
 
-async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
-    """Dispatch the sample events to every model; on a terminal, stay until Ctrl-C."""
+async def _play_samples(demo: RunningDemo, events: Path, faults: FaultRun | None) -> int:
+    """Dispatch the sample events to all models; on a terminal, stay until Ctrl-C."""
 
     async def of_model(name: str) -> Summary:
         return await dispatch(
             DispatchSettings(
                 source=f"jsonl:{events}",
                 rule_file=Path(str(files("revertrisk.dispatcher") / "rules" / f"{name}.yaml")),
-                target=stage.targets[name],
-                dead_letters=stage.folder / f"dead-letters-{name}.jsonl",
-                retries=None if storm is None else RETRIES,
+                target=demo.targets[name],
+                dead_letters=demo.folder / f"dead-letters-{name}.jsonl",
+                retries=None if faults is None else RETRIES,
             ),
-            on_outcome=lambda outcome: _note_outcome(stage, outcome, name),
+            on_outcome=lambda outcome: _note_outcome(demo, outcome, name),
         )
 
     async def to_all() -> Summaries:
         summaries = await asyncio.gather(*(of_model(model.name) for model in MODELS))
         return {model.name: summary for model, summary in zip(MODELS, summaries, strict=True)}
 
-    status = await _play(stage, to_all, storm)
-    if storm is None:
-        status = max(status, await _ask_lake(stage, events))
+    status = await _play(demo, to_all, faults)
+    if faults is None:
+        status = max(status, await _ask_lake(demo, events))
     if sys.stdout.isatty():
-        pages = [f"{stage.gate}/_mock/", *([f"{stage.dashboard}/"] if stage.dashboard is not None else [])]
-        stage.screen.say(
-            f"Everything is still running. Look at it live: {' and '.join(pages)} (Ctrl-C ends it)"
+        pages = [f"{demo.gate}/_mock/", *([f"{demo.dashboard}/"] if demo.dashboard is not None else [])]
+        demo.screen.say(
+            f"All programs are still running. Pages: {' and '.join(pages)} (Ctrl-C ends the demo)"
         )
         stop = asyncio.Event()
         with on_signals(stop.set):
@@ -164,95 +164,97 @@ async def _play_samples(stage: Stage, events: Path, storm: Storm | None) -> int:
     return status
 
 
-async def _ask_lake(stage: Stage, events: Path) -> int:
-    """Put everything into a lake and ask it a question; return 1 if that failed."""
+async def _ask_lake(demo: RunningDemo, events: Path) -> int:
+    """Write all events into a lake and query it; return 1 if that fails."""
     if not lake.has_engines():
-        stage.screen.say(lake.MISSING)
+        demo.screen.say(lake.MISSING)
         return 0
-    stage.screen.say(
-        "\nAll of it goes into a lake. What became of the edits, by the risk that each model saw?"
+    demo.screen.say(
+        "\nAll events are written into a lake. How many edits were undone, by the risk of each model?"
     )
     try:
-        root = await lake.fill_lake(stage.folder, events, stage.gate, stage.tally.arrived)
-        stage.screen.show_answer(lake.QUESTION, *await asyncio.to_thread(lake.ask, root))
+        root = await lake.fill_lake(demo.folder, events, demo.gate, demo.tally.arrived)
+        demo.screen.show_answer(lake.QUESTION, *await asyncio.to_thread(lake.ask, root))
     except lake.errors() as exc:
-        stage.screen.say(f"The lake could not be filled: {exc or 'not everything came in time'}")
+        demo.screen.say(f"The lake could not be filled: {exc or 'some events did not arrive in time'}")
         return 1
     if sys.stdout.isatty():
-        stage.screen.say(f"Ask it yourself: revertrisk sql --lake {root} 'FROM both_models LIMIT 5'")
+        demo.screen.say(f"Your own query: revertrisk sql --lake {root} 'FROM both_models LIMIT 5'")
     return 0
 
 
-async def _play_live(stage: Stage, live: Live) -> int:
-    """Dispatch what is being edited on Wikipedia, until a signal or the limit."""
+async def _play_live(demo: RunningDemo, live: Live) -> int:
+    """Dispatch current edits of Wikipedia, until a signal arrives or the limit is reached."""
     stop = asyncio.Event()
 
     async def to_all() -> Summaries:
         summary = await dispatch(
-            live.dispatch_settings(stage.folder, stage.targets),
-            on_outcome=lambda outcome: _note_outcome(stage, outcome, outcome.rule),
+            live.dispatch_settings(demo.folder, demo.targets),
+            on_outcome=lambda outcome: _note_outcome(demo, outcome, outcome.rule),
             stop=stop,
-            wrap=lambda source, rules: Sampled(source, rules, stage.screen.expect_nothing),
+            wrap=lambda source, rules: Sampled(source, rules, demo.screen.expect_nothing),
         )
         return {"both models": summary}
 
     with on_signals(stop.set):
-        return await _play(stage, to_all)
+        return await _play(demo, to_all)
 
 
-async def _play(stage: Stage, work: Callable[[], Awaitable[Summaries]], storm: Storm | None = None) -> int:
-    """Do the work while showing each prediction as EventGate accepts it, and reckon up."""
-    screen, tally = stage.screen, stage.tally
-    screen.say(f"\nLive page: {stage.gate}/_mock/")
-    if stage.dashboard is not None:
-        screen.say(f"Edits to look at, and charts: {stage.dashboard}/")
+async def _play(
+    demo: RunningDemo, work: Callable[[], Awaitable[Summaries]], faults: FaultRun | None = None
+) -> int:
+    """Run the dispatchers, show each prediction that EventGate accepts, and write the summary."""
+    screen, tally = demo.screen, demo.tally
+    screen.say(f"\nLive page: {demo.gate}/_mock/")
+    if demo.dashboard is not None:
+        screen.say(f"Edits to look at, and charts: {demo.dashboard}/")
     screen.say("")
     done = asyncio.Event()
     async with aiohttp.ClientSession() as session:
-        # The gate was there before the servers that its live page asks for reasons.
-        await _put(session, f"{stage.gate}/_mock/explainers", dict(stage.targets))
+        # EventGate was started before the servers, so its live page does not have their addresses yet.
+        await _put(session, f"{demo.gate}/_mock/explainers", dict(demo.targets))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_show_accepted(stage, session, done))
-            if storm is not None:
+            tasks.create_task(_show_accepted(demo, session, done))
+            if faults is not None:
                 screen.explain_chaos()
-                await storm.begin(session)
-                tasks.create_task(storm.rage(session, lambda: tally.arrived, done))
+                await faults.start(session)
+                tasks.create_task(faults.run(session, lambda: tally.arrived, done))
             summaries = await work()
             done.set()
-        stats = await _get(session, f"{stage.gate}/_mock/stats")
+        stats = await _get(session, f"{demo.gate}/_mock/stats")
     for name, summary in summaries.items():
         screen.summarise(name, summary.as_dict())
     refused = sum(stats["refused"].values())
     unfinished = sum(summary.interrupted for summary in summaries.values())
     failed = len(tally.lost) + tally.differing + refused + unfinished
-    if storm is None:
+    if faults is None:
         screen.close(accepted=sum(stats["accepted"].values()), failed=failed)
     else:
-        screen.close_chaos(tally, storm.struck, refused=refused, unfinished=unfinished)
+        screen.close_chaos(tally, faults.occurred, refused=refused, unfinished=unfinished)
     broken = [summary.source_error for summary in summaries.values() if summary.source_error is not None]
     for problem in broken:
         screen.say(problem)
     return 1 if failed or broken else 0
 
 
-def _note_outcome(stage: Stage, outcome: Outcome, model_name: str | None) -> None:
-    stage.tally.note_outcome(outcome)
+def _note_outcome(demo: RunningDemo, outcome: Outcome, model_name: str | None) -> None:
+    demo.tally.note_outcome(outcome)
     if outcome.event is None or model_name is None:
         return
     if outcome.ending is not Ending.PRODUCED:
-        stage.screen.expect_nothing(outcome.event, model_name)
+        demo.screen.expect_nothing(outcome.event, model_name)
     elif outcome.attempts > 1:
-        stage.screen.show_retried(outcome.event, model_name, outcome.attempts)
+        demo.screen.show_retried(outcome.event, model_name, outcome.attempts)
 
 
-async def _show_accepted(stage: Stage, session: aiohttp.ClientSession, done: asyncio.Event) -> None:
-    """Show what the gate accepts until the dispatchers are done and everything is shown."""
-    async for event in _accepted(session, stage.gate, done):
-        arrival = stage.tally.note_accepted(event)
+async def _show_accepted(demo: RunningDemo, session: aiohttp.ClientSession, done: asyncio.Event) -> None:
+    """Show what EventGate accepts, until the dispatchers have ended and all predictions are shown."""
+    async for event in _accepted(session, demo.gate, done):
+        arrival = demo.tally.note_accepted(event)
         if arrival is Arrival.FIRST:
-            stage.screen.show(event)
+            demo.screen.show(event)
         else:
-            stage.screen.show_repeated(event, is_same=arrival is Arrival.REPEATED)
+            demo.screen.show_repeated(event, is_same=arrival is Arrival.REPEATED)
 
 
 async def _accepted(

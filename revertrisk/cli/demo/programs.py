@@ -1,4 +1,4 @@
-"""The programs of the demo: which ones, on which ports, with which settings."""
+"""The programs of the demo, with their ports and settings."""
 
 import os
 import socket
@@ -27,20 +27,20 @@ MODELS = (
 
 
 THRESHOLD = 0.07
-"""Of the dashboard: 15 of 100 good edits score higher. All sample edits with a risk over 0.5 have been reverted."""
+"""The dashboard's threshold: 15 % of good edits score higher. All sample edits with a risk over 0.5 were reverted."""
 
 
 class Starter:
-    """Starts programs that end with the stack, each on its usual port or a free one, and says where it listens."""
+    """Starts programs on their usual ports, or on free ones; they are stopped when ``stack`` is closed."""
 
     def __init__(self, stack: ExitStack, folder: Path, say: Callable[[str], None]) -> None:
-        """Take the folder of the logs, and what writes a line."""
+        """``folder`` is for log files; ``say`` writes a line for the user."""
         self.stack = stack
         self._folder = folder
         self._say = say
 
     def mediawiki(self) -> str:
-        """Start the mock MediaWiki and return its address; raises ProgramError, as the others do."""
+        """Start the mock MediaWiki and return its address. Raises ProgramError, like the other methods."""
         return self._start("mock MediaWiki", 8193, ["mock-mediawiki", "--port"])
 
     def eventgate(self, diff_base: str | None = None) -> str:
@@ -49,7 +49,7 @@ class Starter:
         return self._start("mock EventGate", 8192, ["mock-eventgate", *links, "--port"])
 
     def servers(self, gate: str, environment: dict[str, str]) -> dict[str, str]:
-        """Start a server for each model, and return each one's address."""
+        """Start a server for each model, and return the addresses by model name."""
         return {
             model.name: self._start(
                 model.name,
@@ -68,7 +68,7 @@ class Starter:
         }
 
     def dashboard(self, sources: Sequence[str], targets: Mapping[str, str], wiki: str, lake: Path) -> str:
-        """Start the dashboard over streams, servers to ask for reasons, and a lake that may come later."""
+        """Start the dashboard and return its address; the lake can be made later."""
         flags = [f"--source={source}" for source in sources]
         flags += [f"--explain-by={model}={target}" for model, target in targets.items()]
         arguments = [
@@ -82,7 +82,7 @@ class Starter:
         return self._start("dashboard", 8194, arguments)
 
     def _start(self, name: str, wanted_port: int, arguments: Sequence[str], **environment: str) -> str:
-        """Start a program; its arguments end with the flag of the port."""
+        """Start a program; the last of ``arguments`` is the flag for its port."""
 
         def start(port: int) -> Program:
             log = self._folder / f"{name}.log"
@@ -93,18 +93,18 @@ class Starter:
         try:
             program = start(0 if _listens(wanted_port) else wanted_port)
         except ProgramError:
-            program = start(0)  # another program may have taken the port meanwhile
+            program = start(0)  # the port was taken between the check and the start
         moved = "" if program.url.endswith(f":{wanted_port}") else f" (port {wanted_port} is taken)"
         self._say(f"  {name} listens on {program.url}{moved}")
         return program.url
 
 
 def _listens(port: int) -> bool:
-    """Whether a program listens on the port: asked without binding it, which would take it from another demo."""
+    """Whether a program listens on the port. It connects and does not bind, which could make another demo fail."""
     with socket.socket() as probe:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def _clean_environment() -> dict[str, str]:
-    """Blank the server's own variables: the demo must not depend on the user's environment."""
+    """Return the server's settings that are set in this environment, as empty: the demo must not depend on them."""
     return {name.upper(): "" for name in Settings.model_fields if name.upper() in os.environ}

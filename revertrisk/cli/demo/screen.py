@@ -1,4 +1,4 @@
-"""What the demo shows: a line for each revision once every model has spoken, and a closing summary."""
+"""The output of the demo: a line for each revision that all models have finished, and a summary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -18,7 +18,7 @@ FAULT: Final = "⚡"
 RETRIED: Final = "↻"
 REPEATED: Final = "≡"
 _IN_ASCII: Final = str.maketrans({FAULT: "!", RETRIED: "~", REPEATED: "=", "█": "#", "·": ".", "…": "."})
-"""What stands for each sign where the output's encoding has none of them."""
+"""Replacements for outputs that can show only ASCII."""
 _STYLES: Final = {FAULT: "yellow", RETRIED: "cyan", REPEATED: "magenta"}
 _INDENT: Final = "      "
 
@@ -26,7 +26,7 @@ RevisionKey = tuple[str, int]
 
 
 class Screen:
-    """Writes to one console, a line at a time, so that a log of it reads as well as a terminal."""
+    """Writes whole lines to a console, so that the output is also readable in a log."""
 
     def __init__(self, console: Console, models: Sequence[str]) -> None:
         self._console = console
@@ -36,28 +36,28 @@ class Screen:
         self._shown = 0
 
     def say(self, text: str) -> None:
-        """Write one line of prose."""
+        """Write a line of text."""
         self._print(text)
 
     def explain_chaos(self) -> None:
-        """Say what there will be to see."""
-        self.say("Chaos: MediaWiki and EventGate fail on purpose while the sample edits go through.")
-        self._mark(FAULT, "a fault strikes")
-        self._mark(RETRIED, "a prediction that needed more than one try, and arrived")
-        self._mark(REPEATED, "a prediction that arrived twice, the same byte for byte: its readers keep one")
+        """Explain the marks of ``--chaos``."""
+        self.say("Chaos: MediaWiki and EventGate fail on purpose while the sample edits are scored.")
+        self._mark(FAULT, "a fault of MediaWiki or EventGate")
+        self._mark(RETRIED, "a prediction that arrived after more than one try")
+        self._mark(REPEATED, "a prediction that arrived twice, with identical content: readers keep one")
         self.say("")
 
     def say_fault(self, text: str) -> None:
-        """Write a line about what goes wrong, or right again."""
+        """Write a line about a fault."""
         self._mark(FAULT, text)
 
     def show_retried(self, event: Mapping[str, Any], model_name: str, tries: int) -> None:
-        """Write that an event's prediction is on the stream, and how many tries of the dispatcher it took."""
+        """Write that a prediction arrived, and after how many tries of the dispatcher."""
         self._mark(RETRIED, f"{_named(event, model_name)} arrived at try {tries}")
 
     def show_repeated(self, event: Mapping[str, Any], *, is_same: bool) -> None:
-        """Write that a prediction is on the stream once more."""
-        again = "arrived twice, the same byte for byte" if is_same else "arrived twice, AND DIFFERS"
+        """Write that a prediction arrived again."""
+        again = "arrived twice, identical" if is_same else "arrived twice and DIFFERS"
         self._mark(REPEATED, f"{_named(event, event['predicted_classification']['model_name'])} {again}")
 
     def _mark(self, mark: str, text: str) -> None:
@@ -70,14 +70,14 @@ class Screen:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def show(self, event: Mapping[str, Any]) -> None:
-        """Take an accepted prediction event; its revision is shown once no model is awaited any more."""
+        """Take an accepted prediction; its revision is shown when all models have finished."""
         classification = event["predicted_classification"]
         key = _key(event)
         self._titles[key] = event["page"]["page_title"].replace("_", " ")
         self._note(key, classification["model_name"], classification["probabilities"]["true"])
 
     def expect_nothing(self, event: Mapping[str, Any], model_name: str) -> None:
-        """Take notice that a model will give no prediction for an event's revision."""
+        """Take the information that a model makes no prediction for an event's revision."""
         self._note(_key(event), model_name, None)
 
     def _note(self, key: RevisionKey, model_name: str, probability: float | None) -> None:
@@ -107,7 +107,7 @@ class Screen:
         self._print(line)
 
     def summarise(self, model_name: str, counts: Mapping[str, Any]) -> None:
-        """Write what became of one model's events."""
+        """Write the number of events of one model, by outcome."""
         table = Table(title=f"{model_name}\n{counts['read']} events read in {counts['seconds']} s")
         table.add_column("outcome")
         table.add_column("events", justify="right")
@@ -116,7 +116,7 @@ class Screen:
         self._console.print(table)
 
     def show_answer(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Write a question in SQL and the rows that answer it."""
+        """Write a query and its result."""
         self.say(f"\n{question}\n")
         table = Table()
         for name, value in zip(columns, rows[0], strict=True):
@@ -126,7 +126,7 @@ class Screen:
         self._console.print(table)
 
     def close(self, *, accepted: int, failed: int) -> None:
-        """Write the verdict."""
+        """Write the last line, without faults."""
         self._console.print(
             Text(
                 f"EventGate accepted {accepted} predictions; {failed} failed.",
@@ -134,15 +134,15 @@ class Screen:
             )
         )
 
-    def close_chaos(self, tally: Tally, struck: Mapping[str, int], *, refused: int, unfinished: int) -> None:
-        """Write the verdict on a run with faults, in plain words."""
-        where = ", ".join(f"{count} at {name}" for name, count in struck.items())
-        self.say(f"{sum(struck.values())} faults struck: {where}.")
+    def close_chaos(self, tally: Tally, faults: Mapping[str, int], *, refused: int, unfinished: int) -> None:
+        """Write the summary of a run with faults."""
+        where = ", ".join(f"{count} at {name}" for name, count in faults.items())
+        self.say(f"{sum(faults.values())} faults occurred: {where}.")
         self.say(
-            f"{tally.retried} predictions needed more than one try, {tally.retries} more in all; "
-            "shorter faults the servers got over by themselves."
+            f"{tally.retried} events were sent more than once, with {tally.retries} retries in total; "
+            "the servers handled the other faults without a retry of the dispatcher."
         )
-        self.say(f"{tally.repeated} arrived twice, each the same byte for byte: its readers keep one.")
+        self.say(f"{tally.repeated} predictions arrived twice, each time identical: readers keep one.")
         wrong = [
             f"{len(tally.lost)} lost" if tally.lost else "",
             f"{tally.differing} arrived twice and differ" if tally.differing else "",
@@ -167,7 +167,7 @@ def _key(event: Mapping[str, Any]) -> RevisionKey:
 
 
 def _risk(probability: float | None) -> Text:
-    """Draw a probability as a bar and a number; a dash stands for none."""
+    """Draw a probability as a bar and a number, or a dash if there is none."""
     if probability is None:
         return Text(f"{'-':<{COLUMN_WIDTH}}", style="dim")
     filled = round(probability * BAR_WIDTH)

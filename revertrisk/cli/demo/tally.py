@@ -1,4 +1,4 @@
-"""Count the predictions that are due, those that have arrived, and the retries that they took."""
+"""Counts the predictions that are expected, those that arrived, and the retries."""
 
 from collections.abc import Mapping
 from enum import Enum, auto
@@ -10,33 +10,33 @@ import orjson
 from revertrisk.dispatcher.outcome import Ending, Outcome
 
 Key = tuple[str, str, int, str]
-"""Model, wiki, revision and kind of change: what a prediction is about."""
+"""Model, wiki, revision and kind of change: what identifies a prediction here."""
 
 
 class Arrival(Enum):
-    """What a prediction on the stream is to those that came before it."""
+    """How a prediction on the stream compares with the earlier ones."""
 
     FIRST = auto()
     REPEATED = auto()
-    """The same as an earlier one, byte for byte."""
+    """Identical to an earlier one."""
     DIFFERING = auto()
-    """About the same as an earlier one, and another: that must not be."""
+    """Has the key of an earlier one and another content, which is an error."""
 
 
 class Tally:
-    """Compares the dispatcher's outcomes with what it reads from the stream itself."""
+    """Compares the dispatcher's outcomes with the predictions on the stream."""
 
     def __init__(self) -> None:
         self._due: set[Key] = set()
         self._sent: dict[Key, bytes] = {}
         self.retried = 0
-        """Events that needed more than one try of the dispatcher."""
+        """Events that the dispatcher sent more than once."""
         self.retries = 0
         self.repeated = 0
         self.differing = 0
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Take notice of what became of an event."""
+        """Count the outcome of an event."""
         if outcome.attempts > 1:
             self.retried += 1
             self.retries += outcome.attempts - 1
@@ -45,9 +45,9 @@ class Tally:
             self._due.add(key_of(outcome.event, outcome.rule))
 
     def note_accepted(self, event: Mapping[str, Any]) -> Arrival:
-        """Take notice of a prediction on the stream."""
+        """Count a prediction on the stream."""
         key = key_of(event, event["predicted_classification"]["model_name"])
-        # The gate stamps each copy with the time at which it came.
+        # EventGate sets the time of receipt, so it differs between copies.
         sent = sha256(orjson.dumps({**event, "meta": {**event["meta"], "dt": None}})).digest()
         first = self._sent.setdefault(key, sent)
         if first is sent:
@@ -60,20 +60,20 @@ class Tally:
 
     @property
     def due(self) -> int:
-        """How many predictions must be on the stream: one for each event that was not skipped for a reason."""
+        """How many predictions are expected: one for each event that was sent and not skipped."""
         return len(self._due)
 
     @property
     def arrived(self) -> int:
-        """How many of them are, duplicates apart."""
+        """How many of the expected predictions are on the stream, without duplicates."""
         return len(self._due & self._sent.keys())
 
     @property
     def lost(self) -> list[Key]:
-        """Those that are due and not there."""
+        """The expected predictions that are not on the stream."""
         return sorted(self._due - self._sent.keys())
 
 
 def key_of(event: Mapping[str, Any], model_name: str) -> Key:
-    """Return what a model's prediction of a page_change event, or a prediction itself, is about."""
+    """Return the key of a model's prediction, from the prediction or from its page_change event."""
     return model_name, event["wiki_id"], event["revision"]["rev_id"], event["page_change_kind"]

@@ -1,4 +1,4 @@
-/** A table of what the lake answered. Whatever it holds becomes text, never HTML. */
+/** A table with the result of a query. All values become text, never HTML. */
 
 import { absent, element, isolated } from "./elements.js";
 import { LANGUAGE, momentOf, numberOf, say } from "./messages.js";
@@ -8,7 +8,7 @@ import { bar } from "./risk.js";
 
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
 const DIGITS = { maximumFractionDigits: 2 };
-/** The ends of an interval, which few edits do not have. */
+/** Columns that are empty if there are too few edits. */
 const LIMITS = new Set(["low", "high", "share_reverted"]);
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
@@ -42,13 +42,13 @@ function content(name, value, languages) {
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];
-  if (name === "matures_in_hours" && value === 0) return [say("matured")];
+  if (name === "matures_in_hours" && value === 0) return [say("final")];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
   if (DURATIONS.has(name)) return [durationOf(value)];
   return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
 }
 
-/** Seconds in the largest unit of which there are two at least. */
+/** A duration in the largest unit of which there are at least two. @param {number} seconds */
 function durationOf(seconds) {
   const [unit, length] = UNITS.find(([, each]) => seconds >= 2 * each) ?? UNITS.at(-1);
   return numberOf(seconds / length, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 1 });
@@ -59,12 +59,12 @@ function timeOf(seconds) {
   return element("time", { dateTime: moment.toISOString() }, [momentOf(moment)]);
 }
 
-/** The name of a wiki's language, where the browser knows it. */
+/** The name of a wiki's language, if the browser knows it. */
 function language(code) {
   try {
     const name = code && LANGUAGES.of(code);
     return name ? [" ", element("span", { className: "dim" }, [isolated(name)])] : [];
   } catch {
-    return []; // a code of MediaWiki's own
+    return []; // a code that only MediaWiki uses
   }
 }

@@ -1,4 +1,4 @@
-/** The list of edits: a card each, in the order that the server says. Whatever an event holds becomes text, never HTML. */
+/** The list of edits: one card for each, in the server's order. All content of events becomes text, never HTML. */
 
 import { absent, element, isolated, unseen } from "./elements.js";
 import { LANGUAGE, momentOf, say } from "./messages.js";
@@ -21,7 +21,7 @@ import { whyButton } from "./why_button.js";
 
 const AGES = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 const UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["month", 12], ["year", Infinity]];
-const TELL_AGES_EVERY_MILLISECONDS = 15_000;
+const UPDATE_AGES_EVERY_MILLISECONDS = 15_000;
 
 export class Cards {
   #list = document.getElementById("cards");
@@ -31,13 +31,13 @@ export class Cards {
   #explains = new Set();
   #onWhy;
 
-  /** @param {(edit: Card, model: string) => void} onWhy somebody wants a model's reasons */
+  /** @param {(edit: Card, model: string) => void} onWhy called when the button Why is pressed */
   constructor(onWhy) {
     this.#onWhy = onWhy;
-    setInterval(() => this.#tellAges(), TELL_AGES_EVERY_MILLISECONDS);
+    setInterval(() => this.#updateAges(), UPDATE_AGES_EVERY_MILLISECONDS);
   }
 
-  /** How many cards there are. @returns {number} */
+  /** The number of cards. @returns {number} */
   get size() {
     return this.#shown.size;
   }
@@ -47,7 +47,7 @@ export class Cards {
     return [...this.#list.children].map((item) => item.dataset.key);
   }
 
-  /** Whose risks are shown, and which models can be asked for reasons. @param {string} model @param {string[]} explains */
+  /** Set the model whose risks are shown. @param {string} model @param {string[]} explains models that have reasons */
   show(model, explains) {
     const same = model === this.#model && explains.join() === [...this.#explains].join();
     [this.#model, this.#explains] = [model, new Set(explains)];
@@ -55,19 +55,19 @@ export class Cards {
   }
 
   /**
-   * Show these cards and no others, and say how many are new and how many have left.
+   * Show these cards and no others; return how many were added and removed.
    * @param {Map<string, Card>} cards in order
-   * @param {boolean} isFirst whether the list was empty because nothing had been shown yet
+   * @param {boolean} isFirst whether this is the first list, whose cards are not marked as new
    */
   replace(cards, isFirst) {
-    let [added, left] = [0, 0];
+    let [added, removed] = [0, 0];
     const focused = this.#list.contains(document.activeElement) ? document.activeElement.closest("li") : null;
     const neighbour = focused?.nextElementSibling ?? focused?.previousElementSibling ?? null;
     for (const [key, { item }] of this.#shown) {
       if (cards.has(key)) continue;
       item.remove();
       this.#shown.delete(key);
-      left += 1;
+      removed += 1;
     }
     for (const [key, card] of cards) {
       const known = this.#shown.get(key);
@@ -81,9 +81,9 @@ export class Cards {
       if (item === place) place = place.nextElementSibling;
       else this.#list.insertBefore(item, place);
     }
-    // The focus does not fall out of the list with a card that leaves.
+    // If the card with the focus was removed, its neighbour gets the focus.
     if (focused && !focused.isConnected && neighbour?.isConnected) neighbour.querySelector("a")?.focus();
-    return { added, left };
+    return { added, removed };
   }
 
   #put(key, card, isNew) {
@@ -116,7 +116,7 @@ export class Cards {
     return item;
   }
 
-  #tellAges() {
+  #updateAges() {
     for (const { card, item } of this.#shown.values()) item.querySelector("time").textContent = inWords(card.madeAt);
   }
 }

@@ -1,4 +1,4 @@
-/** The charts: what the lake answers, each with its table and its SQL. */
+/** The charts: results of queries of the lake, each with a table and the SQL. */
 
 import { answerTable } from "./answer_table.js";
 import { element } from "./elements.js";
@@ -11,17 +11,17 @@ import { say } from "./messages.js";
  * @typedef {object} Answer
  * @property {string[]} columns
  * @property {(string | number | null)[][]} rows times in seconds since 1970
- * @property {string} sql what was asked
- * @property {number} bin_s how many seconds a row of a chart over time stands for
- * @property {import("./surges.js").Surge[]} surges of the time that is shown
- * @property {[number, number, number][]} usual for each bin from the first row's to the last row's: the low end, the mean
- *   and the high end of what is usual; empty where that is not known
+ * @property {string} sql the query
+ * @property {number} bin_s seconds of one row, in a chart over time
+ * @property {import("./surges.js").Surge[]} surges in the time that is shown
+ * @property {[number, number, number][]} usual for each bin from the first row's to the last row's: low end, mean and
+ *   high end of the usual values; empty if they are not known
  * @property {Object<string, string>} languages the language code of each wiki in the rows
  */
 
-/** Which are drawn over time; the others are tables. */
+/** Charts with lines over time; the others are only tables. */
 const OVER_TIME = new Set(["edits", "bots_and_humans"]);
-const AGAIN_AFTER_MILLISECONDS = 60_000;
+const REPEAT_AFTER_MILLISECONDS = 60_000;
 const ANSWER_WITHIN_MILLISECONDS = 60_000;
 
 const byId = (id) => document.getElementById(id);
@@ -32,7 +32,7 @@ export class Charts {
   #choice = null;
   #timer = null;
 
-  /** Offer the charts of a lake. @param {string[]} names */
+  /** Add the charts of a lake. @param {string[]} names */
   offer(names) {
     for (const name of names.filter((each) => !this.#charts.has(each))) {
       const chart = new Chart(name);
@@ -42,13 +42,13 @@ export class Charts {
     if (this.#choice !== null) this.#ask();
   }
 
-  /** Show what is chosen, and again from time to time; nothing where it is null. @param {?Choice} choice */
+  /** Show charts for a choice and update them regularly; null stops the updates. @param {?Choice} choice */
   show(choice) {
     this.#choice = choice;
     clearInterval(this.#timer);
     if (choice === null) return;
     this.#ask();
-    this.#timer = setInterval(() => this.#ask(), AGAIN_AFTER_MILLISECONDS);
+    this.#timer = setInterval(() => this.#ask(), REPEAT_AFTER_MILLISECONDS);
   }
 
   #ask() {
@@ -64,7 +64,7 @@ class Chart {
   #sql = element("pre", { className: "scrolled", tabIndex: 0 });
   #state = element("p", { className: "dim" });
   #line = null;
-  /** Counts what was asked: an answer that comes after the next question is dropped. */
+  /** Counts requests: an answer is ignored if a later request was sent. */
   #asked = 0;
 
   constructor(name) {
@@ -98,7 +98,7 @@ class Chart {
     if (asked !== this.#asked) return;
     const { error, rows = [], sql = "" } = answer;
     this.#state.textContent = error ? say("no-chart", { reason: error }) : rows.length ? "" : say("nothing-in-lake");
-    if (error) return; // what was shown stays
+    if (error) return; // the earlier answer stays visible
     this.#sql.textContent = sql;
     this.#table.replaceChildren(...(rows.length ? [answerTable(say(`chart-${this.#name}`), answer)] : []));
     this.#figure.hidden = rows.length === 0;

@@ -1,4 +1,4 @@
-/** The edits to look at, as the server's feed tells them. */
+/** The edits to look at, from the server's feed. */
 
 import { Announcer } from "./announcer.js";
 import { Cards } from "./cards.js";
@@ -11,24 +11,24 @@ import { surgeInWords } from "./surges.js";
 /** @import { Choice } from "./address.js" */
 
 /**
- * @typedef {object} Message what it does not have is as it was
- * @property {boolean} [begin] forget what was
+ * @typedef {object} Message a field that is missing has not changed
+ * @property {boolean} [begin] true in the first message
  * @property {Card[]} [put] new or changed cards
  * @property {string[]} [order] the keys of all cards, first to last
- * @property {number} [total] how many there are, shown or not
+ * @property {number} [total] the number of edits, shown or not
  * @property {{edits: number, by_bots: number, in_hours: number}} [reverted]
- * @property {import("./surges.js").Surge[]} [surges] those that are open
- * @property {Object<string, number>} [wikis] how many edits each has
+ * @property {import("./surges.js").Surge[]} [surges] the open ones
+ * @property {Object<string, number>} [wikis] the number of edits of each
  * @property {string[]} [models]
- * @property {string} [model] the one that is shown
- * @property {string[]} [explains] models that can be asked for reasons
- * @property {{predictions: number, again: number}} came predictions of that model since the server was started
- * @property {?string} as_of how far the streams are
+ * @property {string} [model] the model that is shown
+ * @property {string[]} [explains] models that have reasons
+ * @property {{predictions: number, duplicates: number}} received predictions of that model since the server was started
+ * @property {?string} as_of the watermark: the time of the newest event
  */
 
-const LOOK_MILLISECONDS = 1000;
-/** A server that tells nothing for so long is gone, whatever the connection looks like. */
-const SILENT_MILLISECONDS = 20_000;
+const CHECK_EVERY_MILLISECONDS = 1000;
+/** Without a message for this time the connection counts as lost, even if it is open. */
+const SILENT_AFTER_MILLISECONDS = 20_000;
 const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const STATES = { connecting: "connecting", live: "live", lost: "server-lost" };
 
@@ -39,41 +39,41 @@ export class Edits {
   #cards = new Cards((edit, model) => this.#reasons.show(edit, model));
   #announcer = new Announcer(byId("announcer"));
   #stream = new Stream((message) => this.#take(message));
-  /** @type {Map<string, Card>} what the server says is to be looked at, in order */
+  /** @type {Map<string, Card>} the edits in the latest message, in order */
   #open = new Map();
   /** @type {Partial<Message>} */
-  #told = {};
-  #heardAt = 0;
+  #state = {};
+  #receivedAt = 0;
   #isPaused = false;
   #onChoices;
 
-  /** @param {(wikis: Object<string, number>, models: string[], model: string) => void} onChoices what can be chosen */
+  /** @param {(wikis: Object<string, number>, models: string[], model: string) => void} onChoices called with the wikis and models that can be chosen */
   constructor(onChoices) {
     this.#onChoices = onChoices;
     byId("pause").addEventListener("click", () => this.#pause());
     setInterval(() => {
       this.#stream.keepOpen();
       this.#showState();
-    }, LOOK_MILLISECONDS);
+    }, CHECK_EVERY_MILLISECONDS);
   }
 
-  /** Follow what is chosen. @param {Choice} choice */
+  /** Connect to the feed for a choice. @param {Choice} choice */
   follow({ wiki, model, order }) {
     this.#stream.follow(`feed?${new URLSearchParams({ wiki, model, order })}`);
   }
 
   /** @param {Message} message */
   #take(message) {
-    this.#heardAt = performance.now();
+    this.#receivedAt = performance.now();
     const isFirst = message.begin === true;
     if (isFirst) this.#open = new Map();
     const put = new Map((message.put ?? []).map((card) => [card.key, card]));
     if (message.order) {
       this.#open = new Map(message.order.map((key) => [key, put.get(key) ?? this.#open.get(key)]));
     }
-    this.#told = { ...(isFirst ? {} : this.#told), ...message };
+    this.#state = { ...(isFirst ? {} : this.#state), ...message };
     if (message.wikis || message.models || message.model !== undefined) {
-      this.#onChoices(this.#told.wikis, this.#told.models, this.#told.model);
+      this.#onChoices(this.#state.wikis, this.#state.models, this.#state.model);
     }
     if (message.surges) byId("surges").replaceChildren(...message.surges.map(surgeInWords));
     this.#show(isFirst);
@@ -81,16 +81,16 @@ export class Edits {
   }
 
   #show(isFirst = false) {
-    const { model, explains, total, reverted, came, as_of: asOf } = this.#told;
+    const { model, explains, total, reverted, received, as_of: asOf } = this.#state;
     this.#cards.show(model, explains);
-    // While paused nothing comes, but what has left is not kept.
+    // While paused no card is added, but cards are still removed.
     const wanted = this.#isPaused
       ? new Map([...this.#cards.keys()].filter((key) => this.#open.has(key)).map((key) => [key, this.#open.get(key)]))
       : this.#open;
-    const { added, left } = this.#cards.replace(wanted, isFirst);
+    const { added, removed } = this.#cards.replace(wanted, isFirst);
     if (!isFirst) {
       this.#announcer.note("new", added);
-      this.#announcer.note("left", left);
+      this.#announcer.note("removed", removed);
     }
     const waiting = [...this.#open.keys()].filter((key) => !wanted.has(key)).length;
     byId("waiting").textContent = this.#isPaused ? say("waiting", { n: waiting }) : "";
@@ -101,7 +101,9 @@ export class Edits {
       bots: reverted.by_bots,
       hours: reverted.in_hours,
     });
-    byId("came").textContent = model ? say("came", { n: came.predictions, model, again: came.again }) : "";
+    byId("received").textContent = model
+      ? say("received", { n: received.predictions, model, duplicates: received.duplicates })
+      : "";
     byId("about").textContent = this.#about(total);
     byId("as-of").textContent = asOf === null ? "" : say("as-of", { time: momentOf(new Date(asOf)) });
   }
@@ -120,10 +122,10 @@ export class Edits {
   }
 
   #showState() {
-    const isSilent = performance.now() - this.#heardAt > SILENT_MILLISECONDS;
-    const state = this.#stream.isOpen && !isSilent ? "live" : this.#heardAt ? "lost" : "connecting";
+    const isSilent = performance.now() - this.#receivedAt > SILENT_AFTER_MILLISECONDS;
+    const state = this.#stream.isOpen && !isSilent ? "live" : this.#receivedAt ? "lost" : "connecting";
     const connection = byId("connection");
-    if (connection.dataset.state === state) return; // a live region speaks whenever it is written to
+    if (connection.dataset.state === state) return; // each write to a live region is announced
     connection.dataset.state = state;
     connection.textContent = say(STATES[state]);
   }

@@ -1,4 +1,4 @@
-/** Lines over time, drawn by uPlot. The table beside it has the same numbers for those who do not see it. */
+/** Lines over time, drawn by uPlot. The table below has the same numbers, for screen readers too. */
 
 import { element, isolated } from "./elements.js";
 import { LANGUAGE, numberOf, say } from "./messages.js";
@@ -7,7 +7,7 @@ import { surgeInWords } from "./surges.js";
 /** @import { Answer } from "./charts.js" */
 
 const HEIGHT = 240;
-/** Colours of the style sheet; each line has its own dashes too. */
+/** Colours of the style sheet, and dashes. */
 const LINES = [["--accent", []], ["--high", [6, 3]], ["--good", [2, 3]], ["--dim", [10, 4, 2, 4]]];
 const MAX_BINS = 5000;
 
@@ -32,12 +32,12 @@ export class LineChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** Show an answer over time: surges are shaded and told below, what is usual is a band. @param {Answer} answer */
+  /** Draw an answer: lines, shaded surges with a list below, and a band of usual values. @param {Answer} answer */
   show({ columns, rows, bin_s: binSeconds, surges, usual }) {
     this.#shaded = surges;
     this.#usual = usual;
     this.#surges.replaceChildren(...surges.map(surgeInWords));
-    this.#shown = rows.length ? withoutZeros(columns, filled(rows, columns.length, binSeconds)) : null;
+    this.#shown = rows.length ? withoutZeroLines(columns, filled(rows, columns.length, binSeconds)) : null;
     this.#draw();
   }
 
@@ -68,14 +68,14 @@ export class LineChart {
         { ...axis, values: (_, times) => timesOf(times) },
         { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },
       ],
-      series: [{}, ...ends.map(() => ({ points: { show: false } })), ...series], // the band lies under the lines
+      series: [{}, ...ends.map(() => ({ points: { show: false } })), ...series], // drawn first, so that the band is under the lines
       bands: ends.length ? [{ series: [1, 2], fill: colour("--arrival") }] : [],
       hooks: { drawClear: [(plot) => this.#shade(plot, colour("--high-back"))] },
     };
     this.#plot = new globalThis.uPlot(options, [data[0], ...ends, ...data.slice(1)], this.#canvas);
   }
 
-  /** Shade the time of each surge, under the lines. */
+  /** Shade the time of each surge, before the lines are drawn. */
   #shade(plot, fill) {
     const { ctx, bbox } = plot;
     ctx.save();
@@ -98,7 +98,7 @@ export class LineChart {
   }
 }
 
-/** Columns with a zero for each bin that has no row. */
+/** Return the rows as columns, with zeros in bins without a row. */
 function filled(rows, width, binSeconds) {
   const [first, last] = [rows[0][0], rows.at(-1)[0]];
   const bins = Math.min(MAX_BINS, Math.round((last - first) / binSeconds) + 1);
@@ -111,13 +111,13 @@ function filled(rows, width, binSeconds) {
   return data;
 }
 
-/** Leave out lines that are zero all along, the first apart. */
-function withoutZeros(columns, data) {
+/** Remove lines that are zero everywhere, except the first line. */
+function withoutZeroLines(columns, data) {
   const kept = columns.map((_, place) => place < 2 || data[place].some((value) => value !== 0));
   return { columns: columns.filter((_, place) => kept[place]), data: data.filter((_, place) => kept[place]) };
 }
 
-/** The times under an axis: the day where it is another than the one before. */
+/** The labels of the time axis: the time, and the day if it differs from the label before. */
 function timesOf(times) {
   let day = null;
   return times.map((seconds) => {

@@ -1,4 +1,4 @@
-/** The page: what is chosen, and the views of it. */
+/** The page: its filters and its two views. */
 
 import { queryOf, readAddress, writeAddress } from "./address.js";
 import { Charts } from "./charts.js";
@@ -9,9 +9,9 @@ import { say } from "./messages.js";
 const byId = (id) => document.getElementById(id);
 const VIEWS = ["edits", "charts"];
 const FIELDS = ["wiki", "model", "order", "user", "hours"];
-const ASK_LAKE_EVERY_MILLISECONDS = 60_000;
+const READ_CHOICES_EVERY_MILLISECONDS = 60_000;
 
-/** What can be chosen: in the streams, with the number of edits to look at, and in the lake. */
+/** What can be chosen: from the feed, with the number of edits to look at for each wiki, and from the lake. */
 let live = { wikis: {}, models: [], model: "" };
 let lake = { charts: [], wikis: [], models: [] };
 
@@ -21,7 +21,7 @@ const edits = new Edits((wikis, models, model) => {
   offer();
 });
 
-/** Offer what can be chosen in a view; what is chosen stays, also where there is nothing of it now. */
+/** Fill the lists for the current view; a chosen wiki or model stays in them even if it has no edits now. */
 function offer() {
   const { view, wiki, model } = readAddress();
   const isLive = view === "edits";
@@ -57,13 +57,13 @@ function choose(changed) {
   show();
 }
 
-async function askLake() {
+async function readChoices() {
   try {
     const answer = await (await fetch("charts")).json();
     byId("no-lake").textContent = answer.error ? say("no-chart", { reason: answer.error }) : say("no-lake");
     lake = { charts: [], wikis: [], models: [], ...answer };
   } catch {
-    return; // the server is gone, which the connection says
+    return; // the state of the connection shows it
   }
   byId("view-charts").hidden = lake.charts.length === 0 && readAddress().view !== "charts";
   byId("no-lake").hidden = lake.charts.length > 0;
@@ -76,12 +76,12 @@ byId("filters").addEventListener("change", () =>
   choose(Object.fromEntries(FIELDS.map((name) => [name, byId(name).value]))));
 for (const view of VIEWS) {
   byId(`view-${view}`).addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a window of its own
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser opens a new tab or window
     event.preventDefault();
     choose({ view });
   });
 }
 addEventListener("popstate", show);
 show();
-askLake();
-setInterval(askLake, ASK_LAKE_EVERY_MILLISECONDS);
+readChoices();
+setInterval(readChoices, READ_CHOICES_EVERY_MILLISECONDS);

@@ -1,15 +1,15 @@
-/** Surges and silences in words. */
+/** Surges and silences as sentences. */
 
 import { element, isolated } from "./elements.js";
 import { momentOf, numberOf, say } from "./messages.js";
 
 /**
  * @typedef {object} Surge
- * @property {string} scope a wiki_id, or several wikis
+ * @property {string} scope a wiki_id, or a name of several wikis
  * @property {string} series
  * @property {number} since seconds since 1970
  * @property {?number} ended null while it is open
- * @property {?number} ratio how many times the usual
+ * @property {?number} ratio observed to expected count
  * @property {boolean} provisional
  */
 

@@ -1,5 +1,5 @@
--- The share of scored edits above the threshold, wiki by wiki and model version by version. The standard error takes
--- the edits of a page together, because they are alike; wikis with few pages come last.
+-- The share of scored edits above the threshold, for each wiki and model version. The standard error is clustered by
+-- page, because edits of one page are similar. Wikis with fewer than 10 pages come last.
 WITH by_page AS (
     SELECT
         p.wiki_id,

@@ -1,4 +1,4 @@
--- Edits a minute by accounts in a bot group, by other accounts, and by people who are not logged in.
+-- Edits a minute by accounts in a bot group, by other accounts, and by users who are not logged in.
 SELECT
     time_bucket(INTERVAL (:bin_minutes) MINUTE, e.dt) AS "time",
     count(*) FILTER (e.is_bot) / :bin_minutes AS bots_a_minute,

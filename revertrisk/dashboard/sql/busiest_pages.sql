@@ -1,6 +1,6 @@
--- Pages with the most different people, then the most edits, because one person who saves often is no event. Risk mass
--- is the sum of the risks of a page's edits. People whose actor key is gone count as none. Deleted pages are left out, and pages of users,
--- whose titles are names and addresses.
+-- Pages with the most different users, then with the most edits, because many edits by one user are common. Risk mass
+-- is the sum of the risks of a page's edits. Users whose actor key was removed are not counted. Deleted pages are left
+-- out, and so are user pages, whose titles are user names and addresses.
 SELECT
     e.wiki_id,
     g.title,

@@ -1,4 +1,5 @@
--- The wikis and models of the lake, how far its record reaches, and its newest edit, from which hours are counted back.
+-- The wikis and models in the lake, its watermark, and the time of its newest edit, from which hours are counted back.
+-- An edit over 5 minutes after the watermark has a wrong clock.
 SELECT
     (SELECT list(DISTINCT wiki_id ORDER BY wiki_id) FROM revision WHERE kind IS NOT NULL) AS wikis,
     (SELECT list(DISTINCT model_name ORDER BY model_name) FROM prediction_current) AS models,

@@ -1,4 +1,4 @@
--- Edits a minute, and those of them above the model's threshold; a bin without edits has no row.
+-- Edits a minute, and how many of them are above the model's threshold. A bin without edits has no row.
 SELECT
     time_bucket(INTERVAL (:bin_minutes) MINUTE, e.dt) AS "time",
     count(*) / :bin_minutes AS edits_a_minute,

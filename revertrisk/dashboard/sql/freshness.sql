@@ -1,5 +1,5 @@
--- How long a prediction took from the receipt of its page_change event to its own, and which edits have none although
--- nothing speaks against it. Backfilled predictions are left out of the seconds.
+-- The time from the receipt of a page_change event to the receipt of its prediction, and how many edits have no
+-- prediction without a reason to skip them. The times do not include backfilled predictions.
 SELECT
     m.model_name,
     count(p.rev_id) AS predicted,

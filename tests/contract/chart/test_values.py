@@ -217,7 +217,7 @@ def test_a_removed_variable_is_refused_with_what_holds_instead(render: Render, n
     """The server would only warn: an upgrade is the moment to take it out of the values."""
     answer = render(one(with_variable(PRODUCER, name, "1")))
     assert answer.returncode != 0
-    said = f"inference_services.rr: {name} is no longer read, take it out of the environment: {REMOVED_SETTINGS[name]}"
+    said = f"inference_services.rr: {name} is no longer used, remove it from the environment: {REMOVED_SETTINGS[name]}"
     assert said in answer.stderr
 
 

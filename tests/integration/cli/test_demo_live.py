@@ -140,7 +140,7 @@ def test_a_signal_ends_it_with_a_summary(wiki: str) -> None:
         (("--contact", "a@b.org) (c"), "--contact: expected"),
         (("--contact", CONTACT, "--wiki-url", "127.0.0.1:8193"), "--wiki-url: expected"),
         (("--contact", CONTACT, "--stream-url", "file:///etc/passwd"), "--stream-url: expected"),
-        (("--contact", CONTACT, "--chaos"), "--live: not with --chaos"),
+        (("--contact", CONTACT, "--chaos"), "--live: cannot be used with --chaos"),
     ],
 )
 def test_flags_that_cannot_work_are_refused(flags: tuple[str, ...], reason: str) -> None:

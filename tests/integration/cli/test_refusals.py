@@ -81,7 +81,7 @@ EVALUATE = ("evaluate", *MODEL, "--data", RULE)
         ((*DISPATCH, "--dead-letters", "/nowhere/x"), {}, None, 2, "dead_letters: /nowhere/x: cannot be written"),
         (("serve",), {"PROMETHEUS_MULTIPROC_DIR": "/nowhere"}, None, 78, NOWHERE),
         (("serve",), {"PROMETHEUS_MULTIPROC_DIR": "/proc/self"}, None, 78, "/proc/self cannot be written"),
-        (("demo",), {}, None, 2, "no folder for temporary files can be written: let TMPDIR name one that can"),
+        (("demo",), {}, None, 2, "no folder for temporary files is writable: set TMPDIR to a folder that is"),
         (("page-changes",), {}, "/dev/full", 1, "No space left on device"),
         (("thresholds", "--help"), {}, "/dev/full", 1, "No space left on device"),
         ((*EVALUATE, "--html", "/nowhere/x"), {}, None, 2, "--html: /nowhere is not a folder"),

@@ -38,7 +38,7 @@ HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title=
 def test_empty(page: DashboardPage) -> None:
     """A page that has been told of nothing says so."""
     page.wait_for(lambda: page.text("edits-heading") == "Nothing to look at")
-    assert page.text("empty").startswith("No edit of this choice is to look at now.")
+    assert page.text("empty").startswith("There is no edit to look at now with these filters.")
     assert page.cards() == []
 
 
@@ -83,7 +83,7 @@ def test_gone_within_five_seconds(
     page.wait_for_titles("Other")
     assert monotonic() - told_at < GONE_WITHIN_S
     assert page.text("reverted") == tally
-    page.wait_for(lambda: "1 edit has left." in str(page.element("announcer").get_attribute("textContent")))
+    page.wait_for(lambda: "1 edit removed from the list." in str(page.element("announcer").get_attribute("textContent")))
 
 
 def test_three_taps_to_a_diff_on_a_phone(browser: DashboardPage, dashboard: DashboardProgram) -> None:
@@ -239,7 +239,7 @@ def test_why(browser: DashboardPage) -> None:
         browser.wait_for(lambda: "12 words added, none removed" in browser.text("reasons"))
         browser.press(Keys.ESCAPE)
         only_account.click()
-        browser.wait_for(lambda: "nothing but who made this edit" in browser.text("reasons"))
+        browser.wait_for(lambda: "Only facts about the user" in browser.text("reasons"))
         assert "unregistered" not in browser.text("reasons")
 
 
@@ -263,7 +263,7 @@ def test_without_a_lake_the_charts_say_so(browser: DashboardPage, tmp_path: Path
     """An address of charts says that there are none, or that the lake is not there yet."""
     for flags, said in (
         ((), "started without a lake"),
-        (("--lake", str(tmp_path / "lake")), "there is no lake yet"),
+        (("--lake", str(tmp_path / "lake")), "the lake does not exist yet"),
     ):
         with DashboardProgram(*flags) as dashboard:
             browser.open(dashboard.url, "?view=charts")

@@ -208,7 +208,7 @@ async def test_many_ask_at_once(with_lake: Server) -> None:
 async def test_a_lake_that_comes_later(tmp_path: Path) -> None:
     """Charts wait for a lake that is not there yet, and say so."""
     async for server in _server(lake=str(tmp_path / "lake")):
-        assert await server.get("charts") == (503, {"error": "there is no lake yet"})
+        assert await server.get("charts") == (503, {"error": "the lake does not exist yet"})
 
 
 def ended(*arguments: str) -> tuple[int, str]:

@@ -20,7 +20,7 @@ PERSONAL = "Exempelsson"
 
 def test_empty(page: LivePage) -> None:
     """An empty gate's page says so, and how to fill it."""
-    page.wait_for(lambda: page.text("empty-text").startswith("Nothing has come yet."))
+    page.wait_for(lambda: page.text("empty-text").startswith("There are no events yet."))
     assert page.text("accepted") == "0"
     assert not page.element("rows").is_displayed()
 
@@ -36,7 +36,7 @@ def test_nothing_shown_is_not_nothing_come(page: LivePage, gate: GateProgram) ->
     page.press(Keys.SPACE)
     page.wait_for_rows(1)
     gate.forget()
-    page.wait_for(lambda: page.text("empty-text").startswith("Nothing has come yet."))
+    page.wait_for(lambda: page.text("empty-text").startswith("There are no events yet."))
 
 
 def test_accepted_event_appears(page: LivePage, gate: GateProgram) -> None:
@@ -85,7 +85,7 @@ def test_models_side_by_side(page: LivePage, gate: GateProgram) -> None:
         ["nnwiki", "0.200", "—"],
         ["nnwiki", "0.100", "0.900"],
     ]
-    assert [rows[0][4], rows[1][5]] == ["— no score", "— does not serve nnwiki"]
+    assert [rows[0][4], rows[1][5]] == ["— no score", "— does not score nnwiki"]
 
 
 def test_earlier_events_are_shown(browser: LivePage, gate: GateProgram) -> None:
@@ -225,7 +225,7 @@ def test_filters_hold_for_what_comes(page: LivePage, gate: GateProgram) -> None:
     page.tab_to("filter-risk")
     page.press(Keys.END)
     page.wait_for_rows(0)
-    assert page.text("empty-text") == "Nothing that has come passes these filters."
+    assert page.text("empty-text") == "No event matches these filters."
     gate.post(scored(2, 0.2), scored(1, 1.0, MULTILINGUAL))
     [[*_, agnostic, multilingual]] = page.wait_for_rows(1)
     assert (agnostic.split()[0], multilingual.split()[0]) == ("0.100", "1.000")
@@ -301,7 +301,7 @@ def test_no_stream_of_predictions(browser: LivePage, tmp_path: Path) -> None:
     streams.write_text("my.test: {schema_title: test/event}")
     with GateProgram("--stream-config", str(streams)) as gate:
         browser.driver.get(f"{gate.url}/_mock/")
-        browser.wait_for(lambda: browser.text("connection") == "No stream of predictions is configured")
+        browser.wait_for(lambda: browser.text("connection") == "No prediction stream is configured")
         gate.post(scored(1, 0.1))
         [[*_, reason]] = browser.wait_for_rows(1)
         assert f"{ONE} is not configured." in reason

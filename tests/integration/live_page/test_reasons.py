@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from mock_eventgate import listening
 from mock_eventgate.app import Options
-from revertrisk.page_parts.reasons import MOST_CHANGES, MOST_REASONS, read_explain_by
+from revertrisk.page_parts.reasons import MAX_CHANGES, MAX_REASONS, read_explain_by
 from tests.fakes.loopback import serving
 from tests.integration.live_page.gate_program import AGNOSTIC, MULTILINGUAL, GateProgram, scored
 from tests.integration.live_page.live_page import LivePage
@@ -46,7 +46,7 @@ class ModelServer:
                 return await self._endless(request)
         facts = {"words_inserted": (12, 0.5), "words_removed": (0, 0.75), "user_is_anonymous": (1, 1.0)}
         facts |= {"comment_present": (0, -0.5), "is_minor": (None, -2.0), "made_up": (1 / 3, 0.125)}
-        facts |= {f"fact_{number}": (None, 0.0) for number in range(MOST_REASONS)}
+        facts |= {f"fact_{number}": (None, 0.0) for number in range(MAX_REASONS)}
         contributions = [
             {"name": name, "value": value, "amount": amount} for name, (value, amount) in facts.items()
         ]
@@ -100,8 +100,8 @@ async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -
     assert told["probability"] == 0.731
     names = [each["name"] for each in told["reasons"]]
     assert names[:3] == ["is_minor", "user_is_anonymous", "words_removed"]
-    assert len(names) == MOST_REASONS
-    assert [each["inserted"] for each in told["changes"]] == ["<b>most</b>", "more", "some"][:MOST_CHANGES]
+    assert len(names) == MAX_REASONS
+    assert [each["inserted"] for each in told["changes"]] == ["<b>most</b>", "more", "some"][:MAX_CHANGES]
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ async def test_the_strongest_reasons_come_first(ask: Any, server: ModelServer) -
     [
         ({"model": "another", "wiki_id": "enwiki", "rev_id": "1"}, 404, "model: expected"),
         ({"wiki_id": "enwiki", "rev_id": "1"}, 404, "model: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "http://evil", "rev_id": "1"}, 400, "wiki_id and rev_id: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki"}, 400, "wiki_id and rev_id: expected"),
-        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "x"}, 400, "wiki_id and rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "http://evil", "rev_id": "1"}, 400, "wiki_id, rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki"}, 400, "wiki_id, rev_id: expected"),
+        ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "x"}, 400, "wiki_id, rev_id: expected"),
         ({"model": MULTILINGUAL, "wiki_id": "enwiki", "rev_id": "1"}, 502, "the model's server does not"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "404"}, 502, "the wiki has no such revision"),
         ({"model": AGNOSTIC, "wiki_id": "enwiki", "rev_id": "500"}, 502, "the model's server gave no"),
@@ -171,7 +171,7 @@ def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
         browser.driver.execute_script("arguments[0].focus()", button)
         browser.press(Keys.ENTER)
         browser.wait_for(lambda: "Risk 0.731, high." in browser.text("reasons"))
-        assert "Fjell 345, nnwiki, by revertrisk-language-agnostic" in browser.text("reasons")
+        assert "Fjell 345, nnwiki, scored by revertrisk-language-agnostic" in browser.text("reasons")
         facts = browser.driver.find_elements("css selector", ".facts li")
         assert [" ".join(fact.text.split()) for fact in facts] == [
             "marked as minor or not: not known ▼ lowers the risk",
@@ -216,7 +216,7 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
         ({"user_is_bot": 0, "user_is_bot_or_admin": 1}, "registered", "an administrator"),
         ({"user_is_bot_or_admin": 1}, "registered", "a bot or an administrator"),
         ({"user_is_bot_or_admin": 0, "user_is_privileged": 1}, "registered",
-         "an editor whom the wiki has given rights"),
+         "an editor with special rights"),
         ({"user_is_bot_or_admin": 0}, "registered", "an editor without special rights"),
         ({"user_is_privileged": None}, "unknown", "the editor\u2019s rights: not known"),
         ({"references_gained": 0, "references_lost": 2}, "IP", "2 references removed"),
@@ -226,8 +226,8 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
         ({"inserted_digit_share": None}, "IP", "no words were added"),
         ({"inserted_upper_share": 0.25, "inserted_shouted_share": 0.5}, "IP",
          "25 % capital letters in the added words, 50 % of the words in capitals only"),
-        ({"seconds_since_parent": 90}, "IP", "2 minutes after the edit before"),
-        ({"seconds_since_parent": 3e9}, "IP", "95 years after the edit before"),
+        ({"seconds_since_parent": 90}, "IP", "2 minutes after the previous edit"),
+        ({"seconds_since_parent": 3e9}, "IP", "95 years after the previous edit"),
         ({"comment_present": 1, "comment_length": 24}, "IP", "an edit summary of 24 characters"),
         ({"removed_share_of_page": 0.996}, "IP", "over 99 % of the page removed"),
         ({"inserted_text": None}, "IP", "the added words themselves"),

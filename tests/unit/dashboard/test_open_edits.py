@@ -35,7 +35,7 @@ def after(*events: Any, hours: float = 24.0) -> OpenEdits:
 def shown(
     edits: OpenEdits, wiki_id: str | None = None, order: Order = Order.NEWEST, model: str = AGNOSTIC
 ) -> list[int]:
-    return [edit.key.rev_id for edit in edits.to_look_at(wiki_id, model, order)]
+    return [edit.key.rev_id for edit in edits.select(wiki_id, model, order)]
 
 
 def test_only_what_is_above_the_threshold() -> None:
@@ -112,9 +112,9 @@ def test_hidden_author() -> None:
     """Of a hidden author not even the kind of account is kept, whichever event comes first."""
     hiding = visibility_changed(3, user=False)
     for order in permutations((scored(3, 0.9), hiding)):
-        [edit] = after(*order).to_look_at(None, AGNOSTIC, Order.NEWEST)
+        [edit] = after(*order).select(None, AGNOSTIC, Order.NEWEST)
         assert edit.user_kind is UserKind.UNKNOWN
-    [edit] = after(scored(3, 0.9)).to_look_at(None, AGNOSTIC, Order.NEWEST)
+    [edit] = after(scored(3, 0.9)).select(None, AGNOSTIC, Order.NEWEST)
     assert edit.user_kind is UserKind.REGISTERED
 
 
@@ -139,7 +139,7 @@ def test_titles_follow_moves() -> None:
     """A page that was moved has its new title; an older event does not bring the old one back."""
     moved = page_changed(4, kind="move", title="Verrin_Lake")
     edits = after(scored(3, 0.9), moved, page_changed(3, at=NOW - timedelta(minutes=5)))
-    assert [edit.title for edit in edits.to_look_at(None, AGNOSTIC, Order.NEWEST)] == ["Verrin Lake"]
+    assert [edit.title for edit in edits.select(None, AGNOSTIC, Order.NEWEST)] == ["Verrin Lake"]
 
 
 def test_old_edits_go_by_the_streams_clock() -> None:

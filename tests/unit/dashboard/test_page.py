@@ -11,8 +11,8 @@ import pytest
 
 import revertrisk.dashboard
 from revertrisk.alerts.incidents import Series
-from revertrisk.dashboard.statements import CHARTS
-from revertrisk.dashboard.statistics import OUTCOME_COLUMNS, OUTCOMES
+from revertrisk.dashboard.estimates import OUTCOME_COLUMNS, OUTCOMES
+from revertrisk.dashboard.queries import CHARTS
 from revertrisk.page_parts import PageFiles, page_files
 from revertrisk.page_parts.messages import MessagesError, fill_in, read_messages
 
@@ -73,7 +73,7 @@ def _said() -> set[str]:
     ends = {
         "risk": ("low", "medium", "high"),
         "user": ("registered", "temporary", "ip", "unknown"),
-        "announce": ("prediction", "refusal", "new", "left"),
+        "announce": ("prediction", "refusal", "new", "removed"),
         "replacement": ("little", "partly", "much"),
         "context": ("little", "partly", "much"),
         "since": ("second", "minute", "hour", "day", "year"),
@@ -129,7 +129,7 @@ def test_a_translation_lies_over_english(tmp_path: Path) -> None:
         ({"pause": 3}, "pause: expected a text"),
         ({"waiting": {"several": "x"}}, "waiting: expected a text"),
         ({"waiting": {"one": "x"}}, "waiting: expected a text"),
-        ({"as-of": "{when}"}, r"as-of: the message has no place \{when\}"),
+        ({"as-of": "{when}"}, r"as-of: the message has no placeholder \{when\}"),
     ],
 )
 def test_another_file_is_no_translation(tmp_path: Path, document: Any, reason: str) -> None:

@@ -74,9 +74,12 @@ def test_the_verdict_says_what_happened_in_plain_words() -> None:
     tally.note_accepted(prediction(1))
     tally.note_accepted(prediction(1))
     assert verdict(tally) == [
-        "3 faults struck: 2 at MediaWiki, 1 at EventGate.",
-        "1 predictions needed more than one try, 2 more in all; shorter faults the servers got over by themselves.",
-        "1 arrived twice, each the same byte for byte: its readers keep one.",
+        "3 faults occurred: 2 at MediaWiki, 1 at EventGate.",
+        (
+            "1 events were sent more than once, with 2 retries in total; "
+            "the servers handled the other faults without a retry of the dispatcher."
+        ),
+        "1 predictions arrived twice, each time identical: readers keep one.",
         "1 predictions expected, 1 on the stream: nothing lost.",
     ]
     tally.note_accepted(prediction(1, risk=0.6))

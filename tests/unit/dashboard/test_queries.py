@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from revertrisk.dashboard.statements import BIN_MINUTES, CHARTS, Choice, ChoiceError, chart_sql, read_choice
+from revertrisk.dashboard.queries import BIN_MINUTES, CHARTS, Choice, ChoiceError, chart_sql, read_choice
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.wiki.user_kinds import UserKind
 

@@ -1,7 +1,7 @@
-"""The page's questions to the lake: one named file of SQL each, with what was chosen written into it as literals.
+"""The SQL of the charts: one file for each, in ``sql/``. The filters that a reader set are inserted as literals.
 
-So the text that is shown is the text that was asked, and runs as it is with ``revertrisk sql``. A client chooses from
-what is checked here and brings no SQL.
+The page shows exactly the SQL that was executed, and the same text runs with ``revertrisk sql``. A client sends values
+of filters, which are checked here; it cannot send SQL.
 """
 
 import re
@@ -19,21 +19,21 @@ from revertrisk.wiki.user_kinds import UserKind
 CHARTS: Final = ("edits", "bots_and_humans", "at_risk", "busiest_pages", "freshness")
 CHOICES: Final = "choices"
 BIN_MINUTES: Final[Mapping[int, int]] = {1: 1, 6: 5, 24: 15, 168: 120, 720: 720}
-"""By the hours that a chart goes back: how many minutes one of its bins has."""
+"""Minutes in one bin, by the number of hours that a chart covers."""
 DEFAULT_HOURS: Final = 24
 _WIKI: Final = re.compile(r"[a-z0-9_-]{1,64}")
 _MODEL: Final = re.compile(r"[!-~]{1,512}")
-_PLACE: Final = re.compile(r"(?<!:):([a-z_]+)\b")
+_PLACEHOLDER: Final = re.compile(r"(?<!:):([a-z_]+)\b")
 _NO_THRESHOLDS: Final = "(VALUES (NULL, NULL, 0.0))"
 
 
 class ChoiceError(ValueError):
-    """What was chosen cannot be; the message names the field and what was expected."""
+    """A filter has an invalid value; the message names the filter and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a chart is about; None stands for all."""
+    """The filters of a chart; None means all."""
 
     model: str
     hours: int = DEFAULT_HOURS
@@ -42,10 +42,10 @@ class Choice:
 
 
 def read_choice(query: Mapping[str, str], default_model: str) -> Choice:
-    """Return what a query chooses.
+    """Return the filters in a query string.
 
     Raises:
-        ChoiceError: a field has another value than can be chosen.
+        ChoiceError: a filter has an invalid value.
 
     """
     wiki, model, user = (query.get(name) or None for name in ("wiki", "model", "user"))
@@ -62,14 +62,14 @@ def read_choice(query: Mapping[str, str], default_model: str) -> Choice:
 
 
 def choices_sql() -> str:
-    """Return the question for what can be chosen."""
+    """Return the SQL for the wikis and models that can be chosen."""
     return _text(CHOICES)
 
 
 def chart_sql(name: str, choice: Choice, thresholds: Thresholds, newest: datetime) -> str:
-    """Return the question of a chart; the hours are counted back from the newest edit.
+    """Return the SQL of a chart; the hours are counted back from the newest edit.
 
-    A line of the file with a place for which nothing was chosen is left out.
+    A line of the file is left out if it has a placeholder of a filter that is not set.
     """
     until = newest + timedelta(milliseconds=1)
     values = {
@@ -84,14 +84,14 @@ def chart_sql(name: str, choice: Choice, thresholds: Thresholds, newest: datetim
     }
     lines = []
     for line in _text(name).splitlines():
-        names = set(_PLACE.findall(line))
+        names = set(_PLACEHOLDER.findall(line))
         if all(values[each] is not None for each in names):
-            lines.append(_PLACE.sub(lambda place: values[place[1]] or "", line))
+            lines.append(_PLACEHOLDER.sub(lambda found: values[found[1]] or "", line))
     return "\n".join(lines) + "\n"
 
 
 def _values(thresholds: Thresholds, choice: Choice) -> str:
-    """Return the thresholds that the chosen model and wiki have of their own, as rows."""
+    """Return the thresholds in the thresholds file for the chosen model and wiki, as rows."""
     rows = [
         f"({quoted(version)}, {quoted(wiki_id)}, {_double(threshold)})"
         for (model, version, wiki_id), threshold in sorted(thresholds.by_model.items())
@@ -101,7 +101,7 @@ def _values(thresholds: Thresholds, choice: Choice) -> str:
 
 
 def _double(number: float) -> str:
-    return f"CAST({number!r} AS DOUBLE)"  # a plain literal is a decimal
+    return f"CAST({number!r} AS DOUBLE)"  # without the cast, DuckDB reads a literal as DECIMAL
 
 
 def _instant(moment: datetime) -> str:

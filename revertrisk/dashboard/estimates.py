@@ -1,15 +1,15 @@
-"""Estimates: intervals of shares, and what became of edits so far, by the estimators of the reports.
+"""Estimates for the charts: intervals of shares, and the share reverted so far.
 
-They need the extra ``reports``; without it the page shows what SQL alone can tell.
+The estimators are those of the reports. They need the extra ``reports``; without it the page shows only results of SQL.
 """
 
-# ruff: noqa: PLC0415 - the extra is not for everybody, and takes a second to import
+# ruff: noqa: PLC0415 - the extra may be missing, and takes a second to import
 
 import importlib.util
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from revertrisk.dashboard.statements import Choice
+from revertrisk.dashboard.queries import Choice
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.lake import Reader
 from revertrisk.wiki.user_kinds import UserKind
@@ -25,14 +25,14 @@ OUTCOME_COLUMNS: Final = [
     "model_version", "horizon_hours", "edits", "share_reverted", "low", "high", "matures_in_hours", "note",
 ]  # fmt: skip
 MAX_EDITS: Final = 1_000_000
-"""More are not read for one page: they are in memory at once."""
+"""The most edits that are read for one estimate: all of them are in memory at once."""
 _COUNT: Final = "SELECT count(*) FROM ({}) AS watched"
 
 Rows = list[list[Any]]
 
 
 class TooManyEditsError(Exception):
-    """The choice has more edits than a page's figures are taken from."""
+    """The filters select more than `MAX_EDITS` edits."""
 
 
 def has_statistics() -> bool:
@@ -41,7 +41,10 @@ def has_statistics() -> bool:
 
 
 def with_intervals(columns: list[str], rows: Rows) -> tuple[list[str], Rows]:
-    """Return rows with the 95 % interval of their ``share`` behind it, from ``standard_error`` and ``pages``."""
+    """Return the rows with columns ``low`` and ``high`` after ``share``: its 95 % interval.
+
+    The interval is computed from ``standard_error`` and ``pages``; it is None for fewer than `LEAST_PAGES` pages.
+    """
     from revertrisk.reports.intervals import LEAST_PAGES, share_interval
 
     share, error, pages = (columns.index(name) for name in ("share", "standard_error", "pages"))
@@ -60,8 +63,8 @@ def outcomes_so_far(
     """Return columns, rows and SQL: the share reverted of edits above the threshold, at each horizon.
 
     Raises:
-        LakeError: the lake does not answer.
-        TooManyEditsError: the choice has more than `MAX_EDITS` edits.
+        LakeError: the lake cannot be read.
+        TooManyEditsError: the filters select more than `MAX_EDITS` edits.
 
     """
     from revertrisk.reports.cell import Ends, reverter_figures
@@ -107,7 +110,7 @@ def outcomes_so_far(
 
 
 def _chosen(watched: "Watched", model: "ModelVersion", choice: Choice, thresholds: Thresholds) -> "Booleans":
-    """Return which edits are of the chosen users and above their wiki's threshold."""
+    """Return which edits are by the chosen users and above the threshold of their wiki."""
     import numpy as np
 
     from revertrisk.reports.watched import REGISTERED, USER_KINDS
