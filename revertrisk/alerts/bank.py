@@ -151,6 +151,20 @@ class Banks:
         """Return the names of all series."""
         return list(self._by_name)
 
+    def usual_edits(self, minute: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Return, by scope, the usual number of edits in a minute, and their dispersion α."""
+        usual: dict[str, float] = {}
+        alphas: dict[str, float] = {}
+        for bank in self:
+            if bank.of_shares:
+                continue
+            means = bank.usual(minute // bank.bin_minutes) / bank.bin_minutes
+            for watched, mean in zip(bank.members, means, strict=True):
+                if watched.series == Series.EDITS:
+                    usual[watched.scope] = float(mean)
+                    alphas[watched.scope] = watched.model.dispersion.alpha
+        return usual, alphas
+
     def put(self, watched: WatchedSeries, budget_days: float) -> None:
         """Watch a series, instead of one of its name if there is one."""
         self._remove(watched.name, budget_days)

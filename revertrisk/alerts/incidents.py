@@ -1,7 +1,7 @@
 """What is told of a surge or a silence: one incident, one start, one end."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -74,6 +74,12 @@ class Incident:
         """How many times the usual."""
         return self.observed / self.expected if self.expected > 0 else 0.0
 
+    def take_size(self, state: Mapping[str, float]) -> None:
+        """Take the counts and the means since the beginning, and the peak, from the state of the detector."""
+        self.observed = state["span_counts"] - self.observed_before
+        self.expected = max(0.0, state["span_means"] - self.expected_before)
+        self.peak_ratio = max(self.peak_ratio, state["peak"])
+
     def as_state(self) -> dict[str, Any]:
         """Return what is kept across a restart, and for good: of the busiest pages the ids, and no titles."""
         state = asdict(self)
@@ -86,6 +92,11 @@ class Incident:
 def incident_id(scope: str, series: str, found: int) -> str:
     """Return the id of the incident that was found in a minute."""
     return str(uuid.uuid5(NAMESPACE, f"{scope}|{series}|{found}"))
+
+
+def new_incident(name: tuple[str, str], since: int, found: int, cause: str = "") -> Incident:
+    """Return the incident of a scope and series that was found in a minute."""
+    return Incident(incident_id(*name, found), *name, since=since, found=found, cause=cause)
 
 
 def instant(minute: int) -> str:

@@ -12,8 +12,9 @@ from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError, Alerts
 from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import SURGES, Incident, instant
 from revertrisk.alerts.run import open_sources
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import IN_MEMORY, Store
-from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.watch import Watch
 from revertrisk.streams.base import SourcedEvent, SourceError
 from revertrisk.streams.opening import SourceSettings
 

@@ -15,8 +15,8 @@ from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE
 from revertrisk.alerts.fitting import LEAST_RATIO, Model, fit, smallest_bin
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.likelihood import Floats
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
-from revertrisk.alerts.watch import WatchSettings
 
 LEAST_DAYS: Final = 2
 PLOTTED: Final = 20

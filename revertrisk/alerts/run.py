@@ -21,8 +21,9 @@ from revertrisk.alerts.events import read_event
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.outbox import Outbox
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
-from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.watch import Watch
 from revertrisk.alerts.ways import Way, close_ways
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals

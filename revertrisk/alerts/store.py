@@ -9,33 +9,26 @@ their ids, and in open surges and in messages that are not sent yet their titles
 """
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 from revertrisk.alerts.errors import AlertsConfigurationError, AlertsError
-from revertrisk.alerts.level import MINUTES_PER_DAY
-from revertrisk.alerts.likelihood import Floats
+from revertrisk.alerts.history import TABLES as HISTORY_TABLES
+from revertrisk.alerts.history import History
 
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
 """Marks the file as ours: ``RRSW`` in ASCII."""
 _FORMAT: Final = 2
 _LOCK_S: Final = 5.0
-_TABLES: Final = """
+_TABLES: Final = f"""
+{HISTORY_TABLES};
 CREATE TABLE place (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE history (
-    wiki_id TEXT NOT NULL, quantity TEXT NOT NULL, day INTEGER NOT NULL, counts BLOB NOT NULL,
-    PRIMARY KEY (wiki_id, quantity, day)
-) WITHOUT ROWID;
-CREATE TABLE outage (scope TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE series (
     scope TEXT NOT NULL, series TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (scope, series)
 ) WITHOUT ROWID;
@@ -50,9 +43,6 @@ CREATE TABLE created (
     wiki_id TEXT NOT NULL, page_id INTEGER NOT NULL, minute INTEGER NOT NULL, PRIMARY KEY (wiki_id, page_id)
 ) WITHOUT ROWID
 """
-
-Counts = npt.NDArray[np.uint32]
-DayKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +66,6 @@ class Store:
 
         """
         self._path = path
-        self._days: dict[DayKey, Counts] = {}
-        self._dirty: set[DayKey] = set()
         self._committed = 0
         """The last message in the outbox that was committed."""
         try:
@@ -87,6 +75,7 @@ class Store:
             )
         except sqlite3.Error as exc:
             raise AlertsError(f"state: {path}: {exc}") from exc
+        self.history = History(self._database)
         try:
             self._prepare()
         except sqlite3.OperationalError as exc:
@@ -114,13 +103,7 @@ class Store:
 
     def commit(self) -> None:
         """Keep everything up to here, whatever happens from now on; raises AlertsError."""
-        self._database.executemany(
-            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
-            [(*key, zlib.compress(self._days[key].tobytes(), 1)) for key in self._dirty],
-        )
-        newest = max((day for _, _, day in self._days), default=0)
-        self._days = {key: counts for key, counts in self._days.items() if key[2] == newest}
-        self._dirty.clear()
+        self.history.write()
         try:
             self._database.execute("COMMIT")
             self._database.execute("BEGIN IMMEDIATE")
@@ -151,67 +134,6 @@ class Store:
         self._database.execute(
             "INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, orjson.dumps(value).decode())
         )
-
-    # History.
-
-    def add_count(self, wiki_id: str, quantity: str, minute: int, count: int) -> None:
-        """Add to the count of a minute."""
-        day, at = divmod(minute, MINUTES_PER_DAY)
-        key = (wiki_id, quantity, day)
-        counts = self._days.get(key)
-        if counts is None:
-            counts = self._days[key] = self._read_day(key)
-        counts[at] += count
-        self._dirty.add(key)
-
-    def history(self, wiki_id: str, quantity: str, first_minute: int, end_minute: int) -> Floats:
-        """Return the counts of the minutes from the first up to, but not including, the end."""
-        first_day, last_day = first_minute // MINUTES_PER_DAY, (end_minute - 1) // MINUTES_PER_DAY
-        whole = np.zeros((last_day - first_day + 1) * MINUTES_PER_DAY)
-        rows = self._database.execute(
-            "SELECT day, counts FROM history WHERE wiki_id = ? AND quantity = ? AND day BETWEEN ? AND ?",
-            (wiki_id, quantity, first_day, last_day),
-        )
-        days = {int(day): _unpacked(packed) for day, packed in rows}
-        for day in range(first_day, last_day + 1):
-            if (counts := self._days.get((wiki_id, quantity, day))) is not None:
-                days[day] = counts
-        for day, counts in days.items():
-            begin = (day - first_day) * MINUTES_PER_DAY
-            whole[begin : begin + MINUTES_PER_DAY] = counts
-        begin = first_minute - first_day * MINUTES_PER_DAY
-        return whole[begin : begin + end_minute - first_minute]
-
-    def forget_history(self, quantity: str) -> None:
-        """Delete the history of a quantity, of all wikis."""
-        self._database.execute("DELETE FROM history WHERE quantity = ?", (quantity,))
-        self._days = {key: counts for key, counts in self._days.items() if key[1] != quantity}
-        self._dirty = {key for key in self._dirty if key[1] != quantity}
-
-    def forget_before(self, minute: int) -> None:
-        """Delete what is older than a minute: days of histories, outages."""
-        self._database.execute("DELETE FROM history WHERE day < ?", (minute // MINUTES_PER_DAY,))
-        self._database.execute("DELETE FROM outage WHERE last < ?", (minute,))
-
-    def wikis(self, quantity: str) -> list[str]:
-        """Return the wikis that have a history of a quantity."""
-        rows = self._database.execute("SELECT DISTINCT wiki_id FROM history WHERE quantity = ?", (quantity,))
-        known = {str(row[0]) for row in rows} | {wiki for wiki, what, _ in self._days if what == quantity}
-        return sorted(known)
-
-    def note_outage(self, scope: str, first: int, last: int) -> None:
-        """Note the minutes of an outage, both included."""
-        self._database.execute("INSERT INTO outage VALUES (?, ?, ?)", (scope, first, last))
-
-    def observed(self, scopes: Iterable[str], first_minute: int, end_minute: int) -> Floats:
-        """Return 0 for each minute of an outage of any of the scopes, else 1."""
-        seen = np.ones(end_minute - first_minute)
-        for scope in scopes:
-            for first, last in self._database.execute(
-                "SELECT first, last FROM outage WHERE scope = ?", (scope,)
-            ):
-                seen[max(0, first - first_minute) : max(0, last + 1 - first_minute)] = 0.0
-        return seen
 
     # Series, incidents and messages.
 
@@ -312,12 +234,6 @@ class Store:
         """Delete what is no longer young."""
         self._database.execute("DELETE FROM created WHERE minute < ?", (before_minute,))
 
-    def _read_day(self, key: DayKey) -> Counts:
-        row = self._database.execute(
-            "SELECT counts FROM history WHERE wiki_id = ? AND quantity = ? AND day = ?", key
-        ).fetchone()
-        return np.zeros(MINUTES_PER_DAY, np.uint32) if row is None else _unpacked(row[0]).copy()
-
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         # A power cut may undo the last commits, but all of each: then they are read once more.
@@ -339,7 +255,3 @@ class Store:
         self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         self._database.execute(f"PRAGMA user_version = {_FORMAT}")
         self.commit()
-
-
-def _unpacked(packed: bytes) -> Counts:
-    return np.frombuffer(zlib.decompress(packed), np.uint32)

@@ -13,7 +13,7 @@ import typer
 from revertrisk.cli import dispatcher_flags as flags
 
 if TYPE_CHECKING:
-    from revertrisk.alerts.watch import WatchSettings
+    from revertrisk.alerts.settings import WatchSettings
     from revertrisk.alerts.ways import Way
 
 EXIT_CONFIGURATION = 78
@@ -220,7 +220,7 @@ def send_test(
 def _watched(
     wiki: list[str], budget_days: float, threshold: list[str], model: str, ways: "list[Way]"
 ) -> "WatchSettings":
-    from revertrisk.alerts.watch import DEFAULT_THRESHOLD, WatchSettings
+    from revertrisk.alerts.settings import DEFAULT_THRESHOLD, WatchSettings
     from revertrisk.wiki.table import WikiTable
 
     limits: dict[str, float] = {}

@@ -15,9 +15,9 @@ from aiohttp import web
 from revertrisk.alerts.errors import AlertsConfigurationError
 from revertrisk.alerts.report import fit_lake
 from revertrisk.alerts.run import RunSettings, watch_sources
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.try_out import send_test_messages
-from revertrisk.alerts.watch import WatchSettings
 from revertrisk.alerts.ways import close_ways, make_ways
 from revertrisk.lake.tables import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
@@ -183,7 +183,7 @@ async def test_kafka_is_continued(tmp_path: Path) -> None:
         await watched(tmp_path / "state", "kafka:edits", url, kafka=kafka, to_end=True)
     assert [document["kind"] for document in receiver.taken] == ["start", "end"]
     with Store(str(tmp_path / "state")) as store:
-        edits_kept = store.history("enwiki", "edits", BEGIN, BEGIN + DAY + 470).sum()
+        edits_kept = store.history.counts("enwiki", "edits", BEGIN, BEGIN + DAY + 470).sum()
     expected = sum(b'"page_change_kind"' in line for line in lines)
     assert edits_kept == pytest.approx(expected, rel=0.05)
 

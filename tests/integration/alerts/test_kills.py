@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from revertrisk.alerts.replay import found_in
-from revertrisk.alerts.watch import WatchSettings
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Shape, Stream, page_change
 from tests.fakes.loopback import serving

@@ -12,8 +12,9 @@ from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
 from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import Incident
 from revertrisk.alerts.metrics import WatchMetrics
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
-from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.watch import Watch
 from revertrisk.alerts.wording import in_words
 from tests.fakes.edit_streams import MODEL, Stream, canary, page_change, prediction
 
@@ -131,7 +132,7 @@ def test_a_new_version_is_said_once() -> None:
     with Store(":memory:") as store:
         watch = fed(stream.events(), store)
         (notice,) = told(store)
-        assert store.history("enwiki", "high_risk", BEGIN, change).sum() == 0
+        assert store.history.counts("enwiki", "high_risk", BEGIN, change).sum() == 0
         assert {series for _, series in watch.banks.names()} == {"edits"}
     assert notice["kind"] == "notice"
     assert "model version 4 instead of 3" in notice["cause"]
@@ -152,7 +153,7 @@ def test_another_threshold_or_model_begins_anew(changed: dict[str, Any]) -> None
         assert told(store) == []
         watch = fed([], store, **changed)
         assert {series for _, series in watch.banks.names()} == {"edits"}
-        assert store.wikis("high_risk") == []
+        assert store.history.wikis("high_risk") == []
         watch = fed(lines[half + 10 :], store, **changed)
         (notice,) = told(store)
     assert notice["kind"] == "notice"
@@ -178,7 +179,7 @@ def test_a_silent_wiki_is_told_once_and_its_minutes_are_left_out() -> None:
     with Store(":memory:") as store:
         fed(stream.events(), store)
         start, end = told(store)
-        assert store.observed(["enwiki"], begin, begin + 90).sum() < 5
+        assert store.history.observed(["enwiki"], begin, begin + 90).sum() < 5
     assert (start["series"], start["wiki_id"], end["kind"]) == ("silence", "enwiki", "end")
     assert end["minutes"] == pytest.approx(90, abs=2)
 
@@ -281,7 +282,7 @@ def test_a_first_time_that_is_wrong_closes_no_minute() -> None:
     lines += [page_change("enwiki", begin + number, number + 1, 1) for number in range(300)]
     with Store(":memory:") as store:
         watch = fed(lines, store)
-        assert store.history("enwiki", "edits", BEGIN, BEGIN + 4).tolist() == [60.0] * 4
+        assert store.history.counts("enwiki", "edits", BEGIN, BEGIN + 4).tolist() == [60.0] * 4
     assert (watch.counters.late, watch.counters.wrong_clock) == (0, 1)
 
 
@@ -311,7 +312,7 @@ def test_events_that_wait_to_be_believed_are_kept(tmp_path: Any) -> None:
         with Store(path) as store:
             fed(part, store)
     with Store(path) as store:
-        assert store.history("enwiki", "edits", BEGIN, BEGIN + 121).sum() == 60
+        assert store.history.counts("enwiki", "edits", BEGIN, BEGIN + 121).sum() == 60
 
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:

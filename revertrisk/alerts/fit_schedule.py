@@ -1,22 +1,23 @@
 """Which series are watched, and when each is fitted: once a day, each wiki in a minute of its own."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from revertrisk.alerts.bank import Banks, Name, WatchedSeries, model_as_json, model_from_json
-from revertrisk.alerts.fitting import LONGEST_DAYS
-from revertrisk.alerts.histories import fit_series
-from revertrisk.alerts.incidents import SMALL_WIKIS, SURGES, Series
+from revertrisk.alerts.fitting import FITTED_DAYS, LONGEST_DAYS
+from revertrisk.alerts.incidents import SMALL_WIKIS, SURGES, Series, instant
 from revertrisk.alerts.level import MINUTES_PER_DAY
+from revertrisk.alerts.pages import Key
+from revertrisk.alerts.series_fit import fit_series
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
 
 _HOUR: Final = 60
 
 
-class Fits:
+class FitSchedule:
     """The banks of watched series, kept up to date from the histories in the store."""
 
     def __init__(
@@ -47,6 +48,12 @@ class Fits:
         """Days per false start of each series."""
         return self._budget_days(len(self.banks))
 
+    def count(self, counts: Mapping[Key, int], scope: str, series: str, quantity: str) -> int:
+        """Return the count of a quantity in a scope: of a wiki, or of the group of a series."""
+        if scope == SMALL_WIKIS:
+            return sum(counts.get((wiki, quantity), 0) for wiki in self.groups.get(series, ()))
+        return counts.get((scope, quantity), 0)
+
     def note_wiki(self, wiki_id: str) -> None:
         """Take note of a wiki that has events."""
         if wiki_id not in self._wikis:
@@ -75,7 +82,7 @@ class Fits:
                     self._fit(SMALL_WIKIS, small, series, end)
             self.banks.rebuild(self.budget_days)
         if of_day == 0:
-            self._store.forget_before(end - (LONGEST_DAYS + 1) * MINUTES_PER_DAY)
+            self._store.history.forget_before(end - (LONGEST_DAYS + 1) * MINUTES_PER_DAY)
             self._store.forget_created(end - MINUTES_PER_DAY)
 
     def forget(self, series: Series, end: Callable[[Name], None]) -> None:
@@ -95,6 +102,24 @@ class Fits:
         """Watch one series no longer."""
         self.banks.remove(name, self.budget_days)
         self._store.forget_series(*name)
+
+    def describe(self) -> str:
+        """Return a sentence on what is watched, how well it is known, and what the budget means."""
+        if self.begun is None:
+            return "nothing has come yet"
+        number = len(self.banks)
+        if not number:
+            first_alarms = instant(self.begun + MINUTES_PER_DAY + _HOUR)
+            return f"learning what is usual from a first day: alarms begin after {first_alarms}"
+        known_by = instant(self.begun + FITTED_DAYS * MINUTES_PER_DAY)
+        models = [member.model for bank in self.banks for member in bank.members]
+        provisional = sum(model.is_provisional for model in models)
+        days = self.budget_days
+        extrapolated = sum(model.start.is_extrapolated(days) for model in models)
+        return (
+            f"{number} series are watched, {provisional} of them provisional until {known_by[:10]}; the budget of "
+            f"each is {days:,.0f} days a false start, which for {extrapolated} of them is an extrapolation"
+        )
 
     def as_state(self) -> dict[str, Any]:
         """Return what is kept across a restart, beside the series."""

@@ -9,20 +9,12 @@ import numpy as np
 from revertrisk.alerts.bank import WatchedSeries, new_state
 from revertrisk.alerts.cusum import span_ratio
 from revertrisk.alerts.fitting import LEAST_RATIO, LONGEST_DAYS, fit, smallest_bin
+from revertrisk.alerts.history import EVERY_SCOPE, PREDICTIONS, QUANTITIES, RISK_SCOPE
 from revertrisk.alerts.incidents import Series
 from revertrisk.alerts.level import MINUTES_PER_DAY, levels
 from revertrisk.alerts.likelihood import Floats
 from revertrisk.alerts.store import Store
 
-EDITS: Final = "edits"
-PREDICTIONS: Final = "predictions"
-HIGH_RISK: Final = "high_risk"
-QUANTITIES: Final = {Series.EDITS: EDITS, Series.HIGH_RISK: HIGH_RISK, Series.SHARE: HIGH_RISK}
-"""What each series counts."""
-EVERY_SCOPE: Final = "*"
-"""Outages of the whole stream."""
-RISK_SCOPE: Final = "risk"
-"""Outages of the predictions, of all wikis: minutes with two versions of a model among them."""
 _HOUR: Final = 60
 
 
@@ -47,7 +39,7 @@ def fit_series(  # noqa: PLR0913 - what a series is made of
         return None
     minutes = _sum(store, wikis, QUANTITIES[series], first, end)
     scopes = [EVERY_SCOPE, scope, *([RISK_SCOPE] if series is not Series.EDITS else [])]
-    seen = store.observed(scopes, first, end)
+    seen = store.history.observed(scopes, first, end)
     bin_minutes = smallest_bin(minutes, seen, first)
     is_open = known is not None and known.state["open_since"] >= 0
     if known is not None and is_open:
@@ -90,7 +82,7 @@ def most_likely_begin(
 def _sum(store: Store, wikis: Sequence[str], quantity: str, first: int, end: int) -> Floats:
     total = np.zeros(end - first)
     for wiki in wikis:
-        total += store.history(wiki, quantity, first, end)
+        total += store.history.counts(wiki, quantity, first, end)
     return total
 
 
