@@ -1,4 +1,8 @@
-"""Which series are watched, and when each is fitted: once a day, each wiki in a minute of its own."""
+"""Which series are watched, and when each is fitted: once a day, each wiki in a minute of its own.
+
+A series is fitted for the first time when it has a day of history. The history of a wiki that is added to the watch
+begins at that moment: its earlier edits were not counted, and zeros would make a wrong baseline.
+"""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -34,6 +38,10 @@ class FitSchedule:
         """The first minute of the history."""
         self.risk_begun: int | None = None
         """The first minute of the predictions by the model's version."""
+        self._added: dict[str, int] = {}
+        """The first counted minute of each wiki that was added to the watch later."""
+        self._others_added = 0
+        """The first counted minute of the wikis that are not in it; 0 if they were watched from the beginning."""
         self._store = store
         self._budget_days = budget_days
         self._end = end
@@ -54,32 +62,48 @@ class FitSchedule:
             return sum(counts.get((wiki, quantity), 0) for wiki in self.groups.get(series, ()))
         return counts.get((scope, quantity), 0)
 
+    def begun_of(self, scope: str, series: str) -> int | None:
+        """Return the first minute of the history of a series in a scope; None if it has not begun."""
+        begun = self.begun if series == Series.EDITS else self.risk_begun
+        return None if begun is None else max(begun, self._added.get(scope, self._others_added))
+
+    def note_added(
+        self, before: AbstractSet[str] | None, wikis: AbstractSet[str] | None, minute: int
+    ) -> None:
+        """Take note of the wikis that are watched from a minute on, and were not before; None stands for all."""
+        if before is None:
+            return
+        if wikis is None:
+            self._added = {wiki: self._added.get(wiki, self._others_added) for wiki in before}
+            self._others_added = minute
+        else:
+            self._added |= dict.fromkeys(wikis - before, minute)
+
     def note_wiki(self, wiki_id: str) -> None:
         """Take note of a wiki that has events."""
         if wiki_id not in self._wikis:
             self._wikis[wiki_id] = zlib.crc32(wiki_id.encode()) % MINUTES_PER_DAY
 
     def fit_what_is_due(self, end: int, *, with_group: bool, with_risk: bool) -> None:
-        """Fit what is due when the minutes before ``end`` are closed; a first time when there is a day of history."""
-        if self.begun is None:
-            return
-        first = -(-self.begun // _HOUR) * _HOUR + MINUTES_PER_DAY
-        of_day = end % MINUTES_PER_DAY
-        if end == first:
-            due = sorted(self._wikis)
-        else:
-            due = [wiki for wiki, when in self._wikis.items() if when == of_day] if end > first else []
-        series_due = SURGES if with_risk else (Series.EDITS,)
-        for wiki in due:
-            for series in series_due:
+        """Fit what is due when the minutes before ``end`` are closed."""
+        of_day, is_hour = end % MINUTES_PER_DAY, end % _HOUR == 0
+        has_changed = False
+        for series in SURGES if with_risk else (Series.EDITS,):
+            due = [
+                wiki
+                for wiki, when in self._wikis.items()
+                if when == of_day or (is_hour and end == self._first_fit(wiki, series))
+            ]
+            for wiki in sorted(due):
                 self._fit(wiki, [wiki], series, end)
-        if end == first or (end > first and of_day == 0):
-            for series in series_due:
+            if of_day == 0 or (is_hour and end == self._first_fit(SMALL_WIKIS, series)):
                 fitted = {scope for scope, what in self.banks.names() if what == series}
                 small = sorted(wiki for wiki in self._wikis if wiki not in fitted)
                 self.groups[series.value] = frozenset(small)
                 if with_group:
                     self._fit(SMALL_WIKIS, small, series, end)
+                has_changed = True
+        if has_changed:
             self.banks.rebuild(self.budget_days)
         if of_day == 0:
             self._store.history.forget_before(end - (LONGEST_DAYS + 1) * MINUTES_PER_DAY)
@@ -95,6 +119,7 @@ class FitSchedule:
     def keep_only(self, scopes: AbstractSet[str]) -> None:
         """Watch no other scopes."""
         self._wikis = {wiki: when for wiki, when in self._wikis.items() if wiki in scopes}
+        self._added = {wiki: minute for wiki, minute in self._added.items() if wiki in scopes}
         for name in [name for name in self.banks.names() if name[0] not in scopes]:
             self.remove(name)
 
@@ -103,22 +128,41 @@ class FitSchedule:
         self.banks.remove(name, self.budget_days)
         self._store.forget_series(*name)
 
-    def describe(self) -> str:
-        """Return a sentence on what is watched, how well it is known, and what the budget means."""
-        if self.begun is None:
-            return "nothing has come yet"
-        number = len(self.banks)
-        if not number:
-            first_alarms = instant(self.begun + MINUTES_PER_DAY + _HOUR)
-            return f"learning what is usual from a first day: alarms begin after {first_alarms}"
-        known_by = instant(self.begun + FITTED_DAYS * MINUTES_PER_DAY)
-        models = [member.model for bank in self.banks for member in bank.members]
-        provisional = sum(model.is_provisional for model in models)
+    def describe(self, end: int) -> str:
+        """Return sentences on what is watched, how well it is known, and what the budget means.
+
+        The minutes before ``end`` are closed.
+        """
+        first = self._first_fit(SMALL_WIKIS, Series.EDITS)
+        if first is None:
+            return "no event has come yet"
+        sentences = []
+        learning = sorted(wiki for wiki in self._added if (self._first_fit(wiki, Series.EDITS) or 0) > end)
+        for wiki in learning:
+            since, until = self._added[wiki], self._first_fit(wiki, Series.EDITS) or 0
+            sentences.append(
+                f"{wiki} is counted since {instant(since)}: its alarms begin after {instant(until)}"
+            )
+        if first > end and self._others_added:
+            since = instant(self._others_added)
+            sentences.append(
+                f"the other wikis are counted since {since}: their alarms begin after {instant(first)}"
+            )
+        elif first > end:
+            sentences.append(f"a first day of counts is needed: alarms begin after {instant(first)}")
+        if len(self.banks):
+            sentences.append(self._describe_series())
+        return "; ".join(sentences) or "no series has enough events"
+
+    def _describe_series(self) -> str:
+        members = [member for bank in self.banks for member in bank.members]
+        begun = [self.begun_of(each.scope, each.series) or 0 for each in members if each.model.is_provisional]
+        until = f" until {instant(max(begun) + FITTED_DAYS * MINUTES_PER_DAY)[:10]}" if begun else ""
         days = self.budget_days
-        extrapolated = sum(model.start.is_extrapolated(days) for model in models)
+        extrapolated = sum(each.model.start.is_extrapolated(days) for each in members)
         return (
-            f"{number} series are watched, {provisional} of them provisional until {known_by[:10]}; the budget of "
-            f"each is {days:,.0f} days a false start, which for {extrapolated} of them is an extrapolation"
+            f"{len(members)} series are watched, {len(begun)} of them provisional{until}; the budget of each is "
+            f"{days:,.0f} days per false start, which for {extrapolated} of them is an extrapolation"
         )
 
     def as_state(self) -> dict[str, Any]:
@@ -128,6 +172,8 @@ class FitSchedule:
             "wikis": self._wikis,
             "begun": self.begun,
             "risk_begun": self.risk_begun,
+            "added": self._added,
+            "others_added": self._others_added,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -135,9 +181,15 @@ class FitSchedule:
         self.groups = {series: frozenset(wikis) for series, wikis in state["groups"].items()}
         self._wikis = state["wikis"]
         self.begun, self.risk_begun = state["begun"], state["risk_begun"]
+        self._added, self._others_added = state.get("added", {}), state.get("others_added", 0)
+
+    def _first_fit(self, scope: str, series: str) -> int | None:
+        """Return the minute of the first fit: when the history has whole hours of a day."""
+        begun = self.begun_of(scope, series)
+        return None if begun is None else -(-begun // _HOUR) * _HOUR + MINUTES_PER_DAY
 
     def _fit(self, scope: str, wikis: list[str], series: Series, end: int) -> None:
-        begun = self.begun if series is Series.EDITS else self.risk_begun
+        begun = self.begun_of(scope, series)
         if begun is None:
             return
         name = (scope, series.value)

@@ -64,7 +64,7 @@ class SurgeFinder:
         incident = new_incident(watched.name, since * bin_minutes, minute + 1)
         incident.observed_before, incident.expected_before = observed_before, expected_before
         incident.is_provisional = watched.model.is_provisional
-        begun = self._fits.begun if watched.series == Series.EDITS else self._fits.risk_begun
+        begun = self._fits.begun_of(watched.scope, watched.series)
         incident.known_by = (begun or 0) + FITTED_DAYS * MINUTES_PER_DAY
         incident.take_size(state)
         self._announcer.open(incident, self.pages_of(watched.name))

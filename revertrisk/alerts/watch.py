@@ -53,7 +53,7 @@ class Watch:
         if kept is not None:
             self._restore(kept, now)
             minute = int(self._intake.clock.greatest or 0) // 60
-            self._leave_out_what_is_not_watched(minute)
+            self._change_wikis(kept, minute)
             if kept["scoring"] != settings.scoring() and self._fits.risk_begun is not None:
                 self._begin_risk_anew(minute)
         self.banks.rebuild(self._fits.budget_days)
@@ -109,7 +109,7 @@ class Watch:
 
     def describe(self) -> str:
         """Return a sentence on what is watched, how well it is known, and what the budget means."""
-        return self._fits.describe()
+        return self._fits.describe(self.clock.closed or 0)
 
     def save(self) -> None:
         """Put everything into the store, for its next commit."""
@@ -123,11 +123,14 @@ class Watch:
         """Return the days per false start of each series: the budget over everything times what is watched."""
         return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._silence.watched))
 
-    def _leave_out_what_is_not_watched(self, minute: int) -> None:
-        """End and forget what the state has of wikis that are no longer asked for."""
-        if self.settings.wikis is None:
+    def _change_wikis(self, kept: Mapping[str, Any], minute: int) -> None:
+        """Begin the history of added wikis, and end and forget what the state has of wikis that were removed."""
+        wikis = self.settings.wikis
+        if kept.get("wikis") is not None:
+            self._fits.note_added(frozenset(kept["wikis"]), wikis, minute + 1)
+        if wikis is None:
             return
-        watched = {*self.settings.wikis, ALL_WIKIS}
+        watched = {*wikis, ALL_WIKIS}
         for name in [name for name in self.open_incidents if name[0] not in watched]:
             self._announcer.end(name, minute, cause="not watched any more")
         self._fits.keep_only(watched)
@@ -174,11 +177,11 @@ class Watch:
     def _count_late(self, event: Event) -> None:
         if event.kind is Kind.DELETE and self.settings.includes(event.wiki_id):
             self._announcer.note_page(event, int(event.at) // 60)
-        begun = self._fits.begun
-        if begun is not None and event.at >= begun * 60:
-            for wiki, quantity in self._counting.quantities(event):
-                if wiki == event.wiki_id:
-                    self._store.history.add(wiki, quantity, int(event.at) // 60, 1)
+        minute = int(event.at) // 60
+        for wiki, quantity in self._counting.quantities(event):
+            begun = self._fits.begun_of(wiki, quantity)
+            if wiki == event.wiki_id and begun is not None and minute >= begun:
+                self._store.history.add(wiki, quantity, minute, 1)
 
     # A minute.
 
@@ -252,6 +255,7 @@ class Watch:
 
     def _as_state(self) -> dict[str, Any]:
         return {
+            "wikis": None if self.settings.wikis is None else sorted(self.settings.wikis),
             "scoring": self.settings.scoring(),
             "intake": self._intake.as_state(),
             "announcer": self._announcer.as_state(),

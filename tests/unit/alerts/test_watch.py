@@ -432,3 +432,39 @@ def test_a_wiki_that_is_not_asked_for_any_more_is_forgotten(surge_of_edits: list
         assert second.banks.names() == [("dewiki", "edits")]
         start, end = told(store)
     assert (start["wiki_id"], end["cause"]) == ("enwiki", "not watched any more")
+
+
+@pytest.mark.parametrize("then", [frozenset({"dewiki", "enwiki"}), None], ids=["one more", "all"])
+def test_an_added_wiki_starts_provisional(then: frozenset[str] | None) -> None:
+    """Continued with another wiki, a watch learns that wiki from then on, says so, and does not alarm."""
+    added = BEGIN + 2 * DAY + 90
+    lines = list(Stream(BEGIN, 4 * DAY, {"dewiki": 2.0, "enwiki": 3.0}).events())
+    events = [read_event(orjson.loads(line), MODEL) for line in lines]
+    cut = sum(event is not None and event.at < 60 * added for event in events)
+    with Store(":memory:") as store:
+        fed(lines[:cut], store, wikis=frozenset({"dewiki"}))
+        watch = fed(lines[cut : cut + 100], store, wikis=then)
+        assert "alarms begin after 2025-02-23T02:00" in watch.describe()
+        watch = fed(lines[cut + 100 :], store, wikis=then)
+        assert told(store) == []
+        series = [watch.banks.get((wiki, "edits")) for wiki in ("enwiki", "dewiki")]
+    added_wiki, known_wiki = (each.model for each in series if each is not None)
+    assert (added_wiki.days, added_wiki.is_provisional) == (1, True)
+    assert known_wiki.days == 3
+    for each, rate in ((added_wiki, 3.0), (known_wiki, 2.0)):
+        assert each.baseline.slot_means()[0].mean() / each.bin_minutes == pytest.approx(rate, rel=0.1)
+
+
+def test_a_surge_of_an_added_wiki_is_provisional() -> None:
+    """Its messages give the day when the added wiki has four weeks of history, not the first wiki's day."""
+    added, begin = BEGIN + DAY + 60, BEGIN + 2 * DAY + 300
+    shapes = {"enwiki": surging(begin, 60, 6.0)}
+    lines = list(Stream(BEGIN, 2 * DAY + 660, {"dewiki": 2.0, "enwiki": 3.0}, shapes).events())
+    events = [read_event(orjson.loads(line), MODEL) for line in lines]
+    cut = sum(event is not None and event.at < 60 * added for event in events)
+    with Store(":memory:") as store:
+        fed(lines[:cut], store, wikis=frozenset({"dewiki"}))
+        fed(lines[cut:], store, wikis=frozenset({"dewiki", "enwiki"}))
+        start, _ = told(store)
+    assert (start["wiki_id"], start["provisional"]) == ("enwiki", True)
+    assert start["known_by"][:13] == "2025-03-21T01"
