@@ -1,16 +1,18 @@
-"""Minutes of a stream: events come a little out of order, and a minute is closed when no more of it is expected.
+"""The time of the streams: when a minute is open, and when it is closed.
 
-The watermark is the greatest ``meta.dt`` less five seconds; of several partitions the smallest counts, but of none that
-has brought nothing for half a minute. A minute is closed when the watermark has passed its end. What comes for a closed
-minute is late: it is counted and stored, and the minute stays closed.
+Events come a little out of order. The watermark is the greatest ``meta.dt`` minus five seconds. With several partitions
+the one that is furthest behind decides; a partition is not waited for if it has ended, or has had no event for half a
+minute. A minute is closed when the watermark has passed its end. An event of a closed minute is late: it is counted in
+the history, and the minute stays closed. At the first start, the first event of each partition is waited for, because
+minutes that were closed before it would lack its events.
 
-A clock that is wrong must not close minutes that have not been. A time is believed that is no more than ten minutes
-ahead of its own partition or of another that brings something: a topic may have one event an hour. Where none brings
-anything, this machine's clock may confirm it. Else it is a leap, believed only when twenty
-events of the partition agree.
+A wrong clock must not close minutes in the future. A time is accepted if it is at most ten minutes ahead of its own
+partition or of another active one (a topic may have one event an hour). If no partition is active, this machine's clock
+can confirm it. Any other time is a leap, which is accepted only when twenty events of the partition agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import inf
@@ -21,6 +23,8 @@ LEAP_S: Final = 600.0
 AGREEING: Final = 20
 """Events in a row that make a leap believed."""
 IDLE_S: Final = 30.0
+AHEAD_S: Final = 3600.0
+"""How far a source may be read ahead of the others: the minutes in between are held in memory."""
 MINUTE_S: Final = 60
 
 
@@ -41,6 +45,8 @@ class _Partition:
     """That is believed; -inf before the first."""
     heard_at: float
     """By the monotonic clock of this process."""
+    has_ended: bool = False
+    """Whether it has no more events in this run."""
     leap: float | None = None
     """The first time of those that wait to be believed."""
     agreed: int = 0
@@ -52,7 +58,32 @@ class StreamClock:
 
     closed: int | None = None
     """The first minute that is still open; None before the first event."""
+    has_closed: bool = False
+    """Whether a minute has been closed."""
     _partitions: dict[str, _Partition] = field(default_factory=dict)
+    _expected: dict[str, float] = field(default_factory=dict)
+    """Partitions whose first event is waited for, and until when, by the monotonic clock."""
+
+    def expect(self, partitions: Iterable[str], now: float) -> None:
+        """Wait for the first event of each partition, for half a minute; after a restart there is no need to."""
+        if not self.has_closed:
+            self._expected |= {each: now + IDLE_S for each in partitions if each not in self._partitions}
+
+    def end(self, partitions: Iterable[str]) -> None:
+        """Wait for these partitions no longer: they have no more events in this run."""
+        for each in partitions:
+            self._expected.pop(each, None)
+            if each in self._partitions:
+                self._partitions[each].has_ended = True
+
+    def is_ahead(self, partitions: AbstractSet[str], now: float) -> bool:
+        """Return whether all of these partitions are an hour ahead of another one that is waited for."""
+        times = {name: each.greatest for name, each in self._partitions.items() if each.greatest > -inf}
+        own = [at for name, at in times.items() if name in partitions]
+        others = [at for name, at in self._waited_for(now).items() if name not in partitions]
+        if self.closed is not None and any(name not in partitions for name in self._expected_still(now)):
+            others.append(float(self.closed * MINUTE_S))
+        return bool(own and others) and min(own) > min(others) + AHEAD_S
 
     def note(
         self, partition: str, at: float, now: float, wall: float | None = None, *, agrees: bool = True
@@ -78,10 +109,14 @@ class StreamClock:
             if known.agreed < AGREEING:
                 return Taken.LEAP
             first = min(at, known.leap)
+        begin = int(first - LAG_S) // MINUTE_S
+        if self.closed is None:
+            self.closed = begin
+        elif known.greatest == -inf and not self.has_closed:
+            self.closed = min(self.closed, begin)
         known.heard_at = now
         known.greatest, known.leap = max(at, known.greatest), None
-        if self.closed is None:
-            self.closed = int(first - LAG_S) // MINUTE_S
+        self._expected.pop(partition, None)
         return self._open_or_late(at)
 
     def is_closed(self, at: float) -> bool:
@@ -111,13 +146,34 @@ class StreamClock:
         """Yield the minutes that can be closed, in order; each is closed when the next is asked for."""
         if self.closed is None:
             return
-        awake = self._awake(now)
-        if not awake:
-            return
-        watermark = min(awake) - LAG_S
+        watermark = self._watermark(now)
         while (self.closed + 1) * MINUTE_S <= watermark:
+            self.has_closed = True
             yield self.closed
             self.closed += 1
+
+    def _watermark(self, now: float) -> float:
+        """Return the time before which all events have come; -inf while it is not known."""
+        if self._expected and self._expected_still(now):
+            return -inf
+        waited_for = self._waited_for(now)
+        if waited_for:
+            return min(waited_for.values()) - LAG_S
+        believed = [each for each in self._partitions.values() if each.greatest > -inf]
+        if believed and all(each.has_ended for each in believed):
+            return max(each.greatest for each in believed) - LAG_S
+        return -inf
+
+    def _waited_for(self, now: float) -> dict[str, float]:
+        """Return the times of the partitions that are active and have not ended."""
+        return {
+            name: each.greatest
+            for name, each in self._partitions.items()
+            if each.greatest > -inf and not each.has_ended and now - each.heard_at <= IDLE_S
+        }
+
+    def _expected_still(self, now: float) -> list[str]:
+        return [name for name, until in self._expected.items() if now <= until]
 
     @property
     def greatest(self) -> float | None:
@@ -130,6 +186,7 @@ class StreamClock:
         """Return what is kept across a restart."""
         return {
             "closed": self.closed,
+            "has_closed": self.has_closed,
             "partitions": {
                 name: [None if each.greatest == -inf else each.greatest, each.leap, each.agreed]
                 for name, each in self._partitions.items()
@@ -139,7 +196,8 @@ class StreamClock:
     def restore(self, state: dict[str, Any], now: float) -> None:
         """Take up a kept state."""
         self.closed = state["closed"]
+        self.has_closed = state.get("has_closed", self.closed is not None)
         self._partitions = {
-            name: _Partition(-inf if greatest is None else greatest, now, leap, agreed)
+            name: _Partition(-inf if greatest is None else greatest, now, leap=leap, agreed=agreed)
             for name, (greatest, leap, agreed) in state["partitions"].items()
         }

@@ -35,9 +35,9 @@ class FitSchedule:
         self.groups: dict[str, frozenset[str]] = {}
         """By series, the wikis that are watched together."""
         self.begun: int | None = None
-        """The first minute of the history."""
+        """The first minute with an edit of any wiki."""
         self.risk_begun: int | None = None
-        """The first minute of the predictions by the model's version."""
+        """The first minute with a prediction by the current version of the model."""
         self._added: dict[str, int] = {}
         """The first counted minute of each wiki that was added to the watch later."""
         self._others_added = 0

@@ -9,13 +9,12 @@ from typing import Any
 import orjson
 
 from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError, AlertsUsageError
-from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import SURGES, Incident, instant
-from revertrisk.alerts.run import open_sources
+from revertrisk.alerts.reading import SourceReader, open_sources
 from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import IN_MEMORY, Store
 from revertrisk.alerts.watch import Watch
-from revertrisk.streams.base import SourcedEvent, SourceError
+from revertrisk.streams.base import SourceError
 from revertrisk.streams.opening import SourceSettings
 
 _COMMIT_EVERY = 50_000
@@ -38,23 +37,18 @@ async def found_in(
         watch = Watch(settings, store, live_since=0, now=monotonic())
         opened = open_sources(sources, store, opening)
 
-        async def read(number: int) -> None:
-            source = opened[number]
+        readers = [SourceReader(source, watch, is_replay=True) for source in opened]
+
+        async def read(reader: SourceReader) -> None:
             count = 0
-            async for record in source.source.events():
-                event = (
-                    read_event(record.event, settings.model_name)
-                    if isinstance(record, SourcedEvent)
-                    else None
-                )
-                watch.take(event, f"{source.name}:{record.position.partition}", monotonic())
+            async for _ in reader.positions():
                 count += 1
                 if count % _COMMIT_EVERY == 0:
                     watch.save()
                     store.commit()
 
         try:
-            await asyncio.gather(*(read(number) for number in range(len(opened))))
+            await asyncio.gather(*(read(reader) for reader in readers))
         finally:
             for source in opened:
                 await source.source.close()

@@ -7,34 +7,32 @@ import asyncio
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Final
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError, AlertsUsageError
-from revertrisk.alerts.events import read_event
+from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.outbox import Outbox
+from revertrisk.alerts.reading import SourceReader, open_sources
 from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch
 from revertrisk.alerts.ways import Way, close_ways
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
-from revertrisk.streams.base import SourcedEvent, SourceError
-from revertrisk.streams.opening import OLDEST, OpenSource, SourceNameError, SourceSettings, open_source
+from revertrisk.streams.base import SourceError
+from revertrisk.streams.opening import OpenSource, SourceSettings
 
 log = logging.getLogger(__name__)
 
 COMMIT_S: Final = 2.0
-AT_ONCE: Final = 200
-"""Events between two looks at other tasks."""
 NOTHING_FOR_MINUTES: Final = 60
 TICK_S: Final = 5.0
 TOLD_DAYS: Final = 90
@@ -91,21 +89,13 @@ class Runner:
             self._told = len(self._watch.banks)
             log.info("%s", self._watch.describe())
 
-    async def read(self, source: OpenSource) -> None:
+    async def read(self, source: OpenSource, reader: SourceReader) -> None:
         """Take in a source's events to its end; raises SourceError."""
-        model = self._watch.settings.model_name
-        number = 0
-        async with aclosing(source.source.events()) as records:
-            async for record in records:
-                now = monotonic()
-                self._heard = now
-                event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
-                self._watch.take(event, f"{source.name}:{record.position.partition}", now, time())
-                await source.note(record.position)
-                self._keep_if_due(now)
-                number += 1
-                if number % AT_ONCE == 0:
-                    await asyncio.sleep(0)  # a fast source must not starve what sends
+        async with aclosing(reader.positions()) as positions:
+            async for position in positions:
+                self._heard = monotonic()
+                await source.note(position)
+                self._keep_if_due(self._heard)
 
     async def tick(self) -> None:
         """Look at the time now and then: minutes close and silence begins without an event."""
@@ -128,20 +118,6 @@ class Runner:
             self.notify()
 
 
-def open_sources(names: Sequence[str], store: Store, opening: SourceSettings) -> list[OpenSource]:
-    """Open the sources of a watch; one that was not read before starts at its oldest event.
-
-    Raises:
-        AlertsUsageError: a name or a setting cannot be used.
-
-    """
-    opening = replace(opening, since=OLDEST, program="revertrisk-surge")
-    try:
-        return [open_source(name, store, opening) for name in names]
-    except SourceNameError as exc:
-        raise AlertsUsageError(str(exc)) from exc
-
-
 async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asyncio.Event) -> Watch:
     """Watch until every source ends or ``stop`` is set.
 
@@ -160,8 +136,10 @@ async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asynci
         runner.notify = outbox.notify
         with serving_metrics(registry, settings.metrics_port):
             ticking, sending = asyncio.create_task(runner.tick()), asyncio.create_task(outbox.run())
+            readers = [SourceReader(source, watch) for source in sources]
+            reads = [runner.read(source, reader) for source, reader in zip(sources, readers, strict=True)]
             try:
-                await _read_all(sources, runner, [ticking, sending], stop)
+                await _read_all(sources, reads, [ticking, sending], stop)
             finally:
                 ticking.cancel()
                 runner.keep()
@@ -171,7 +149,10 @@ async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asynci
 
 
 async def _read_all(
-    sources: Sequence[OpenSource], runner: Runner, beside: Sequence[asyncio.Task[None]], stop: asyncio.Event
+    sources: Sequence[OpenSource],
+    reads: Sequence[Coroutine[None, None, None]],
+    beside: Sequence[asyncio.Task[None]],
+    stop: asyncio.Event,
 ) -> None:
     """Read every source to its end, or until told to stop, or until a task ``beside`` fails.
 
@@ -181,7 +162,7 @@ async def _read_all(
         Exception: what a task ``beside`` has failed with.
 
     """
-    reading = [asyncio.create_task(runner.read(source)) for source in sources]
+    reading = [asyncio.create_task(each) for each in reads]
     stopping = asyncio.create_task(stop.wait())
     try:
         while not stopping.done() and any(not task.done() for task in reading):

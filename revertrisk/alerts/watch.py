@@ -186,9 +186,9 @@ class Watch:
     # A minute.
 
     def _close(self, minute: int) -> None:
-        if self._fits.begun is None:
-            self._fits.begun = minute
         counts = self._counting.close(minute)
+        if self._fits.begun is None and counts.get((ANY_WIKI, EDITS)):
+            self._fits.begun = minute  # the predictions in a source can begin earlier than the edits
         for (wiki, quantity), number in wikis_in(counts):
             if self.settings.includes(wiki):
                 self._store.history.add(wiki, quantity, minute, number)
