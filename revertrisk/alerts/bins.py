@@ -21,7 +21,7 @@ from typing import Any, Final
 LAG_S: Final = 5.0
 LEAP_S: Final = 600.0
 AGREEING: Final = 20
-"""Events in a row that make a leap believed."""
+"""Events in a row after which a leap is accepted."""
 IDLE_S: Final = 30.0
 AHEAD_S: Final = 3600.0
 """How far a source may be read ahead of the others: the minutes in between are held in memory."""
@@ -29,27 +29,28 @@ MINUTE_S: Final = 60
 
 
 class Taken(Enum):
-    """What became of an event's time."""
+    """What the time of an event is."""
 
     OPEN = auto()
-    """Its minute is open."""
+    """The minute is open."""
     LATE = auto()
-    """Its minute is closed."""
+    """The minute is closed."""
     LEAP = auto()
-    """Far ahead, and not confirmed: keep the event until the next."""
+    """The time is far ahead and not confirmed; hold the event back."""
 
 
 @dataclass(slots=True)
 class _Partition:
     greatest: float
-    """That is believed; -inf before the first."""
-    heard_at: float
-    """By the monotonic clock of this process."""
+    """The greatest accepted time; -inf before the first event."""
+    active_at: float
+    """When its last event came, by the monotonic clock of this process."""
     has_ended: bool = False
     """Whether it has no more events in this run."""
     leap: float | None = None
-    """The first time of those that wait to be believed."""
+    """The first time of a leap that is not accepted yet."""
     agreed: int = 0
+    """The events of that leap so far."""
 
 
 @dataclass(slots=True)
@@ -86,23 +87,24 @@ class StreamClock:
         return bool(own and others) and min(own) > min(others) + AHEAD_S
 
     def note(
-        self, partition: str, at: float, now: float, wall: float | None = None, *, agrees: bool = True
+        self, partition: str, at: float, now: float, wall: float | None = None, *, is_canary: bool = False
     ) -> Taken:
-        """Take note of an event's time; ``now`` is monotonic, ``wall`` this machine's clock, None in a replay.
+        """Note the time of an event; ``now`` is monotonic, ``wall`` is this machine's clock, None in a replay.
 
-        An event that does not ``agree`` with others, a canary, is believed only where another partition or ``wall``
-        confirms it. It wakes no partition while another brings something: a topic with nothing else would hold that up.
+        The time of a canary event is accepted only if another partition or ``wall`` confirms it. A canary event does
+        not make its partition active while another one is: the others would have to wait for a topic with canary
+        events only.
         """
         known = self._partitions.get(partition)
         if known is None:
             known = self._partitions[partition] = _Partition(-inf, -inf)
         first = at
-        if not agrees and now - known.heard_at > IDLE_S and self._awake(now):
+        if is_canary and now - known.active_at > IDLE_S and self._active(now):
             return self._open_or_late(at) if self._is_confirmed(at, now, wall) else Taken.LEAP
         if at > known.greatest + LEAP_S and not self._is_confirmed(at, now, wall):
-            if not agrees:
+            if is_canary:
                 return Taken.LEAP
-            known.heard_at = now
+            known.active_at = now
             if known.leap is None or at < known.leap - LEAP_S:
                 known.leap, known.agreed = at, 0
             known.agreed += 1
@@ -114,7 +116,7 @@ class StreamClock:
             self.closed = begin
         elif known.greatest == -inf and not self.has_closed:
             self.closed = min(self.closed, begin)
-        known.heard_at = now
+        known.active_at = now
         known.greatest, known.leap = max(at, known.greatest), None
         self._expected.pop(partition, None)
         return self._open_or_late(at)
@@ -126,20 +128,20 @@ class StreamClock:
     def _open_or_late(self, at: float) -> Taken:
         return Taken.LATE if self.is_closed(at) else Taken.OPEN
 
-    def _awake(self, now: float) -> list[float]:
-        """Return the times of the partitions that bring something."""
+    def _active(self, now: float) -> list[float]:
+        """Return the times of the active partitions."""
         return [
             each.greatest
             for each in self._partitions.values()
-            if each.greatest > -inf and now - each.heard_at <= IDLE_S
+            if each.greatest > -inf and now - each.active_at <= IDLE_S
         ]
 
     def _is_confirmed(self, at: float, now: float, wall: float | None) -> bool:
-        """Return whether another partition, or this machine's clock, has about that time or a later one."""
-        awake = self._awake(now)
-        if awake:
-            return at <= max(awake) + LEAP_S
-        # Not while a backlog is read: its times are in the past, and one that is about now is wrong.
+        """Return whether an active partition, or this machine's clock, has about that time or a later one."""
+        active = self._active(now)
+        if active:
+            return at <= max(active) + LEAP_S
+        # This does not apply while a backlog is read: its times are in the past, so a time of now would be wrong.
         return wall is not None and abs(at - wall) <= LEAP_S
 
     def closing(self, now: float) -> Iterator[int]:
@@ -159,9 +161,9 @@ class StreamClock:
         waited_for = self._waited_for(now)
         if waited_for:
             return min(waited_for.values()) - LAG_S
-        believed = [each for each in self._partitions.values() if each.greatest > -inf]
-        if believed and all(each.has_ended for each in believed):
-            return max(each.greatest for each in believed) - LAG_S
+        accepted = [each for each in self._partitions.values() if each.greatest > -inf]
+        if accepted and all(each.has_ended for each in accepted):
+            return max(each.greatest for each in accepted) - LAG_S
         return -inf
 
     def _waited_for(self, now: float) -> dict[str, float]:
@@ -169,7 +171,7 @@ class StreamClock:
         return {
             name: each.greatest
             for name, each in self._partitions.items()
-            if each.greatest > -inf and not each.has_ended and now - each.heard_at <= IDLE_S
+            if each.greatest > -inf and not each.has_ended and now - each.active_at <= IDLE_S
         }
 
     def _expected_still(self, now: float) -> list[str]:
@@ -177,13 +179,13 @@ class StreamClock:
 
     @property
     def greatest(self) -> float | None:
-        """The greatest time that is believed."""
+        """The greatest accepted time; None before the first event."""
         return max(
             (each.greatest for each in self._partitions.values() if each.greatest > -inf), default=None
         )
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart."""
+        """Return the state to keep across a restart."""
         return {
             "closed": self.closed,
             "has_closed": self.has_closed,
@@ -194,7 +196,7 @@ class StreamClock:
         }
 
     def restore(self, state: dict[str, Any], now: float) -> None:
-        """Take up a kept state."""
+        """Restore a kept state."""
         self.closed = state["closed"]
         self.has_closed = state.get("has_closed", self.closed is not None)
         self._partitions = {

@@ -33,13 +33,13 @@ class Counting:
     """The counts of open minutes, and of one bin of each length that is not complete."""
 
     def __init__(self, settings: WatchSettings) -> None:
-        """Begin without a count."""
+        """Start without a count."""
         self._settings = settings
         self._minutes: dict[int, Counts] = {}
         self._bins: dict[int, Bin] = {length: Bin() for length in BINS}
 
     def quantities(self, event: Event) -> Iterable[Key]:
-        """Yield what an event is counted as."""
+        """Yield the keys under which an event is counted."""
         is_watched = self._settings.includes(event.wiki_id)
         if event.kind is Kind.CANARY:
             yield ANY_WIKI, CANARIES
@@ -81,7 +81,7 @@ class Counting:
                 del counts[key]
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart."""
+        """Return the state to keep across a restart."""
         return {
             "minutes": [[minute, _as_rows(counts)] for minute, counts in self._minutes.items()],
             "partial": [[length, _as_rows(each.counts)] for length, each in self._bins.items()],

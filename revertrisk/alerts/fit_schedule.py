@@ -22,18 +22,19 @@ _HOUR: Final = 60
 
 
 class FitSchedule:
-    """The banks of watched series, kept up to date from the histories in the store."""
+    """The banks of watched series, which it fits on the histories in the store."""
 
     def __init__(
         self, store: Store, budget_days: Callable[[int], float], end: Callable[[Name, int], None]
     ) -> None:
-        """Take up the series of the store.
+        """Restore the series of the store.
 
-        ``budget_days`` returns the days per false start of each of so many series; ``end`` ends a series' incident.
+        ``budget_days`` returns the days per false start of each series from the number of series; ``end`` ends the
+        incident of a series.
         """
         self.banks = Banks()
         self.groups: dict[str, frozenset[str]] = {}
-        """By series, the wikis that are watched together."""
+        """By series, the wikis that are watched as one group."""
         self.begun: int | None = None
         """The first minute with an edit of any wiki."""
         self.risk_begun: int | None = None
@@ -46,14 +47,14 @@ class FitSchedule:
         self._budget_days = budget_days
         self._end = end
         self._wikis: dict[str, int] = {}
-        """Each wiki that has been seen, and the minute of the day in which it is fitted."""
+        """The wikis that have had events, and the minute of the day in which each is fitted."""
         for scope, series, model, state in store.series():
             watched = WatchedSeries(scope, series, model_from_json(model), state)
             self.banks.put(watched, LEAST_BUDGET_DAYS)
 
     @property
     def budget_days(self) -> float:
-        """Days per false start of each series."""
+        """The days per false start of each series."""
         return self._budget_days(len(self.banks))
 
     def count(self, counts: Mapping[Key, int], scope: str, series: str, quantity: str) -> int:
@@ -70,7 +71,7 @@ class FitSchedule:
     def note_added(
         self, before: AbstractSet[str] | None, wikis: AbstractSet[str] | None, minute: int
     ) -> None:
-        """Take note of the wikis that are watched from a minute on, and were not before; None stands for all."""
+        """Note the wikis that are watched from a minute on, and were not before; None stands for all wikis."""
         if before is None:
             return
         if wikis is None:
@@ -80,7 +81,7 @@ class FitSchedule:
             self._added |= dict.fromkeys(wikis - before, minute)
 
     def note_wiki(self, wiki_id: str) -> None:
-        """Take note of a wiki that has events."""
+        """Note a wiki that has events."""
         if wiki_id not in self._wikis:
             self._wikis[wiki_id] = zlib.crc32(wiki_id.encode()) % MINUTES_PER_DAY
 
@@ -110,21 +111,21 @@ class FitSchedule:
             self._store.forget_created(end - MINUTES_PER_DAY)
 
     def forget(self, series: Series, end: Callable[[Name], None]) -> None:
-        """Watch a series of no wiki any more; ``end`` ends the incident of a name."""
+        """Remove a series of all wikis; ``end`` ends the incident of each."""
         for name in [name for name in self.banks.names() if name[1] == series]:
             end(name)
             self.remove(name)
         self.groups.pop(series.value, None)
 
     def keep_only(self, scopes: AbstractSet[str]) -> None:
-        """Watch no other scopes."""
+        """Remove the series of all other scopes."""
         self._wikis = {wiki: when for wiki, when in self._wikis.items() if wiki in scopes}
         self._added = {wiki: minute for wiki, minute in self._added.items() if wiki in scopes}
         for name in [name for name in self.banks.names() if name[0] not in scopes]:
             self.remove(name)
 
     def remove(self, name: Name) -> None:
-        """Watch one series no longer."""
+        """Remove one series of one scope."""
         self.banks.remove(name, self.budget_days)
         self._store.forget_series(*name)
 
@@ -166,7 +167,7 @@ class FitSchedule:
         )
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart, beside the series."""
+        """Return the state to keep across a restart, besides the series."""
         return {
             "groups": {series: sorted(wikis) for series, wikis in self.groups.items()},
             "wikis": self._wikis,
@@ -177,7 +178,7 @@ class FitSchedule:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a kept state."""
+        """Restore a kept state."""
         self.groups = {series: frozenset(wikis) for series, wikis in state["groups"].items()}
         self._wikis = state["wikis"]
         self.begun, self.risk_begun = state["begun"], state["risk_begun"]

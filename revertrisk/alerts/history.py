@@ -1,6 +1,6 @@
 """The history of a watch: the counts of each minute by wiki and quantity, and the minutes of outages.
 
-A day of counts (UTC) is one row of compressed 32-bit integers. Days that have changed are written before each commit.
+A day of counts (UTC) is one row of compressed 32-bit integers. Changed days are written before each commit.
 """
 
 import sqlite3
@@ -39,7 +39,7 @@ DayKey = tuple[str, str, int]
 
 
 class History:
-    """The counts and the outages in an open database; days that were changed lately are held in memory."""
+    """The counts and the outages in an open database; changed days are held in memory until they are written."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         """Take the database, which has the tables."""
@@ -97,7 +97,7 @@ class History:
         self._database.execute("INSERT INTO outage VALUES (?, ?, ?)", (scope, first, last))
 
     def observed(self, scopes: Iterable[str], first_minute: int, end_minute: int) -> Floats:
-        """Return 0 for each minute of an outage of any of the scopes, else 1."""
+        """Return 0 for each minute with an outage of any of the scopes, otherwise 1."""
         seen = np.ones(end_minute - first_minute)
         for scope in scopes:
             for first, last in self._database.execute(
@@ -107,7 +107,7 @@ class History:
         return seen
 
     def write(self) -> None:
-        """Write the days that have changed; only those of the newest day stay in memory."""
+        """Write the changed days; only those of the newest day stay in memory."""
         self._database.executemany(
             "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
             [(*key, zlib.compress(self._days[key].tobytes(), 1)) for key in self._changed],

@@ -1,4 +1,4 @@
-"""``revertrisk surge replay``: what a watch of a source would have found."""
+"""``revertrisk surge replay``: lists the incidents that a watch would have found in the sources."""
 
 import asyncio
 import sys
@@ -18,13 +18,13 @@ from revertrisk.streams.base import SourceError
 from revertrisk.streams.opening import SourceSettings
 
 _COMMIT_EVERY = 50_000
-"""Events; a commit writes the days of the history that are over."""
+"""The number of events between two commits, which write the completed days of the history."""
 
 
 async def found_in(
     sources: Sequence[str], settings: WatchSettings, opening: SourceSettings
 ) -> list[Incident]:
-    """Return the incidents of some sources, in order of their beginnings.
+    """Return the incidents in some sources, in the order of their beginnings.
 
     Raises:
         AlertsUsageError: a source cannot be opened.
@@ -32,7 +32,9 @@ async def found_in(
 
     """
     if any(written.startswith("eventstreams:") for written in sources):
-        raise AlertsUsageError("source: EventStreams has no end; write its events to a file, and replay that")
+        raise AlertsUsageError(
+            "source: EventStreams has no end; write its events to a file, and replay the file"
+        )
     with Store(IN_MEMORY) as store:
         watch = Watch(settings, store, live_since=0, now=monotonic())
         opened = open_sources(sources, store, opening)
@@ -57,7 +59,7 @@ async def found_in(
 
 
 def replay(sources: Sequence[str], settings: WatchSettings, opening: SourceSettings, *, as_json: bool) -> int:
-    """Write the incidents of some sources to standard output; returns the exit status."""
+    """Write the incidents in some sources to standard output; returns the exit status."""
     try:
         incidents = asyncio.run(found_in(sources, settings, opening))
     except AlertsError as exc:

@@ -25,7 +25,7 @@ class WatchSettings:
     """The thresholds of wikis with one of their own."""
     model_name: str = DEFAULT_MODEL
     """The model whose predictions are watched."""
-    ways: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
     """The names of the receivers of messages."""
 
     def __post_init__(self) -> None:
@@ -33,8 +33,8 @@ class WatchSettings:
         least = LEAST_BUDGET_DAYS / max(1, len(self.wikis or ()))
         if not self.budget_days >= least:
             raise ValueError(
-                f"budget-days: expected at least {least:g}: thresholds are read from the tail of daily maxima, which "
-                f"needs {LEAST_BUDGET_DAYS:g} days a false start for each series"
+                f"budget-days: expected at least {least:g}: thresholds come from the tail of daily maxima, which needs "
+                f"{LEAST_BUDGET_DAYS:g} days per false start for each series"
             )
 
     def includes(self, wiki_id: str) -> bool:

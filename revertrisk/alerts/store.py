@@ -1,11 +1,11 @@
-"""Everything a watch knows, in one SQLite file: history, state, incidents, messages to send, and the sources' places.
+"""The state of a watch in one SQLite file: history, series, incidents, messages to send, and places of the sources.
 
-All of it is committed together: after a crash the file tells of one moment of the streams, and reading on from its
-places finds the same surges again, under the same ids. A message is a row of the outbox before it is sent. Others may
-read the file while the watch runs (WAL).
+All of it is committed together. After a crash the file has the state of one moment of the streams, and reading from its
+places finds the same surges again, with the same ids. A message is a row of the outbox before it is sent. Other
+processes may read the file while the watch runs (WAL).
 
-A history is the counts of each minute of a UTC day as compressed 32-bit integers. Nothing personal is kept: of pages
-their ids, and in open surges and in messages that are not sent yet their titles.
+The file has no user names. It has the ids of pages, and the titles of pages in open surges and in messages that have
+not been sent.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ from revertrisk.alerts.history import History
 
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
-"""Marks the file as ours: ``RRSW`` in ASCII."""
+"""Marks the file as the state of a watch: ``RRSW`` in ASCII."""
 _FORMAT: Final = 2
 _LOCK_S: Final = 5.0
 _TABLES: Final = f"""
@@ -47,29 +47,29 @@ CREATE TABLE created (
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message that is to be sent one way."""
+    """A message to a receiver that has not been sent."""
 
     number: int
-    way: str
+    receiver: str
     document: dict[str, Any]
 
 
 class Store:
-    """The open file with a transaction under way; :meth:`commit` ends it and begins the next."""
+    """The open file with an open transaction; :meth:`commit` ends it and begins the next one."""
 
     def __init__(self, path: str) -> None:
-        """Open the file and make it if it is missing; ``:memory:`` keeps nothing.
+        """Open the file, or create it if it is missing; ``:memory:`` makes no file.
 
         Raises:
-            AlertsConfigurationError: the file is another program's, or another watch uses it.
+            AlertsConfigurationError: the file belongs to another program, or another watch is using it.
             AlertsError: the file cannot be opened.
 
         """
         self._path = path
         self._committed = 0
-        """The last message in the outbox that was committed."""
+        """The number of the last committed message in the outbox."""
         try:
-            # A reader may hold a lock for a moment; who holds it longer is a second watch, which is a mistake.
+            # A reader may hold a lock for a moment. Only a second watch, which is a mistake, holds it for longer.
             self._database = sqlite3.connect(
                 path, isolation_level=None, timeout=_LOCK_S, check_same_thread=False
             )
@@ -96,13 +96,13 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; what was not committed is undone."""
+        """Close the file; changes that were not committed are undone."""
         with suppress(sqlite3.Error):
             self._database.rollback()
             self._database.close()
 
     def commit(self) -> None:
-        """Keep everything up to here, whatever happens from now on; raises AlertsError."""
+        """Commit all changes, and begin the next transaction; raises AlertsError."""
         self.history.write()
         try:
             self._database.execute("COMMIT")
@@ -116,21 +116,21 @@ class Store:
     # Places and facts.
 
     def place(self, source: str) -> str | None:
-        """Return what a source is to be resumed with, None where it has not been read."""
+        """Return the place to resume a source from; None if it has not been read."""
         row = self._database.execute("SELECT place FROM place WHERE source = ?", (source,)).fetchone()
         return None if row is None else str(row[0])
 
     def note_place(self, source: str, place: str) -> None:
-        """Note what a source is to be resumed with."""
+        """Note the place to resume a source from."""
         self._database.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (source, place))
 
     def fact(self, name: str) -> Any:
-        """Return something that was noted by its name; None where it was not."""
+        """Return the value that was noted under a name; None if there is none."""
         row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return None if row is None else orjson.loads(row[0])
 
     def note_fact(self, name: str, value: Any) -> None:
-        """Note something that JSON can hold."""
+        """Note a JSON value under a name."""
         self._database.execute(
             "INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, orjson.dumps(value).decode())
         )
@@ -155,11 +155,11 @@ class Store:
         )
 
     def forget_series(self, scope: str, series: str) -> None:
-        """Delete a series that is not watched any more."""
+        """Delete a series that is no longer watched."""
         self._database.execute("DELETE FROM series WHERE scope = ? AND series = ?", (scope, series))
 
     def note_incident(self, document: dict[str, Any]) -> None:
-        """Note an incident as it is now."""
+        """Store the current state of an incident."""
         self._database.execute(
             "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?)",
             (
@@ -172,43 +172,43 @@ class Store:
         )
 
     def incidents(self, *, open_only: bool = False) -> list[dict[str, Any]]:
-        """Return the incidents that were found, in the order of their beginnings."""
+        """Return the incidents, in the order of their beginnings."""
         rows = self._database.execute("SELECT document FROM incident WHERE is_open >= ?", (open_only,))
         return sorted((orjson.loads(row[0]) for row in rows), key=lambda each: (each["since"], each["id"]))
 
-    def put_out(self, way: str, message_key: str, document: dict[str, Any]) -> None:
-        """Add a message to the outbox; one that is there already is not added again."""
+    def put_out(self, receiver: str, message_key: str, document: dict[str, Any]) -> None:
+        """Add a message to the outbox, unless it has a message with that key."""
         self._database.execute(
             "INSERT OR IGNORE INTO outbox (way, message_key, document) VALUES (?, ?, ?)",
-            (way, message_key, orjson.dumps(document).decode()),
+            (receiver, message_key, orjson.dumps(document).decode()),
         )
 
-    def outgoing(self, way: str) -> list[Outgoing]:
-        """Return the messages that are still to be sent one way, in order; those that a commit has kept."""
+    def outgoing(self, receiver: str) -> list[Outgoing]:
+        """Return the committed messages to a receiver that have not been sent, in order."""
         rows = self._database.execute(
             "SELECT number, way, document FROM outbox WHERE way = ? AND NOT is_sent AND number <= ? ORDER BY number",
-            (way, self._committed),
+            (receiver, self._committed),
         )
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
     def note_sent(self, number: int) -> None:
-        """Note that a message has been sent; its text, with the titles of pages, is not needed any more."""
+        """Note that a message has been sent, and delete its text, which has titles of pages."""
         self._database.execute("UPDATE outbox SET is_sent = 1, document = '{}' WHERE number = ?", (number,))
 
     def unsent(self) -> list[Outgoing]:
-        """Return the messages that are still to be sent any way, committed or not."""
+        """Return the messages to all receivers that have not been sent, committed or not."""
         rows = self._database.execute("SELECT number, way, document FROM outbox WHERE NOT is_sent").fetchall()
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
     def replace_message(self, number: int, document: dict[str, Any]) -> None:
-        """Put another text in place of a message that was not sent."""
+        """Replace the text of a message that has not been sent."""
         self._database.execute(
             "UPDATE outbox SET document = ? WHERE number = ?", (orjson.dumps(document).decode(), number)
         )
 
     def forget_sent(self, before_minute: int) -> None:
-        """Delete messages that were sent, and incidents that ended before a minute."""
-        # The last number is kept: SQLite would give it again, to a message that is not committed.
+        """Delete the messages that were sent, and the incidents that ended before a minute."""
+        # The last number is kept: SQLite would use it again for a message that is not committed yet.
         self._database.execute(
             "DELETE FROM outbox WHERE is_sent AND number < (SELECT max(number) FROM outbox)"
         )
@@ -220,7 +220,7 @@ class Store:
     # Young pages.
 
     def note_created(self, pages: Iterable[tuple[str, int, int]]) -> None:
-        """Note pages that were created: wiki, page id, minute."""
+        """Note created pages: wiki, page id, and minute of the creation."""
         self._database.executemany("INSERT OR REPLACE INTO created VALUES (?, ?, ?)", pages)
 
     def is_young(self, wiki_id: str, page_id: int) -> bool:
@@ -231,12 +231,12 @@ class Store:
         return row is not None
 
     def forget_created(self, before_minute: int) -> None:
-        """Delete what is no longer young."""
+        """Delete the pages that were created before a minute."""
         self._database.execute("DELETE FROM created WHERE minute < ?", (before_minute,))
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
-        # A power cut may undo the last commits, but all of each: then they are read once more.
+        # A power failure can undo the last commits, but never a part of one: their events are then read again.
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.execute("BEGIN IMMEDIATE")
         (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
@@ -248,7 +248,7 @@ class Store:
             return
         if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
             raise AlertsConfigurationError(
-                f"state: {self._path}: expected the state of a watch, format {_FORMAT}, or no file"
+                f"state: {self._path}: expected the state file of a watch, format {_FORMAT}, or no file"
             )
         for statement in _TABLES.split(";"):
             self._database.execute(statement)

@@ -19,13 +19,13 @@ class SurgeFinder:
     """Finds surges in the watched series."""
 
     def __init__(self, store: Store, fits: FitSchedule, announcer: Announcer) -> None:
-        """Take the history, the watched series, and where incidents go."""
+        """Take the store, the watched series, and the announcer of incidents."""
         self._store = store
         self._fits = fits
         self._announcer = announcer
 
     def step(self, minute: int, bin_minutes: int, complete: Bin) -> None:
-        """Take in the bin of a length whose last minute is ``minute``."""
+        """Process the bin of a length that ends with ``minute``."""
         for bank in self._fits.banks.of_length(bin_minutes):
             for outcome in self._outcomes(bank, minute, complete):
                 if outcome.is_start:

@@ -44,7 +44,7 @@ class Watch:
         self._store = store
         self._intake = Intake()
         self._counting = Counting(settings)
-        self._announcer = Announcer(store, settings.ways, live_since)
+        self._announcer = Announcer(store, settings.receivers, live_since)
         self._silence = SilenceDetector()
         self._fits = FitSchedule(store, self._days_of_each, self._announcer.end)
         self._surges = SurgeFinder(store, self._fits, self._announcer)
@@ -53,7 +53,7 @@ class Watch:
         if kept is not None:
             self._restore(kept, now)
             minute = int(self._intake.clock.greatest or 0) // 60
-            self._change_wikis(kept, minute)
+            self._note_other_wikis(kept, minute)
             if kept["scoring"] != settings.scoring() and self._fits.risk_begun is not None:
                 self._begin_risk_anew(minute)
         self.banks.rebuild(self._fits.budget_days)
@@ -65,7 +65,7 @@ class Watch:
 
     @property
     def counters(self) -> Counters:
-        """What has come."""
+        """The numbers of events."""
         return self._intake.counters
 
     @property
@@ -75,11 +75,11 @@ class Watch:
 
     @property
     def open_incidents(self) -> Mapping[Name, Incident]:
-        """What is open, by scope and series."""
+        """The open incidents, by scope and series."""
         return self._announcer.incidents
 
     def take(self, event: Event | None, partition: str, now: float, wall: float | None = None) -> None:
-        """Take in an event of a partition (events of one in order, nearly).
+        """Process an event of a partition, whose events are in order up to a few seconds.
 
         ``now`` is monotonic, in seconds; ``wall`` is this machine's Unix time, None in a replay.
         """
@@ -94,17 +94,19 @@ class Watch:
         self.close_minutes(now)
 
     def close_minutes(self, now: float) -> None:
-        """Close the minutes that can be closed."""
+        """Close the minutes of which no more events are expected."""
         for minute in self._intake.clock.closing(now):
             self._close(minute)
 
     def note_nothing(self, minutes: int) -> None:
-        """Take note that nothing at all has come for so many minutes by this machine's clock."""
+        """Note that no event has come for a number of minutes, by this machine's clock."""
         greatest = self._intake.clock.greatest
         if greatest is None or _STREAM in self.open_incidents:
             return
         since = int(greatest) // 60
-        cause = "nothing comes, not even canary events: the stream or the way to it is broken"
+        cause = (
+            "no events arrive, not even canary events: the stream or the connection to it is probably down"
+        )
         self._announcer.open(new_incident(_STREAM, since, since + minutes, cause))
 
     def describe(self) -> str:
@@ -112,7 +114,7 @@ class Watch:
         return self._fits.describe(self.clock.closed or 0)
 
     def save(self) -> None:
-        """Put everything into the store, for its next commit."""
+        """Write the state into the store, for its next commit."""
         for bank in self._fits.banks:
             bank.save()
             self._store.note_states((each.scope, each.series, each.state) for each in bank.members)
@@ -120,11 +122,11 @@ class Watch:
         self._store.note_fact("watch", self._as_state())
 
     def _days_of_each(self, series: int) -> float:
-        """Return the days per false start of each series: the budget over everything times what is watched."""
+        """Return the days per false start of each series: the global budget times the number of series."""
         return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._silence.watched))
 
-    def _change_wikis(self, kept: Mapping[str, Any], minute: int) -> None:
-        """Begin the history of added wikis, and end and forget what the state has of wikis that were removed."""
+    def _note_other_wikis(self, kept: Mapping[str, Any], minute: int) -> None:
+        """Begin the history of added wikis; end the incidents of removed wikis, and remove their series."""
         wikis = self.settings.wikis
         if kept.get("wikis") is not None:
             self._fits.note_added(frozenset(kept["wikis"]), wikis, minute + 1)
@@ -132,32 +134,28 @@ class Watch:
             return
         watched = {*wikis, ALL_WIKIS}
         for name in [name for name in self.open_incidents if name[0] not in watched]:
-            self._announcer.end(name, minute, cause="not watched any more")
+            self._announcer.end(name, minute, cause="the wiki is no longer watched")
         self._fits.keep_only(watched)
         self._silence.forget(watched)
 
     def _begin_risk_anew(self, minute: int) -> None:
-        """Forget what was counted by another threshold or of another model, and say so."""
+        """Delete the counts by another threshold or of another model, and send a notice."""
         self._versions = Versions()
         self._counting.forget_risk()
-        self._forget_risk(
-            minute,
-            "another threshold or another model was chosen",
-            "another threshold or another model was chosen",
-        )
+        self._forget_risk(minute, "the threshold or the model was changed")
         self._fits.risk_begun = None
 
-    def _forget_risk(self, minute: int, why_over: str, why: str) -> None:
-        """End and forget the risk series, and tell it; they are fitted when there is a day of history again."""
+    def _forget_risk(self, minute: int, why: str) -> None:
+        """Remove the risk series with their history, and send a notice; they are fitted again after a day."""
 
         def end(name: Name) -> None:
-            self._announcer.end(name, minute + 1, cause=why_over)
+            self._announcer.end(name, minute + 1, cause=why)
 
         for series in (Series.HIGH_RISK, Series.SHARE):
             self._fits.forget(series, end)
         for quantity in (PREDICTIONS, HIGH_RISK):
             self._store.history.forget(quantity)
-        cause = f"{why}: a new baseline of the risk series begins, and their alarms pause for a day"
+        cause = f"{why}: the high_risk and share series need a new baseline, and have no alarms for a day"
         notice = new_incident((ALL_WIKIS, Series.VERSION), minute, minute + 1, cause)
         notice.is_provisional, notice.known_by = True, minute + 1 + FITTED_DAYS * MINUTES_PER_DAY
         self._announcer.notice(notice)
@@ -183,7 +181,7 @@ class Watch:
             if wiki == event.wiki_id and begun is not None and minute >= begun:
                 self._store.history.add(wiki, quantity, minute, 1)
 
-    # A minute.
+    # Closing a minute.
 
     def _close(self, minute: int) -> None:
         counts = self._counting.close(minute)
@@ -216,15 +214,11 @@ class Watch:
         change = self._versions.note(versions)
         if change is None:
             return
-        self._forget_risk(
-            minute,
-            "the model's version changed",
-            f"model version {change.new} instead of {change.old}",
-        )
+        self._forget_risk(minute, f"the model version changed from {change.old} to {change.new}")
         self._fits.risk_begun = minute + 1
 
     def _note_silence(self, minute: int, counts: Counts) -> set[str]:
-        """Look for silence; return the scopes with an outage in this minute."""
+        """Find silences; return the scopes with an outage in this minute."""
         usual, alphas = self._fits.banks.usual_edits(minute)
         found = self._silence.note(
             minute,
@@ -251,7 +245,7 @@ class Watch:
             unobserved.add(RISK_SCOPE)
         return unobserved
 
-    # Keeping.
+    # The state.
 
     def _as_state(self) -> dict[str, Any]:
         return {
@@ -275,7 +269,7 @@ class Watch:
 
 
 def _scope_without_counts(scope: str, series: str) -> str:
-    """Return the scope that an outage leaves without counts."""
+    """Return the scope whose counts an outage makes invalid."""
     if series == Series.PREDICTIONS:
         return RISK_SCOPE
     return EVERY_SCOPE if scope == ALL_WIKIS else scope
