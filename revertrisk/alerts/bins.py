@@ -66,9 +66,10 @@ class StreamClock:
     """Partitions whose first event is waited for, and until when, by the monotonic clock."""
 
     def expect(self, partitions: Iterable[str], now: float) -> None:
-        """Wait for the first event of each partition, for half a minute; after a restart there is no need to."""
+        """Wait for the first event of each partition, for half a minute; not if minutes were closed before."""
         if not self.has_closed:
-            self._expected |= {each: now + IDLE_S for each in partitions if each not in self._partitions}
+            known = {name for name, each in self._partitions.items() if each.greatest > -inf}
+            self._expected |= {each: now + IDLE_S for each in partitions if each not in known}
 
     def end(self, partitions: Iterable[str]) -> None:
         """Wait for these partitions no longer: they have no more events in this run."""

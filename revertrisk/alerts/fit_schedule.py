@@ -1,4 +1,4 @@
-"""Which series are watched, and when each is fitted: once a day, each wiki in a minute of its own.
+"""The watched series, and when each is fitted: once a day, each wiki in a minute of its own.
 
 A series is fitted for the first time when it has a day of history. The history of a wiki that is added to the watch
 begins at that moment: its earlier edits were not counted, and zeros would make a wrong baseline.
@@ -85,8 +85,8 @@ class FitSchedule:
         if wiki_id not in self._wikis:
             self._wikis[wiki_id] = zlib.crc32(wiki_id.encode()) % MINUTES_PER_DAY
 
-    def fit_what_is_due(self, end: int, *, with_group: bool, with_risk: bool) -> None:
-        """Fit what is due when the minutes before ``end`` are closed."""
+    def fit_due_series(self, end: int, *, with_group: bool, with_risk: bool) -> None:
+        """Fit the series that are due when the minutes before ``end`` are closed."""
         of_day, is_hour = end % MINUTES_PER_DAY, end % _HOUR == 0
         has_changed = False
         for series in SURGES if with_risk else (Series.EDITS,):
@@ -130,19 +130,19 @@ class FitSchedule:
         self._store.forget_series(*name)
 
     def describe(self, end: int) -> str:
-        """Return sentences on what is watched, how well it is known, and what the budget means.
+        """Return a text for the log: the watched series, when alarms begin, and the budget of each series.
 
         The minutes before ``end`` are closed.
         """
-        first = self._first_fit(SMALL_WIKIS, Series.EDITS)
+        first = self._first_fit(SMALL_WIKIS, Series.EDITS) or self._first_fit(SMALL_WIKIS, Series.HIGH_RISK)
         if first is None:
-            return "no event has come yet"
+            return "no edits or predictions have arrived yet"
         sentences = []
         learning = sorted(wiki for wiki in self._added if (self._first_fit(wiki, Series.EDITS) or 0) > end)
         for wiki in learning:
-            since, until = self._added[wiki], self._first_fit(wiki, Series.EDITS) or 0
+            begun, until = self._added[wiki], self._first_fit(wiki, Series.EDITS) or 0
             sentences.append(
-                f"{wiki} is counted since {instant(since)}: its alarms begin after {instant(until)}"
+                f"{wiki} is counted since {instant(begun)}: its alarms begin after {instant(until)}"
             )
         if first > end and self._others_added:
             since = instant(self._others_added)

@@ -35,10 +35,10 @@ class Watch:
     """The state of a watch over a store."""
 
     def __init__(self, settings: WatchSettings, store: Store, *, live_since: int, now: float) -> None:
-        """Restore what the store has.
+        """Restore the state in the store, if there is one.
 
-        ``live_since`` is a minute of Unix time, for a new store: no message is sent about what starts and ends before
-        it. ``now`` is monotonic, in seconds.
+        ``live_since`` is a minute of Unix time, used for a new store: no message is sent about an incident that ends
+        before it. ``now`` is monotonic, in seconds.
         """
         self.settings = settings
         self._store = store
@@ -55,7 +55,7 @@ class Watch:
             minute = int(self._intake.clock.greatest or 0) // 60
             self._note_other_wikis(kept, minute)
             if kept["scoring"] != settings.scoring() and self._fits.risk_begun is not None:
-                self._begin_risk_anew(minute)
+                self._restart_risk(minute)
         self.banks.rebuild(self._fits.budget_days)
 
     @property
@@ -110,7 +110,7 @@ class Watch:
         self._announcer.open(new_incident(_STREAM, since, since + minutes, cause))
 
     def describe(self) -> str:
-        """Return a sentence on what is watched, how well it is known, and what the budget means."""
+        """Return a text for the log: the watched series, when alarms begin, and the budget of each series."""
         return self._fits.describe(self.clock.closed or 0)
 
     def save(self) -> None:
@@ -138,7 +138,7 @@ class Watch:
         self._fits.keep_only(watched)
         self._silence.forget(watched)
 
-    def _begin_risk_anew(self, minute: int) -> None:
+    def _restart_risk(self, minute: int) -> None:
         """Delete the counts by another threshold or of another model, and send a notice."""
         self._versions = Versions()
         self._counting.forget_risk()
@@ -199,7 +199,7 @@ class Watch:
             self._surges.step(minute, length, complete)
         self._announcer.announce(minute)
         self._announcer.pages.forget_before(minute)
-        self._fits.fit_what_is_due(
+        self._fits.fit_due_series(
             minute + 1,
             with_group=self.settings.wikis is None,
             with_risk=(ALL_WIKIS, Series.PREDICTIONS) not in self.open_incidents,

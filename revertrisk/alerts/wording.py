@@ -12,7 +12,7 @@ _WHAT: Final = {
 }
 _ADVICE: Final = {
     Series.EDITS: "If the share of high-risk edits is as usual, the cause is probably news, an event or a bot.",
-    Series.HIGH_RISK: "Check the pages below. If all edits increased as much, only the activity is greater.",
+    Series.HIGH_RISK: "Check the pages below. If all edits have the same ratio, the share at risk is as usual.",
     Series.SHARE: "Check the pages below. The cause is an attack or a fault of the model.",
 }
 
@@ -32,7 +32,9 @@ def in_words(document: Mapping[str, Any]) -> str:
     lines += [_page(page) for page in document.get("pages", ())]
     if document["provisional"]:
         until = f" until {_day(document['known_by'])}" if "known_by" in document else ""
-        lines.append(f"Provisional{until}: with less than four weeks of history the thresholds are assumed.")
+        lines.append(
+            f"Provisional{until}: with less than four weeks of history the thresholds are assumed values."
+        )
     lines.append(f"Incident {document['incident_id']}")
     text = "\n".join(lines)
     return f"THIS IS A TEST.\n{text}" if document.get("test") else text
