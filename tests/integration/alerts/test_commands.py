@@ -29,7 +29,7 @@ from tests.fakes.loopback import serving
 
 DAY = 1440
 BEGIN = 33_999_840
-"""In 2034: later than any clock, so that a watch that starts now tells of it."""
+"""In 2034: later than any clock, so that a watch that starts now sends messages about it."""
 SURGE = BEGIN + DAY + 180
 
 
@@ -149,7 +149,7 @@ async def watched(state: Path, source: str, url: str, **opening: Any) -> None:
 
 
 async def test_a_file_is_continued(tmp_path: Path) -> None:
-    """What was read is not read again: the end of a surge comes from the second half, once."""
+    """Events are not read again: the end of a surge comes from the second half, once."""
     lines = lines_of_a_surge()
     path = tmp_path / "events.jsonl"
     cut = len(lines) * 3 // 4

@@ -206,7 +206,7 @@ def place_in(folder: Path) -> str | None:
 
 
 async def test_each_surge_has_one_start_and_one_end(tmp_path: Path) -> None:
-    """After 20 kills at any moment, each start and each end has come; a second copy has a kill before it."""
+    """After 20 kills at any moment, each start and each end has arrived; a second copy comes after a kill only."""
     lines = events()
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     watched = WatchSettings(wikis=frozenset(WIKIS))
