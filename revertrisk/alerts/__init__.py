@@ -1,1 +1,1 @@
-"""Surge and silence: alerts on the counts of a stream, with a budget for false alarms."""
+"""Alerts for surges and silence in the counts of a stream, with a budget of false starts."""

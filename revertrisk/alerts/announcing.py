@@ -1,4 +1,4 @@
-"""The open incidents: what is told of them, and of their busiest pages."""
+"""The open incidents: their messages, and their busiest pages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -10,21 +10,21 @@ from revertrisk.alerts.pages import Key, PageLinks, PageTally, Tally, add_up
 from revertrisk.alerts.store import Store
 
 _KEPT_PAGES: Final = 50
-"""Of an open incident, across a restart."""
+"""The pages of an open incident that are kept across a restart."""
 
 
 class Announcer:
     """Puts messages into the outbox: one start and one end of each incident that is open when the watch is live."""
 
-    def __init__(self, store: Store, ways: Sequence[str], live_since: int) -> None:
-        """Take up the open incidents of the store.
+    def __init__(self, store: Store, receivers: Sequence[str], live_since: int) -> None:
+        """Restore the open incidents of the store.
 
-        What is over before the minute ``live_since`` was found in a replay, and is not told.
+        No message is sent about an incident that ended before the minute ``live_since``: a replay has found it.
         """
         self.incidents: dict[Name, Incident] = {}
         self.pages = PageTally()
         self._store = store
-        self._ways = ways
+        self._receivers = receivers
         self._live_since = live_since
         self._links = PageLinks()
         self._tallies: dict[Name, dict[str, Tally]] = {}
@@ -34,7 +34,7 @@ class Announcer:
             self.incidents[incident.scope, incident.series] = incident
 
     def note_page(self, event: Event, minute: int) -> None:
-        """Take note that a page is new, or gone."""
+        """Note that a page was created or deleted."""
         if event.is_creation:
             self._created.append((event.wiki_id, event.page_id, minute))
         elif event.kind is Kind.DELETE:
@@ -45,12 +45,14 @@ class Announcer:
             self._forget_title_in_messages(event.wiki_id, event.page_id)
 
     def open(self, incident: Incident, pages: Iterable[Key] = ()) -> None:
-        """Open an incident, unless one of its scope and series is open; ``pages`` are the series of its pages."""
+        """Open an incident, unless one of its scope and series is open; ``pages`` are the keys of its pages."""
         name = (incident.scope, incident.series)
         if name in self.incidents:
             return
         self.incidents[name] = incident
-        self.add_pages(name, pages, incident.since, incident.found)
+        self.add_pages(
+            name, pages, incident.since, incident.found - 1
+        )  # later minutes are added when they close
         self._store.note_incident(incident.as_state())
         self.announce(incident.found)
 
@@ -68,7 +70,7 @@ class Announcer:
         self._store.note_incident(incident.as_state())
 
     def announce(self, minute: int) -> None:
-        """Tell of what is open and has not been told, if the watch is live in that minute."""
+        """Send the start of each open incident that has not been announced, if the watch is live in that minute."""
         if minute < self._live_since:
             return
         for name, incident in self.incidents.items():
@@ -79,24 +81,24 @@ class Announcer:
                 self._store.note_incident(incident.as_state())
 
     def notice(self, incident: Incident) -> None:
-        """Tell something once that has no end."""
+        """Send one message about an incident that has no end."""
         if incident.found >= self._live_since:
             self._put_out(message(incident, MessageKind.NOTICE))
 
     def add_pages(self, name: Name, pages: Iterable[Key], first: int, last: int) -> None:
-        """Add the pages of some minutes, both included, to an open incident's."""
+        """Add the pages of some minutes, both included, to those of an open incident."""
         tallies = self._tallies.setdefault(name, {})
         for wiki, tally in self.pages.of(pages, first, last).items():
             if tally:
                 add_up(tallies.setdefault(wiki, {}), tally)
 
     def save(self) -> None:
-        """Put what is new into the store."""
+        """Store the pages that were created since the last call."""
         self._store.note_created(self._created)
         self._created.clear()
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart, beside the incidents."""
+        """Return the state to keep across a restart, besides the incidents."""
         return {
             "live_since": self._live_since,
             "tallies": [
@@ -108,17 +110,17 @@ class Announcer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a kept state."""
+        """Restore a kept state."""
         self._live_since = state["live_since"]
         for scope, series, wiki, page_id, number, title in state["tallies"]:
             self._tallies.setdefault((scope, series), {}).setdefault(wiki, {})[page_id] = [number, title]
 
     def _put_out(self, document: dict[str, Any]) -> None:
-        for way in self._ways:
-            self._store.put_out(way, f"{document['incident_id']}:{document['kind']}", document)
+        for receiver in self._receivers:
+            self._store.put_out(receiver, f"{document['incident_id']}:{document['kind']}", document)
 
     def _forget_title_in_messages(self, wiki_id: str, page_id: int) -> None:
-        """Link a page by its id in the messages that are still to be sent."""
+        """Replace the title of a page by its id in the messages that have not been sent."""
         for waiting in self._store.unsent():
             pages = waiting.document.get("pages", [])
             if any((page["wiki_id"], page["page_id"]) == (wiki_id, page_id) for page in pages):

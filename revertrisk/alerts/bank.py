@@ -1,6 +1,6 @@
-"""All watched series: their models, and their detectors, one for all series of a bin length and kind.
+"""The watched series with their models, in banks: one detector for all series of one bin length and kind.
 
-A bin of all series of one length is a step of arrays, so hundreds of wikis cost little more than one.
+A detector processes a bin of all its series as arrays, so hundreds of wikis take little more time than one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ Name = tuple[str, str]
 
 @dataclass(slots=True)
 class WatchedSeries:
-    """One series with its model; ``state`` is its detector's between two steps of its bank."""
+    """One series with its model; ``state`` is the state of its detector when its bank was last saved."""
 
     scope: str
     series: str
@@ -38,12 +38,12 @@ class WatchedSeries:
 
 
 def model_as_json(model: Model) -> dict[str, Any]:
-    """Return a model as JSON holds it."""
+    """Return a model as a JSON object."""
     return asdict(model)
 
 
 def model_from_json(kept: Mapping[str, Any]) -> Model:
-    """Return a model that was kept."""
+    """Return the model in a JSON object."""
     baseline, dispersion = kept["baseline"], kept["dispersion"]
     numbers = {name: float("nan") if value is None else value for name, value in dispersion.items()}
     return Model(
@@ -58,7 +58,7 @@ def model_from_json(kept: Mapping[str, Any]) -> Model:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A series of which a bin has brought a start or an end, and how it stands."""
+    """A surge that starts or ends in a bin, with the state of its detector."""
 
     watched: WatchedSeries
     is_start: bool
@@ -67,7 +67,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Bank:
-    """The series of one bin length, either counts or shares."""
+    """The series of one bin length: either counts or shares."""
 
     bin_minutes: int
     of_shares: bool
@@ -77,7 +77,7 @@ class Bank:
     """Shape (series, 2, slots of a day)."""
 
     def build(self, budget_days: float) -> None:
-        """Make the arrays of the members' models and states; thresholds are for so many days a false start."""
+        """Make the arrays of the members' models and states, with thresholds for one false start in ``budget_days``."""
         columns = {
             name: np.array([member.state[name] for member in self.members]) for name in self.members[0].state
         }
@@ -92,18 +92,18 @@ class Bank:
         )
 
     def save(self) -> None:
-        """Give the members their states."""
+        """Copy the state of the detector into the members."""
         if self.detector is not None:
             for index, member in enumerate(self.members):
                 member.state = self.detector.state.row(index)
 
     def baselines(self, number: int) -> Floats:
-        """Return each member's baseline in a bin."""
+        """Return the baseline of each member in a bin."""
         slot, weekend = kinds_of_bins(number, 1, self.bin_minutes)
         return np.asarray(self.slot_means[:, weekend[0], slot[0]])
 
     def step(self, number: int, counts: Floats, exposure: Floats, observed: Floats) -> list[Outcome]:
-        """Take in a bin; all arrays have a value for each member."""
+        """Process a bin; all arrays have one value for each member."""
         if self.detector is None:
             return []
         baseline = self.baselines(number) * (exposure if self.of_shares else 1.0)
@@ -117,16 +117,16 @@ class Bank:
         return outcomes
 
     def usual(self, number: int) -> Floats:
-        """Return what is usual of each member in a bin now: baseline times slow level."""
-        assert self.detector is not None  # noqa: S101 - asked of banks with members
+        """Return the usual count of each member in a bin: baseline times slow level."""
+        assert self.detector is not None  # noqa: S101 - called for banks with members only
         return self.detector.means(self.baselines(number))
 
 
 class Banks:
-    """All series by their banks."""
+    """All banks."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without a series."""
         self._banks: dict[tuple[int, bool], Bank] = {}
         self._by_name: dict[Name, WatchedSeries] = {}
 
@@ -141,7 +141,7 @@ class Banks:
         return [bank for bank in self if bank.bin_minutes == bin_minutes]
 
     def get(self, name: Name) -> WatchedSeries | None:
-        """Return a series, its state up to date; None if it is not watched."""
+        """Return a series with its current state; None if it is not watched."""
         watched = self._by_name.get(name)
         if watched is not None:
             self._bank_of(watched).save()
@@ -151,8 +151,22 @@ class Banks:
         """Return the names of all series."""
         return list(self._by_name)
 
+    def usual_edits(self, minute: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Return, by scope, the usual number of edits in a minute, and their dispersion α."""
+        usual: dict[str, float] = {}
+        alphas: dict[str, float] = {}
+        for bank in self:
+            if bank.of_shares:
+                continue
+            means = bank.usual(minute // bank.bin_minutes) / bank.bin_minutes
+            for watched, mean in zip(bank.members, means, strict=True):
+                if watched.series == Series.EDITS:
+                    usual[watched.scope] = float(mean)
+                    alphas[watched.scope] = watched.model.dispersion.alpha
+        return usual, alphas
+
     def put(self, watched: WatchedSeries, budget_days: float) -> None:
-        """Watch a series, instead of one of its name if there is one."""
+        """Add a series; it replaces one of the same name."""
         self._remove(watched.name, budget_days)
         bank = self._bank_of(watched)
         bank.save()
@@ -161,11 +175,11 @@ class Banks:
         bank.build(budget_days)
 
     def remove(self, name: Name, budget_days: float) -> None:
-        """Watch a series no longer."""
+        """Remove a series."""
         self._remove(name, budget_days)
 
     def rebuild(self, budget_days: float) -> None:
-        """Take other thresholds."""
+        """Compute all thresholds for another budget."""
         for bank in self:
             bank.save()
             bank.build(budget_days)
@@ -187,6 +201,6 @@ class Banks:
 
 
 def new_state(model: Model, first_bin: int, mean_per_bin: float) -> dict[str, float]:
-    """Return the state of a detector that begins to watch a series."""
+    """Return the first state of the detector of a series."""
     weight = np.array([first_weight(mean_per_bin, model.bin_minutes)])
     return DetectorState.new(weight, first_bin).row(0)

@@ -1,11 +1,11 @@
-"""The baseline: how many events a bin has in quiet times, by the hour and by the kind of day.
+"""The baseline: the usual number of events in a bin, by the time of day, for weekdays and weekends.
 
 A Poisson regression with a log link: a constant, three daily harmonics, and for Saturdays and Sundays (UTC) a level and
-three harmonics of their own. The means are consistent however the counts are dispersed. Bins of past surges are
-down-weighted as in Farrington et al. 1996 (JRSS A 159) with the bound of Noufaily et al. 2013 (Statistics in
+three harmonics of their own. The estimated means are consistent for any dispersion of the counts. Bins of past surges
+are down-weighted as in Farrington et al. 1996 (JRSS A 159) with the bound of Noufaily et al. 2013 (Statistics in
 Medicine 32): a bin whose Anscombe residual s exceeds 2.58 has the weight s⁻². Bins of outages are left out.
 
-The regression sees only sums over the bins of one time of day and kind of day, which are sufficient for it.
+The regression uses sums over the bins of one time of day and kind of day only: they are a sufficient statistic.
 """
 
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ _WEIGHTINGS: Final = 2
 _NEWTON_STEPS: Final = 25
 _NEWTON_PRECISION: Final = 1e-10
 _RIDGE: Final = 1e-6
-"""Keeps a slot without any event from making a coefficient infinite."""
+"""Keeps the coefficients finite if a slot of the day never has an event."""
 _MONDAY_OFFSET: Final = 3
-"""The day 0 of Unix time was a Thursday."""
+"""Day 0 of Unix time was a Thursday; Monday is 0."""
 _SATURDAY: Final = 5
 _DAYS: Final = 7
 
 
 def kinds_of_bins(first_bin: int, number: int, bin_minutes: int) -> tuple[Ints, Ints]:
-    """Return the slot of the day (from 0) of each bin, and 1 where it lies on a weekend.
+    """Return the slot of the day of each bin, from 0, and 1 if the bin is on a weekend, otherwise 0.
 
-    Bins are numbered from the beginning of Unix time, in UTC, which has no daylight saving time.
+    Bins are numbered from the beginning of Unix time, in UTC, without daylight saving time.
     """
     per_day = MINUTES_PER_DAY // bin_minutes
     bins = np.arange(first_bin, first_bin + number)
@@ -45,7 +45,7 @@ def kinds_of_bins(first_bin: int, number: int, bin_minutes: int) -> tuple[Ints, 
 
 
 def _design(bin_minutes: int) -> Floats:
-    """Return the regression's matrix: a row for each slot on a weekday, then for each on a weekend."""
+    """Return the design matrix: a row for each slot of a weekday, then one for each slot of a weekend."""
     per_day = MINUTES_PER_DAY // bin_minutes
     angle = 2 * np.pi * (np.arange(per_day) + 0.5) / per_day
     columns = [np.ones(per_day)]
@@ -57,11 +57,11 @@ def _design(bin_minutes: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A fitted baseline of one series."""
+    """The fitted baseline of one series."""
 
     bin_minutes: int
     coefficients: tuple[float, ...]
-    """Constant and harmonics, then what a weekend adds to each."""
+    """The constant and the harmonics; then the differences of the weekend from them."""
 
     def slot_means(self) -> Floats:
         """Return the means of a bin (per unit of exposure): shape (2, slots of a day), weekdays first."""
@@ -86,7 +86,7 @@ class Baseline:
         """Fit the counts of consecutive bins.
 
         ``observed`` is 0 for bins to leave out; ``exposure`` multiplies each bin's mean, and is 1 by default.
-        Where an hour of the day was never observed on a weekend, the weekends have no terms of their own.
+        The weekends have no terms of their own if an hour of the day was never observed on a weekend, or on a weekday.
 
         Raises:
             ValueError: an hour of the day was never observed.
@@ -97,7 +97,7 @@ class Baseline:
         weights = np.ones(len(counts)) if observed is None else np.asarray(observed, float)
         exposure = np.ones(len(counts)) if exposure is None else exposure
         if not _covers(slot, weights, bin_minutes):
-            raise ValueError("a baseline needs every hour of the day at least once")
+            raise ValueError("a baseline needs counts of every hour of the day")
         has_weekends = _covers(slot, weights * weekend, bin_minutes) and _covers(
             slot, weights * (1 - weekend), bin_minutes
         )
@@ -123,7 +123,7 @@ class Baseline:
 
 
 def surge_weights(counts: Floats, means: Floats, observed: Floats) -> Floats:
-    """Return the weight of each bin: s⁻² where its Anscombe residual s is above 2.58, else 1; their mean is 1.
+    """Return the weight of each bin: s⁻² if its Anscombe residual s exceeds 2.58, otherwise 1; scaled to the mean 1.
 
     s = 1.5·(x^⅔ − m^⅔) / (m^⅙·√φ), where φ is the mean of (x − m)²/m over the observed bins, at least 1.
     """
@@ -136,7 +136,7 @@ def surge_weights(counts: Floats, means: Floats, observed: Floats) -> Floats:
 
 
 def _covers(slot: Ints, weights: Floats, bin_minutes: int) -> bool:
-    """Return whether each hour of the day has a bin with a weight."""
+    """Return whether each hour of the day has a bin with a positive weight."""
     hours = np.bincount(slot * bin_minutes // 60, weights, minlength=24)
     return bool(np.all(hours > 0))
 
@@ -144,7 +144,7 @@ def _covers(slot: Ints, weights: Floats, bin_minutes: int) -> bool:
 def _poisson_regression(total: Floats, exposed: Floats, design: Floats) -> Floats:
     """Return the coefficients that maximise the Poisson likelihood, by iteratively reweighted least squares.
 
-    ``total`` has the weighted counts of each row of ``design``, ``exposed`` the weighted exposures.
+    ``total`` is the sum of the weighted counts for each row of ``design``, ``exposed`` that of the weighted exposures.
     """
     coefficients = np.zeros(design.shape[1])
     coefficients[0] = np.log(max(total.sum(), 0.5) / max(exposed.sum(), 1e-12))
@@ -154,9 +154,8 @@ def _poisson_regression(total: Floats, exposed: Floats, design: Floats) -> Float
         score = design.T @ (total - means)
         information = (design * means[:, None]).T @ design + penalty
         step = np.linalg.solve(information, score)
-        step *= min(
-            1.0, 2.0 / max(float(np.abs(step).max()), 1e-12)
-        )  # a longer step overflows the exponential
+        # A longer step would overflow the exponential.
+        step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
         coefficients += step
         if float(np.abs(step).max()) < _NEWTON_PRECISION:
             break

@@ -1,8 +1,8 @@
 """Finds the start and the end of surges in several series of one bin length, one bin at a time.
 
-A surge starts when the CUSUM, with its size estimated, passes its threshold. It ends when the reverse CUSUM, which
-tests the usual mean against the surge, passes its own and ten minutes have passed. While a surge is open, the slow
-level stands still, for a day at most: what lasts longer is the new usual, and the surge then ends.
+A surge starts when the statistic with the estimated size exceeds its threshold. It ends when the reverse CUSUM, which
+tests the usual mean against the surge, exceeds its own threshold, after ten minutes at the earliest. While a surge is
+open, the slow level does not change, for at most a day. After that the level follows, and the surge ends.
 """
 
 import math
@@ -25,37 +25,38 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class DetectorState:
-    """The state of n series, an array of n values each; what is kept across a restart."""
+    """The state of n series, as arrays of n values; it is kept across a restart."""
 
     above: Floats
-    """The level's numerator."""
+    """The numerator of the slow level."""
     below: Floats
-    """The level's denominator."""
+    """The denominator of the slow level."""
     statistic: Floats
     """The CUSUM; 0 while a surge is open."""
     reverse: Floats
     """The reverse CUSUM of an open surge."""
     since: Floats
-    """The first bin of the span whose CUSUM has not been 0: the most likely beginning."""
+    """The first bin of the span since the CUSUM was last 0."""
     span_counts: Floats
-    """Sum of the counts from then on."""
+    """The sum of the counts of the span."""
     span_means: Floats
-    """Sum of the means from then on."""
+    """The sum of the means of the span."""
     span_bins: Floats
-    """Observed bins from then on."""
+    """The number of observed bins of the span."""
     open_since: Floats
-    """The bin in which the open surge was found, or -1."""
+    """The bin in which the open surge was found; -1 if none is open."""
     peak: Floats
-    """The greatest ratio of count to mean, averaged over some ten minutes, of the open surge."""
+    """The greatest ratio of count to mean in the open surge, averaged over about ten minutes."""
     recent_counts: Floats
-    """Exponential average of the counts, for the peak."""
+    """The exponential average of the counts, for the peak."""
     recent_means: Floats
+    """The exponential average of the means."""
     size: Floats
-    """Which of END_RATIOS the reverse CUSUM tests against."""
+    """The index in END_RATIOS of the ratio that the reverse CUSUM tests against."""
 
     @classmethod
     def new(cls, first_weights: Floats, first_bin: int) -> "DetectorState":
-        """Return the state of series without a past; ``first_weights`` are those of their levels."""
+        """Return the first state of series; ``first_weights`` are the weights that their levels start with."""
         zeros = [np.zeros(len(first_weights)) for _ in fields(cls)]
         state = cls(*zeros)
         state.above, state.below = first_weights.astype(float), first_weights.astype(float)
@@ -64,22 +65,22 @@ class DetectorState:
         return state
 
     def row(self, index: int) -> dict[str, float]:
-        """Return one series' state by name."""
+        """Return the state of one series by name."""
         return {each.name: float(getattr(self, each.name)[index]) for each in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a bin brought: positions of series whose surge starts, and of those whose surge ends."""
+    """The positions of the series whose surge starts in a bin, and of those whose surge ends."""
 
     started: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
 
 
 class Detector:
-    """Steps n series through the bins of one length; thresholds may be replaced between steps."""
+    """Processes the bins of n series with one bin length."""
 
-    def __init__(  # noqa: PLR0913 - what a series has
+    def __init__(  # noqa: PLR0913 - the parameters of a series
         self,
         bin_minutes: int,
         state: DetectorState,
@@ -89,9 +90,9 @@ class Detector:
         *,
         of_shares: bool = False,
     ) -> None:
-        """Take the state, which is changed in place, and for each series its α and the thresholds of start and end.
+        """Take the state, which is changed in place, and for each series α and the thresholds of the start and the end.
 
-        ``end_at`` has a column for each of END_RATIOS. With ``of_shares``, counts are parts of an exposure.
+        ``end_at`` has a column for each of END_RATIOS. With ``of_shares``, the counts are parts of an exposure.
         """
         self.state = state
         self._bin_minutes = bin_minutes
@@ -105,16 +106,16 @@ class Detector:
         self._longest_bins = MINUTES_PER_DAY / bin_minutes
 
     def means(self, baseline: Floats) -> Floats:
-        """Return what is usual now: the baseline at the slow level."""
+        """Return the usual counts: the baseline times the slow level."""
         return np.asarray(baseline * self.state.above / self.state.below)
 
     def step(
         self, number: int, counts: Floats, baseline: Floats, observed: Flags, exposure: Floats | None = None
     ) -> Found:
-        """Take in a bin of each series.
+        """Process a bin of each series; ``number`` is its number since the beginning of Unix time.
 
-        ``number`` is the bin's; the ``baseline`` is that of the count. For series that are not ``observed`` (an
-        outage) only the level's weights decay. Shares have an ``exposure``: what the counts are a part of.
+        ``baseline`` is the baseline of the count. For a series that is not ``observed``, which means an outage, only
+        the weights of the level decay. For shares, the counts are parts of the ``exposure``.
         """
         state = self.state
         means = self.means(baseline)
@@ -123,8 +124,8 @@ class Detector:
         size = state.size.astype(np.int64)
         against = log_ratios(counts, means, exposure, self._alpha, _END_RATIOS[size])
         is_open = state.open_since >= 0
-        quiet = observed & ~is_open
-        begins = quiet & (state.statistic <= 0)
+        idle = observed & ~is_open
+        begins = idle & (state.statistic <= 0)
         state.since[begins] = number
         for sums, more in (
             (state.span_counts, counts),
@@ -133,10 +134,10 @@ class Detector:
         ):
             sums[begins] = 0.0
             sums[observed] += more[observed]
-        state.statistic[quiet] = np.maximum(0.0, state.statistic[quiet] + terms[quiet])
+        state.statistic[idle] = np.maximum(0.0, state.statistic[idle] + terms[idle])
         running = observed & is_open
         state.reverse[running] = np.maximum(0.0, state.reverse[running] - against[running])
-        started = quiet & (self.statistic() > self._start_at)
+        started = idle & (self.statistic() > self._start_at)
         self._note_peak(counts, means, observed, started)
         ended = (
             running
@@ -158,7 +159,7 @@ class Detector:
         )
 
     def statistic(self) -> Floats:
-        """Return what is compared with the threshold of the start."""
+        """Return the statistic that is compared with the threshold of the start."""
         state = self.state
         if self._of_shares:
             return state.statistic
@@ -166,7 +167,7 @@ class Detector:
         return np.asarray(np.where(state.statistic > 0, value, 0.0))
 
     def close(self, index: int) -> None:
-        """Let a series be quiet again: after its end was noted, or because it is not watched any more."""
+        """Close the surge of a series, after its end was noted."""
         state = self.state
         state.open_since[index] = -1.0
         state.statistic[index] = state.reverse[index] = state.peak[index] = 0.0

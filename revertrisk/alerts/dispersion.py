@@ -1,9 +1,9 @@
-"""How counts vary about their means: φ, α and ρ, from residuals of weeks that the means were not fitted on.
+"""The dispersion of counts about their means: φ, α and ρ, from residuals of weeks that the means were not fitted on.
 
 With Var(x) = m + α·m² and a rate whose relative fluctuation has the autocorrelation ρ a bin, the residuals e = x − m
-have, for a lag j ≥ 1, the autocovariance α·ρʲ·m(t)·m(t+j): the counting noise is independent from bin to bin and drops
-out. So α·ρʲ is estimated by Σ e(t)·e(t+j) / Σ m(t)·m(t+j). (Residuals of the weeks that were fitted make it 12 to 25 %
-too small.)
+have, for a lag j ≥ 1, the autocovariance α·ρʲ·m(t)·m(t+j): the counting noise of different bins is independent and does
+not contribute. So α·ρʲ is estimated by Σ e(t)·e(t+j) / Σ m(t)·m(t+j). Residuals of the fitted weeks would make it 12 to
+25 % too small.
 """
 
 import math
@@ -15,23 +15,23 @@ import numpy as np
 from revertrisk.alerts.likelihood import Floats
 
 FAR_LAG: Final = 5
-"""ρ is read from the autocovariances at lag 1 and at this one."""
+"""ρ is estimated from the autocovariances at lag 1 and at this lag."""
 HIGHEST_ALPHA: Final = 2.0
 POISSON_SCORE: Final = 2.33
-"""The normal quantile of 0.99: up to it, α = 0 is compatible with the counts, and is taken."""
+"""The 0.99 quantile of the normal distribution: a lower score is compatible with α = 0, which is then used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """The dispersion of a series about its means."""
+    """The dispersion of a series about its means; α is its relative variance beyond Poisson."""
 
     phi: float
     """The mean of (x − m)²/m: 1 for Poisson."""
     alpha: float
     rho: float
-    """Autocorrelation of the rate from one bin to the next; 0 where α is 0."""
+    """The autocorrelation of the rate from one bin to the next; 0 if α is 0."""
     score: float
-    """The score test's statistic of α = 0, standard normal if the counts are Poisson (Dean & Lawless 1989)."""
+    """The statistic of the score test of α = 0; standard normal if the counts are Poisson (Dean & Lawless 1989)."""
 
 
 def autocovariance(counts: Floats, means: Floats, observed: Floats, lag: int) -> float:
@@ -43,7 +43,7 @@ def autocovariance(counts: Floats, means: Floats, observed: Floats, lag: int) ->
 
 
 def estimate(counts: Floats, means: Floats, observed: Floats) -> Dispersion:
-    """Return the dispersion of counts about means that were not fitted on them; all have one value a bin.
+    """Return the dispersion of counts about means that were not fitted on them; all arrays have one value per bin.
 
     ``observed`` is 0 for bins to leave out.
     """
@@ -56,5 +56,5 @@ def estimate(counts: Floats, means: Floats, observed: Floats) -> Dispersion:
         return Dispersion(phi, 0.0, 0.0, score)
     rho = (far / near) ** (1 / (FAR_LAG - 1)) if far > 0 else 0.0
     rho = min(rho, 1.0)
-    alpha = near / rho if rho > 0.5 else near  # noqa: PLR2004 - below it ρ is too uncertain to divide by
+    alpha = near / rho if rho > 0.5 else near  # noqa: PLR2004 - a smaller ρ is too uncertain to divide by
     return Dispersion(phi, min(alpha, HIGHEST_ALPHA), rho, score)

@@ -1,4 +1,4 @@
-"""What can be wrong with a watch; each text is a sentence that says what to do."""
+"""The errors of a watch, and its exit statuses."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ EXIT_CONFIGURATION: Final = 78
 
 
 class AlertsError(Exception):
-    """A source, the state or a lake cannot be read (any further)."""
+    """The state or a source cannot be used."""
 
     exit_status = EXIT_BROKEN
 
@@ -21,6 +21,6 @@ class AlertsUsageError(AlertsError):
 
 
 class AlertsConfigurationError(AlertsError):
-    """The state is another program's, or a setting of the environment does not fit; nothing was done."""
+    """The state belongs to another program, or a setting of the environment is invalid; nothing was changed."""
 
     exit_status = EXIT_CONFIGURATION

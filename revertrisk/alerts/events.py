@@ -1,4 +1,4 @@
-"""What a watch takes from an event: its wiki, its time, its page, and the score if it has one."""
+"""Reads the parts of an event that a watch uses: wiki, time, page, and the score of a prediction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ _REVISIONS: Final = frozenset({"edit", "create"})
 
 
 class Kind(StrEnum):
-    """What an event is to a watch."""
+    """The kinds of events that a watch distinguishes."""
 
     EDIT = "edit"
     PREDICTION = "prediction"
     CANARY = "canary"
     DELETE = "delete"
-    """A page is gone: its title is not shown any more."""
+    """A page was deleted; its title is no longer shown."""
     OTHER = "other"
-    """It only says what time it is."""
+    """Only its time is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as a watch sees it."""
+    """The parts of an event that a watch uses."""
 
     kind: Kind
     at: float
@@ -47,10 +47,10 @@ class Event:
 
 
 def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # noqa: PLR0911 - one for each kind
-    """Return what is needed of a page_change or prediction event; None where it has no time.
+    """Return the used parts of a page_change or prediction event; None if it has no time.
 
-    Predictions of other models, of the past (``.backfill``) and of models on trial (``.shadow``) only say what time
-    it is.
+    Of predictions by other models, of backfills (``.backfill``) and of models on trial (``.shadow``), only the time is
+    used.
     """
     moment = received_at(event)
     if moment is None:
@@ -96,7 +96,7 @@ def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # no
 
 
 def _shown(page: Mapping[str, Any], title: str) -> str:
-    """Return the title, or nothing for a user's pages: their titles are user names and addresses."""
+    """Return the title; an empty one for user pages, whose titles are user names and IP addresses."""
     return "" if page.get("namespace_id") in USER_NAMESPACES else title
 
 

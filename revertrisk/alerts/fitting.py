@@ -1,8 +1,9 @@
-"""From a history of counts to what a detector needs: bin, baseline, dispersion and thresholds.
+"""Fits the model of a series on a history of counts: bin length, baseline, dispersion and thresholds.
 
-Weeks are held out in turn: each is compared with a baseline of the others, so residuals and daily maxima are those of
-weeks that the baseline has not seen. Before there are four weeks, or where nothing at all can be held out, dispersion
-and thresholds are those of simulated counts at the upper end of what was measured, and the model is *provisional*.
+Each week is held out in turn, and compared with a baseline that was fitted on the other weeks. So the residuals and the
+daily maxima are not of weeks that the baseline was fitted on. With less than four weeks, α and ρ are assumed at the
+upper end of what wikis are expected to have, the thresholds are those of simulated counts, and the model is
+*provisional*.
 """
 
 from dataclasses import dataclass
@@ -22,51 +23,51 @@ from revertrisk.alerts.threshold import Tail, are_surges, fit_tail
 
 BINS: Final = (1, 5, 15, 60)
 LEAST_QUIET_MEAN: Final = 0.25
-"""A bin's mean in the quietest hour of the day. The likelihood is that of small counts too, and shorter bins find large
-surges sooner: at 0.5 edits a minute, three times the usual takes 16 minutes with bins of one, 26 with bins of 15."""
+"""The least mean of a bin in the hour of the day with the fewest events. The likelihood holds for small counts as well,
+and shorter bins find large surges sooner: at 0.5 edits a minute, a surge of ratio 3 is found after 16 minutes with bins
+of one minute, and after 26 with bins of 15."""
 LEAST_PER_HOUR: Final = 3.0
-"""Of the quietest hour; smaller wikis are watched together."""
+"""The least number of events in that hour; wikis with fewer are watched as one group."""
 LEAST_RATIO: Final = 1.5
-"""The least surge that is looked for: times the usual."""
+"""The smallest ratio of a surge to the usual that is tested for."""
 END_RATIOS: Final = (1.5, 2.0, 3.0)
-"""The sizes of surge that the reverse CUSUM tests the usual against: of an open surge, the greatest that is not above
-the ratio with which it was found."""
+"""The ratios of a surge that the reverse CUSUM tests the usual against. For an open surge it is the greatest that does
+not exceed the ratio with which the surge was found."""
 FITTED_DAYS: Final = 28
 LONGEST_DAYS: Final = 56
 FOLD_DAYS: Final = 7
 PROVISIONAL_ALPHA: Final = 0.05
 PROVISIONAL_RHO: Final = 0.98
-"""The upper end of what wikis are expected to have; ρ is for a minute."""
+"""ρ from minute to minute. Both are at the upper end of what wikis are expected to have."""
 _SIMULATED_SERIES: Final = 10
 _SIMULATED_DAYS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """All that a detector of one series needs."""
+    """The fitted parameters of one series."""
 
     baseline: Baseline
     dispersion: Dispersion
     start: Tail
-    """Daily maxima of the CUSUM."""
+    """The tail of the daily maxima of the statistic."""
     end: tuple[float, ...]
-    """Thresholds of the reverse CUSUM in a surge of each of END_RATIOS: it passes them once in two days of a surge."""
+    """The thresholds of the reverse CUSUM for each of END_RATIOS: during a surge it exceeds them once in two days."""
     days: int
-    """Of history."""
+    """The days of history that it was fitted on."""
     is_provisional: bool
 
     @property
     def bin_minutes(self) -> int:
-        """The length of a bin."""
+        """The length of a bin in minutes."""
         return self.baseline.bin_minutes
 
 
 def smallest_bin(per_minute: Floats, observed: Floats, first_minute: int) -> int | None:
-    """Return the smallest bin of 1, 5, 15 or 60 minutes whose mean in the quietest hour of the day is at least 0.25.
+    """Return the shortest bin of 1, 5, 15 or 60 minutes whose mean in the quietest hour of the day is at least 0.25.
 
-    It is None for series with under 3 events in that hour.
-
-    ``per_minute`` has the counts of consecutive minutes, ``observed`` 0 for those to leave out.
+    It is None for a series with fewer than 3 events in that hour. ``per_minute`` are the counts of consecutive minutes;
+    ``observed`` is 0 for minutes to leave out.
     """
     hours = (np.arange(first_minute, first_minute + len(per_minute)) // 60) % 24
     seen = np.bincount(hours, observed, minlength=24)
@@ -86,11 +87,10 @@ def log_ratios(
     alpha: Floats | float,
     ratio: Floats | float = LEAST_RATIO,
 ) -> Floats:
-    """Return the terms of the CUSUM for a surge of a ratio.
+    """Return the terms of the CUSUM for a surge of a ratio: of counts, or of shares if there is an ``exposure``.
 
-    They are those of counts, or of a share where ``exposure`` has what the counts are a part of.
-
-    Of a share p whose relative variance is α, the overdispersion is α·p/(1 − p).
+    The counts of a share are parts of the exposure. The overdispersion of a share p with the relative variance α is
+    α·p/(1 − p).
     """
     if exposure is None:
         return negative_binomial_ratio(counts, means, alpha, ratio)
@@ -105,7 +105,7 @@ def fit(
 ) -> Model:
     """Fit the counts of consecutive bins; ``observed`` is 0 for bins of outages.
 
-    With ``exposure``, what is fitted is the share that the counts are of it.
+    With ``exposure``, the share of the counts in it is fitted.
 
     Raises:
         ValueError: an hour of the day was never observed.
@@ -124,41 +124,41 @@ def fit(
         held_out = exposed * held_out_means(counts, observed, first_bin, bin_minutes, exposed)
         return held_out * levels(counts, held_out, observed, bin_minutes)
 
-    quiet = observed
+    kept = observed
     if days >= FITTED_DAYS:
         means = means_without_surges(observed)
         alpha = estimate(counts, means, observed).alpha
         surges = are_surges(daily_maxima(statistic(counts, means, observed, exposure, alpha), per_day))
         if surges.any():
-            quiet = observed.copy()
-            quiet[: days * per_day].reshape(days, per_day)[surges] = 0.0
-            means = means_without_surges(quiet)
-    baseline = Baseline.fit(counts, first_bin, bin_minutes, observed=quiet, exposure=exposed)
+            kept = observed.copy()
+            kept[: days * per_day].reshape(days, per_day)[surges] = 0.0
+            means = means_without_surges(kept)
+    baseline = Baseline.fit(counts, first_bin, bin_minutes, observed=kept, exposure=exposed)
     if days < FITTED_DAYS:
         start, end = provisional_tails(float(counts[observed > 0].mean()), bin_minutes)
         dispersion = Dispersion(float("nan"), PROVISIONAL_ALPHA, PROVISIONAL_RHO**bin_minutes, float("nan"))
         return Model(baseline, dispersion, start, end, days, is_provisional=True)
-    dispersion = estimate(counts, means, quiet)
-    start, end = tails(counts, means, quiet, exposure, dispersion.alpha, per_day)
+    dispersion = estimate(counts, means, kept)
+    start, end = tails(counts, means, kept, exposure, dispersion.alpha, per_day)
     return Model(baseline, dispersion, start, end, days, is_provisional=False)
 
 
 def statistic(
     counts: Floats, means: Floats, observed: Floats, exposure: Floats | None, alpha: float
 ) -> Floats:
-    """Return what is compared with the threshold of the start, for whole paths; the last axis is time."""
+    """Return the statistic that is compared with the threshold of the start, for whole paths; the last axis is time."""
     path = cusum(log_ratios(counts, means, exposure, alpha) * observed)
     return path if exposure is not None else sized(path, counts, means, observed, alpha, LEAST_RATIO)
 
 
-def tails(  # noqa: PLR0913, PLR0917 - what a path is made of
+def tails(  # noqa: PLR0913, PLR0917 - the parts of a path
     counts: Floats, means: Floats, observed: Floats, exposure: Floats | None, alpha: float, per_day: int
 ) -> tuple[Tail, tuple[float, ...]]:
     """Return the tail of the daily maxima of the statistic, and the thresholds of the reverse CUSUM within a surge.
 
-    The last axis is time; the maxima of several series are taken together, but those of days that were not observed.
-    For a surge the counts are multiplied: they then vary more than a surge's, whose counting noise grows with the root
-    only. The end is rather late than false.
+    The last axis is time. The maxima of several series are pooled, without days that were not observed. A surge is
+    simulated by multiplied counts. These vary more than those of a real surge, whose counting noise grows only with the
+    square root. So the end of a surge comes late rather than too early.
     """
     seen = daily_maxima(observed, per_day) > 0
     path = statistic(counts, means, observed, exposure, alpha)
@@ -176,7 +176,7 @@ def held_out_means(
     """Return the mean of each bin, per unit of exposure, by a baseline that was fitted without its week.
 
     Raises:
-        ValueError: without a week, an hour of the day was never observed.
+        ValueError: an hour of the day was observed in one week only.
 
     """
     size = FOLD_DAYS * MINUTES_PER_DAY // bin_minutes
@@ -193,7 +193,7 @@ def held_out_means(
 
 def provisional_tails(mean_per_bin: float, bin_minutes: int) -> tuple[Tail, tuple[float, ...]]:
     """Return the tails for a series of which only the mean is known, from simulated counts."""
-    step = 0.5  # of log2: series of about one size share a simulation
+    step = 0.5  # in log2: series of similar means share a simulation
     return _simulated_tails(round(np.log2(max(mean_per_bin, 0.5)) / step) * step, bin_minutes)
 
 

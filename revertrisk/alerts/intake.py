@@ -1,4 +1,4 @@
-"""Takes events in: once each, by their own time, without those whose clock is wrong."""
+"""Accepts each event once, by its own time, and holds back events whose clock may be wrong."""
 
 from collections import deque
 from dataclasses import astuple, dataclass, replace
@@ -13,20 +13,21 @@ REMEMBERED_IDS: Final = 2000
 
 @dataclass(slots=True)
 class Counters:
-    """What has come; for metrics and the summary."""
+    """Numbers of events, for the metrics and the summary."""
 
     events: int = 0
     late: int = 0
-    """Came when their minute was closed: in the history, but in no statistic."""
+    """Came after their minute was closed: they are in the history, and not in the statistic."""
     repeated: int = 0
     wrong_clock: int = 0
-    """Alone far ahead of the others: passed over."""
+    """Far ahead of the others, and not confirmed: left out."""
     undated: int = 0
+    """Without a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Events that an event has brought in: most often itself."""
+    """The events that are accepted with an event: usually the event itself."""
 
     in_time: tuple[Event, ...] = ()
     late: tuple[Event, ...] = ()
@@ -36,10 +37,10 @@ _NOTHING: Final = Accepted()
 
 
 class Intake:
-    """Holds the clock of the streams, and the ids that came last."""
+    """The clock of the streams, and the ids of the last events."""
 
     def __init__(self) -> None:
-        """Begin before the first event."""
+        """Start before the first event."""
         self.clock = StreamClock()
         self.counters = Counters()
         self._held: list[tuple[Event, str]] = []
@@ -47,7 +48,7 @@ class Intake:
         self._known_ids: set[str] = set()
 
     def take(self, event: Event | None, partition: str, now: float, wall: float | None) -> Accepted:
-        """Take in an event of a partition. None has no time.
+        """Take an event of a partition; None stands for an event without a time.
 
         ``now`` is monotonic, in seconds; ``wall`` is this machine's Unix time, None in a replay.
         """
@@ -59,38 +60,38 @@ class Intake:
             self.counters.repeated += 1
             return _NOTHING
         self._remember(event.id)
-        # Canaries come once an hour: a topic with nothing else is read a day ahead of the others in no time.
-        is_edited = event.kind is not Kind.CANARY
-        taken = self.clock.note(partition, event.at, now, wall, agrees=is_edited)
+        # A topic with hourly canary events only is read a day ahead of the others at once.
+        is_canary = event.kind is Kind.CANARY
+        taken = self.clock.note(partition, event.at, now, wall, is_canary=is_canary)
         if taken is Taken.LEAP:
-            if is_edited:
+            if not is_canary:
                 self._held.append((event, partition))
             return _NOTHING
-        brought = [*self._released(partition, event.at), event]
-        late = tuple(each for each in brought if self.clock.is_closed(each.at))
+        accepted = [*self._released(partition, event.at), event]
+        late = tuple(each for each in accepted if self.clock.is_closed(each.at))
         self.counters.late += len(late)
-        return Accepted(tuple(each for each in brought if not self.clock.is_closed(each.at)), late)
+        return Accepted(tuple(each for each in accepted if not self.clock.is_closed(each.at)), late)
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart; of events that wait, no titles."""
+        """Return the state to keep across a restart; events that are held back have no titles in it."""
         held = [[*astuple(replace(event, title="")), partition] for event, partition in self._held]
         return {"clock": self.clock.as_state(), "ids": list(self._ids), "held": held}
 
     def restore(self, state: dict[str, Any], now: float) -> None:
-        """Take up a kept state."""
+        """Restore a kept state."""
         self.clock.restore(state["clock"], now)
         for event_id in state["ids"]:
             self._remember(event_id)
         self._held = [(Event(Kind(kind), *rest), partition) for kind, *rest, partition in state["held"]]
 
     def _released(self, partition: str, at: float) -> list[Event]:
-        """Return the events of a partition that waited, when one of ``at`` is believed; not those far ahead of it."""
+        """Return the events of a partition that were held back, up to about the time ``at``, which is accepted."""
         if not self._held:
             return []
-        waited = [event for event, where in self._held if where == partition]
+        held = [event for event, where in self._held if where == partition]
         self._held = [each for each in self._held if each[1] != partition]
-        right = [event for event in waited if event.at <= at + LEAP_S]
-        self.counters.wrong_clock += len(waited) - len(right)
+        right = [event for event in held if event.at <= at + LEAP_S]
+        self.counters.wrong_clock += len(held) - len(right)
         return right
 
     def _remember(self, event_id: str) -> None:

@@ -1,7 +1,7 @@
-"""The slow level: how the last day or two stand to the baseline, for holidays and for growth.
+"""The slow level: the ratio of the counts of the last day or two to the baseline, which follows holidays and growth.
 
-level(t) = Σ λ^(t−s)·min(x(s), 3·b(s) + 6) / Σ λ^(t−s)·b(s) over the bins s before t, with b the baseline and λ such
-that a weight halves in a day. It begins as if a day at the baseline had gone before.
+level(t) = Σ λ^(t−s)·min(x(s), 3·b(s) + 6) / Σ λ^(t−s)·b(s) over the bins s before t, where b is the baseline
+and λ halves a weight in a day. It begins with the weights of a day of counts at the baseline.
 """
 
 from typing import Final
@@ -22,21 +22,21 @@ def decay(bin_minutes: int) -> float:
 
 
 def first_weight(mean_per_bin: float, bin_minutes: int) -> float:
-    """Return the weight that the level begins with: what a day at the mean of the baseline has."""
+    """Return the weight that the level begins with: that of a day at the mean of the baseline."""
     return float(mean_per_bin * MINUTES_PER_DAY * HALF_LIFE_DAYS / bin_minutes / np.log(2) / 2)
 
 
 def capped(counts: Floats, baseline: Floats) -> Floats:
-    """Return what a bin counts for the level: at most 3·b + 6, so that one spike does not hide the next surge."""
+    """Return the counts that the level uses: at most 3·b + 6, so that one spike does not hide the next surge."""
     return np.asarray(np.minimum(counts, _HIGHEST_RATIO * baseline + _HIGHEST_EXTRA))
 
 
 def levels(counts: Floats, baseline: Floats, observed: Floats, bin_minutes: int) -> Floats:
-    """Return the level at each bin, along the last axis, from the bins before it; shapes are equal.
+    """Return the level at each bin from the bins before it; all arrays have one shape, and the last axis is time.
 
-    ``observed`` is 1 for a bin that counts and 0 for one of an outage.
+    ``observed`` is 0 for a bin of an outage, otherwise 1.
     """
-    from scipy.signal import lfilter  # noqa: PLC0415 - slow to import, and only fits need it
+    from scipy.signal import lfilter  # noqa: PLC0415 - slow to import, and needed for fits only
 
     keep = decay(bin_minutes)
     first = first_weight(float(baseline.mean()), bin_minutes)

@@ -1,6 +1,6 @@
-"""Log-likelihood ratios of counts, and the size of a shift: the terms of the CUSUM.
+"""Log-likelihood ratios of counts, the terms of the CUSUM, and the estimated size of a surge.
 
-A count x has the mean m in quiet times and r·m in a surge of ratio r.
+A count x usually has the mean m; in a surge of ratio r it has the mean r·m.
 
 Negative binomial with Var(x) = m + α·m² (Höhle & Paul 2008, "Count data regression charts for the monitoring of
 surveillance time series", CSDA 52, section 2)::
@@ -22,7 +22,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _SMALLEST_ALPHA: Final = 1e-10
-"""Stands for 0 where some series of an array are Poisson: the ratio differs by less than α·m²."""
+"""Replaces 0 if only some series of an array are Poisson; the result differs by less than α·m²."""
 _LARGEST_SHARE: Final = 0.999
 _NEWTON_STEPS: Final = 100
 _NEWTON_PRECISION: Final = 1e-13
@@ -54,7 +54,7 @@ def beta_binomial_ratio(
 
     ``overdispersion`` is w from 0 (binomial) to below 1; shares are kept between 1e-9 and 0.999.
     """
-    # scipy is imported where a share is watched.
+    # scipy is imported only if a share is watched.
     from scipy.special import gammaln  # noqa: PLC0415
 
     x, n = np.asarray(counts, float), np.asarray(trials, float)
@@ -71,7 +71,7 @@ def beta_binomial_ratio(
 
 
 def estimated_ratio(counts: Sequence[float], means: Sequence[float], alpha: float) -> float:
-    """Return the maximum-likelihood ratio r ≥ 1 of a span of bins whose means are r times those given.
+    """Return the maximum-likelihood estimate of r ≥ 1 for a span of bins whose means are r times the given ones.
 
     It solves Σ (x − r·m) / (1 + α·r·m) = 0 by Newton's method on ln r: the estimate of the size in the generalised
     likelihood ratio of Höhle & Paul 2008, section 2.2.

@@ -1,4 +1,4 @@
-"""Every metric of a watch, in one place; docs/alerts.md lists them."""
+"""All metrics of a watch; docs/alerts.md lists them."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -7,45 +7,45 @@ from revertrisk.alerts.watch import Watch
 
 
 class WatchMetrics:
-    """Shows the open incidents, and how the watch does."""
+    """The metrics of the open incidents, and of the progress of the watch."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Register everything."""
+        """Register all metrics."""
         names = ["wiki_id", "series"]
         self._surge = Gauge(
-            "revertrisk_surge", "1 while a surge or a silence is open, 0 after it", names, registry=registry
+            "revertrisk_surge", "1 while a surge or a silence is open, 0 otherwise", names, registry=registry
         )
         self._ratio = Gauge(
             "revertrisk_surge_ratio",
-            "How many times the usual, when the surge was found",
+            "The ratio of the count to the usual count when the surge was found",
             names,
             registry=registry,
         )
-        self._series = Gauge("revertrisk_surge_series", "Series that are watched", registry=registry)
-        self._events = Counter("revertrisk_surge_events_total", "Events taken in", registry=registry)
+        self._series = Gauge("revertrisk_surge_series", "Watched series", registry=registry)
+        self._events = Counter("revertrisk_surge_events_total", "Events that were read", registry=registry)
         self._late = Counter(
             "revertrisk_surge_late_events_total",
             "Events that came after their minute was closed",
             registry=registry,
         )
         self._sent = Counter(
-            "revertrisk_surge_messages_total", "Messages that were taken", ["way"], registry=registry
+            "revertrisk_surge_messages_total", "Messages that a receiver accepted", ["way"], registry=registry
         )
         self._watermark = Gauge(
             "revertrisk_surge_watermark_timestamp_seconds",
-            "The end of the last closed minute, in Unix time: the lag is the time since",
+            "The end of the last closed minute, in Unix time",
             registry=registry,
         )
         self._before = Counters()
         self._shown: set[tuple[str, str]] = set()
-        """Those whose gauge has been 1."""
+        """The series whose gauge has been 1."""
 
-    def note_sent(self, way: str) -> None:
+    def note_sent(self, receiver: str) -> None:
         """Count a message."""
-        self._sent.labels(way).inc()
+        self._sent.labels(receiver).inc()
 
     def note(self, watch: Watch) -> None:
-        """Show how a watch stands."""
+        """Set the metrics from the state of a watch."""
         now = watch.counters
         self._events.inc(now.events - self._before.events)
         self._late.inc(now.late - self._before.late)

@@ -1,4 +1,4 @@
-"""The busiest pages of a series: by the minute for the last hour, so that a surge that is found now has them too."""
+"""The busiest pages of each series. They are counted by minute for the last hour, before a surge is found."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -8,15 +8,16 @@ from revertrisk.wiki.table import WikiTable
 
 KEPT_MINUTES: Final = 60
 MAX_PAGES: Final = 2000
-"""Of a series in an incident; the least busy are forgotten."""
+"""The pages of a series in an incident; those with the fewest events are dropped."""
 
 Tally = dict[int, list[Any]]
-"""By page id: how many, and the title that came last."""
+"""By page id: the number of events, and the last title."""
 Key = tuple[str, str]
+"""Wiki and quantity."""
 
 
 class PageTally:
-    """Counts events by page for each (scope, series) and minute, for the last hour."""
+    """The number of events of each page by wiki, quantity and minute, for the last hour."""
 
     def __init__(self) -> None:
         self._minutes: dict[int, dict[Key, Tally]] = {}
@@ -32,19 +33,19 @@ class PageTally:
             known[1] = title
 
     def forget_before(self, minute: int) -> None:
-        """Let go of what is older than an hour."""
+        """Drop the minutes that are more than an hour before a minute."""
         for old in [each for each in self._minutes if each < minute - KEPT_MINUTES]:
             del self._minutes[old]
 
     def forget_title(self, wiki_id: str, page_id: int) -> None:
-        """Let go of the title of a page that was deleted."""
+        """Drop the title of a deleted page."""
         for minute in self._minutes.values():
             for (scope, _), tally in minute.items():
                 if scope == wiki_id and page_id in tally:
                     tally[page_id][1] = ""
 
     def of(self, keys: Iterable[Key], first: int, last: int) -> dict[str, Tally]:
-        """Return, by wiki, the pages of some series from a minute to another, both included."""
+        """Return, by wiki, the pages of some keys from a minute to another, both included."""
         found: dict[str, Tally] = {}
         for minute in range(max(first, last - KEPT_MINUTES), last + 1):
             tallies = self._minutes.get(minute, {})
@@ -54,7 +55,7 @@ class PageTally:
 
 
 def add_up(tally: Tally, more: Tally) -> None:
-    """Add one tally to another, which keeps its busiest pages."""
+    """Add the tally ``more`` to another one, of which only the busiest pages are kept."""
     for page_id, (number, title) in more.items():
         known = tally.setdefault(page_id, [0, title])
         known[0] += number
@@ -65,13 +66,13 @@ def add_up(tally: Tally, more: Tally) -> None:
 
 
 class PageLinks:
-    """Makes links to pages; hosts come from the wiki table alone."""
+    """Makes links to pages; the hosts come from the wiki table."""
 
     def __init__(self) -> None:
         self._wikis = WikiTable.load()
 
     def page(self, wiki_id: str, page_id: int, title: str, number: int) -> dict[str, Any]:
-        """Return a page for a message; without a title, the link is by the page's id."""
+        """Return a page for a message; the link of a page without a title has its id."""
         page: dict[str, Any] = {"wiki_id": wiki_id, "page_id": page_id, "count": number}
         if title:
             page["title"] = title

@@ -1,4 +1,4 @@
-"""``revertrisk surge replay``: what a watch of a source would have found."""
+"""``revertrisk surge replay``: lists the incidents that a watch would have found in the sources."""
 
 import asyncio
 import sys
@@ -9,22 +9,22 @@ from typing import Any
 import orjson
 
 from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE, AlertsError, AlertsUsageError
-from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import SURGES, Incident, instant
-from revertrisk.alerts.run import open_sources
+from revertrisk.alerts.reading import SourceReader, open_sources
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import IN_MEMORY, Store
-from revertrisk.alerts.watch import Watch, WatchSettings
-from revertrisk.streams.base import SourcedEvent, SourceError
+from revertrisk.alerts.watch import Watch
+from revertrisk.streams.base import SourceError
 from revertrisk.streams.opening import SourceSettings
 
 _COMMIT_EVERY = 50_000
-"""Events; a commit writes the days of the history that are over."""
+"""The number of events between two commits, which write the completed days of the history."""
 
 
 async def found_in(
     sources: Sequence[str], settings: WatchSettings, opening: SourceSettings
 ) -> list[Incident]:
-    """Return the incidents of some sources, in order of their beginnings.
+    """Return the incidents in some sources, in the order of their beginnings.
 
     Raises:
         AlertsUsageError: a source cannot be opened.
@@ -32,28 +32,25 @@ async def found_in(
 
     """
     if any(written.startswith("eventstreams:") for written in sources):
-        raise AlertsUsageError("source: EventStreams has no end; write its events to a file, and replay that")
+        raise AlertsUsageError(
+            "source: EventStreams has no end; write its events to a file, and replay the file"
+        )
     with Store(IN_MEMORY) as store:
         watch = Watch(settings, store, live_since=0, now=monotonic())
         opened = open_sources(sources, store, opening)
 
-        async def read(number: int) -> None:
-            source = opened[number]
+        readers = [SourceReader(source, watch, is_replay=True) for source in opened]
+
+        async def read(reader: SourceReader) -> None:
             count = 0
-            async for record in source.source.events():
-                event = (
-                    read_event(record.event, settings.model_name)
-                    if isinstance(record, SourcedEvent)
-                    else None
-                )
-                watch.take(event, f"{source.name}:{record.position.partition}", monotonic())
+            async for _ in reader.positions():
                 count += 1
                 if count % _COMMIT_EVERY == 0:
                     watch.save()
                     store.commit()
 
         try:
-            await asyncio.gather(*(read(number) for number in range(len(opened))))
+            await asyncio.gather(*(read(reader) for reader in readers))
         finally:
             for source in opened:
                 await source.source.close()
@@ -62,7 +59,7 @@ async def found_in(
 
 
 def replay(sources: Sequence[str], settings: WatchSettings, opening: SourceSettings, *, as_json: bool) -> int:
-    """Write the incidents of some sources to standard output; returns the exit status."""
+    """Write the incidents in some sources to standard output; returns the exit status."""
     try:
         incidents = asyncio.run(found_in(sources, settings, opening))
     except AlertsError as exc:

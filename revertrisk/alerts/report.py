@@ -1,4 +1,4 @@
-"""``revertrisk surge fit``: what is usual on the wikis of a lake, how it varies, and what a budget means there."""
+"""``revertrisk surge fit``: a report on the baselines of the wikis in a lake, their dispersion, and the budget."""
 
 import math
 import sys
@@ -15,12 +15,12 @@ from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE
 from revertrisk.alerts.fitting import LEAST_RATIO, Model, fit, smallest_bin
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.likelihood import Floats
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
-from revertrisk.alerts.watch import WatchSettings
 
 LEAST_DAYS: Final = 2
 PLOTTED: Final = 20
-"""The wikis with the most edits have a plot."""
+"""The number of wikis with a plot: those with the most edits."""
 _QUERY: Final = """
 SELECT wiki_id, epoch(date_trunc('minute', meta_dt))::BIGINT // 60 AS minute, count(*) AS number
 FROM revision WHERE kind IN ('edit', 'create') GROUP BY ALL ORDER BY wiki_id, minute
@@ -29,7 +29,7 @@ FROM revision WHERE kind IN ('edit', 'create') GROUP BY ALL ORDER BY wiki_id, mi
 
 @dataclass(frozen=True, slots=True)
 class FittedWiki:
-    """A wiki with its history, shape (minutes,), and its model."""
+    """A wiki with its model and its edits by minute, of shape (minutes,)."""
 
     wiki_id: str
     first_minute: int
@@ -38,11 +38,11 @@ class FittedWiki:
 
     @property
     def per_minute(self) -> float:
-        """Edits a minute."""
+        """The mean number of edits per minute."""
         return float(self.minutes.mean())
 
     def delay(self, ratio: float, budget_days: float) -> float:
-        """Return about how many minutes pass until a surge of a ratio is found, at the mean of the day."""
+        """Return the approximate delay in minutes until a surge of a ratio is found, at the mean rate of the day."""
         alpha, length = self.model.dispersion.alpha, self.model.bin_minutes
         mean = np.array([self.per_minute * length])
         gain = float(span_ratio(ratio * mean, mean, np.ones(1), alpha, LEAST_RATIO)[0])
@@ -50,8 +50,8 @@ class FittedWiki:
 
 
 def fit_lake(lake: str, folder: Path, settings: WatchSettings) -> int:
-    """Write the report on a lake's wikis into a folder; returns the exit status."""
-    # The lake's engine is not for every watch.
+    """Write the report on the wikis of a lake into a folder; returns the exit status."""
+    # The extra of the lake is needed for this command only.
     from revertrisk.lake.engine import Reader  # noqa: PLC0415
     from revertrisk.lake.errors import LakeError  # noqa: PLC0415
 
@@ -63,7 +63,7 @@ def fit_lake(lake: str, folder: Path, settings: WatchSettings) -> int:
         return exc.exit_status
     fitted = list(_fitted(rows, settings))
     if not fitted:
-        sys.stderr.write(f"revertrisk: {lake}: no wiki has {LEAST_DAYS} days of enough edits\n")
+        sys.stderr.write(f"revertrisk: {lake}: no wiki has enough edits on {LEAST_DAYS} days\n")
         return EXIT_BROKEN
     fitted.sort(key=lambda wiki: -wiki.per_minute)
     budget = max(LEAST_BUDGET_DAYS, settings.budget_days * len(fitted))
@@ -78,16 +78,16 @@ def fit_lake(lake: str, folder: Path, settings: WatchSettings) -> int:
 
 
 def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> str:
-    """Return the report as Markdown; ``per_series`` is the budget of each wiki in days a false start."""
+    """Return the report as Markdown; ``per_series`` is the budget of each wiki in days per false start."""
     lines = [
-        "# What is usual, and what the budget means",
+        "# Baselines and budget",
         "",
         (
-            f"{len(fitted)} wikis are watched. One false start in {budget_days:g} days over all of them is one in "
-            f"{per_series:,.0f} days for each."
+            f"{len(fitted)} wikis are watched. A budget of one false start in {budget_days:g} days over all of them "
+            f"means one in {per_series:,.0f} days for each wiki."
         ),
         "",
-        "| wiki | days | bin, min | edits/min | φ | α | ρ a bin | threshold | found at 1.5×, 2×, 3× after, min | |",
+        "| wiki | days | bin, min | edits/min | φ | α | ρ per bin | threshold | minutes to find 1.5×, 2×, 3× | |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for wiki in fitted:
@@ -106,10 +106,10 @@ def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> s
     lines += [
         "",
         (
-            "φ is the variance of the counts over their mean, 1 for Poisson; α their relative variance beyond that; "
-            "ρ how much of it stays from one bin to the next. *Provisional*: under four weeks, so α, ρ and the "
-            "threshold are assumed. *Extrapolated*: the budget is longer than the days that were seen; it is kept on "
-            "average over wikis, not by each."
+            "φ is the variance of the counts divided by their mean: 1 for Poisson. α is the relative variance of the "
+            "rate beyond Poisson, and ρ is its autocorrelation from one bin to the next. *Provisional* means less "
+            "than four weeks of history, so that α, ρ and the threshold are assumed. *Extrapolated* means that the "
+            "budget is longer than the history; it is then kept on average over the wikis, but not by each wiki."
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -137,7 +137,7 @@ def _fitted(rows: list[tuple[str, int, int]], settings: WatchSettings) -> Iterat
 
 
 def _plot(wiki: FittedWiki, path: Path) -> None:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import, and only reports need it
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import, and needed for reports only
 
     hours = len(wiki.minutes) // 60
     counts = wiki.minutes[: hours * 60].reshape(hours, 60).sum(axis=1)

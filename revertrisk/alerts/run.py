@@ -1,59 +1,58 @@
-"""``revertrisk surge run``: streams in, messages out, until the sources end or a signal comes.
+"""``revertrisk surge run``: reads streams and sends messages until the sources end or a signal arrives.
 
-Every two seconds, or at the next message, the places of the sources, the state and the outbox are committed together.
+The places of the sources, the state and the outbox are committed together, every two seconds and for each message.
 """
 
 import asyncio
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Final
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError, AlertsUsageError
-from revertrisk.alerts.events import read_event
+from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_CONFIGURATION, EXIT_DONE, AlertsError
 from revertrisk.alerts.level import MINUTES_PER_DAY
 from revertrisk.alerts.metrics import WatchMetrics
 from revertrisk.alerts.outbox import Outbox
+from revertrisk.alerts.reading import SourceReader, open_sources
+from revertrisk.alerts.receivers import Receiver, close_receivers
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
-from revertrisk.alerts.watch import Watch, WatchSettings
-from revertrisk.alerts.ways import Way, close_ways
+from revertrisk.alerts.watch import Watch
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
-from revertrisk.streams.base import SourcedEvent, SourceError
-from revertrisk.streams.opening import OLDEST, OpenSource, SourceNameError, SourceSettings, open_source
+from revertrisk.streams.base import SourceError
+from revertrisk.streams.opening import OpenSource, SourceSettings
 
 log = logging.getLogger(__name__)
 
 COMMIT_S: Final = 2.0
-AT_ONCE: Final = 200
-"""Events between two looks at other tasks."""
 NOTHING_FOR_MINUTES: Final = 60
 TICK_S: Final = 5.0
-TOLD_DAYS: Final = 90
-"""For so long an incident that is over is kept."""
+KEPT_DAYS: Final = 90
+"""How long an incident is kept after its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """One run of a watch."""
+    """The settings of one run of a watch."""
 
     sources: tuple[str, ...]
     state: str
-    """The file of the state."""
+    """The path of the state file."""
     watch: WatchSettings
     opening: SourceSettings = field(default_factory=SourceSettings)
     metrics_port: int | None = None
 
 
 class Runner:
-    """Feeds a watch from its sources, and keeps what it knows with their places."""
+    """Gives a watch the events of its sources, and commits its state together with their places."""
 
     def __init__(
         self, store: Store, watch: Watch, sources: Sequence[OpenSource], metrics: WatchMetrics
@@ -63,14 +62,14 @@ class Runner:
         self._sources = sources
         self._metrics = metrics
         self._committed = monotonic()
-        self._heard = monotonic()
+        self._last_event_at = monotonic()
         self._incidents = self._names()
         self._day = -1
-        """The day in which old incidents were deleted last."""
-        self._told = -1
-        """How many series were watched when it was logged last."""
+        """The day in which old incidents were last deleted."""
+        self._logged = -1
+        """The number of watched series when it was last logged."""
         self.notify: Callable[[], None] = lambda: None
-        """Told after each commit."""
+        """Called after each commit with a change of the incidents."""
 
     def keep(self) -> None:
         """Commit the places of the sources, the state and the outbox together."""
@@ -82,37 +81,29 @@ class Runner:
         day = (self._watch.clock.closed or 0) // MINUTES_PER_DAY
         if day != self._day:
             self._day = day
-            self._store.forget_sent((day - TOLD_DAYS) * MINUTES_PER_DAY)
+            self._store.forget_sent((day - KEPT_DAYS) * MINUTES_PER_DAY)
         self._store.commit()
         self._committed = monotonic()
         self._metrics.note(self._watch)
-        if len(self._watch.banks) != self._told:
-            self._told = len(self._watch.banks)
+        if len(self._watch.banks) != self._logged:
+            self._logged = len(self._watch.banks)
             log.info("%s", self._watch.describe())
 
-    async def read(self, source: OpenSource) -> None:
-        """Take in a source's events to its end; raises SourceError."""
-        model = self._watch.settings.model_name
-        number = 0
-        async with aclosing(source.source.events()) as records:
-            async for record in records:
-                now = monotonic()
-                self._heard = now
-                event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
-                self._watch.take(event, f"{source.name}:{record.position.partition}", now, time())
-                await source.note(record.position)
-                self._keep_if_due(now)
-                number += 1
-                if number % AT_ONCE == 0:
-                    await asyncio.sleep(0)  # a fast source must not starve what sends
+    async def read(self, source: OpenSource, reader: SourceReader) -> None:
+        """Read a source to its end; raises SourceError."""
+        async with aclosing(reader.positions()) as positions:
+            async for position in positions:
+                self._last_event_at = monotonic()
+                await source.note(position)
+                self._keep_if_due(self._last_event_at)
 
     async def tick(self) -> None:
-        """Look at the time now and then: minutes close and silence begins without an event."""
+        """Close minutes every few seconds, and note when no events arrive."""
         while True:
             await asyncio.sleep(TICK_S)
             now = monotonic()
             self._watch.close_minutes(now)
-            if now - self._heard >= NOTHING_FOR_MINUTES * 60:
+            if now - self._last_event_at >= NOTHING_FOR_MINUTES * 60:
                 self._watch.note_nothing(NOTHING_FOR_MINUTES)
             self._keep_if_due(now)
 
@@ -127,26 +118,12 @@ class Runner:
             self.notify()
 
 
-def open_sources(names: Sequence[str], store: Store, opening: SourceSettings) -> list[OpenSource]:
-    """Open the sources of a watch; one that was not read before starts at its oldest event.
-
-    Raises:
-        AlertsUsageError: a name or a setting cannot be used.
-
-    """
-    opening = replace(opening, since=OLDEST, program="revertrisk-surge")
-    try:
-        return [open_source(name, store, opening) for name in names]
-    except SourceNameError as exc:
-        raise AlertsUsageError(str(exc)) from exc
-
-
-async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asyncio.Event) -> Watch:
-    """Watch until every source ends or ``stop`` is set.
+async def watch_sources(settings: RunSettings, receivers: Sequence[Receiver], stop: asyncio.Event) -> Watch:
+    """Watch until all sources have ended or ``stop`` is set.
 
     Raises:
         AlertsError: the state cannot be used.
-        SourceError: a source cannot be read (any further); what came before is kept.
+        SourceError: a source cannot be read; the events before that are kept.
 
     """
     registry = CollectorRegistry()
@@ -155,12 +132,14 @@ async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asynci
         watch = Watch(settings.watch, store, live_since=int(time()) // 60, now=monotonic())
         sources = open_sources(settings.sources, store, settings.opening)
         runner = Runner(store, watch, sources, metrics)
-        outbox = Outbox(store, ways, runner.keep, metrics.note_sent)
+        outbox = Outbox(store, receivers, runner.keep, metrics.note_sent)
         runner.notify = outbox.notify
         with serving_metrics(registry, settings.metrics_port):
             ticking, sending = asyncio.create_task(runner.tick()), asyncio.create_task(outbox.run())
+            readers = [SourceReader(source, watch) for source in sources]
+            reads = [runner.read(source, reader) for source, reader in zip(sources, readers, strict=True)]
             try:
-                await _read_all(sources, runner, [ticking, sending], stop)
+                await _read_all(sources, reads, [ticking, sending], stop)
             finally:
                 ticking.cancel()
                 runner.keep()
@@ -170,17 +149,20 @@ async def watch_sources(settings: RunSettings, ways: Sequence[Way], stop: asynci
 
 
 async def _read_all(
-    sources: Sequence[OpenSource], runner: Runner, beside: Sequence[asyncio.Task[None]], stop: asyncio.Event
+    sources: Sequence[OpenSource],
+    reads: Sequence[Coroutine[None, None, None]],
+    beside: Sequence[asyncio.Task[None]],
+    stop: asyncio.Event,
 ) -> None:
-    """Read every source to its end, or until told to stop, or until a task ``beside`` fails.
+    """Read all sources to their end, or until ``stop`` is set or one of the tasks ``beside`` fails.
 
     Raises:
-        AlertsError: the state cannot be kept.
-        SourceError: a source is broken; the others were stopped.
-        Exception: what a task ``beside`` has failed with.
+        AlertsError: the state cannot be stored.
+        SourceError: a source cannot be read; the others were stopped.
+        Exception: the error of a task ``beside``.
 
     """
-    reading = [asyncio.create_task(runner.read(source)) for source in sources]
+    reading = [asyncio.create_task(each) for each in reads]
     stopping = asyncio.create_task(stop.wait())
     try:
         while not stopping.done() and any(not task.done() for task in reading):
@@ -202,16 +184,16 @@ async def _read_all(
             raise result
 
 
-def run(settings: RunSettings, ways: Sequence[Way]) -> int:
-    """Watch as a program does; returns the exit status."""
+def run(settings: RunSettings, receivers: Sequence[Receiver]) -> int:
+    """Run the command; returns the exit status."""
 
     async def until_signalled() -> Watch:
         stop = asyncio.Event()
         with on_signals(stop.set):
             try:
-                return await watch_sources(settings, ways, stop)
+                return await watch_sources(settings, receivers, stop)
             finally:
-                await close_ways(ways)
+                await close_receivers(receivers)
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,9 +1,9 @@
-"""Silence: minutes without an event, of each wiki and of everything, that are too unlikely to be chance.
+"""Silence: runs of minutes without an event, of a wiki or of all wikis, that are too improbable to be chance.
 
-A run of bins without an event, whose means sum to M, has the probability ``(1 + α·M)^(−1/α)`` if the rate fluctuates
-with variance α about the mean and keeps its value through the run: the negative binomial's probability of 0 for the
-run as a whole. Rates that change within the run make it smaller, so this errs towards no alarm. A run may begin in any
-minute: one false alarm in B days is ``1440·B`` runs.
+A run of bins without an event, whose means sum to M, has the probability ``(1 + α·M)^(−1/α)`` if the rate has the
+relative variance α and is constant during the run. This is the probability of 0 of the negative binomial distribution
+for the whole run. If the rate changes during the run, the probability is smaller, so the rule gives too few alarms
+rather than too many. A run may begin in any minute, so one false alarm in B days is one in ``1440·B`` runs.
 """
 
 import math
@@ -16,24 +16,24 @@ from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, Series
 from revertrisk.alerts.level import MINUTES_PER_DAY
 
 LONGEST_WAIT_MINUTES: Final = 120
-"""A wiki for which it takes longer at this time of the day is watched for silence together with the small ones."""
+"""A wiki for which silence would take longer at this time of the day is watched as a group with the small wikis."""
 LEAST_ALPHA: Final = 0.05
-"""Where a smaller dispersion was estimated: an interruption of a second is not what is looked for."""
+"""Used if a smaller dispersion was estimated, so that very short interruptions are not reported."""
 PREDICTION_ALPHA: Final = 0.1
 LEAST_PREDICTION_MINUTES: Final = 10
-"""A producer that restarts, or is a little behind, is not silent."""
+"""A producer that restarts, or lags by some minutes, is not silent."""
 _RATIO_KEEP: Final = 0.5 ** (1 / 1440)
 _LEAST_EDITS: Final = 1000.0
-"""Until so many edits were seen it is not known how many of them are scored."""
+"""The number of edits after which the proportion with a prediction is known."""
 
 
 @dataclass(slots=True)
 class Run:
-    """Minutes without an event."""
+    """A run of minutes without an event."""
 
     since: int
     mean: float = 0.0
-    """How many are usual in them."""
+    """The usual number of events in them."""
     minutes: int = 0
     canaries: int = 0
     is_silence: bool = False
@@ -50,8 +50,8 @@ class Silence:
 
 
 @dataclass(slots=True)
-class Watched:
-    """Scopes that are watched together."""
+class Group:
+    """Scopes that are watched for silence as a group."""
 
     mean: float = 0.0
     count: int = 0
@@ -66,7 +66,7 @@ class Watched:
 
 @dataclass(slots=True)
 class SilenceChanges:
-    """What a minute brought."""
+    """The silences that start or end in a minute."""
 
     started: list[Silence] = field(default_factory=list)
     ended: list[Silence] = field(default_factory=list)
@@ -76,14 +76,14 @@ class SilenceDetector:
     """The runs of all scopes; a scope is a wiki, a group, or all wikis."""
 
     def __init__(self) -> None:
-        """Begin without a run."""
+        """Start without a run."""
         self._runs: dict[tuple[str, str], Run] = {}
         self._edits = 0.0
         self._predictions = 0.0
         self.watched = 0
-        """How many scopes have been watched for silence in the last minute."""
+        """The number of scopes that were watched for silence in the last minute."""
 
-    def note(  # noqa: PLR0913 - what a minute is made of
+    def note(  # noqa: PLR0913 - the counts of a minute
         self,
         minute: int,
         *,
@@ -95,23 +95,23 @@ class SilenceDetector:
         canaries: int,
         budget_days: float,
     ) -> SilenceChanges:
-        """Take in a minute.
+        """Process a minute.
 
-        ``usual``, ``alphas`` and ``counts`` are by scope: the usual number of edits in this minute, the dispersion, and
-        how many came; ``edits``, ``predictions`` and ``canaries`` are those of the whole stream.
+        ``usual``, ``alphas`` and ``counts`` are by scope: the usual number of edits in this minute, their dispersion,
+        and their number. ``edits``, ``predictions`` and ``canaries`` are the numbers of events in the whole stream.
         """
         outcome = SilenceChanges()
         self.watched = len(usual)
-        # A wiki that was silent before must not make the silence of all.
+        # Wikis that are silent already do not count for the silence of all wikis.
         everything = sum(mean for scope, mean in usual.items() if (scope, Series.SILENCE) not in self._runs)
         if usual:
             needed = needed_mean(LEAST_ALPHA, budget_days)
             run = self._follow((ALL_WIKIS, Series.SILENCE), minute, edits, everything, outcome)
             if run is not None:
                 run.canaries += canaries
-                self._judge(run, needed, ALL_WIKIS, Series.SILENCE, _cause(run), outcome)
-        if edits:  # where nothing comes at all it is said once, not for each wiki
-            slow = Watched()
+                self._start_if_silent(run, needed, ALL_WIKIS, Series.SILENCE, _cause(run), outcome)
+        if edits:  # if no edits arrive at all, there is one incident, and not one for each wiki
+            slow = Group()
             for scope, mean in usual.items():
                 needed = needed_mean(alphas[scope], budget_days)
                 name = (scope, Series.SILENCE)
@@ -121,25 +121,25 @@ class SilenceDetector:
                     continue
                 run = self._follow(name, minute, counts[scope], mean, outcome)
                 if run is not None:
-                    self._judge(run, needed, *name, "edits of other wikis come", outcome)
+                    self._start_if_silent(run, needed, *name, "edits of other wikis arrive", outcome)
             if slow.mean:
                 name = (SMALL_WIKIS, Series.SILENCE)
                 run = self._follow(name, minute, slow.count, slow.mean, outcome)
                 if run is not None:
                     needed = needed_mean(slow.alpha, budget_days)
-                    self._judge(run, needed, *name, "edits of large wikis come", outcome)
+                    self._start_if_silent(run, needed, *name, "edits of large wikis arrive", outcome)
         self._note_predictions(minute, edits, predictions, budget_days, outcome)
         return outcome
 
     def is_silent(self, name: tuple[str, Series]) -> bool:
-        """Return whether a silence of a scope has been found, and is not over."""
+        """Return whether a silence of a scope is open."""
         run = self._runs.get(name)
         return run is not None and run.is_silence
 
     def _follow(
         self, name: tuple[str, Series], minute: int, count: int, mean: float, outcome: SilenceChanges
     ) -> Run | None:
-        """End the run of a scope where something came; else return it, longer by a minute."""
+        """Return the run of a scope with one more minute; if the minute has events, end the run and return None."""
         run = self._runs.get(name)
         if count:
             if run is not None:
@@ -154,7 +154,7 @@ class SilenceDetector:
         return run
 
     @staticmethod
-    def _judge(  # noqa: PLR0913, PLR0917 - what a silence is made of
+    def _start_if_silent(  # noqa: PLR0913, PLR0917 - the parts of a silence
         run: Run, needed: float, scope: str, series: Series, cause: str, outcome: SilenceChanges
     ) -> None:
         if not run.is_silence and run.mean >= needed:
@@ -171,15 +171,15 @@ class SilenceDetector:
             self._edits = _RATIO_KEEP * self._edits + edits
             self._predictions = _RATIO_KEEP * self._predictions + predictions
         elif run.minutes >= LEAST_PREDICTION_MINUTES:
-            cause = "edits come, predictions do not: the producer of predictions is broken"
-            self._judge(run, needed_mean(PREDICTION_ALPHA, budget_days), *name, cause, outcome)
+            cause = "edits arrive, predictions do not: the producer of predictions is probably down"
+            self._start_if_silent(run, needed_mean(PREDICTION_ALPHA, budget_days), *name, cause, outcome)
 
     def forget(self, watched: AbstractSet[str]) -> None:
-        """Let go of the runs of all scopes but these."""
+        """Remove the runs of all scopes but these."""
         self._runs = {name: run for name, run in self._runs.items() if name[0] in watched}
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart."""
+        """Return the state to keep across a restart."""
         return {
             "runs": [
                 [*name, run.since, run.mean, run.minutes, run.canaries, run.is_silence]
@@ -191,7 +191,7 @@ class SilenceDetector:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a kept state."""
+        """Restore a kept state."""
         self._runs = {(scope, Series(series)): Run(*rest) for scope, series, *rest in state["runs"]}
         self._edits, self._predictions = state["edits"], state["predictions"]
         self.watched = state["watched"]
@@ -199,11 +199,11 @@ class SilenceDetector:
 
 def _cause(run: Run) -> str:
     if run.canaries:
-        return "only canary events come: the producer of page changes is broken"
-    return "no edits of any wiki come"
+        return "only canary events arrive: the producer of page_change events is probably down"
+    return "no edits of any wiki arrive"
 
 
 def needed_mean(alpha: float, budget_days: float) -> float:
-    """Return the least M for which a run without an event is silence: (1 + α·M)^(−1/α) = 1/(1440·B)."""
+    """Return the least M of a run that is silence: (1 + α·M)^(−1/α) = 1/(1440·B)."""
     alpha = max(alpha, LEAST_ALPHA)
     return float(math.expm1(alpha * math.log(MINUTES_PER_DAY * budget_days)) / alpha)

@@ -1,4 +1,4 @@
-"""Counts as wikis have them, made by chance: for thresholds before there is a history, and for tests."""
+"""Simulates the counts of wikis, for thresholds before there is a history, and for tests."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from revertrisk.alerts.likelihood import Floats
 def correlated_rates(
     rng: np.random.Generator, shape: tuple[int, int], alpha: float, rho: float, bin_minutes: int = 1
 ) -> Floats:
-    """Return rates about 1 with variance α and autocorrelation ρ a minute: the exponential of a normal AR(1).
+    """Return rates with mean 1, variance α and autocorrelation ρ per minute: the exponential of a normal AR(1) process.
 
     ``shape`` is (series, bins); a bin has the mean rate of its minutes. α = 0 gives ones.
     """
@@ -18,7 +18,7 @@ def correlated_rates(
     from scipy.signal import lfilter  # noqa: PLC0415 - slow to import
 
     variance = np.log1p(alpha)
-    # In place and in single precision where possible: a minute each of 200 wikis in 90 days is 26 million values.
+    # The minutes of 200 wikis in 90 days are 26 million values.
     noise = rng.standard_normal((series, bins * bin_minutes)) * np.sqrt(variance * (1 - rho**2))
     noise[:, 0] = rng.standard_normal(series) * np.sqrt(variance)
     rates = np.exp(lfilter([1.0], [1.0, -rho], noise, axis=1) - variance / 2)
@@ -28,7 +28,7 @@ def correlated_rates(
 def correlated_counts(
     rng: np.random.Generator, means: Floats, alpha: float, rho: float, bin_minutes: int = 1
 ) -> Floats:
-    """Return counts whose variance is m + α·m² and whose rate has the autocorrelation ρ a minute.
+    """Return counts whose variance is m + α·m² and whose rate has the autocorrelation ρ per minute.
 
     ``means`` has the shape (series, bins).
     """

@@ -1,4 +1,4 @@
-"""Sends a message to a Slack webhook, by Slack's own client and with its own retries."""
+"""Sends messages to a Slack webhook with slack_sdk and its retries."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,20 +12,20 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from revertrisk.alerts.ways import SendError
+from revertrisk.alerts.receivers import SendError
 from revertrisk.alerts.wording import in_words
 
 TIMEOUT_S: Final = 30
 _TRIES: Final = 3
 
 
-class SlackWay:
-    """One webhook."""
+class SlackWebhook:
+    """A Slack webhook."""
 
     name = "slack"
 
     def __init__(self, url: str) -> None:
-        """Take the webhook's address."""
+        """Take the address of the webhook."""
         self._client = AsyncWebhookClient(
             url,
             timeout=TIMEOUT_S,
@@ -37,9 +37,9 @@ class SlackWay:
         )
 
     async def send(self, document: Mapping[str, Any]) -> None:
-        """Send one message; raises SendError where Slack does not take it."""
+        """Send one message; raises SendError if Slack does not accept it."""
         try:
-            # Links are not unfurled: a page's preview is a wiki's text, and may be what is to be hidden.
+            # Links are not unfurled: the preview of a page could show vandalism or text that is to be hidden.
             answer = await self._client.send(
                 text=_escaped(in_words(document)), unfurl_links=False, unfurl_media=False
             )
@@ -53,9 +53,9 @@ class SlackWay:
             raise SendError(f"Slack answered with status {answer.status_code}", status=answer.status_code)
 
     async def close(self) -> None:
-        """Do nothing: each message has its own connection."""
+        """Do nothing: each message has a connection of its own."""
 
 
 def _escaped(text: str) -> str:
-    """Return a text as Slack shows it: titles may hold the signs of its links and mentions."""
+    """Escape the characters of Slack's links and mentions, which can be in titles."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

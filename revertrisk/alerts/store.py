@@ -1,41 +1,34 @@
-"""Everything a watch knows, in one SQLite file: history, state, incidents, messages to send, and the sources' places.
+"""The state of a watch in one SQLite file: history, series, incidents, messages to send, and places of the sources.
 
-All of it is committed together: after a crash the file tells of one moment of the streams, and reading on from its
-places finds the same surges again, under the same ids. A message is a row of the outbox before it is sent. Others may
-read the file while the watch runs (WAL).
+All of it is committed together. After a crash the file has the state of one moment of the streams, and reading from its
+places finds the same surges again, with the same ids. A message is a row of the outbox before it is sent. Other
+processes may read the file while the watch runs (WAL).
 
-A history is the counts of each minute of a UTC day as compressed 32-bit integers. Nothing personal is kept: of pages
-their ids, and in open surges and in messages that are not sent yet their titles.
+The file has no user names. It has the ids of pages, and the titles of pages in open surges and in messages that have
+not been sent.
 """
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 from revertrisk.alerts.errors import AlertsConfigurationError, AlertsError
-from revertrisk.alerts.level import MINUTES_PER_DAY
-from revertrisk.alerts.likelihood import Floats
+from revertrisk.alerts.history import TABLES as HISTORY_TABLES
+from revertrisk.alerts.history import History
 
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
-"""Marks the file as ours: ``RRSW`` in ASCII."""
+"""Marks the file as the state of a watch: ``RRSW`` in ASCII."""
 _FORMAT: Final = 2
 _LOCK_S: Final = 5.0
-_TABLES: Final = """
+_TABLES: Final = f"""
+{HISTORY_TABLES};
 CREATE TABLE place (source TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE history (
-    wiki_id TEXT NOT NULL, quantity TEXT NOT NULL, day INTEGER NOT NULL, counts BLOB NOT NULL,
-    PRIMARY KEY (wiki_id, quantity, day)
-) WITHOUT ROWID;
-CREATE TABLE outage (scope TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE series (
     scope TEXT NOT NULL, series TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (scope, series)
 ) WITHOUT ROWID;
@@ -51,42 +44,38 @@ CREATE TABLE created (
 ) WITHOUT ROWID
 """
 
-Counts = npt.NDArray[np.uint32]
-DayKey = tuple[str, str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message that is to be sent one way."""
+    """A message to a receiver that has not been sent."""
 
     number: int
-    way: str
+    receiver: str
     document: dict[str, Any]
 
 
 class Store:
-    """The open file with a transaction under way; :meth:`commit` ends it and begins the next."""
+    """The open file with an open transaction; :meth:`commit` ends it and begins the next one."""
 
     def __init__(self, path: str) -> None:
-        """Open the file and make it if it is missing; ``:memory:`` keeps nothing.
+        """Open the file, or create it if it is missing; ``:memory:`` makes no file.
 
         Raises:
-            AlertsConfigurationError: the file is another program's, or another watch uses it.
+            AlertsConfigurationError: the file belongs to another program, or another watch is using it.
             AlertsError: the file cannot be opened.
 
         """
         self._path = path
-        self._days: dict[DayKey, Counts] = {}
-        self._dirty: set[DayKey] = set()
         self._committed = 0
-        """The last message in the outbox that was committed."""
+        """The number of the last committed message in the outbox."""
         try:
-            # A reader may hold a lock for a moment; who holds it longer is a second watch, which is a mistake.
+            # A reader may hold a lock for a moment. Only a second watch, which is a mistake, holds it for longer.
             self._database = sqlite3.connect(
                 path, isolation_level=None, timeout=_LOCK_S, check_same_thread=False
             )
         except sqlite3.Error as exc:
             raise AlertsError(f"state: {path}: {exc}") from exc
+        self.history = History(self._database)
         try:
             self._prepare()
         except sqlite3.OperationalError as exc:
@@ -107,20 +96,14 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; what was not committed is undone."""
+        """Close the file; changes that were not committed are undone."""
         with suppress(sqlite3.Error):
             self._database.rollback()
             self._database.close()
 
     def commit(self) -> None:
-        """Keep everything up to here, whatever happens from now on; raises AlertsError."""
-        self._database.executemany(
-            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
-            [(*key, zlib.compress(self._days[key].tobytes(), 1)) for key in self._dirty],
-        )
-        newest = max((day for _, _, day in self._days), default=0)
-        self._days = {key: counts for key, counts in self._days.items() if key[2] == newest}
-        self._dirty.clear()
+        """Commit all changes, and begin the next transaction; raises AlertsError."""
+        self.history.write()
         try:
             self._database.execute("COMMIT")
             self._database.execute("BEGIN IMMEDIATE")
@@ -133,85 +116,24 @@ class Store:
     # Places and facts.
 
     def place(self, source: str) -> str | None:
-        """Return what a source is to be resumed with, None where it has not been read."""
+        """Return the place to resume a source from; None if it has not been read."""
         row = self._database.execute("SELECT place FROM place WHERE source = ?", (source,)).fetchone()
         return None if row is None else str(row[0])
 
     def note_place(self, source: str, place: str) -> None:
-        """Note what a source is to be resumed with."""
+        """Note the place to resume a source from."""
         self._database.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (source, place))
 
     def fact(self, name: str) -> Any:
-        """Return something that was noted by its name; None where it was not."""
+        """Return the value that was noted under a name; None if there is none."""
         row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return None if row is None else orjson.loads(row[0])
 
     def note_fact(self, name: str, value: Any) -> None:
-        """Note something that JSON can hold."""
+        """Note a JSON value under a name."""
         self._database.execute(
             "INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, orjson.dumps(value).decode())
         )
-
-    # History.
-
-    def add_count(self, wiki_id: str, quantity: str, minute: int, count: int) -> None:
-        """Add to the count of a minute."""
-        day, at = divmod(minute, MINUTES_PER_DAY)
-        key = (wiki_id, quantity, day)
-        counts = self._days.get(key)
-        if counts is None:
-            counts = self._days[key] = self._read_day(key)
-        counts[at] += count
-        self._dirty.add(key)
-
-    def history(self, wiki_id: str, quantity: str, first_minute: int, end_minute: int) -> Floats:
-        """Return the counts of the minutes from the first up to, but not including, the end."""
-        first_day, last_day = first_minute // MINUTES_PER_DAY, (end_minute - 1) // MINUTES_PER_DAY
-        whole = np.zeros((last_day - first_day + 1) * MINUTES_PER_DAY)
-        rows = self._database.execute(
-            "SELECT day, counts FROM history WHERE wiki_id = ? AND quantity = ? AND day BETWEEN ? AND ?",
-            (wiki_id, quantity, first_day, last_day),
-        )
-        days = {int(day): _unpacked(packed) for day, packed in rows}
-        for day in range(first_day, last_day + 1):
-            if (counts := self._days.get((wiki_id, quantity, day))) is not None:
-                days[day] = counts
-        for day, counts in days.items():
-            begin = (day - first_day) * MINUTES_PER_DAY
-            whole[begin : begin + MINUTES_PER_DAY] = counts
-        begin = first_minute - first_day * MINUTES_PER_DAY
-        return whole[begin : begin + end_minute - first_minute]
-
-    def forget_history(self, quantity: str) -> None:
-        """Delete the history of a quantity, of all wikis."""
-        self._database.execute("DELETE FROM history WHERE quantity = ?", (quantity,))
-        self._days = {key: counts for key, counts in self._days.items() if key[1] != quantity}
-        self._dirty = {key for key in self._dirty if key[1] != quantity}
-
-    def forget_before(self, minute: int) -> None:
-        """Delete what is older than a minute: days of histories, outages."""
-        self._database.execute("DELETE FROM history WHERE day < ?", (minute // MINUTES_PER_DAY,))
-        self._database.execute("DELETE FROM outage WHERE last < ?", (minute,))
-
-    def wikis(self, quantity: str) -> list[str]:
-        """Return the wikis that have a history of a quantity."""
-        rows = self._database.execute("SELECT DISTINCT wiki_id FROM history WHERE quantity = ?", (quantity,))
-        known = {str(row[0]) for row in rows} | {wiki for wiki, what, _ in self._days if what == quantity}
-        return sorted(known)
-
-    def note_outage(self, scope: str, first: int, last: int) -> None:
-        """Note the minutes of an outage, both included."""
-        self._database.execute("INSERT INTO outage VALUES (?, ?, ?)", (scope, first, last))
-
-    def observed(self, scopes: Iterable[str], first_minute: int, end_minute: int) -> Floats:
-        """Return 0 for each minute of an outage of any of the scopes, else 1."""
-        seen = np.ones(end_minute - first_minute)
-        for scope in scopes:
-            for first, last in self._database.execute(
-                "SELECT first, last FROM outage WHERE scope = ?", (scope,)
-            ):
-                seen[max(0, first - first_minute) : max(0, last + 1 - first_minute)] = 0.0
-        return seen
 
     # Series, incidents and messages.
 
@@ -233,11 +155,11 @@ class Store:
         )
 
     def forget_series(self, scope: str, series: str) -> None:
-        """Delete a series that is not watched any more."""
+        """Delete a series that is no longer watched."""
         self._database.execute("DELETE FROM series WHERE scope = ? AND series = ?", (scope, series))
 
     def note_incident(self, document: dict[str, Any]) -> None:
-        """Note an incident as it is now."""
+        """Store the current state of an incident."""
         self._database.execute(
             "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?)",
             (
@@ -250,43 +172,43 @@ class Store:
         )
 
     def incidents(self, *, open_only: bool = False) -> list[dict[str, Any]]:
-        """Return the incidents that were found, in the order of their beginnings."""
+        """Return the incidents, in the order of their beginnings."""
         rows = self._database.execute("SELECT document FROM incident WHERE is_open >= ?", (open_only,))
         return sorted((orjson.loads(row[0]) for row in rows), key=lambda each: (each["since"], each["id"]))
 
-    def put_out(self, way: str, message_key: str, document: dict[str, Any]) -> None:
-        """Add a message to the outbox; one that is there already is not added again."""
+    def put_out(self, receiver: str, message_key: str, document: dict[str, Any]) -> None:
+        """Add a message to the outbox, unless it has a message with that key."""
         self._database.execute(
             "INSERT OR IGNORE INTO outbox (way, message_key, document) VALUES (?, ?, ?)",
-            (way, message_key, orjson.dumps(document).decode()),
+            (receiver, message_key, orjson.dumps(document).decode()),
         )
 
-    def outgoing(self, way: str) -> list[Outgoing]:
-        """Return the messages that are still to be sent one way, in order; those that a commit has kept."""
+    def outgoing(self, receiver: str) -> list[Outgoing]:
+        """Return the committed messages to a receiver that have not been sent, in order."""
         rows = self._database.execute(
             "SELECT number, way, document FROM outbox WHERE way = ? AND NOT is_sent AND number <= ? ORDER BY number",
-            (way, self._committed),
+            (receiver, self._committed),
         )
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
     def note_sent(self, number: int) -> None:
-        """Note that a message has been sent; its text, with the titles of pages, is not needed any more."""
+        """Note that a message has been sent, and delete its text, which has titles of pages."""
         self._database.execute("UPDATE outbox SET is_sent = 1, document = '{}' WHERE number = ?", (number,))
 
     def unsent(self) -> list[Outgoing]:
-        """Return the messages that are still to be sent any way, committed or not."""
+        """Return the messages to all receivers that have not been sent, committed or not."""
         rows = self._database.execute("SELECT number, way, document FROM outbox WHERE NOT is_sent").fetchall()
         return [Outgoing(int(row[0]), str(row[1]), orjson.loads(row[2])) for row in rows]
 
     def replace_message(self, number: int, document: dict[str, Any]) -> None:
-        """Put another text in place of a message that was not sent."""
+        """Replace the text of a message that has not been sent."""
         self._database.execute(
             "UPDATE outbox SET document = ? WHERE number = ?", (orjson.dumps(document).decode(), number)
         )
 
     def forget_sent(self, before_minute: int) -> None:
-        """Delete messages that were sent, and incidents that ended before a minute."""
-        # The last number is kept: SQLite would give it again, to a message that is not committed.
+        """Delete the messages that were sent, and the incidents that ended before a minute."""
+        # The last number is kept: SQLite would use it again for a message that is not committed yet.
         self._database.execute(
             "DELETE FROM outbox WHERE is_sent AND number < (SELECT max(number) FROM outbox)"
         )
@@ -298,7 +220,7 @@ class Store:
     # Young pages.
 
     def note_created(self, pages: Iterable[tuple[str, int, int]]) -> None:
-        """Note pages that were created: wiki, page id, minute."""
+        """Note created pages: wiki, page id, and minute of the creation."""
         self._database.executemany("INSERT OR REPLACE INTO created VALUES (?, ?, ?)", pages)
 
     def is_young(self, wiki_id: str, page_id: int) -> bool:
@@ -309,18 +231,12 @@ class Store:
         return row is not None
 
     def forget_created(self, before_minute: int) -> None:
-        """Delete what is no longer young."""
+        """Delete the pages that were created before a minute."""
         self._database.execute("DELETE FROM created WHERE minute < ?", (before_minute,))
-
-    def _read_day(self, key: DayKey) -> Counts:
-        row = self._database.execute(
-            "SELECT counts FROM history WHERE wiki_id = ? AND quantity = ? AND day = ?", key
-        ).fetchone()
-        return np.zeros(MINUTES_PER_DAY, np.uint32) if row is None else _unpacked(row[0]).copy()
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
-        # A power cut may undo the last commits, but all of each: then they are read once more.
+        # A power failure can undo the last commits, but never a part of one: their events are then read again.
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.execute("BEGIN IMMEDIATE")
         (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
@@ -332,14 +248,10 @@ class Store:
             return
         if self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
             raise AlertsConfigurationError(
-                f"state: {self._path}: expected the state of a watch, format {_FORMAT}, or no file"
+                f"state: {self._path}: expected the state file of a watch, format {_FORMAT}, or no file"
             )
         for statement in _TABLES.split(";"):
             self._database.execute(statement)
         self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         self._database.execute(f"PRAGMA user_version = {_FORMAT}")
         self.commit()
-
-
-def _unpacked(packed: bytes) -> Counts:
-    return np.frombuffer(zlib.decompress(packed), np.uint32)

@@ -1,14 +1,16 @@
-"""Thresholds with a budget for false alarms, from the daily maxima of the CUSUM in weeks that were not fitted.
+"""Thresholds for a budget of false starts, from the daily maxima of the statistic in weeks that were not fitted.
 
-Above their median q50 the maxima are taken as exponential with the mean excess θ: P(max > h) = ½·exp(−(h − q50)/θ).
+Above their median q50 the maxima are assumed to be exponential, with the mean excess θ:
+P(max > h) = ½·exp(−(h − q50)/θ).
 One false start in B days means P = 1/B, so ``h = q50 + θ·ln(B/2)``, for B > 2.
 
-Where B is longer than the days that were seen, the tail is extrapolated, and the uncertainty of θ counts: with m maxima
-above the median, the average of exp(−c·θ̂/θ) is (1 + c/m)^−m, more than exp(−c). There ln(B/2) is replaced by the number
-whose average is 2/B: ``h = q50 + θ·m·((B/2)^(1/m) − 1)``.
+If B is longer than the history, the tail is extrapolated, and the uncertainty of θ matters: with m maxima above the
+median, the average of exp(−c·θ̂/θ) is (1 + c/m)^−m, more than exp(−c). Then ln(B/2) is replaced by the number whose
+average is 2/B: ``h = q50 + θ·m·((B/2)^(1/m) − 1)``.
 
-Days of past surges must not raise the threshold. For a first θ the highest maxima are taken as "at least so high" (the
-type II censored exponential's estimate). Days above what that gives once in 10,000 days are surges, and are left out.
+Days of past surges must not raise the threshold. For a first estimate of θ the highest maxima are treated as censored
+(the estimate of the type II censored exponential). A day with a maximum that this θ gives once in 10,000 days is a day
+of a surge, and is left out.
 """
 
 import math
@@ -21,9 +23,9 @@ import numpy.typing as npt
 from revertrisk.alerts.likelihood import Floats
 
 CENSORED: Final = 0.15
-"""The part of the maxima above the median that a first estimate takes as censored."""
+"""The proportion of the maxima above the median that the first estimate treats as censored."""
 SURGE_DAYS: Final = 10_000.0
-"""A day whose maximum comes once in so many days is taken for a day of a surge."""
+"""A day with a maximum that is expected once in this number of days is treated as a day of a surge."""
 LEAST_BUDGET_DAYS: Final = 7.0
 LEAST_DAYS: Final = 6
 _LEAST_EXCESS: Final = 1e-3
@@ -33,12 +35,12 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The daily maxima of a statistic: their median, the mean excess above it, and how many lie above."""
+    """The tail of the daily maxima of a statistic: their median, the mean excess above it, and the number above it."""
 
     median: float
     excess: float
     number: int
-    """Maxima above the median."""
+    """The number of maxima above the median."""
 
     def threshold(self, budget_days: float) -> float:
         """Return the h that is exceeded by chance on one day in ``budget_days``.
@@ -49,8 +51,8 @@ class Tail:
         """
         if budget_days < LEAST_BUDGET_DAYS:
             raise ValueError(
-                f"a budget of {budget_days:g} days a series is too small: the threshold is read from daily maxima "
-                f"above their median, which needs at least {LEAST_BUDGET_DAYS:g} days a false start"
+                f"a budget of {budget_days:g} days per series is too small: the threshold comes from the daily "
+                f"maxima above their median, which needs at least {LEAST_BUDGET_DAYS:g} days per false start"
             )
         return self.median + self.excess * self._factor(budget_days)
 
@@ -60,12 +62,12 @@ class Tail:
         return self.number * math.expm1(math.log(budget_days / 2) / self.number)
 
     def is_extrapolated(self, budget_days: float) -> bool:
-        """Return whether the budget is longer than the days that were seen."""
+        """Return whether the budget is longer than the history."""
         return budget_days > 2 * self.number
 
 
 def fit_tail(maxima: Floats) -> Tail:
-    """Return the tail of the daily maxima of quiet days.
+    """Return the tail of the daily maxima of days without a surge.
 
     Raises:
         ValueError: fewer than 6 days.
@@ -80,9 +82,9 @@ def fit_tail(maxima: Floats) -> Tail:
 
 
 def are_surges(maxima: Floats) -> Flags:
-    """Return which daily maxima are too high for chance: above what is expected once in 10,000 days.
+    """Return which daily maxima are surges: above the value that is expected once in 10,000 days.
 
-    The tail is estimated as if of the highest maxima only a lower bound were known.
+    The highest maxima are treated as censored: only a lower bound of them is used.
     """
     median = float(np.median(maxima))
     above = np.sort(maxima[maxima > median]) - median

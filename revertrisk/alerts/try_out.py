@@ -1,4 +1,4 @@
-"""``revertrisk surge test-message``: one start and one end, so that the way out is known to work."""
+"""``revertrisk surge test-message``: sends one start and one end as a test of the receivers."""
 
 import asyncio
 import sys
@@ -10,15 +10,15 @@ from typing import Final
 from revertrisk.alerts.errors import EXIT_BROKEN, EXIT_DONE
 from revertrisk.alerts.incidents import Incident, MessageKind, Series, incident_id, message
 from revertrisk.alerts.pages import PageLinks
-from revertrisk.alerts.ways import SendError, Way, close_ways
+from revertrisk.alerts.receivers import Receiver, SendError, close_receivers
 
 _MINUTES: Final = 42
 _MAIN_PAGE: Final = 15580374
-"""Main Page of English Wikipedia."""
+"""The Main Page of English Wikipedia."""
 
 
-async def send_test_messages(ways: Sequence[Way]) -> int:
-    """Send a start and an end each way; returns the exit status."""
+async def send_test_messages(receivers: Sequence[Receiver]) -> int:
+    """Send a start and an end to each receiver; returns the exit status."""
     now = int(time()) // 60
     scope, series = "enwiki", Series.EDITS
     begun = Incident(
@@ -28,13 +28,13 @@ async def send_test_messages(ways: Sequence[Way]) -> int:
     ended = replace(begun, observed=4620.0, expected=2520.0, ended=now)
     page = PageLinks().page(scope, _MAIN_PAGE, "Main Page", 7)
     status = EXIT_DONE
-    for way in ways:
+    for receiver in receivers:
         try:
             for incident, kind in ((begun, MessageKind.START), (ended, MessageKind.END)):
-                await way.send(message(incident, kind, [page]) | {"test": True})
+                await receiver.send(message(incident, kind, [page]) | {"test": True})
         except SendError as exc:
             sys.stderr.write(f"revertrisk: {exc}\n")
             status = EXIT_BROKEN
-    await close_ways(ways)
+    await close_receivers(receivers)
     await asyncio.sleep(0)
     return status

@@ -1,16 +1,16 @@
-"""Notices that a model has another version: its scores are not comparable, so its series begin anew."""
+"""Detects a new version of the model: its scores are not comparable, so the risk series need a new baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 CONFIRMING_MINUTES: Final = 5
-"""Minutes with predictions, none of them by the version so far."""
+"""After this number of minutes with predictions, none of them by the current version, the version has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """One version in place of another."""
+    """A change from one version to another."""
 
     old: str
     new: str
@@ -20,16 +20,16 @@ class Versions:
     """The current version of the watched model."""
 
     def __init__(self) -> None:
-        """Begin without one: the first that comes is current."""
+        """Start without a version; the first one that is seen is current."""
         self._current: str | None = None
         self._without = 0
         self.is_mixed = False
         """Whether the last minute had predictions of another version than the current one."""
 
     def note(self, versions: Mapping[str, int]) -> VersionChange | None:
-        """Take in how many predictions each version made in a minute; return a change when it is certain.
+        """Take the number of predictions by each version in a minute; return a change when it is certain.
 
-        While a rollout has both versions, nothing has changed, and the minutes are mixed.
+        During a rollout with both versions nothing has changed yet; its minutes are mixed.
         """
         if not versions:
             return None
@@ -46,10 +46,10 @@ class Versions:
         return change
 
     def as_state(self) -> dict[str, Any]:
-        """Return what is kept across a restart."""
+        """Return the state to keep across a restart."""
         return {"current": self._current, "without": self._without, "is_mixed": self.is_mixed}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a kept state."""
+        """Restore a kept state."""
         self._current, self._without = state["current"], state["without"]
         self.is_mixed = state["is_mixed"]

@@ -1,4 +1,4 @@
-"""Says a message in words, for Slack and for people who read the log."""
+"""Writes a message as text, for Slack and for standard output."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,14 +11,14 @@ _WHAT: Final = {
     Series.SHARE: "share of high-risk edits",
 }
 _ADVICE: Final = {
-    Series.EDITS: "If the share of high-risk edits is as usual, this is news, an event or a bot.",
-    Series.HIGH_RISK: "Look at the pages below. If all edits rise alike, it is the amount of edits that has changed.",
-    Series.SHARE: "More of the edits are high-risk than usual: an attack, or a fault of the model.",
+    Series.EDITS: "If the share of high-risk edits is as usual, the cause is probably news, an event or a bot.",
+    Series.HIGH_RISK: "Check the pages below. If all edits have the same ratio, the share at risk is as usual.",
+    Series.SHARE: "Check the pages below. The cause is an attack or a fault of the model.",
 }
 
 
 def in_words(document: Mapping[str, Any]) -> str:
-    """Return a message as plain text of a few lines; it has no user names."""
+    """Return a message as plain text of a few lines, without user names."""
     series, kind, wiki = document["series"], document["kind"], document["wiki_id"]
     lines = []
     if kind == MessageKind.NOTICE:
@@ -32,7 +32,9 @@ def in_words(document: Mapping[str, Any]) -> str:
     lines += [_page(page) for page in document.get("pages", ())]
     if document["provisional"]:
         until = f" until {_day(document['known_by'])}" if "known_by" in document else ""
-        lines.append(f"Provisional{until}: the usual is not known well yet, and thresholds are cautious.")
+        lines.append(
+            f"Provisional{until}: with less than four weeks of history the thresholds are assumed values."
+        )
     lines.append(f"Incident {document['incident_id']}")
     text = "\n".join(lines)
     return f"THIS IS A TEST.\n{text}" if document.get("test") else text
@@ -41,23 +43,28 @@ def in_words(document: Mapping[str, Any]) -> str:
 def _surge(document: Mapping[str, Any], what: str) -> list[str]:
     wiki = document["wiki_id"]
     if document["kind"] == MessageKind.START:
-        times = f"{document['ratio']:g} times the usual since {_time(document['since'])}"
-        return [f"{wiki}: {what} {times} ({document['observed']:,} instead of {document['expected']:,.0f})."]
+        numbers = f"{document['observed']:,} instead of {document['expected']:,.0f}"
+        return [
+            f"{wiki}: {document['ratio']:g} times the usual {what} since {_time(document['since'])} ({numbers})."
+        ]
     cause = f" ({document['cause']})" if "cause" in document else ""
-    lasted = (
-        f"{_long(document['minutes'])}, from {_time(document['since'])} to {_time(document['ended'])}: "
-        f"{document['excess']:+,} beyond the usual {document['expected']:,.0f}"
-    )
-    peak = f"at its peak {document['peak_ratio']:g} times the usual"
-    return [f"{wiki}: the surge of {what} is over{cause}. It lasted {lasted}, {peak}."]
+    times = f"from {_time(document['since'])} to {_time(document['ended'])}"
+    numbers = f"{document['observed']:,} instead of {document['expected']:,.0f} ({document['excess']:+,})"
+    return [
+        f"{wiki}: the surge of {what} has ended{cause}.",
+        f"It lasted {_long(document['minutes'])}, {times}.",
+        f"There were {numbers}, at most {document['peak_ratio']:g} times the usual.",
+    ]
 
 
 def _silence(document: Mapping[str, Any]) -> list[str]:
     wiki, series = document["wiki_id"], document["series"]
-    what = {Series.SILENCE: "no edits", Series.PREDICTIONS: "no predictions"}.get(series, "no events")
+    what = {Series.SILENCE: "edits", Series.PREDICTIONS: "predictions"}.get(series, "events")
     if document["kind"] == MessageKind.START:
-        return [f"{wiki}: {what} since {_time(document['since'])}; {document.get('cause', '')}."]
-    return [f"{wiki}: {what} from {_time(document['since'])} to {_time(document['ended'])}; they come again."]
+        return [f"{wiki}: no {what} since {_time(document['since'])} ({document.get('cause', '')})."]
+    return [
+        f"{wiki}: no {what} from {_time(document['since'])} to {_time(document['ended'])}; they arrive again."
+    ]
 
 
 def _page(page: Mapping[str, Any]) -> str:

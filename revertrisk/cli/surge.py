@@ -1,6 +1,6 @@
-"""``revertrisk surge``: alerts for surges and silence, and what they would have been."""
+"""``revertrisk surge``: alerts for surges and silence, and the alerts that there would have been."""
 
-# ruff: noqa: PLC0415 - numpy and the ways out are imported when a command of it runs
+# ruff: noqa: PLC0415 - numpy and the receivers are imported when a command runs
 
 import asyncio
 import importlib.util
@@ -13,27 +13,27 @@ import typer
 from revertrisk.cli import dispatcher_flags as flags
 
 if TYPE_CHECKING:
-    from revertrisk.alerts.watch import WatchSettings
-    from revertrisk.alerts.ways import Way
+    from revertrisk.alerts.receivers import Receiver
+    from revertrisk.alerts.settings import WatchSettings
 
 EXIT_CONFIGURATION = 78
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Tell when a wiki is edited unusually fast, or not at all: alerts with a budget.",
+    help="Send an alert if a wiki has unusually many edits, or none, with a budget of false alarms.",
 )
 
 Sources = Annotated[
     list[str],
     typer.Option(
-        help="Where events come from; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
+        help="A source of events; repeatable: jsonl:FILE, jsonl:-, kafka:TOPIC[,TOPIC], "
         "eventstreams:STREAM[,STREAM] or eventstreams:URL."
     ),
 ]
 Wikis = Annotated[
     list[str],
     typer.Option(
-        help="Watch this wiki; repeatable. Default: all, and those with few edits together as one group."
+        help="Watch this wiki; repeatable. Default: all wikis; those with few edits are watched as one group."
     ),
 ]
 Budget = Annotated[
@@ -41,26 +41,27 @@ Budget = Annotated[
     typer.Option(
         metavar="DAYS",
         envvar="SURGE_BUDGET_DAYS",
-        help="One false start in so many days, over everything that is watched.",
+        help="The budget: one false start in this number of days, over everything that is watched.",
     ),
 ]
 Threshold = Annotated[
     list[str],
     typer.Option(
         metavar="[WIKI=]PROBABILITY",
-        help="A prediction above it is high-risk; WIKI= for a wiki of its own; repeatable. Default: 0.87.",
+        help="A prediction with a higher probability is high-risk; WIKI= sets it for one wiki; repeatable. "
+        "Default: 0.87.",
     ),
 ]
 Model = Annotated[
     str,
-    typer.Option(envvar="SURGE_MODEL", help="Whose predictions are watched."),
+    typer.Option(envvar="SURGE_MODEL", help="The model whose predictions are watched."),
 ]
 SlackWebhook = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
         envvar="SLACK_WEBHOOK_URL",
-        help="A Slack webhook. It is a secret: rather give it in the environment.",
+        help="The address of a Slack webhook. It is a secret, so set it in the environment.",
     ),
 ]
 Webhooks = Annotated[
@@ -68,14 +69,14 @@ Webhooks = Annotated[
     typer.Option(
         metavar="URL",
         envvar="SURGE_WEBHOOK_URL",
-        help="A webhook that takes each message as JSON; repeatable.",
+        help="The address of a webhook that accepts each message as JSON; repeatable.",
     ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Write each message as a JSON document to standard output.")
 ]
 ToEnd = Annotated[
-    bool, typer.Option("--to-end", help="Kafka: end where every partition has been read to its end.")
+    bool, typer.Option("--to-end", help="Kafka: end when all partitions have been read to their ends.")
 ]
 
 
@@ -86,7 +87,9 @@ def run_watch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     state: Annotated[
         str,
         typer.Option(
-            metavar="FILE", envvar="SURGE_STATE", help="What the watch knows; it is made where there is none."
+            metavar="FILE",
+            envvar="SURGE_STATE",
+            help="The state file of the watch; it is created if it is missing.",
         ),
     ] = "revertrisk-surge.sqlite",
     budget_days: Budget = 14.0,
@@ -104,34 +107,36 @@ def run_watch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 ) -> None:
     """Watch streams, and send one message at the start and one at the end of each surge or silence.
 
-    It first reads what the source still has, and tells nothing of it. Messages are marked provisional for four weeks.
-    Give it mediawiki.page_change.v1, and a prediction stream for the high-risk edits.
-    Messages go to the webhooks that are given, or to standard output. Ends on SIGTERM or Ctrl-C; the next run
-    continues where this one was.
+    The sources are mediawiki.page_change.v1, and a prediction stream for the alerts on high-risk edits.
+    The first run reads the sources from their oldest events, and sends no messages about the past. Messages are marked
+    provisional for four weeks. They go to the webhooks, or to standard output if there is none.
+    The command ends on SIGTERM or Ctrl-C. The next run continues where this one ended. A wiki that is added then is
+    watched from that moment on, and is provisional for its own four weeks.
 
-    Exit status: 0 done, 1 a source or the state broke, 2 a flag cannot be used, 78 the state or a webhook does not fit.
+    Exit status: 0 done, 1 a source or the state cannot be read, 2 a flag is invalid, 78 the state belongs to another
+    program or the address of a webhook is invalid.
 
     SLACK_WEBHOOK_URL=https://… revertrisk surge run --wiki enwiki --source eventstreams:mediawiki.page_change.v1
     """
     _need_extra()
     from revertrisk.alerts.errors import AlertsError
+    from revertrisk.alerts.receivers import make_receivers
     from revertrisk.alerts.run import RunSettings, run
-    from revertrisk.alerts.ways import make_ways
     from revertrisk.streams.opening import SourceSettings
 
     _log()
     try:
-        ways = make_ways(slack_webhook, webhook, as_json=as_json)
+        receivers = make_receivers(slack_webhook, webhook, as_json=as_json)
     except AlertsError as exc:
         _end(exc, exc.exit_status)
     settings = RunSettings(
         sources=tuple(source),
         state=state,
-        watch=_watched(wiki, budget_days, threshold, model, ways),
+        watch=_watched(wiki, budget_days, threshold, model, receivers),
         opening=SourceSettings(kafka=tuple(kafka_setting), datacentres=tuple(datacentre), to_end=to_end),
         metrics_port=metrics_port,
     )
-    raise typer.Exit(run(settings, ways))
+    raise typer.Exit(run(settings, receivers))
 
 
 @app.command()
@@ -141,16 +146,16 @@ def replay(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     budget_days: Budget = 14.0,
     threshold: Threshold = [],  # noqa: B006 - Typer reads it
     model: Model = "revertrisk-language-agnostic",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document per line.")] = False,
     datacentre: flags.Datacentres = [],  # noqa: B006 - Typer reads it
     kafka_setting: flags.KafkaSettings = [],  # noqa: B006 - Typer reads it
 ) -> None:
-    """List the surges and silences that a watch of a source would have found: start, end, peak ratio, excess.
+    """List the surges and silences that a watch would have found in the sources: start, end, peak ratio, excess.
 
-    Nothing is sent and nothing is kept. The first day of the source is needed to learn what is usual.
-    Of Kafka, what is there now is read; EventStreams has no end, so write it to a file first.
+    It sends no messages and stores nothing. The first day of the sources is needed for the baseline.
+    Kafka topics are read to their current ends. EventStreams has no end: write its events to a file first.
 
-    Exit status: 0 done, 1 the source broke, 2 a flag cannot be used.
+    Exit status: 0 done, 1 a source cannot be read, 2 a flag is invalid.
 
     revertrisk surge replay --source jsonl:events.jsonl --json
     """
@@ -166,16 +171,18 @@ def replay(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 @app.command()
 def fit(
-    lake: Annotated[str, typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The lake's folder.")],
+    lake: Annotated[
+        str, typer.Option("--lake", metavar="DIR", envvar="LAKE_DIR", help="The folder of the lake.")
+    ],
     report: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the report and its plots go; it is made.")
+        Path, typer.Option(metavar="DIR", help="The folder for the report and its plots; it is created.")
     ] = Path("surge-report"),
     wiki: Wikis = [],  # noqa: B006 - Typer reads it
     budget_days: Budget = 14.0,
 ) -> None:
-    """Fit what is usual on each wiki of a lake: how counts vary, what the budget means, and how soon surges are found.
+    """Write a report on the wikis of a lake: the dispersion of their edits, the thresholds, and the delays of alerts.
 
-    Exit status: 0 done, 1 the lake has no wiki with enough edits, 2 a flag cannot be used, 78 there is no lake.
+    Exit status: 0 done, 1 no wiki in the lake has enough edits, 2 a flag is invalid, 78 there is no lake.
 
     revertrisk surge fit --lake lake --report surge-report
     """
@@ -198,29 +205,29 @@ def send_test(
     webhook: Webhooks = [],  # noqa: B006 - Typer reads it
     as_json: Json = False,
 ) -> None:
-    """Send one start and one end, marked as a test, the ways that a watch would send them.
+    """Send one start and one end, marked as a test, to the receivers of a watch.
 
-    Exit status: 0 both were taken, 1 a webhook did not take them, 78 an address does not fit.
+    Exit status: 0 both were delivered, 1 a webhook did not accept them, 78 an address is invalid.
 
     SLACK_WEBHOOK_URL=https://… revertrisk surge test-message
     """
     _need_extra()
     from revertrisk.alerts.errors import AlertsError
+    from revertrisk.alerts.receivers import make_receivers
     from revertrisk.alerts.try_out import send_test_messages
-    from revertrisk.alerts.ways import make_ways
 
     _log("WARNING")
     try:
-        ways = make_ways(slack_webhook, webhook, as_json=as_json)
+        receivers = make_receivers(slack_webhook, webhook, as_json=as_json)
     except AlertsError as exc:
         _end(exc, exc.exit_status)
-    raise typer.Exit(asyncio.run(send_test_messages(ways)))
+    raise typer.Exit(asyncio.run(send_test_messages(receivers)))
 
 
 def _watched(
-    wiki: list[str], budget_days: float, threshold: list[str], model: str, ways: "list[Way]"
+    wiki: list[str], budget_days: float, threshold: list[str], model: str, receivers: "list[Receiver]"
 ) -> "WatchSettings":
-    from revertrisk.alerts.watch import DEFAULT_THRESHOLD, WatchSettings
+    from revertrisk.alerts.settings import DEFAULT_THRESHOLD, WatchSettings
     from revertrisk.wiki.table import WikiTable
 
     limits: dict[str, float] = {}
@@ -237,7 +244,7 @@ def _watched(
     wikis = WikiTable.load()
     for flag, names in (("wiki", wiki), ("threshold", limits)):
         for each in names:
-            if each and wikis.by_id(each) is None:  # it would watch nothing, for ever
+            if each and wikis.by_id(each) is None:  # it would never have an event
                 flags.refuse(ValueError(f"{flag}: expected the id of a wiki, such as enwiki, not {each!r}"))
     try:
         return WatchSettings(
@@ -246,7 +253,7 @@ def _watched(
             threshold=limits.pop("", DEFAULT_THRESHOLD),
             thresholds=limits,
             model_name=model,
-            ways=tuple(way.name for way in ways),
+            receivers=tuple(receiver.name for receiver in receivers),
         )
     except ValueError as exc:
         flags.refuse(exc)
@@ -254,7 +261,7 @@ def _watched(
 
 def _need_extra() -> None:
     if any(importlib.util.find_spec(name) is None for name in ("numpy", "scipy", "slack_sdk")):
-        _end(ValueError("alerts need the extra: pip install 'revertrisk-events[alerts]'"), EXIT_CONFIGURATION)
+        _end(ValueError("alerts need an extra: pip install 'revertrisk-events[alerts]'"), EXIT_CONFIGURATION)
 
 
 def _log(level: str = "INFO") -> None:

@@ -3,11 +3,11 @@
 import importlib.util
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
 
@@ -18,6 +18,9 @@ from revertrisk.streams.checkpoints import SourceCheckpoint
 from revertrisk.streams.eventstreams import EventStreamsSource, stream_url
 from revertrisk.streams.jsonl import JsonlSource
 from revertrisk.streams.kafka_settings import KafkaSettings, KafkaSettingsError
+
+if TYPE_CHECKING:
+    from revertrisk.streams.kafka import KafkaSource
 
 OLDEST: Final = datetime.fromtimestamp(0, UTC)
 """As the start time of a source, this means its oldest event."""
@@ -72,6 +75,8 @@ class OpenSource:
     """None for Kafka, for standard input, and if no places are stored."""
     offsets: dict[str, int] | None = None
     """Kafka without a group: the offset to resume from, by partition."""
+    partitions: Callable[[], Collection[str]] = tuple
+    """Returns the names of Kafka's partitions, known from the first record on; none for other sources."""
 
     async def note(self, position: Position) -> None:
         """Record that everything up to a position has been processed."""
@@ -143,7 +148,8 @@ def open_source(written: str, places: Places | None, settings: SourceSettings) -
         topics = topic_names(where, settings.datacentres)
         name = f"kafka:{','.join(topics)}"
         offsets = _offsets(places, name) if settings.group is None and places is not None else None
-        return OpenSource(name, _kafka(topics, settings, offsets), None, offsets)
+        source = _kafka(topics, settings, offsets)
+        return OpenSource(name, source, None, offsets, lambda: source.begun)
     raise SourceNameError(f"source: expected {_KINDS}, not {written!r}")
 
 
@@ -166,7 +172,7 @@ def _offsets(places: Places, name: str) -> dict[str, int]:
     return offsets
 
 
-def _kafka(topics: Sequence[str], settings: SourceSettings, offsets: dict[str, int] | None) -> EventSource:
+def _kafka(topics: Sequence[str], settings: SourceSettings, offsets: dict[str, int] | None) -> "KafkaSource":
     if importlib.util.find_spec("confluent_kafka") is None:
         raise SourceNameError("Kafka needs the extra: pip install 'revertrisk-events[kafka]'")
     from revertrisk.streams.kafka import KafkaSource  # noqa: PLC0415 - only with the extra

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from revertrisk.alerts.replay import found_in
-from revertrisk.alerts.watch import WatchSettings
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Stream
 

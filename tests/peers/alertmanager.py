@@ -20,8 +20,9 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.alerts.incidents import Incident, Series
 from revertrisk.alerts.metrics import WatchMetrics
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
-from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.watch import Watch
 from revertrisk.runtime.metrics_port import serving_metrics
 from tests.fakes.loopback import held_port, serving
 

@@ -1,4 +1,4 @@
-"""docs/alerts.md: its metrics are the watch's, its rules are understood, its series are all there are."""
+"""docs/alerts.md: its metrics and series are those of the program, and its rules are valid YAML."""
 
 import re
 from pathlib import Path
@@ -24,8 +24,8 @@ def test_every_metric_is_documented() -> None:
 
 def test_every_series_is_documented() -> None:
     """The table says of every series what it means and what to do."""
-    told = set(re.findall(r"^\| `(\w+)`(?: of [\w ]+)? \| ", PAGE.read_text(), re.MULTILINE))
-    assert {series.value for series in Series} <= told
+    documented = set(re.findall(r"^\| `(\w+)`(?: of [\w ]+)? \| ", PAGE.read_text(), re.MULTILINE))
+    assert {series.value for series in Series} <= documented
 
 
 def test_the_rules_are_yaml() -> None:

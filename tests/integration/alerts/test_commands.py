@@ -1,4 +1,4 @@
-"""`revertrisk surge`: what its commands say, their exit status, and the ways out."""
+"""`revertrisk surge`: the output of its commands, their exit status, and the receivers of messages."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 
 from revertrisk.alerts.errors import AlertsConfigurationError
+from revertrisk.alerts.receivers import close_receivers, make_receivers
 from revertrisk.alerts.report import fit_lake
 from revertrisk.alerts.run import RunSettings, watch_sources
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.try_out import send_test_messages
-from revertrisk.alerts.watch import WatchSettings
-from revertrisk.alerts.ways import close_ways, make_ways
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.streams.opening import SourceSettings
@@ -29,7 +29,7 @@ from tests.fakes.loopback import serving
 
 DAY = 1440
 BEGIN = 33_999_840
-"""In 2034: later than any clock, so that a watch that starts now tells of it."""
+"""In 2034: later than any clock, so that a watch that starts now sends messages about it."""
 SURGE = BEGIN + DAY + 180
 
 
@@ -56,7 +56,11 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("replay", "--source", "jsonl:events.jsonl", "--json"), 0, '"series":"edits","start":"2034-08-25T03:0'),
-    (("run", "--source", "jsonl:events.jsonl", "--wiki", "enwiki"), 0, "enwiki: the surge of edits is over."),
+    (
+        ("run", "--source", "jsonl:events.jsonl", "--wiki", "enwiki"),
+        0,
+        "enwiki: the surge of edits has ended.",
+    ),
     (("run", "--source", "jsonl:missing", "--state", "new"), 1, "missing: cannot be opened"),
     (("replay", "--source", "eventstreams:x"), 2, "EventStreams has no end"),
     (("replay", "--source", "csv:events"), 2, "source: expected jsonl:FILE"),
@@ -114,7 +118,7 @@ async def test_both_messages_go_each_way() -> None:
     """A start and an end, marked as a test, go to Slack, through a 429 and a 503, and to a JSON webhook."""
     receiver = Receiver([(429, {"retry-after": "0"}), (503, {})])
     with serving(receiver.app()) as url:
-        status = await send_test_messages(make_ways(f"{url}/slack", [f"{url}/json"], as_json=False))
+        status = await send_test_messages(make_receivers(f"{url}/slack", [f"{url}/json"], as_json=False))
     assert status == 0
     slack, documents = receiver.taken[:2], receiver.taken[2:]
     assert all(message["text"].startswith("THIS IS A TEST.") for message in slack)
@@ -126,7 +130,7 @@ async def test_both_messages_go_each_way() -> None:
 async def test_a_refusal_is_a_status(capsys: pytest.CaptureFixture[str]) -> None:
     """A webhook that does not take the message is named by its status, not by its address."""
     with serving(Receiver([(404, {})] * 9).app()) as url:
-        assert await send_test_messages(make_ways(None, [f"{url}/json"], as_json=False)) == 1
+        assert await send_test_messages(make_receivers(None, [f"{url}/json"], as_json=False)) == 1
     assert "the webhook answered with status 404" in capsys.readouterr().err
 
 
@@ -134,18 +138,18 @@ async def watched(state: Path, source: str, url: str, **opening: Any) -> None:
     settings = RunSettings(
         sources=(source,),
         state=str(state),
-        watch=WatchSettings(wikis=frozenset({"enwiki"}), ways=("webhook",)),
+        watch=WatchSettings(wikis=frozenset({"enwiki"}), receivers=("webhook",)),
         opening=SourceSettings(**opening),
     )
-    ways = make_ways(None, [f"{url}/json"], as_json=False)
+    receivers = make_receivers(None, [f"{url}/json"], as_json=False)
     try:
-        await watch_sources(settings, ways, asyncio.Event())
+        await watch_sources(settings, receivers, asyncio.Event())
     finally:
-        await close_ways(ways)
+        await close_receivers(receivers)
 
 
 async def test_a_file_is_continued(tmp_path: Path) -> None:
-    """What was read is not read again: the end of a surge comes from the second half, once."""
+    """Events are not read again: the end of a surge comes from the second half, once."""
     lines = lines_of_a_surge()
     path = tmp_path / "events.jsonl"
     cut = len(lines) * 3 // 4
@@ -183,7 +187,7 @@ async def test_kafka_is_continued(tmp_path: Path) -> None:
         await watched(tmp_path / "state", "kafka:edits", url, kafka=kafka, to_end=True)
     assert [document["kind"] for document in receiver.taken] == ["start", "end"]
     with Store(str(tmp_path / "state")) as store:
-        edits_kept = store.history("enwiki", "edits", BEGIN, BEGIN + DAY + 470).sum()
+        edits_kept = store.history.counts("enwiki", "edits", BEGIN, BEGIN + DAY + 470).sum()
     expected = sum(b'"page_change_kind"' in line for line in lines)
     assert edits_kept == pytest.approx(expected, rel=0.05)
 

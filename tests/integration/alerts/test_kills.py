@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from revertrisk.alerts.replay import found_in
-from revertrisk.alerts.watch import WatchSettings
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Shape, Stream, page_change
 from tests.fakes.loopback import serving
@@ -99,7 +99,7 @@ class Receiver:
     """Two webhooks, one as Slack's; every third request is refused."""
 
     copies: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
-    """By way, incident and kind: in which life of the program each copy came."""
+    """By receiver, incident and kind: the run of the program in which each copy arrived."""
     life: int = 0
     requests: int = 0
     refused: Counter[int] = field(default_factory=Counter)
@@ -134,7 +134,7 @@ class Receiver:
         text = (await request.json())["text"]
         found = re.search(r"Incident (\S+)", text)
         assert found is not None
-        is_end = " is over" in text or "they come again" in text
+        is_end = " has ended" in text or "they arrive again" in text
         self._note("slack", found[1], "end" if is_end else "start")
         return web.Response(text="ok")
 
@@ -205,8 +205,8 @@ def place_in(folder: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
-async def test_each_surge_is_told_once(tmp_path: Path) -> None:
-    """After 20 kills at any moment, each start and each end has come; a second copy has a kill before it."""
+async def test_each_surge_has_one_start_and_one_end(tmp_path: Path) -> None:
+    """After 20 kills at any moment, each start and each end has arrived; a second copy comes after a kill only."""
     lines = events()
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     watched = WatchSettings(wikis=frozenset(WIKIS))

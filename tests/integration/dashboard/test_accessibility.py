@@ -13,8 +13,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from revertrisk.alerts.bank import model_as_json
-from revertrisk.alerts.histories import EDITS, fit_series
+from revertrisk.alerts.history import EDITS
 from revertrisk.alerts.incidents import Incident, Series
+from revertrisk.alerts.series_fit import fit_series
 from revertrisk.alerts.store import Store
 from revertrisk.lake import Reader
 from tests.fakes.installed import installed
@@ -211,7 +212,7 @@ def test_what_is_usual_is_a_band(browser: DashboardPage, lake: str, tmp_path: Pa
     end, state = int(START.timestamp()) // 60, tmp_path / "surge.sqlite"
     with Store(str(state)) as store:
         for minute in range(end - 3 * 1440, end):
-            store.add_count("enwiki", EDITS, minute, 1 + minute % 2)
+            store.history.add("enwiki", EDITS, minute, 1 + minute % 2)
         watched = fit_series(
             store, "enwiki", ["enwiki"], Series.EDITS, begun=end - 3 * 1440, end=end, known=None
         )

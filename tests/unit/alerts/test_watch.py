@@ -1,4 +1,4 @@
-"""A watch over made-up streams: what it finds, what it tells, and what it tells once."""
+"""A watch over made-up streams: the incidents that it finds, and their messages."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -12,8 +12,9 @@ from revertrisk.alerts.bins import LEAP_S, StreamClock, Taken
 from revertrisk.alerts.events import read_event
 from revertrisk.alerts.incidents import Incident
 from revertrisk.alerts.metrics import WatchMetrics
+from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
-from revertrisk.alerts.watch import Watch, WatchSettings
+from revertrisk.alerts.watch import Watch
 from revertrisk.alerts.wording import in_words
 from tests.fakes.edit_streams import MODEL, Stream, canary, page_change, prediction
 
@@ -24,7 +25,7 @@ BEGIN = 29_000_160
 
 
 def fed(lines: Iterable[bytes], store: Store, live_since: int = 0, **settings: Any) -> Watch:
-    watch = Watch(WatchSettings(ways=("way",), **settings), store, live_since=live_since, now=0.0)
+    watch = Watch(WatchSettings(receivers=("way",), **settings), store, live_since=live_since, now=0.0)
     for line in lines:
         watch.take(read_event(orjson.loads(line), MODEL), "p", 0.0)
     watch.save()
@@ -32,7 +33,7 @@ def fed(lines: Iterable[bytes], store: Store, live_since: int = 0, **settings: A
     return watch
 
 
-def told(store: Store) -> list[dict[str, Any]]:
+def messages(store: Store) -> list[dict[str, Any]]:
     return [each.document for each in store.outgoing("way")]
 
 
@@ -47,11 +48,11 @@ def surge_of_edits() -> list[bytes]:
     return list(stream.events())
 
 
-def test_a_surge_is_told_twice_with_its_pages(surge_of_edits: list[bytes]) -> None:
+def test_a_surge_has_two_messages_with_its_pages(surge_of_edits: list[bytes]) -> None:
     """One start and one end with one id; the start says since when and how much, the end how large it was."""
     with Store(":memory:") as store:
         fed(surge_of_edits, store)
-        start, end = told(store)
+        start, end = messages(store)
     assert (start["kind"], end["kind"]) == ("start", "end")
     assert start["incident_id"] == end["incident_id"]
     assert (start["wiki_id"], start["series"], start["provisional"]) == ("enwiki", "edits", True)
@@ -61,24 +62,24 @@ def test_a_surge_is_told_twice_with_its_pages(surge_of_edits: list[bytes]) -> No
     assert len(start["pages"]) == 5
     assert start["pages"][0]["url"].startswith("https://en.wikipedia.org/wiki/Page_")
     words = in_words(end)
-    assert "enwiki: the surge of edits is over" in words
-    assert "Somebody" not in str(told) + words
+    assert "enwiki: the surge of edits has ended" in words
+    assert "Somebody" not in str([start, end]) + words
 
 
-def test_a_replay_is_not_told_but_what_is_open_is() -> None:
-    """What is over before the watch is live is kept, not sent; what is still open then is sent."""
+def test_a_replay_sends_messages_about_open_incidents_only() -> None:
+    """An incident that ended before the watch is live is stored, and not sent; one that is still open is sent."""
     surges = [BEGIN + DAY + 120, BEGIN + DAY + 400]
     shape = surging(surges[0], 60, 6.0), surging(surges[1], 120, 6.0)
     stream = Stream(BEGIN, LONG, {"enwiki": 3.0}, {"enwiki": lambda now: max(shape[0](now), shape[1](now))})
     with Store(":memory:") as store:
         fed(stream.events(), store, live_since=surges[1] + 60)
-        assert [each["kind"] for each in told(store)] == ["start", "end"]
-        assert len({each["incident_id"] for each in told(store)}) == 1
+        assert [each["kind"] for each in messages(store)] == ["start", "end"]
+        assert len({each["incident_id"] for each in messages(store)}) == 1
         assert len(store.incidents()) == 2
 
 
-def test_a_title_of_a_young_page_is_not_told() -> None:
-    """A page that was created within a day is told by its id, one that was deleted without its title."""
+def test_a_title_of_a_young_page_is_not_sent() -> None:
+    """A page that was created within a day is shown with its id, and a deleted one without its title."""
     begin = BEGIN + DAY + 180
     lines = list(Stream(BEGIN, DAY + 180, {"enwiki": 2.0}).events())
     for second in range(1200):
@@ -91,14 +92,14 @@ def test_a_title_of_a_young_page_is_not_told() -> None:
     with Store(":memory:") as store:
         # Titles that come again after the deletion are those of a page that was restored.
         fed([line for line in lines if b'"page_id":1002' not in line or b"delete" in line], store)
-        pages = {page["page_id"]: page for page in told(store)[0]["pages"]}
+        pages = {page["page_id"]: page for page in messages(store)[0]["pages"]}
     assert "title" not in pages[1001]
     assert pages[1001]["url"] == "https://en.wikipedia.org/?curid=1001"
     assert pages[1003]["title"] == "Page_1003"
 
 
-def test_risk_is_told_apart_from_more_edits() -> None:
-    """More edits with a usual share are a surge of edits; a greater share of high-risk edits is told as such."""
+def test_risk_is_distinguished_from_more_edits() -> None:
+    """More edits with a usual share are a surge of edits; a greater share of high-risk edits is one of the share."""
     begin = BEGIN + DAY + 180
     attacked = Stream(
         BEGIN, LONG, {"enwiki": 4.0}, predicted=1.0,
@@ -106,7 +107,7 @@ def test_risk_is_told_apart_from_more_edits() -> None:
     )  # fmt: skip
     with Store(":memory:") as store:
         fed(attacked.events(), store)
-        assert {each["series"] for each in told(store)} == {"high_risk", "share"}
+        assert {each["series"] for each in messages(store)} == {"high_risk", "share"}
     busy = Stream(
         BEGIN,
         2 * DAY,
@@ -117,10 +118,10 @@ def test_risk_is_told_apart_from_more_edits() -> None:
     )
     with Store(":memory:") as store:
         fed(busy.events(), store)
-        assert {each["series"] for each in told(store)} == {"edits", "high_risk"}
+        assert {each["series"] for each in messages(store)} == {"edits", "high_risk"}
 
 
-def test_a_new_version_is_said_once() -> None:
+def test_a_new_version_has_one_notice() -> None:
     """Another version of the model, whatever its scores, is one notice and no alarm of the risk series."""
     change = BEGIN + DAY + 200
     stream = Stream(
@@ -130,33 +131,33 @@ def test_a_new_version_is_said_once() -> None:
     )  # fmt: skip
     with Store(":memory:") as store:
         watch = fed(stream.events(), store)
-        (notice,) = told(store)
-        assert store.history("enwiki", "high_risk", BEGIN, change).sum() == 0
+        (notice,) = messages(store)
+        assert store.history.counts("enwiki", "high_risk", BEGIN, change).sum() == 0
         assert {series for _, series in watch.banks.names()} == {"edits"}
     assert notice["kind"] == "notice"
-    assert "model version 4 instead of 3" in notice["cause"]
+    assert "the model version changed from 3 to 4" in notice["cause"]
     assert "known_by" in notice
 
 
 @pytest.mark.parametrize(
     "changed", [{"threshold": 0.1}, {"thresholds": {"enwiki": 0.1}}, {"model_name": "another"}], ids=str
 )
-def test_another_threshold_or_model_begins_anew(changed: dict[str, Any]) -> None:
-    """Continued with other settings of risk, a watch says it once, and forgets what was counted before."""
+def test_another_threshold_or_model_begins_a_new_baseline(changed: dict[str, Any]) -> None:
+    """Continued with other settings of risk, a watch sends one notice, and deletes its counts of predictions."""
     stream = Stream(BEGIN, LONG, {"enwiki": 4.0}, predicted=1.0, risky=lambda _: 0.06)
     lines = list(stream.events())
     half = len(lines) * 3 // 4
     with Store(":memory:") as store:
         assert "share" in {series for _, series in fed(lines[:half], store).banks.names()}
         fed(lines[half : half + 10], store)  # the same settings
-        assert told(store) == []
+        assert messages(store) == []
         watch = fed([], store, **changed)
         assert {series for _, series in watch.banks.names()} == {"edits"}
-        assert store.wikis("high_risk") == []
+        assert store.history.wikis("high_risk") == []
         watch = fed(lines[half + 10 :], store, **changed)
-        (notice,) = told(store)
+        (notice,) = messages(store)
     assert notice["kind"] == "notice"
-    assert "threshold or another model" in notice["cause"]
+    assert "the threshold or the model was changed" in notice["cause"]
 
 
 def test_small_wikis_are_watched_together() -> None:
@@ -168,38 +169,38 @@ def test_small_wikis_are_watched_together() -> None:
     with Store(":memory:") as store:
         watch = fed(stream.events(), store)
         assert ("small wikis", "edits") in watch.banks.names()
-        assert {each["wiki_id"] for each in told(store)} == {"small wikis"}
+        assert {each["wiki_id"] for each in messages(store)} == {"small wikis"}
 
 
-def test_a_silent_wiki_is_told_once_and_its_minutes_are_left_out() -> None:
-    """No edits on one wiki: a start, an end when they come again, and no surge then."""
+def test_a_silent_wiki_has_one_incident_and_its_minutes_are_left_out() -> None:
+    """No edits on one wiki: a start, an end when edits arrive again, and no surge then."""
     begin = BEGIN + DAY + 180
     stream = Stream(BEGIN, LONG, {"enwiki": 5.0, "dewiki": 1.0}, {"enwiki": surging(begin, 90, 0.0)})
     with Store(":memory:") as store:
         fed(stream.events(), store)
-        start, end = told(store)
-        assert store.observed(["enwiki"], begin, begin + 90).sum() < 5
+        start, end = messages(store)
+        assert store.history.observed(["enwiki"], begin, begin + 90).sum() < 5
     assert (start["series"], start["wiki_id"], end["kind"]) == ("silence", "enwiki", "end")
     assert end["minutes"] == pytest.approx(90, abs=2)
 
 
 @pytest.mark.parametrize(
-    ("canaries", "cause"), [(True, "only canary events come"), (False, "no edits of any wiki come")]
+    ("canaries", "cause"), [(True, "only canary events arrive"), (False, "no edits of any wiki arrive")]
 )
-def test_silence_of_all_is_told_once(canaries: bool, cause: str) -> None:
-    """When no wiki has edits it is one message, which says whether canary events still come."""
+def test_silence_of_all_wikis_is_one_incident(canaries: bool, cause: str) -> None:
+    """If no wiki has edits there is one incident, and its cause says whether canary events still arrive."""
     silent = surging(BEGIN + DAY + 180, 60, 0.0)
     rates = {"enwiki": 5.0, "dewiki": 2.0, "frwiki": 1.0}
     stream = Stream(BEGIN, LONG, rates, dict.fromkeys(rates, silent), canaries=canaries)
     with Store(":memory:") as store:
         fed(stream.events(), store)
-        start, end = told(store)
+        start, end = messages(store)
     assert (start["wiki_id"], start["series"], end["kind"]) == ("all wikis", "silence", "end")
     assert cause in start["cause"]
 
 
-def test_missing_predictions_are_told() -> None:
-    """Edits come and predictions do not: one message, and no surge when they come again."""
+def test_missing_predictions_are_one_incident() -> None:
+    """Edits arrive and predictions do not: one incident, and no surge when they arrive again."""
     begin = BEGIN + DAY + 180
     stream = Stream(BEGIN, LONG, {"enwiki": 4.0}, predicted=0.8)
     lines = [
@@ -210,7 +211,7 @@ def test_missing_predictions_are_told() -> None:
     ]
     with Store(":memory:") as store:
         fed(lines, store)
-        start, end = told(store)
+        start, end = messages(store)
     assert (start["series"], start["wiki_id"], end["kind"]) == ("predictions", "all wikis", "end")
 
 
@@ -233,10 +234,10 @@ def test_a_second_watch_continues_where_the_first_was(tmp_path: Any) -> None:
             fed(lines[max(0, first - 1) : last], store)
     with Store(path) as store:
         assert store.incidents() == expected
-        assert len(told(store)) == 2 * len(expected)
+        assert len(messages(store)) == 2 * len(expected)
 
 
-def test_other_predictions_only_tell_the_time() -> None:
+def test_of_other_predictions_only_the_time_is_used() -> None:
     """Those of another model, of the past and of a model on trial are not counted."""
     line = orjson.loads(prediction("enwiki", 0.0, 1, 1, 0.9, "3"))
     kinds = []
@@ -250,7 +251,7 @@ def test_other_predictions_only_tell_the_time() -> None:
 
 
 def test_a_wrong_clock_closes_no_minute() -> None:
-    """A time far ahead is believed when twenty agree; alone it is passed over. What is late stays late."""
+    """A time far ahead is accepted when twenty agree, and alone it is left out. Late events stay late."""
     clock = StreamClock()
     assert clock.note("a", 1000.0, 0.0, wall=1000.0) is Taken.OPEN
     assert clock.note("a", 1000.0 + LEAP_S + 1, 0.0) is Taken.LEAP
@@ -263,8 +264,8 @@ def test_a_wrong_clock_closes_no_minute() -> None:
     assert clock.note("a", 1002.0, 0.0) is Taken.LATE
 
 
-def test_a_partition_that_brings_nothing_is_not_waited_for() -> None:
-    """The slowest of the partitions that bring something decides; one that is idle for half a minute does not."""
+def test_an_idle_partition_is_not_waited_for() -> None:
+    """The slowest of the active partitions decides; one without an event for half a minute is not active."""
     clock = StreamClock()
     clock.note("eqiad", 600.0, 0.0, wall=600.0)
     clock.note("codfw", 600.0, 0.0)
@@ -275,17 +276,17 @@ def test_a_partition_that_brings_nothing_is_not_waited_for() -> None:
 
 
 def test_a_first_time_that_is_wrong_closes_no_minute() -> None:
-    """A first event a day ahead is passed over, and what comes after it is counted in time."""
+    """A first event a day ahead is left out, and the events after it are counted in time."""
     begin = 60.0 * BEGIN
     lines = [page_change("enwiki", begin + 86_400, 0, 1)]
     lines += [page_change("enwiki", begin + number, number + 1, 1) for number in range(300)]
     with Store(":memory:") as store:
         watch = fed(lines, store)
-        assert store.history("enwiki", "edits", BEGIN, BEGIN + 4).tolist() == [60.0] * 4
+        assert store.history.counts("enwiki", "edits", BEGIN, BEGIN + 4).tolist() == [60.0] * 4
     assert (watch.counters.late, watch.counters.wrong_clock) == (0, 1)
 
 
-def test_a_datacentre_with_hourly_canaries_is_believed() -> None:
+def test_a_datacentre_with_hourly_canaries_is_accepted() -> None:
     """Its event an hour later is no leap where the other datacentre has that time, nor where nothing else comes."""
     clock = StreamClock()
     clock.note("eqiad", 3600.0, 0.0, wall=3600.0)
@@ -300,7 +301,7 @@ def test_a_datacentre_with_hourly_canaries_is_believed() -> None:
     assert clock.note("codfw", 99_999.0, 10_802.0, wall=99_999.0) is Taken.LEAP
 
 
-def test_events_that_wait_to_be_believed_are_kept(tmp_path: Any) -> None:
+def test_events_that_are_held_back_are_kept(tmp_path: Any) -> None:
     """After a gap, events that are far ahead are counted when twenty agree, also when a restart is among them."""
     begin = 60.0 * BEGIN
     lines = [page_change("enwiki", begin + number, number, 1) for number in range(30)]
@@ -311,20 +312,18 @@ def test_events_that_wait_to_be_believed_are_kept(tmp_path: Any) -> None:
         with Store(path) as store:
             fed(part, store)
     with Store(path) as store:
-        assert store.history("enwiki", "edits", BEGIN, BEGIN + 121).sum() == 60
+        assert store.history.counts("enwiki", "edits", BEGIN, BEGIN + 121).sum() == 60
 
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:
     """Under seven days a series the reason is given; with more series less is enough for each."""
-    with pytest.raises(
-        ValueError, match="budget-days: expected at least 7: thresholds are read from the tail"
-    ):
+    with pytest.raises(ValueError, match="budget-days: expected at least 7: thresholds come from the tail"):
         WatchSettings(budget_days=3.0)
     assert WatchSettings(budget_days=3.5, wikis=frozenset({"enwiki", "dewiki"})).budget_days == 3.5
 
 
 def test_the_gauge_is_one_while_a_surge_is_open(surge_of_edits: list[bytes]) -> None:
-    """`revertrisk_surge` is 0 for a series that is quiet, 1 while its surge is open, and 0 after it."""
+    """`revertrisk_surge` is 1 while a surge of the series is open, and 0 before and after it."""
     registry = CollectorRegistry()
     metrics = WatchMetrics(registry)
     labels = {"wiki_id": "enwiki", "series": "edits"}
@@ -343,8 +342,8 @@ def test_the_gauge_is_one_while_a_surge_is_open(surge_of_edits: list[bytes]) -> 
     assert registry.get_sample_value("revertrisk_surge_events_total") == len(surge_of_edits)
 
 
-def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> None:
-    """A message that was sent is known by its key alone, and an incident has no titles: pages may be deleted."""
+def test_a_sent_message_is_kept_without_its_text(surge_of_edits: list[bytes]) -> None:
+    """Of a message that was sent only the key is kept, and an incident has no titles: pages may be deleted."""
     with Store(":memory:") as store:
         fed(surge_of_edits, store)
         for outgoing in store.outgoing("way"):
@@ -357,11 +356,11 @@ def test_what_was_sent_is_kept_without_its_text(surge_of_edits: list[bytes]) -> 
     assert b"Page_" not in kept
 
 
-def test_a_title_that_waits_to_be_sent_goes_with_its_page(surge_of_edits: list[bytes]) -> None:
+def test_a_title_in_an_unsent_message_is_deleted_with_its_page(surge_of_edits: list[bytes]) -> None:
     """When a page is deleted, also late, messages that were not sent yet lose its title; others keep theirs."""
     with Store(":memory:") as store:
         watch = fed(surge_of_edits, store)
-        gone = told(store)[0]["pages"][0]["page_id"]
+        gone = messages(store)[0]["pages"][0]["page_id"]
         watch.take(
             read_event(
                 orjson.loads(page_change("enwiki", 60.0 * (BEGIN + DAY), 10**8, gone, "delete")), MODEL
@@ -369,12 +368,12 @@ def test_a_title_that_waits_to_be_sent_goes_with_its_page(surge_of_edits: list[b
             "p",
             0.0,
         )
-        shown = [page for message in told(store) for page in message["pages"]]
+        shown = [page for message in messages(store) for page in message["pages"]]
     assert next(page["url"] for page in shown if page["page_id"] == gone).endswith(f"/?curid={gone}")
     assert all(("title" in page) == (page["page_id"] != gone) for page in shown)
 
 
-def test_the_state_does_not_grow_without_end(tmp_path: Any) -> None:
+def test_the_state_does_not_grow_forever(tmp_path: Any) -> None:
     """Sent messages and incidents that ended long ago are deleted; what is open, unsent or young is kept."""
     with Store(str(tmp_path / "state")) as store:
         for number, ended in enumerate((BEGIN, BEGIN + DAY, None)):
@@ -397,12 +396,12 @@ def test_the_state_does_not_grow_without_end(tmp_path: Any) -> None:
         assert store.outgoing("way") == []  # it is not committed
 
 
-def test_a_stream_that_ends_is_told_once() -> None:
-    """Nothing at all for an hour is one message; one more, with its time, when an event comes, also after a restart."""
+def test_a_stream_without_events_is_one_incident() -> None:
+    """An hour without events is one incident; it ends with the time of the next event, also after a restart."""
     again = BEGIN + 150
     with Store(":memory:") as store:
         watch = fed(Stream(BEGIN, 10, {"enwiki": 5.0}).events(), store)
-        assert told(store) == []
+        assert messages(store) == []
         watch.note_nothing(60)
         watch.note_nothing(60)
         watch = fed([], store)
@@ -410,15 +409,15 @@ def test_a_stream_that_ends_is_told_once() -> None:
             event = read_event(orjson.loads(page_change("enwiki", 60.0 * again + second, 10**6, 1)), MODEL)
             watch.take(event, "p", 7200.0 + second, wall=60.0 * again + second)
         store.commit()
-        start, end = told(store)
+        start, end = messages(store)
     assert (start["series"], start["kind"], end["kind"]) == ("stream", "start", "end")
     assert end["ended"] == "2025-02-20T02:30:00.000Z"
     assert "all wikis: no events since 2025-02-20 00:0" in in_words(start)
-    assert "they come again" in in_words(end)
+    assert "they arrive again" in in_words(end)
 
 
-def test_a_wiki_that_is_not_asked_for_any_more_is_forgotten(surge_of_edits: list[bytes]) -> None:
-    """Continued with fewer wikis, a watch ends what is open of the others, and does not call them silent."""
+def test_a_removed_wiki_is_forgotten(surge_of_edits: list[bytes]) -> None:
+    """Continued with fewer wikis, a watch ends the incidents of the others, and does not report them as silent."""
     begun = 60 * (BEGIN + DAY + 220)
     times = [
         event.at for line in surge_of_edits if (event := read_event(orjson.loads(line), MODEL)) is not None
@@ -429,5 +428,41 @@ def test_a_wiki_that_is_not_asked_for_any_more_is_forgotten(surge_of_edits: list
         assert ("enwiki", "edits") in first.open_incidents
         second = fed(surge_of_edits[half:], store, wikis=frozenset({"dewiki"}))
         assert second.banks.names() == [("dewiki", "edits")]
-        start, end = told(store)
-    assert (start["wiki_id"], end["cause"]) == ("enwiki", "not watched any more")
+        start, end = messages(store)
+    assert (start["wiki_id"], end["cause"]) == ("enwiki", "the wiki is no longer watched")
+
+
+@pytest.mark.parametrize("then", [frozenset({"dewiki", "enwiki"}), None], ids=["one more", "all"])
+def test_an_added_wiki_starts_provisional(then: frozenset[str] | None) -> None:
+    """Continued with another wiki, a watch learns that wiki from then on, says so, and does not alarm."""
+    added = BEGIN + 2 * DAY + 90
+    lines = list(Stream(BEGIN, 4 * DAY, {"dewiki": 2.0, "enwiki": 3.0}).events())
+    events = [read_event(orjson.loads(line), MODEL) for line in lines]
+    cut = sum(event is not None and event.at < 60 * added for event in events)
+    with Store(":memory:") as store:
+        fed(lines[:cut], store, wikis=frozenset({"dewiki"}))
+        watch = fed(lines[cut : cut + 100], store, wikis=then)
+        assert "alarms begin after 2025-02-23T02:00" in watch.describe()
+        watch = fed(lines[cut + 100 :], store, wikis=then)
+        assert messages(store) == []
+        series = [watch.banks.get((wiki, "edits")) for wiki in ("enwiki", "dewiki")]
+    added_wiki, known_wiki = (each.model for each in series if each is not None)
+    assert (added_wiki.days, added_wiki.is_provisional) == (1, True)
+    assert known_wiki.days == 3
+    for each, rate in ((added_wiki, 3.0), (known_wiki, 2.0)):
+        assert each.baseline.slot_means()[0].mean() / each.bin_minutes == pytest.approx(rate, rel=0.1)
+
+
+def test_a_surge_of_an_added_wiki_is_provisional() -> None:
+    """Its messages give the day when the added wiki has four weeks of history, not the first wiki's day."""
+    added, begin = BEGIN + DAY + 60, BEGIN + 2 * DAY + 300
+    shapes = {"enwiki": surging(begin, 60, 6.0)}
+    lines = list(Stream(BEGIN, 2 * DAY + 660, {"dewiki": 2.0, "enwiki": 3.0}, shapes).events())
+    events = [read_event(orjson.loads(line), MODEL) for line in lines]
+    cut = sum(event is not None and event.at < 60 * added for event in events)
+    with Store(":memory:") as store:
+        fed(lines[:cut], store, wikis=frozenset({"dewiki"}))
+        fed(lines[cut:], store, wikis=frozenset({"dewiki", "enwiki"}))
+        start, _ = messages(store)
+    assert (start["wiki_id"], start["provisional"]) == ("enwiki", True)
+    assert start["known_by"][:13] == "2025-03-21T01"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from revertrisk.alerts.bank import model_as_json
-from revertrisk.alerts.histories import EDITS, fit_series
+from revertrisk.alerts.history import EDITS
 from revertrisk.alerts.incidents import ALL_WIKIS, Incident, Series
+from revertrisk.alerts.series_fit import fit_series
 from revertrisk.alerts.store import Store
 from revertrisk.dashboard.surges import Surges, SurgesError
 
@@ -76,7 +77,7 @@ def test_what_is_usual_is_what_the_watch_expects(tmp_path: Path) -> None:
     counts = chance.poisson(6 + 3 * np.sin(hours / 24 * 2 * np.pi))
     with Store(str(path)) as store:
         for minute, count in enumerate(counts[: days * 1440]):
-            store.add_count("enwiki", EDITS, first + minute, int(count))
+            store.history.add("enwiki", EDITS, first + minute, int(count))
         end = first + days * 1440
         watched = fit_series(store, "enwiki", ["enwiki"], Series.EDITS, begun=first, end=end, known=None)
         assert watched is not None

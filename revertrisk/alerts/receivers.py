@@ -1,4 +1,4 @@
-"""The ways that messages go: a Slack webhook, a webhook that takes JSON, and standard output."""
+"""The receivers of messages: a Slack webhook, webhooks that accept JSON, and standard output."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,47 +20,47 @@ TIMEOUT_S: Final = 30.0
 REFUSALS: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
-"""Statuses that are about the message; others (401, 404, 410, 429, 503) are about the webhook and may pass."""
+"""Statuses that concern the message. After any other status (401, 404, 410, 429, 503) it is sent again."""
 
 
 class SendError(Exception):
-    """A message was not taken; the text says why, without the address."""
+    """A message was not delivered; the text gives the reason, without the address."""
 
     def __init__(self, text: str, retry_after_s: float | None = None, status: int | None = None) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
         self.is_final = status in REFUSALS
-        """The receiver has read this message and does not want it: it will not take it later either."""
+        """Whether the receiver rejected this message, so that another try cannot succeed."""
 
 
-class Way(Protocol):
-    """Where messages go."""
+class Receiver(Protocol):
+    """A receiver of messages."""
 
     @property
     def name(self) -> str:
-        """By which its messages stand in the outbox."""
+        """Its name in the outbox."""
         ...
 
     async def send(self, document: Mapping[str, Any]) -> None:
-        """Send one message; raises SendError where it was not taken."""
+        """Send one message; raises SendError if it was not delivered."""
         ...
 
     async def close(self) -> None:
-        """Let go of what is open."""
+        """Close its connections."""
         ...
 
 
-class JsonWay:
-    """A webhook that takes each message as a JSON document; any 2xx answer means that it was taken."""
+class JsonWebhook:
+    """A webhook that accepts each message as a JSON document; any 2xx answer means that it was delivered."""
 
     def __init__(self, name: str, url: str) -> None:
-        """Take the address; the name is the webhook's in the outbox."""
+        """Take the name in the outbox and the address."""
         self.name = name
         self._url = url
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, document: Mapping[str, Any]) -> None:
-        """Send one message; raises SendError where it was not taken."""
+        """Send one message; raises SendError if it was not delivered."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers={"user-agent": user_agent("revertrisk-surge"), "content-type": "application/json"},
@@ -84,8 +84,8 @@ class JsonWay:
             await self._session.close()
 
 
-class OutputWay:
-    """Standard output: a message's words, or one JSON document a line."""
+class StandardOutput:
+    """Standard output: messages as text, or as one JSON document per line."""
 
     name = "stdout"
 
@@ -103,33 +103,33 @@ class OutputWay:
         """Do nothing."""
 
 
-def make_ways(slack: str | None, webhooks: Sequence[str], *, as_json: bool) -> list[Way]:
-    """Return the ways of a watch; standard output where there is no webhook, or where JSON is asked for.
+def make_receivers(slack: str | None, webhooks: Sequence[str], *, as_json: bool) -> list[Receiver]:
+    """Return the receivers of a watch: standard output only if there is no webhook, or with ``as_json``.
 
     Raises:
-        AlertsConfigurationError: an address cannot be used; the text does not repeat it, since it is a secret.
+        AlertsConfigurationError: an address is invalid; the text does not repeat it, because it is a secret.
 
     """
-    ways: list[Way] = []
+    receivers: list[Receiver] = []
     if slack:
         _check("SLACK_WEBHOOK_URL", slack)
-        # The extra is not for everybody.
-        from revertrisk.alerts.slack import SlackWay  # noqa: PLC0415
+        # slack_sdk is imported only if it is used.
+        from revertrisk.alerts.slack import SlackWebhook  # noqa: PLC0415
 
-        ways.append(SlackWay(slack))
+        receivers.append(SlackWebhook(slack))
     for number, url in enumerate(webhooks):
         _check("webhook", url)
-        ways.append(JsonWay(f"webhook-{number + 1}" if number else "webhook", url))
-    if as_json or not ways:
-        ways.append(OutputWay(as_json=as_json))
-    return ways
+        receivers.append(JsonWebhook(f"webhook-{number + 1}" if number else "webhook", url))
+    if as_json or not receivers:
+        receivers.append(StandardOutput(as_json=as_json))
+    return receivers
 
 
-async def close_ways(ways: Sequence[Way]) -> None:
-    """Close all ways."""
+async def close_receivers(receivers: Sequence[Receiver]) -> None:
+    """Close all receivers."""
     async with AsyncExitStack() as stack:
-        for way in ways:
-            stack.push_async_callback(way.close)
+        for receiver in receivers:
+            stack.push_async_callback(receiver.close)
 
 
 def _check(name: str, url: str) -> None:

@@ -1,4 +1,4 @@
-"""Fits watched series on the histories in the store."""
+"""Fits a watched series on its history in the store, and finds the beginning of a surge in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,24 +9,16 @@ import numpy as np
 from revertrisk.alerts.bank import WatchedSeries, new_state
 from revertrisk.alerts.cusum import span_ratio
 from revertrisk.alerts.fitting import LEAST_RATIO, LONGEST_DAYS, fit, smallest_bin
+from revertrisk.alerts.history import EVERY_SCOPE, PREDICTIONS, QUANTITIES, RISK_SCOPE
 from revertrisk.alerts.incidents import Series
 from revertrisk.alerts.level import MINUTES_PER_DAY, levels
 from revertrisk.alerts.likelihood import Floats
 from revertrisk.alerts.store import Store
 
-EDITS: Final = "edits"
-PREDICTIONS: Final = "predictions"
-HIGH_RISK: Final = "high_risk"
-QUANTITIES: Final = {Series.EDITS: EDITS, Series.HIGH_RISK: HIGH_RISK, Series.SHARE: HIGH_RISK}
-"""What each series counts."""
-EVERY_SCOPE: Final = "*"
-"""Outages of the whole stream."""
-RISK_SCOPE: Final = "risk"
-"""Outages of the predictions, of all wikis: minutes with two versions of a model among them."""
 _HOUR: Final = 60
 
 
-def fit_series(  # noqa: PLR0913 - what a series is made of
+def fit_series(  # noqa: PLR0913 - the parts of a series
     store: Store,
     scope: str,
     wikis: Sequence[str],
@@ -36,10 +28,11 @@ def fit_series(  # noqa: PLR0913 - what a series is made of
     end: int,
     known: WatchedSeries | None,
 ) -> WatchedSeries | None:
-    """Fit the sum of some wikis; None where the history is under a day, or events are too few for an hour's bin.
+    """Fit a series of the sum of some wikis.
 
-    ``begun`` and ``end`` bound the history, in minutes of Unix time. What is ``known`` of the series keeps its state,
-    unless the length of its bins changes; it does not while a surge is open.
+    It is None if the history is shorter than a day, or if even bins of an hour have too few events. ``begun`` and
+    ``end`` are the first minute of the history and the minute after its last, in minutes of Unix time. The ``known``
+    series keeps its state unless the length of its bins changes, which it does not while a surge is open.
     """
     first = max(-(-begun // _HOUR) * _HOUR, end // _HOUR * _HOUR - LONGEST_DAYS * MINUTES_PER_DAY)
     end = end // _HOUR * _HOUR
@@ -47,7 +40,7 @@ def fit_series(  # noqa: PLR0913 - what a series is made of
         return None
     minutes = _sum(store, wikis, QUANTITIES[series], first, end)
     scopes = [EVERY_SCOPE, scope, *([RISK_SCOPE] if series is not Series.EDITS else [])]
-    seen = store.observed(scopes, first, end)
+    seen = store.history.observed(scopes, first, end)
     bin_minutes = smallest_bin(minutes, seen, first)
     is_open = known is not None and known.state["open_since"] >= 0
     if known is not None and is_open:
@@ -76,7 +69,8 @@ def most_likely_begin(
 ) -> tuple[int, float, float]:
     """Return the bin in which a surge most likely began, with the counts and the means of its span before that.
 
-    The CUSUM's span may begin with quiet bins. The begin is where the likelihood ratio of the rest is greatest.
+    The span of the CUSUM may begin with usual bins. The begin is the bin from which the likelihood ratio of the rest of
+    the span is greatest.
     """
     first, length = int(state["since"]), watched.model.bin_minutes
     minutes = _sum(store, wikis, QUANTITIES[Series(watched.series)], first * length, (last_bin + 1) * length)
@@ -90,7 +84,7 @@ def most_likely_begin(
 def _sum(store: Store, wikis: Sequence[str], quantity: str, first: int, end: int) -> Floats:
     total = np.zeros(end - first)
     for wiki in wikis:
-        total += store.history(wiki, quantity, first, end)
+        total += store.history.counts(wiki, quantity, first, end)
     return total
 
 
@@ -99,5 +93,5 @@ def _binned(minutes: Floats, bin_minutes: int) -> Floats:
 
 
 def _whole(seen: Floats, bin_minutes: int) -> Floats:
-    """Return 1 for bins all of whose minutes were observed, else 0."""
+    """Return 1 for each bin of which all minutes were observed, otherwise 0."""
     return np.asarray(seen.reshape(-1, bin_minutes).min(axis=1))
