@@ -58,19 +58,27 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     model: Model,
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A labelled file.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="Its format; by default found from its fields.")
+        str | None,
+        typer.Option("--format", help="The format of the file. Default: recognised by its fields."),
     ] = None,
     base_rate: Annotated[
-        float | None, typer.Option(min=0.0001, max=0.9999, help="Weigh calibration to this share of reverts.")
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.9999,
+            help="Weight the edits so that this share is reverted (calibration, precision).",
+        ),
     ] = None,
     as_json: Json = False,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write a report with plots.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also write an HTML report with plots.")
+    ] = None,
     scores: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Also write each score with its label, for thresholds."),
+        typer.Option(dir_okay=False, help="Also write each score with its label, for `thresholds`."),
     ] = None,
 ) -> None:
-    """Compare a model's scores with labels: every figure with a 95 % interval, by author and by wiki."""
+    """Compare the scores of a model with labels, by kind of author and by wiki; each figure has a 95 % interval."""
     from revertrisk.scoring.artifact import ArtifactError
     from revertrisk.scoring.training.evaluate_file import evaluate_file
     from revertrisk.scoring.training.examples import TrainingError
@@ -108,16 +116,19 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         ),
     ],
     target_fpr: Annotated[
-        float, typer.Option(min=0.0001, max=0.9999, help="The false positive rate to keep.")
+        float, typer.Option(min=0.0001, max=0.9999, help="The maximum false positive rate.")
     ],
-    model: Annotated[str | None, typer.Option(help="The model whose scores these must be.")] = None,
+    model: Annotated[str | None, typer.Option(help="Refuse scores of another model.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="Its version; `production` for production's own scores.")
+        str | None,
+        typer.Option(help="Refuse scores of another version; `production` is the model in production."),
     ] = None,
-    smallest: Annotated[int, typer.Option(min=1, help="Fewest edits that were not reverted.")] = 200,
+    smallest: Annotated[
+        int, typer.Option(min=1, help="The minimum number of edits that were not reverted.")
+    ] = 200,
     as_json: Json = False,
 ) -> None:
-    """Find the threshold that keeps a false positive rate, for each wiki and kind of author, with intervals."""
+    """Find the lowest threshold with at most a given false positive rate, for each wiki and kind of author."""
     from revertrisk.reports.thresholds import find_limits, limits_json, limits_table
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.scored_edits import read_scores

@@ -9,10 +9,10 @@ from revertrisk.reports.outcomes import AtHorizon, Cell
 
 
 def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
-    """Yield the plots of a cell and of its kinds of users; those without a figure are left out."""
+    """Yield the plots of a cell and of its kinds of users. A plot without a figure is left out."""
     at = cell.horizons[0]
     horizon = horizon_name(at.horizon_s)
-    bins = [each for each in at.ranking.calibration if each.share_reverted.value is not None]
+    bins = [each for each in at.quality.calibration if each.share_reverted.value is not None]
     if bins:
         yield Plot(
             f"Calibration, within {horizon}",
@@ -24,7 +24,7 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
     thresholds = [each.threshold for each in at.reverters["anybody"].thresholds]
     if len(thresholds) > 1 and any(_flagged(each) for each in cell.horizons):
         yield Plot(
-            "Share reverted of those above a threshold",
+            "Share reverted among edits above a threshold",
             "threshold",
             "share reverted (of flagged)",
             tuple(
