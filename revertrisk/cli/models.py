@@ -121,7 +121,9 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     model: Annotated[str | None, typer.Option(help="Refuse scores of another model.")] = None,
     version: Annotated[
         str | None,
-        typer.Option(help="Refuse scores of another version; `production` is the model in production."),
+        typer.Option(
+            help="Refuse scores of another version. Scores of production have the version `production`."
+        ),
     ] = None,
     smallest: Annotated[
         int, typer.Option(min=1, help="The minimum number of edits that were not reverted.")

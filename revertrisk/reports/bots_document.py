@@ -59,7 +59,9 @@ def bots_document(report: Bots) -> Document:
         Section("The bots", (), (_listed(report),)),
         Section(
             "Bots and the model",
-            ("This section counts edits, by the day of the edit. The parts of the reverted edits add up to all.",),
+            (
+                "This section counts edits, by the day of the edit. The parts of the reverted edits add up to all.",
+            ),
             (_overlap(report.overlap), _parts(report.overlap), _seconds(report.overlap)),
             tuple(_plots(report.overlap)),
         ),

@@ -17,7 +17,7 @@ from revertrisk.reports.estimators import (
 )
 from revertrisk.reports.figures import MIN_EDITS, Basis, Figure
 from revertrisk.reports.intervals import count_pages, standard_error
-from revertrisk.reports.watched import ANYBODY, Booleans, Cause, Floats, Watched
+from revertrisk.reports.watched import ANYONE, Booleans, Cause, Floats, Watched
 
 BINS: Final = 10
 
@@ -97,7 +97,7 @@ class ScoreQuality:
     calibration: tuple[Bin, ...]
 
 
-def basis_of(ends: Ends, horizon: float, of_interest: Sequence[Cause] = ANYBODY) -> Basis:
+def basis_of(ends: Ends, horizon: float, of_interest: Sequence[Cause] = ANYONE) -> Basis:
     """Return the numbers of edits that a figure is computed from."""
     reverted = int(np.count_nonzero(np.isin(ends.cause, of_interest) & (ends.seconds <= horizon)))
     return Basis(len(ends), reverted, count_pages(ends.page))
@@ -114,7 +114,7 @@ def too_young(ends: Ends, horizon: float) -> str | None:
     if old < MIN_EDITS:
         return f"too young: {old} edits are as old as the horizon, {MIN_EDITS} are needed"
     ended = (ends.cause != Cause.OPEN) & (ends.seconds <= horizon)
-    by_others = ended & np.isin(ends.cause, ANYBODY)
+    by_others = ended & np.isin(ends.cause, ANYONE)
     known = int(np.count_nonzero((ended & ~by_others) | (~ended & (ends.age >= horizon))))
     if known < MIN_EDITS:
         return f"too young: {known} edits are known not to be reverted within the horizon, {MIN_EDITS} are needed"
@@ -136,7 +136,7 @@ def cause_share(ends: Ends, horizon: float, measure: str, causes: Sequence[Cause
 
 
 def reverter_figures(
-    ends: Ends, horizon: float, thresholds: Sequence[float], of_interest: Sequence[Cause] = ANYBODY
+    ends: Ends, horizon: float, thresholds: Sequence[float], of_interest: Sequence[Cause] = ANYONE
 ) -> ReverterFigures:
     """Return the share of edits reverted by some accounts, and the figures at each threshold."""
     basis = basis_of(ends, horizon, of_interest)
@@ -211,7 +211,7 @@ def score_quality(ends: Ends, horizon: float) -> ScoreQuality:
     if problem is not None:
         gap = figures.not_shown("calibration_gap", basis, problem)
         return ScoreQuality(figures.not_shown("auc", basis, problem), gap, ())
-    states = ends.states(ANYBODY)
+    states = ends.states(ANYONE)
     ranked = area_under_curve(ends.probability, ends.seconds, states, ends.age, horizon)
     auc = figures.share("auc", ranked.value, standard_error(ranked.influence, ends.page), basis)
     found = cumulative_incidence(ends.seconds, states, horizon)
@@ -231,7 +231,7 @@ def _bins(ends: Ends, horizon: float) -> list[Bin]:
     order = np.argsort(ends.probability, kind="stable")
     place = np.empty(len(ends), dtype=np.int64)
     place[order] = np.arange(len(ends)) * BINS // len(ends)
-    wanted = np.isin(ends.cause, ANYBODY) & (ends.seconds <= horizon)
+    wanted = np.isin(ends.cause, ANYONE) & (ends.seconds <= horizon)
     sizes, reverted = np.bincount(place, minlength=BINS), np.bincount(place[wanted], minlength=BINS)
     groups: list[list[int]] = [[]]
     for number in range(BINS):

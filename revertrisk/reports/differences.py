@@ -17,7 +17,7 @@ from revertrisk.reports.intervals import (
     ratio_p_value,
     standard_error,
 )
-from revertrisk.reports.watched import ANYBODY, REGISTERED, USER_KINDS, Booleans
+from revertrisk.reports.watched import ANYONE, REGISTERED, USER_KINDS, Booleans
 
 MIN_RATIO: Final = 1.25
 """A difference is flagged if the ratio is at least this, or at most 1 divided by this."""
@@ -166,7 +166,7 @@ def _expected(ends: Ends, members: Booleans, others: Booleans, horizon: float) -
 def _share_reverted(ends: Ends, horizon: float) -> Estimate | None:
     if basis_of(ends, horizon).too_few is not None or too_young(ends, horizon) is not None:
         return None
-    return cumulative_incidence(ends.seconds, ends.states(ANYBODY), horizon)
+    return cumulative_incidence(ends.seconds, ends.states(ANYONE), horizon)
 
 
 def _flagged_not_reverted(threshold: float) -> _Measure:
@@ -179,7 +179,7 @@ def _flagged_not_reverted(threshold: float) -> _Measure:
         # The share of all edits that is flagged and reverted, and its influence (derivative of a product).
         both, influence = 0.0, np.zeros(len(ends))
         if above.any():
-            inner = cumulative_incidence(ends.seconds[above], ends.states(ANYBODY)[above], horizon)
+            inner = cumulative_incidence(ends.seconds[above], ends.states(ANYONE)[above], horizon)
             both, influence[above] = part * inner.value, part * inner.influence
             influence += inner.value * (above - part) / len(ends)
         value = (part - both) / (1 - found.value)

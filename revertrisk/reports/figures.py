@@ -25,9 +25,9 @@ DEFINITIONS: Final = {
     "else's.",
     "share_reverted_flagged": "Share reverted among the flagged edits. An edit is flagged if its probability is above "
     "the threshold.",
-    "recall": "Share of flagged edits among those that somebody else reverted within the horizon.",
-    "flagged_not_reverted": "Share of flagged edits among those that nobody else reverted within the horizon. An edit "
-    "that was not reverted can still be bad: perhaps no one has looked at it.",
+    "recall": "Of the edits that somebody else reverted within the horizon: the share that was flagged.",
+    "flagged_not_reverted": "Of the edits that no one else reverted within the horizon: the share that was flagged. An "
+    "edit that was not reverted can still be bad: perhaps no one has looked at it.",
     "auc": "Probability that an edit that somebody else reverted within the horizon has a higher score than an edit "
     "that was not reverted; ties count half. Edits that are watched for less than the horizon are represented by those "
     "that are watched longer (inverse probability of censoring weights).",
@@ -38,7 +38,7 @@ DEFINITIONS: Final = {
     "there are.",
     "share_self_reverted": "Share of edits that their own author reverted first, within the horizon.",
     "share_deleted": "Share of edits whose page was deleted first, within the horizon.",
-    "share_revert_reverted": "Of the edits that somebody else reverted within the horizon: share whose revert was "
+    "share_revert_reverted": "Of the edits that somebody else reverted within the horizon: the share whose revert was "
     "itself reverted within one more horizon. Only edits that are watched for twice the horizon count.",
     "ratio": "Share for one kind of user divided by the share for registered accounts that are not bots, on one wiki. "
     "For a range of edit counts it is divided by the share for the other registered accounts.",
@@ -48,13 +48,13 @@ DEFINITIONS: Final = {
     "bot, by an account that acts on the score, or by the author, or the deletion of the page.",
     "seconds_saved": "Median time from a flagged edit to its revert, over the flagged edits that a person reverted "
     "within the horizon. An immediate revert would save this time.",
-    "hours_saved_a_day": "Sum of these times per day.",
-    "bots_share": "Share of all reverts that listed bots made: sum over all days divided by sum over all days.",
+    "hours_saved_a_day": "Sum per day of the times from a flagged edit to its revert by a person, in hours.",
+    "bots_share": "Share of all reverts that listed bots made, over all days together.",
     "bot_reverts_reverted": "Share of the reverts by listed bots that were themselves reverted, at any time.",
-    "share_of_bot_reverts_flagged": "Of the edits that a listed bot reverted and that the model scored: share with a "
-    "probability above the threshold.",
-    "share_of_flagged_reverted_by_bots": "Of the edits with a probability above the threshold: share that a listed bot "
-    "reverted within the window.",
+    "share_of_bot_reverts_flagged": "Of the edits that a listed bot reverted and that the model scored: the share with "
+    "a probability above the threshold.",
+    "share_of_flagged_reverted_by_bots": "Of the edits with a probability above the threshold: the share that a "
+    "listed bot reverted within the window.",
     "median_seconds": "Median time from an edit to its first revert, within the window.",
     "precision_by_people": "Share of the flagged edits that people judged to be damaging. Judged edits are weighted so "
     "that they represent all flagged edits.",

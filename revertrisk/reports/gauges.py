@@ -101,7 +101,7 @@ def _add(families: dict[str, GaugeMetricFamily], model: ModelOutcomes) -> None:
         for at in cell.horizons:
             labels = (*of_model, cell.wiki_id, horizon_name(at.horizon_s).replace(" ", ""))
             _add_figure(families["outcomes_auc"], labels, at.quality.auc)
-            for each in at.reverters["anybody"].thresholds:
+            for each in at.reverters["anyone"].thresholds:
                 _add_threshold(families, (*labels, f"{each.threshold:g}"), each)
 
 

@@ -26,7 +26,7 @@ from revertrisk.reports.intervals import count_pages, standard_error
 from revertrisk.reports.lake_edits import ModelVersion, Scored
 from revertrisk.reports.matured import matured
 from revertrisk.reports.watched import (
-    ANYBODY,
+    ANYONE,
     NOT_ACTING,
     PEOPLE,
     REGISTERED,
@@ -44,7 +44,7 @@ HORIZONS: Final = (48 * 3600.0, 7 * 86_400.0, 30 * 86_400.0)
 THRESHOLDS: Final = (0.65, 0.87)
 """The thresholds at which users of Automoderator found about 10 % and 1 % of errors (T385102)."""
 REVERTERS: Final = {
-    "anybody": ANYBODY,
+    "anyone": ANYONE,
     "not_acting_on_the_score": NOT_ACTING,
     "people": PEOPLE,
 }
@@ -246,7 +246,7 @@ def _paired(ends: Ends, other: Floats, horizon: float) -> tuple[Figure, Figure, 
     if problem is not None:
         auc = figures.not_shown("auc", basis, problem)
         return auc, auc, figures.not_shown("auc_difference", basis, problem)
-    states = ends.states(ANYBODY)
+    states = ends.states(ANYONE)
     one, two = (
         area_under_curve(scores, ends.seconds, states, ends.age, horizon)
         for scores in (ends.probability, other)

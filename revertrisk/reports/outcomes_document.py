@@ -19,7 +19,7 @@ from revertrisk.reports.outcomes import ALL, Cell, ModelOutcomes, Outcomes, Pair
 from revertrisk.reports.outcomes_plots import outcome_plots
 
 _WHOSE: Final = {
-    "anybody": "anyone else",
+    "anyone": "anyone else",
     "not_acting_on_the_score": "without accounts that act on the score",
     "people": "people only, no bots",
 }
@@ -110,7 +110,7 @@ def _thresholds(cell: Cell) -> Table:
             figure_text(each.flagged_not_reverted),
         )
         for at in cell.horizons
-        for each in at.reverters["anybody"].thresholds
+        for each in at.reverters["anyone"].thresholds
     ]
     header = (
         "horizon, threshold",
@@ -135,9 +135,7 @@ def _by_reverter(cell: Cell) -> Table:
                     *flagged,
                 )
             )
-    above = [
-        f"of edits above {each.threshold:g}" for each in cell.horizons[0].reverters["anybody"].thresholds
-    ]
+    above = [f"of edits above {each.threshold:g}" for each in cell.horizons[0].reverters["anyone"].thresholds]
     return Table(
         "Share reverted, by who made the revert",
         ("horizon, reverted by", "reverts", "of all edits", *above),
@@ -184,7 +182,7 @@ def _cells(title: str, cells: Sequence[Cell], threshold: float, names: Sequence[
     rows = []
     for name, cell in zip(names, cells, strict=True):
         at = cell.horizons[0]
-        share, flags = at.reverters["anybody"].share_reverted, at.reverters["anybody"].thresholds[-1]
+        share, flags = at.reverters["anyone"].share_reverted, at.reverters["anyone"].thresholds[-1]
         rows.append(
             (
                 name,

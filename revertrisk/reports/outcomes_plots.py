@@ -21,7 +21,7 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
             (_series("", [each.mean_probability for each in bins], [each.share_reverted for each in bins]),),
             has_diagonal=True,
         )
-    thresholds = [each.threshold for each in at.reverters["anybody"].thresholds]
+    thresholds = [each.threshold for each in at.reverters["anyone"].thresholds]
     if len(thresholds) > 1 and any(_flagged(each) for each in cell.horizons):
         yield Plot(
             "Share reverted among edits above a threshold",
@@ -39,9 +39,9 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
             is_share=(False, True),
         )
     rows = [
-        (each.kind, each.horizons[0].reverters["anybody"].share_reverted)
+        (each.kind, each.horizons[0].reverters["anyone"].share_reverted)
         for each in kinds
-        if each.horizons[0].reverters["anybody"].share_reverted.value is not None
+        if each.horizons[0].reverters["anyone"].share_reverted.value is not None
     ]
     if rows:
         shares = [figure.value or 0.0 for _, figure in rows]
@@ -64,7 +64,7 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
 
 def _flagged(at: AtHorizon) -> list[AtThreshold]:
     return [
-        each for each in at.reverters["anybody"].thresholds if each.share_reverted_flagged.value is not None
+        each for each in at.reverters["anyone"].thresholds if each.share_reverted_flagged.value is not None
     ]
 
 

@@ -14,7 +14,7 @@ from revertrisk.reports.cell import Ends, reverter_figures
 from revertrisk.reports.figures import MIN_EDITS, Figure
 from revertrisk.reports.intervals import share_interval
 from revertrisk.reports.review_draw import COLUMNS, JUDGEMENTS, KEY_FORMAT, SheetKey, key_of
-from revertrisk.reports.watched import ANYBODY, Booleans, Floats, Watched
+from revertrisk.reports.watched import ANYONE, Booleans, Floats, Watched
 
 THRESHOLDS: Final = (0.0, 0.5, 0.65, 0.8, 0.9)
 """The limits of the score bands; 0 stands for all edits."""
@@ -176,7 +176,7 @@ def _outcomes(
     key: SheetKey, damaging: Booleans, decided: Booleans, watched: Watched, horizon: float
 ) -> dict[str, int]:
     seconds, cause = watched.ends()
-    reverted = np.isin(cause, ANYBODY) & (seconds <= horizon)
+    reverted = np.isin(cause, ANYONE) & (seconds <= horizon)
     is_reverted = dict(zip(watched.rev_id.tolist(), reverted.tolist(), strict=True))
     found = {
         f"{judgement}, {what}": 0

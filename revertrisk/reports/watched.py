@@ -28,7 +28,7 @@ class Cause(IntEnum):
     DELETED = 5
 
 
-ANYBODY: Final = (Cause.REVERTED_BY_PERSON, Cause.REVERTED_BY_BOT, Cause.REVERTED_BY_ACTING)
+ANYONE: Final = (Cause.REVERTED_BY_PERSON, Cause.REVERTED_BY_BOT, Cause.REVERTED_BY_ACTING)
 NOT_ACTING: Final = (Cause.REVERTED_BY_PERSON, Cause.REVERTED_BY_BOT)
 PEOPLE: Final = (Cause.REVERTED_BY_PERSON,)
 
@@ -75,7 +75,7 @@ class Watched:
     deleted_after: Floats
     """From the edit to the deletion of its page."""
     reverter: NDArray[np.int8]
-    """The `Cause` of the first revert: one of `ANYBODY`, or SELF_REVERTED. Meaningless if there is no revert."""
+    """The `Cause` of the first revert: one of `ANYONE`, or SELF_REVERTED. Meaningless if there is no revert."""
     is_null_edit: Booleans
     is_skipped_by_automoderator: Booleans
     """Automoderator's rules skip edits by bots and privileged editors, self-reverts, creations, and null edits."""

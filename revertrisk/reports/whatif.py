@@ -12,7 +12,7 @@ from revertrisk.reports.daily import DailyMean, daily_mean_of, whole_days
 from revertrisk.reports.figures import MIN_EDITS, Figure, median_seconds
 from revertrisk.reports.lake_edits import ModelVersion, Scored
 from revertrisk.reports.thresholds import Refusal, threshold_for_daily_number, threshold_for_rate
-from revertrisk.reports.watched import ANYBODY, PEOPLE, USER_KINDS, Booleans, Cause, Watched
+from revertrisk.reports.watched import ANYONE, PEOPLE, USER_KINDS, Booleans, Cause, Watched
 
 THRESHOLDS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.87, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 CANDIDATES: Final = tuple(round(0.5 + step / 100, 2) for step in range(50))
@@ -66,7 +66,7 @@ class ThresholdTarget:
     a_day: float | None = None
     """At most this many edits are flagged per day."""
     false_positive_rate: float | None = None
-    """At most this share of the edits that nobody else reverted is flagged."""
+    """At most this share of the edits that no one else reverted is flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _threshold(earlier: Watched, horizon: float, target: ThresholdTarget, days: 
     ends = Ends.of(earlier)
     if target.false_positive_rate is not None:
         known = (ends.cause != Cause.OPEN) & (ends.seconds <= horizon) | (ends.age >= horizon)
-        reverted = np.isin(ends.cause, ANYBODY) & (ends.seconds <= horizon)
+        reverted = np.isin(ends.cause, ANYONE) & (ends.seconds <= horizon)
         return threshold_for_rate(ends.probability[known], reverted[known], target.false_positive_rate)
     return _for_share(ends, horizon, target.share_reverted or 0.0)
 

@@ -147,7 +147,7 @@ def test_the_gauges(lake: Lake) -> None:
         for sample in family.samples
     }
     whole = model["cells"][0]
-    at = whole["horizons"][0]["reverters"]["anybody"]["thresholds"][0]
+    at = whole["horizons"][0]["reverters"]["anyone"]["thresholds"][0]
     of = ("3", "48h", "all", "revertrisk-multilingual")
     at_threshold = tuple(sorted((*of, "0.65")))
     for name, value in (

@@ -49,7 +49,7 @@ def test_every_cell_is_there(before: Outcomes) -> None:
         whole = model.cells[0].horizons[0].reverters
         assert all(each.share_reverted.value is not None for each in whole.values())
         shares = [
-            whole[name].share_reverted.value or 0 for name in ("people", "not_acting_on_the_score", "anybody")
+            whole[name].share_reverted.value or 0 for name in ("people", "not_acting_on_the_score", "anyone")
         ]
         assert shares == sorted(shares)
         assert 0 < shares[0] < shares[2] < 1
@@ -116,7 +116,7 @@ def test_a_late_revert_moves_the_late_figure_only(copied: Lake, made: list[Made]
     for model_before, model_after in zip(before.models, after.models, strict=True):
         was, now = (each.cells[0].horizons for each in (model_before, model_after))
         assert was[0] == now[0]
-        shares = [each[1].reverters["anybody"].share_reverted for each in (was, now)]
+        shares = [each[1].reverters["anyone"].share_reverted for each in (was, now)]
         assert shares[0].value is not None
         assert shares[1].value is not None
         assert shares[0].value < shares[1].value

@@ -304,7 +304,7 @@ def test_matured_outcomes_are_those_of_evaluate(
     assert at.quality.auc.value == pytest.approx(area_under_curve(probabilities, labels), abs=1e-9)
     assert evaluation.evaluation.auc.value == round(at.quality.auc.value or 0, 4)
     ones = np.ones((1, len(labels)))
-    for each in at.reverters["anybody"].thresholds:
+    for each in at.reverters["anyone"].thresholds:
         wanted = [
             function(probabilities, labels, each.threshold)(ones)[0] for function in (precision, recall)
         ]
