@@ -59,15 +59,13 @@ def bots_document(report: Bots) -> Document:
         Section("The bots", (), (_listed(report),)),
         Section(
             "Bots and the model",
-            (
-                "This section counts edits, by the day of the edit. The parts of the reverted edits add up to all.",
-            ),
+            ("This section counts edits by the day of the edit.",),
             (_overlap(report.overlap), _parts(report.overlap), _seconds(report.overlap)),
             tuple(_plots(report.overlap)),
         ),
         Section(
             "Reverts by bots, and who reverts them",
-            ("This section counts reverts, by the day of the revert. One revert can revert several edits.",),
+            ("This section counts reverts by the day of the revert. One revert can revert several edits.",),
             (_reverts(report.reverts), _undone(report), _averages(report.reverts)),
         ),
         Section(
@@ -142,7 +140,7 @@ def _parts(overlap: Sequence[Overlap]) -> Table:
         "Reverted edits, by who reverted them and whether the model flags them",
         ("wiki", *names.values()),
         rows,
-        "The last column is not included in the first one.",
+        "The column of reverted edits is the sum of the six columns after it. The last column is not included.",
     )
 
 
