@@ -19,7 +19,7 @@ KINDS: Final = ("ip", "temporary", "registered", "unknown")
 BUCKETS: Final = ("0-99", "100-499", "500+", "unknown")
 """The ranges of their edit counts; `RevertedRows.edit_bucket` has indexes into this tuple."""
 UNDONE_BY: Final = ("", "the base editor", "newcomers", "experienced editors", "others")
-"""Who reverted a revert; `RevertedRows.undone_by_whom` has indexes into this tuple. The first one is for no revert.
+"""Who reverted a revert; `RevertedRows.undone_by_whom` has indexes into this tuple. Index 0 means no revert.
 
 The base editor is the author of the edit that was reverted. Newcomers are IP addresses, temporary accounts, and
 accounts with fewer than 100 edits. Experienced editors have at least 500. Others are between, or of unknown count.
@@ -47,7 +47,7 @@ class RevertedRows:
     rev_id: Numbers
     """The revision id of the revert."""
     edit_day: Numbers
-    """Days since 1970; so is ``revert_day``."""
+    """The day of the edit, in days since 1970; ``revert_day`` is the day of the revert."""
     revert_day: Numbers
     kind: NDArray[np.int8]
     edit_bucket: NDArray[np.int8]

@@ -191,6 +191,7 @@ def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
 
 
 def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDay]:
+    # A revert counts once in each cell of wiki, day, kind and edit count, also if it reverted several edits there.
     keys = np.stack([rows.wiki, rows.revert_day, rows.kind, rows.edit_bucket, rows.page, rows.rev_id], axis=1)
     _, first = np.unique(keys, axis=0, return_index=True)
     cells, place = np.unique(keys[first, :4], axis=0, return_inverse=True)

@@ -24,20 +24,20 @@ BINS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """When and why each edit was no longer watched; arrays of equal length, ordered by page."""
+    """When and why the watching of each edit ended; arrays of equal length, ordered by page."""
 
     page: NDArray[np.int64]
     probability: Floats
     age: Floats
     """Seconds from the edit to the end of the record."""
     seconds: Floats
-    """Seconds from the edit to the event that ended this, or to the end of the record."""
+    """Seconds that the edit was watched: to the event that came first, or to the end of the record."""
     cause: NDArray[np.int8]
     """A `Cause` for each edit."""
 
     @classmethod
     def of(cls, watched: Watched) -> "Ends":
-        """Return when and why edits were no longer watched."""
+        """Return when and why the watching of edits ended."""
         return cls(watched.page, watched.probability, watched.age, *watched.ends())
 
     def __len__(self) -> int:
@@ -90,7 +90,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class ScoreQuality:
-    """How well the probabilities separate the edits (AUC), and how close they are to the shares (calibration)."""
+    """How well the probabilities separate the edits (AUC), and how close they are to the share reverted."""
 
     auc: Figure
     calibration_gap: Figure

@@ -229,6 +229,7 @@ def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator
     _, in_first, in_second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
     if not len(in_first):
         return
+    # intersect1d sorts by revision. Intervals need the order by page, which is the order of the first version's rows.
     order = np.argsort(in_first, kind="stable")
     both = first.watched.part(in_first[order])
     other = second.watched.probability[in_second[order]]
