@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from revertrisk.labels.labelled import Counts
     from revertrisk.labels.rule import LabelRule
 
-_LONGEST_HOURS = 87_600.0
+_MAX_HOURS = 87_600.0
+"""Ten years."""
 
 
 class Widened(StrEnum):
@@ -40,14 +41,14 @@ def label(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="page_change events as JSON lines, or an XML export; plain or compressed.",
+            help="page_change events as JSON lines, or an XML export. It can be compressed.",
         ),
     ],
     out: Annotated[
         Path,
         typer.Option(
             dir_okay=False,
-            help="The file of labelled edits, as JSON lines; with a name that ends in .gz, compressed.",
+            help="The file to write, as JSON lines. If its name ends in .gz, it is compressed.",
         ),
     ],
     wiki_id: Annotated[
@@ -55,33 +56,35 @@ def label(
         typer.Option(
             "--wiki-id",
             "--wiki",
-            help="The wiki id for a wiki that is not in the wiki table; its edits are labelled too.",
+            help="A name for a wiki that is not in the wiki table. Its edits are labelled like those of scored wikis.",
         ),
     ] = None,
     include: Annotated[
         list[Widened],
         typer.Option(
             metavar="REASON",
-            help="Also label edits that a server skips for this reason: not_wikipedia, namespace, redirect, "
+            help="Also label edits that the server skips for this reason: not_wikipedia, namespace, redirect, "
             "content_model or too_large; repeatable.",
         ),
     ] = [],  # noqa: B006 - Typer reads it
     hours: Annotated[
-        float, typer.Option(min=0, max=_LONGEST_HOURS, help="Reverts after this time do not count.")
+        float,
+        typer.Option(
+            min=0, max=_MAX_HOURS, help="A revert counts only within this many hours after the edit."
+        ),
     ] = 48.0,
 ) -> None:
-    """Label edits by whether another user reverted them soon, for training and evaluation.
+    """Label edits as reverted by another user or not, for training and evaluation.
 
-    Edits that a server scores are labelled; --include adds others. Null edits, edits that their own author reverted
-    and edits whose revert was itself reverted are left out. Edits that are younger than --hours are marked. From an
-    export the changed lines are written too; events do not contain them. At the end the command writes how many edits
-    were left out, and why.
+    Edits that the server scores are labelled; --include adds others. Null edits, self-reverts and edits whose revert
+    was itself reverted are left out. Edits that are too young to have a final label are marked. An export also gives
+    the changed lines, which events do not have. At the end the command prints how many edits were left out, and why.
     """
     import sqlite3
 
     from revertrisk.event_platform.page_change import SkipReason
     from revertrisk.labels.labelled import Counts
-    from revertrisk.labels.lines import is_export
+    from revertrisk.labels.recorded import is_export
     from revertrisk.labels.rule import LabelRule
     from revertrisk.runtime.unpacking import PackedFileError
     from revertrisk.wiki.exports.reader import ExportError
@@ -101,19 +104,19 @@ def label(
     except (ExportError, OSError, _NothingReadError) as exc:
         refuse(exc)
     except sqlite3.Error as exc:
-        refuse(ValueError(f"the edits cannot be kept in a temporary file: {exc}"))
+        refuse(ValueError(f"the edits cannot be stored in a temporary file: {exc}"))
     typer.echo(summary(counts))
 
 
 class _NothingReadError(ValueError):
-    """A file has no page_change event."""
+    """A file does not have any page_change event."""
 
 
 def _of_events(
     source: Path, rule: "LabelRule", counts: "Counts", horizon: timedelta
 ) -> Iterator[dict[str, Any]]:
     from revertrisk.labels.labelled import label_events
-    from revertrisk.labels.lines import recorded_events
+    from revertrisk.labels.recorded import recorded_events
     from revertrisk.labels.rule import INVALID_EVENT
 
     yield from label_events(recorded_events(source), rule, counts, horizon=horizon)
@@ -130,7 +133,7 @@ def _of_export(
     counts: "Counts",
     horizon: timedelta,
 ) -> Iterator[dict[str, Any]]:
-    """Label the edits of an export, with the changed lines from its texts."""
+    """Convert the edits of an export to page_change events, label these, and add the changed lines from the texts."""
     from mock_mediawiki.app import open_history, wikis_of
     from mock_mediawiki.page_changes import page_changes
     from revertrisk.labels.labelled import label_events
@@ -155,7 +158,7 @@ def _of_export(
 
 
 def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write labelled edits, gzipped if the name ends in ``.gz``; the file gets its name when it is complete."""
+    """Write labelled edits, with gzip if the name ends in ``.gz``. The file appears when it is complete."""
     target = path.resolve()
     is_file = target.is_file() or not target.exists()  # not /dev/stdout
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp") if is_file else target
@@ -180,22 +183,20 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
 def _json(row: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(row, ensure_ascii=False).encode()
-    except (
-        UnicodeEncodeError
-    ):  # half of a surrogate pair, which UTF-8 cannot encode; it is written as an escape
+    except UnicodeEncodeError:  # half of a surrogate pair can be written only as an escape sequence
         return json.dumps(row).encode()
 
 
 def summary(counts: "Counts") -> str:
-    """Return a summary of the counts."""
+    """Return a text with the counts: read, labelled, and left out by reason. The numbers add up."""
     lines = [
         f"{counts.read} edits and other changes read",
-        f"{counts.labelled} labelled: {counts.reverted} reverted, {counts.immature} too young to tell",
+        f"{counts.labelled} labelled: {counts.reverted} reverted, {counts.immature} too young for a final label",
         f"{counts.left_out.total()} left out",
     ]
     lines += [f"  {number} {reason}" for reason, number in counts.left_out.most_common()]
     if counts.first_invalid is not None:
         lines.append(f"the first invalid_event is in {counts.first_invalid}")
     if counts.reverts_without_range:
-        lines.append(f"reverts without a range, which label nothing: {counts.reverts_without_range}")
+        lines.append(f"reverts that do not say which edits they revert: {counts.reverts_without_range}")
     return "\n".join(lines)

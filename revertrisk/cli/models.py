@@ -58,24 +58,27 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     model: Model,
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A labelled file.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="Its format. Default: recognized by its fields.")
+        str | None,
+        typer.Option("--format", help="The format of the file. Default: recognised by its fields."),
     ] = None,
     base_rate: Annotated[
         float | None,
         typer.Option(
-            min=0.0001, max=0.9999, help="Weight the calibration figures to this share of reverted edits."
+            min=0.0001,
+            max=0.9999,
+            help="Weight the edits so that this share is reverted (calibration, precision).",
         ),
     ] = None,
     as_json: Json = False,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write a report with plots.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also write an HTML report with plots.")
+    ] = None,
     scores: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False, help="Also write all scores with their labels to this file, for `thresholds`."
-        ),
+        typer.Option(dir_okay=False, help="Also write each score with its label, for `thresholds`."),
     ] = None,
 ) -> None:
-    """Compare a model's scores with labels: figures with 95 % intervals, by kind of author and by wiki."""
+    """Compare the scores of a model with labels, by kind of author and by wiki; each figure has a 95 % interval."""
     from revertrisk.scoring.artifact import ArtifactError
     from revertrisk.scoring.training.evaluate_file import evaluate_file
     from revertrisk.scoring.training.examples import TrainingError
@@ -113,24 +116,21 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         ),
     ],
     target_fpr: Annotated[
-        float, typer.Option(min=0.0001, max=0.9999, help="The false positive rate that must not be exceeded.")
+        float, typer.Option(min=0.0001, max=0.9999, help="The maximum false positive rate.")
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(help="The model whose scores are used; other scores in a JSON lines file are an error."),
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="Refuse scores of another model.")] = None,
     version: Annotated[
         str | None,
         typer.Option(
-            help="Its version, checked in the same way; `production` for scores of production models."
+            help="Refuse scores of another version. Scores of production have the version `production`."
         ),
     ] = None,
     smallest: Annotated[
-        int, typer.Option(min=1, help="The smallest number of edits that were not reverted, for a threshold.")
+        int, typer.Option(min=1, help="The minimum number of edits that were not reverted.")
     ] = 200,
     as_json: Json = False,
 ) -> None:
-    """Find the threshold for a false positive rate, for each wiki and kind of author, with intervals."""
+    """Find the lowest threshold with at most a given false positive rate, for each wiki and kind of author."""
     from revertrisk.reports.thresholds import find_limits, limits_json, limits_table
     from revertrisk.scoring.training.examples import TrainingError
     from revertrisk.scoring.training.scored_edits import read_scores

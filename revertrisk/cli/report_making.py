@@ -1,6 +1,6 @@
-"""What the commands of the reports share: their flags, the lake that they read, and how they write."""
+"""What the report commands share: flags, reading the lake, and writing a report."""
 
-# ruff: noqa: PLC0415 - engines and statistics are imported when a report is made
+# ruff: noqa: PLC0415 - database engines and statistics are imported only when a report is made
 
 import importlib.util
 import os
@@ -28,23 +28,28 @@ Wikis = Annotated[list[str], typer.Option("--wiki", help="Report on this wiki on
 Models = Annotated[list[str], typer.Option("--model", help="Report on this model only; repeatable.")]
 Since = Annotated[str | None, typer.Option(metavar="DAY", help="The first day of edits, such as 2026-11-01.")]
 Until = Annotated[str | None, typer.Option(metavar="DAY", help="The last day of edits.")]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text: all cells, all figures.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text, with all cells and figures.")]
 Html = Annotated[
     Path | None,
-    typer.Option(dir_okay=False, help="Also write one page with tables and plots that needs no other file."),
+    typer.Option(
+        dir_okay=False, help="Also write an HTML page with tables and plots. It needs no other file."
+    ),
 ]
-Skipping = Annotated[
+AutomoderatorRules = Annotated[
     bool,
     typer.Option(
         "--automoderator-rules",
-        help="Leave out what Automoderator passes over: edits by bots and privileged editors, self-reverts, creations, "
+        help="Leave out edits that Automoderator skips: by bots and privileged editors, self-reverts, creations, "
         "null edits.",
     ),
 ]
 
 
 def models_of(reader: "Reader", wikis: Collection[str], names: Collection[str]) -> "list[ModelVersion]":
-    """Return the model versions of some wikis and names; refuses a wiki or a name that the lake does not have."""
+    """Return the model versions of the given wikis and model names; empty means all.
+
+    The command ends with status 2 if the lake has no predictions of a wiki, of a name, or of their combination.
+    """
     from revertrisk.reports.lake_edits import read_models
 
     known = read_models(reader)
@@ -59,13 +64,13 @@ def models_of(reader: "Reader", wikis: Collection[str], names: Collection[str]) 
 def _check(flag: str, asked: Collection[str], known: Collection[str]) -> None:
     for each in asked:
         if each not in known:
-            names = ", ".join(sorted(known)[:20]) or "none at all"
-            flags.refuse(ValueError(f"--{flag}: the lake has no predictions of {each!r}; it has {names}"))
+            names = ", ".join(sorted(known)[:20]) or "none"
+            flags.refuse(ValueError(f"--{flag}: the lake has no predictions of {each!r}; it has: {names}"))
 
 
 @contextmanager
 def reading(lake: str) -> "Iterator[Reader]":
-    """Read a lake while the context lasts; what is wrong with it ends the command."""
+    """Open a lake for reading. An error of the lake ends the command with its exit status."""
     from revertrisk.lake import LakeError, Reader
 
     try:
@@ -83,7 +88,7 @@ def write(
     as_json: bool,
     html: Path | None,
 ) -> None:
-    """Write a report as text or JSON, and as a page where one is asked for."""
+    """Write a report as text or JSON to standard output, and as an HTML page to ``html`` if given."""
     import orjson
 
     from revertrisk.reports.document import as_text
@@ -103,7 +108,7 @@ def write(
 
 
 def period_of(since: str | None, until: str | None) -> "Period":
-    """Return the days that --since and --until name."""
+    """Return the period of --since and --until."""
     from revertrisk.reports.lake_edits import Period
 
     days: dict[str, date | None] = {"since": None, "until": None}
@@ -118,15 +123,15 @@ def period_of(since: str | None, until: str | None) -> "Period":
 
 
 def seconds_of(flag: str, text: str) -> float:
-    """Return a time in hours or days as seconds."""
+    """Return the seconds of a time in hours or days, such as 48h or 7d."""
     found = re.fullmatch(r"(\d{1,4})([hd])", text)
     if found is None or int(found[1]) == 0:
         flags.refuse(ValueError(f"--{flag}: expected hours or days such as 48h or 7d, not {text!r}"))
     return int(found[1]) * _UNITS[found[2]]
 
 
-def need_engines(html: Path | None, level: str = "WARNING") -> None:
-    """End with a sentence where the extra is not installed or the page cannot be written; set up logging."""
+def prepare(html: Path | None, level: str = "WARNING") -> None:
+    """Set up logging; end the command if the extra is not installed or the page cannot be written."""
     needed = ("deltalake", "duckdb", "matplotlib", "scipy", "statsmodels")
     if any(importlib.util.find_spec(name) is None for name in needed):
         problem = "reports need the extra: pip install 'revertrisk-events[reports]'"
@@ -142,6 +147,6 @@ def need_engines(html: Path | None, level: str = "WARNING") -> None:
 
 
 def end(problem: Exception, status: int) -> NoReturn:
-    """End with a sentence and a status."""
+    """End the command with a message and an exit status."""
     typer.echo(f"revertrisk: {problem}", err=True)
     raise typer.Exit(status)

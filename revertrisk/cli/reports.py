@@ -1,6 +1,6 @@
-"""``revertrisk outcomes`` and ``revertrisk bots``: reports over the lake."""
+"""``revertrisk outcomes`` and ``revertrisk bots``: reports from the lake."""
 
-# ruff: noqa: PLC0415 - engines and statistics are imported when a report is made
+# ruff: noqa: PLC0415 - database engines and statistics are imported only when a report is made
 
 from typing import Annotated
 
@@ -9,16 +9,16 @@ import typer
 from revertrisk.cli import dispatcher_flags as flags
 from revertrisk.cli.lake import Lake
 from revertrisk.cli.report_making import (
+    AutomoderatorRules,
     Html,
     Json,
     Models,
     Since,
-    Skipping,
     Until,
     Wikis,
     models_of,
-    need_engines,
     period_of,
+    prepare,
     reading,
     seconds_of,
     write,
@@ -34,20 +34,20 @@ def outcomes(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     threshold: Annotated[
         list[float],
         typer.Option(
-            min=0, max=1, help="An edit above it counts as flagged; repeatable. Default: 0.65, 0.87."
+            min=0, max=1, help="An edit with a score above it is flagged; repeatable. Default: 0.65, 0.87."
         ),
     ] = [],  # noqa: B006 - Typer reads it
     horizon: Annotated[
         list[str],
         typer.Option(
-            help="How soon a revert must come, in hours or days; repeatable. Default: 48h, 7d, 30d."
+            help="A revert counts within this time after the edit, in hours or days; repeatable. Default: 48h, 7d, 30d."
         ),
     ] = [],  # noqa: B006 - Typer reads it
     matured: Annotated[
         bool,
         typer.Option(
             "--matured",
-            help="Only edits older than the horizon, labelled as for training, as `evaluate` has it.",
+            help="Include only edits older than the horizon, with the labels of training, as in `evaluate`.",
         ),
     ] = False,
     as_json: Json = False,
@@ -57,28 +57,29 @@ def outcomes(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         typer.Option(
             min=0,
             metavar="PORT",
-            help="Serve the main figures to Prometheus instead, made anew every 15 minutes.",
+            help="Serve the main figures to Prometheus on this port instead, updated every 15 minutes.",
         ),
     ] = None,
 ) -> None:
-    """Say what came of the predictions: reverted or not, by model version, wiki and kind of user.
+    """Report the outcomes of predictions: reverted or not, by model version, wiki and kind of user.
 
-    Each figure has its interval, its n and its definition. Edits of any age count for as long as they were watched.
+    Each figure has its interval, its number of edits and its definition. Young edits count for the time since they were
+    saved.
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
 
     revertrisk outcomes --lake lake --html outcomes.html
     """
-    need_engines(html, "WARNING" if serve is None else "INFO")
+    prepare(html, "WARNING" if serve is None else "INFO")
     from revertrisk.reports.gauges import serve as serve_gauges
     from revertrisk.reports.lake_edits import read_scored
-    from revertrisk.reports.outcomes import HORIZONS, THRESHOLDS, Asked, Outcomes
+    from revertrisk.reports.outcomes import HORIZONS, THRESHOLDS, Outcomes, ReportOptions
     from revertrisk.reports.outcomes import outcomes as make
     from revertrisk.reports.outcomes_document import outcomes_document, outcomes_json
     from revertrisk.runtime.metrics_port import MetricsPortError
 
     period = period_of(since, until)
-    asked = Asked(
+    options = ReportOptions(
         tuple(sorted(set(threshold))) or THRESHOLDS,
         tuple(sorted({seconds_of("horizon", each) for each in horizon})) or HORIZONS,
         is_matured=matured,
@@ -86,13 +87,15 @@ def outcomes(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     def report() -> Outcomes:
         with reading(lake) as reader:
-            return make([read_scored(reader, each, period) for each in models_of(reader, wiki, model)], asked)
+            return make(
+                [read_scored(reader, each, period) for each in models_of(reader, wiki, model)], options
+            )
 
     if serve is None:
         write(report(), outcomes_json, outcomes_document, as_json=as_json, html=html)
         return
     if as_json or html is not None:
-        flags.refuse(ValueError("--serve: not with --json or --html"))
+        flags.refuse(ValueError("--serve: cannot be used with --json or --html"))
     try:
         serve_gauges(report, serve)
     except MetricsPortError as exc:
@@ -102,28 +105,28 @@ def outcomes(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     lake: Lake,
     wiki: Wikis = [],  # noqa: B006 - Typer reads it
-    model: Annotated[str, typer.Option(help="The model beside the bots.")] = "revertrisk-multilingual",
+    model: Annotated[str, typer.Option(help="The model to compare with.")] = "revertrisk-multilingual",
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="An edit above it counts as flagged.")
+        float, typer.Option(min=0, max=1, help="The model flags edits with a score above it.")
     ] = 0.87,
     window: Annotated[
-        str, typer.Option(help="How soon after the edit a revert must come, in hours or days.")
+        str, typer.Option(help="A revert counts within this time after the edit, in hours or days.")
     ] = "24h",
     since: Since = None,
     until: Until = None,
-    automoderator_rules: Skipping = False,
+    automoderator_rules: AutomoderatorRules = False,
     as_json: Json = False,
     html: Html = None,
 ) -> None:
-    """Compare the listed anti-vandalism bots with a model: reverts a day, and what both have in common (T374698).
+    """Compare the listed anti-vandalism bots with a model: reverts per day, and the overlap of both (T374698).
 
-    The bots are those of `revertrisk lake bots`; one that is listed later is named in old days too.
+    The list of bots is made by `revertrisk lake bots`. A bot that is added to it also counts for days in the past.
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
 
     revertrisk bots --lake lake --since 2026-10-01 --until 2026-10-31
     """
-    need_engines(html)
+    prepare(html)
     from revertrisk.reports.bot_rows import read_bots, read_overlap, read_reverted
     from revertrisk.reports.bots import bots as make
     from revertrisk.reports.bots_document import bots_document, bots_json
@@ -145,7 +148,7 @@ def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             threshold=threshold,
             window_s=window_s,
             period=period,
-            skip_rules=automoderator_rules,
+            automoderator_rules=automoderator_rules,
         )
     report = make(
         wikis,
@@ -155,6 +158,6 @@ def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         model_name=model,
         threshold=threshold,
         window_s=window_s,
-        skip_rules=automoderator_rules,
+        automoderator_rules=automoderator_rules,
     )
     write(report, bots_json, bots_document, as_json=as_json, html=html)

@@ -43,15 +43,15 @@ def has_statistics() -> bool:
 def with_intervals(columns: list[str], rows: Rows) -> tuple[list[str], Rows]:
     """Return the rows with columns ``low`` and ``high`` after ``share``: its 95 % interval.
 
-    The interval is computed from ``standard_error`` and ``pages``; it is None for fewer than `LEAST_PAGES` pages.
+    The interval is computed from ``standard_error`` and ``pages``; it is None for fewer than `MIN_PAGES` pages.
     """
-    from revertrisk.reports.intervals import LEAST_PAGES, share_interval
+    from revertrisk.reports.intervals import MIN_PAGES, share_interval
 
     share, error, pages = (columns.index(name) for name in ("share", "standard_error", "pages"))
     found = []
     for row in rows:
         low_high: Sequence[float | None] = (None, None)
-        if row[pages] >= LEAST_PAGES:
+        if row[pages] >= MIN_PAGES:
             low_high = share_interval(row[share], row[error], row[pages])
         found.append([*row[: share + 1], *low_high, *row[share + 1 :]])
     return [*columns[: share + 1], "low", "high", *columns[share + 1 :]], found

@@ -1,4 +1,4 @@
-"""Labels the edits in recorded page_change events, and counts events that were left out, by reason."""
+"""Labels the edits in recorded page_change events, and counts the events that are left out, by reason."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,30 +19,31 @@ REPEATED: Final = "repeated"
 _OF_ANOTHER_WIKI: Final = frozenset(
     {SkipReason.UNKNOWN_WIKI, SkipReason.NOT_WIKIPEDIA, SkipReason.UNSUPPORTED_WIKI}
 )
-"""Events with these reasons affect no label; they are counted and not stored."""
+"""Events that are left out for these reasons do not affect any label. They are counted and not stored."""
 _NO_OBJECT: Final = Judgement(INVALID_EVENT, None, "expected a JSON object")
 
 ChangeOf = Callable[[str, int, int | None], Change | None]
-"""Returns the changed lines of an edit (wiki id, revision id, parent id); None if the source has no texts."""
+"""Takes wiki id, revision id and parent id; returns the changed lines of the edit, or None without its texts."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """The counts of a record's events: ``labelled`` and ``left_out`` add up to ``read``."""
+    """The counts of the events of a record. ``labelled`` and ``left_out`` add up to ``read``."""
 
     read: int = 0
     labelled: int = 0
     reverted: int = 0
     immature: int = 0
-    """Labelled edits that are younger than the horizon at the end of the record."""
+    """How many labelled edits are younger than the horizon at the end of the record."""
     left_out: Counter[str] = field(default_factory=Counter)
     reverts_without_range: int = 0
+    """How many edits are marked as reverts without saying which edits they revert."""
     first_invalid: str | None = None
     """The first event that is not a valid page_change event, with the reason."""
 
 
 def no_texts(_wiki_id: str, _rev_id: int, _parent_id: int | None) -> Change | None:
-    """Return None: events hold no texts."""
+    """Return None, because events do not have texts."""
     return None
 
 
@@ -56,7 +57,7 @@ def label_events(
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines of a labelled file for numbered page_change events, in any order.
 
-    An event that is None could not be read. ``counts`` is complete at the end.
+    An event that could not be read is None. ``counts`` is complete when the iterator ends.
 
     Raises:
         sqlite3.Error: the edits cannot be written to the disk.
@@ -84,7 +85,7 @@ def label_events(
 def _read(
     events: Iterable[tuple[int, Mapping[str, Any] | None]], rule: LabelRule, counts: Counts, store: EditStore
 ) -> datetime | None:
-    """Put the record into the store; return the time of its last edit."""
+    """Store the edits of the record; return the time of the last one."""
     end: datetime | None = None
     for number, event in events:
         counts.read += 1

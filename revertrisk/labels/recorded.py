@@ -1,28 +1,70 @@
-"""Reads an edit from a page_change event: the facts for its label, and the facts that a server scores with."""
+"""Reads recorded page_change events: the lines of a file, and from each event the facts for its label and its score."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from revertrisk.event_platform.page_change import SCORABLE_KINDS, Editor, PageChange
 from revertrisk.runtime.instants import parse_date_time
+from revertrisk.runtime.unpacking import split_lines, unpacked_chunks
 from revertrisk.scoring.training.labelling import PageEdit
 from revertrisk.scoring.training.own_labels import FORMAT
+from revertrisk.streams.base import unwrapped
 from revertrisk.wiki.revision_facts import LARGEST_ID
 from revertrisk.wiki.user_kinds import UserKind, user_kind
 
 VISIBILITY_CHANGE: Final = "visibility_change"
 EDITING_KINDS: Final = frozenset({"create", "edit"})
-"""A move or an undeletion is scored, but changes no text, so a later revert of it is not about an edit."""
+"""A move or an undeletion is scored too, but it does not change the text, so there is no edit to label."""
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+def is_export(path: Path) -> bool:
+    """Return whether a file, plain or compressed, has XML in it: then its first character is ``<``.
+
+    Raises:
+        PackedFileError: the file cannot be read or decompressed.
+
+    """
+    for chunk in unpacked_chunks(path):
+        begin = chunk.removeprefix(_BYTE_ORDER_MARK).lstrip()
+        if begin:
+            # UTF-16 has other byte order marks.
+            return begin.startswith((b"<", b"\xff\xfe<", b"\xfe\xff\0<"))
+    return False
+
+
+def recorded_events(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Yield the number and the event of each line that is not blank; None for a line that is not a JSON object.
+
+    For a line ``{"event": {…}}``, the form of a request body, the event is the inner object.
+
+    Raises:
+        PackedFileError: the file cannot be read or decompressed.
+
+    """
+    for number, line in enumerate(split_lines(unpacked_chunks(path)), start=1):
+        if line is None or line.strip():
+            yield number, None if line is None else _event(line.removeprefix(_BYTE_ORDER_MARK))
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return unwrapped(value) if isinstance(value, dict) else None
 
 
 def makes_revision(change: PageChange) -> bool:
-    """Return whether the event adds a revision to the page's history; a deletion, for example, does not."""
+    """Return whether the event adds a revision to the history of the page; a deletion, for example, does not."""
     return change.kind in SCORABLE_KINDS
 
 
 def page_edit(change: PageChange) -> PageEdit:
-    """Return the facts on which the label of an edit, and of those around it, depends."""
+    """Return the facts that determine the label of an edit and of the edits around it."""
     revision = change.event["revision"]
     revert = revision.get("revert")
     sha1 = revision.get("rev_sha1") or ""
@@ -45,7 +87,7 @@ def page_edit(change: PageChange) -> PageEdit:
 
 
 def facts_of(change: PageChange, edit: PageEdit) -> dict[str, Any]:
-    """Return a line of a labelled file without its label and its changed lines."""
+    """Return a line of a labelled file, without its label and its changed lines."""
     revision = change.event["revision"]
     before = _parent(change.event)
     editor = change.editor or Editor()
@@ -77,23 +119,23 @@ def facts_of(change: PageChange, edit: PageEdit) -> dict[str, Any]:
 
 
 def digest(text: str) -> str:
-    """Return a hash that replaces a name in a labelled file; equal names have equal hashes."""
+    """Return the hash that replaces a name in a labelled file. Equal names have equal hashes."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _range(revert: Any) -> tuple[int, int] | None:
-    """Return the oldest and newest revision id in a revert, or None; EventBus leaves out unknown ids."""
+    """Return the oldest and the newest reverted revision id, or None: EventBus leaves out ids that it does not know."""
     if not isinstance(revert, dict):
         return None
     oldest, newest = (revert.get(f"rev_reverted_{end}_id") for end in ("oldest", "newest"))
-    # The reading contract does not check these.
+    # The schema for incoming events does not check these fields.
     if not isinstance(oldest, int) or not isinstance(newest, int):
         return None
     return (oldest, newest) if 0 < oldest <= LARGEST_ID and 0 < newest <= LARGEST_ID else None
 
 
 def _parent(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the revision's parent in the event, or {} if it is not there."""
+    """Return the parent of the revision as the event describes it, or {} if it does not."""
     before: Mapping[str, Any] = event.get("prior_state", {}).get("revision", {})
     parent_id = event["revision"].get("rev_parent_id")
     return before if before.get("rev_id", parent_id) == parent_id else {}

@@ -1,4 +1,4 @@
-"""Decides which events are labelled: those that a server scores, by the server's own code, and more with flags."""
+"""Decides which events are labelled: those that the server scores, by the code of the server. Flags can add more."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from revertrisk.wiki.table import WikiTable
 
 INVALID_EVENT: Final = "invalid_event"
 _MAX_PROBLEM: Final = 300
-"""The most characters of a problem, since an event can violate the contract in any number of fields."""
+"""The maximum length of a problem in characters, because an event can have errors in any number of fields."""
 WIDENABLE: Final = (
     SkipReason.NOT_WIKIPEDIA,
     SkipReason.NAMESPACE,
@@ -30,28 +30,31 @@ WIDENABLE: Final = (
     SkipReason.CONTENT_MODEL,
     SkipReason.TOO_LARGE,
 )
-"""The reasons for which a server skips an edit, though it can be labelled."""
+"""The reasons for which the server skips an edit although it can be labelled; a flag can ignore them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The rule's decision about an event."""
+    """The decision about an event."""
 
     reason: str | None
-    """Why it is not labelled; None if it can be."""
+    """The reason why the event is not labelled; None if it can be labelled."""
     change: PageChange | None
     """None for a canary, and for an event that is not a valid page_change event."""
     problem: str | None = None
-    """The errors in an invalid event: the paths of its fields, without values."""
+    """The errors in an invalid event: the paths of the fields, without their values."""
 
 
 class LabelRule:
-    """Judges events as a server does."""
+    """Decides about events as the server does."""
 
     def __init__(
         self, wikis: WikiTable, widened: Collection[SkipReason] = (), named_wiki: str | None = None
     ) -> None:
-        """Take the wikis; ``widened`` are reasons in `WIDENABLE` to ignore, ``named_wiki`` counts as a scored wiki."""
+        """Prepare the rule.
+
+        ``widened`` has the reasons of `WIDENABLE` to ignore. ``named_wiki`` counts as a wiki that is scored.
+        """
         self._widened = frozenset(widened)
         self._named_wiki = named_wiki
         self._a_scored_wiki = next(wiki.wiki_id for wiki in wikis if wiki.is_scorable)
@@ -68,7 +71,7 @@ class LabelRule:
             return Judgement(SkipReason.CANARY, None)
         try:
             change = self._reader.read(event)
-            found = self._reader.resolve(PageChange.of(self._as_asked(event)))
+            found = self._reader.resolve(PageChange.of(self._without_ignored(event)))
         except (InvalidPageChangeError, UnsupportedPageChangeError) as exc:
             return Judgement(INVALID_EVENT, None, str(exc)[:_MAX_PROBLEM])
         if isinstance(found, Skip):
@@ -77,25 +80,25 @@ class LabelRule:
             return Judgement(SkipReason.PAGE_CHANGE_KIND, change)
         return Judgement(None, change)
 
-    def _as_asked(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an event without the facts for which the server skips it and that a flag ignores.
+    def _without_ignored(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a copy of an event without the facts for which the server would skip it and that a flag ignores.
 
-        So the server's rule is used unchanged.
+        So the rule of the server is applied without a change.
         """
-        asked = dict(event)
+        copy = dict(event)
         wiki = self._wikis.by_id(event["wiki_id"])
         if event["wiki_id"] == self._named_wiki or (
             wiki is not None and not wiki.is_scorable and SkipReason.NOT_WIKIPEDIA in self._widened
         ):
-            asked["wiki_id"] = self._a_scored_wiki
-            asked["meta"] = {name: value for name, value in event["meta"].items() if name != "domain"}
+            copy["wiki_id"] = self._a_scored_wiki
+            copy["meta"] = {name: value for name, value in event["meta"].items() if name != "domain"}
         page = dict(event["page"])
         if SkipReason.NAMESPACE in self._widened:
             page.pop("namespace_id", None)
         if SkipReason.REDIRECT in self._widened:
             page.pop("is_redirect", None)
-        asked["page"] = page
+        copy["page"] = page
         if SkipReason.CONTENT_MODEL in self._widened:
             revision = event["revision"].items()
-            asked["revision"] = {name: value for name, value in revision if name != "content_slots"}
-        return asked
+            copy["revision"] = {name: value for name, value in revision if name != "content_slots"}
+        return copy

@@ -1,6 +1,6 @@
 """Stores the edits of a record on disk while they are labelled, so that memory does not grow with the record.
 
-SQLite creates the file in ``SQLITE_TMPDIR``, ``TMPDIR`` or /tmp, and it is deleted even if the program is killed.
+SQLite creates a temporary file in ``SQLITE_TMPDIR``, ``TMPDIR`` or /tmp. It is deleted even if the program is killed.
 """
 
 import json
@@ -24,7 +24,7 @@ CREATE TABLE hidden (wiki_id TEXT, rev_id INTEGER, text INTEGER, user INTEGER, c
     PRIMARY KEY (wiki_id, rev_id)) WITHOUT ROWID;
 CREATE TABLE label (place INTEGER PRIMARY KEY, reason TEXT, reverted_after INTEGER);
 """
-# The event of an undeletion can be read before that of the edit that it restores; then the edit replaces it.
+# An undeletion has the revision id of the edit that it restores. If its event is read first, the edit replaces it.
 _ADD: Final = """
 INSERT INTO edit (wiki_id, page_id, moment, rev_id, parent_id, author, sha1, is_edit, is_revert, oldest, newest,
     reason, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -63,7 +63,7 @@ class StoredEdit(NamedTuple):
 
 
 class EditStore:
-    """The edits of a record. Call `add` and `hide` first, then `label`, then `counts` and `labelled`.
+    """The edits of a record. Call `add` and `hide` first, then `label`, then the methods that return results.
 
     Raises:
         sqlite3.Error: the file cannot be written, for example because the disk is full.
@@ -80,7 +80,7 @@ class EditStore:
         self._database.close()
 
     def add(self, edit: PageEdit, reason: str | None, facts: Mapping[str, Any] | None) -> None:
-        """Add a revision; one with a reason is not labelled itself. A revision counts once."""
+        """Add a revision. With a ``reason`` it is not labelled itself. A revision that is added twice counts once."""
         oldest, newest = edit.reverts or (None, None)
         self._database.execute(
             _ADD,
@@ -136,7 +136,7 @@ class EditStore:
                 )
 
     def counts(self) -> dict[str | None, int]:
-        """Return the number of revisions by the reason why they are not labelled; None for labelled ones."""
+        """Return the number of revisions for each reason why they are not labelled; None stands for labelled ones."""
         return dict(
             self._database.execute(
                 "SELECT COALESCE(edit.reason, label.reason) AS why, COUNT(*) "
@@ -145,7 +145,7 @@ class EditStore:
         )
 
     def reverts_without_range(self) -> int:
-        """Return the number of edits that the source marks as reverts without the reverted range."""
+        """Return the number of edits that are marked as reverts without saying which edits they revert."""
         query = "SELECT COUNT(*) FROM edit WHERE is_revert AND oldest IS NULL"
         return int(self._database.execute(query).fetchone()[0])
 

@@ -1,1 +1,1 @@
-"""Reports over the lake: what came of the predictions, bots beside the model, what a threshold would do."""
+"""Reports from the lake: outcomes of predictions, what a threshold would do, bots compared with a model."""

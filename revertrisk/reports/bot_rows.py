@@ -1,4 +1,4 @@
-"""Reads from a lake what bots reverted, beside what others did and what a model flags."""
+"""Reads from a lake the edits that bots and others reverted, and the edits that a model flags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,17 +15,20 @@ Booleans = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
 KINDS: Final = ("ip", "temporary", "registered", "unknown")
-"""The kinds of reverted editors, in the order of their numbers."""
+"""The kinds of reverted editors; `RevertedRows.kind` has indexes into this tuple."""
 BUCKETS: Final = ("0-99", "100-499", "500+", "unknown")
-"""The ranges of their edit counts; unknown is one of its own."""
+"""The ranges of their edit counts; `RevertedRows.edit_bucket` has indexes into this tuple."""
 UNDONE_BY: Final = ("", "the base editor", "newcomers", "experienced editors", "others")
-"""Who reverted a revert. Newcomers are addresses, temporary accounts, and accounts with fewer than 100 edits;
-experienced editors have 500 or more; others are between, or not known."""
+"""Who reverted a revert; `RevertedRows.undone_by_whom` has indexes into this tuple. Index 0 means no revert.
+
+The base editor is the author of the edit that was reverted. Newcomers are IP addresses, temporary accounts, and
+accounts with fewer than 100 edits. Experienced editors have at least 500. Others are between, or of unknown count.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedBot:
-    """A bot of the lake's list."""
+    """A bot in the list of the lake. It counts from ``valid_from`` to ``valid_to``; None means without limit."""
 
     wiki_id: str
     name: str
@@ -36,33 +39,34 @@ class ListedBot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevertedRows:
-    """Reverted edits with their first revert, ordered by wiki, page and revert; arrays of equal length."""
+    """Reverted edits, each with its first revert; arrays of equal length, ordered by wiki, page and revert."""
 
     wiki: NDArray[np.int16]
     page: Numbers
-    """A number for each page, not falling."""
+    """A number for each page; it never decreases."""
     rev_id: Numbers
-    """The revert."""
+    """The revision id of the revert."""
     edit_day: Numbers
-    """Days since 1970."""
+    """The day of the edit, in days since 1970; ``revert_day`` is the day of the revert."""
     revert_day: Numbers
     kind: NDArray[np.int8]
     edit_bucket: NDArray[np.int8]
     bot: NDArray[np.object_]
-    """The listed bot's name, or nothing; whether it ran on that day stands in ``is_valid``."""
+    """The name of the listed bot that made the revert; empty if no listed bot did."""
     is_valid: Booleans
+    """Whether the day of the revert is in the period for which the bot is listed."""
     is_self: Booleans
     is_null_edit: Booleans
     undone_by: Numbers
-    """The revision that reverted the revert; 0 for none."""
+    """The revision id of the edit that reverted the revert; 0 if there is none."""
     undone_by_whom: NDArray[np.int8]
 
     def part(self, members: Booleans) -> "RevertedRows":
-        """Return some of the rows."""
+        """Return the rows that a mask selects."""
         return RevertedRows(**{each.name: getattr(self, each.name)[members] for each in fields(self)})
 
     def reverts(self) -> "RevertedRows":
-        """Return one row for each revert: an edit may undo several."""
+        """Return one row for each revert, because one revert can revert several edits."""
         is_first = np.ones(len(self.page), dtype=np.bool_)
         is_first[1:] = (np.diff(self.rev_id) != 0) | (np.diff(self.page) != 0)
         return self.part(is_first)
@@ -70,28 +74,28 @@ class RevertedRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlapRows:
-    """Edits that were reverted within the window or that the model flags, ordered by wiki and page."""
+    """Edits that were reverted within the window or that the model flags; arrays ordered by wiki and page."""
 
     wiki: NDArray[np.int16]
     page: Numbers
     edit_day: Numbers
     by_listed_bot: Booleans
-    """A listed bot reverted it first, within the window."""
+    """A listed bot made the first revert, within the window."""
     by_bot: Booleans
-    """A bot did, listed or not."""
+    """A bot made the first revert, listed or not."""
     is_reverted: Booleans
     is_scored: Booleans
     is_flagged: Booleans
     seconds: NDArray[np.float64]
-    """To the first revert; infinite where there is none."""
+    """Time to the first revert; infinite if there is none."""
 
     def part(self, members: Booleans) -> "OverlapRows":
-        """Return some of the rows."""
+        """Return the rows that a mask selects."""
         return OverlapRows(**{each.name: getattr(self, each.name)[members] for each in fields(self)})
 
 
 def read_bots(reader: Reader, wikis: Sequence[str] = ()) -> list[ListedBot]:
-    """Return the bots of the lake's list, or those of some wikis; raises LakeError."""
+    """Return the bots in the list of the lake, or those of ``wikis`` if any are given; raises LakeError."""
     found = reader.query(
         "SELECT wiki_id, name, CAST(valid_from AS STRING), CAST(valid_to AS STRING), acts_on FROM bot "
         "ORDER BY wiki_id, name"
@@ -100,12 +104,12 @@ def read_bots(reader: Reader, wikis: Sequence[str] = ()) -> list[ListedBot]:
 
 
 def read_reverted(reader: Reader, wikis: Sequence[str], window_s: float, period: Period) -> RevertedRows:
-    """Return the edits of some wikis that were reverted in the period, within the window; raises LakeError."""
+    """Return the edits whose first revert was made in the period and within the window; raises LakeError."""
     text = statement(
         "bot_reverts",
         wikis=tuple(wikis),
         window_s=window_s,
-        edits_since=period.begun_before(window_s),
+        edits_since=period.first_edit_day(window_s),
         **period.literals,
     )
     rows = reader.query(text).fetchnumpy()
@@ -126,7 +130,7 @@ def read_reverted(reader: Reader, wikis: Sequence[str], window_s: float, period:
     )
 
 
-def read_overlap(  # noqa: PLR0913 - what the question is made of
+def read_overlap(  # noqa: PLR0913 - the parameters of the query
     reader: Reader,
     wikis: Sequence[str],
     *,
@@ -134,11 +138,11 @@ def read_overlap(  # noqa: PLR0913 - what the question is made of
     threshold: float,
     window_s: float,
     period: Period,
-    skip_rules: bool,
+    automoderator_rules: bool,
 ) -> OverlapRows:
-    """Return the edits that were reverted or that a model flags; raises LakeError.
+    """Return the edits of the period that were reverted within the window or that a model flags; raises LakeError.
 
-    With ``skip_rules`` edits that Automoderator passes over are not flagged.
+    With ``automoderator_rules``, edits that Automoderator skips do not count as flagged.
     """
     text = statement(
         "overlap",
@@ -151,8 +155,8 @@ def read_overlap(  # noqa: PLR0913 - what the question is made of
     rows = reader.query(text).fetchnumpy()
     is_reverted = _array(rows["is_reverted"], np.bool_)
     is_flagged = _array(rows["is_flagged"], np.bool_)
-    if skip_rules:
-        is_flagged = is_flagged & ~_array(rows["is_passed_over"], np.bool_)
+    if automoderator_rules:
+        is_flagged = is_flagged & ~_array(rows["is_skipped_by_automoderator"], np.bool_)
     found = OverlapRows(
         wiki=_array(rows["wiki"], np.int16),
         page=_pages(rows),

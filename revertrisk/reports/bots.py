@@ -1,4 +1,4 @@
-"""Anti-vandalism bots: what they revert, what becomes of it, and what they have in common with a model."""
+"""Anti-vandalism bots: what they revert, how often their reverts are reverted, and the overlap with a model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from revertrisk.reports.averages import (
-    by_day,
-    mean_of_daily_shares,
-    mean_over_cells,
-    ratio_of_sums,
-)
 from revertrisk.reports.bot_rows import (
     BUCKETS,
     KINDS,
@@ -22,44 +16,54 @@ from revertrisk.reports.bot_rows import (
     OverlapRows,
     RevertedRows,
 )
-from revertrisk.reports.counted import Daily, daily, share_of
-from revertrisk.reports.figures import Figure
-from revertrisk.reports.overlap import Overlap, OverlapDay, overlap_days
-from revertrisk.reports.overlap import overlap as sum_up
+from revertrisk.reports.daily import (
+    DailyNumber,
+    count_by_day,
+    daily_number,
+    mean_of_daily_shares,
+    mean_over_cells,
+    ratio_of_sums,
+)
+from revertrisk.reports.figures import Figure, share_of_rows
+from revertrisk.reports.overlap import Overlap, OverlapDay, overlap_days, overlap_of_wiki
 
 ALL: Final = "all"
 WINDOW_S: Final = 86_400.0
-"""A revert must come within a day."""
+"""In seconds: a revert counts if it comes within a day."""
 THRESHOLD: Final = 0.87
+"""The model flags edits with a probability above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reverts:
-    """The reverts of edits by a kind of editor on a wiki, and those by one bot, or by all listed ones."""
+    """The reverts of edits by one kind of editor on a wiki, and how many of them a bot made.
+
+    ``bot`` is the name of one listed bot, or `ALL` for all listed bots.
+    """
 
     wiki_id: str
     bot: str
     kind: str
     edit_bucket: str
     days: int
-    """From the first to the last day of the wiki's reverts."""
+    """The number of days from the first to the last revert on the wiki."""
     reverts: int
     bot_reverts: int
     bot_reverts_reverted: int
     undone_by: Mapping[str, int]
-    """How many of these whom; by a name of `UNDONE_BY`."""
-    a_day: Mapping[str, Daily]
-    """Of all reverts, of the bots', and of the bots' that were reverted; by the day of the revert."""
+    """Who reverted these: a number for each name in `UNDONE_BY`."""
+    a_day: Mapping[str, DailyNumber]
+    """Per day of the revert: all reverts, those by bots, and those by bots that were reverted."""
     averages: Mapping[str, Mapping[str, float | None]]
-    """Of the figures below, by their measure, then by a name of `AVERAGES`: without interval, for comparison."""
+    """The figures below averaged by other rules, for comparison: by measure, then by name in `AVERAGES`."""
     bots_share: Figure
     share_reverted: Figure
-    """Of the bots' reverts, the share that was itself reverted."""
+    """Share of the reverts by bots that were themselves reverted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevertsDay:
-    """The reverts of a day, of edits by a kind of editor."""
+    """The reverts of one day, of edits by one kind of editor."""
 
     wiki_id: str
     day: str
@@ -72,7 +76,7 @@ class RevertsDay:
 
 @dataclass(frozen=True, slots=True)
 class RuleStep:
-    """How many reverts are left after one more rule, on the way from the 2023 notebook's count to this report's."""
+    """How many reverts are left after a rule, on the way from the count of the 2023 notebook to that of this report."""
 
     wiki_id: str
     rule: str
@@ -89,28 +93,32 @@ class Bots:
     model_name: str
     threshold: float
     window_s: float
-    skip_rules: bool
+    automoderator_rules: bool
     reverts: tuple[Reverts, ...]
     revert_days: tuple[RevertsDay, ...]
-    """A revert that undid edits of several kinds of editors is in each."""
+    """A revert of edits by several kinds of editors counts for each kind."""
     mean_over_cells: Mapping[str, float | None]
-    """By kind of editor: the notebook's rule for the share of reverted bot reverts that the base editor reverted."""
+    """Of the bot reverts that were reverted: the share that the base editor reverted.
+
+    It is given by kind of editor, and averaged by the rule of the notebook.
+    """
     overlap: tuple[Overlap, ...]
     overlap_days: tuple[OverlapDay, ...]
     rules: tuple[RuleStep, ...]
+    """For each wiki, one step for each of `COUNTING_RULES`."""
 
 
-RULES: Final = {
-    "notebook": "As the 2023 notebook counts: content namespaces, no creations, reverted within the window; a listed "
-    "bot at any time.",
-    "self-reverts": "Without reverts that undo only edits of their own author.",
-    "null edits": "Without reverts that undo only edits that changed nothing.",
-    "validity": "A bot counts on the days of its validity only.",
+COUNTING_RULES: Final = {
+    "notebook": "The rules of the 2023 notebook: content namespaces, no page creations, reverted within the window. A "
+    "listed bot counts at any time.",
+    "self-reverts": "Reverts that revert only edits by their own author are left out.",
+    "null edits": "Reverts that revert only edits without a change are left out.",
+    "validity": "A bot counts only on the days for which it is listed.",
 }
-"""The rules in which this report differs from the notebook, in the order in which they are applied."""
+"""The rules by which this report differs from the notebook, in the order in which they are applied."""
 
 
-def bots(  # noqa: PLR0913 - what the report is made of
+def bots(  # noqa: PLR0913 - the data and the parameters of the report
     wikis: Sequence[str],
     listed: Sequence[ListedBot],
     rows: RevertedRows,
@@ -119,11 +127,14 @@ def bots(  # noqa: PLR0913 - what the report is made of
     model_name: str,
     threshold: float = THRESHOLD,
     window_s: float = WINDOW_S,
-    skip_rules: bool = False,
+    automoderator_rules: bool = False,
 ) -> Bots:
-    """Make the report from reverted and flagged edits of the wikis that have a listed bot."""
+    """Make the report from the reverted and the flagged edits of the wikis that have a listed bot.
+
+    The rows refer to wikis by their index in ``wikis``.
+    """
     kept = rows.part(~rows.is_self & ~rows.is_null_edit)
-    kept = _with_bots(kept, kept.is_valid)
+    kept = _keep_bots(kept, kept.is_valid)
     reverts = tuple(
         each
         for place, wiki_id in enumerate(wikis)
@@ -136,11 +147,11 @@ def bots(  # noqa: PLR0913 - what the report is made of
         model_name,
         threshold,
         window_s,
-        skip_rules,
+        automoderator_rules,
         reverts,
         tuple(_revert_days(wikis, kept)),
-        _over_cells(wikis, kept),
-        tuple(sum_up(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
+        _notebook_means(wikis, kept),
+        tuple(overlap_of_wiki(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
         days,
         tuple(
             step
@@ -150,8 +161,8 @@ def bots(  # noqa: PLR0913 - what the report is made of
     )
 
 
-def _with_bots(rows: RevertedRows, members: Booleans) -> RevertedRows:
-    """Return the rows with the bot's name only where it counts."""
+def _keep_bots(rows: RevertedRows, members: Booleans) -> RevertedRows:
+    """Return the rows without the name of the bot, except in the rows that a mask selects."""
     changed: dict[str, Any] = {name: getattr(rows, name) for name in RevertedRows.__slots__}
     return RevertedRows(**changed | {"bot": np.where(members, rows.bot, "")})
 
@@ -180,6 +191,7 @@ def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
 
 
 def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDay]:
+    # A revert counts once in each cell of wiki, day, kind and edit count, also if it reverted several edits there.
     keys = np.stack([rows.wiki, rows.revert_day, rows.kind, rows.edit_bucket, rows.page, rows.rev_id], axis=1)
     _, first = np.unique(keys, axis=0, return_index=True)
     cells, place = np.unique(keys[first, :4], axis=0, return_inverse=True)
@@ -191,7 +203,7 @@ def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDa
         yield RevertsDay(wikis[wiki], day_name, KINDS[kind], BUCKETS[bucket], *map(int, numbers))
 
 
-def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
+def _cell(  # noqa: PLR0913, PLR0917 - the key of a cell and its rows
     wiki_id: str,
     bot: str,
     of: tuple[str, str],
@@ -202,10 +214,10 @@ def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
     undone = by_bot & (reverts.undone_by > 0)
     every: Booleans = np.ones(len(by_bot), dtype=np.bool_)
     everyday, bots_day, undone_day = (
-        by_day(reverts.revert_day[members], days) for members in (every, by_bot, undone)
+        count_by_day(reverts.revert_day[members], days) for members in (every, by_bot, undone)
     )
-    bots_share = share_of("bots_share", by_bot, every, reverts.page, "by bots")
-    share_reverted = share_of("bot_reverts_reverted", undone, by_bot, reverts.page, "reverted")
+    bots_share = share_of_rows("bots_share", by_bot, every, reverts.page, "by bots")
+    share_reverted = share_of_rows("bot_reverts_reverted", undone, by_bot, reverts.page, "reverted")
     whom = np.bincount(reverts.undone_by_whom[undone], minlength=len(UNDONE_BY))
     return Reverts(
         wiki_id,
@@ -217,9 +229,9 @@ def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
         int(undone.sum()),
         {name: int(whom[place]) for place, name in enumerate(UNDONE_BY) if name},
         {
-            "reverts": daily(everyday),
-            "bot_reverts": daily(bots_day),
-            "bot_reverts_reverted": daily(undone_day),
+            "reverts": daily_number(everyday),
+            "bot_reverts": daily_number(bots_day),
+            "bot_reverts_reverted": daily_number(undone_day),
         },
         {
             "bots_share": _averages(bots_share, bots_day, everyday, bots_day),
@@ -231,7 +243,7 @@ def _cell(  # noqa: PLR0913, PLR0917 - a cell's key and its rows
 
 
 def _averages(figure: Figure, part: Numbers, whole: Numbers, bot: Numbers) -> dict[str, float | None]:
-    """Return the averages of a share, where it is shown."""
+    """Return a share averaged by two rules; None if the share is not shown."""
     if figure.value is None:
         return {"ratio_of_sums": None, "mean_of_daily_shares": None}
     return {
@@ -240,8 +252,12 @@ def _averages(figure: Figure, part: Numbers, whole: Numbers, bot: Numbers) -> di
     }
 
 
-def _over_cells(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float | None]:
-    """Return the notebook's unweighted means: over cells of wiki, kind and edits, by the days of the first edits."""
+def _notebook_means(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float | None]:
+    """Return the means of `Bots.mean_over_cells`.
+
+    Cells are by wiki, kind of editor and edit count, as in the notebook. The days of a cell are those of the first edit
+    that each revert reverted.
+    """
     found: dict[str, list[tuple[int, int, int]]] = {}
     for place in range(len(wikis)):
         for kind in ("anonymous", "registered"):
@@ -260,7 +276,7 @@ def _rules(wiki_id: str, rows: RevertedRows) -> Iterator[RuleStep]:
     parts = {"notebook": rows}
     parts["self-reverts"] = rows.part(~rows.is_self)
     parts["null edits"] = rows.part(~rows.is_self & ~rows.is_null_edit)
-    parts["validity"] = _with_bots(parts["null edits"], parts["null edits"].is_valid)
+    parts["validity"] = _keep_bots(parts["null edits"], parts["null edits"].is_valid)
     for rule, part in parts.items():
         reverts = part.reverts()
         by_bot = reverts.bot != ""

@@ -1,78 +1,75 @@
-"""The report on bots as people read it, and as JSON."""
+"""The report on bots: as a document for people, and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from revertrisk.reports.averages import AVERAGES
 from revertrisk.reports.bot_rows import UNDONE_BY
-from revertrisk.reports.bots import ALL, Bots, Reverts
-from revertrisk.reports.bots import RULES as COUNTING_RULES
-from revertrisk.reports.counted import Daily
+from revertrisk.reports.bots import ALL, COUNTING_RULES, Bots, Reverts
+from revertrisk.reports.daily import AVERAGES, DailyNumber
 from revertrisk.reports.document import (
     Document,
     Plot,
     Section,
     Series,
     Table,
+    daily_mean_text,
+    figure_text,
     horizon_name,
-    number_a_day,
     percent,
-    shown,
-    shown_seconds,
+    seconds_text,
 )
-from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
+from revertrisk.reports.figures import DEFINITIONS, NOT_REVERTED, RULES
 from revertrisk.reports.overlap import Overlap
 
 _WORDS: Final = {
-    "share of the bots' that the model flags": "model_flags_of_bots",
-    "share of the model's that the bots made": "bots_made_of_models",
+    "share of these flagged by the model": "share_of_bot_reverts_flagged",
+    "share of these reverted by bots": "share_of_flagged_reverted_by_bots",
     "share by bots": "bots_share",
-    "reverted themselves": "bot_reverts_reverted",
-    "seconds (median)": "median_seconds",
+    "share of bot reverts reverted": "bot_reverts_reverted",
+    "median time to the first revert": "median_seconds",
 }
 
 
 _NOTEBOOK: Final = (
-    "Reverts left after each rule. The notebook's period is of edits, this report's of reverts. It counts temporary "
-    "accounts and unknown authors as anonymous, an author without a known edit count as n/a, and who reverts the "
-    "bots by the day of the first edit. There it counts the reverts that undid a bot's: one may undo several."
+    "The table shows how many reverts are left after each rule. The notebook selects by the day of the edit, this "
+    "report by the day of the revert. The notebook counts temporary accounts and unknown authors as anonymous, and an "
+    "author with an unknown edit count as n/a. For reverts of bot reverts it uses the day of the first edit, and it "
+    "counts the edits that reverted a bot; one such edit can revert several bot reverts."
 )
 
 
 def bots_json(report: Bots) -> dict[str, Any]:
     """Return the whole report as JSON values."""
     rules = {"counting": dict(COUNTING_RULES), "averages": dict(AVERAGES)}
-    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_GOOD, **rules, **asdict(report)}
+    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_REVERTED, **rules, **asdict(report)}
 
 
 def bots_document(report: Bots) -> Document:
     """Return the report for people."""
     window = horizon_name(report.window_s)
-    rules = ", of what Automoderator's rules do not pass over" if report.skip_rules else ""
+    rules = ", except edits that Automoderator skips" if report.automoderator_rules else ""
     paragraphs = (
         f"Reverts within {window} of the edit, in content namespaces, without creations, null edits and self-reverts.",
-        f"The model is {report.model_name}; it flags what scores above {report.threshold:g}{rules}.",
+        f"The model is {report.model_name}. It flags edits with a score above {report.threshold:g}{rules}.",
         RULES,
-        NOT_GOOD,
+        NOT_REVERTED,
     )
     sections = (
         Section("The bots", (), (_listed(report),)),
         Section(
             "Bots and the model",
-            (
-                "Counted are edits, by the day of the edit. The parts of the edits reverted add up to all of them.",
-            ),
+            ("This section counts edits by the day of the edit.",),
             (_overlap(report.overlap), _parts(report.overlap), _seconds(report.overlap)),
             tuple(_plots(report.overlap)),
         ),
         Section(
-            "What bots revert, and who reverts them",
-            ("Counted are reverts, by the day of the revert: one revert may undo several edits.",),
+            "Reverts by bots, and who reverts them",
+            ("This section counts reverts by the day of the revert. One revert can revert several edits.",),
             (_reverts(report.reverts), _undone(report), _averages(report.reverts)),
         ),
         Section(
-            "Beside the 2023 notebook",
+            "Comparison with the 2023 notebook",
             (_NOTEBOOK,),
             (_rules(report),),
         ),
@@ -80,16 +77,16 @@ def bots_document(report: Bots) -> Document:
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
     averages = {name.replace("_", " "): text for name, text in AVERAGES.items()}
     definitions |= averages | COUNTING_RULES
-    title, queries = "Anti-vandalism bots beside the model", ("overlap", "bot_reverts")
+    title, queries = "Anti-vandalism bots compared with a model", ("overlap", "bot_reverts")
     return Document(title, paragraphs, sections, definitions, queries)
 
 
 def _listed(report: Bots) -> Table:
     rows = tuple(
-        (each.wiki_id, each.name, each.valid_from or "always", each.valid_to or "still", each.acts_on)
+        (each.wiki_id, each.name, each.valid_from or "no limit", each.valid_to or "no limit", each.acts_on)
         for each in report.listed
     )
-    return Table("Listed", ("wiki", "bot", "from", "to", "acts on"), rows)
+    return Table("Listed bots", ("wiki", "bot", "from", "to", "acts on"), rows)
 
 
 def _overlap(overlap: Sequence[Overlap]) -> Table:
@@ -98,29 +95,33 @@ def _overlap(overlap: Sequence[Overlap]) -> Table:
             each.wiki_id,
             f"{each.days:,}",
             *_numbers(each.a_day["edits_reverted_by_bot"]),
-            shown(each.model_flags_of_bots),
+            figure_text(each.share_of_bot_reverts_flagged),
             *_numbers(each.a_day["edits_flagged"]),
-            shown(each.bots_made_of_models),
+            figure_text(each.share_of_flagged_reverted_by_bots),
         )
         for each in overlap
     )
     header = (
         "wiki",
         "days",
-        "edits that bots reverted, a day",
+        "edits per day reverted by bots",
         "median",
         "mode",
-        "share of the bots' that the model flags",
-        "edits flagged, a day",
+        "share of these flagged by the model",
+        "edits per day flagged",
         "median",
         "mode",
-        "share of the model's that the bots made",
+        "share of these reverted by bots",
     )
-    return Table("What they have in common (T374698)", header, rows)
+    return Table("Overlap of bots and model (T374698)", header, rows)
 
 
-def _numbers(daily: Daily) -> tuple[str, str, str]:
-    return number_a_day(daily.mean), f"{daily.mean.median:g}", "" if daily.mode is None else f"{daily.mode}"
+def _numbers(daily: DailyNumber) -> tuple[str, str, str]:
+    return (
+        daily_mean_text(daily.mean),
+        f"{daily.mean.median:g}",
+        "" if daily.mode is None else f"{daily.mode}",
+    )
 
 
 def _parts(overlap: Sequence[Overlap]) -> Table:
@@ -136,34 +137,34 @@ def _parts(overlap: Sequence[Overlap]) -> Table:
     }
     rows = tuple((each.wiki_id, *(f"{each.counts[name]:,}" for name in names)) for each in overlap)
     return Table(
-        "Edits reverted, by whom and whether flagged",
+        "Reverted edits, by who reverted them and whether the model flags them",
         ("wiki", *names.values()),
         rows,
-        "The last column is not a part of the first.",
+        "The column of reverted edits is the sum of the six columns after it. The last column is not included.",
     )
 
 
 def _seconds(overlap: Sequence[Overlap]) -> Table:
     names = {
         "by_listed_bots": "by listed bots",
-        "by_people_where_flagged": "by people, where the model flags",
+        "by_people_where_flagged": "by people, of flagged edits",
     }
     rows = tuple(
-        (each.wiki_id, *(shown_seconds(each.median_seconds[name]) for name in names)) for each in overlap
+        (each.wiki_id, *(seconds_text(each.median_seconds[name]) for name in names)) for each in overlap
     )
     return Table(
-        "Seconds (median) to the first revert",
+        "Median time to the first revert, in seconds",
         ("wiki", *names.values()),
         rows,
-        "A model that acts would save about the difference on what people revert now.",
+        "If the model reverted flagged edits, it would save about the difference on those that people revert now.",
     )
 
 
 def _plots(overlap: Sequence[Overlap]) -> list[Plot]:
-    rows = [each for each in overlap if each.model_flags_of_bots.value is not None]
+    rows = [each for each in overlap if each.share_of_bot_reverts_flagged.value is not None]
     if not rows:
         return []
-    figures = [each.model_flags_of_bots for each in rows]
+    figures = [each.share_of_bot_reverts_flagged for each in rows]
     series = Series(
         "",
         tuple(each.value or 0.0 for each in figures),
@@ -171,7 +172,7 @@ def _plots(overlap: Sequence[Overlap]) -> list[Plot]:
         tuple(each.low for each in figures),
         tuple(each.high for each in figures),
     )
-    title = "Share of the bots' reverts that the model flags"
+    title = "Share of the edits reverted by bots that the model flags"
     return [Plot(title, "share", "", (series,), rows=tuple(each.wiki_id for each in rows))]
 
 
@@ -183,7 +184,7 @@ def _key(each: Reverts) -> str:
 
 
 def _shown(reverts: Sequence[Reverts]) -> list[Reverts]:
-    """Leave out the cells of single bots on wikis that have several: they are in the JSON."""
+    """Return the cells that are shown. Single bots are left out on wikis that have several; the JSON has them."""
     of_all = {each.wiki_id for each in reverts if each.bot == ALL}
     return [each for each in reverts if ALL in {each.bot, each.kind} or each.wiki_id not in of_all]
 
@@ -194,9 +195,9 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
             _key(each),
             f"{each.reverts:,}",
             f"{each.bot_reverts:,}",
-            shown(each.bots_share),
+            figure_text(each.bots_share),
             *_numbers(each.a_day["bot_reverts"]),
-            shown(each.share_reverted),
+            figure_text(each.share_reverted),
         )
         for each in _shown(reverts)
     )
@@ -205,10 +206,10 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
         "reverts",
         "by bots",
         "share by bots",
-        "a day",
+        "by bots per day",
         "median",
         "mode",
-        "reverted themselves",
+        "share of bot reverts reverted",
     )
     return Table("Reverts", header, rows)
 
@@ -227,8 +228,12 @@ def _undone(report: Bots) -> Table:
         f"{kind} {percent(value)}" for kind, value in report.mean_over_cells.items() if value is not None
     )
     note = f"By the base editor, mean over cells: {means}." if means else ""
-    header = ("wiki, bot, reverted editor", "bot reverts reverted", *(name for name in UNDONE_BY if name))
-    return Table("Who reverted the bots' reverts", header, tuple(rows), note)
+    header = (
+        "wiki, bot, reverted editor",
+        "bot reverts that were reverted",
+        *(name for name in UNDONE_BY if name),
+    )
+    return Table("Who reverted the reverts by bots", header, tuple(rows), note)
 
 
 def _averages(reverts: Sequence[Reverts]) -> Table:
@@ -248,7 +253,7 @@ def _averages(reverts: Sequence[Reverts]) -> Table:
         "wiki, bot",
         "share by bots, ratio of sums",
         "mean of daily shares",
-        "reverted themselves, ratio of sums",
+        "share of bot reverts reverted, ratio of sums",
         "mean of daily shares",
     )
     return Table("The same shares, averaged by two rules", header, rows)
@@ -265,7 +270,7 @@ def _rules(report: Bots) -> Table:
         for each in report.rules
     )
     return Table(
-        "From the notebook's count to this report's",
+        "From the count of the notebook to the count of this report",
         ("wiki, rule", "reverts", "by bots", "of these reverted"),
         rows,
     )

@@ -1,4 +1,4 @@
-"""The figures of one cell: some edits, one horizon, some thresholds."""
+"""The figures of one cell: a set of edits, one horizon, several thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,36 +8,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from revertrisk.reports import figures
-from revertrisk.reports.figures import LEAST, Basis, Figure
-from revertrisk.reports.incidence import COMPETING, OF_INTEREST, OPEN, cumulative_incidence
+from revertrisk.reports.estimators import (
+    COMPETING,
+    OF_INTEREST,
+    OPEN,
+    area_under_curve,
+    cumulative_incidence,
+)
+from revertrisk.reports.figures import MIN_EDITS, Basis, Figure
 from revertrisk.reports.intervals import count_pages, standard_error
-from revertrisk.reports.ranking import ranking
-from revertrisk.reports.watched import ANYBODY, Booleans, Cause, Floats, Watched
+from revertrisk.reports.watched import ANYONE, Booleans, Cause, Floats, Watched
 
 BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """How the watch over each edit ended; arrays of equal length, in the order of the edits' pages."""
+    """When and why the watching of each edit ended; arrays of equal length, ordered by page."""
 
     page: NDArray[np.int64]
     probability: Floats
     age: Floats
+    """Seconds from the edit to the end of the record."""
     seconds: Floats
+    """Seconds that the edit was watched: to the event that came first, or to the end of the record."""
     cause: NDArray[np.int8]
+    """A `Cause` for each edit."""
 
     @classmethod
     def of(cls, watched: Watched) -> "Ends":
-        """Return how the watch over edits ended."""
+        """Return when and why the watching of edits ended."""
         return cls(watched.page, watched.probability, watched.age, *watched.ends())
 
     def __len__(self) -> int:
-        """Return how many edits there are."""
+        """Return the number of edits."""
         return len(self.page)
 
     def part(self, members: Booleans) -> "Ends":
-        """Return some of the edits."""
+        """Return the edits that a mask selects."""
         return Ends(
             self.page[members],
             self.probability[members],
@@ -47,7 +55,7 @@ class Ends:
         )
 
     def states(self, of_interest: Sequence[Cause]) -> NDArray[np.int8]:
-        """Return for each edit whether it is open, or which kind of event ended it."""
+        """Return for each edit `OPEN`, `OF_INTEREST` or `COMPETING`, given the causes that are of interest."""
         states = np.where(self.cause == Cause.OPEN, OPEN, COMPETING).astype(np.int8)
         states[np.isin(self.cause, of_interest)] = OF_INTEREST
         return states
@@ -55,7 +63,7 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class AtThreshold:
-    """What became of the edits that score above a threshold."""
+    """The outcomes of the edits with a score above a threshold."""
 
     threshold: float
     flagged: int
@@ -66,7 +74,7 @@ class AtThreshold:
 
 @dataclass(frozen=True, slots=True)
 class ReverterFigures:
-    """Figures where only the reverts of some accounts count; those of the others are competing events."""
+    """Figures that count only the reverts by some accounts; reverts by other accounts are competing events."""
 
     share_reverted: Figure
     thresholds: tuple[AtThreshold, ...]
@@ -74,66 +82,68 @@ class ReverterFigures:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Some of the edits, by probability: a tenth, or as many as a figure needs."""
+    """A group of edits with similar probabilities: a tenth of all, or more if a figure needs more."""
 
     mean_probability: float
     share_reverted: Figure
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """How well the probabilities tell the edits apart, and how well they are meant."""
+class ScoreQuality:
+    """How well the probabilities separate the edits (AUC), and how close they are to the share reverted."""
 
     auc: Figure
     calibration_gap: Figure
     calibration: tuple[Bin, ...]
 
 
-def basis_of(ends: Ends, horizon: float, of_interest: Sequence[Cause] = ANYBODY) -> Basis:
-    """Return how many edits a figure stands on."""
+def basis_of(ends: Ends, horizon: float, of_interest: Sequence[Cause] = ANYONE) -> Basis:
+    """Return the numbers of edits that a figure is computed from."""
     reverted = int(np.count_nonzero(np.isin(ends.cause, of_interest) & (ends.seconds <= horizon)))
     return Basis(len(ends), reverted, count_pages(ends.page))
 
 
 def too_young(ends: Ends, horizon: float) -> str | None:
-    """Return why a horizon cannot be reported on yet; None where it can.
+    """Return why there can be no figure for a horizon yet; None if there can be one.
 
-    30 edits must have been watched for as long, and 30 be known not to have been reverted: where only reverted edits
-    are old enough, the estimate is 100 % whatever the younger ones will do.
+    At least 30 edits must be as old as the horizon, and at least 30 must be known not to be reverted within it. Without
+    the second rule the estimate would be 100 % if all edits that are old enough are reverted ones, whatever happens to
+    the younger ones.
     """
     old = int(np.count_nonzero(ends.age >= horizon))
-    if old < LEAST:
-        return f"too young: {old} edits are as old as the horizon, {LEAST} are needed"
+    if old < MIN_EDITS:
+        return f"too young: {old} edits are as old as the horizon, {MIN_EDITS} are needed"
     ended = (ends.cause != Cause.OPEN) & (ends.seconds <= horizon)
-    by_others = ended & np.isin(ends.cause, ANYBODY)
+    by_others = ended & np.isin(ends.cause, ANYONE)
     known = int(np.count_nonzero((ended & ~by_others) | (~ended & (ends.age >= horizon))))
-    if known < LEAST:
-        return f"too young: {known} edits are known not to be reverted within the horizon, {LEAST} are needed"
+    if known < MIN_EDITS:
+        return f"too young: {known} edits are known not to be reverted within the horizon, {MIN_EDITS} are needed"
     return None
 
 
 def cause_share(ends: Ends, horizon: float, measure: str, causes: Sequence[Cause]) -> Figure:
-    """Return the share of edits whose watch ended by one of some causes within the horizon.
+    """Return the share of edits for which one of ``causes`` came first, within the horizon.
 
-    Whether it is shown depends on the edits reverted by anybody, so that parts of a sum are shown together.
+    Whether the share is shown depends on the number of edits reverted by anyone. So either all parts of a sum are shown
+    or none.
     """
     basis = basis_of(ends, horizon)
-    problem = basis.refusal or too_young(ends, horizon)
+    problem = basis.too_few or too_young(ends, horizon)
     if problem is not None:
-        return figures.refused(measure, basis, problem)
+        return figures.not_shown(measure, basis, problem)
     found = cumulative_incidence(ends.seconds, ends.states(causes), horizon)
     return figures.share(measure, found.value, standard_error(found.influence, ends.page), basis)
 
 
 def reverter_figures(
-    ends: Ends, horizon: float, thresholds: Sequence[float], of_interest: Sequence[Cause] = ANYBODY
+    ends: Ends, horizon: float, thresholds: Sequence[float], of_interest: Sequence[Cause] = ANYONE
 ) -> ReverterFigures:
-    """Return the share reverted by some accounts, and what a threshold finds of it."""
+    """Return the share of edits reverted by some accounts, and the figures at each threshold."""
     basis = basis_of(ends, horizon, of_interest)
-    problem = basis.refusal or too_young(ends, horizon)
+    problem = basis.too_few or too_young(ends, horizon)
     if problem is not None:
-        share = figures.refused("share_reverted", basis, problem)
-        return ReverterFigures(share, tuple(_refused(ends, each, basis, problem) for each in thresholds))
+        share = figures.not_shown("share_reverted", basis, problem)
+        return ReverterFigures(share, tuple(_not_shown(ends, each, basis, problem) for each in thresholds))
     states = ends.states(of_interest)
     found = cumulative_incidence(ends.seconds, states, horizon)
     share = figures.share("share_reverted", found.value, standard_error(found.influence, ends.page), basis)
@@ -143,7 +153,7 @@ def reverter_figures(
     return ReverterFigures(share, at)
 
 
-def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and what is known of it already
+def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and its figures without a threshold
     ends: Ends,
     states: NDArray[Any],
     horizon: float,
@@ -157,7 +167,7 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and what is known of it
     wanted = (states == OF_INTEREST) & (ends.seconds <= horizon) & above
     flagged_basis = Basis(flagged, int(wanted.sum()), count_pages(ends.page[above]))
     if not flagged:
-        nothing = figures.refused("share_reverted_flagged", flagged_basis, "no edit is flagged")
+        nothing = figures.not_shown("share_reverted_flagged", flagged_basis, "no edit is flagged")
         zero = (
             figures.share("recall", 0.0, 0.0, basis),
             figures.share("flagged_not_reverted", 0.0, 0.0, basis),
@@ -170,7 +180,8 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and what is known of it
         standard_error(found.influence, ends.page[above]),
         flagged_basis,
     )
-    # Shares of all edits, by the derivative of a product: flagged and reverted, flagged and not.
+    # Recall and flagged_not_reverted are ratios of shares of all edits: "flagged and reverted" over "reverted", and
+    # "flagged and not reverted" over "not reverted". Their influences follow from the rules for products and quotients.
     part = flagged / len(ends)
     weight = (above - part) / len(ends)
     inner = np.zeros(len(ends))
@@ -193,15 +204,15 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and what is known of it
     )
 
 
-def ranking_figures(ends: Ends, horizon: float) -> Ranking:
-    """Return AUC and calibration."""
+def score_quality(ends: Ends, horizon: float) -> ScoreQuality:
+    """Return AUC and calibration of the probabilities."""
     basis = basis_of(ends, horizon)
-    problem = basis.refusal or too_young(ends, horizon)
+    problem = basis.too_few or too_young(ends, horizon)
     if problem is not None:
-        gap = figures.refused("calibration_gap", basis, problem)
-        return Ranking(figures.refused("auc", basis, problem), gap, ())
-    states = ends.states(ANYBODY)
-    ranked = ranking(ends.probability, ends.seconds, states, ends.age, horizon)
+        gap = figures.not_shown("calibration_gap", basis, problem)
+        return ScoreQuality(figures.not_shown("auc", basis, problem), gap, ())
+    states = ends.states(ANYONE)
+    ranked = area_under_curve(ends.probability, ends.seconds, states, ends.age, horizon)
     auc = figures.share("auc", ranked.value, standard_error(ranked.influence, ends.page), basis)
     found = cumulative_incidence(ends.seconds, states, horizon)
     mean = float(ends.probability.mean())
@@ -209,22 +220,25 @@ def ranking_figures(ends: Ends, horizon: float) -> Ranking:
     gap = figures.difference(
         "calibration_gap", mean - found.value, standard_error(influence, ends.page), basis
     )
-    return Ranking(auc, gap, tuple(_bins(ends, horizon)))
+    return ScoreQuality(auc, gap, tuple(_bins(ends, horizon)))
 
 
 def _bins(ends: Ends, horizon: float) -> list[Bin]:
-    """Divide into tenths by probability; one with too few edits for a figure joins the one above, the last below."""
+    """Divide the edits into tenths by probability.
+
+    A tenth with too few edits for a figure is combined with the next higher one, and the last one with the one below.
+    """
     order = np.argsort(ends.probability, kind="stable")
     place = np.empty(len(ends), dtype=np.int64)
     place[order] = np.arange(len(ends)) * BINS // len(ends)
-    wanted = np.isin(ends.cause, ANYBODY) & (ends.seconds <= horizon)
+    wanted = np.isin(ends.cause, ANYONE) & (ends.seconds <= horizon)
     sizes, reverted = np.bincount(place, minlength=BINS), np.bincount(place[wanted], minlength=BINS)
     groups: list[list[int]] = [[]]
     for number in range(BINS):
         groups[-1].append(number)
-        if Basis(int(sizes[groups[-1]].sum()), int(reverted[groups[-1]].sum()), 0).refusal is None:
+        if Basis(int(sizes[groups[-1]].sum()), int(reverted[groups[-1]].sum()), 0).too_few is None:
             groups.append([])
-    rest = groups.pop()
+    rest = groups.pop()  # the highest tenths, if they are too few for a figure
     if groups:
         groups[-1] += rest
     else:
@@ -236,13 +250,13 @@ def _bins(ends: Ends, horizon: float) -> list[Bin]:
     ]
 
 
-def _refused(ends: Ends, threshold: float, basis: Basis, problem: str) -> AtThreshold:
+def _not_shown(ends: Ends, threshold: float, basis: Basis, problem: str) -> AtThreshold:
     flagged = int((ends.probability > threshold).sum())
     return AtThreshold(
         threshold,
         flagged,
         *(
-            figures.refused(name, basis, problem)
+            figures.not_shown(name, basis, problem)
             for name in ("share_reverted_flagged", "recall", "flagged_not_reverted")
         ),
     )

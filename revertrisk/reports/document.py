@@ -1,11 +1,11 @@
-"""A report as people read it: paragraphs, tables and plots, for the terminal and for a page alike."""
+"""The parts of a report for people: paragraphs, tables and plots. A terminal and a page show the same document."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from revertrisk.reports.days import ADay
+from revertrisk.reports.daily import DailyMean
 from revertrisk.reports.figures import Figure
 
 _WIDTH: Final = 118
@@ -13,7 +13,7 @@ _WIDTH: Final = 118
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of texts; the first column names the row."""
+    """Rows of text cells; the first column names the row."""
 
     title: str
     header: tuple[str, ...]
@@ -23,11 +23,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points with a name; ``low`` and ``high`` are the ends of their intervals, where they have one."""
+    """Points with a name. ``low`` and ``high`` are the ends of their intervals; None for a point without interval."""
 
     name: str
-    across: tuple[float, ...]
-    up: tuple[float, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     is_line: bool = False
@@ -35,16 +35,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot; all values are shares from 0 to 1 unless ``is_share`` says otherwise for an axis."""
+    """A plot."""
 
     title: str
-    across: str
-    up: str
+    x_label: str
+    y_label: str
     series: tuple[Series, ...]
     has_diagonal: bool = False
     rows: tuple[str, ...] = ()
-    """Names of the places on the upright axis, top first; then each series has ``up`` 0, 1, ..."""
+    """Names on the vertical axis, from the top. If there are any, the ``y`` of each series is 0, 1, ..."""
     is_share: tuple[bool, bool] = (True, True)
+    """Whether the values of the x axis and of the y axis are shares from 0 to 1, which are shown in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,18 @@ class Document:
     paragraphs: tuple[str, ...]
     sections: tuple[Section, ...]
     definitions: dict[str, str] = field(default_factory=dict)
-    """What each figure says, by the words that stand in the tables."""
+    """The definition of each figure, by its name in the tables."""
     queries: tuple[str, ...] = ()
-    """The statements of reports/sql that gave the edits behind the figures."""
+    """The names of the queries in reports/sql that read the edits behind the figures."""
 
 
 def percent(value: float) -> str:
-    """Return a share with one decimal of a percent."""
+    """Return a share in percent, with one decimal."""
     return f"{100 * value:.1f} %"
 
 
-def shown(figure: Figure, *, is_share: bool = True) -> str:
-    """Return a figure with its interval, or why it is not shown."""
+def figure_text(figure: Figure, *, is_share: bool = True) -> str:
+    """Return a figure with its interval, or the reason why it is not shown."""
     if figure.value is None:
         return figure.note or "not shown"
     if figure.low is None or figure.high is None:
@@ -87,8 +88,8 @@ def shown(figure: Figure, *, is_share: bool = True) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
-def shown_seconds(figure: Figure) -> str:
-    """Return a time with its interval, or why it is not shown."""
+def seconds_text(figure: Figure) -> str:
+    """Return a time in seconds with its interval, or the reason why it is not shown."""
     if figure.value is None:
         return figure.note or "not shown"
     if figure.low is None or figure.high is None:
@@ -96,21 +97,21 @@ def shown_seconds(figure: Figure) -> str:
     return f"{figure.value:,.0f} ({figure.low:,.0f} to {figure.high:,.0f})"
 
 
-def number_a_day(number: ADay) -> str:
-    """Return a mean number a day with its interval."""
+def daily_mean_text(number: DailyMean) -> str:
+    """Return a mean number per day with its interval."""
     if number.low is None or number.high is None:
         return f"{number.value:,.1f} ({number.days} days: no interval)"
     return f"{number.value:,.1f} ({number.low:,.1f} to {number.high:,.1f})"
 
 
 def horizon_name(seconds: float) -> str:
-    """Return a horizon in hours up to two days, else in days."""
+    """Return a horizon in hours if it is at most two days, else in days."""
     hours = seconds / 3600
     return f"{hours:g} h" if hours <= 48 else f"{hours / 24:g} d"  # noqa: PLR2004 - two days
 
 
 def as_text(document: Document) -> str:
-    """Return a report for the terminal: tables are aligned, plots are left out."""
+    """Return a report for a terminal: columns are aligned, plots are left out."""
     lines = [document.title, "=" * len(document.title), "", *_wrapped(*document.paragraphs)]
     for section in document.sections:
         lines += ["", section.title, "-" * len(section.title), *_wrapped(*section.paragraphs)]
@@ -118,11 +119,11 @@ def as_text(document: Document) -> str:
             lines += ["", f"{table.title}:", *_aligned([table.header, *table.rows])]
             lines += _wrapped(table.note)
     if document.definitions:
-        lines += ["", "What the figures say", "--------------------"]
+        lines += ["", "Definitions", "-----------"]
         lines += _wrapped(*(f"{name}: {text}" for name, text in document.definitions.items()))
     if document.queries:
         names = ", ".join(f"revertrisk/reports/sql/{name}.sql" for name in document.queries)
-        lines += ["", *_wrapped(f"The edits behind the figures come from the lake by {names}.")]
+        lines += ["", *_wrapped(f"The edits behind the figures are read from the lake by {names}.")]
     return "\n".join(lines) + "\n"
 
 

@@ -1,111 +1,128 @@
-"""A figure as reports show it: with its interval, its n and its definition, or the reason why it is not shown."""
+"""A figure of a report: its value with interval and number of edits, or the reason why it is not shown."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from revertrisk.reports.intervals import LEAST_PAGES, difference_interval, share_interval
+import numpy as np
+from numpy.typing import NDArray
 
-LEAST: Final = 30
-"""No figure below 30 reverted and 30 other edits in a cell."""
+from revertrisk.reports.intervals import (
+    MIN_PAGES,
+    count_pages,
+    difference_interval,
+    share_interval,
+    standard_error,
+    t_quantile,
+)
+
+MIN_EDITS: Final = 30
+"""A figure is shown only if at least this many edits were reverted, and at least this many were not."""
 
 DEFINITIONS: Final = {
-    "share_reverted": "Share of the edits that somebody else reverted within the horizon. An edit whose author took it "
-    "back, or whose page was deleted, before that is not reverted by somebody else (competing events; Aalen-Johansen "
-    "estimate up to the end of the record). Where an author is not known, it counts as somebody else's revert.",
-    "share_reverted_flagged": "Share reverted among the flagged edits: those with a probability above the threshold.",
-    "recall": "Of the edits reverted by somebody else within the horizon, the share that was flagged.",
-    "flagged_not_reverted": "Of the edits that nobody else reverted within the horizon, the share that was flagged. "
-    "Not reverted does not mean good: nobody may have looked.",
-    "auc": "Probability that an edit reverted by somebody else within the horizon scores above one that was not; ties "
-    "count half. Edits that are watched for less than the horizon are stood for by those watched longer (inverse "
-    "probability of being watched).",
-    "auc_difference": "AUC of the second model less that of the first, on the edits that both scored.",
-    "calibration": "Mean probability and share reverted in tenths of the edits, by probability; tenths with too few "
-    "edits for a figure are taken together.",
-    "calibration_gap": "Mean probability less share reverted. Above 0: the model says more reverts than there are.",
-    "share_self_reverted": "Share of the edits that their own author took back first within the horizon.",
-    "share_deleted": "Share of the edits whose page was deleted first within the horizon.",
-    "share_revert_reverted": "Of the edits reverted by somebody else within the horizon, the share whose revert was "
-    "itself reverted within the horizon after it; edits watched for twice the horizon only.",
-    "ratio": "Share among a kind of user over that among registered accounts that are no bots (for a range of edit "
-    "counts: over that among the other registered accounts), within one wiki.",
-    "flagged_a_day": "Mean number a day of edits above the threshold, over whole days (UTC); the interval is over the "
-    "days.",
-    "first": "Share of the flagged edits that ended first by: a revert by a person, by a bot, by an account that "
-    "acts on the score, by the author, or the deletion of the page.",
-    "seconds_saved": "Median time that a flagged edit stood before a person reverted it, of those that a person "
-    "reverted within the horizon: what a revert at once would save.",
-    "hours_saved_a_day": "The sum of these times, a day.",
-    "bots_share": "Of all reverts, the share made by listed bots: all days' sums.",
-    "bot_reverts_reverted": "Of the reverts by listed bots, the share that was itself reverted, whenever.",
-    "undone_by_base_editor": "Of the reverts by listed bots that were reverted, the share that the author of the "
-    "reverted edit reverted.",
-    "model_flags_of_bots": "Of the edits that a listed bot reverted and the model scored, the share with a probability "
-    "above the threshold.",
-    "bots_made_of_models": "Of the edits with a probability above the threshold, the share that a listed bot reverted "
-    "within the window.",
+    "share_reverted": "Share of edits that somebody else than the author reverted within the horizon. If the author "
+    "reverted the edit first, or its page was deleted first, the edit does not count as reverted (competing events; "
+    "Aalen-Johansen estimate up to the end of the record). If an author is unknown, the revert counts as somebody "
+    "else's.",
+    "share_reverted_flagged": "Share reverted among the flagged edits. An edit is flagged if its probability is above "
+    "the threshold.",
+    "recall": "Of the edits that somebody else reverted within the horizon: the share that was flagged.",
+    "flagged_not_reverted": "Of the edits that no one else reverted within the horizon: the share that was flagged. An "
+    "edit that was not reverted can still be bad: perhaps no one has looked at it.",
+    "auc": "Probability that an edit that somebody else reverted within the horizon has a higher score than an edit "
+    "that was not reverted; ties count half. Edits that are watched for less than the horizon are represented by those "
+    "that are watched longer (inverse probability of censoring weights).",
+    "auc_difference": "AUC of the second model minus AUC of the first, on the edits that both have scored.",
+    "calibration": "Mean probability and share reverted for each tenth of the edits, ordered by probability. Tenths "
+    "with too few edits for a figure are combined.",
+    "calibration_gap": "Mean probability minus share reverted. Above 0, the model predicts more reverts than "
+    "there are.",
+    "share_self_reverted": "Share of edits that their own author reverted first, within the horizon.",
+    "share_deleted": "Share of edits whose page was deleted first, within the horizon.",
+    "share_revert_reverted": "Of the edits that somebody else reverted within the horizon: the share whose revert was "
+    "itself reverted within one more horizon. Only edits that are watched for twice the horizon count.",
+    "ratio": "Share for one kind of user divided by the share for registered accounts that are not bots, on one wiki. "
+    "For a range of edit counts it is divided by the share for the other registered accounts.",
+    "flagged_a_day": "Mean number per day of edits above the threshold, over whole days (UTC). The interval is over "
+    "the days.",
+    "ended_by": "Share of the flagged edits for which this came first, within the horizon: a revert by a person, by a "
+    "bot, by an account that acts on the score, or by the author, or the deletion of the page.",
+    "seconds_saved": "Median time from a flagged edit to its revert, over the flagged edits that a person reverted "
+    "within the horizon. An immediate revert would save this time.",
+    "hours_saved_a_day": "Sum per day of the times from a flagged edit to its revert by a person, in hours.",
+    "bots_share": "Share of all reverts that listed bots made, over all days together.",
+    "bot_reverts_reverted": "Share of the reverts by listed bots that were themselves reverted, at any time.",
+    "share_of_bot_reverts_flagged": "Of the edits that a listed bot reverted and that the model scored: the share with "
+    "a probability above the threshold.",
+    "share_of_flagged_reverted_by_bots": "Of the edits with a probability above the threshold: the share that a "
+    "listed bot reverted within the window.",
     "median_seconds": "Median time from an edit to its first revert, within the window.",
-    "precision_by_people": "Share of the flagged edits that people judged to be damaging, weighed from the sheet to "
-    "all flagged edits.",
+    "precision_by_people": "Share of the flagged edits that people judged to be damaging. Judged edits are weighted so "
+    "that they represent all flagged edits.",
 }
-"""What each figure says, by its name; the horizon, the threshold and the edits stand with the figure."""
+"""The definition of each measure. Horizon, threshold and number of edits are stated next to each figure."""
 
 RULES: Final = (
-    f"Intervals are of 95 % and clustered by page. No figure is shown below {LEAST} reverted and {LEAST} other edits, "
-    f"none for a horizon that fewer than {LEAST} edits have reached, and no interval between fewer than {LEAST_PAGES} "
-    "pages."
+    f"Intervals are 95 % intervals, clustered by page. A figure is shown only if at least {MIN_EDITS} edits were "
+    f"reverted and {MIN_EDITS} were not, and if at least {MIN_EDITS} edits are as old as the horizon. "
+    f"An interval needs at least {MIN_PAGES} pages."
 )
-NOT_GOOD: Final = "An edit that was not reverted is not thereby good: nobody may have looked at it."
+NOT_REVERTED: Final = "An edit that was not reverted can still be bad: perhaps no one has looked at it."
+
+Booleans = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure; ``value`` is None where it is not shown, and ``note`` then says why."""
+    """One figure. If it is not shown, ``value`` is None and ``note`` says why."""
 
     measure: str
-    """A name of `DEFINITIONS`."""
+    """A key of `DEFINITIONS`."""
     value: float | None
     low: float | None
     high: float | None
-    """The 95 % interval, clustered by page; None where there are too few pages for one."""
+    """The 95 % interval, clustered by page; None if there are too few pages for one."""
     n: int
-    """The edits that it is taken over."""
+    """The number of edits behind the figure."""
     reverted: int
-    """How many of them somebody else is known to have reverted within the horizon."""
+    """How many of these somebody else is known to have reverted within the horizon.
+
+    For figures that do not count reverted edits: how many belong to the share that the measure defines.
+    """
     pages: int
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """The edits behind a figure."""
+    """The numbers of edits behind a figure; they decide whether it is shown."""
 
     n: int
     reverted: int
     pages: int
     word: str = "reverted"
-    """What those of ``reverted`` are."""
+    """What ``reverted`` counts, for the message."""
 
     @property
-    def refusal(self) -> str | None:
-        """Why no figure may be shown; None where there are enough edits."""
-        if min(self.reverted, self.n - self.reverted) >= LEAST:
+    def too_few(self) -> str | None:
+        """The reason why the figure must not be shown; None if there are enough edits."""
+        if min(self.reverted, self.n - self.reverted) >= MIN_EDITS:
             return None
         return f"too few (n = {self.n}, {self.reverted} {self.word})"
 
 
 def share(measure: str, value: float, error: float, basis: Basis) -> Figure:
-    """Return a figure between 0 and 1, or why it is not shown."""
+    """Return a figure between 0 and 1, or the reason why it is not shown. ``error`` is its standard error."""
     return _figure(measure, value, error, basis, is_share=True)
 
 
 def difference(measure: str, value: float, error: float, basis: Basis) -> Figure:
-    """Return a figure between -1 and 1, or why it is not shown."""
+    """Return a figure between -1 and 1, or the reason why it is not shown. ``error`` is its standard error."""
     return _figure(measure, value, error, basis, is_share=False)
 
 
-def refused(measure: str, basis: Basis, note: str) -> Figure:
-    """Return a figure that is not shown."""
+def not_shown(measure: str, basis: Basis, note: str) -> Figure:
+    """Return a figure that is not shown, with the reason."""
     return Figure(
         measure=measure,
         value=None,
@@ -118,13 +135,47 @@ def refused(measure: str, basis: Basis, note: str) -> Figure:
     )
 
 
+def share_of_rows(measure: str, part: Booleans, whole: Booleans, pages: Numbers, word: str) -> Figure:
+    """Return which share of the rows in ``whole`` is also in ``part``, with its interval clustered by page.
+
+    ``part``, ``whole`` and ``pages`` have one entry for each row, ordered by page. ``word`` says what ``part`` is.
+    """
+    number, found = int(whole.sum()), int((part & whole).sum())
+    basis = Basis(number, found, count_pages(pages[whole]), word)
+    value = found / number if number else 0.0
+    influence = (part[whole] - value) / max(number, 1)
+    return share(measure, value, standard_error(influence, pages[whole]), basis)
+
+
+def median_seconds(measure: str, seconds: NDArray[np.float64], pages: NDArray[Any]) -> Figure:
+    """Return the median time of edits, ordered by page; it is not shown for fewer than 30 edits.
+
+    Its interval follows Woodruff (1952): take the 95 % interval of the share of edits below the median, which is a
+    half, and return the times at both ends of it. The error of that share is clustered by page.
+    """
+    number, clusters = len(seconds), count_pages(pages)
+    value, low, high, note = None, None, None, None
+    if number < MIN_EDITS:
+        note = f"too few (n = {number})"
+    else:
+        value = float(np.median(seconds))
+        if clusters < MIN_PAGES:
+            note = _too_few_pages(clusters)
+        else:
+            half_width = t_quantile(clusters) * standard_error(((seconds <= value) - 0.5) / number, pages)
+            low, high = map(float, np.quantile(seconds, [max(0.5 - half_width, 0), min(0.5 + half_width, 1)]))
+    return Figure(
+        measure=measure, value=value, low=low, high=high, n=number, reverted=number, pages=clusters, note=note
+    )
+
+
 def _figure(measure: str, value: float, error: float, basis: Basis, *, is_share: bool) -> Figure:
-    refusal = basis.refusal
-    if refusal is not None:
-        return refused(measure, basis, refusal)
+    reason = basis.too_few
+    if reason is not None:
+        return not_shown(measure, basis, reason)
     low, high, note = None, None, None
-    if basis.pages < LEAST_PAGES:
-        note = f"no interval: {basis.pages} page{'s' * (basis.pages != 1)}, {LEAST_PAGES} are needed"
+    if basis.pages < MIN_PAGES:
+        note = _too_few_pages(basis.pages)
     elif is_share:
         low, high = share_interval(value, error, basis.pages)
     else:
@@ -139,3 +190,7 @@ def _figure(measure: str, value: float, error: float, basis: Basis, *, is_share:
         pages=basis.pages,
         note=note,
     )
+
+
+def _too_few_pages(pages: int) -> str:
+    return f"no interval: {pages} page{'s' * (pages != 1)}, {MIN_PAGES} are needed"

@@ -1,4 +1,4 @@
-"""The few figures of outcomes that Prometheus takes; docs/metrics.md lists them."""
+"""The figures of `revertrisk outcomes` that are served to Prometheus; docs/metrics.md lists them."""
 
 import logging
 import threading
@@ -20,21 +20,21 @@ from revertrisk.runtime.signals import handle_signals
 log = logging.getLogger(__name__)
 
 EVERY_S: Final = 900.0
-"""How often the report is made anew."""
+"""How often the report is updated, in seconds."""
 _OF_MODEL: Final = ("model_name", "model_version", "wiki_id", "horizon")
 _AT_THRESHOLD: Final = (*_OF_MODEL, "threshold")
 
 
 class OutcomeGauges(Collector):
-    """Gives the newest report; a figure that is not shown has no sample."""
+    """Collects the figures of the latest report. A figure that is not shown has no sample."""
 
     def __init__(self) -> None:
-        """Begin without a report."""
+        """Start without a report."""
         self._report: Outcomes | None = None
         self._made = 0.0
 
-    def show(self, report: Outcomes) -> None:
-        """Give this report from now on."""
+    def publish(self, report: Outcomes) -> None:
+        """Replace the report by this one."""
         self._report, self._made = report, time.time()
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -42,7 +42,7 @@ class OutcomeGauges(Collector):
         return list(_families().values())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges of the newest report."""
+        """Yield the gauges of the latest report."""
         families = _families()
         if self._report is not None:
             families["outcomes_last_report_timestamp_seconds"].add_metric((), self._made)
@@ -52,33 +52,33 @@ class OutcomeGauges(Collector):
 
 
 def serve(make: Callable[[], Outcomes], port: int) -> None:
-    """Make the report and serve its gauges until the program is asked to end; what ``make`` raises is passed on.
+    """Make the report every 15 minutes and serve its gauges, until SIGTERM or SIGINT. Errors of ``make`` are passed on.
 
     Raises:
-        MetricsPortError: the port cannot be listened on.
+        MetricsPortError: the port cannot be opened.
 
     """
     registry, gauges, ended = CollectorRegistry(), OutcomeGauges(), threading.Event()
     registry.register(gauges)
     handle_signals(ended.set)
-    gauges.show(make())
+    gauges.publish(make())
     with serving_metrics(registry, port):
         while not ended.wait(EVERY_S):
-            gauges.show(make())
-            log.info("the report was made anew")
+            gauges.publish(make())
+            log.info("the report was updated")
 
 
 def _families() -> dict[str, GaugeMetricFamily]:
     listed = (
-        ("outcomes_share_reverted", "Share reverted of the flagged edits", _AT_THRESHOLD),
-        ("outcomes_recall", "Share of the reverted edits that was flagged", _AT_THRESHOLD),
+        ("outcomes_share_reverted", "Share reverted among the flagged edits", _AT_THRESHOLD),
+        ("outcomes_recall", "Share flagged among the reverted edits", _AT_THRESHOLD),
         (
             "outcomes_flagged_not_reverted",
-            "Share of the edits not reverted that was flagged",
+            "Share flagged among the edits that were not reverted",
             _AT_THRESHOLD,
         ),
         ("outcomes_flagged_edits", "Edits above the threshold", _AT_THRESHOLD),
-        ("outcomes_auc", "Area under the curve", _OF_MODEL),
+        ("outcomes_auc", "Area under the ROC curve", _OF_MODEL),
         (
             "outcomes_watermark_timestamp_seconds",
             "meta.dt of the last page_change event of a wiki, in Unix time",
@@ -100,8 +100,8 @@ def _add(families: dict[str, GaugeMetricFamily], model: ModelOutcomes) -> None:
             continue
         for at in cell.horizons:
             labels = (*of_model, cell.wiki_id, horizon_name(at.horizon_s).replace(" ", ""))
-            _add_figure(families["outcomes_auc"], labels, at.ranking.auc)
-            for each in at.reverters["anybody"].thresholds:
+            _add_figure(families["outcomes_auc"], labels, at.quality.auc)
+            for each in at.reverters["anyone"].thresholds:
                 _add_threshold(families, (*labels, f"{each.threshold:g}"), each)
 
 

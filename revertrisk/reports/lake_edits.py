@@ -1,4 +1,4 @@
-"""Reads from a lake what model versions scored and what became of it."""
+"""Reads from a lake which edits each model version scored, and what happened to these edits."""
 
 import math
 from collections.abc import Collection
@@ -18,42 +18,42 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days of edits, both ends included; None: as far as the lake reaches."""
+    """The days of edits, first and last day included; None stands for the first or the last day of the lake."""
 
     since: date | None = None
     until: date | None = None
 
     @property
     def literals(self) -> dict[str, str]:
-        """The ends as SQL takes them."""
+        """Both days as text for SQL, by the names that the queries use."""
         return {
             "since": (self.since or date(1970, 1, 1)).isoformat(),
             "until": (self.until or date(9999, 12, 31)).isoformat(),
         }
 
-    def begun_before(self, seconds: float) -> str:
-        """Return the first day of edits that may be reverted in the period, at most so many seconds later."""
+    def first_edit_day(self, seconds: float) -> str:
+        """Return the first day whose edits can be reverted in the period, if reverts come within ``seconds``."""
         since = self.since or date(1970, 1, 1)
         return (since - timedelta(days=math.ceil(seconds / _DAY_S))).isoformat()
 
 
-ALWAYS: Final = Period()
+ANY_DAY: Final = Period()
 
 
 @dataclass(frozen=True, slots=True)
 class WikiRecord:
-    """How far the record of edits of a wiki reaches, in seconds since 1970; None where there is none."""
+    """From when to when the lake has page_change events of a wiki, in seconds since 1970; None if it has none."""
 
     wiki_id: str
     since: float | None
     """The time of the earliest edit in the record."""
     watermark: float | None
-    """meta.dt of the last page_change event."""
+    """``meta.dt`` of the last page_change event."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A version of a model, and the wikis of which it scored edits."""
+    """A version of a model, with the wikis on which it scored edits."""
 
     model_name: str
     model_version: str
@@ -62,18 +62,21 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model version scored."""
+    """The edits that a model version scored."""
 
     model: ModelVersion
     watched: Watched
     unrecorded: NDArray[np.int64]
-    """By wiki, in the order of the model's: predictions of edits of which the lake has no page_change event."""
+    """For each wiki of the model: how many predictions are for edits without a page_change event in the lake."""
 
 
 def read_models(
     reader: Reader, *, wikis: Collection[str] = (), model_names: Collection[str] = ()
 ) -> list[ModelVersion]:
-    """Return the model versions of the lake, or those of some names and on some wikis; raises LakeError."""
+    """Return the model versions that have predictions in the lake; raises LakeError.
+
+    ``wikis`` and ``model_names`` restrict the result; empty means all.
+    """
     found: dict[tuple[str, str], list[WikiRecord]] = {}
     for name, version, wiki_id, watermark, since in reader.query(statement("models")).fetchall():
         if (not wikis or wiki_id in wikis) and (not model_names or name in model_names):
@@ -81,8 +84,8 @@ def read_models(
     return [ModelVersion(*key, tuple(records)) for key, records in found.items()]
 
 
-def read_scored(reader: Reader, model: ModelVersion, period: Period = ALWAYS) -> Scored:
-    """Return the edits that a model version scored, in the order of their pages; raises LakeError."""
+def read_scored(reader: Reader, model: ModelVersion, period: Period = ANY_DAY) -> Scored:
+    """Return the edits of a period that a model version scored, by wiki, page and revision; raises LakeError."""
     names = tuple(each.wiki_id for each in model.wikis)
     text = statement(
         "watched",
@@ -116,7 +119,7 @@ def read_scored(reader: Reader, model: ModelVersion, period: Period = ALWAYS) ->
         deleted_after=_or_never(column["deleted_after"]),
         reverter=np.asarray(column["reverter"], dtype=np.int8),
         is_null_edit=np.asarray(column["is_null_edit"], dtype=np.bool_),
-        is_passed_over=np.asarray(column["is_passed_over"], dtype=np.bool_),
+        is_skipped_by_automoderator=np.asarray(column["is_skipped_by_automoderator"], dtype=np.bool_),
     )
     return Scored(model, watched, unrecorded)
 

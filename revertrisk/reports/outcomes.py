@@ -1,4 +1,4 @@
-"""What came of the predictions: for each model version, wiki and kind of user, at thresholds and horizons."""
+"""The outcomes of predictions: for each model version, wiki and kind of user, at thresholds and horizons."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from revertrisk.reports import figures
 from revertrisk.reports.cell import (
     Ends,
-    Ranking,
     ReverterFigures,
+    ScoreQuality,
     basis_of,
     cause_share,
-    ranking_figures,
     reverter_figures,
+    score_quality,
     too_young,
 )
 from revertrisk.reports.differences import Compared, Difference, differences
+from revertrisk.reports.estimators import area_under_curve
 from revertrisk.reports.figures import Basis, Figure
 from revertrisk.reports.intervals import count_pages, standard_error
 from revertrisk.reports.lake_edits import ModelVersion, Scored
-from revertrisk.reports.ranking import ranking
-from revertrisk.reports.standing import labelled
+from revertrisk.reports.matured import matured
 from revertrisk.reports.watched import (
-    ANYBODY,
+    ANYONE,
     NOT_ACTING,
     PEOPLE,
     REGISTERED,
@@ -40,38 +40,39 @@ from revertrisk.reports.watched import (
 ALL: Final = "all"
 ALL_REGISTERED: Final = "registered"
 HORIZONS: Final = (48 * 3600.0, 7 * 86_400.0, 30 * 86_400.0)
+"""In seconds."""
 THRESHOLDS: Final = (0.65, 0.87)
-"""Where Automoderator's users found about 10 % and 1 % of errors (T385102)."""
+"""The thresholds at which users of Automoderator found about 10 % and 1 % of errors (T385102)."""
 REVERTERS: Final = {
-    "anybody": ANYBODY,
+    "anyone": ANYONE,
     "not_acting_on_the_score": NOT_ACTING,
     "people": PEOPLE,
 }
-"""Whose reverts count; those of the others are competing events."""
+"""Whose reverts count. Reverts by other accounts are competing events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for."""
+class ReportOptions:
+    """The options of the report."""
 
     thresholds: Sequence[float] = THRESHOLDS
     horizons: Sequence[float] = HORIZONS
     """In seconds."""
     is_matured: bool = False
-    """Only edits that are old enough, labelled as for training."""
+    """Only edits that are older than the horizon, labelled as for training."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What a figure does not count as a revert, or not at all."""
+    """Edits that figures do not count as reverted, or do not count at all."""
 
     share_self_reverted: Figure
     share_deleted: Figure
     share_revert_reverted: Figure
     open: int
-    """Edits that nothing has happened to and that are younger than the horizon: watched in part."""
+    """How many edits are younger than the horizon and nothing has happened to them yet."""
     without_label: Mapping[str, int] | None
-    """By reason; only where labels are used."""
+    """How many edits have no label, by reason; None if labels are not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,14 @@ class AtHorizon:
     horizon_s: float
     n: int
     reverters: Mapping[str, ReverterFigures]
-    """By a name of `REVERTERS`."""
-    ranking: Ranking
+    """By the keys of `REVERTERS`."""
+    quality: ScoreQuality
     left_out: LeftOut
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The edits of a wiki and kind of user; `ALL` stands for each of either."""
+    """The edits of a wiki and kind of user. `ALL` stands for all wikis, or for all kinds."""
 
     wiki_id: str
     kind: str
@@ -98,27 +99,27 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutcomes:
-    """What came of the predictions of one model version."""
+    """The outcomes of the predictions of one model version."""
 
     model: ModelVersion
     n: int
     unrecorded: int
-    """Predictions of edits of which the lake has no page_change event: in no figure."""
+    """How many predictions are for edits without a page_change event in the lake. No figure includes them."""
     cells: tuple[Cell, ...]
     differences: tuple[Difference, ...]
-    """Between kinds of users, at the first horizon."""
+    """Differences between kinds of users, at the first horizon."""
 
     def cell(self, wiki_id: str = ALL, kind: str = ALL) -> Cell | None:
-        """Return the cell of a wiki and kind of user, if there is one."""
+        """Return the cell of a wiki and kind of user; None if it has no edits."""
         return next((each for each in self.cells if (each.wiki_id, each.kind) == (wiki_id, kind)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two model versions on the edits that both scored."""
+    """Two model versions, compared on the edits that both scored."""
 
     first: tuple[str, str]
-    """Name and version."""
+    """The name and the version of the first model; ``second`` is the same for the second model."""
     second: tuple[str, str]
     wiki_id: str
     horizon_s: float
@@ -132,40 +133,40 @@ class Pair:
 class Outcomes:
     """The whole report."""
 
-    asked: Asked
+    options: ReportOptions
     models: tuple[ModelOutcomes, ...]
     pairs: tuple[Pair, ...]
 
 
-def outcomes(scored: Sequence[Scored], asked: Asked) -> Outcomes:
+def outcomes(scored: Sequence[Scored], options: ReportOptions) -> Outcomes:
     """Make the report from the edits that each model version scored."""
-    models = tuple(_model(each, asked) for each in scored)
+    models = tuple(_model(each, options) for each in scored)
     pairs = tuple(
-        pair for first, second in combinations(scored, 2) for pair in _pairs(first, second, asked.horizons)
+        pair for first, second in combinations(scored, 2) for pair in _pairs(first, second, options.horizons)
     )
-    return Outcomes(asked, models, pairs)
+    return Outcomes(options, models, pairs)
 
 
 def wiki_slices(watched: Watched) -> Iterator[tuple[str, slice]]:
-    """Yield each wiki that has edits, and where in the arrays they stand."""
+    """Yield each wiki that has edits, with the slice of the arrays that has its edits."""
     ends = np.searchsorted(watched.wiki, np.arange(len(watched.wikis) + 1))
     for wiki_id, begin, end in zip(watched.wikis, ends, ends[1:], strict=False):
         if begin < end:
             yield wiki_id, slice(begin, end)
 
 
-def _model(scored: Scored, asked: Asked) -> ModelOutcomes:
+def _model(scored: Scored, options: ReportOptions) -> ModelOutcomes:
     watched = scored.watched
     parts = {wiki_id: watched.part(place) for wiki_id, place in wiki_slices(watched)}
     by_wiki = parts if len(parts) == 1 else {ALL: watched, **parts}
     cells = tuple(
-        _cell(wiki_id, kind, part, asked)
+        _cell(wiki_id, kind, part, options)
         for wiki_id, whole in by_wiki.items()
         for kind, part in _kinds(whole)
     )
     compared = [Compared(wiki_id, part.kind, Ends.of(part)) for wiki_id, part in parts.items()]
-    horizon = asked.horizons[0]
-    found = [each for limit in (None, *asked.thresholds) for each in differences(compared, horizon, limit)]
+    horizon = options.horizons[0]
+    found = [each for limit in (None, *options.thresholds) for each in differences(compared, horizon, limit)]
     return ModelOutcomes(scored.model, len(watched), int(scored.unrecorded.sum()), cells, tuple(found))
 
 
@@ -180,25 +181,25 @@ def _kinds(watched: Watched) -> Iterator[tuple[str, Watched]]:
             yield name, watched.part(members)
 
 
-def _cell(wiki_id: str, kind: str, watched: Watched, asked: Asked) -> Cell:
+def _cell(wiki_id: str, kind: str, watched: Watched, options: ReportOptions) -> Cell:
     ends = Ends.of(watched)
-    at = tuple(_at_horizon(watched, ends, horizon, asked) for horizon in asked.horizons)
+    at = tuple(_at_horizon(watched, ends, horizon, options) for horizon in options.horizons)
     return Cell(wiki_id, kind, len(watched), at)
 
 
-def _at_horizon(watched: Watched, ends: Ends, horizon: float, asked: Asked) -> AtHorizon:
+def _at_horizon(watched: Watched, ends: Ends, horizon: float, options: ReportOptions) -> AtHorizon:
     without_label = None
-    if asked.is_matured:
-        known = labelled(watched, horizon)
+    if options.is_matured:
+        known = matured(watched, horizon)
         ends, without_label = known.ends, known.left_out
     return AtHorizon(
         horizon,
         len(ends),
         {
-            name: reverter_figures(ends, horizon, asked.thresholds, causes)
+            name: reverter_figures(ends, horizon, options.thresholds, causes)
             for name, causes in REVERTERS.items()
         },
-        ranking_figures(ends, horizon),
+        score_quality(ends, horizon),
         LeftOut(
             cause_share(ends, horizon, "share_self_reverted", [Cause.SELF_REVERTED]),
             cause_share(ends, horizon, "share_deleted", [Cause.DELETED]),
@@ -228,6 +229,7 @@ def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator
     _, in_first, in_second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
     if not len(in_first):
         return
+    # intersect1d sorts by revision. Intervals need the order by page, which is the order of the first version's rows.
     order = np.argsort(in_first, kind="stable")
     both = first.watched.part(in_first[order])
     other = second.watched.probability[in_second[order]]
@@ -241,13 +243,14 @@ def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator
 
 def _paired(ends: Ends, other: Floats, horizon: float) -> tuple[Figure, Figure, Figure]:
     basis = basis_of(ends, horizon)
-    problem = basis.refusal or too_young(ends, horizon)
+    problem = basis.too_few or too_young(ends, horizon)
     if problem is not None:
-        auc = figures.refused("auc", basis, problem)
-        return auc, auc, figures.refused("auc_difference", basis, problem)
-    states = ends.states(ANYBODY)
+        auc = figures.not_shown("auc", basis, problem)
+        return auc, auc, figures.not_shown("auc_difference", basis, problem)
+    states = ends.states(ANYONE)
     one, two = (
-        ranking(scores, ends.seconds, states, ends.age, horizon) for scores in (ends.probability, other)
+        area_under_curve(scores, ends.seconds, states, ends.age, horizon)
+        for scores in (ends.probability, other)
     )
     return (
         figures.share("auc", one.value, standard_error(one.influence, ends.page), basis),
@@ -262,7 +265,7 @@ def _paired(ends: Ends, other: Floats, horizon: float) -> tuple[Figure, Figure, 
 
 
 def _keys(watched: Watched, names: Sequence[str]) -> NDArray[np.int64]:
-    """Return a number for each revision of all wikis."""
+    """Return one number for each revision; it is unique over all wikis in ``names``."""
     places = np.array([names.index(each) for each in watched.wikis], dtype=np.int64)
     numbers: NDArray[np.int64] = (places[watched.wiki] << 48) | watched.rev_id
     return numbers

@@ -1,4 +1,4 @@
-"""The report on outcomes as people read it, and as JSON."""
+"""The report on outcomes: as a document for people, and as JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -9,17 +9,17 @@ from revertrisk.reports.document import (
     Document,
     Section,
     Table,
+    figure_text,
     horizon_name,
     percent,
-    shown,
 )
-from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
+from revertrisk.reports.figures import DEFINITIONS, NOT_REVERTED, RULES
 from revertrisk.reports.lake_edits import WikiRecord
 from revertrisk.reports.outcomes import ALL, Cell, ModelOutcomes, Outcomes, Pair
 from revertrisk.reports.outcomes_plots import outcome_plots
 
 _WHOSE: Final = {
-    "anybody": "anybody else",
+    "anyone": "anyone else",
     "not_acting_on_the_score": "without accounts that act on the score",
     "people": "people only, no bots",
 }
@@ -30,40 +30,40 @@ _WORDS: Final = {
     "flagged, not reverted": "flagged_not_reverted",
     "AUC": "auc",
     "calibration": "calibration",
-    "mean probability less share reverted": "calibration_gap",
+    "mean probability minus share reverted": "calibration_gap",
     "self-reverted": "share_self_reverted",
     "page deleted": "share_deleted",
     "revert reverted": "share_revert_reverted",
     "ratio": "ratio",
     "AUC difference": "auc_difference",
 }
-"""What tables call the figures."""
+"""The names of the figures in tables."""
 
 
 def outcomes_json(report: Outcomes) -> dict[str, Any]:
-    """Return the whole report as JSON values: each figure by its measure, whose text is under ``definitions``."""
-    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_GOOD, **asdict(report)}
+    """Return the whole report as JSON values. ``definitions`` has the definition of the measure of each figure."""
+    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_REVERTED, **asdict(report)}
 
 
 def outcomes_document(report: Outcomes) -> Document:
-    """Return the report for people; cells by wiki and kind of user stand at the first horizon only."""
+    """Return the report for people. Cells by wiki and by kind of user are shown for the first horizon only."""
     sections = tuple(_model(each, report) for each in report.models)
     if report.pairs:
         sections += (_pairs(report.pairs),)
-    paragraphs = (_basis(report), RULES, NOT_GOOD)
+    paragraphs = (_basis(report), RULES, NOT_REVERTED)
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
-    return Document("What came of the predictions", paragraphs, sections, definitions, ("models", "watched"))
+    return Document("Outcomes of predictions", paragraphs, sections, definitions, ("models", "watched"))
 
 
 def _basis(report: Outcomes) -> str:
-    if report.asked.is_matured:
+    if report.options.is_matured:
         return (
-            "Only edits that are older than the horizon, labelled as for training: null edits, self-reverts, and edits "
-            "whose revert was itself reverted are left out."
+            "Only edits that are older than the horizon are included, labelled as for training: null edits, "
+            "self-reverts, and edits whose revert was itself reverted are left out."
         )
     return (
-        "Edits of any age up to the end of the record of page_change events. An edit that is younger than the horizon "
-        "counts for as long as it has been watched."
+        "Edits of any age are included, up to the end of the record of page_change events. An edit that is younger "
+        "than the horizon counts for the time since it was saved."
     )
 
 
@@ -75,7 +75,7 @@ def _model(model: ModelOutcomes, report: Outcomes) -> Section:
     tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole), _calibration(whole)]
     wikis = [each for each in model.cells if each.kind == ALL]
     kinds = [each for each in model.cells if each.wiki_id == whole.wiki_id]
-    threshold = report.asked.thresholds[-1]
+    threshold = report.options.thresholds[-1]
     if len(wikis) > 1:
         tables.append(_cells("By wiki", wikis, threshold, [each.wiki_id for each in wikis]))
     tables.append(
@@ -86,23 +86,18 @@ def _model(model: ModelOutcomes, report: Outcomes) -> Section:
 
 
 def _record(model: ModelOutcomes) -> Iterator[str]:
-    yield f"{model.n:,} edits were scored and are in the record. {record_of(model.model.wikis)}"
+    yield f"The record has {model.n:,} edits that this model scored. {record_of(model.model.wikis)}"
     if model.unrecorded:
-        since = [each.since for each in model.model.wikis if each.since is not None]
-        before = f": no reverts are recorded before {_day(min(since))}" if since else ""
-        yield (
-            f"{model.unrecorded:,} predictions are of edits that the record does not have{before}. They are in no "
-            "figure."
-        )
+        yield f"{model.unrecorded:,} predictions are for edits that are not in the record. No figure includes them."
 
 
 def record_of(wikis: Sequence[WikiRecord]) -> str:
-    """Return how far the record of edits reaches, in a sentence."""
+    """Return a sentence that says from when to when the lake has page_change events."""
     since = [each.since for each in wikis if each.since is not None]
     until = [each.watermark for each in wikis if each.watermark is not None]
     if not since or not until:
         return "The lake has no page_change events of these wikis."
-    return f"The record of edits reaches from {_day(min(since))} to {_moment(max(until))}."
+    return f"The record of page_change events is from {_day(min(since))} to {_moment(max(until))}."
 
 
 def _thresholds(cell: Cell) -> Table:
@@ -110,12 +105,12 @@ def _thresholds(cell: Cell) -> Table:
         (
             f"{horizon_name(at.horizon_s)}, above {each.threshold:g}",
             f"{each.flagged:,} of {at.n:,}",
-            shown(each.share_reverted_flagged),
-            shown(each.recall),
-            shown(each.flagged_not_reverted),
+            figure_text(each.share_reverted_flagged),
+            figure_text(each.recall),
+            figure_text(each.flagged_not_reverted),
         )
         for at in cell.horizons
-        for each in at.reverters["anybody"].thresholds
+        for each in at.reverters["anyone"].thresholds
     ]
     header = (
         "horizon, threshold",
@@ -124,30 +119,28 @@ def _thresholds(cell: Cell) -> Table:
         "recall",
         "flagged, not reverted",
     )
-    return Table(f"At thresholds, {_wiki_name(cell)}", header, tuple(rows))
+    return Table(f"By threshold, {_wiki_name(cell)}", header, tuple(rows))
 
 
 def _by_reverter(cell: Cell) -> Table:
     rows = []
     for at in cell.horizons:
         for name, figures in at.reverters.items():
-            flagged = [shown(each.share_reverted_flagged) for each in figures.thresholds]
+            flagged = [figure_text(each.share_reverted_flagged) for each in figures.thresholds]
             rows.append(
                 (
                     f"{horizon_name(at.horizon_s)}, {_WHOSE[name]}",
                     f"{figures.share_reverted.reverted:,}",
-                    shown(figures.share_reverted),
+                    figure_text(figures.share_reverted),
                     *flagged,
                 )
             )
-    above = [
-        f"of those above {each.threshold:g}" for each in cell.horizons[0].reverters["anybody"].thresholds
-    ]
+    above = [f"of edits above {each.threshold:g}" for each in cell.horizons[0].reverters["anyone"].thresholds]
     return Table(
-        "Share reverted, by whose reverts count",
+        "Share reverted, by who made the revert",
         ("horizon, reverted by", "reverts", "of all edits", *above),
         tuple(rows),
-        "Reverts by the others end the watch over an edit, as a deletion does.",
+        "Reverts by other accounts are competing events, as deletions are.",
     )
 
 
@@ -155,28 +148,32 @@ def _left_out(cell: Cell) -> Table:
     rows = []
     for at in cell.horizons:
         out = at.left_out
-        row = [horizon_name(at.horizon_s), shown(out.share_self_reverted), shown(out.share_deleted)]
-        row += [shown(out.share_revert_reverted), f"{out.open:,} of {at.n:,}"]
+        row = [
+            horizon_name(at.horizon_s),
+            figure_text(out.share_self_reverted),
+            figure_text(out.share_deleted),
+        ]
+        row += [figure_text(out.share_revert_reverted), f"{out.open:,} of {at.n:,}"]
         if out.without_label is not None:
             row.append(", ".join(f"{name} {number:,}" for name, number in out.without_label.items()))
         rows.append(tuple(row))
-    header = ["horizon", "self-reverted", "page deleted", "revert reverted", "younger, nothing yet"]
+    header = ["horizon", "self-reverted", "page deleted", "revert reverted", "younger, no event yet"]
     if cell.horizons[0].left_out.without_label is not None:
         header.append("without a label")
-    return Table("What does not count as a revert, or not yet", tuple(header), tuple(rows))
+    return Table("Edits that do not count as reverted, or not yet", tuple(header), tuple(rows))
 
 
 def _calibration(cell: Cell) -> Table:
     at = cell.horizons[0]
     rows = tuple(
-        (f"{each.share_reverted.n:,}", percent(each.mean_probability), shown(each.share_reverted))
-        for each in at.ranking.calibration
+        (f"{each.share_reverted.n:,}", percent(each.mean_probability), figure_text(each.share_reverted))
+        for each in at.quality.calibration
     )
     return Table(
         f"Calibration within {horizon_name(at.horizon_s)}: edits by probability, lowest first",
         ("edits", "mean probability", "share reverted"),
         rows,
-        f"Mean probability less share reverted: {shown(at.ranking.calibration_gap)}.",
+        f"Mean probability minus share reverted: {figure_text(at.quality.calibration_gap)}.",
     )
 
 
@@ -185,18 +182,18 @@ def _cells(title: str, cells: Sequence[Cell], threshold: float, names: Sequence[
     rows = []
     for name, cell in zip(names, cells, strict=True):
         at = cell.horizons[0]
-        share, flags = at.reverters["anybody"].share_reverted, at.reverters["anybody"].thresholds[-1]
+        share, flags = at.reverters["anyone"].share_reverted, at.reverters["anyone"].thresholds[-1]
         rows.append(
             (
                 name,
                 f"{at.n:,}",
                 f"{share.pages:,}",
                 f"{share.reverted:,}",
-                shown(share),
+                figure_text(share),
                 f"{flags.flagged:,}",
-                shown(flags.share_reverted_flagged),
-                shown(flags.flagged_not_reverted),
-                shown(at.ranking.auc, is_share=False),
+                figure_text(flags.share_reverted_flagged),
+                figure_text(flags.flagged_not_reverted),
+                figure_text(at.quality.auc, is_share=False),
             )
         )
     header = (
@@ -222,14 +219,14 @@ def _differences(model: ModelOutcomes) -> Table:
             if each.threshold is None
             else f"flagged, not reverted, above {each.threshold:g}",
             f"{each.n:,}",
-            f"{percent(each.share)} against {percent(each.reference_share)}",
+            f"{percent(each.share)} and {percent(each.reference_share)}",
             f"{each.ratio:.2f} ({each.low:.2f} to {each.high:.2f})",
         )
         for each in found
     )
     note = (
-        f"{len(model.differences)} were compared; shown are those whose ratio is at least 1.25 (or at most 0.8), whose "
-        "interval is clear of 1, and which hold at a false discovery rate of 1 % (Benjamini-Hochberg)."
+        f"{len(model.differences)} comparisons were made. Shown are those with a ratio of at least 1.25 or at most "
+        "0.8, an interval that excludes 1, and significance at a false discovery rate of 1 % (Benjamini-Hochberg)."
     )
     header = ("wiki, kind", "figure", "edits", "shares", "ratio")
     return Table("Kinds of users that differ from registered accounts", header, rows, note)
@@ -241,16 +238,16 @@ def _pairs(pairs: Sequence[Pair]) -> Section:
             f"{each.wiki_id}, {horizon_name(each.horizon_s)}",
             f"{_version(each.first)} and {_version(each.second)}",
             f"{each.n:,}",
-            shown(each.first_auc, is_share=False),
-            shown(each.second_auc, is_share=False),
-            shown(each.auc_difference, is_share=False),
+            figure_text(each.first_auc, is_share=False),
+            figure_text(each.second_auc, is_share=False),
+            figure_text(each.auc_difference, is_share=False),
         )
         for each in pairs
     )
     header = ("wiki, horizon", "models", "edits", "AUC of the first", "of the second", "AUC difference")
     return Section(
-        "Models side by side",
-        ("The edits that both scored.",),
+        "Models compared",
+        ("Only edits that both models scored are included.",),
         (Table("AUC on the same edits", header, rows),),
     )
 

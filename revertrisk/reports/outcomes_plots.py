@@ -9,10 +9,10 @@ from revertrisk.reports.outcomes import AtHorizon, Cell
 
 
 def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
-    """Yield the plots of a cell and of its kinds of users; those without a figure are left out."""
+    """Yield the plots of a cell and of its kinds of users. A plot without a figure is left out."""
     at = cell.horizons[0]
     horizon = horizon_name(at.horizon_s)
-    bins = [each for each in at.ranking.calibration if each.share_reverted.value is not None]
+    bins = [each for each in at.quality.calibration if each.share_reverted.value is not None]
     if bins:
         yield Plot(
             f"Calibration, within {horizon}",
@@ -21,10 +21,10 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
             (_series("", [each.mean_probability for each in bins], [each.share_reverted for each in bins]),),
             has_diagonal=True,
         )
-    thresholds = [each.threshold for each in at.reverters["anybody"].thresholds]
+    thresholds = [each.threshold for each in at.reverters["anyone"].thresholds]
     if len(thresholds) > 1 and any(_flagged(each) for each in cell.horizons):
         yield Plot(
-            "Share reverted of those above a threshold",
+            "Share reverted among edits above a threshold",
             "threshold",
             "share reverted (of flagged)",
             tuple(
@@ -39,9 +39,9 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
             is_share=(False, True),
         )
     rows = [
-        (each.kind, each.horizons[0].reverters["anybody"].share_reverted)
+        (each.kind, each.horizons[0].reverters["anyone"].share_reverted)
         for each in kinds
-        if each.horizons[0].reverters["anybody"].share_reverted.value is not None
+        if each.horizons[0].reverters["anyone"].share_reverted.value is not None
     ]
     if rows:
         shares = [figure.value or 0.0 for _, figure in rows]
@@ -64,7 +64,7 @@ def outcome_plots(cell: Cell, kinds: Sequence[Cell]) -> Iterator[Plot]:
 
 def _flagged(at: AtHorizon) -> list[AtThreshold]:
     return [
-        each for each in at.reverters["anybody"].thresholds if each.share_reverted_flagged.value is not None
+        each for each in at.reverters["anyone"].thresholds if each.share_reverted_flagged.value is not None
     ]
 
 

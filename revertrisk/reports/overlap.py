@@ -1,53 +1,59 @@
-"""What the listed bots of a wiki and a model have in common."""
+"""The overlap of listed bots and a model: edits that bots reverted, edits that the model flags, and both."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from revertrisk.reports.averages import by_day
 from revertrisk.reports.bot_rows import OverlapRows
-from revertrisk.reports.counted import Daily, daily, median_seconds, share_of
-from revertrisk.reports.figures import Figure
+from revertrisk.reports.daily import DailyNumber, count_by_day, daily_number
+from revertrisk.reports.figures import Figure, median_seconds, share_of_rows
 
 
 @dataclass(frozen=True, slots=True)
 class OverlapDay:
-    """The reverted edits of a wiki and day, by who reverted them and whether the model flags them; they add up."""
+    """The reverted edits of a wiki and day, by who reverted them and whether the model flags them.
+
+    ``reverted`` is the sum of the six numbers that follow it.
+    """
 
     wiki_id: str
     day: str
     reverted: int
     bot_and_model: int
+    """Reverted by a listed bot, and flagged."""
     bot_only: int
+    """Reverted by a listed bot, scored, and not flagged."""
     bot_without_score: int
+    """Reverted by a listed bot, and not scored."""
     model_only: int
     """Reverted by others, and flagged."""
     neither: int
     """Reverted by others, scored, and not flagged."""
     others_without_score: int
+    """Reverted by others, and not scored."""
     flagged_not_reverted: int
-    """Flagged and not reverted within the window: not a part of ``reverted``."""
+    """Flagged, and not reverted within the window. Not included in ``reverted``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What the listed bots of a wiki and the model have in common."""
+    """The overlap of the listed bots of a wiki and the model."""
 
     wiki_id: str
     days: int
     counts: Mapping[str, int]
-    """The sums of `OverlapDay`."""
-    a_day: Mapping[str, Daily]
-    """Of the edits that the bots reverted, and of those that the model flags."""
-    model_flags_of_bots: Figure
-    bots_made_of_models: Figure
+    """The sums of the numbers of `OverlapDay`."""
+    a_day: Mapping[str, DailyNumber]
+    """Edits per day that the bots reverted, and that the model flags."""
+    share_of_bot_reverts_flagged: Figure
+    share_of_flagged_reverted_by_bots: Figure
     median_seconds: Mapping[str, Figure]
-    """To the first revert: by the listed bots, and by people where the model flags."""
+    """Time to the first revert: by the listed bots, and by people for edits that the model flags."""
 
 
 def overlap_days(wiki_id: str, rows: OverlapRows) -> Iterator[OverlapDay]:
-    """Yield the days of a wiki, from its first to its last edit."""
+    """Yield each day of a wiki, from its first to its last edit."""
     if not len(rows.page):
         return
     days = int(rows.edit_day.min()), int(rows.edit_day.max())
@@ -63,14 +69,14 @@ def overlap_days(wiki_id: str, rows: OverlapRows) -> Iterator[OverlapDay]:
         others & ~scored,
         flagged & ~rows.is_reverted,
     )
-    columns = [by_day(rows.edit_day[each], days) for each in members]
+    columns = [count_by_day(rows.edit_day[each], days) for each in members]
     for place in range(days[1] - days[0] + 1):
         day = str(np.datetime64(days[0] + place, "D"))
         yield OverlapDay(wiki_id, day, *(int(column[place]) for column in columns))
 
 
-def overlap(wiki_id: str, rows: OverlapRows, days: Sequence[OverlapDay]) -> Overlap:
-    """Sum up a wiki, of which there is one edit at least."""
+def overlap_of_wiki(wiki_id: str, rows: OverlapRows, days: Sequence[OverlapDay]) -> Overlap:
+    """Return the overlap on a wiki, which must have at least one edit. ``days`` can have other wikis too."""
     own = [each for each in days if each.wiki_id == wiki_id]
     names = [name for name in OverlapDay.__slots__ if name not in {"wiki_id", "day"}]
     counts = {name: sum(getattr(each, name) for each in own) for name in names}
@@ -81,11 +87,13 @@ def overlap(wiki_id: str, rows: OverlapRows, days: Sequence[OverlapDay]) -> Over
         len(own),
         counts,
         {
-            "edits_reverted_by_bot": daily(by_day(rows.edit_day[bot], span)),
-            "edits_flagged": daily(by_day(rows.edit_day[rows.is_flagged], span)),
+            "edits_reverted_by_bot": daily_number(count_by_day(rows.edit_day[bot], span)),
+            "edits_flagged": daily_number(count_by_day(rows.edit_day[rows.is_flagged], span)),
         },
-        share_of("model_flags_of_bots", rows.is_flagged, bot & rows.is_scored, rows.page, "flagged"),
-        share_of("bots_made_of_models", bot, rows.is_flagged, rows.page, "by bots"),
+        share_of_rows(
+            "share_of_bot_reverts_flagged", rows.is_flagged, bot & rows.is_scored, rows.page, "flagged"
+        ),
+        share_of_rows("share_of_flagged_reverted_by_bots", bot, rows.is_flagged, rows.page, "by bots"),
         {
             name: median_seconds("median_seconds", rows.seconds[members], rows.page[members])
             for name, members in (

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs no other file and no script; it follows light and dark, and fits a phone."""
+"""A report as one HTML page without other files and without scripts, for light and dark mode and for phones."""
 
 from collections.abc import Iterator
 from html import escape
@@ -40,7 +40,7 @@ dd { margin: 0 }
 
 
 def as_html(document: Document) -> str:
-    """Return the page."""
+    """Return a report as an HTML page."""
     return "\n".join(_page(document)) + "\n"
 
 
@@ -53,13 +53,14 @@ def _page(document: Document) -> Iterator[str]:
     for section in document.sections:
         yield from _section(section)
     if document.definitions:
-        yield "<section>\n<h2>What the figures say</h2>\n<dl>"
+        yield "<section>\n<h2>Definitions</h2>\n<dl>"
         for name, text in document.definitions.items():
             yield f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>"
         yield "</dl>\n</section>"
     if document.queries:
-        yield "<section>\n<h2>The queries</h2>"
-        yield "<p>By these the edits behind the figures come from the lake; what stands in braces is the report's.</p>"
+        yield "<section>\n<h2>Queries</h2>"
+        yield "<p>These queries read the edits behind the figures from the lake. "
+        yield "The report fills in the values in braces.</p>"
         for name in document.queries:
             yield f"<details><summary>{escape(name)}.sql</summary><pre>{escape(template(name))}</pre></details>"
         yield "</section>"
@@ -85,7 +86,7 @@ def _paragraphs(paragraphs: tuple[str, ...]) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    # A region that scrolls can be reached by keyboard.
+    # tabindex lets keyboard users scroll a wide table.
     yield f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.title)}">'
     yield f"<table>\n<caption>{escape(table.title)}</caption>\n<thead><tr>"
     yield "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header) + "</tr></thead>\n<tbody>"
@@ -98,9 +99,11 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _plot(section: Section, plot: Plot) -> Iterator[str]:
-    # Sections have plots of the same title; the ids in them must differ.
+    # Plots of several sections can have the same title, but element ids must be unique on the page.
     drawn = svg(plot, f"{section.title} {plot.title}")
     yield f"<figure>\n<figcaption>{escape(plot.title)}</figcaption>"
-    label = escape(f"{plot.title}: {plot.up or 'each row'} by {plot.across}; the values are in the tables")
+    label = escape(
+        f"{plot.title}: {plot.y_label or 'each row'} by {plot.x_label}; the values are in the tables"
+    )
     yield drawn.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
     yield "</figure>"

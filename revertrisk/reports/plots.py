@@ -1,4 +1,4 @@
-"""Plots as SVG: the one door to matplotlib. Colours are the page's own, so that they follow light and dark."""
+"""Plots as SVG, drawn with matplotlib. Colours are CSS variables of the page, which follow light and dark mode."""
 
 import io
 import re
@@ -17,7 +17,7 @@ _SERIES: Final = ("#010205", "#010206", "#010207", "#010208")
 _COLOURS: Final = {_INK: "ink", _LINE: "line"} | {
     colour: f"series-{number}" for number, colour in enumerate(_SERIES, 1)
 }
-"""Stand-ins by the names of the page's colours."""
+"""Colours that matplotlib draws with, and the CSS variables that replace them."""
 _MARKERS: Final = ("o", "s", "^", "D")
 _SETTINGS: Final[dict[str, Any]] = {
     "svg.fonttype": "none",
@@ -35,18 +35,18 @@ _SETTINGS: Final[dict[str, Any]] = {
     "grid.alpha": 0.5,
 }
 _WIDTH, _HEIGHT, _ROW, _FRAME = 5.0, 3.4, 0.3, 1.1
-"""In inches."""
+"""Width and height of a plot, height of a row, and height of what surrounds the rows; in inches."""
 
 
 def svg(plot: Plot, name: str) -> str:
-    """Draw a plot; the same plot gives the same text. ``name`` is its own on its page."""
+    """Draw a plot; the same plot always gives the same text. ``name`` must be unique on the page."""
     settings: Any = _SETTINGS | {"svg.hashsalt": name}
     with mpl.rc_context(settings):
         height = _FRAME + _ROW * len(plot.rows) if plot.rows else _HEIGHT
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.add_subplot()
         for number, series in enumerate(plot.series):
-            _draw(axes, series, number, is_upright=not plot.rows)
+            _draw(axes, series, number, is_vertical=not plot.rows)
         if plot.has_diagonal:
             axes.axline((0, 0), slope=1, color=_LINE, linestyle="--", linewidth=1)
         _frame(axes, plot)
@@ -60,26 +60,26 @@ def svg(plot: Plot, name: str) -> str:
     return _for_page(out.getvalue(), name)
 
 
-def _draw(axes: Any, series: Series, number: int, *, is_upright: bool) -> None:
+def _draw(axes: Any, series: Series, number: int, *, is_vertical: bool) -> None:
     colour, marker = _SERIES[number % len(_SERIES)], _MARKERS[number % len(_MARKERS)]
     style = {"color": colour, "label": series.name, "markersize": 5, "linewidth": 1.6}
     if series.is_line:
-        axes.plot(series.across, series.up, "-", **style)
+        axes.plot(series.x, series.y, "-", **style)
     else:
-        axes.plot(series.across, series.up, marker, linestyle="-" if is_upright else "", **style)
-    values = series.up if is_upright else series.across
-    reach = [
+        axes.plot(series.x, series.y, marker, linestyle="-" if is_vertical else "", **style)
+    values = series.y if is_vertical else series.x
+    bars = [
         (place, value - low, high - value)
         for place, (value, low, high) in enumerate(zip(values, series.low, series.high, strict=False))
         if low is not None and high is not None
     ]
-    if reach:
-        places = [place for place, _, _ in reach]
-        errors = [[max(down, 0) for _, down, _ in reach], [max(up, 0) for _, _, up in reach]]
+    if bars:
+        places = [place for place, _, _ in bars]
+        errors = [[max(down, 0) for _, down, _ in bars], [max(up, 0) for _, _, up in bars]]
         axes.errorbar(
-            _at(series.across, places),
-            _at(series.up, places),
-            **{"yerr" if is_upright else "xerr": errors},
+            _at(series.x, places),
+            _at(series.y, places),
+            **{"yerr" if is_vertical else "xerr": errors},
             fmt="none",
             color=colour,
             ecolor=colour,
@@ -89,7 +89,7 @@ def _draw(axes: Any, series: Series, number: int, *, is_upright: bool) -> None:
 
 
 def _frame(axes: Any, plot: Plot) -> None:
-    axes.set_xlabel(plot.across)
+    axes.set_xlabel(plot.x_label)
     axes.grid(visible=True, linewidth=0.5)
     axes.set_axisbelow(True)
     if plot.is_share[0]:
@@ -99,7 +99,7 @@ def _frame(axes: Any, plot: Plot) -> None:
         axes.set_ylim(len(plot.rows) - 0.5, -0.5)
         axes.set_xlim(left=0)
     else:
-        axes.set_ylabel(plot.up)
+        axes.set_ylabel(plot.y_label)
         axes.set_ylim(bottom=0)
         if plot.is_share[1]:
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
@@ -115,9 +115,9 @@ def _for_page(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
     before, _, rest = text.partition("<metadata>")
     text = before + rest.partition("</metadata>")[2]
-    for stand_in, colour in _COLOURS.items():
-        text = text.replace(stand_in, f"var(--{colour})")
-    # The size comes from the page; ids are the plot's own, because a page has several.
+    for placeholder, colour in _COLOURS.items():
+        text = text.replace(placeholder, f"var(--{colour})")
+    # The page sets the size. Ids get a prefix, because a page has several plots.
     head, closing, body = re.sub(r"\n\s*", "\n", text).partition(">")
     text = re.sub(r' (?:width|height)="[^"]*"', "", head) + closing + body
     prefix = re.sub(r"\W+", "-", name.lower())

@@ -1,7 +1,8 @@
-"""Draws edits for people to judge, and writes the sheet: links to diffs, and nothing that tells the score.
+"""Draws edits for people to judge and writes the sheet: links to diffs, without scores.
 
-Edits are drawn by score band and kind of user, as many of each as there are, so that high scores and small groups are
-judged often enough. What an edit then stands for is in a key beside the sheet, which is not for those who judge.
+Edits are drawn from strata by score band and kind of user, the same number from each while there are any, so that
+high scores and small groups are judged often enough. A key file has the score and the stratum of each edit. It is
+stored next to the sheet, and the people who judge must not see it.
 """
 
 import csv
@@ -21,7 +22,7 @@ from revertrisk.wiki.table import WikiTable
 
 KEY_FORMAT: Final = "revertrisk-review-key/1"
 BANDS: Final = (0.0, 0.5, 0.65, 0.8, 0.9, 1.0)
-"""Ends of the score bands; a score belongs to the band that it is not below."""
+"""The limits of the score bands. A score that equals a limit belongs to the band above it."""
 COLUMNS: Final = ("item", "diff", "judgement", "note")
 JUDGEMENTS: Final = ("damaging", "good", "unsure")
 _GROUPS: Final = tuple(
@@ -31,28 +32,28 @@ _GROUPS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Edits of one score band and kind of user."""
+    """The edits of one score band and kind of user."""
 
     band: int
     kind: str
     size: int
-    """All edits of it, drawn or not."""
+    """The number of edits in the stratum, drawn or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One edit of the sheet."""
+    """One edit on the sheet."""
 
     item: int
     rev_id: int
     stratum: int
-    """A place in the draw's strata."""
+    """An index into `SheetKey.strata`."""
     probability: float
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """A sheet's key."""
+class SheetKey:
+    """The key of a sheet: where its edits come from, and the score and the stratum of each."""
 
     model_name: str
     model_version: str
@@ -65,8 +66,8 @@ class Draw:
         return {"format": KEY_FORMAT, **asdict(self)}
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> "Draw":
-        """Read a key; raises KeyError or TypeError where it is none."""
+    def from_json(cls, content: Mapping[str, Any]) -> "SheetKey":
+        """Return the key from JSON values; raises KeyError or TypeError if it is not one."""
         return cls(
             content["model_name"],
             content["model_version"],
@@ -76,8 +77,8 @@ class Draw:
         )
 
 
-def draw(scored: Scored, number: int, chance: np.random.Generator) -> Draw:
-    """Draw edits of one wiki: from each stratum one in turn, until there are enough."""
+def draw(scored: Scored, number: int, chance: np.random.Generator) -> SheetKey:
+    """Draw ``number`` edits of one wiki: one from each stratum in turn, until there are enough or no more."""
     watched = scored.watched
     band = np.clip(np.searchsorted(BANDS, watched.probability, side="right") - 1, 0, len(BANDS) - 2)
     names = sorted(set(_GROUPS))
@@ -94,7 +95,7 @@ def draw(scored: Scored, number: int, chance: np.random.Generator) -> Draw:
         for stratum, (_, queue) in enumerate(queues):
             if queue and len(chosen) < number:
                 chosen.append((stratum, queue.pop()))
-    # In the order of the strata the sheet would tell the scores.
+    # In random order: the order of the strata would show which scores are high.
     order = chance.permutation(len(chosen))
     items = tuple(
         Item(
@@ -106,7 +107,7 @@ def draw(scored: Scored, number: int, chance: np.random.Generator) -> Draw:
         for place, each in enumerate(order)
     )
     (wiki_id,) = watched.wikis
-    return Draw(
+    return SheetKey(
         scored.model.model_name,
         scored.model.model_version,
         wiki_id,
@@ -115,31 +116,31 @@ def draw(scored: Scored, number: int, chance: np.random.Generator) -> Draw:
     )
 
 
-def write_sheet(path: Path, drawn: Draw) -> tuple[Path, Path, Path]:
-    """Write the sheet as CSV and HTML and its key beside it; returns the three files.
+def write_sheet(path: Path, key: SheetKey) -> tuple[Path, Path, Path]:
+    """Write the sheet as CSV and as HTML, and its key next to it; return the three paths.
 
     Raises:
         OSError: one of them cannot be written.
         ValueError: the wiki is not in the wiki table.
 
     """
-    wiki = WikiTable.load().by_id(drawn.wiki_id)
+    wiki = WikiTable.load().by_id(key.wiki_id)
     if wiki is None:
-        raise ValueError(f"{drawn.wiki_id} is not in the wiki table: its diffs have no address")
-    links = {each.item: f"https://{wiki.domain}/w/index.php?diff={each.rev_id}" for each in drawn.items}
+        raise ValueError(f"{key.wiki_id} is not in the wiki table, so there are no addresses for its diffs")
+    links = {each.item: f"https://{wiki.domain}/w/index.php?diff={each.rev_id}" for each in key.items}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows((item, link, "", "") for item, link in links.items())
-    sheet, page, key = path, path.with_suffix(".html"), key_of(path)
+    sheet, page, key_file = path, path.with_suffix(".html"), key_of(path)
     sheet.write_text(text.getvalue(), encoding="utf-8")
-    page.write_text(_page(drawn.wiki_id, sheet.name, links), encoding="utf-8")
-    key.write_text(json.dumps(drawn.to_json(), indent=1), encoding="utf-8")
-    return sheet, page, key
+    page.write_text(_page(key.wiki_id, sheet.name, links), encoding="utf-8")
+    key_file.write_text(json.dumps(key.to_json(), indent=1), encoding="utf-8")
+    return sheet, page, key_file
 
 
 def key_of(sheet: Path) -> Path:
-    """Return where a sheet's key is."""
+    """Return the path of the key of a sheet."""
     return sheet.with_suffix(".key.json")
 
 
@@ -162,8 +163,8 @@ li {{ overflow-wrap: anywhere }}
 </head>
 <body>
 <h1>Edits of {escape(wiki_id)} to judge</h1>
-<p>Look at each edit, and write into the column <i>judgement</i> of {escape(sheet)}: damaging, good or unsure.
-Judge the edit and not its author. Leave out what you did not look at.</p>
+<p>Look at each edit and write damaging, good or unsure into the column <i>judgement</i> of {escape(sheet)}.
+Judge the edit, not its author. Leave the cell empty for an edit that you did not look at.</p>
 <ol>
 {rows}
 </ol>

@@ -1,4 +1,4 @@
-"""The SQL of the reports: statements of the folder reports/sql with their values."""
+"""The SQL queries of the reports, from the folder reports/sql, with their parameters filled in."""
 
 import re
 from collections.abc import Sequence
@@ -10,13 +10,18 @@ _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def statement(name: str, **values: str | float | Sequence[str]) -> str:
-    """Return a statement with its values as literals; a sequence becomes rows of a text and its place."""
-    # In one pass: a value may have the name of another value in braces, as a model's name in an event may.
+    """Return a query with its values as SQL literals. A sequence becomes rows of a text and its index.
+
+    Raises:
+        KeyError: a value of the query is missing.
+
+    """
+    # In one pass, because a value can contain braces: the name of a model comes from an event.
     return _PLACE.sub(lambda place: _literal(values[place[1]]), template(name))
 
 
 def template(name: str) -> str:
-    """Return a statement with the names of its values in braces."""
+    """Return a query with the names of its values in braces."""
     return files("revertrisk.reports").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,8 @@
-"""Scored edits with what became of each: the arrays that every figure of outcomes is taken from."""
+"""Scored edits and what happened to each of them: the arrays from which all figures of outcomes are computed.
+
+An edit is watched from the time it is saved until one of three things happens: somebody reverts it, its page is
+deleted, or the record ends.
+"""
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -12,19 +16,19 @@ Booleans = NDArray[np.bool_]
 
 
 class Cause(IntEnum):
-    """What ended the watch over an edit."""
+    """Why an edit is no longer watched."""
 
     OPEN = 0
-    """Nothing yet: the record ends."""
+    """Nothing has happened to it; the record ends."""
     REVERTED_BY_PERSON = 1
     REVERTED_BY_BOT = 2
     REVERTED_BY_ACTING = 3
-    """By an account that acts on the score itself (``acts_on: model`` in the bots' list)."""
+    """Reverted by an account that acts on the score itself (``acts_on: model`` in the list of bots)."""
     SELF_REVERTED = 4
     DELETED = 5
 
 
-ANYBODY: Final = (Cause.REVERTED_BY_PERSON, Cause.REVERTED_BY_BOT, Cause.REVERTED_BY_ACTING)
+ANYONE: Final = (Cause.REVERTED_BY_PERSON, Cause.REVERTED_BY_BOT, Cause.REVERTED_BY_ACTING)
 NOT_ACTING: Final = (Cause.REVERTED_BY_PERSON, Cause.REVERTED_BY_BOT)
 PEOPLE: Final = (Cause.REVERTED_BY_PERSON,)
 
@@ -40,54 +44,55 @@ USER_KINDS: Final = (
     "bot",
     "unknown",
 )
-"""The kinds of users, in the order of their numbers in `Watched.kind`."""
+"""The kinds of users; `Watched.kind` has indexes into this tuple."""
 REGISTERED: Final = tuple(number for number, name in enumerate(USER_KINDS) if name.startswith("registered"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """Edits that one model version scored, in the order of their pages; arrays of equal length, times in seconds.
+    """Edits that one model version scored; arrays of equal length, ordered by wiki, page and revision.
 
-    A time that has not come is infinite.
+    Times are in seconds. The time of something that has not happened is infinite.
     """
 
     wikis: tuple[str, ...]
     wiki: NDArray[np.int16]
-    """Places in ``wikis``."""
+    """Indexes into ``wikis``."""
     page: NDArray[np.int64]
-    """A number for each page, not falling."""
+    """A number for each page; it never decreases."""
     rev_id: NDArray[np.int64]
     day: NDArray[np.int32]
     """Days since 1970, UTC."""
     probability: Floats
     kind: NDArray[np.int8]
-    """Places in `USER_KINDS`."""
+    """Indexes into `USER_KINDS`."""
     age: Floats
     """From the edit to the end of the record of its wiki."""
     revert_after: Floats
-    """To its first revert, by anybody."""
+    """From the edit to its first revert, by anyone."""
     undone_after: Floats
-    """From that revert to the revert of it."""
+    """From that revert to the revert that reverted it."""
     deleted_after: Floats
+    """From the edit to the deletion of its page."""
     reverter: NDArray[np.int8]
-    """A `Cause` of `ANYBODY` or SELF_REVERTED, where there is a revert."""
+    """The `Cause` of the first revert: one of `ANYONE`, or SELF_REVERTED. Meaningless if there is no revert."""
     is_null_edit: Booleans
-    is_passed_over: Booleans
-    """Whether Automoderator's rules pass it over: bots, privileged editors, self-reverts, creations, null edits."""
+    is_skipped_by_automoderator: Booleans
+    """Automoderator's rules skip edits by bots and privileged editors, self-reverts, creations, and null edits."""
 
     def __len__(self) -> int:
-        """Return how many edits there are."""
+        """Return the number of edits."""
         return len(self.page)
 
     def part(self, members: Booleans | NDArray[np.intp] | slice) -> "Watched":
-        """Return some of the edits."""
+        """Return the edits that a mask, indexes or a slice selects."""
         arrays: dict[str, Any] = {
             each.name: getattr(self, each.name)[members] for each in fields(self) if each.name != "wikis"
         }
         return Watched(wikis=self.wikis, **arrays)
 
     def ends(self) -> tuple[Floats, NDArray[np.int8]]:
-        """Return how long each edit was watched, and the `Cause` of the end: whatever came first."""
+        """Return how many seconds each edit was watched, and the `Cause` of what came first."""
         seconds = np.minimum(np.minimum(self.revert_after, self.deleted_after), self.age)
         cause = np.full(len(self), Cause.OPEN, dtype=np.int8)
         deleted = self.deleted_after == seconds
@@ -95,9 +100,3 @@ class Watched:
         reverted = self.revert_after == seconds
         cause[reverted] = self.reverter[reverted]
         return np.maximum(seconds, 0.0), cause
-
-    @property
-    def is_bot(self) -> Booleans:
-        """Which edits were made by bots."""
-        found: Booleans = self.kind == USER_KINDS.index("bot")
-        return found

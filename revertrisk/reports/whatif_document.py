@@ -1,4 +1,4 @@
-"""The report on what a threshold would do as people read it, and as JSON."""
+"""The report on what a threshold would do: as a document for people, and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,52 +10,52 @@ from revertrisk.reports.document import (
     Section,
     Series,
     Table,
+    daily_mean_text,
+    figure_text,
     horizon_name,
-    number_a_day,
     percent,
-    shown,
-    shown_seconds,
+    seconds_text,
 )
-from revertrisk.reports.figures import DEFINITIONS, NOT_GOOD, RULES
+from revertrisk.reports.figures import DEFINITIONS, NOT_REVERTED, RULES
 from revertrisk.reports.outcomes_document import record_of
-from revertrisk.reports.whatif import FIRST, AtLimit, Chosen, Part, WhatIf, Wish
+from revertrisk.reports.whatif import ENDED_BY, Chosen, Part, ThresholdEffect, ThresholdTarget, WhatIf
 
 _WORDS: Final = {
-    "flagged a day": "flagged_a_day",
+    "flagged edits per day": "flagged_a_day",
     "share reverted": "share_reverted_flagged",
-    "first": "first",
+    "what came first": "ended_by",
     "seconds saved": "seconds_saved",
-    "hours saved a day": "hours_saved_a_day",
+    "hours saved per day": "hours_saved_a_day",
     "recall": "recall",
     "flagged, not reverted": "flagged_not_reverted",
 }
 
 
 _CHOICE: Final = (
-    "Chosen on the first two thirds of the days. What is to be expected are the figures of the later days, which the "
-    "choice did not see."
+    "The threshold is chosen on the first two thirds of the days. The figures of the later days show what to expect, "
+    "because they were not used for the choice."
 )
 
 
 def whatif_json(report: WhatIf) -> dict[str, Any]:
     """Return the whole report as JSON values."""
-    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_GOOD, **asdict(report)}
+    return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_REVERTED, **asdict(report)}
 
 
 def whatif_document(report: WhatIf) -> Document:
     """Return the report for people."""
     horizon = horizon_name(report.horizon_s)
     rules = (
-        f"Automoderator's rules pass over {report.passed_over:,} further edits (by bots and privileged editors, "
-        "self-reverts, creations, null edits)."
-        if report.passed_over
-        else "All scored edits count, by any user."
+        f"{report.skipped_by_automoderator:,} more edits are left out, because Automoderator skips them (edits by bots "
+        "and privileged editors, self-reverts, creations, null edits)."
+        if report.skipped_by_automoderator
+        else "All scored edits are included, by all users."
     )
     name = f"{report.model.model_name}, version {report.model.model_version}"
     paragraphs = (
         f"{name}: {report.n:,} edits. {record_of(report.model.wikis)} {rules}",
         RULES,
-        NOT_GOOD,
+        NOT_REVERTED,
     )
     sections = []
     if report.chosen:
@@ -63,8 +63,8 @@ def whatif_document(report: WhatIf) -> Document:
     sections.append(
         Section(
             "Thresholds",
-            (f"A share is of the flagged edits, within {horizon}.",),
-            (_thresholds(report), _kinds(report), _first(report), _saved(report)),
+            (f"Shares are of the flagged edits, within {horizon}.",),
+            (_thresholds(report), _kinds(report), _ended_by(report), _saved(report)),
             tuple(_plots(report)),
         )
     )
@@ -78,46 +78,46 @@ def whatif_document(report: WhatIf) -> Document:
     )
 
 
-def in_words(wish: Wish) -> str:
-    """Return a wish as a phrase."""
-    if wish.share_reverted is not None:
-        return f"at least {percent(wish.share_reverted)} of the flagged edits reverted"
-    if wish.a_day is not None:
-        return f"at most {wish.a_day:g} flagged edits a day"
-    return f"at most {percent(wish.false_positive_rate or 0)} of the edits not reverted flagged"
+def target_text(target: ThresholdTarget) -> str:
+    """Return a target as a phrase."""
+    if target.share_reverted is not None:
+        return f"at least {percent(target.share_reverted)} of the flagged edits reverted"
+    if target.a_day is not None:
+        return f"at most {target.a_day:g} flagged edits per day"
+    return f"at most {percent(target.false_positive_rate or 0)} of the edits that were not reverted flagged"
 
 
 def _chosen(report: WhatIf) -> Section:
     rows = [row for each in report.chosen for row in _chosen_rows(each)]
     header = (
-        "wish",
+        "target",
         "threshold",
         "days",
-        "flagged a day",
+        "flagged edits per day",
         "share reverted",
         "recall",
         "flagged, not reverted",
     )
     return Section(
-        "The threshold for a wish",
+        "Threshold for a target",
         (_CHOICE,),
-        (Table("Chosen and held against later days", header, tuple(rows)),),
+        (Table("Chosen on earlier days, checked on later days", header, tuple(rows)),),
     )
 
 
 def _chosen_rows(chosen: Chosen) -> Iterator[tuple[str, ...]]:
-    wish = in_words(chosen.wish)
+    target = target_text(chosen.target)
     if chosen.refusal is not None or chosen.earlier is None or chosen.later is None:
         reason = chosen.refusal.reason if chosen.refusal is not None else ""
-        yield wish, f"none: {reason}", "", "", "", "", ""
+        yield target, f"none: {reason}", "", "", "", "", ""
         return
-    yield wish, f"{chosen.threshold:.4f}", f"{chosen.earlier.days} earlier", *_part(chosen.earlier)
+    yield target, f"{chosen.threshold:.4f}", f"{chosen.earlier.days} earlier", *_part(chosen.earlier)
     yield "", "", f"{chosen.later.days} later", *_part(chosen.later)
 
 
 def _part(part: Part) -> tuple[str, ...]:
     figures = (part.share_reverted, part.recall, part.flagged_not_reverted)
-    return (number_a_day(part.flagged_a_day), *(shown(each) for each in figures))
+    return (daily_mean_text(part.flagged_a_day), *(figure_text(each) for each in figures))
 
 
 def _thresholds(report: WhatIf) -> Table:
@@ -125,18 +125,18 @@ def _thresholds(report: WhatIf) -> Table:
         (
             f"{each.threshold:g}",
             f"{each.flagged:,}",
-            number_a_day(each.flagged_a_day),
+            daily_mean_text(each.flagged_a_day),
             f"{each.flagged_a_day.median:g}",
-            shown(each.share_reverted),
+            figure_text(each.share_reverted),
         )
         for each in report.thresholds
     )
     days = report.thresholds[0].flagged_a_day.days if report.thresholds else 0
     return Table(
-        "What would be flagged",
-        ("above", "flagged", "flagged a day", "median a day", "share reverted"),
+        "Edits that would be flagged",
+        ("threshold", "flagged edits", "per day", "median per day", "share reverted"),
         rows,
-        f"Numbers a day are over {days} whole days.",
+        f"Numbers per day are over {days} whole days.",
     )
 
 
@@ -145,36 +145,39 @@ def _kinds(report: WhatIf) -> Table:
     rows = [
         (
             f"{each.threshold:g}, {name}",
-            number_a_day(each.kinds[name].flagged_a_day),
-            shown(each.kinds[name].share_reverted),
+            daily_mean_text(each.kinds[name].flagged_a_day),
+            figure_text(each.kinds[name].share_reverted),
         )
         for each in _shown_thresholds(report)
         for name in names
     ]
-    return Table("By kind of user", ("above, kind", "flagged a day", "share reverted"), tuple(rows))
+    return Table(
+        "By kind of user", ("threshold, kind", "flagged edits per day", "share reverted"), tuple(rows)
+    )
 
 
-def _shown_thresholds(report: WhatIf) -> list[AtLimit]:
-    """Return every fifth threshold: those between are in the JSON."""
+def _shown_thresholds(report: WhatIf) -> list[ThresholdEffect]:
+    """Return every fifth threshold. The JSON has all of them."""
     return list(report.thresholds[::5])
 
 
-def _first(report: WhatIf) -> Table:
+def _ended_by(report: WhatIf) -> Table:
     rows = [
-        (f"{each.threshold:g}", *(shown(each.first[name]) for name in FIRST)) for each in report.thresholds
+        (f"{each.threshold:g}", *(figure_text(each.ended_by[name]) for name in ENDED_BY))
+        for each in report.thresholds
     ]
-    names = tuple(name.replace("_", " ") for name in FIRST)
-    return Table("What came first to the flagged edits", ("above", *names), tuple(rows))
+    names = tuple(name.replace("_", " ") for name in ENDED_BY)
+    return Table("What came first for the flagged edits", ("threshold", *names), tuple(rows))
 
 
 def _saved(report: WhatIf) -> Table:
     rows = [
-        (f"{each.threshold:g}", shown_seconds(each.seconds_saved), number_a_day(each.hours_saved_a_day))
+        (f"{each.threshold:g}", seconds_text(each.seconds_saved), daily_mean_text(each.hours_saved_a_day))
         for each in report.thresholds
     ]
     return Table(
-        "Time that flagged edits stood before a person reverted them",
-        ("above", "seconds saved (median)", "hours saved a day"),
+        "Time until a person reverted the flagged edits",
+        ("threshold", "seconds saved (median)", "hours saved per day"),
         tuple(rows),
     )
 
@@ -183,7 +186,7 @@ def _plots(report: WhatIf) -> Iterator[Plot]:
     shares = [each for each in report.thresholds if each.share_reverted.value is not None]
     if shares:
         yield Plot(
-            "Share reverted of the flagged edits",
+            "Share reverted among the flagged edits",
             "threshold",
             "share reverted",
             (
@@ -200,9 +203,9 @@ def _plots(report: WhatIf) -> Iterator[Plot]:
     if report.thresholds:
         numbers = [each.flagged_a_day for each in report.thresholds]
         yield Plot(
-            "Flagged a day",
+            "Flagged edits per day",
             "threshold",
-            "edits a day",
+            "edits per day",
             (
                 Series(
                     "",

@@ -1,4 +1,4 @@
-"""Simulated cells whose truth is known: how far the figures of outcomes are from it, and how often intervals hold it.
+"""Simulated cells with known true values: the errors of the figures, and how often intervals contain the true value.
 
 ``python -m tests.study.outcomes`` runs it in full and prints a table; tests run smaller parts with the same code.
 """
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from revertrisk.reports.cell import Ends, ranking_figures, reverter_figures
+from revertrisk.reports.cell import Ends, reverter_figures, score_quality
 from revertrisk.reports.differences import Compared, differences
 from revertrisk.reports.figures import Figure
 from revertrisk.reports.watched import REGISTERED, USER_KINDS, Cause
@@ -23,7 +23,7 @@ HORIZON: Final = 48 * HOUR
 RECORD: Final = 7 * DAY
 ICC: Final = 0.1
 SHARE: Final = 0.08
-"""Of edits that somebody would revert, were nothing to come before."""
+"""The share of edits that somebody would revert if nothing else came first."""
 SELF: Final = 0.03
 DELETED_IN_RECORD: Final = 0.03
 THRESHOLD: Final = 0.6
@@ -76,7 +76,7 @@ def figures_of(ends: Ends) -> dict[str, Figure]:
         at.share_reverted_flagged,
         at.recall,
         at.flagged_not_reverted,
-        ranking_figures(ends, HORIZON).auc,
+        score_quality(ends, HORIZON).auc,
     )
     return {each.measure: each for each in listed}
 
@@ -91,7 +91,7 @@ def truth(late: float, edits: int = 3_000_000) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """One measure over all cells, in points of a hundred."""
+    """One measure over all cells, in percent or percentage points."""
 
     measure: str
     truth: float
@@ -103,7 +103,7 @@ class Accuracy:
 def accuracy(
     cells: int, edits: int, late: float, *, seed: int = SEED, truth_edits: int = 3_000_000
 ) -> list[Accuracy]:
-    """Simulate cells and hold their figures against the truth."""
+    """Simulate cells and compare their figures with the true values."""
     chance = np.random.default_rng(seed)
     known = truth(late, truth_edits)
     found = [figures_of(cell(chance, edits, late)) for _ in range(cells)]
@@ -169,9 +169,9 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> None:
     parser.add_argument("--edits", type=int, default=5000)
     parser.add_argument("--reports", type=int, default=100)
     asked = parser.parse_args()
-    write(f"{asked.cells} cells of {asked.edits} edits each; points of a hundred.\n\n")
+    write(f"{asked.cells} cells of {asked.edits} edits each; in percent.\n\n")
     write(
-        "| late reverts | figure | truth | mean error | SD | intervals that hold it |\n| --- "
+        "| late reverts | figure | true value | mean error | SD of the error | intervals with the true value |\n| --- "
         + "| --- " * 5
         + "|\n"
     )

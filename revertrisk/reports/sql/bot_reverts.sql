@@ -1,5 +1,5 @@
--- Edits whose first revert was made in the period, within the window, with the revert and what became of it; in content
--- namespaces, without creations. What the rules of a report leave out is marked and not left out here.
+-- Edits whose first revert was made in the period and within the window, with this revert and the edit that reverted it.
+-- Only content namespaces, no page creations. Rows that the rules of the report leave out are included, and marked.
 SELECT
     w.place AS wiki,
     u.page_id,
@@ -14,7 +14,6 @@ SELECT
     (b.valid_from IS NULL OR u.day >= b.valid_from) AND (b.valid_to IS NULL OR u.day <= b.valid_to) AS is_valid,
     COALESCE(r.is_self, FALSE) AS is_self,
     COALESCE(e.is_null_edit, FALSE) AS is_null_edit,
-    r.seconds_to_revert AS seconds,
     COALESCE(n.rev_id, 0) AS undone_by,
     CASE
         WHEN n.rev_id IS NULL THEN 0
@@ -35,4 +34,4 @@ WHERE e.is_content_namespace
     AND r.seconds_to_revert <= {window_s}
     AND r.day >= {edits_since} AND r.day <= {until}
     AND u.day >= {since} AND u.day <= {until}
-ORDER BY wiki, u.page_id, u.rev_id
+ORDER BY wiki, u.page_id, u.rev_id, r.rev_id

@@ -1,5 +1,5 @@
--- Edits that were reverted within the window by somebody else, or that the model flags; in content namespaces, without
--- creations and null edits. The bot is the listed one that made the first revert, on a day on which it ran.
+-- Edits that somebody else reverted within the window, or that the model flags. Only content namespaces, no page
+-- creations and null edits. The bot is the listed bot that made the first revert, if it is listed for that day.
 SELECT
     w.place AS wiki,
     o.page_id,
@@ -11,7 +11,7 @@ SELECT
     p.probability IS NOT NULL AS is_scored,
     COALESCE(p.probability > {threshold}, FALSE) AS is_flagged,
     COALESCE(o.is_bot, FALSE) OR COALESCE(o.is_privileged, FALSE) OR COALESCE(o.is_autopatrolled, FALSE)
-        OR s.rev_id IS NOT NULL AS is_passed_over
+        OR s.rev_id IS NOT NULL AS is_skipped_by_automoderator
 FROM outcome AS o
 JOIN revision AS e ON o.wiki_id = e.wiki_id AND o.rev_id = e.rev_id AND o.day = e.day
 JOIN (VALUES {wikis}) AS w (wiki_id, place) ON o.wiki_id = w.wiki_id

@@ -1,5 +1,5 @@
--- The edits that one model version scored, live before backfill, with what became of each; times are seconds since the
--- edit. An edit whose page_change event is not in the lake has no dt: nothing is known of it.
+-- The edits that one model version scored, with what happened to each. A live prediction comes before one from backfill.
+-- Times are in seconds since the edit. An edit without a page_change event in the lake has no dt and is only counted.
 SELECT
     w.place AS wiki,
     p.page_id,
@@ -30,7 +30,7 @@ SELECT
     COALESCE(e.is_null_edit, FALSE) AS is_null_edit,
     COALESCE(o.is_bot, FALSE) OR COALESCE(o.is_privileged, FALSE) OR COALESCE(o.is_autopatrolled, FALSE)
         OR COALESCE(o.parent_id = 0, FALSE) OR COALESCE(e.is_null_edit, FALSE) OR s.rev_id IS NOT NULL
-        AS is_passed_over
+        AS is_skipped_by_automoderator
 FROM (
     SELECT
         day, wiki_id, rev_id,
@@ -54,7 +54,7 @@ LEFT JOIN revert AS u ON o.wiki_id = u.wiki_id AND o.first_revert_id = u.rev_id
 LEFT JOIN bot AS b
     ON u.wiki_id = b.wiki_id AND u.actor_key = b.actor_key
     AND (b.valid_from IS NULL OR u.day >= b.valid_from) AND (b.valid_to IS NULL OR u.day <= b.valid_to)
--- Edits that take back an edit of their own author.
+-- Edits that revert an edit of their own author.
 LEFT JOIN (SELECT DISTINCT wiki_id, first_revert_id AS rev_id FROM reverted WHERE is_self) AS s
     ON p.wiki_id = s.wiki_id AND p.rev_id = s.rev_id
 ORDER BY wiki, p.page_id, p.rev_id

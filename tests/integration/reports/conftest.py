@@ -1,4 +1,4 @@
-"""A lake whose edits have planted fates, made once; tests that change it take a copy."""
+"""A lake of edits with known outcomes, created once. Tests that change it take a copy."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`revertrisk bots` over a lake: the overlap adds up, bots are named afterwards, and the one query says the same."""
+"""`revertrisk bots` on a lake: the overlap adds up, bots can be listed later, and one query gives the same numbers."""
 
 from collections import Counter
 from contextlib import closing
@@ -14,7 +14,7 @@ from revertrisk.reports.bot_rows import read_bots, read_overlap, read_reverted
 from revertrisk.reports.bots import ALL, Bots, bots
 from revertrisk.reports.bots_document import bots_document
 from revertrisk.reports.document import as_text
-from revertrisk.reports.figures import LEAST
+from revertrisk.reports.figures import MIN_EDITS
 from revertrisk.reports.lake_edits import Period
 from tests.fakes.lake_events import MULTILINGUAL
 from tests.fakes.outcome_lake import BOT_OF_MODEL, BOT_OF_RULES
@@ -23,7 +23,7 @@ OCTOBER = Period(date(2026, 10, 1), date(2026, 10, 31))
 QUERY = Path(__file__).resolve().parents[3] / "docs/queries/T374698.sql"
 
 
-def report(lake: Lake, *, skip_rules: bool = False) -> Bots:
+def report(lake: Lake, *, automoderator_rules: bool = False) -> Bots:
     with closing(Reader(lake.root)) as reader:
         listed = read_bots(reader)
         wikis = sorted({each.wiki_id for each in listed})
@@ -35,13 +35,15 @@ def report(lake: Lake, *, skip_rules: bool = False) -> Bots:
             threshold=0.87,
             window_s=86_400.0,
             period=OCTOBER,
-            skip_rules=skip_rules,
+            automoderator_rules=automoderator_rules,
         )
-    return bots(wikis, listed, rows, overlap, model_name=MULTILINGUAL, skip_rules=skip_rules)
+    return bots(
+        wikis, listed, rows, overlap, model_name=MULTILINGUAL, automoderator_rules=automoderator_rules
+    )
 
 
 def test_a_period_is_one_of_reverts(lake: Lake) -> None:
-    """A day has all of its reverts, those of the day before's edits included, and none of the day after."""
+    """A period of one day has all reverts of that day, also of edits of the day before, and no others."""
     with closing(Reader(lake.root)) as reader:
         ((day, counted),) = reader.query(
             "SELECT u.day, count(*) FROM reverted r JOIN revision e USING (wiki_id, rev_id) "
@@ -55,7 +57,7 @@ def test_a_period_is_one_of_reverts(lake: Lake) -> None:
 
 
 def test_the_overlap_adds_up_to_all_reverted_edits(lake: Lake) -> None:
-    """For each wiki and day the six parts are the edits that the lake itself has as reverted."""
+    """For each wiki and day the six parts add up to the edits that the lake has as reverted."""
     with closing(Reader(lake.root)) as reader:
         counted = reader.query(
             "SELECT r.wiki_id, CAST(r.day AS VARCHAR), count(*) FROM reverted r "
@@ -92,11 +94,19 @@ def test_it_says_what_the_one_query_says(lake: Lake) -> None:
         both, bot = each.counts["bot_and_model"], each.counts["bot_only"]
         flagged = both + each.counts["model_only"] + each.counts["flagged_not_reverted"]
         for figure, value, name in (
-            (each.model_flags_of_bots, both / (both + bot), "share_of_the_bots_that_the_model_flags"),
-            (each.bots_made_of_models, both / flagged, "share_of_the_models_that_the_bot_undid"),
+            (
+                each.share_of_bot_reverts_flagged,
+                both / (both + bot),
+                "share_of_the_bots_that_the_model_flags",
+            ),
+            (
+                each.share_of_flagged_reverted_by_bots,
+                both / flagged,
+                "share_of_the_models_that_the_bot_undid",
+            ),
         ):
             assert value == pytest.approx(row[name])
-            assert figure.value == (pytest.approx(value) if min(both, figure.n - both) >= LEAST else None)
+            assert figure.value == (pytest.approx(value) if min(both, figure.n - both) >= MIN_EDITS else None)
         daily = each.a_day["edits_reverted_by_bot"]
         assert daily.mean.days == row["days"]
         assert reverts[each.wiki_id].bot_reverts <= row["edits_undone_by_bot"]
@@ -105,7 +115,7 @@ def test_it_says_what_the_one_query_says(lake: Lake) -> None:
 
 
 def test_a_bot_that_is_listed_later_is_named_in_old_days(copied: Lake) -> None:
-    """The list is joined when the report is made; outside of its days of validity a bot is not one of the list."""
+    """The list is read when the report is made. A bot counts only on the days for which it is listed."""
     both = report(copied)
     write_bots(copied, [Bot(wiki_id="enwiki", name=BOT_OF_RULES)])
     one = report(copied)
@@ -134,7 +144,7 @@ def test_a_bot_that_is_listed_later_is_named_in_old_days(copied: Lake) -> None:
 
 
 def test_each_day_has_its_reverts(lake: Lake) -> None:
-    """The days' reverts by kind and edits of the reverted editor add up to those of the wiki."""
+    """The reverts of all days add up to those of the wiki, by kind and edit count of the reverted editor."""
     found = report(lake)
     for whole in found.reverts:
         if (whole.bot, whole.edit_bucket) != (ALL, ALL) or whole.kind == ALL:
@@ -151,8 +161,8 @@ def test_each_day_has_its_reverts(lake: Lake) -> None:
 
 
 def test_automoderators_rules_are_a_switch(lake: Lake) -> None:
-    """Edits by bots and privileged editors are not flagged then; what was reverted stays."""
-    every, skipping = report(lake), report(lake, skip_rules=True)
+    """With them, edits by bots and privileged editors are not flagged; the reverted edits stay the same."""
+    every, skipping = report(lake), report(lake, automoderator_rules=True)
     for one, other in zip(every.overlap, skipping.overlap, strict=True):
         assert one.counts["reverted"] == other.counts["reverted"]
         flags = [each.counts["bot_and_model"] + each.counts["flagged_not_reverted"] for each in (one, other)]
@@ -160,7 +170,7 @@ def test_automoderators_rules_are_a_switch(lake: Lake) -> None:
 
 
 def test_the_report_for_people(lake: Lake) -> None:
-    """It names its averages and rules, and no user but the listed bots."""
+    """It names its averages and rules, and no users except the listed bots."""
     text = as_text(bots_document(report(lake)))
     for words in ("ratio of sums", "mean of daily shares", "notebook", "T374698", BOT_OF_RULES):
         assert words in text

@@ -1,4 +1,4 @@
-"""The commands of the reports, in one process: what they say, and their exit status; and the gauges over a socket."""
+"""The report commands in one process: messages and exit status. The gauges are read over a socket."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def test_each_report_as_json_and_page(lake: Lake, tmp_path: Path) -> None:
-    """JSON has every figure with its interval, n and definition; the page has no script and asks for nothing."""
+    """JSON has every figure with interval, n and definition. The page has no script and loads nothing."""
     commands = {
         "outcomes": ("--model", "revertrisk-multilingual", "--horizon", "48h", "--threshold", "0.65"),
         "whatif": ("--wiki", "enwiki", "--a-day", "5"),
@@ -44,7 +44,7 @@ def test_each_report_as_json_and_page(lake: Lake, tmp_path: Path) -> None:
         assert any(figure["low"] is not None for figure in figures)
         text = page.read_text()
         assert "<script" not in text
-        assert "An edit that was not reverted is not thereby good" in text
+        assert "An edit that was not reverted can still be bad" in text
         assert set(re.findall(r"https?://[^\s\"'<]+", text)) <= {
             "http://www.w3.org/2000/svg",
             "http://www.w3.org/1999/xlink",
@@ -61,7 +61,7 @@ def figures_in(content: object) -> list[dict[str, object]]:
 
 
 def test_a_threshold_that_cannot_be_chosen(lake: Lake) -> None:
-    """The answer is 1, with the number of edits that are missing."""
+    """The exit status is 1, with the number of missing edits."""
     result = run("whatif", "--lake", lake.root, "--wiki", "enwiki", "--share", "0.98")
     assert result.exit_code == 1, result.output
     assert re.search(
@@ -70,7 +70,7 @@ def test_a_threshold_that_cannot_be_chosen(lake: Lake) -> None:
 
 
 def test_a_sheet_by_commands(lake: Lake, tmp_path: Path) -> None:
-    """whatif --review writes the sheet, --judged reads it back."""
+    """whatif --review writes the sheet, --judged reads it."""
     sheet = tmp_path / "sheet.csv"
     arguments = ("whatif", "--lake", lake.root, "--wiki", "enwiki")
     result = run(*arguments, "--review", "60", "--sheet", sheet)
@@ -89,29 +89,29 @@ def test_a_sheet_by_commands(lake: Lake, tmp_path: Path) -> None:
         (
             ("outcomes", "--wiki", "xxwiki"),
             2,
-            "--wiki: the lake has no predictions of 'xxwiki'; it has dewiki, enwiki",
+            "--wiki: the lake has no predictions of 'xxwiki'; it has: dewiki, enwiki",
         ),
         (("outcomes", "--model", "magic"), 2, "--model: the lake has no predictions of 'magic'"),
         (("outcomes", "--horizon", "2w"), 2, "--horizon: expected hours or days such as 48h or 7d, not '2w'"),
         (("outcomes", "--since", "May"), 2, "--since: expected a day such as 2026-11-01, not 'May'"),
-        (("outcomes", "--serve", "0", "--json"), 2, "--serve: not with --json or --html"),
+        (("outcomes", "--serve", "0", "--json"), 2, "--serve: cannot be used with --json or --html"),
         (("bots", "--wiki", "frwiki"), 2, "the lake lists no bots of these wikis"),
         (
             ("whatif", "--wiki", "enwiki", "--since", "2030-01-01"),
             2,
-            "page_change events of no edit of enwiki",
+            "the lake has no page_change events of edits of enwiki in this period",
         ),
-        (("whatif", "--wiki", "enwiki", "--judged", __file__), 2, "the sheet's key cannot be read"),
+        (("whatif", "--wiki", "enwiki", "--judged", __file__), 2, "the key of the sheet cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_said(lake: Lake, arguments: tuple[str, ...], status: int, words: str) -> None:
-    """2 where a flag cannot be used, with a sentence and no traceback."""
+    """The exit status is 2 if a flag cannot be used, with a message and no traceback."""
     result = run(*arguments, "--lake", lake.root)
     assert (result.exit_code, words in result.output) == (status, True), result.output
 
 
 def test_no_lake(tmp_path: Path) -> None:
-    """78 where there is no lake; a lake without predictions has nothing to report on: 2."""
+    """The exit status is 78 if there is no lake, and 2 if it has no predictions."""
     assert run("outcomes", "--lake", tmp_path / "none").exit_code == 78
     empty = make_lake(str(tmp_path / "lake"), str(tmp_path / "key"))
     result = run("outcomes", "--lake", empty.root)
@@ -120,7 +120,7 @@ def test_no_lake(tmp_path: Path) -> None:
 
 
 def test_the_gauges(lake: Lake) -> None:
-    """--serve answers Prometheus with what --json says, and ends with 0 on SIGTERM."""
+    """--serve gives Prometheus the same values as --json, and exits with 0 on SIGTERM."""
     flags = (
         "--lake",
         lake.root,
@@ -148,7 +148,7 @@ def test_the_gauges(lake: Lake) -> None:
         for sample in family.samples
     }
     whole = model["cells"][0]
-    at = whole["horizons"][0]["reverters"]["anybody"]["thresholds"][0]
+    at = whole["horizons"][0]["reverters"]["anyone"]["thresholds"][0]
     of = ("3", "48h", "all", "revertrisk-multilingual")
     at_threshold = tuple(sorted((*of, "0.65")))
     for name, value in (
@@ -158,5 +158,5 @@ def test_the_gauges(lake: Lake) -> None:
         ("outcomes_flagged_edits", at["flagged"]),
     ):
         assert samples[name, *at_threshold] == pytest.approx(value)
-    assert samples["outcomes_auc", *of] == pytest.approx(whole["horizons"][0]["ranking"]["auc"]["value"])
+    assert samples["outcomes_auc", *of] == pytest.approx(whole["horizons"][0]["quality"]["auc"]["value"])
     assert ("outcomes_last_report_timestamp_seconds",) in samples

@@ -1,4 +1,4 @@
-"""`revertrisk outcomes` over a lake: what moves a figure and what does not."""
+"""`revertrisk outcomes` on a lake: what changes a figure and what does not."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -11,26 +11,26 @@ from revertrisk.lake import Reader
 from revertrisk.lake.tables import Lake
 from revertrisk.reports.document import as_text
 from revertrisk.reports.lake_edits import Period, read_models, read_scored
-from revertrisk.reports.outcomes import ALL, Asked, Outcomes, outcomes
+from revertrisk.reports.outcomes import ALL, Outcomes, ReportOptions, outcomes
 from revertrisk.reports.outcomes_document import outcomes_document
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, MULTILINGUAL
 from tests.fakes.outcome_lake import Made, account, events_of, fill, rev_ids_of
 
 DAY = 86_400.0
 UNTIL = 40 * DAY
-ASKED = Asked(thresholds=(0.65,), horizons=(2 * DAY, 30 * DAY))
+ASKED = ReportOptions(thresholds=(0.65,), horizons=(2 * DAY, 30 * DAY))
 
 
 EVERY_DAY = Period()
 
 
-def report(lake: Lake, asked: Asked = ASKED, period: Period = EVERY_DAY) -> Outcomes:
+def report(lake: Lake, asked: ReportOptions = ASKED, period: Period = EVERY_DAY) -> Outcomes:
     with closing(Reader(lake.root)) as reader:
         return outcomes([read_scored(reader, model, period) for model in read_models(reader)], asked)
 
 
 def figures(found: Outcomes) -> list[Any]:
-    """Return everything but how many predictions have no edit."""
+    """Return everything except the number of predictions without an edit."""
     return [[(each.model.model_name, each.cells, each.differences) for each in found.models], found.pairs]
 
 
@@ -49,7 +49,7 @@ def test_every_cell_is_there(before: Outcomes) -> None:
         whole = model.cells[0].horizons[0].reverters
         assert all(each.share_reverted.value is not None for each in whole.values())
         shares = [
-            whole[name].share_reverted.value or 0 for name in ("people", "not_acting_on_the_score", "anybody")
+            whole[name].share_reverted.value or 0 for name in ("people", "not_acting_on_the_score", "anyone")
         ]
         assert shares == sorted(shares)
         assert 0 < shares[0] < shares[2] < 1
@@ -63,7 +63,7 @@ def test_a_planted_difference_is_flagged(before: Outcomes) -> None:
 
 
 def test_a_stalled_stream_changes_no_figure(copied: Lake, made: list[Made], before: Outcomes) -> None:
-    """Predictions of ten more days without page_change events move nothing: they are counted apart."""
+    """Predictions of ten more days without page_change events change no figure. They are counted separately."""
     late = [event for event in events_of(made) if event["dt"] > "2026-11-10"]
     predictions = [event for event in late if "predicted_classification" in event]
     assert len(predictions) > 20
@@ -71,9 +71,7 @@ def test_a_stalled_stream_changes_no_figure(copied: Lake, made: list[Made], befo
     after = report(copied)
     assert figures(after) == figures(before)
     assert sum(each.unrecorded for each in after.models) == len(predictions)
-    words = (
-        "predictions are of edits that the record does not have: no reverts are recorded before 2026-10-01."
-    )
+    words = "predictions are for edits that are not in the record. No figure includes them."
     assert words in " ".join(as_text(outcomes_document(after)).split())
 
 
@@ -118,7 +116,7 @@ def test_a_late_revert_moves_the_late_figure_only(copied: Lake, made: list[Made]
     for model_before, model_after in zip(before.models, after.models, strict=True):
         was, now = (each.cells[0].horizons for each in (model_before, model_after))
         assert was[0] == now[0]
-        shares = [each[1].reverters["anybody"].share_reverted for each in (was, now)]
+        shares = [each[1].reverters["anyone"].share_reverted for each in (was, now)]
         assert shares[0].value is not None
         assert shares[1].value is not None
         assert shares[0].value < shares[1].value
@@ -132,8 +130,8 @@ def test_a_shadow_model_changes_nothing(copied: Lake, made: list[Made], before: 
     assert report(copied) == before
 
 
-def test_versions_are_told_apart(copied: Lake, made: list[Made], before: Outcomes) -> None:
-    """Scores of two versions of a model are never mixed; they stand side by side on the edits that both scored."""
+def test_versions_are_kept_apart(copied: Lake, made: list[Made], before: Outcomes) -> None:
+    """Scores of two versions of a model are never mixed. The versions are compared on the edits that both scored."""
     newer = events_of(made[:800], models=(LANGUAGE_AGNOSTIC,), version="4", until_s=UNTIL)
     rev_ids = rev_ids_of(made)
     by_new = {rev_id: rev_ids[place] for place, rev_id in rev_ids_of(made[:800]).items()}

@@ -30,7 +30,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_page_fits_and_follows_colours(browser: Chrome, lake: Lake, tmp_path: Path, command: str) -> None:
-    """Nothing is wider than the window, nothing is complained of, and plots have the colours of light and dark."""
+    """Nothing is wider than the window, the browser logs no error, and plots follow light and dark mode."""
     page = tmp_path / "report.html"
     result = CliRunner().invoke(app, [command, "--lake", lake.root, *COMMANDS[command], "--html", str(page)])
     assert result.exit_code == 0, result.output

@@ -23,9 +23,9 @@ from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
 from revertrisk.reports.bot_rows import BUCKETS, KINDS, RevertedRows, read_bots, read_overlap, read_reverted
 from revertrisk.reports.bots import Bots, bots
-from revertrisk.reports.figures import LEAST
+from revertrisk.reports.figures import MIN_EDITS
 from revertrisk.reports.lake_edits import Period, read_models, read_scored
-from revertrisk.reports.outcomes import Asked, outcomes
+from revertrisk.reports.outcomes import ReportOptions, outcomes
 from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.training.evaluate import area_under_curve
 from revertrisk.scoring.training.evaluate_file import FileEvaluation, evaluate_file
@@ -173,7 +173,7 @@ def report(reader: Reader, rows: RevertedRows) -> Bots:
         threshold=0.87,
         window_s=86_400.0,
         period=Period(),
-        skip_rules=False,
+        automoderator_rules=False,
     )
     return bots(["enwiki"], read_bots(reader), rows, overlap, model_name=LANGUAGE_AGNOSTIC)
 
@@ -298,19 +298,19 @@ def test_matured_outcomes_are_those_of_evaluate(
     fill(lake, events, "predictions")
     with closing(Reader(lake.root)) as reader:
         scored = [read_scored(reader, model) for model in read_models(reader)]
-    found = outcomes(scored, Asked(THRESHOLDS, (HORIZON,), is_matured=True))
+    found = outcomes(scored, ReportOptions(THRESHOLDS, (HORIZON,), is_matured=True))
     (at,) = found.models[0].cells[0].horizons
     left_out = at.left_out.without_label or {}
     assert at.n == len(rev_ids) == len(scorable) - sum(left_out.values())
-    assert at.ranking.auc.value == pytest.approx(area_under_curve(probabilities, labels), abs=1e-9)
-    assert evaluation.evaluation.auc.value == round(at.ranking.auc.value or 0, 4)
+    assert at.quality.auc.value == pytest.approx(area_under_curve(probabilities, labels), abs=1e-9)
+    assert evaluation.evaluation.auc.value == round(at.quality.auc.value or 0, 4)
     ones = np.ones((1, len(labels)))
-    for each in at.reverters["anybody"].thresholds:
+    for each in at.reverters["anyone"].thresholds:
         wanted = [
             function(probabilities, labels, each.threshold)(ones)[0] for function in (precision, recall)
         ]
         share = each.share_reverted_flagged
-        if min(share.reverted, share.n - share.reverted) < LEAST:
+        if min(share.reverted, share.n - share.reverted) < MIN_EDITS:
             assert share.value is None
         else:
             assert share.value == pytest.approx(wanted[0], abs=1e-9)

@@ -1,4 +1,4 @@
-"""Lakes with hardly anything in them: every report says so, and none breaks."""
+"""Lakes with very few edits: every report works and says that there are too few."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.fakes.outcome_lake import edits, events_of, list_bots, new_lake
 
 @pytest.mark.parametrize("number", [1, 12])
 def test_a_few_edits(tmp_path: Path, number: int) -> None:
-    """No figure, no plot without a figure, no traceback."""
+    """There are no figures, no plots without figures, and no tracebacks."""
     lake = new_lake(tmp_path, events_of(edits(number, days=2, wikis=("enwiki",))))
     list_bots(lake, ("enwiki",))
     for command in (

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from revertrisk.reports.cell import Ends, cause_share, ranking_figures, reverter_figures
-from revertrisk.reports.figures import DEFINITIONS, LEAST
-from revertrisk.reports.intervals import LEAST_PAGES
+from revertrisk.reports.cell import Ends, cause_share, reverter_figures, score_quality
+from revertrisk.reports.figures import DEFINITIONS, MIN_EDITS
+from revertrisk.reports.intervals import MIN_PAGES
 from revertrisk.reports.watched import NOT_ACTING, PEOPLE, Cause
 from revertrisk.scoring.training import figures as over_edits
 from revertrisk.scoring.training.evaluate import area_under_curve
@@ -35,7 +35,7 @@ def test_figures_of_old_edits_are_those_of_the_labels() -> None:
             assert figure.value == pytest.approx(
                 function(ends.probability, labels, at.threshold)(ones)[0], abs=1e-12
             )
-    assert ranking_figures(ends, HORIZON).auc.value == pytest.approx(
+    assert score_quality(ends, HORIZON).auc.value == pytest.approx(
         area_under_curve(ends.probability, labels), abs=1e-12
     )
 
@@ -59,22 +59,22 @@ def test_equal_pages_widen_the_interval() -> None:
         lambda each: reverter_figures(each, HORIZON, (0.5,)).thresholds[0].share_reverted_flagged,
         lambda each: reverter_figures(each, HORIZON, (0.5,)).thresholds[0].recall,
         lambda each: reverter_figures(each, HORIZON, (0.5,)).thresholds[0].flagged_not_reverted,
-        lambda each: ranking_figures(each, HORIZON).auc,
-        lambda each: ranking_figures(each, HORIZON).calibration_gap,
+        lambda each: score_quality(each, HORIZON).auc,
+        lambda each: score_quality(each, HORIZON).calibration_gap,
     ):
         one, ten = horizon_figures(ends), horizon_figures(tenfold)
         assert (ten.value, ten.low, ten.high) == pytest.approx((one.value, one.low, one.high), abs=1e-9)
         assert ten.measure in DEFINITIONS
 
 
-@pytest.mark.parametrize("reverted", [0, LEAST - 1, 200 - LEAST + 1, 200])
+@pytest.mark.parametrize("reverted", [0, MIN_EDITS - 1, 200 - MIN_EDITS + 1, 200])
 def test_a_small_cell_shows_no_figure(reverted: int) -> None:
     """Below 30 reverted or 30 other edits there is no figure, and the n is said."""
     cause = np.where(np.arange(200) < reverted, Cause.REVERTED_BY_BOT, Cause.OPEN).astype(np.int8)
     seconds = np.where(cause == Cause.OPEN, 3 * HORIZON, 60.0)
     ends = Ends(np.arange(200), np.linspace(0, 1, 200), np.full(200, 3 * HORIZON), seconds, cause)
     found = reverter_figures(ends, HORIZON, (0.5,))
-    ranked = ranking_figures(ends, HORIZON)
+    ranked = score_quality(ends, HORIZON)
     (at,) = found.thresholds
     listed = [found.share_reverted, at.share_reverted_flagged, at.recall, at.flagged_not_reverted]
     listed += [
@@ -103,14 +103,14 @@ def test_no_figure_where_only_reverted_edits_are_old_enough() -> None:
     age = np.repeat([3 * HORIZON, 3600.0], 30)
     young = Ends(np.arange(60), np.linspace(0, 1, 60), age, seconds, cause)
     figures = reverter_figures(young, HORIZON, (0.5,))
-    shown = (figures.share_reverted, figures.thresholds[0].recall, ranking_figures(young, HORIZON).auc)
+    shown = (figures.share_reverted, figures.thresholds[0].recall, score_quality(young, HORIZON).auc)
     note = "too young: 0 edits are known not to be reverted within the horizon, 30 are needed"
     assert {(figure.value, figure.note) for figure in shown} == {(None, note)}
 
 
 def test_few_pages_have_no_interval() -> None:
     """Between fewer than ten pages the variation cannot be seen: the figure says so."""
-    ends = matured(4_000, 4_000 // (LEAST_PAGES - 1) + 1)
+    ends = matured(4_000, 4_000 // (MIN_PAGES - 1) + 1)
     figure = reverter_figures(ends, HORIZON, ()).share_reverted
     assert figure.value is not None
     assert (figure.low, figure.high, figure.note) == (None, None, "no interval: 9 pages, 10 are needed")
@@ -132,7 +132,7 @@ def test_shares_by_reverter_add_up() -> None:
 
 def test_calibration_groups_hold_what_a_figure_needs() -> None:
     """Tenths with too few reverts are taken together, and no edit is left out."""
-    bins = ranking_figures(matured(1_000), HORIZON).calibration
+    bins = score_quality(matured(1_000), HORIZON).calibration
     assert 2 < len(bins) <= 10
     assert all(each.share_reverted.value is not None for each in bins)
     assert sum(each.share_reverted.n for each in bins) == 1_000

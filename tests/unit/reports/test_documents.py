@@ -1,4 +1,4 @@
-"""Reports as text and as a page: what is hostile is shown as text, and the same report gives the same page."""
+"""Reports as text and as a page: hostile names are shown as text, and the same report gives the same page."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_the_page_shows_names_as_text(document: Document) -> None:
 
 
 def test_ids_are_the_plots_own(document: Document) -> None:
-    """Several plots stand on a page, the same twice: no id is there twice, and each that is referred to is there."""
+    """A page has several plots, one of them twice. Each id is unique, and each reference has a target."""
     page = as_html(document)
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
@@ -41,7 +41,7 @@ def test_ids_are_the_plots_own(document: Document) -> None:
 
 
 def test_colours_are_the_pages(document: Document) -> None:
-    """Plots name the page's colours, so that they follow light and dark."""
+    """Plots use the colours of the page, so that they follow light and dark mode."""
     drawn = as_html(document).partition("</style>")[2]
     assert re.findall(r"#[0-9a-f]{6}\b", drawn) == []
     assert "var(--series-1)" in drawn
@@ -49,9 +49,11 @@ def test_colours_are_the_pages(document: Document) -> None:
 
 
 def test_text_is_aligned_and_wrapped(document: Document) -> None:
-    """Columns begin at the same place in each row, and paragraphs are no longer than a terminal is wide."""
+    """Columns start at the same position in each row, and lines are at most 118 characters long."""
     lines = as_text(document).splitlines()
     rows = [line for line in lines if line.endswith(("  12", "1,234"))]
     assert len({len(line) - len(line.split()[-1]) for line in rows}) == 1
     assert max(len(line) for line in lines) <= 118
-    assert "The edits behind the figures come from the lake by revertrisk/reports/sql/watched.sql." in lines
+    assert (
+        "The edits behind the figures are read from the lake by revertrisk/reports/sql/watched.sql." in lines
+    )

@@ -1,4 +1,4 @@
-"""A sheet is drawn, filled in by a script, and read back."""
+"""A sheet is drawn, filled in by a script, and read."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from revertrisk.reports.document import as_text
-from revertrisk.reports.figures import LEAST
+from revertrisk.reports.figures import MIN_EDITS
 from revertrisk.reports.lake_edits import ModelVersion, Scored, WikiRecord
 from revertrisk.reports.review import ReviewError, read_sheet, review
 from revertrisk.reports.review_document import review_document, review_json
@@ -40,7 +40,7 @@ def scored() -> Scored:
         deleted_after=never,
         reverter=np.full(NUMBER, Cause.REVERTED_BY_PERSON, dtype=np.int8),
         is_null_edit=np.zeros(NUMBER, dtype=np.bool_),
-        is_passed_over=np.zeros(NUMBER, dtype=np.bool_),
+        is_skipped_by_automoderator=np.zeros(NUMBER, dtype=np.bool_),
     )
     return Scored(
         ModelVersion("revertrisk-multilingual", "3", (WikiRecord("enwiki", 0.0, 1.0),)),
@@ -84,21 +84,21 @@ def test_a_sheet_comes_back_as_it_was_filled_in(scored: Scored, tmp_path: Path) 
     }
     for at in found.thresholds:
         above = [truth[each.rev_id] for each in drawn.items if each.probability > at.threshold]
-        wanted = pytest.approx(np.mean(above), abs=1e-12) if len(above) >= LEAST else None
+        wanted = pytest.approx(np.mean(above), abs=1e-12) if len(above) >= MIN_EDITS else None
         assert at.precision_by_people.value == wanted
         assert at.precision_by_people.n == at.share_reverted.n == len(above)
-    fates = found.both
+    fates = found.outcomes
     assert (
         fates["damaging, reverted"] + fates["good, reverted"] == found.thresholds[0].share_reverted.reverted
     )
     text = as_text(review_document(found))
-    assert "damaging, by people" in text
+    assert "judged damaging" in text
     assert json.dumps(review_json(found))
     assert page.read_text().count("https://en.wikipedia.org/w/index.php?diff=") == 2 * 3_000
 
 
 def test_a_sample_stands_for_all_edits(scored: Scored) -> None:
-    """Over 60 sheets of 300 edits the weighed shares are right on average, and most intervals hold the truth."""
+    """Over 60 sheets of 300 edits the weighted shares are right on average, and most intervals hold the truth."""
     truth = damaging(scored)
     by_id = dict(zip(scored.watched.rev_id.tolist(), truth.tolist(), strict=True))
     chance = np.random.default_rng(2)
@@ -120,8 +120,8 @@ def test_a_sample_stands_for_all_edits(scored: Scored) -> None:
     assert np.mean(held) > 0.88
 
 
-def test_the_sheet_tells_no_score(scored: Scored, tmp_path: Path) -> None:
-    """Bands and kinds are all there, in no order that tells them; the sheet and the page hold links only."""
+def test_the_sheet_shows_no_score(scored: Scored, tmp_path: Path) -> None:
+    """All bands and kinds are drawn, in an order that does not show them; the sheet and the page have links only."""
     drawn = draw(scored, 120, np.random.default_rng(3))
     bands = [drawn.strata[each.stratum].band for each in drawn.items]
     kinds = [drawn.strata[each.stratum].kind for each in drawn.items]
@@ -145,10 +145,10 @@ def test_the_sheet_tells_no_score(scored: Scored, tmp_path: Path) -> None:
         ("a,b\n", "expected the columns item, diff, judgement, note"),
         (
             "item,diff,judgement,note\n1,x,bad,\n",
-            "line 2: expected damaging, good, unsure, or nothing, not 'bad'",
+            "line 2: expected damaging, good, unsure or an empty cell, not 'bad'",
         ),
         ("item,diff,judgement,note\n77,x,good,\n", "line 2: '77' is not an item of this sheet"),
-        (None, "the sheet's key cannot be read"),
+        (None, "the key of the sheet cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_said(scored: Scored, tmp_path: Path, content: str | None, words: str) -> None:

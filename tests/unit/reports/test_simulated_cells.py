@@ -1,4 +1,4 @@
-"""Figures against a truth that is known because it was planted; `make study` runs it in full."""
+"""Figures of simulated cells with known true values; `make study` runs all of them."""
 
 import pytest
 

@@ -3,8 +3,8 @@ import pytest
 from revertrisk.reports.statements import statement
 
 
-def test_a_value_is_never_filled_in_again() -> None:
-    """A model's name comes from an event: one that is written like another value's place stays a text."""
+def test_braces_in_a_value_are_not_filled_in() -> None:
+    """The name of a model comes from an event. It can look like a placeholder, and is still only text."""
     text = statement(
         "watched",
         wikis=("enwiki",),
@@ -17,6 +17,6 @@ def test_a_value_is_never_filled_in_again() -> None:
 
 
 def test_a_value_that_is_missing_is_a_fault_of_the_program() -> None:
-    """No statement runs with a place that nothing was written into."""
+    """A query with an unfilled placeholder is never run."""
     with pytest.raises(KeyError):
         statement("watched", model_name="a")

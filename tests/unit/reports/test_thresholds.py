@@ -5,8 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from revertrisk.reports.thresholds import find_limits, limits_table
-from revertrisk.reports.wishes import LEAST_NOT_REVERTED, Refusal, for_number, for_rate
+from revertrisk.reports.thresholds import (
+    MIN_NOT_REVERTED,
+    Refusal,
+    find_limits,
+    limits_table,
+    threshold_for_daily_number,
+    threshold_for_rate,
+)
 from revertrisk.scoring.training.scored_edits import ScoredEdit, read_scores
 
 
@@ -62,11 +68,11 @@ def test_productions_scores_at_15_percent(shared: Path, model: str) -> None:
     chosen = {}
     for wiki_id, edits_of in wikis.items():
         scores = np.array([each.probability for each in edits_of])
-        found = for_rate(scores, np.array([each.label for each in edits_of]), 0.15)
+        found = threshold_for_rate(scores, np.array([each.label for each in edits_of]), 0.15)
         others = sorted(each.probability for each in edits_of if not each.label)
-        if len(others) < LEAST_NOT_REVERTED:
+        if len(others) < MIN_NOT_REVERTED:
             assert isinstance(found, Refusal)
-            assert found.missing == LEAST_NOT_REVERTED - len(others)
+            assert found.missing == MIN_NOT_REVERTED - len(others)
             continue
         assert found == others[math.ceil(0.85 * (len(others) - 1))]
         above = sum(other > found for other in others)
@@ -81,10 +87,10 @@ def test_productions_scores_at_15_percent(shared: Path, model: str) -> None:
 def test_a_number_a_day() -> None:
     """The threshold flags at most the number a day, and one edit more would be too many; ties are not flagged."""
     scores = np.round(np.random.default_rng(1).random(5_000), 3)
-    threshold = for_number(scores, 20, 10)
+    threshold = threshold_for_daily_number(scores, 20, 10)
     assert isinstance(threshold, float)
     assert (scores > threshold).sum() <= 200 < (scores >= threshold).sum()
-    assert for_number(scores, 20, 1000) == 0.0
-    refusal = for_number(scores, 20, 0.5)
-    assert refusal == Refusal("0.5 a day are 10 edits on 20 days, 30 are needed: 40 more days", 20)
+    assert threshold_for_daily_number(scores, 20, 1000) == 0.0
+    refusal = threshold_for_daily_number(scores, 20, 0.5)
+    assert refusal == Refusal("0.5 per day are 10 edits on 20 days, 30 are needed: 40 more days", 20)
     assert math.ceil(30 / 0.5) == 60

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 from statsmodels.duration.survfunc import CumIncidenceRight
 
-from revertrisk.reports.incidence import COMPETING, OF_INTEREST, OPEN, cumulative_incidence
+from revertrisk.reports.estimators import COMPETING, OF_INTEREST, OPEN, cumulative_incidence
 
 HORIZON = 5.0
 

@@ -1,11 +1,12 @@
-"""Only edits that are old enough, with the labels that models are trained on: for comparison with `evaluate`.
+"""Edits that are older than the horizon, labelled as for training, so that reports can be compared with `evaluate`.
 
-The rule is that of `revertrisk.scoring.training.labelling`. Whether a revert stands cannot be estimated from edits that
-are still watched, so the younger ones are left out, and what else is left out is counted.
+The rule is that of `revertrisk.scoring.training.labelling`. An edit whose revert was itself reverted has no label. For
+a young edit this can still happen, so edits younger than the horizon are left out. What is left out is counted.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,22 +14,23 @@ from revertrisk.reports.cell import Ends
 from revertrisk.reports.watched import Cause, Watched
 from revertrisk.scoring.training.labelling import NotLabelled
 
-TOO_YOUNG = "too_young"
+TOO_YOUNG: Final = "too_young"
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """The edits that have a label, and how many have none, by reason."""
+class Matured:
+    """The edits that have a label."""
 
     ends: Ends
     left_out: Mapping[str, int]
+    """How many edits have no label, by reason."""
 
 
-def labelled(watched: Watched, horizon: float) -> Labelled:
-    """Return the edits that have a label at a horizon: reverted by somebody else, with a revert that stands, or not.
+def matured(watched: Watched, horizon: float) -> Matured:
+    """Return the edits that have a label at a horizon in seconds: reverted by somebody else, or not reverted.
 
-    The lake does not tell whether a revert whose range is not known may have undone an edit; such an edit counts as not
-    reverted.
+    The record can have a revert without the range of edits that it reverts. From the lake it is not known whether such
+    a revert covers an edit; the edit counts as not reverted.
     """
     reverted = watched.revert_after <= horizon
     own = reverted & (watched.reverter == Cause.SELF_REVERTED)
@@ -49,4 +51,4 @@ def labelled(watched: Watched, horizon: float) -> Labelled:
         np.where(reverted, watched.revert_after, watched.age),
         np.where(reverted, watched.reverter, Cause.OPEN).astype(np.int8),
     )
-    return Labelled(ends.part(kept), left_out)
+    return Matured(ends.part(kept), left_out)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revertrisk.reports.standing import TOO_YOUNG, labelled
+from revertrisk.reports.matured import TOO_YOUNG, matured
 from revertrisk.reports.watched import Cause, Watched
 from revertrisk.scoring.training.labelling import Label, NotLabelled, PageEdit, label_page
 
@@ -78,7 +78,7 @@ def watched_of(edits: list[PageEdit]) -> Watched:
         deleted_after=never,
         reverter=reverter,
         is_null_edit=null_edit,
-        is_passed_over=np.zeros(number, dtype=np.bool_),
+        is_skipped_by_automoderator=np.zeros(number, dtype=np.bool_),
     )
 
 
@@ -87,7 +87,7 @@ def watched_of(edits: list[PageEdit]) -> Watched:
 def test_the_labels_are_those_of_training(steps: list[tuple[int, str, str | None]]) -> None:
     """Each edit has its label, or is left out for the reason, that `label_page` gives."""
     edits = page_of(steps)
-    found = labelled(watched_of(edits), HORIZON.total_seconds())
+    found = matured(watched_of(edits), HORIZON.total_seconds())
     known = list(label_page(edits, HORIZON))
     labels = {edit.rev_id / 100: each.reverted for edit, each in known if isinstance(each, Label)}
     reverted = found.ends.cause != Cause.OPEN

@@ -1,18 +1,19 @@
 import numpy as np
 import pytest
 
-from revertrisk.reports.averages import (
-    by_day,
+from revertrisk.reports.daily import (
+    count_by_day,
+    daily_mean_of,
     mean_of_daily_shares,
     mean_over_cells,
     mode,
     ratio_of_sums,
+    whole_days,
 )
-from revertrisk.reports.days import a_day, whole_days
 
 
 def test_the_published_shares_need_two_rules() -> None:
-    """846 of 1,666 reverts a day are 50.8 %; 49.7 % is the mean of daily shares, which busy days do not weigh more."""
+    """846 of 1,666 reverts a day are 50.8 %; 49.7 % is the mean of daily shares, unweighted."""
     whole, bot = np.array([2332, 1000]), np.array([1244, 448])
     assert (whole.mean(), bot.mean()) == (1666, 846)
     assert ratio_of_sums(bot, whole) == pytest.approx(0.508, abs=5e-4)
@@ -30,7 +31,7 @@ def test_days_without_a_bot_revert() -> None:
 
 
 def test_mean_over_cells() -> None:
-    """Cells of fewer than 50 days do not count, and large cells weigh no more than small ones."""
+    """Cells of fewer than 50 days do not count, and large cells have the same weight as small ones."""
     assert mean_over_cells([(50, 1, 10), (200, 300, 1000), (49, 9, 10)]) == pytest.approx(0.2)
     assert mean_over_cells([(49, 9, 10)]) is None
 
@@ -42,14 +43,14 @@ def test_mode() -> None:
 
 
 def test_days() -> None:
-    """Days without any count as none; the first and the last day of a record are in part only and are left out."""
+    """Days without any count as 0; the first and the last day of a record are not whole and are left out."""
     days = np.array([10, 12, 12, 15])
-    assert by_day(days, (10, 15)).tolist() == [1, 0, 2, 0, 0, 1]
+    assert count_by_day(days, (10, 15)).tolist() == [1, 0, 2, 0, 0, 1]
     assert whole_days(days) == (11, 14)
     assert whole_days(np.array([3, 4])) == (3, 4)
-    few = a_day(days, None, (11, 14))
+    few = daily_mean_of(days, None, (11, 14))
     assert (few.value, few.low, few.days, few.median) == (0.5, None, 4, 0)
-    many = a_day(np.repeat(np.arange(20), np.arange(20)), None, (0, 19))
+    many = daily_mean_of(np.repeat(np.arange(20), np.arange(20)), None, (0, 19))
     assert many.low is not None
     assert many.high is not None
     assert many.low < many.value == 9.5 < many.high
