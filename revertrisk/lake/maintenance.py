@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from revertrisk.lake.engine import new_engine, reports_damage, table_relation
+from revertrisk.lake.engine import Relation, new_engine, reports_damage, rows_of_files, table_relation
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
-from revertrisk.lake.tables import Change, Lake, compact, delete_partitions, files_by_partition, merge, vacuum
+from revertrisk.lake.tables import (
+    Change,
+    Lake,
+    compact,
+    delete_partitions,
+    files_by_partition,
+    merge,
+    vacuum,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +37,8 @@ OPEN_FILES: Final = 8
 SPARE_FILES: Final = 40
 """A table has at most so many files more than partitions after a compaction."""
 _SORTED_BY: Final = ("wiki_id", "rev_id")
+_MEMORY: Final = "700MB"
+"""With which a day is sorted; what does not fit goes to the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +98,27 @@ def compact_table(lake: Lake, table: Table, today: date) -> int:
         if number >= OPEN_FILES or spare > SPARE_FILES or (is_closed and number > OPEN_FILES // 2):
             # A month may be too large to be sorted in memory.
             is_sorted = is_closed and table.partition == "day" and set(_SORTED_BY) <= set(table.column_names)
-            sorted_by = _SORTED_BY if is_sorted else ()
             try:
-                replaced += compact(lake, table, partition, sorted_by)
+                replaced += compact_partition(lake, table, partition, _SORTED_BY if is_sorted else ())
             except LakeError as exc:
                 log.info("%s: left for the next compaction: %s", table.name, exc)
                 continue
             spare -= number - 1
     return replaced
+
+
+def compact_partition(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...]) -> int:
+    """Rewrite the files of one partition into one; returns how many files that replaced. Raises LakeError."""
+    engine = new_engine(_MEMORY)
+
+    def rows_of(paths: list[str]) -> Relation:
+        rows = rows_of_files(engine, lake, table, paths)
+        return rows.order(", ".join(sorted_by)) if sorted_by else rows
+
+    try:
+        return compact(lake, table, partition, rows_of)
+    finally:
+        engine.close()
 
 
 def forget_titles(lake: Lake) -> int:

@@ -1,7 +1,7 @@
 """The Delta tables: the one door to deltalake.
 
-A commit is atomic, and readers see one version of a table from beginning to end. Of two writers that change the same
-files one is told of a conflict and repeats its change.
+A commit is atomic, and readers see one version of a table from beginning to end. A change is committed only as the
+version after the one that it was made from: of two writers that change a table at once, one repeats its change.
 """
 
 import fcntl
@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -44,9 +44,12 @@ _ID: Final = "revertrisk.lakeId"
 _FORMAT: Final = "revertrisk.format"
 _CHECK: Final = "revertrisk.keyCheck"
 _WRITING: Final = WriterProperties(compression="ZSTD", compression_level=1)
-_COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
-_COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
-"""deltalake itself would put two tables that were overwritten at once side by side."""
+_COMMIT: Final = CommitProperties(max_commit_retries=0)
+"""As the version after the one that was read, or not at all.
+
+Otherwise deltalake decides whether two changes fit together, and is wrong of two overwrites: it commits both, and every
+row is there twice.
+"""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
 
 
@@ -189,39 +192,37 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
 
     ``rows`` is anything that hands over Arrow, with all columns of the table in their order.
     """
-
-    def overwrite(target: DeltaTable) -> None:
-        write_deltalake(
-            target,
-            rows,
-            mode="overwrite",
-            writer_properties=_WRITING,
-            commit_properties=_COMMIT_ALONE,
-            post_commithook_properties=_HOOKS,
-        )
-
-    _repeated(lake, table, overwrite)
+    _repeated(lake, table, lambda target: _overwrite(target, rows, None))
 
 
 def delete_partitions(lake: Lake, table: Table, before: date) -> int:
     """Delete the partitions before a day; returns how many files that took out. Raises LakeError."""
     predicate = f"{table.partition} < DATE '{before}'"
-    return int(_repeated(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
+    deleted = _repeated(lake, table, lambda target: target.delete(predicate, commit_properties=_COMMIT))
+    return int(deleted["num_removed_files"])
 
 
-def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...] = ()) -> int:
-    """Rewrite the files of one partition into one; returns how many files that replaced. Raises LakeError."""
-    filters = None if partition is None else [(str(table.partition), "=", str(partition))]
+def compact(lake: Lake, table: Table, partition: date | None, rows_of: Callable[[list[str]], Any]) -> int:
+    """Write what one partition has into one new file, in one commit; returns how many files that replaced.
 
-    def rewrite(target: DeltaTable) -> dict[str, Any]:
-        how: dict[str, Any] = {
-            "partition_filters": filters,
-            "target_size": ONE_FILE_BYTES,
-            "writer_properties": _WRITING,
-        }
-        return target.optimize.z_order(sorted_by, **how) if sorted_by else target.optimize.compact(**how)
+    ``rows_of`` returns the rows of some data files, as `replace` takes them, in the order in which they are to stand.
+    deltalake's own compaction is for one writer only: two that rewrite the same files at once are both committed,
+    whatever is said of conflicts, and every row is there twice.
 
-    return int(_repeated(lake, table, rewrite)["numFilesRemoved"])
+    Raises:
+        LakeError: the table cannot be written.
+
+    """
+    where = None if partition is None else f"{table.partition} = DATE '{partition}'"
+
+    def rewrite(target: DeltaTable) -> int:
+        paths = [path for path in target.file_uris() if _partition_of(table, path) == partition]
+        if len(paths) <= 1:  # another writer has done it
+            return 0
+        _overwrite(target, rows_of(paths), where)
+        return len(paths)
+
+    return int(_repeated(lake, table, rewrite))
 
 
 def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> int:
@@ -255,10 +256,27 @@ def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     """Return how many data files each partition has; raises LakeError."""
     found: dict[date | None, int] = {}
     for path in lake.files(table):
-        name, _, value = path.rsplit("/", 2)[-2].partition("=")
-        partition = date.fromisoformat(value) if name == table.partition else None
+        partition = _partition_of(table, path)
         found[partition] = found.get(partition, 0) + 1
     return found
+
+
+def _partition_of(table: Table, path: str) -> date | None:
+    name, _, value = path.rsplit("/", 2)[-2].partition("=")
+    return date.fromisoformat(value) if name == table.partition else None
+
+
+def _overwrite(target: DeltaTable, rows: Any, where: str | None) -> None:
+    write_deltalake(
+        target,
+        rows,
+        mode="overwrite",
+        predicate=where,
+        target_file_size=ONE_FILE_BYTES,
+        writer_properties=_WRITING,
+        commit_properties=_COMMIT,
+        post_commithook_properties=_HOOKS,
+    )
 
 
 def _repeated(lake: Lake, table: Table, change: Any) -> Any:
@@ -387,7 +405,7 @@ def _add_columns(lake: Lake, table: Table) -> None:
     ]
     if fields:
         new = Schema.from_json(json.dumps({"type": "struct", "fields": fields})).fields
-        _repeated(lake, table, lambda target: target.alter.add_columns(new))
+        _repeated(lake, table, lambda target: target.alter.add_columns(new, commit_properties=_COMMIT))
 
 
 def _words(error: BaseException) -> str:
