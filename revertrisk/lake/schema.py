@@ -266,14 +266,15 @@ REVISION: Final = Table(
         Column(
             "author_dt",
             Type.TIMESTAMP,
-            "meta.dt of the event that told the author; null where none did, or the author is hidden.",
-            "meta.dt",
+            "When an event last told the author; null where none did, or the author is hidden.",
+            "meta.dt; dt where meta.dt is more than a day later",
         ),
         Column(
             "author_hidden_dt",
             Type.TIMESTAMP,
             "When an event last said that the author is hidden. What an earlier event told of the author is not kept.",
-            "meta.dt of page_change with is_editor_visible false, or of revision-visibility-change",
+            "meta.dt of page_change with is_editor_visible false, or of revision-visibility-change; never before "
+            "revision.rev_dt",
         ),
         Column(
             "row_updated",
