@@ -28,7 +28,12 @@ from deltalake.schema import Schema
 
 from revertrisk.lake import key as keys
 from revertrisk.lake import schema, storage
-from revertrisk.lake.errors import LakeConfigurationError, LakeError, words_of
+from revertrisk.lake.errors import (
+    LakeConfigurationError,
+    LakeError,
+    no_panic_of_a_full_disk,
+    words_of,
+)
 from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -76,7 +81,7 @@ class Lake:
         try:
             return DeltaTable(uri, storage_options=storage.options(self.root))
         except (DeltaError, TableNotFoundError, OSError) as exc:
-            raise LakeError(f"{uri}: the table cannot be opened: {_words(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be opened: {words_of(exc)}") from exc
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
@@ -283,7 +288,7 @@ def _repeated(lake: Lake, table: Table, change: Any) -> Any:
     """Make a change to the newest version of a table; repeat it where another writer's commit came before."""
     for left in reversed(range(CONFLICT_RETRIES)):
         try:
-            with _turn(lake, table):
+            with _turn(lake, table), no_panic_of_a_full_disk():
                 return change(lake.table(table))
         except CommitFailedError as exc:
             if not left:
@@ -292,7 +297,7 @@ def _repeated(lake: Lake, table: Table, change: Any) -> Any:
                 ) from exc
             log.info("%s: another writer's commit came first; the change is repeated", table.name)
         except (DeltaError, OSError) as exc:
-            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {_words(exc)}") from exc
+            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {words_of(exc)}") from exc
     raise AssertionError
 
 
@@ -392,7 +397,7 @@ def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) ->
         )
     except (CommitFailedError, DeltaError, OSError) as exc:
         if not _is_table(lake, table):  # else another writer made it
-            raise LakeError(f"{uri}: the table cannot be made: {_words(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be made: {words_of(exc)}") from exc
 
 
 def _add_columns(lake: Lake, table: Table) -> None:
@@ -406,10 +411,3 @@ def _add_columns(lake: Lake, table: Table) -> None:
     if fields:
         new = Schema.from_json(json.dumps({"type": "struct", "fields": fields})).fields
         _repeated(lake, table, lambda target: target.alter.add_columns(new, commit_properties=_COMMIT))
-
-
-def _words(error: BaseException) -> str:
-    text = str(error)
-    if "No space left on device" in text:
-        return "the disk is full; what is not in the lake yet will be read again"
-    return words_of(error)
