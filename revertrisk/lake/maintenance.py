@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from revertrisk.lake.engine import Relation, new_engine, reports_damage, rows_of_files, table_relation
+from revertrisk.lake.engine import (
+    Relation,
+    damage_as_lake_error,
+    new_engine,
+    reports_damage,
+    rows_of_files,
+    table_relation,
+)
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
 from revertrisk.lake.tables import (
@@ -20,6 +27,7 @@ from revertrisk.lake.tables import (
     delete_partitions,
     files_by_partition,
     merge,
+    require_room,
     vacuum,
 )
 
@@ -30,6 +38,8 @@ GRACE: Final = timedelta(days=7)
 """How long a removed file stays for readers that opened an earlier version."""
 PLACE_GRACE: Final = timedelta(hours=1)
 """Likewise in the table of places, which each batch rewrites and only writers read."""
+LEAST_GRACE: Final = timedelta(hours=1)
+"""Where the disk is nearly full, removed files stay no longer than this: more than any query needs."""
 READ_LATELY: Final = timedelta(hours=2)
 """A source without a batch for so long is not being read."""
 OPEN_FILES: Final = 8
@@ -75,6 +85,22 @@ def maintain(
     return Maintained(replaced, removed)
 
 
+def make_room(lake: Lake, grace: timedelta = LEAST_GRACE) -> None:
+    """Remove replaced files before their time where the disk is nearly full.
+
+    Raises:
+        LakeError: it is nearly full all the same.
+
+    """
+    try:
+        require_room(lake)
+    except LakeError:
+        removed = sum(vacuum(lake, table, grace, also_unknown=False) for table in TABLES)
+        if removed:
+            log.warning("the disk is nearly full: %d replaced files were removed before their time", removed)
+        require_room(lake)
+
+
 def prune(lake: Lake, before: date) -> int:
     """Delete the days before a day, and the months that end before it; returns how many files. Raises LakeError."""
     first_of_month = before.replace(day=1)
@@ -116,7 +142,8 @@ def compact_partition(lake: Lake, table: Table, partition: date | None, sorted_b
         return rows.order(", ".join(sorted_by)) if sorted_by else rows
 
     try:
-        return compact(lake, table, partition, rows_of)
+        with damage_as_lake_error(lake.root):
+            return compact(lake, table, partition, rows_of)
     finally:
         engine.close()
 
