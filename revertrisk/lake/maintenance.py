@@ -47,7 +47,7 @@ OPEN_FILES: Final = 8
 SPARE_FILES: Final = 40
 """A table has at most so many files more than partitions after a compaction."""
 _SORTED_BY: Final = ("wiki_id", "rev_id")
-_MEMORY: Final = "700MB"
+_MEMORY: Final = "256MB"
 """With which a day is sorted; what does not fit goes to the disk."""
 
 
