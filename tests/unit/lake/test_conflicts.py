@@ -3,6 +3,7 @@
 import errno
 import fcntl
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -23,14 +24,16 @@ ROWS = 200
 Work = Callable[[Lake], object]
 
 
+@dataclass(frozen=True, slots=True)
 class OtherWriterIsFirst(Lake):
     """A lake in which another writer's change is committed when a table has been opened and not yet changed."""
 
-    __slots__ = ("others",)
+    others: list[Work] = field(default_factory=list)
+    """One change for each time that a table is opened."""
 
     def table(self, table: Table) -> DeltaTable:
         """Open the newest version; afterwards it is the newest no longer, as long as there are others' changes."""
-        opened = super().table(table)
+        opened = Lake.table(self, table)
         if self.others:
             self.others.pop(0)(Lake(self.root, self.lake_id, self.actor_keys))
         return opened
@@ -38,9 +41,7 @@ class OtherWriterIsFirst(Lake):
 
 def before(lake: Lake, *others: Work) -> Lake:
     """Return the lake for one writer; each of the others' changes comes before one try of it."""
-    late = OtherWriterIsFirst(lake.root, lake.lake_id, lake.actor_keys)
-    object.__setattr__(late, "others", list(others))
-    return late
+    return OtherWriterIsFirst(lake.root, lake.lake_id, lake.actor_keys, others=list(others))
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +86,7 @@ def pruning(table: Table) -> Work:
     return lambda lake: delete_partitions(lake, table, OTHER_DAY)
 
 
-def found(lake: Lake, table: Table) -> list[tuple[int, int, int]]:
+def found(lake: Lake, table: Table) -> list[tuple[date, int, int, int]]:
     """Return of each day: rows, different keys, and how often its rows were marked."""
     relation = table_relation(new_engine(), lake, table)
     return (
