@@ -2,10 +2,11 @@
 
 import os
 import re
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 EXIT_DONE: Final = 0
@@ -53,10 +54,11 @@ def words_of(error: BaseException) -> str:
 def no_panic_of_a_full_disk() -> Iterator[None]:
     """Hold back what is written to standard error, and drop it if the error that is raised is that of a full disk.
 
-    deltalake raises an error then, and a thread of it prints a panic of Rust besides. Nothing else is dropped: it is
-    written when the context ends.
+    deltalake raises an error then, and a thread of it prints a panic of Rust besides. With it goes what else is written
+    in that moment. In every other case all of it is written when the context ends.
     """
-    if not _holding.acquire(blocking=False):  # another thread of ours is holding back
+    # Without a standard error its number is another file's. And one thread at a time can hold it back, for all.
+    if sys.stderr is None or not _holding.acquire(blocking=False):
         yield
         return
     try:
@@ -73,7 +75,8 @@ def no_panic_of_a_full_disk() -> Iterator[None]:
                 os.dup2(before, _STDERR)
                 os.close(before)
                 size = 0 if is_full else os.lseek(held, 0, os.SEEK_END)
-                os.write(_STDERR, os.pread(held, size, 0))
+                with suppress(OSError):  # nobody reads it; the table was changed all the same
+                    os.write(_STDERR, os.pread(held, size, 0))
     finally:
         _holding.release()
 

@@ -212,7 +212,7 @@ def compact(lake: Lake, table: Table, partition: date | None, rows_of: Callable[
 
     ``rows_of`` returns the rows of some data files, as `replace` takes them, in the order in which they are to stand.
     deltalake's own compaction is for one writer only: two that rewrite the same files at once are both committed,
-    whatever is said of conflicts, and every row is there twice.
+    whatever ``max_commit_retries`` is, and every row is there twice.
 
     Raises:
         LakeError: the table cannot be written.
