@@ -74,12 +74,17 @@ def table_relation(
     connection: Connection, lake: Lake, table: Table, days: Iterable[Any] | None = None
 ) -> Relation:
     """Return the rows of a table's newest version, or only of the partitions ``days``; raises LakeError."""
-    if is_remote(lake.root):
-        _register_objects(connection, lake.root)
     paths = lake.files(table)
     if days is not None and table.partition is not None:
         wanted = {f"/{table.partition}={day}/" for day in days}
         paths = [path for path in paths if any(part in path for part in wanted)]
+    return rows_of_files(connection, lake, table, paths)
+
+
+def rows_of_files(connection: Connection, lake: Lake, table: Table, paths: list[str]) -> Relation:
+    """Return the rows of some data files of a lake's table, with its columns in order."""
+    if is_remote(lake.root):
+        _register_objects(connection, lake.root)
     return files_relation(connection, table, paths, is_older=lake.is_older)
 
 

@@ -35,5 +35,7 @@ _MAX_CHARS: Final = 300
 
 def message_of(error: BaseException) -> str:
     """Return the message of a library's error in one line of limited length."""
+    if "No space left on device" in str(error):
+        return "the disk is full; what is not in the lake yet will be read again"
     text = _COLOURS.sub("", str(error).partition("\n\n")[0])
     return " ".join(text.split())[:_MAX_CHARS] or type(error).__name__

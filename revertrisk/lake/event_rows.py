@@ -174,6 +174,10 @@ def _one_of(groups: frozenset[str]) -> str:
     return f"list_has_any(author.groups, [{', '.join(quoted(group) for group in sorted(groups))}])"
 
 
+_CLOCK_IS_AHEAD: Final = "INTERVAL 1 DAY"
+_HIDDEN_AT: Final = f"CASE WHEN meta_at < rev_at THEN rev_at + {_CLOCK_IS_AHEAD} ELSE meta_at END"
+"""A revision cannot be hidden before it is saved. If the times say so, the clock at the save was ahead."""
+
 REVISIONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE revision_fact AS
 SELECT
@@ -196,9 +200,11 @@ SELECT
     {_one_of(PRIVILEGED_GROUPS)} AS is_privileged,
     {_one_of(AUTOPATROLLED_GROUPS)} AS is_autopatrolled,
     account.actor_key AS actor_key,
-    CASE WHEN author IS NOT NULL THEN meta_at END AS author_dt,
+    -- A meta.dt from a clock that is far ahead would be later than each hiding. Then the time of the change counts.
+    CASE WHEN author IS NOT NULL AND meta_at > happened_at + {_CLOCK_IS_AHEAD} THEN happened_at
+        WHEN author IS NOT NULL THEN meta_at END AS author_dt,
     CASE
-        WHEN hides_author THEN meta_at
+        WHEN hides_author THEN {_HIDDEN_AT}
         -- Edits of an erased actor from before the erasure: no later event adds the author again.
         WHEN rev_at <= account.erased_at THEN greatest(meta_at, account.erased_at)
     END AS author_hidden_dt
@@ -206,7 +212,7 @@ FROM change LEFT JOIN account ON account.number = change.number
 UNION ALL BY NAME
 SELECT
     CAST(rev_at AS DATE) AS day, "database" AS wiki_id, rev_id, page_id, rev_at AS dt, 'unknown' AS user_kind,
-    'unknown' AS edit_bucket, meta_at AS author_hidden_dt
+    'unknown' AS edit_bucket, {_HIDDEN_AT} AS author_hidden_dt
 FROM event WHERE what = 'visibility' AND {_VISIBILITY_IS_READABLE} AND NOT visibility."user"
 """
 

@@ -10,10 +10,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from revertrisk.lake.engine import new_engine, reports_damage, table_relation
+from revertrisk.lake.engine import (
+    Relation,
+    damage_as_lake_error,
+    new_engine,
+    reports_damage,
+    rows_of_files,
+    table_relation,
+)
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
-from revertrisk.lake.tables import Change, Lake, compact, delete_partitions, files_by_partition, merge, vacuum
+from revertrisk.lake.tables import (
+    Change,
+    Lake,
+    compact,
+    delete_partitions,
+    files_by_partition,
+    merge,
+    require_room,
+    vacuum,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +38,8 @@ GRACE: Final = timedelta(days=7)
 """How long a replaced file stays for readers that opened an earlier version."""
 PLACE_GRACE: Final = timedelta(hours=1)
 """The same for the table of places, which every batch rewrites and only writers read."""
+LEAST_GRACE: Final = timedelta(hours=1)
+"""If the disk is nearly full, replaced files stay for this long only: longer than any query takes."""
 READING_WITHIN: Final = timedelta(hours=2)
 """A source without a batch for this long counts as not being read."""
 MAX_OPEN_FILES: Final = 8
@@ -29,6 +47,8 @@ MAX_OPEN_FILES: Final = 8
 MAX_EXTRA_FILES: Final = 40
 """After a compaction, a table has at most this many files more than partitions."""
 _SORTED_BY: Final = ("wiki_id", "rev_id")
+_MEMORY: Final = "256MB"
+"""The memory for sorting a day; the rest is spilled to disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,22 @@ def maintain(
     return Maintained(replaced, removed)
 
 
+def make_room(lake: Lake, grace: timedelta = LEAST_GRACE) -> None:
+    """Remove replaced files before the end of their grace period if the disk is nearly full.
+
+    Raises:
+        LakeError: the disk is still nearly full.
+
+    """
+    try:
+        require_room(lake)
+    except LakeError:
+        removed = sum(vacuum(lake, table, grace, also_unknown=False) for table in TABLES)
+        if removed:
+            log.warning("the disk is nearly full: %d replaced files were removed early", removed)
+        require_room(lake)
+
+
 def prune(lake: Lake, before: date) -> int:
     """Delete all days before a day, and all months that end before it; return the number of files. Raises LakeError."""
     first_of_month = before.replace(day=1)
@@ -92,14 +128,28 @@ def compact_table(lake: Lake, table: Table, today: date) -> int:
         ):
             # A month can be too large to sort in memory.
             is_sorted = is_closed and table.partition == "day" and set(_SORTED_BY) <= set(table.column_names)
-            sorted_by = _SORTED_BY if is_sorted else ()
             try:
-                replaced += compact(lake, table, partition, sorted_by)
+                replaced += compact_partition(lake, table, partition, _SORTED_BY if is_sorted else ())
             except LakeError as exc:
                 log.info("%s: left for the next compaction: %s", table.name, exc)
                 continue
             extra -= number - 1
     return replaced
+
+
+def compact_partition(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...]) -> int:
+    """Rewrite the files of one partition into one; return the number of replaced files. Raises LakeError."""
+    engine = new_engine(_MEMORY)
+
+    def rows_of(paths: list[str]) -> Relation:
+        rows = rows_of_files(engine, lake, table, paths)
+        return rows.order(", ".join(sorted_by)) if sorted_by else rows
+
+    try:
+        with damage_as_lake_error(lake.root):
+            return compact(lake, table, partition, rows_of)
+    finally:
+        engine.close()
 
 
 def forget_titles(lake: Lake) -> int:

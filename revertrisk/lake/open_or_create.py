@@ -13,7 +13,7 @@ from revertrisk.lake import key as keys
 from revertrisk.lake import schema, storage
 from revertrisk.lake.errors import LakeConfigurationError, LakeError, message_of
 from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
-from revertrisk.lake.tables import Lake, delta_message, retry_conflicts
+from revertrisk.lake.tables import COMMIT, Lake, retry_conflicts
 
 LOG_RETENTION_DAYS: Final = 7
 _ID: Final = "revertrisk.lakeId"
@@ -144,7 +144,7 @@ def _create_table(lake: Lake, table: Table, configuration: Mapping[str, str]) ->
         )
     except (CommitFailedError, DeltaError, OSError) as exc:
         if not _is_table(lake, table):  # otherwise another writer created it
-            raise LakeError(f"{uri}: the table cannot be created: {delta_message(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be created: {message_of(exc)}") from exc
 
 
 def _add_columns(lake: Lake, table: Table) -> None:
@@ -157,4 +157,4 @@ def _add_columns(lake: Lake, table: Table) -> None:
     ]
     if fields:
         new = Schema.from_json(json.dumps({"type": "struct", "fields": fields})).fields
-        retry_conflicts(lake, table, lambda target: target.alter.add_columns(new))
+        retry_conflicts(lake, table, lambda target: target.alter.add_columns(new, commit_properties=COMMIT))

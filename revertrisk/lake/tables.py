@@ -1,14 +1,14 @@
 """Reads and changes the Delta tables of a lake. Only this module and `open_or_create` import deltalake.
 
-A commit is atomic, and a reader sees one version of a table throughout. If two writers change the same files, one of
-them gets a conflict and repeats its change.
+A commit is atomic, and a reader sees one version of a table throughout. A change is committed only as the version after
+the one that it was made from: if two writers change a table at once, one of them repeats its change.
 """
 
 import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -37,9 +37,12 @@ CONFLICT_RETRIES: Final = 20
 SPARE_BYTES: Final = 256 * 1024**2
 """This much of the disk, or a twentieth of a smaller disk, stays free."""
 _WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1)
-_COMMIT: Final = CommitProperties(max_commit_retries=CONFLICT_RETRIES)
-_COMMIT_ALONE: Final = CommitProperties(max_commit_retries=0)
-"""No retry by deltalake: after a conflict between two overwrites it would keep the rows of both."""
+COMMIT: Final = CommitProperties(max_commit_retries=0)
+"""Commit as the version after the one that was read, or raise a conflict.
+
+With retries, deltalake itself decides whether two changes are compatible. For two overwrites its answer is wrong: it
+commits both, and each row is in the table twice.
+"""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
 
 
@@ -66,7 +69,7 @@ class Lake:
         try:
             return DeltaTable(uri, storage_options=storage.options(self.root))
         except (DeltaError, TableNotFoundError, OSError) as exc:
-            raise LakeError(f"{uri}: the table cannot be opened: {delta_message(exc)}") from exc
+            raise LakeError(f"{uri}: the table cannot be opened: {message_of(exc)}") from exc
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
@@ -116,7 +119,7 @@ def merge(
             source_alias="s",
             target_alias="t",
             writer_properties=_WRITER,
-            commit_properties=_COMMIT,
+            commit_properties=COMMIT,
             post_commithook_properties=_HOOKS,
             streamed_exec=False,
         )
@@ -137,39 +140,37 @@ def replace(lake: Lake, table: Table, rows: Any) -> None:
 
     ``rows`` is anything that exports Arrow, with all columns of the table in their order.
     """
-
-    def overwrite(target: DeltaTable) -> None:
-        write_deltalake(
-            target,
-            rows,
-            mode="overwrite",
-            writer_properties=_WRITER,
-            commit_properties=_COMMIT_ALONE,
-            post_commithook_properties=_HOOKS,
-        )
-
-    retry_conflicts(lake, table, overwrite)
+    retry_conflicts(lake, table, lambda target: _overwrite(target, rows, None))
 
 
 def delete_partitions(lake: Lake, table: Table, before: date) -> int:
     """Delete the partitions before a day; return the number of removed files. Raises LakeError."""
     predicate = f"{table.partition} < DATE '{before}'"
-    return int(retry_conflicts(lake, table, lambda target: target.delete(predicate))["num_removed_files"])
+    deleted = retry_conflicts(lake, table, lambda target: target.delete(predicate, commit_properties=COMMIT))
+    return int(deleted["num_removed_files"])
 
 
-def compact(lake: Lake, table: Table, partition: date | None, sorted_by: tuple[str, ...] = ()) -> int:
-    """Rewrite the files of one partition into one; return the number of replaced files. Raises LakeError."""
-    filters = None if partition is None else [(str(table.partition), "=", str(partition))]
+def compact(lake: Lake, table: Table, partition: date | None, rows_of: Callable[[list[str]], Any]) -> int:
+    """Rewrite the files of one partition into one, in one commit; return the number of replaced files.
 
-    def rewrite(target: DeltaTable) -> dict[str, Any]:
-        how: dict[str, Any] = {
-            "partition_filters": filters,
-            "target_size": ONE_FILE_BYTES,
-            "writer_properties": _WRITER,
-        }
-        return target.optimize.z_order(sorted_by, **how) if sorted_by else target.optimize.compact(**how)
+    ``rows_of`` returns the rows of the given data files in their new order, in a form that `replace` takes.
+    deltalake's own compaction supports one writer only: if two compact the same files at once, both are committed,
+    whatever ``max_commit_retries`` is, and each row is in the table twice.
 
-    return int(retry_conflicts(lake, table, rewrite)["numFilesRemoved"])
+    Raises:
+        LakeError: the table cannot be written.
+
+    """
+    where = None if partition is None else f"{table.partition} = DATE '{partition}'"
+
+    def rewrite(target: DeltaTable) -> int:
+        paths = [path for path in target.file_uris() if _partition_of(table, path) == partition]
+        if len(paths) <= 1:  # another writer compacted it
+            return 0
+        _overwrite(target, rows_of(paths), where)
+        return len(paths)
+
+    return int(retry_conflicts(lake, table, rewrite))
 
 
 def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> int:
@@ -203,10 +204,27 @@ def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     """Return the number of data files of each partition; raises LakeError."""
     found: dict[date | None, int] = {}
     for path in lake.files(table):
-        name, _, value = path.rsplit("/", 2)[-2].partition("=")
-        partition = date.fromisoformat(value) if name == table.partition else None
+        partition = _partition_of(table, path)
         found[partition] = found.get(partition, 0) + 1
     return found
+
+
+def _partition_of(table: Table, path: str) -> date | None:
+    name, _, value = path.rsplit("/", 2)[-2].partition("=")
+    return date.fromisoformat(value) if name == table.partition else None
+
+
+def _overwrite(target: DeltaTable, rows: Any, where: str | None) -> None:
+    write_deltalake(
+        target,
+        rows,
+        mode="overwrite",
+        predicate=where,
+        target_file_size=ONE_FILE_BYTES,
+        writer_properties=_WRITER,
+        commit_properties=COMMIT,
+        post_commithook_properties=_HOOKS,
+    )
 
 
 def retry_conflicts(lake: Lake, table: Table, change: Any) -> Any:
@@ -227,7 +245,7 @@ def retry_conflicts(lake: Lake, table: Table, change: Any) -> Any:
                 ) from exc
             log.info("%s: another writer's commit came first; the change is repeated", table.name)
         except (DeltaError, OSError) as exc:
-            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {delta_message(exc)}") from exc
+            raise LakeError(f"{lake.root}/{table.name}: cannot be written: {message_of(exc)}") from exc
     raise AssertionError
 
 
@@ -247,11 +265,3 @@ def _locked(lake: Lake, table: Table) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
-
-
-def delta_message(error: BaseException) -> str:
-    """Return what deltalake's error says, in one line; a full disk in words of its own."""
-    text = str(error)
-    if "No space left on device" in text:
-        return "the disk is full; what is not in the lake yet will be read again"
-    return message_of(error)

@@ -23,10 +23,11 @@ from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
 from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
+from revertrisk.lake.maintenance import make_room
 from revertrisk.lake.reverted import STEPS_FOR_BATCH, reverted_change, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
-from revertrisk.lake.tables import CONFLICT_RETRIES, Change, Lake, merge, require_room
+from revertrisk.lake.tables import CONFLICT_RETRIES, Change, Lake, merge
 
 _AUTHOR_OF_REVERT: Final = Change(
     {"actor_key": "s.actor_key", "user_kind": "s.user_kind"},
@@ -132,7 +133,7 @@ class LakeWriter:
             return self._write(batch)
 
     def _write(self, batch: Batch) -> Written:
-        require_room(self._lake)
+        make_room(self._lake)
         staged = StagedBatch()
         if batch.lines:
             erasures = read_erasures(self._engine, self._lake)

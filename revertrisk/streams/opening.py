@@ -149,7 +149,7 @@ def open_source(written: str, places: Places | None, settings: SourceSettings) -
         name = f"kafka:{','.join(topics)}"
         offsets = _offsets(places, name) if settings.group is None and places is not None else None
         source = _kafka(topics, settings, offsets)
-        return OpenSource(name, source, None, offsets, lambda: source.begun)
+        return OpenSource(name, source, None, offsets, lambda: source.start_offsets)
     raise SourceNameError(f"source: expected {_KINDS}, not {written!r}")
 
 

@@ -107,14 +107,15 @@ REVISION: Final = Table(
         Column(
             "author_dt",
             Type.TIMESTAMP,
-            "meta.dt of the event with the author; null if no event has the author, or the author is hidden.",
-            "meta.dt",
+            "Time of the event with the author; null if no event has the author, or the author is hidden.",
+            "meta.dt; dt if meta.dt is more than a day later",
         ),
         Column(
             "author_hidden_dt",
             Type.TIMESTAMP,
             "When the author was last hidden. The author in an earlier event is not stored.",
-            "meta.dt of page_change with is_editor_visible false, or of revision-visibility-change",
+            "meta.dt of page_change with is_editor_visible false, or of revision-visibility-change; never before "
+            "revision.rev_dt",
         ),
         Column(
             "row_updated",

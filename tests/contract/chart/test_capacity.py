@@ -65,7 +65,10 @@ def test_pods_are_reckoned_with_headroom(tmp_path: Path) -> None:
     ("figures", "said"),
     [
         ("nothing", "model, MB"),
-        (FIGURES.replace("| revertrisk-a | 370 |", "| revertrisk-b | 370 |"), "no memory figure of revertrisk-a"),
+        (
+            FIGURES.replace("| revertrisk-a | 370 |", "| revertrisk-b | 370 |"),
+            "no memory figure of revertrisk-a",
+        ),
     ],
 )
 def test_figures_that_are_missing_are_named(tmp_path: Path, figures: str, said: str) -> None:

@@ -82,8 +82,8 @@ def test_an_export_gives_the_changed_lines_as_well(tmp_path: Path) -> None:
     assert {rev_id: row["label"] for rev_id, row in rows.items()} == {2: True, 3: False, 4: False}
     assert (rows[2]["old_lines"], rows[2]["new_lines"], rows[2]["wiki_id"]) == ("two", "lol", "dewiki")
     assert (
-        said
-        == "5 edits and other changes read\n3 labelled: 1 reverted, 0 too young for a final label\n2 left out\n  2 no_parent\n"
+        said == "5 edits and other changes read\n3 labelled: 1 reverted, 0 too young for a final label\n"
+        "2 left out\n  2 no_parent\n"
     )
 
 

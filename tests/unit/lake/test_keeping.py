@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,14 @@ from revertrisk.lake.check import check, wait_for_new_places
 from revertrisk.lake.engine import files_relation, new_engine
 from revertrisk.lake.erasure import Erasure, erase, parse_erasure
 from revertrisk.lake.errors import LakeError, LakeUsageError
-from revertrisk.lake.maintenance import compact_table, forget_actors, forget_titles, maintain, prune
+from revertrisk.lake.maintenance import (
+    compact_table,
+    forget_actors,
+    forget_titles,
+    maintain,
+    make_room,
+    prune,
+)
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Change, Lake, files_by_partition, merge
@@ -74,6 +82,25 @@ def test_a_compaction_changes_no_row(filled: Lake, today: date) -> None:
     maintain(filled, today=today, actor_key_days=10_000, grace=timedelta(0))
     assert len(_parquet_files(filled)) < before
     assert list(check(filled)) == []
+
+
+def test_a_full_disk_gets_room_from_replaced_files(filled: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaced files go before their time, and no row with them; else the disk is said to be full."""
+    maintain(filled, today=LATER, actor_key_days=10_000)
+    before = len(_parquet_files(filled))
+    disk = sum(path.stat().st_size for path in Path(filled.root).rglob("*") if path.is_file())
+
+    def usage(root: str) -> SimpleNamespace:
+        used = sum(path.stat().st_size for path in Path(root).rglob("*") if path.is_file())
+        return SimpleNamespace(total=disk, used=used, free=disk - used)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(LakeError, match="the disk is full"):
+        make_room(filled)
+    assert len(_parquet_files(filled)) == before
+    make_room(filled, grace=timedelta(0))
+    assert len(_parquet_files(filled)) < before
+    assert differences(tables_of(filled), EVENTS) == []
 
 
 def test_a_reader_during_writes_compaction_and_erasure_sees_every_row_once(

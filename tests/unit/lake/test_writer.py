@@ -134,6 +134,27 @@ def test_a_hidden_author_leaves_revision_and_revert(
     assert tables.execute("SELECT count(*) FROM revision WHERE actor_key IS NULL").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize("hides_first", [True, False])
+@pytest.mark.parametrize("clock", ["meta.dt", "all"])
+def test_a_clock_that_is_ahead_keeps_no_author_from_being_hidden(
+    lake: Lake, writer: LakeWriter, clock: str, hides_first: bool
+) -> None:
+    """An event of 2099 does not tell its author after each hiding; read again, it does not bring the author back."""
+    edit = EDIT if clock == "meta.dt" else replace(EDIT, moment=EDIT.moment.replace(year=2099))
+    event = page_change(edit)
+    event["meta"]["dt"] = "2099-12-01T00:00:00Z" if clock == "meta.dt" else event["meta"]["dt"]
+    hiding = author_hidden(edit)
+    hiding["meta"]["dt"] = (EDIT.moment + timedelta(hours=2)).isoformat()
+    told = as_lines([event])
+    for part in [as_lines([hiding]), told] if hides_first else [told, as_lines([hiding]), told]:
+        writer.write(batch_of(part))
+    query = "SELECT actor_key IS NOT NULL, user_kind FROM revision"
+    assert tables_of(lake).execute(query).fetchall() == [(False, "unknown")]
+    again = page_change(edit, kind="undelete", after_s=3 * 86_400)
+    writer.write(batch_of(as_lines([again])))
+    assert tables_of(lake).execute(query).fetchall() == [(True, "registered")]
+
+
 def test_what_is_told_later_of_who_undid_reaches_the_edits_that_were_undone(
     lake: Lake, writer: LakeWriter
 ) -> None:
