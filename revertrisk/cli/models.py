@@ -118,11 +118,14 @@ def thresholds(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     target_fpr: Annotated[
         float, typer.Option(min=0.0001, max=0.9999, help="The maximum false positive rate.")
     ],
-    model: Annotated[str | None, typer.Option(help="Refuse scores of another model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model whose scores are used. In JSON lines, other scores are an error."),
+    ] = None,
     version: Annotated[
         str | None,
         typer.Option(
-            help="Refuse scores of another version. Scores of production have the version `production`."
+            help="Its version, checked in the same way. Scores of production have the version `production`."
         ),
     ] = None,
     smallest: Annotated[
