@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +105,8 @@ class SourceSettings:
     """Kafka: stop when every partition has been read to its end."""
     program: str = "revertrisk"
     """The program's name in the User-Agent."""
+    on_disconnect: Callable[[str], None] | None = None
+    """EventStreams: called with the source's name whenever a connection ends; the next one starts by itself."""
 
     @property
     def start(self) -> datetime | None:
@@ -136,9 +138,15 @@ def open_source(written: str, places: Places | None, settings: SourceSettings) -
         checkpoint = _checkpoint(places, name, settings)
         since = datetime.now(UTC) - _EVENTSTREAMS_KEEPS if settings.start == OLDEST else settings.start
         agent = user_agent(settings.program)
-        return OpenSource(
-            name, EventStreamsSource(url, user_agent=agent, since=since, checkpoint=checkpoint), checkpoint
+        on_disconnect = settings.on_disconnect
+        stream = EventStreamsSource(
+            url,
+            user_agent=agent,
+            since=since,
+            checkpoint=checkpoint,
+            on_reconnect=None if on_disconnect is None else lambda: on_disconnect(name),
         )
+        return OpenSource(name, stream, checkpoint)
     if kind == "kafka" and where:
         topics = topic_names(where, settings.datacentres)
         name = f"kafka:{','.join(topics)}"

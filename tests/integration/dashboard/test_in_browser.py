@@ -83,7 +83,9 @@ def test_gone_within_five_seconds(
     page.wait_for_titles("Other")
     assert monotonic() - told_at < GONE_WITHIN_S
     assert page.text("reverted") == tally
-    page.wait_for(lambda: "1 edit removed from the list." in str(page.element("announcer").get_attribute("textContent")))
+    page.wait_for(
+        lambda: "1 edit removed from the list." in str(page.element("announcer").get_attribute("textContent"))
+    )
 
 
 def test_three_taps_to_a_diff_on_a_phone(browser: DashboardPage, dashboard: DashboardProgram) -> None:
