@@ -26,6 +26,12 @@ class DashboardPage(LivePage):
         cards: list[list[str]] = self.driver.execute_script(_CARDS)
         return cards
 
+    def show_new(self) -> None:
+        """Show the edits that wait, if there are any."""
+        button = self.element("show-new")
+        if button.is_displayed():
+            button.click()
+
     def titles(self) -> list[str]:
         """Return the titles in order."""
         return [card[0] for card in self.cards()]
