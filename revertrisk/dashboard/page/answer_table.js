@@ -1,19 +1,23 @@
 /** A table with the result of a query. All values become text, never HTML. */
 
 import { absent, element, isolated } from "./elements.js";
-import { LANGUAGE, momentOf, numberOf, say } from "./messages.js";
+import { LANGUAGE, modelName, momentOf, numberOf, say, zoneName } from "./messages.js";
 import { bar } from "./risk.js";
 
 /** @import { Answer } from "./charts.js" */
 
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
-const DIGITS = { maximumFractionDigits: 2 };
+const DIGITS = { maximumSignificantDigits: 3 };
+/** Fewer pages are too few for a share; the SQL has these wikis last. */
+const LEAST_PAGES = 10;
 /** Columns that are empty if there are too few edits. */
-const LIMITS = new Set(["low", "high", "share_reverted"]);
+const ESTIMATES = new Set(["share_reverted"]);
+/** Columns that are left empty in a row with too few pages. */
+const TOO_FEW = new Set(["share", "low", "high", "standard_error"]);
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
 const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
-const SHARE = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
+const SHARE = { style: "percent", maximumSignificantDigits: 3 };
 
 /** @param {string} caption @param {Answer} answer */
 export function answerTable(caption, { columns, rows, languages }) {
@@ -22,10 +26,13 @@ export function answerTable(caption, { columns, rows, languages }) {
     element("thead", {}, [
       element("tr", {}, columns.map((name) =>
         element("th", { scope: "col", className: typeof rows[0][columns.indexOf(name)] === "number" && name !== "time"
-          ? "amount" : "" }, [say(`column-${name}`)]))),
+          ? "amount" : "" }, [say(`column-${name}`), name === "time" ? ` (${zoneName()})` : ""]))),
     ]),
-    element("tbody", {}, rows.map((row) =>
-      element("tr", {}, row.map((value, place) => cell(columns[place], value, languages, place === 0))))),
+    element("tbody", {}, rows.map((row) => {
+      const isFew = row[columns.indexOf("pages")] < LEAST_PAGES;
+      return element("tr", {}, row.map((value, place) =>
+        cell(columns[place], isFew && TOO_FEW.has(columns[place]) ? null : value, languages, place === 0)));
+    })),
   ]);
 }
 
@@ -37,14 +44,16 @@ function cell(name, value, languages, isFirst) {
 }
 
 function content(name, value, languages) {
-  if (value === null) return name === "note" ? [] : [absent(say(LIMITS.has(name) ? "too-few" : "not-known"))];
+  if (value === null) return name === "note" ? [] : [absent(say(ESTIMATES.has(name) || TOO_FEW.has(name) ? "too-few" : "not-known"))];
   if (name === "time") return [timeOf(value)];
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];
   if (name === "matures_in_hours" && value === 0) return [say("final")];
+  if (name === "model_name") return [element("span", { title: value }, [isolated(modelName(value))])];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
   if (DURATIONS.has(name)) return [durationOf(value)];
+  if (Number.isInteger(value)) return [numberOf(value)];
   return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
 }
 
@@ -56,7 +65,7 @@ function durationOf(seconds) {
 
 function timeOf(seconds) {
   const moment = new Date(seconds * 1000);
-  return element("time", { dateTime: moment.toISOString() }, [momentOf(moment)]);
+  return element("time", { dateTime: moment.toISOString() }, [momentOf(moment, false)]);
 }
 
 /** The name of a wiki's language, if the browser knows it. */

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from selenium.webdriver.common.by import By
+
 from tests.integration.live_page.live_page import LivePage
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
@@ -31,6 +33,10 @@ class DashboardPage(LivePage):
         button = self.element("show-new")
         if button.is_displayed():
             button.click()
+
+    def sentences(self) -> list[str]:
+        """Return the sentence with which each chart begins."""
+        return [each.text for each in self.driver.find_elements(By.CSS_SELECTOR, ".chart .sentence")]
 
     def titles(self) -> list[str]:
         """Return the titles in order."""

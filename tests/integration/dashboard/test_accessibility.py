@@ -124,7 +124,7 @@ def test_charts_by_keyboard(busy: DashboardPage) -> None:
     busy.press(Keys.TAB, Keys.ENTER)
     table = busy.driver.find_element(By.CSS_SELECTOR, ".chart table")
     busy.wait_for(table.is_displayed)
-    busy.press(Keys.TAB, Keys.TAB, Keys.ENTER)
+    busy.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
     busy.wait_for(busy.driver.find_element(By.CSS_SELECTOR, ".chart pre").is_displayed)
 
 
@@ -142,6 +142,18 @@ def test_numbers_on_the_page_are_those_of_its_sql(busy: DashboardPage, lake: str
         assert f"{title.replace('_', ' ')} {people} {number} " in text
     charts = busy.driver.find_elements(By.CSS_SELECTOR, ".chart canvas")
     assert [canvas.is_displayed() for canvas in charts] == [True, True]
+
+
+def test_charts_begin_with_a_sentence(busy: DashboardPage) -> None:
+    """Each chart says in one sentence what it shows, and of which time; its definitions are folded."""
+    show_charts(busy)
+    busy.wait_for(lambda: all(busy.sentences()) and len(busy.sentences()) == 6)
+    edits, *_, outcomes = busy.sentences()
+    assert edits.startswith("1,500 edits, ")
+    assert outcomes == "It cannot be said yet how many of the listed edits are reverted."
+    chart = busy.driver.find_element(By.CSS_SELECTOR, ".chart")
+    assert "the newest edit in the lake" in chart.text
+    assert "surges are shaded" not in chart.text
 
 
 def test_screen_readers(busy: DashboardPage) -> None:

@@ -82,6 +82,7 @@ def _said() -> set[str]:
         "since": ("second", "minute", "hour", "day", "year"),
         "surge": tuple(Series),
         "age": ("second", "minute", "hour", "day", "year"),
+        "sentence": (*CHARTS, OUTCOMES),
         "chart": tuple(f"{name}{end}" for name in (*CHARTS, OUTCOMES) for end in ("", "-about")),
     }
     keys |= {f"{prefix}-{end}" for prefix, all_ends in ends.items() for end in all_ends}
