@@ -130,7 +130,7 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
         datacentres=settings.datacentres,
         since=datetime.now(UTC) - timedelta(hours=settings.hours),
         program=PROGRAM,
-        on_disconnect=arrivals.note_lost,
+        on_connection=arrivals.note_connection,
     )
     sources = [open_source(written, None, opening) for written in settings.sources]
     arrivals.expect(source.name for source in sources)

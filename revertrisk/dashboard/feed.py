@@ -171,12 +171,17 @@ class Feed:
                 "wikis": self._edits.counts(view),
                 "models": self._edits.models,
                 "model": view.model,
-                "threshold": self._thresholds.of(
-                    view.model, self._edits.versions.get(view.model, ""), view.wiki or ALL
-                ),
+                "threshold": self._threshold(view),
             }
             self._views[view] = found
         return found
+
+    def _threshold(self, view: View) -> float | None:
+        """Return the threshold of a view for the latest version of its model; None if each wiki has its own."""
+        version = self._edits.versions.get(view.model, "")
+        if view.wiki is None and self._thresholds.differ(view.model, version):
+            return None
+        return self._thresholds.of(view.model, version, view.wiki or ALL)
 
     def _card(self, edit: OpenEdit) -> Card:
         wiki_id, rev_id, model_name = edit.key

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 SILENT_AFTER_S: Final = 120.0
 """The time without an event after which the page says so."""
 LOST_AFTER_S: Final = 5.0
-"""The time without an event after a disconnect: servers end connections regularly, and the next one starts soon."""
+"""The time without a connection: servers end connections regularly, and the next one starts soon."""
 
 
 class Freshness(StrEnum):
@@ -24,7 +24,9 @@ class Freshness(StrEnum):
 
     LIVE = "live"
     NO_EDITS = "no-edits"
-    """A source is disconnected, all have ended, or nothing arrives."""
+    """All sources are disconnected or have ended, or nothing arrives."""
+    SOURCE_LOST = "source-lost"
+    """One of several sources is disconnected."""
     NO_PREDICTIONS = "no-predictions"
     """Other events arrive, but no predictions: new edits are not listed."""
     NO_CHANGES = "no-changes"
@@ -65,9 +67,8 @@ class Arrivals:
         self._sources = {name: _Source() for name in sources}
         self._predictions = _Kind(self.now())
 
-    def note_event(self, source: str, event: Mapping[str, Any]) -> None:
+    def note_event(self, event: Mapping[str, Any]) -> None:
         """Note that an event arrived."""
-        self._sources[source].lost_at = None
         if "predicted_classification" in event:
             kind = self._predictions = self._predictions or _Kind(self.now())
         elif "page_change_kind" in event:
@@ -79,10 +80,13 @@ class Arrivals:
         if at is not None and (kind.newest is None or at > kind.newest):
             kind.newest = at
 
-    def note_lost(self, source: str) -> None:
-        """Note that the connection of a source has ended, until its next event."""
+    def note_connection(self, source: str, is_open: bool) -> None:
+        """Note that the connection of a source was opened, or has ended."""
         known = self._sources[source]
-        known.lost_at = self.now() if known.lost_at is None else known.lost_at
+        if is_open:
+            known.lost_at = None
+        elif known.lost_at is None:
+            known.lost_at = self.now()
 
     def note_end(self, source: str) -> None:
         """Note that a source has no more events."""
@@ -92,12 +96,12 @@ class Arrivals:
         """Return what still arrives now."""
         if self._predictions is None:
             return Freshness.LIVE  # there are no sources to wait for
-        lost = any(
-            each.lost_at is not None and self.now() - each.lost_at > LOST_AFTER_S
-            for each in self._sources.values()
-        )
-        if lost or all(each.has_ended for each in self._sources.values()):
+        lost = [self._is_lost(each) for each in self._sources.values()]
+        ended = [each.has_ended for each in self._sources.values()]
+        if all(one or other for one, other in zip(lost, ended, strict=True)):
             return Freshness.NO_EDITS
+        if any(lost):
+            return Freshness.SOURCE_LOST
         no_predictions = self._is_silent(self._predictions)
         no_changes = self._changes is not None and self._is_silent(self._changes)
         if no_predictions:
@@ -124,12 +128,17 @@ class Arrivals:
         if state is self._told:
             return
         self._told = state
-        if state is Freshness.LIVE:
-            log.warning("events arrive again")
-        else:
-            log.warning(
-                "%s arrive; newest: %s", state.value.replace("-", " "), self.as_json()["since"] or "none"
-            )
+        newest = self.as_json()["since"] or "none"
+        match state:
+            case Freshness.LIVE:
+                log.warning("events arrive again")
+            case Freshness.SOURCE_LOST:
+                log.warning("a source is disconnected")
+            case _:
+                log.warning("%s arrive; newest: %s", state.value.replace("-", " "), newest)
+
+    def _is_lost(self, source: _Source) -> bool:
+        return source.lost_at is not None and self.now() - source.lost_at > LOST_AFTER_S
 
     def _is_silent(self, kind: _Kind) -> bool:
         return self.now() - kind.arrived > self.silent_after_s

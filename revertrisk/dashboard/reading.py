@@ -70,7 +70,7 @@ async def _read(source: OpenSource, edits: OpenEdits, arrivals: Arrivals) -> Non
         async for record in records:
             if not isinstance(record, UnreadableRecord):
                 edits.take(record.event)
-                arrivals.note_event(source.name, record.event)
+                arrivals.note_event(record.event)
             # A source keeps the position of each event until it is committed.
             await source.source.commit(record.position)
             number += 1

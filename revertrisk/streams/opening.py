@@ -105,8 +105,8 @@ class SourceSettings:
     """Kafka: stop when every partition has been read to its end."""
     program: str = "revertrisk"
     """The program's name in the User-Agent."""
-    on_disconnect: Callable[[str], None] | None = None
-    """EventStreams: called with the source's name whenever a connection ends; the next one starts by itself."""
+    on_connection: Callable[[str, bool], None] | None = None
+    """EventStreams: called with the source's name and True when a connection opens, False when it ends."""
 
     @property
     def start(self) -> datetime | None:
@@ -138,13 +138,14 @@ def open_source(written: str, places: Places | None, settings: SourceSettings) -
         checkpoint = _checkpoint(places, name, settings)
         since = datetime.now(UTC) - _EVENTSTREAMS_KEEPS if settings.start == OLDEST else settings.start
         agent = user_agent(settings.program)
-        on_disconnect = settings.on_disconnect
+        told = settings.on_connection or (lambda _name, _is_open: None)
         stream = EventStreamsSource(
             url,
             user_agent=agent,
             since=since,
             checkpoint=checkpoint,
-            on_reconnect=None if on_disconnect is None else lambda: on_disconnect(name),
+            on_reconnect=lambda: told(name, False),
+            on_open=lambda: told(name, True),
         )
         return OpenSource(name, stream, checkpoint)
     if kind == "kafka" and where:

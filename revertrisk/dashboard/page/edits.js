@@ -20,7 +20,7 @@ import { surgeInWords } from "./surges.js";
  * @property {{edits: number, by_bots: number, in_hours: number}} [reverted]
  * @property {import("./surges.js").Surge[]} [surges] the open ones
  * @property {Object<string, string>} [gone] why cards are no longer in the order: reverted or removed
- * @property {{state: string, since: ?string}} [source] what still arrives: live, no-edits, no-predictions or no-changes
+ * @property {{state: string, since: ?string}} [source] what still arrives: live, source-lost, no-edits, no-predictions or no-changes
  * @property {?number} [threshold] of the chosen wiki and model; null if each wiki has its own
  * @property {Object<string, number>} [wikis] the number of edits of each
  * @property {string[]} [models]
@@ -36,6 +36,7 @@ const SILENT_AFTER_MILLISECONDS = 20_000;
 const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 /** The message for each kind of event that no longer arrives. */
 const STALE = {
+  "source-lost": "source-lost",
   "no-edits": "no-edits-since",
   "no-predictions": "no-predictions-since",
   "no-changes": "no-changes-since",

@@ -37,36 +37,38 @@ def test_silence_is_told_after_a_while(arrivals: Arrivals, clock: Clock) -> None
     assert arrivals.as_json() == {"state": "live", "since": None}
     clock.time += 121
     assert arrivals.as_json() == {"state": "no-edits", "since": None}
-    arrivals.note_event(A, scored(1, 0.9))
+    arrivals.note_event(scored(1, 0.9))
     assert arrivals.state() is Freshness.LIVE
     clock.time += 121
-    arrivals.note_event(A, visibility_changed(1))
+    arrivals.note_event(visibility_changed(1))
     assert arrivals.as_json() == {"state": "no-edits", "since": "2026-11-20T12:00:00.000Z"}
 
 
 def test_which_events_are_missing_is_told(arrivals: Arrivals, clock: Clock) -> None:
     """Predictions without page changes, and the other way round, each with the time of its newest event."""
-    arrivals.note_event(A, scored(1, 0.9))
-    arrivals.note_event(A, page_changed(2))
+    arrivals.note_event(scored(1, 0.9))
+    arrivals.note_event(page_changed(2))
     clock.time += 121
-    arrivals.note_event(A, scored(3, 0.9))
+    arrivals.note_event(scored(3, 0.9))
     assert arrivals.as_json() == {"state": "no-changes", "since": "2026-11-20T12:00:30.000Z"}
     clock.time += 121
-    arrivals.note_event(A, page_changed(4))
+    arrivals.note_event(page_changed(4))
     assert arrivals.as_json() == {"state": "no-predictions", "since": "2026-11-20T12:00:00.000Z"}
 
 
 def test_a_lost_source_is_told_at_once(arrivals: Arrivals, clock: Clock) -> None:
-    """A few seconds are left for the next connection; an event of that source shows that it came."""
-    arrivals.note_event(A, scored(1, 0.9))
-    arrivals.note_lost(A)
+    """A few seconds are left for the next connection. Events of other sources do not hide it."""
+    arrivals.note_event(scored(1, 0.9))
+    arrivals.note_connection(A, is_open=False)
     clock.time += LOST_AFTER_S
     assert arrivals.state() is Freshness.LIVE
     clock.time += 1
-    arrivals.note_lost(A)
-    arrivals.note_event(B, scored(2, 0.9))
+    arrivals.note_connection(A, is_open=False)
+    arrivals.note_event(scored(2, 0.9))
+    assert arrivals.state() is Freshness.SOURCE_LOST
+    arrivals.note_end(B)
     assert arrivals.state() is Freshness.NO_EDITS
-    arrivals.note_event(A, scored(3, 0.9))
+    arrivals.note_connection(A, is_open=True)
     assert arrivals.state() is Freshness.LIVE
 
 
@@ -80,11 +82,11 @@ def test_the_end_of_all_sources_is_told_at_once(arrivals: Arrivals) -> None:
 
 def test_a_change_is_logged_once(arrivals: Arrivals, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """As a warning, with the time of the newest event."""
-    arrivals.note_event(A, scored(1, 0.9))
+    arrivals.note_event(scored(1, 0.9))
     clock.time += 121
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             arrivals.report()
-        arrivals.note_event(A, scored(2, 0.9))
+        arrivals.note_event(scored(2, 0.9))
         arrivals.report()
     assert caplog.messages == ["no edits arrive; newest: 2026-11-20T12:00:00.000Z", "events arrive again"]
