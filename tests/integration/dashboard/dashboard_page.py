@@ -28,11 +28,12 @@ class DashboardPage(LivePage):
         cards: list[list[str]] = self.driver.execute_script(_CARDS)
         return cards
 
-    def show_new(self) -> None:
-        """Show the edits that wait, if there are any."""
+    def shows_after_new(self, title: str) -> bool:
+        """Show the edits that wait, if there are any, and return whether one has a title."""
         button = self.element("show-new")
         if button.is_displayed():
             button.click()
+        return title in self.titles()
 
     def sentences(self) -> list[str]:
         """Return the sentence with which each chart begins."""

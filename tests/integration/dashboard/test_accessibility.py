@@ -182,7 +182,7 @@ def test_heap_stays_flat(page: DashboardPage, dashboard: DashboardProgram) -> No
             reverts = [page_changed(n + 1, page_id=n % 500, undoes=(n, n)) for n in range(start, start + 150)]
             dashboard.tell(*events, *reverts)
             newest = f"Page {start + 199}"
-            page.wait_for(lambda newest=newest: page.show_new() or newest in page.titles())
+            page.wait_for(lambda newest=newest: page.shows_after_new(newest))
         page.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
         return int(page.driver.execute_script(_HEAP))
 

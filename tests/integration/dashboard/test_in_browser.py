@@ -1,6 +1,6 @@
 """The dashboard in a real browser: the edits to look at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -422,11 +422,12 @@ def test_back_closes_the_reasons(browser: DashboardPage, explained: DashboardPro
     browser.wait_for(lambda: "order=worst" in browser.driver.current_url)
     browser.resize(PHONE | {"height": 400})
     address, length = browser.driver.current_url, browser.driver.execute_script("return history.length")
-    for close in (
+    ways: list[Callable[[], object]] = [
         browser.driver.back,
         lambda: browser.element("reasons-close").click(),
         lambda: browser.driver.execute_script(_TAP_OUTSIDE),
-    ):
+    ]
+    for close in ways:
         browser.driver.find_element(By.CSS_SELECTOR, ".why-button").click()
         browser.wait_for(lambda: "12 words added" in browser.text("reasons-body"))
         for name in ("reasons-diff", "reasons-close"):
