@@ -10,14 +10,12 @@ const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: 
 const DIGITS = { maximumSignificantDigits: 3 };
 /** Fewer pages are too few for a share; the SQL has these wikis last. */
 const LEAST_PAGES = 10;
-/** Columns that are empty if there are too few edits. */
-const ESTIMATES = new Set(["share_reverted"]);
-/** Columns that are left empty in a row with too few pages. */
-const TOO_FEW = new Set(["share", "low", "high", "standard_error"]);
+/** Columns that are empty if there are too few edits or pages, or if the edits are too young. */
+const ESTIMATES = new Set(["share", "low", "high", "standard_error", "share_reverted"]);
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
 const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
-const SHARE = { style: "percent", maximumSignificantDigits: 3 };
+const SHARE = { style: "percent", minimumSignificantDigits: 3, maximumSignificantDigits: 3 };
 
 /** @param {string} caption @param {Answer} answer */
 export function answerTable(caption, { columns, rows, languages }) {
@@ -30,21 +28,23 @@ export function answerTable(caption, { columns, rows, languages }) {
     ]),
     element("tbody", {}, rows.map((row) => {
       const isFew = row[columns.indexOf("pages")] < LEAST_PAGES;
+      const missing = row[columns.indexOf("matures_in_hours")] > 0 ? "too-young" : "too-few";
       return element("tr", {}, row.map((value, place) =>
-        cell(columns[place], isFew && TOO_FEW.has(columns[place]) ? null : value, languages, place === 0)));
+        cell(columns[place], isFew && ESTIMATES.has(columns[place]) ? null : value, languages, place === 0, missing)));
     })),
   ]);
 }
 
-function cell(name, value, languages, isFirst) {
+function cell(name, value, languages, isFirst, missing) {
   const isAmount = typeof value === "number" && name !== "time";
-  const made = element(isFirst ? "th" : "td", { className: isAmount ? "amount" : "" }, content(name, value, languages));
+  const made = element(isFirst ? "th" : "td", { className: isAmount ? "amount" : "" }, content(name, value, languages, missing));
   if (isFirst) made.scope = "row";
   return made;
 }
 
-function content(name, value, languages) {
-  if (value === null) return name === "note" ? [] : [absent(say(ESTIMATES.has(name) || TOO_FEW.has(name) ? "too-few" : "not-known"))];
+function content(name, value, languages, missing) {
+  if (value === null && name === "note") return [];
+  if (value === null) return [absent(say(ESTIMATES.has(name) ? missing : "not-known"))];
   if (name === "time") return [timeOf(value)];
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];

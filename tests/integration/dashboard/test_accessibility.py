@@ -152,7 +152,7 @@ def test_charts_begin_with_a_sentence(busy: DashboardPage) -> None:
     assert edits.startswith("1,500 edits, ")
     assert outcomes == "It cannot be said yet how many of the listed edits are reverted."
     chart = busy.driver.find_element(By.CSS_SELECTOR, ".chart")
-    assert "the newest edit in the lake" in chart.text
+    assert "the time of the newest edit in the lake" in chart.text
     assert "surges are shaded" not in chart.text
 
 
