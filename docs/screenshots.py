@@ -115,6 +115,7 @@ def _take_dashboard(  # noqa: PLR0913 - what runs
         f"--diff-base={wiki}",
         f"--thresholds={_thresholds(folder)}",
         "--threshold=0.9",
+        "--silent-after=3600",
         "--port=0",
     ]
     flags += [f"--explain-by={model}={server}" for model, server in servers.items()]
@@ -124,7 +125,8 @@ def _take_dashboard(  # noqa: PLR0913 - what runs
         f"--source=eventstreams:{gate}/v2/stream/{streams}",
     ]
     seen = DashboardPage(page.driver)
-    with running(["dashboard", "--source=jsonl:/dev/null", "--port=0"], folder / "empty.log") as empty:
+    quiet = ["dashboard", sources[1], "--threshold=0.99", "--silent-after=3600", "--port=0"]
+    with running(quiet, folder / "empty.log") as empty:
         prefer_colours(seen.driver, "light")
         _resize(seen, *_PHONE)
         seen.open(empty.url)

@@ -52,6 +52,14 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             help="For how many hours an edit is listed; at the start the streams are read from that far back.",
         ),
     ] = 24.0,
+    silent_after: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="The time without events after which the page says that none arrive.",
+        ),
+    ] = 120.0,
     explain_by: Annotated[
         list[str],
         typer.Option(metavar="MODEL=URL", help="The server that explains a model's scores; repeatable."),
@@ -111,6 +119,7 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             if thresholds is None
             else read_thresholds(thresholds, threshold),
             hours=hours,
+            silent_after=silent_after,
             explain_by=read_explain_by(explain_by),
             diff_base=diff_base,
             messages=messages,

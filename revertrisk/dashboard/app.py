@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from revertrisk.dashboard.charts import Charts, check_lake
 from revertrisk.dashboard.feed import Feed, Links
+from revertrisk.dashboard.freshness import SILENT_AFTER_S, Arrivals
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.reading import read_until
 from revertrisk.dashboard.surges import Surges, SurgesError
@@ -56,6 +57,8 @@ class DashboardSettings:
     thresholds: Thresholds = field(default_factory=Thresholds)
     hours: float = DEFAULT_HOURS
     """For how long an edit is listed, and how far back the streams are read at the start."""
+    silent_after: float = SILENT_AFTER_S
+    """The time in seconds without an event after which the page says so."""
     explain_by: Mapping[str, str] = field(default_factory=dict)
     """By model name: the address of the server that explains its scores."""
     diff_base: str | None = None
@@ -67,14 +70,17 @@ class DashboardSettings:
 
 
 def create_app(
-    edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable, surges: Surges
+    edits: OpenEdits, settings: DashboardSettings, wikis: WikiTable, surges: Surges, arrivals: Arrivals
 ) -> web.Application:
-    """Return the web application; the caller updates ``edits`` and ``surges``."""
+    """Return the web application; the caller updates ``edits``, ``surges`` and ``arrivals``."""
     app = web.Application()
     page = PageFiles("revertrisk.dashboard", "page", settings.messages)
     reasons = Reasons(settings.explain_by)
     app.cleanup_ctx.append(reasons.open)
-    feed = Feed(edits, settings.thresholds, Links(wikis, settings.diff_base), surges, lambda: reasons.models)
+    links = Links(wikis, settings.diff_base)
+    feed = Feed(
+        edits, settings.thresholds, links, surges, arrivals, models_with_reasons=lambda: reasons.models
+    )
 
     async def index(_request: web.Request) -> web.StreamResponse:
         return page.index()
@@ -118,20 +124,23 @@ async def serve(settings: DashboardSettings, stop: asyncio.Event) -> None:
     surges = Surges(settings.surges)
     surges.refresh()
     edits = OpenEdits(wikis, settings.thresholds.of, hours=settings.hours)
+    arrivals = Arrivals(settings.silent_after)
     opening = SourceSettings(
         kafka=settings.kafka,
         datacentres=settings.datacentres,
         since=datetime.now(UTC) - timedelta(hours=settings.hours),
         program=PROGRAM,
+        on_connection=arrivals.note_connection,
     )
     sources = [open_source(written, None, opening) for written in settings.sources]
+    arrivals.expect(source.name for source in sources)
     async with AsyncExitStack() as stack:
         for source in sources:
             stack.push_async_callback(source.source.close)
-        app = create_app(edits, settings, wikis, surges)
+        app = create_app(edits, settings, wikis, surges, arrivals)
         url = await stack.enter_async_context(serving_app(app, settings.host, settings.port))
         print(f"dashboard listening on {url}", flush=True)  # noqa: T201 - programs that start this one wait for this line
-        await read_until(stop, sources, edits, surges)
+        await read_until(stop, sources, edits, surges, arrivals)
 
 
 def _check_lake(root: str | None) -> None:

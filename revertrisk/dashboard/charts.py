@@ -135,6 +135,8 @@ class Charts:
             "rows": rows,
             "sql": text,
             "bin_s": BIN_MINUTES[choice.hours] * 60,
+            "since": (newest - timedelta(hours=choice.hours)).timestamp(),
+            "until": newest.timestamp(),
             "surges": self._surges_of(choice, newest) if name == WITH_SURGES else [],
             "usual": self._usual(choice, rows) if name == WITH_SURGES else [],
             "languages": self._languages(columns, rows),

@@ -15,6 +15,8 @@ class Revert(NamedTuple):
     oldest_id: int
     newest_id: int
     by_bot: bool
+    rev_id: int
+    """The edit that reverted them; 0 if it is not known."""
 
     def includes(self, rev_id: int) -> bool:
         """Return whether it reverted a revision of its page."""
@@ -26,7 +28,10 @@ def read_revert(event: Mapping[str, Any]) -> Revert | None:
     match event.get("revision"):
         case {"revert": {"rev_reverted_oldest_id": int(oldest), "rev_reverted_newest_id": int(newest)}}:
             editor = _author(event) or {}
-            return Revert(oldest, newest, editor.get("is_bot") is True)
+            rev_id = event["revision"].get("rev_id")
+            return Revert(
+                oldest, newest, editor.get("is_bot") is True, rev_id if isinstance(rev_id, int) else 0
+            )
     return None
 
 

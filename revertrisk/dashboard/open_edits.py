@@ -7,13 +7,13 @@ oldest entries are forgotten first.
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from revertrisk.consumer import Drop, Hiding, PredictionReader, PredictionRecord, read_hiding
 from revertrisk.dashboard.event_fields import Revert, author_kind, read_revert, title_of, with_spaces
+from revertrisk.dashboard.open_edit import EditKey, Gone, OpenEdit, Order, Reverts, View
 from revertrisk.dashboard.past_events import BoundedMap, PastEvents
 from revertrisk.event_platform.streams import BACKFILL_SUFFIX, SHADOW_SUFFIX, is_canary, received_at
 from revertrisk.wiki.table import WikiTable
@@ -25,45 +25,6 @@ MAX_REMEMBERED: Final = 50_000
 MAX_MODELS: Final = 20
 MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 """An event with a time further in the future does not advance the watermark."""
-
-
-class Order(StrEnum):
-    """Which edits come first."""
-
-    NEWEST = "newest"
-    WORST = "worst"
-
-
-class EditKey(NamedTuple):
-    """Identifies a card: a revision, and the model that scored it."""
-
-    wiki_id: str
-    rev_id: int
-    model_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenEdit:
-    """An edit to look at. It has no user name, no address and no comment."""
-
-    key: EditKey
-    page_id: int
-    model_version: str
-    risk: float
-    """Probability of a revert, 0 to 1."""
-    title: str | None
-    titled_at: datetime
-    """When the event with this title was received; a later event can change the title."""
-    made_at: datetime
-    received_at: datetime
-    user_kind: UserKind
-
-
-class Reverts(NamedTuple):
-    """How many edits above their threshold were reverted, and how many of them by bots."""
-
-    edits: int
-    by_bots: int
 
 
 class OpenEdits:
@@ -95,6 +56,11 @@ class OpenEdits:
         self._reverted: deque[tuple[datetime, EditKey, bool]] = deque(maxlen=MAX_REMEMBERED)
         """Reverted edits: the watermark at that time, the edit, and whether a bot reverted it."""
         self._counted: BoundedMap[EditKey, None] = BoundedMap(MAX_REMEMBERED)
+        self._gone: BoundedMap[EditKey, Gone] = BoundedMap(MAX_REMEMBERED)
+        self._seen: dict[str, set[str]] = {}
+        """By model: the wikis with predictions."""
+        self.versions: dict[str, str] = {}
+        """The version in the latest prediction of each model."""
         self.predictions: Counter[str] = Counter()
         """Live predictions received, by model."""
         self.duplicates: Counter[str] = Counter()
@@ -121,16 +87,18 @@ class OpenEdits:
         else:
             self._change_page(event)
 
-    def select(self, wiki_id: str | None, model_name: str, order: Order) -> list[OpenEdit]:
-        """Return the open edits of a wiki (None for all) by one model, in an order."""
+    def select(self, view: View) -> list[OpenEdit]:
+        """Return the open edits of a view, in its order."""
         chosen = (
-            edit
-            for edit in self._open.values()
-            if edit.key.model_name == model_name and wiki_id in {None, edit.key.wiki_id}
+            edit for key, edit in self._open.items() if view.wiki in {None, key.wiki_id} and _fits(edit, view)
         )
-        if order is Order.WORST:
+        if view.order is Order.WORST:
             return sorted(chosen, key=lambda edit: (edit.risk, edit.made_at, edit.key), reverse=True)
         return sorted(chosen, key=lambda edit: (edit.made_at, edit.key), reverse=True)
+
+    def why_gone(self, key: EditKey) -> Gone | None:
+        """Return why an edit is not open, None if it is open or was never."""
+        return None if key in self._open else self._gone.get(key)
 
     def reverts(self, wiki_id: str | None, model_name: str) -> Reverts:
         """Return how many edits of a wiki above the threshold were reverted in the last ``hours``."""
@@ -141,10 +109,10 @@ class OpenEdits:
         ]
         return Reverts(len(by_bots), sum(by_bots))
 
-    def counts(self, model_name: str) -> dict[str, int]:
-        """Return the number of open edits by one model for each wiki, in alphabetical order."""
-        found = Counter(key.wiki_id for key in self._open if key.model_name == model_name)
-        return dict(sorted(found.items()))
+    def counts(self, view: View) -> dict[str, int]:
+        """Return the number of open edits for each wiki of which predictions were received, in alphabetical order."""
+        found = Counter(key.wiki_id for key, edit in self._open.items() if _fits(edit, view))
+        return {wiki_id: found[wiki_id] for wiki_id in sorted(self._seen.get(view.model, ()))}
 
     @property
     def models(self) -> list[str]:
@@ -175,11 +143,8 @@ class OpenEdits:
         if self._wikis.by_id(prediction.wiki_id) is None:
             return
         key = EditKey(prediction.wiki_id, prediction.rev_id, prediction.model_name)
-        if key.model_name not in self.predictions:
-            if len(self.predictions) == MAX_MODELS:
-                return
-            self.version += 1
-        self.predictions[key.model_name] += 1
+        if not self._count(key, prediction.model_version):
+            return
         known = self._ranks.get(key)
         if known is not None:
             self.duplicates[key.model_name] += known[-1] == prediction.event_id
@@ -200,6 +165,7 @@ class OpenEdits:
             prediction.changed_at,
             prediction.received_at,
             UserKind.UNKNOWN if is_author_hidden else author_kind(event),
+            is_revert=read_revert(event) is not None or self._past.is_revert(key.wiki_id, key.rev_id),
         )
         if self._past.is_text_hidden(key.wiki_id, edit.page_id, key.rev_id):
             self._remove(key)
@@ -209,6 +175,20 @@ class OpenEdits:
             self._add(edit)
         else:
             self._remove_reverted(edit, revert)
+
+    def _count(self, key: EditKey, version: str) -> bool:
+        """Count a prediction; return False if it is by one model too many."""
+        if key.model_name not in self.predictions:
+            if len(self.predictions) == MAX_MODELS:
+                return False
+            self.version += 1
+        self.predictions[key.model_name] += 1
+        self.versions[key.model_name] = version
+        seen = self._seen.setdefault(key.model_name, set())
+        if key.wiki_id not in seen:
+            seen.add(key.wiki_id)
+            self.version += 1
+        return True
 
     def _change_page(self, event: Mapping[str, Any]) -> None:
         match event:
@@ -235,6 +215,10 @@ class OpenEdits:
         revert = read_revert(event)
         if revert is not None:
             self._past.note_revert(wiki_id, page_id, revert)
+            for edit in self._edits(self._of_revision.get((wiki_id, revert.rev_id), ())):
+                if not edit.is_revert:
+                    self._open[edit.key] = replace(edit, is_revert=True)
+                    self.version += 1
             for edit in self._edits(self._of_page.get((wiki_id, page_id), ())):
                 if revert.includes(edit.key.rev_id):
                     self._remove_reverted(edit, revert)
@@ -261,16 +245,17 @@ class OpenEdits:
 
     def _remove_reverted(self, edit: OpenEdit, revert: Revert) -> None:
         """Remove an edit and count it as reverted; the same edit is counted only once."""
-        self._remove(edit.key)
+        self._remove(edit.key, Gone.REVERTED)
         if edit.key not in self._counted:
             self._counted.note(edit.key, None)
             self._reverted.append((self.watermark or edit.received_at, edit.key, revert.by_bot))
             self.version += 1
 
-    def _remove(self, key: EditKey) -> None:
+    def _remove(self, key: EditKey, why: Gone = Gone.REMOVED) -> None:
         edit = self._open.pop(key, None)
         if edit is None:
             return
+        self._gone.note(key, why)
         self.version += 1
         for index, place in ((self._of_page, (key.wiki_id, edit.page_id)), (self._of_revision, key[:2])):
             index[place].discard(key)
@@ -279,3 +264,7 @@ class OpenEdits:
 
     def _edits(self, keys: Iterable[EditKey]) -> list[OpenEdit]:
         return [self._open[key] for key in keys]
+
+
+def _fits(edit: OpenEdit, view: View) -> bool:
+    return edit.key.model_name == view.model and view.user in {None, edit.user_kind}

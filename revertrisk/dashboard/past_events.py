@@ -40,14 +40,16 @@ class BoundedMap(Generic[K, V]):
 
 
 class PastEvents:
-    """The latest hidings, and the latest reverts of pages; ``limit`` applies to each of the two."""
+    """The latest hidings, and the latest reverts of pages; ``limit`` applies to each of them."""
 
     def __init__(self, limit: int) -> None:
         self._hidings: BoundedMap[tuple[str, bool, int], Hiding] = BoundedMap(limit)
         self._reverts: BoundedMap[tuple[str, int], tuple[Revert, ...]] = BoundedMap(limit)
+        self._reverting: BoundedMap[tuple[str, int], None] = BoundedMap(limit)
 
     def note_revert(self, wiki_id: str, page_id: int, revert: Revert) -> None:
         """Remember a revert of a page's revisions."""
+        self._reverting.note((wiki_id, revert.rev_id), None)
         known = self._reverts.get((wiki_id, page_id)) or ()
         if revert not in known:
             self._reverts.note((wiki_id, page_id), (*known, revert)[-MAX_REVERTS_OF_PAGE:])
@@ -56,6 +58,10 @@ class PastEvents:
         """Return the first known revert of a revision."""
         known = self._reverts.get((wiki_id, page_id)) or ()
         return next((revert for revert in known if revert.includes(rev_id)), None)
+
+    def is_revert(self, wiki_id: str, rev_id: int) -> bool:
+        """Return whether a revision reverted others."""
+        return (wiki_id, rev_id) in self._reverting
 
     def note_hiding(self, hiding: Hiding) -> bool:
         """Remember a hiding; return False if a newer one of the same page or revision is known."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
+from revertrisk.dashboard.freshness import Arrivals
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.surges import Surges, SurgesError
 from revertrisk.streams.base import UnreadableRecord
@@ -20,7 +21,7 @@ READ_SURGES_EVERY_S: Final = 5.0
 
 
 async def read_until(
-    stop: asyncio.Event, sources: Sequence[OpenSource], edits: OpenEdits, surges: Surges
+    stop: asyncio.Event, sources: Sequence[OpenSource], edits: OpenEdits, surges: Surges, arrivals: Arrivals
 ) -> None:
     """Read until ``stop`` is set. When all sources have ended, the page still shows their edits.
 
@@ -30,9 +31,9 @@ async def read_until(
     """
     stopping = asyncio.create_task(stop.wait())
     working = [
-        _forget_old(edits),
+        _forget_old(edits, arrivals),
         _read_surges(surges, edits),
-        *(_read(source, edits) for source in sources),
+        *(_read(source, edits, arrivals) for source in sources),
     ]
     waiting: set[asyncio.Task[Any]] = {stopping, *map(asyncio.create_task, working)}
     try:
@@ -46,10 +47,11 @@ async def read_until(
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def _forget_old(edits: OpenEdits) -> None:
+async def _forget_old(edits: OpenEdits, arrivals: Arrivals) -> None:
     while True:
         await asyncio.sleep(FORGET_OLD_EVERY_S)
         edits.forget_old()
+        arrivals.report()
 
 
 async def _read_surges(surges: Surges, edits: OpenEdits) -> None:
@@ -62,14 +64,16 @@ async def _read_surges(surges: Surges, edits: OpenEdits) -> None:
         await asyncio.sleep(READ_SURGES_EVERY_S)
 
 
-async def _read(source: OpenSource, edits: OpenEdits) -> None:
+async def _read(source: OpenSource, edits: OpenEdits, arrivals: Arrivals) -> None:
     number = 0
     async with aclosing(source.source.events()) as records:
         async for record in records:
             if not isinstance(record, UnreadableRecord):
                 edits.take(record.event)
+                arrivals.note_event(record.event)
             # A source keeps the position of each event until it is committed.
             await source.source.commit(record.position)
             number += 1
             if number % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+    arrivals.note_end(source.name)

@@ -38,6 +38,10 @@ class Thresholds:
                 return found
         return self.default
 
+    def differ(self, model_name: str, model_version: str) -> bool:
+        """Return whether wikis have thresholds of their own for a model version."""
+        return any(key[:2] == (model_name, model_version) and key[2] != ALL for key in self.by_model)
+
 
 def read_thresholds(path: Path, default: float = DEFAULT) -> Thresholds:
     """Read the output of ``revertrisk thresholds --json``. Only the rows for all authors of a wiki are used.

@@ -11,7 +11,8 @@ import { numberOf, say } from "./messages.js";
 /** @typedef {{words: string, amount: number, isOfAccount: boolean}} Fact */
 
 /**
- * Return the facts of an explanation, those with the largest effect first.
+ * Return the facts of an explanation, those with the largest effect first. Facts about added words are left out if no
+ * words were added, and those about removed words if none were removed.
  * @param {Contribution[]} contributions
  * @param {string} userKind registered, temporary, ip or unknown
  * @returns {Fact[]}
@@ -29,6 +30,7 @@ export function factsOf(contributions, userKind) {
       amount,
       isOfAccount: group.isOfAccount === true,
     }))
+    .filter(({ words }) => words !== null)
     .sort((one, other) => Math.abs(other.amount) - Math.abs(one.amount));
 }
 
@@ -45,7 +47,7 @@ function inWords(group, values, userKind) {
     const shown = found === null ? say("not-known") : numberOf(Number(found.toPrecision(3)));
     return say("fact-plain", { meaning: meaningOf(group)[0], value: shown });
   }
-  return group.say(value, userKind) ?? say(group.absent);
+  return group.say(value, userKind) ?? (group.absent === null ? null : say(group.absent));
 }
 
 function percent(share) {
@@ -57,7 +59,7 @@ function percent(share) {
 const portion = (share) => (share === 0 ? say("portion-none") : percent(share));
 const oneDigit = (number) => numberOf(number, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-/** A fact from one feature; `absent` is the message if its value is not known. */
+/** A fact from one feature; `absent` is the message if its value is not known, null for no fact. */
 const single = (name, absent, sentence) => ({
   features: [name],
   absent,
@@ -157,29 +159,29 @@ const GROUPS = [
   },
   count("words_kept", "words-kept", "words-kept-unknown"),
   single("replacement_overlap", "replacement-none", (share) => say(`replacement-${likeness(share)}`)),
-  single("inserted_in_context", "none-added", (share) => say(`context-${likeness(share)}`)),
-  { features: ["inserted_upper_share", "inserted_shouted_share"], absent: "capitals-none", say: capitals },
-  single("inserted_capitalised_share", "none-added", (share) => say("capitalised", { portion: portion(share) })),
-  single("inserted_digit_share", "none-added", (share) => say("digits", { share: percent(share) })),
+  single("inserted_in_context", null, (share) => say(`context-${likeness(share)}`)),
+  { features: ["inserted_upper_share", "inserted_shouted_share"], absent: null, say: capitals },
+  single("inserted_capitalised_share", null, (share) => say("capitalised", { portion: portion(share) })),
+  single("inserted_digit_share", null, (share) => say("digits", { share: percent(share) })),
   {
     features: [
       "inserted_distinct_share", "inserted_diversity", "inserted_most_frequent_share", "inserted_compressibility",
     ],
-    absent: "none-added",
+    absent: null,
     say: repeated,
   },
-  { features: ["inserted_word_length", "inserted_longest_word"], absent: "none-added", say: lengths },
-  single("inserted_longest_run", "none-added", (run) =>
+  { features: ["inserted_word_length", "inserted_longest_word"], absent: null, say: lengths },
+  single("inserted_longest_run", null, (run) =>
     run < 3 ? say("run-short") : say("run-long", { n: Math.round(run) })),
-  single("inserted_minority_script_share", "none-added",
+  single("inserted_minority_script_share", null,
     (share) => say("minority-script", { portion: portion(share) })),
   flag("inserted_foreign_script_share", "foreign-script", "same-script", "script-unknown"),
-  count("inserted_exclamations", "exclamations", "none-added"),
-  count("inserted_emoji", "emoji", "none-added"),
-  single("removed_upper_share", "none-removed", (share) => say("removed-capitals", { share: percent(share) })),
-  single("removed_digit_share", "none-removed", (share) => say("removed-digits", { share: percent(share) })),
-  single("removed_word_length", "none-removed", (mean) => say("removed-word-length", { mean: oneDigit(mean) })),
-  count("removed_exclamations", "removed-exclamations", "none-removed"),
+  count("inserted_exclamations", "exclamations", null),
+  count("inserted_emoji", "emoji", null),
+  single("removed_upper_share", null, (share) => say("removed-capitals", { share: percent(share) })),
+  single("removed_digit_share", null, (share) => say("removed-digits", { share: percent(share) })),
+  single("removed_word_length", null, (mean) => say("removed-word-length", { mean: oneDigit(mean) })),
+  count("removed_exclamations", "removed-exclamations", null),
   change("references"),
   change("external_links"),
   change("tags"),

@@ -25,10 +25,26 @@ export function say(key, values = {}) {
     typeof values[name] === "number" ? numberOf(values[name]) : values[name]);
 }
 
-/** A date and time in the language's format, with 24 hours. @param {Date} moment */
-export function momentOf(moment) {
-  return moment.toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
+const DATE = { year: "numeric", month: "short", day: "numeric" };
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+
+/** A date and time in the language's format, with 24 hours. @param {Date} moment @param {boolean} [zone] with the time zone */
+export function momentOf(moment, zone = true) {
+  return moment.toLocaleString(LANGUAGE, { ...DATE, ...TIME, ...(zone ? { timeZoneName: "short" } : {}) });
 }
+
+/** The time, and the date if it is not today. @param {Date} moment */
+export function timeOf(moment) {
+  const isToday = moment.toDateString() === new Date().toDateString();
+  return isToday ? moment.toLocaleTimeString(LANGUAGE, TIME) : momentOf(moment, false);
+}
+
+/** The name of the time zone. @returns {string} */
+export const zoneName = () =>
+  new Intl.DateTimeFormat(LANGUAGE, { timeZoneName: "short" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
+
+/** A model's name without the prefix that all have. @param {string} name */
+export const modelName = (name) => name.replace(/^revertrisk-(?=.)/, "");
 
 /** A number in the language's format. @param {number} number @param {Intl.NumberFormatOptions} [options] */
 export function numberOf(number, options) {

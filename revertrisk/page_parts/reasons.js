@@ -3,13 +3,24 @@
 import { element, isolated } from "./elements.js";
 import { factsOf, meaningOf } from "./facts.js";
 import { numberOf, say } from "./messages.js";
-import { bandOf, bar, riskNumber } from "./risk.js";
+import { bandOf, bar, hasWord, riskNumber } from "./risk.js";
 
-/** @typedef {{wikiId: string, revId: number, title: ?string, userKind: string}} ExplainedEdit */
+/**
+ * @typedef {object} ExplainedEdit
+ * @property {string} [key] identifies it in a list that can change
+ * @property {string} wikiId
+ * @property {number} revId
+ * @property {?string} title
+ * @property {string} userKind
+ * @property {?string} link address of the diff
+ * @property {number} [threshold] of the list
+ */
 
 const ANSWER_WITHIN_MILLISECONDS = 30_000;
 const MAX_FACTS = 6;
 const MAX_NUMBERS = 12;
+/** The log-odds that fill a bar; bars of different edits can be compared. */
+const FULL_BAR = 2;
 const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 
 export class Reasons {
@@ -18,44 +29,92 @@ export class Reasons {
   #body = document.getElementById("reasons-body");
   /** Counts requests: an answer is ignored if a later request was sent. */
   #asked = 0;
+  #diff = document.getElementById("reasons-diff");
+  #key = null;
+  /** What happened to the edit while the dialog is open. */
+  #meanwhile = [];
+  /** Settled when the history is back at the entry before the dialog's. */
+  #isLeft = Promise.resolve();
 
   constructor() {
     document.getElementById("reasons-close").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("click", (event) => {
+      if (event.target === this.#dialog && !isInside(this.#dialog, event)) this.#dialog.close();
+    });
+    // The dialog has an entry in the history, so that Back closes it and does not change the page below.
+    this.#dialog.addEventListener("close", () => {
+      if (!history.state?.isDialog) return;
+      this.#isLeft = new Promise((resolve) => addEventListener("popstate", resolve, { once: true }));
+      history.back();
+    });
+    addEventListener("popstate", () => this.#dialog.close());
+    if (history.state?.isDialog) history.replaceState(null, ""); // the page was loaded again
+  }
+
+  /** The key of the edit that was explained last. */
+  get key() {
+    return this.#key;
   }
 
   /** Open the dialog. @param {ExplainedEdit} edit @param {string} model */
-  async show({ wikiId, revId, title, userKind }, model) {
+  async show({ key, wikiId, revId, title, userKind, link, threshold }, model) {
     const asked = ++this.#asked;
+    await this.#isLeft;
+    [this.#key, this.#meanwhile] = [key ?? null, []];
     this.#about.replaceChildren(isolated(title ?? ""), ` ${say("about-edit", { rev: String(revId), wiki: wikiId, model })}`);
     this.#body.replaceChildren(say("asking"));
+    this.#diff.hidden = !link;
+    this.#diff.href = link ?? "";
+    history.pushState({ isDialog: true }, "");
     this.#dialog.showModal();
-    const found = await ask({ model, wiki_id: wikiId, rev_id: String(revId) }, userKind);
-    if (asked === this.#asked) this.#body.replaceChildren(...found);
+    const found = await ask({ model, wiki_id: wikiId, rev_id: String(revId) }, userKind, threshold);
+    if (asked === this.#asked) this.#body.replaceChildren(...this.#meanwhile, ...found);
+  }
+
+  /** Note that an edit is gone from the list. @param {string} key @param {"reverted" | "removed"} why */
+  noteGone(key, why) {
+    if (key !== this.#key || !this.#dialog.open) return;
+    this.#meanwhile = [element("p", { className: "note" }, [say(`meanwhile-${why}`)])];
+    if (why === "reverted") {
+      this.#body.prepend(...this.#meanwhile);
+      return;
+    }
+    this.#asked += 1; // its text can be hidden, so an answer is ignored
+    this.#about.replaceChildren();
+    this.#body.replaceChildren(...this.#meanwhile);
+    this.#diff.hidden = true;
   }
 }
 
-async function ask(query, userKind) {
+function isInside(dialog, { clientX, clientY }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+}
+
+async function ask(query, userKind, threshold) {
   try {
     const answer = await fetch(`reasons?${new URLSearchParams(query)}`, {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MILLISECONDS),
     });
     const document = await answer.json();
-    return answer.ok ? contentOf(document, userKind) : [say("no-reasons", { reason: String(document.error) })];
+    return answer.ok ? contentOf(document, userKind, threshold) : [say("no-reasons", { reason: String(document.error) })];
   } catch {
     return [say("no-reasons", { reason: say("no-answer") })];
   }
 }
 
-function contentOf({ probability, reasons, changes }, userKind) {
+function contentOf({ probability, reasons, changes }, userKind, threshold) {
   const facts = factsOf(reasons, userKind).slice(0, MAX_FACTS);
   // Facts about the user are never shown as the only reasons.
   if (facts.every(({ isOfAccount }) => isOfAccount)) return [say("only-account")];
-  const greatest = Math.max(...facts.map(({ amount }) => Math.abs(amount)));
+  const risk = riskNumber(probability);
   return [
     element("p", {}, [
-      say("facts-heading", { risk: riskNumber(probability), band: say(`risk-${bandOf(probability)}`) }),
+      hasWord(probability, threshold)
+        ? say("facts-heading", { risk, band: say(`risk-${bandOf(probability)}`) })
+        : say("facts-heading-listed", { risk }),
     ]),
-    element("ul", { className: "facts" }, facts.map((fact) => factRow(fact, greatest))),
+    element("ul", { className: "facts" }, facts.map(factRow)),
     ...(changes.length ? [element("h3", {}, [say("changes-heading")])] : []),
     ...changes.map(change),
     numbers(reasons.slice(0, MAX_NUMBERS)),
@@ -64,17 +123,17 @@ function contentOf({ probability, reasons, changes }, userKind) {
 
 const direction = (amount) => (amount < 0 ? "lowers" : "raises");
 
-function effect(amount) {
+function effect(amount, words = say(direction(amount))) {
   return element("span", { className: "effect" }, [
     element("span", { ariaHidden: "true" }, [amount < 0 ? "▼ " : "▲ "]),
-    say(direction(amount)),
+    words,
   ]);
 }
 
-function factRow({ words, amount }, greatest) {
+function factRow({ words, amount }) {
   return element("li", { className: direction(amount) }, [
     element("span", { className: "words" }, [words]),
-    bar(Math.abs(amount) / greatest),
+    bar(Math.min(1, Math.abs(amount) / FULL_BAR)),
     effect(amount),
   ]);
 }
@@ -83,7 +142,7 @@ function change({ removed, inserted, weight }) {
   return element("p", { className: `change ${direction(weight)}` }, [
     ...(removed ? [element("del", { dir: "auto" }, [removed])] : []),
     ...(inserted ? [element("ins", { dir: "auto" }, [inserted])] : []),
-    effect(weight),
+    effect(weight, say(`${inserted ? (removed ? "changing" : "adding") : "removing"}-${direction(weight)}`)),
   ]);
 }
 

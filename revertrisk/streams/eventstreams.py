@@ -94,6 +94,7 @@ def read_stream(  # noqa: PLR0913 - the options of a client of EventStreams
     idle_timeout_s: float = IDLE_TIMEOUT_S,
     first_pause_s: float = FIRST_PAUSE_S,
     on_reconnect: Callable[[], None] | None = None,
+    on_open: Callable[[], None] | None = None,
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Yield the messages after ``last_event_id``, or from ``since``, without end; a ``since`` in the address wins.
 
@@ -116,6 +117,7 @@ def read_stream(  # noqa: PLR0913 - the options of a client of EventStreams
         idle_timeout_s=idle_timeout_s,
         first_pause_s=first_pause_s,
         on_reconnect=on_reconnect,
+        on_open=on_open,
     )
 
 
@@ -147,6 +149,7 @@ class EventStreamsSource:
         idle_timeout_s: float = IDLE_TIMEOUT_S,
         first_pause_s: float = FIRST_PAUSE_S,
         on_reconnect: Callable[[], None] | None = None,
+        on_open: Callable[[], None] | None = None,
     ) -> None:
         """Take the address, and the time to start from if the checkpoint is empty; by default it is now."""
         self._url = url
@@ -158,6 +161,7 @@ class EventStreamsSource:
         self.first_pause_s = first_pause_s
         """The longest pause after a connection with events; it doubles with each connection without."""
         self._on_reconnect = on_reconnect
+        self._on_open = on_open
         self._last_id = ""
         self._yielded = 0
         self._ids: deque[tuple[int, str]] = deque()
@@ -182,6 +186,7 @@ class EventStreamsSource:
                 idle_timeout_s=self._idle_timeout_s,
                 first_pause_s=self.first_pause_s,
                 on_reconnect=self._on_reconnect,
+                on_open=self._on_open,
             )
             async with aclosing(following) as events:
                 try:

@@ -110,6 +110,8 @@ class SourceSettings:
     """Kafka: stop when every partition has been read to its end."""
     program: str = "revertrisk"
     """The program's name in the User-Agent."""
+    on_connection: Callable[[str, bool], None] | None = None
+    """EventStreams: called with the source's name and True when a connection opens, False when it ends."""
 
     @property
     def start(self) -> datetime | None:
@@ -141,9 +143,16 @@ def open_source(written: str, places: Places | None, settings: SourceSettings) -
         checkpoint = _checkpoint(places, name, settings)
         since = datetime.now(UTC) - _EVENTSTREAMS_KEEPS if settings.start == OLDEST else settings.start
         agent = user_agent(settings.program)
-        return OpenSource(
-            name, EventStreamsSource(url, user_agent=agent, since=since, checkpoint=checkpoint), checkpoint
+        told = settings.on_connection or (lambda _name, _is_open: None)
+        stream = EventStreamsSource(
+            url,
+            user_agent=agent,
+            since=since,
+            checkpoint=checkpoint,
+            on_reconnect=lambda: told(name, False),
+            on_open=lambda: told(name, True),
         )
+        return OpenSource(name, stream, checkpoint)
     if kind == "kafka" and where:
         topics = topic_names(where, settings.datacentres)
         name = f"kafka:{','.join(topics)}"

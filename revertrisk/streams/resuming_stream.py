@@ -69,11 +69,13 @@ async def follow(  # noqa: PLR0913 - the options of a client
     idle_timeout_s: float = IDLE_TIMEOUT_S,
     first_pause_s: float = FIRST_PAUSE_S,
     on_reconnect: Callable[[], None] | None = None,
+    on_open: Callable[[], None] | None = None,
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Yield the messages of a stream without end; connect again when a connection ends or breaks.
 
     ``ask`` makes the request of a connection from the id of the last event, which is empty before the first. The pause
     after a connection with events is random up to ``first_pause_s``; this limit doubles with each connection without.
+    ``on_reconnect`` is called when a connection has ended, ``on_open`` when the server has accepted one.
 
     It uses the proxy in the environment, if there is one.
 
@@ -85,7 +87,7 @@ async def follow(  # noqa: PLR0913 - the options of a client
     connections_without_events = 0
     while True:
         try:
-            connection = _connection(session, url, ask(last_event_id), last_event_id, idle_timeout_s)
+            connection = _connection(session, url, ask(last_event_id), last_event_id, idle_timeout_s, on_open)
             async with aclosing(connection) as events:
                 async for event in events:
                     connections_without_events = 0
@@ -103,12 +105,13 @@ async def follow(  # noqa: PLR0913 - the options of a client
         await asyncio.sleep(pause)
 
 
-async def _connection(
+async def _connection(  # noqa: PLR0913, PLR0917 - the options of a client
     session: aiohttp.ClientSession,
     url: str,
     request: StreamRequest,
     last_event_id: str,
     idle_timeout_s: float,
+    on_open: Callable[[], None] | None,
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Yield the events of one connection; at its end always raise _ConnectionEndedError."""
     parser = ServerSentEventParser(last_event_id=last_event_id)
@@ -126,6 +129,8 @@ async def _connection(
             proxy=proxy_of(url),
         ) as answer:
             _check(answer)
+            if on_open is not None:
+                on_open()
             async for chunk in answer.content.iter_any():
                 for event in parser.feed(chunk):
                     yield event

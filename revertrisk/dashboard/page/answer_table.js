@@ -1,19 +1,21 @@
 /** A table with the result of a query. All values become text, never HTML. */
 
 import { absent, element, isolated } from "./elements.js";
-import { LANGUAGE, momentOf, numberOf, say } from "./messages.js";
+import { LANGUAGE, modelName, momentOf, numberOf, say, zoneName } from "./messages.js";
 import { bar } from "./risk.js";
 
 /** @import { Answer } from "./charts.js" */
 
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
-const DIGITS = { maximumFractionDigits: 2 };
-/** Columns that are empty if there are too few edits. */
-const LIMITS = new Set(["low", "high", "share_reverted"]);
+const DIGITS = { maximumSignificantDigits: 3 };
+/** Fewer pages are too few for a share; the SQL has these wikis last. */
+const LEAST_PAGES = 10;
+/** Columns that are empty if there are too few edits or pages, or if the edits are too young. */
+const ESTIMATES = new Set(["share", "low", "high", "standard_error", "share_reverted"]);
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
 const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
-const SHARE = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
+const SHARE = { style: "percent", minimumSignificantDigits: 3, maximumSignificantDigits: 3 };
 
 /** @param {string} caption @param {Answer} answer */
 export function answerTable(caption, { columns, rows, languages }) {
@@ -22,29 +24,36 @@ export function answerTable(caption, { columns, rows, languages }) {
     element("thead", {}, [
       element("tr", {}, columns.map((name) =>
         element("th", { scope: "col", className: typeof rows[0][columns.indexOf(name)] === "number" && name !== "time"
-          ? "amount" : "" }, [say(`column-${name}`)]))),
+          ? "amount" : "" }, [say(`column-${name}`), name === "time" ? ` (${zoneName()})` : ""]))),
     ]),
-    element("tbody", {}, rows.map((row) =>
-      element("tr", {}, row.map((value, place) => cell(columns[place], value, languages, place === 0))))),
+    element("tbody", {}, rows.map((row) => {
+      const isFew = row[columns.indexOf("pages")] < LEAST_PAGES;
+      const missing = row[columns.indexOf("matures_in_hours")] > 0 ? "too-young" : "too-few";
+      return element("tr", {}, row.map((value, place) =>
+        cell(columns[place], isFew && ESTIMATES.has(columns[place]) ? null : value, languages, place === 0, missing)));
+    })),
   ]);
 }
 
-function cell(name, value, languages, isFirst) {
+function cell(name, value, languages, isFirst, missing) {
   const isAmount = typeof value === "number" && name !== "time";
-  const made = element(isFirst ? "th" : "td", { className: isAmount ? "amount" : "" }, content(name, value, languages));
+  const made = element(isFirst ? "th" : "td", { className: isAmount ? "amount" : "" }, content(name, value, languages, missing));
   if (isFirst) made.scope = "row";
   return made;
 }
 
-function content(name, value, languages) {
-  if (value === null) return name === "note" ? [] : [absent(say(LIMITS.has(name) ? "too-few" : "not-known"))];
+function content(name, value, languages, missing) {
+  if (value === null && name === "note") return [];
+  if (value === null) return [absent(say(ESTIMATES.has(name) ? missing : "not-known"))];
   if (name === "time") return [timeOf(value)];
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];
   if (name === "matures_in_hours" && value === 0) return [say("final")];
+  if (name === "model_name") return [element("span", { title: value }, [isolated(modelName(value))])];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
   if (DURATIONS.has(name)) return [durationOf(value)];
+  if (Number.isInteger(value)) return [numberOf(value)];
   return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
 }
 
@@ -56,7 +65,7 @@ function durationOf(seconds) {
 
 function timeOf(seconds) {
   const moment = new Date(seconds * 1000);
-  return element("time", { dateTime: moment.toISOString() }, [momentOf(moment)]);
+  return element("time", { dateTime: moment.toISOString() }, [momentOf(moment, false)]);
 }
 
 /** The name of a wiki's language, if the browser knows it. */

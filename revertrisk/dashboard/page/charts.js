@@ -1,9 +1,10 @@
 /** The charts: results of queries of the lake, each with a table and the SQL. */
 
 import { answerTable } from "./answer_table.js";
+import { sentenceOf } from "./chart_sentences.js";
 import { element } from "./elements.js";
 import { LineChart } from "./line_chart.js";
-import { say } from "./messages.js";
+import { momentOf, say } from "./messages.js";
 
 /** @import { Choice } from "./address.js" */
 
@@ -13,6 +14,8 @@ import { say } from "./messages.js";
  * @property {(string | number | null)[][]} rows times in seconds since 1970
  * @property {string} sql the query
  * @property {number} bin_s seconds of one row, in a chart over time
+ * @property {number} since the begin of the chosen time, in seconds since 1970
+ * @property {number} until its end, the time of the newest edit
  * @property {import("./surges.js").Surge[]} surges in the time that is shown
  * @property {[number, number, number][]} usual for each bin from the first row's to the last row's: low end, mean and
  *   high end of the usual values; empty if they are not known
@@ -63,6 +66,8 @@ class Chart {
   #table = element("div", { className: "scrolled", tabIndex: 0 });
   #sql = element("pre", { className: "scrolled", tabIndex: 0 });
   #state = element("p", { className: "dim" });
+  #sentence = element("p", { className: "sentence" });
+  #times = element("p", { className: "dim" });
   #line = null;
   /** Counts requests: an answer is ignored if a later request was sent. */
   #asked = 0;
@@ -78,11 +83,16 @@ class Chart {
     if (isDrawn) this.#line = new LineChart(this.#figure, title);
     this.section = element("section", { className: "chart" }, [
       element("h2", {}, [title]),
-      element("p", { className: "dim" }, [say(`chart-${name}-about`)]),
+      this.#sentence,
+      this.#times,
       this.#state,
       ...(isDrawn
         ? [this.#figure, element("details", {}, [element("summary", {}, [say("as-table")]), this.#table])]
         : [this.#table]),
+      element("details", {}, [
+        element("summary", {}, [say("definitions")]),
+        element("p", { className: "dim" }, [say(`chart-${name}-about`)]),
+      ]),
       element("details", {}, [
         element("summary", {}, [say("as-sql")]),
         element("p", { className: "dim" }, [say("as-sql-about")]),
@@ -99,6 +109,9 @@ class Chart {
     const { error, rows = [], sql = "" } = answer;
     this.#state.textContent = error ? say("no-chart", { reason: error }) : rows.length ? "" : say("nothing-in-lake");
     if (error) return; // the earlier answer stays visible
+    const [since, until] = [answer.since, answer.until].map((seconds) => momentOf(new Date(seconds * 1000)));
+    this.#sentence.textContent = rows.length ? sentenceOf(this.#name, answer) : "";
+    this.#times.textContent = rows.length ? say("from-to", { since, until }) : "";
     this.#sql.textContent = sql;
     this.#table.replaceChildren(...(rows.length ? [answerTable(say(`chart-${this.#name}`), answer)] : []));
     this.#figure.hidden = rows.length === 0;

@@ -20,6 +20,8 @@ export class LineChart {
   /** @type {?{columns: string[], data: number[][]}} */
   #shown = null;
   #shaded = [];
+  /** The begin and the end of the time axis, in seconds since 1970. */
+  #times = [0, 1];
   #usual = [];
 
   /** @param {HTMLElement} place @param {string} title */
@@ -33,7 +35,8 @@ export class LineChart {
   }
 
   /** Draw an answer: lines, shaded surges with a list below, and a band of usual values. @param {Answer} answer */
-  show({ columns, rows, bin_s: binSeconds, surges, usual }) {
+  show({ columns, rows, bin_s: binSeconds, since, until, surges, usual }) {
+    this.#times = [since, until];
     this.#shaded = surges;
     this.#usual = usual;
     this.#surges.replaceChildren(...surges.map(surgeInWords));
@@ -63,7 +66,7 @@ export class LineChart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_, __, most) => [0, most * 1.05 || 1] } },
+      scales: { x: { range: () => this.#times }, y: { range: (_, __, most) => [0, most * 1.05 || 1] } },
       axes: [
         { ...axis, values: (_, times) => timesOf(times) },
         { ...axis, size: 60, values: (_, values) => values.map((value) => numberOf(value)) },

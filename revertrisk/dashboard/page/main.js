@@ -4,7 +4,7 @@ import { queryOf, readAddress, writeAddress } from "./address.js";
 import { Charts } from "./charts.js";
 import { setOptions } from "./choices.js";
 import { Edits } from "./edits.js";
-import { say } from "./messages.js";
+import { modelName, say } from "./messages.js";
 
 const byId = (id) => document.getElementById(id);
 const VIEWS = ["edits", "charts"];
@@ -29,12 +29,13 @@ function offer() {
   const names = [...new Set([...found, ...(wiki ? [wiki] : [])])].sort();
   setOptions(byId("wiki"), [
     ["", say("all-wikis")],
-    ...names.map((name) => [name, isLive ? say("wiki-count", { wiki: name, n: live.wikis[name] ?? 0 }) : name]),
+    ...names.map((name) => [name, isLive && name in live.wikis ? say("wiki-count", { wiki: name, n: live.wikis[name] }) : name]),
   ], wiki);
   const models = isLive ? live.models : lake.models;
   const chosen = model || (isLive ? live.model : lake.models[0]) || "";
-  const offered = [...new Set([...models, chosen])].filter(Boolean).map((name) => [name, name]);
+  const offered = [...new Set([...models, chosen])].filter(Boolean).map((name) => [name, modelName(name)]);
   setOptions(byId("model"), offered.length ? offered : [["", say("no-model")]], chosen);
+  byId("model").title = chosen;
 }
 
 function show() {

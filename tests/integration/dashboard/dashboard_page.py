@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from selenium.webdriver.common.by import By
+
 from tests.integration.live_page.live_page import LivePage
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
@@ -25,6 +27,17 @@ class DashboardPage(LivePage):
         """Return title, risk and facts of each card, in order; all at one moment."""
         cards: list[list[str]] = self.driver.execute_script(_CARDS)
         return cards
+
+    def shows_after_new(self, title: str) -> bool:
+        """Show the edits that wait, if there are any, and return whether one has a title."""
+        button = self.element("show-new")
+        if button.is_displayed():
+            button.click()
+        return title in self.titles()
+
+    def sentences(self) -> list[str]:
+        """Return the sentence with which each chart begins."""
+        return [each.text for each in self.driver.find_elements(By.CSS_SELECTOR, ".chart .sentence")]
 
     def titles(self) -> list[str]:
         """Return the titles in order."""

@@ -14,12 +14,13 @@ COMMAND = (sys.executable, "-m", "revertrisk.cli.app", "dashboard")
 class DashboardProgram:
     """A dashboard in a process of its own, that reads what a test tells it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, source: str = "jsonl:-") -> None:
         self._arguments = arguments
+        self._source = source
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [*COMMAND, "--port", "0", "--source", "jsonl:-", *self._arguments],
+            [*COMMAND, "--port", "0", "--source", self._source, *self._arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -37,3 +38,9 @@ class DashboardProgram:
         assert self.process.stdin is not None
         self.process.stdin.write(b"".join(orjson.dumps(event) + b"\n" for event in events))
         self.process.stdin.flush()
+
+    def end(self) -> None:
+        """Close the pipe."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.stdin = None

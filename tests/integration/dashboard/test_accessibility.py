@@ -125,7 +125,7 @@ def test_charts_by_keyboard(busy: DashboardPage) -> None:
     busy.press(Keys.TAB, Keys.ENTER)
     table = busy.driver.find_element(By.CSS_SELECTOR, ".chart table")
     busy.wait_for(table.is_displayed)
-    busy.press(Keys.TAB, Keys.TAB, Keys.ENTER)
+    busy.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
     busy.wait_for(busy.driver.find_element(By.CSS_SELECTOR, ".chart pre").is_displayed)
 
 
@@ -143,6 +143,18 @@ def test_numbers_on_the_page_are_those_of_its_sql(busy: DashboardPage, lake: str
         assert f"{title.replace('_', ' ')} {people} {number} " in text
     charts = busy.driver.find_elements(By.CSS_SELECTOR, ".chart canvas")
     assert [canvas.is_displayed() for canvas in charts] == [True, True]
+
+
+def test_charts_begin_with_a_sentence(busy: DashboardPage) -> None:
+    """Each chart says in one sentence what it shows, and of which time; its definitions are folded."""
+    show_charts(busy)
+    busy.wait_for(lambda: all(busy.sentences()) and len(busy.sentences()) == 6)
+    edits, *_, outcomes = busy.sentences()
+    assert edits.startswith("1,500 edits, ")
+    assert outcomes == "It cannot be said yet how many of the listed edits are reverted."
+    chart = busy.driver.find_element(By.CSS_SELECTOR, ".chart")
+    assert "the time of the newest edit in the lake" in chart.text
+    assert "surges are shaded" not in chart.text
 
 
 def test_screen_readers(busy: DashboardPage) -> None:
@@ -171,7 +183,7 @@ def test_heap_stays_flat(page: DashboardPage, dashboard: DashboardProgram) -> No
             reverts = [page_changed(n + 1, page_id=n % 500, undoes=(n, n)) for n in range(start, start + 150)]
             dashboard.tell(*events, *reverts)
             newest = f"Page {start + 199}"
-            page.wait_for(lambda newest=newest: newest in page.titles())
+            page.wait_for(lambda newest=newest: page.shows_after_new(newest))
         page.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
         return int(page.driver.execute_script(_HEAP))
 

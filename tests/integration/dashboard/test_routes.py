@@ -17,6 +17,7 @@ import pytest
 
 from revertrisk.dashboard import feed
 from revertrisk.dashboard.app import DashboardSettings, create_app
+from revertrisk.dashboard.freshness import Arrivals
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.surges import Surges
 from revertrisk.lake import Reader
@@ -58,7 +59,7 @@ async def _server(**settings: Any) -> AsyncIterator[Server]:
     edits = OpenEdits(wikis, chosen.thresholds.of, hours=24)
     surges = Surges(chosen.surges)
     surges.refresh()
-    app = create_app(edits, chosen, wikis, surges)
+    app = create_app(edits, chosen, wikis, surges, Arrivals())
     async with serving_app(app, "127.0.0.1", 0) as url, aiohttp.ClientSession() as session:
         yield Server(session, url, edits)
 
@@ -127,6 +128,7 @@ async def test_feed_tells_what_changes(server: Server) -> None:
         second = await anext(messages)
         assert (second["order"], [card["revId"] for card in second["put"]]) == (["enwiki 2"], [2])
         assert second["reverted"] == {"edits": 1, "by_bots": 0, "in_hours": 24}
+        assert second["gone"] == {"enwiki 1": "reverted"}
         assert "models" not in second
         assert "begin" not in second
 

@@ -176,6 +176,23 @@ async def test_a_server_that_is_busy_is_asked_again() -> None:
     assert len(stream.requests) == 4
 
 
+async def test_connections_are_told() -> None:
+    """Each that opens and each that ends; one that the server refuses did not open."""
+    told: list[str] = []
+    stream = EventStream(numbered(1), statuses=iter([(503, {})]))
+    with serving(stream.app()) as url:
+        reader = EventStreamsSource(
+            f"{url}/v2/stream/x",
+            user_agent="test/1",
+            since=SINCE,
+            first_pause_s=0,
+            on_reconnect=lambda: told.append("ended"),
+            on_open=lambda: told.append("opened"),
+        )
+        assert await first(reader, 1) == [0]
+    assert told == ["ended", "opened"]
+
+
 @pytest.mark.parametrize("status", [400, 404, 301, 204])
 async def test_a_refusal_is_an_error(status: int) -> None:
     """A stream that does not exist will not exist when asked again."""

@@ -175,7 +175,7 @@ def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
         facts = browser.driver.find_elements("css selector", ".facts li")
         assert [" ".join(fact.text.split()) for fact in facts] == [
             "marked as minor or not: not known ▼ lowers the risk",
-            "12 words added, none removed ▲ raises the risk",
+            "outside links: 12 words added, none removed ▲ raises the risk",
             "an unregistered editor (temporary account) ▲ raises the risk",
             "no edit summary ▼ lowers the risk",
             "made up: 0.333 ▲ raises the risk",
@@ -184,7 +184,7 @@ def test_reasons_in_the_browser(browser: LivePage, server_url: str) -> None:
         assert "<b>most</b>" in browser.text("reasons")
         assert "log-odds" not in browser.text("reasons")
         browser.driver.find_element("css selector", ".numbers summary").click()
-        assert "words that the changed lines lost 0 words +0.75" in browser.text("reasons")
+        assert "words outside links that the changed lines lost 0 words +0.75" in browser.text("reasons")
         browser.press(Keys.ESCAPE)
         browser.wait_for(lambda: not browser.element("reasons").is_displayed())
         assert browser.driver.switch_to.active_element == button
@@ -201,9 +201,9 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
 @pytest.mark.parametrize(
     ("values", "user_kind", "words"),
     [
-        ({"words_inserted": 1, "words_removed": 1200}, "IP", "1 word added, 1,200 removed"),
-        ({"words_inserted": 0, "words_removed": 3}, "IP", "no words added, 3 removed"),
-        ({"words_inserted": 0, "words_removed": 0}, "IP", "no words changed: only markup, order or spaces"),
+        ({"words_inserted": 1, "words_removed": 1200}, "IP", "outside links: 1 word added, 1,200 removed"),
+        ({"words_inserted": 0, "words_removed": 3}, "IP", "outside links: no words added, 3 removed"),
+        ({"words_inserted": 0, "words_removed": 0}, "IP", "no words changed outside links: only links, other markup, order or spaces"),
         ({"user_is_anonymous": 0}, "registered", "a registered editor"),
         ({"user_is_anonymous": 1, "user_is_temporary": 0}, "ip", "an unregistered editor (IP address)"),
         ({"user_is_anonymous": 1}, "unknown", "an unregistered editor"),
@@ -223,7 +223,6 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
         ({"references_gained": 0, "references_lost": 0}, "IP", "no references added or removed"),
         ({"inserted_digit_share": 0}, "IP", "no digits in the added words"),
         ({"inserted_digit_share": 0.004}, "IP", "under 1 % digits in the added words"),
-        ({"inserted_digit_share": None}, "IP", "no words were added"),
         ({"inserted_upper_share": 0.25, "inserted_shouted_share": 0.5}, "IP",
          "25 % capital letters in the added words, 50 % of the words in capitals only"),
         ({"seconds_since_parent": 90}, "IP", "2 minutes after the previous edit"),
@@ -236,6 +235,13 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
 def test_facts_in_words(page: LivePage, values: dict[str, Any], user_kind: str, words: str) -> None:
     """T3: facts are told as a patroller would tell them, in one sentence for all features of one thing."""
     assert page.driver.execute_async_script(_WORDS, values, user_kind) == [words]
+
+
+@pytest.mark.ci("browser")
+@pytest.mark.parametrize("name", ["inserted_digit_share", "inserted_upper_share", "removed_word_length"])
+def test_no_fact_about_words_that_are_not_there(page: LivePage, name: str) -> None:
+    """Where no words were added or removed there is nothing to tell of them."""
+    assert page.driver.execute_async_script(_WORDS, {name: None}, "IP") == []
 
 
 @pytest.mark.ci("browser")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from revertrisk.dashboard import open_edits
-from revertrisk.dashboard.open_edits import OpenEdits, Order, Reverts
+from revertrisk.dashboard.open_edit import EditKey, Gone, Order, Reverts, View
+from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind
 from tests.fakes.streamed_edits import (
@@ -35,7 +36,7 @@ def after(*events: Any, hours: float = 24.0) -> OpenEdits:
 def shown(
     edits: OpenEdits, wiki_id: str | None = None, order: Order = Order.NEWEST, model: str = AGNOSTIC
 ) -> list[int]:
-    return [edit.key.rev_id for edit in edits.select(wiki_id, model, order)]
+    return [edit.key.rev_id for edit in edits.select(View(model=model, wiki=wiki_id, order=order))]
 
 
 def test_only_what_is_above_the_threshold() -> None:
@@ -59,8 +60,43 @@ def test_wikis_and_models_are_apart() -> None:
     edits = after(scored(1, 0.9), scored(1, 0.8, wiki_id="svwiki"), scored(2, 0.9, model=MULTILINGUAL))
     assert (shown(edits, "enwiki"), shown(edits, "svwiki"), shown(edits)) == ([1], [1], [1, 1])
     assert shown(edits, model=MULTILINGUAL) == [2]
-    assert edits.counts(AGNOSTIC) == {"enwiki": 1, "svwiki": 1}
+    assert edits.counts(View(model=AGNOSTIC)) == {"enwiki": 1, "svwiki": 1}
     assert edits.models == [AGNOSTIC, MULTILINGUAL]
+
+
+def test_users_are_apart() -> None:
+    """A kind of user has its own edits only, in the list and in the counts."""
+    edits = after(scored(1, 0.9), scored(2, 0.9, page_id=8, editor={"user_text": "192.0.2.1"}))
+    view = View(model=AGNOSTIC, user=UserKind.IP)
+    assert [edit.key.rev_id for edit in edits.select(view)] == [2]
+    assert edits.counts(view) == {"enwiki": 1}
+
+
+def test_wikis_without_open_edits_are_counted_too() -> None:
+    """A wiki of which predictions came is known, also if none of its edits is to be looked at."""
+    edits = after(scored(1, 0.9), scored(2, 0.1, wiki_id="svwiki"), scored(3, 0.9, model=MULTILINGUAL))
+    assert edits.counts(View(model=AGNOSTIC)) == {"enwiki": 1, "svwiki": 0}
+    assert edits.counts(View(model=MULTILINGUAL)) == {"enwiki": 1}
+
+
+def test_an_edit_that_is_itself_a_revert() -> None:
+    """It is known from either stream, whichever comes first; others are none."""
+    change = page_changed(5, undoes=(2, 4))
+    for order in permutations((change, scored(5, 0.9), scored(6, 0.9))):
+        edits = after(*order).select(View(model=AGNOSTIC))
+        assert {edit.key.rev_id: edit.is_revert for edit in edits} == {5: True, 6: False}
+    [edit] = after(scored(5, 0.9, revert=change["revision"]["revert"])).select(View(model=AGNOSTIC))
+    assert edit.is_revert
+
+
+def test_why_an_edit_is_gone() -> None:
+    """A revert is told; a hiding and a deletion are not told from each other."""
+    edits = after(scored(3, 0.9), scored(9, 0.9, page_id=8), scored(10, 0.9, page_id=11))
+    key, hidden, other = (EditKey("enwiki", rev_id, AGNOSTIC) for rev_id in (3, 9, 10))
+    assert edits.why_gone(key) is None
+    edits.take(REVERT)
+    edits.take(visibility_changed(9, text=False))
+    assert [edits.why_gone(each) for each in (key, hidden, other)] == [Gone.REVERTED, Gone.REMOVED, None]
 
 
 REVERT = page_changed(5, undoes=(2, 4), editor=BOT)
@@ -112,9 +148,9 @@ def test_hidden_author() -> None:
     """Of a hidden author not even the kind of account is kept, whichever event comes first."""
     hiding = visibility_changed(3, user=False)
     for order in permutations((scored(3, 0.9), hiding)):
-        [edit] = after(*order).select(None, AGNOSTIC, Order.NEWEST)
+        [edit] = after(*order).select(View(model=AGNOSTIC))
         assert edit.user_kind is UserKind.UNKNOWN
-    [edit] = after(scored(3, 0.9)).select(None, AGNOSTIC, Order.NEWEST)
+    [edit] = after(scored(3, 0.9)).select(View(model=AGNOSTIC))
     assert edit.user_kind is UserKind.REGISTERED
 
 
@@ -139,7 +175,7 @@ def test_titles_follow_moves() -> None:
     """A page that was moved has its new title; an older event does not bring the old one back."""
     moved = page_changed(4, kind="move", title="Verrin_Lake")
     edits = after(scored(3, 0.9), moved, page_changed(3, at=NOW - timedelta(minutes=5)))
-    assert [edit.title for edit in edits.select(None, AGNOSTIC, Order.NEWEST)] == ["Verrin Lake"]
+    assert [edit.title for edit in edits.select(View(model=AGNOSTIC))] == ["Verrin Lake"]
 
 
 def test_old_edits_go_by_the_streams_clock() -> None:

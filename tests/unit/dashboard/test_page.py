@@ -74,11 +74,15 @@ def _said() -> set[str]:
         "risk": ("low", "medium", "high"),
         "user": ("registered", "temporary", "ip", "unknown"),
         "announce": ("prediction", "refusal", "new", "removed"),
+        "gone": ("reverted", "removed"),
+        "meanwhile": ("reverted", "removed"),
+        **dict.fromkeys(("adding", "removing", "changing"), ("raises", "lowers")),
         "replacement": ("little", "partly", "much"),
         "context": ("little", "partly", "much"),
         "since": ("second", "minute", "hour", "day", "year"),
         "surge": tuple(Series),
         "age": ("second", "minute", "hour", "day", "year"),
+        "sentence": (*CHARTS, OUTCOMES),
         "chart": tuple(f"{name}{end}" for name in (*CHARTS, OUTCOMES) for end in ("", "-about")),
     }
     keys |= {f"{prefix}-{end}" for prefix, all_ends in ends.items() for end in all_ends}

@@ -26,6 +26,7 @@ def test_what_the_thresholds_command_writes(tmp_path: Path) -> None:
     assert thresholds.of("m", "v1", "svwiki") == pytest.approx(0.67, abs=0.01)
     assert 0.47 < thresholds.of("m", "v1", "nowiki") < 0.67
     assert thresholds.of("m", "v2", "enwiki") == 0.7
+    assert (thresholds.differ("m", "v1"), thresholds.differ("m", "v2")) == (True, False)
 
 
 @pytest.mark.parametrize(
