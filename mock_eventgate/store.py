@@ -179,5 +179,5 @@ def _wiki_id(event: Any) -> str | None:
 
 def _rev_id(event: Any) -> int | None:
     revision = event.get("revision") if hasattr(event, "get") else None
-    rev_id = revision.get("rev_id") if hasattr(revision, "get") else None
+    rev_id = revision.get("rev_id") if isinstance(revision, dict) else None
     return rev_id if type(rev_id) is int else None
