@@ -4,6 +4,7 @@ EventGate itself has no such routes.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,6 +18,8 @@ from revertrisk.runtime.web_server import json_answer
 
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
+REFUSED_PARAMETERS: Final = ("stream", "wiki_id", "rev_id", "after", "limit")
+EVENT_PARAMETERS: Final = (*REFUSED_PARAMETERS, "offset")
 _LARGEST: Final = 2**53
 _DIGITS: Final = re.compile(r"[0-9]{1,16}")
 
@@ -33,8 +36,8 @@ class Readback:
         return json_answer(
             {
                 "/_mock/": "in a browser, the live page",
-                "/_mock/events": "accepted events, oldest first: ?stream= &wiki_id= &offset= &after= &limit=",
-                "/_mock/refused": "refused events with their reasons: ?stream= &wiki_id= &after= &limit=",
+                "/_mock/events": f"accepted events, oldest first: {_listed(EVENT_PARAMETERS)}",
+                "/_mock/refused": f"refused events with their reasons: {_listed(REFUSED_PARAMETERS)}",
                 "/_mock/stats": "counts of requests, connections, user agents, answers, events and faults",
                 "DELETE /_mock/events": "forget all events and counts",
                 "/_mock/live": "what the live page polls: counts, and refused events ?after= in an ?epoch=",
@@ -51,12 +54,18 @@ class Readback:
 
         To follow all topics, pass the last answer's ``next_after`` as ``after``.
         """
+        _check_names(request, EVENT_PARAMETERS)
+        streams = self._gate.streams.published()
+        stream = request.query.get("stream")
+        if stream is not None and stream not in streams:
+            raise bad_request(f"stream: expected one of {', '.join(streams)}")
         return _page(
             self._gate.store.produced, request, first_offset=integer_parameter(request, "offset", 0, 0)
         )
 
     async def refused(self, request: web.Request) -> web.Response:
-        """Return refused events, each with the entry that the gate answered."""
+        """Return refused events, each with the entry that the gate answered; their streams can be unknown ones."""
+        _check_names(request, REFUSED_PARAMETERS)
         return _page(self._gate.store.refused, request)
 
     async def stats(self, _request: web.Request) -> web.Response:
@@ -75,9 +84,21 @@ class Readback:
         return web.Response(status=204)
 
 
+def _listed(parameters: Sequence[str]) -> str:
+    return "?" + " &".join(f"{name}=" for name in parameters)
+
+
+def _check_names(request: web.Request, known: Sequence[str]) -> None:
+    """Refuse a query with an unknown parameter: ignored, it would look like a filter that finds nothing or all."""
+    for name in request.query:
+        if name not in known:
+            raise bad_request(f"{name}: is not known; expected one of {', '.join(known)}")
+
+
 def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0) -> web.Response:
     after = integer_parameter(request, "after", 0, 0)
     limit = integer_parameter(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    rev_id = integer_parameter(request, "rev_id", 0, 1)
     stream, wiki_id = request.query.get("stream"), request.query.get("wiki_id")
     found: list[dict[str, Any]] = []
     for item in log.after(after):
@@ -87,6 +108,8 @@ def _page(log: BoundedLog[Item], request: web.Request, *, first_offset: int = 0)
         if stream is not None and item.stream != stream:
             continue
         if wiki_id is not None and item.wiki_id != wiki_id:
+            continue
+        if rev_id and item.rev_id != rev_id:
             continue
         if getattr(item, "offset", 0) >= first_offset:
             found.append(item.as_json())

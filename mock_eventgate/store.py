@@ -26,6 +26,7 @@ class ProducedEvent:
     received: str
     stream: str
     wiki_id: str | None
+    rev_id: int | None
     topic: str
     offset: int
     timestamp: int
@@ -54,6 +55,7 @@ class RefusedEvent:
     received: str
     stream: str | None
     wiki_id: str | None
+    rev_id: int | None
     entry: bytes
 
     def as_json(self) -> dict[str, Any]:
@@ -141,6 +143,7 @@ class EventStore:
             received=iso_z(received),
             stream=stream,
             wiki_id=_wiki_id(accepted.event),
+            rev_id=_rev_id(accepted.event),
             topic=topic,
             offset=offset,
             timestamp=accepted.timestamp,
@@ -156,6 +159,7 @@ class EventStore:
             received=iso_z(received),
             stream=stream_name(refused.event),
             wiki_id=_wiki_id(refused.event),
+            rev_id=_rev_id(refused.event),
             entry=orjson.dumps(refused.entry),
         )
         self.refused.append(event, len(event.entry))
@@ -171,3 +175,9 @@ def stream_name(event: Any) -> str | None:
 def _wiki_id(event: Any) -> str | None:
     wiki_id = event.get("wiki_id") if hasattr(event, "get") else None
     return wiki_id if isinstance(wiki_id, str) else None
+
+
+def _rev_id(event: Any) -> int | None:
+    revision = event.get("revision") if hasattr(event, "get") else None
+    rev_id = revision.get("rev_id") if isinstance(revision, dict) else None
+    return rev_id if type(rev_id) is int else None

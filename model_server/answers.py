@@ -21,6 +21,8 @@ class VerbAnswer:
     body: bytes
     outcome: str
     for_event: bool = False
+    repeated: bool = False
+    """True if the event was accepted before, or is in progress: nothing was sent to EventGate for this request."""
 
 
 class VerbHandler(Protocol):

@@ -120,11 +120,12 @@ def _is_there(revision: RevisionFacts | None) -> TypeGuard[RevisionFacts]:
     return revision is not None and (revision.hidden_text or revision.text is not None)
 
 
-def lagging() -> MediaWikiUnavailableError:
-    """Return the error for a missing revision that is too new to be reported as missing."""
-    return MediaWikiUnavailableError(
-        "the wiki does not have this revision yet", reason="lagging", retry_after_s=5.0
-    )
+def lagging(received_at: datetime | None) -> MediaWikiUnavailableError:
+    """Return the error for a missing revision that is too new, or of unknown age, to be reported as missing."""
+    message = "the wiki does not have this revision yet"
+    if received_at is None:
+        message = "the wiki does not have this revision; the event has no meta.dt, so the revision may be new"
+    return MediaWikiUnavailableError(message, reason="lagging", retry_after_s=5.0)
 
 
 def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:

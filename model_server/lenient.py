@@ -5,8 +5,9 @@ replaced by the API's. The performer is never filled in.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from revertrisk.event_platform.schemas import Violation
 from revertrisk.event_platform.streams import PAGE_CHANGE_STREAM
 from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.table import Wiki
@@ -14,17 +15,41 @@ from revertrisk.wiki.table import Wiki
 NEWEST_SCHEMA = "/mediawiki/page/change/1.2.0"
 
 
+ADDABLE: Final = frozenset(
+    {
+        "/$schema",
+        "/changelog_kind",
+        "/page_change_kind",
+        "/dt",
+        "/meta",
+        "/meta/stream",
+        "/page",
+        "/page/page_id",
+        "/page/page_title",
+        "/revision/rev_dt",
+    }
+)
+"""The required fields that `complete` adds; wiki and revision id must be in the event."""
+
+
+def can_add(violation: Violation) -> bool:
+    """Return whether a violation of the reading contract is a missing field that `complete` adds."""
+    return violation.keyword == "required" and violation.pointer in ADDABLE
+
+
 def complete(
     event: Mapping[str, Any], wiki: Wiki, revision: RevisionFacts
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the event with the API's facts, and the JSON pointers of the fields that were added or changed."""
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """Return the event with the API's facts, and the JSON pointers of the fields that were added, and replaced."""
     completed = dict(event)
-    changed: list[str] = []
+    added: list[str] = []
+    replaced: list[str] = []
 
     def put(pointer: str, into: dict[str, Any], name: str, fact: Any, *, overrule: bool) -> None:
-        if into.get(name) != fact and (overrule or name not in into):
-            into[name] = fact
-            changed.append(pointer)
+        if into.get(name) == fact or (name in into and not overrule):
+            return
+        (replaced if name in into else added).append(pointer)
+        into[name] = fact
 
     def assume(name: str, value: Any) -> None:
         put(f"/{name}", completed, name, value, overrule=False)
@@ -43,7 +68,7 @@ def complete(
     meta = completed["meta"] = dict(event.get("meta", {}))
     put("/meta/stream", meta, "stream", PAGE_CHANGE_STREAM, overrule=False)
     put("/meta/domain", meta, "domain", wiki.domain, overrule=False)
-    return completed, tuple(changed)
+    return completed, tuple(added), tuple(replaced)
 
 
 def _page_facts(revision: RevisionFacts) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class ScoringPipeline:
         if not eligibility.is_complete(fetched) and eligibility.may_still_appear(
             received_at, now=eligibility.utc_now()
         ):
-            raise eligibility.lagging()
+            raise eligibility.lagging(received_at)
         return fetched
 
     def _take_as_given(self, request: RevisionDataRequest, deadline: float) -> FetchedJob:
@@ -153,9 +153,13 @@ class ScoringPipeline:
         """Lenient mode: complete the event from the API, then check it as strictly as any other."""
         if fetched.revision is None:
             return Skip(SkipReason.REVISION_MISSING)
-        event, changed = lenient.complete(request.event, request.ref.wiki, fetched.revision)
-        if changed:
-            logger.warning("Event completed from the MediaWiki API: %s", ", ".join(changed))
+        event, added, replaced = lenient.complete(request.event, request.ref.wiki, fetched.revision)
+        if added:
+            logger.warning("Event completed from the MediaWiki API: %s", ", ".join(added))
+        if replaced:
+            logger.warning(
+                "Event differs from the MediaWiki API, whose values are used: %s", ", ".join(replaced)
+            )
         try:
             change = self._resources.changes.read(event)
             ref = self._resources.changes.resolve(change)

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from model_server import lenient
 from model_server.errors import (
     AmbiguousRequestError,
     BatchTooLargeError,
@@ -57,6 +58,8 @@ MAX_INSTANCES = 20
 FORMS = frozenset({"event", "instances", "revision_data"})
 CLOUD_EVENTS = "1.0"
 """The supported version of CloudEvents, which is in ``specversion``."""
+A_WIKI = "a language code, a subdomain or a wiki id, such as en, simple or enwiki"
+A_REV_ID = f"an integer from 1 to {LARGEST_ID}"
 REV_ID_TEXT = re.compile(r"[0-9]{1,16}")
 """A revision id as decimal text, which Lift Wing accepts as well (H3)."""
 
@@ -120,10 +123,12 @@ class RequestReader:
         except page_change.UnsupportedPageChangeError as exc:
             raise UnsupportedSchemaError(str(exc)) from exc
         except page_change.InvalidPageChangeError as exc:
-            partial = self._partial(event, exc) if self._lenient else None
-            if partial is None:
-                raise InvalidEventError(exc.violations) from exc
-            return partial
+            violations = exc.violations
+            if self._lenient:
+                violations = tuple(found for found in violations if not lenient.can_add(found))
+                if not violations:
+                    return self._partial(event)
+            raise InvalidEventError(violations) from exc
         if isinstance(ref, Skip):
             if self._wikis.by_id(change.wiki_id) is not None:
                 label(wiki_id=change.wiki_id, rev_id=change.rev_id)
@@ -143,15 +148,8 @@ class RequestReader:
                 wiki_id,
             )
 
-    def _partial(
-        self, event: Mapping[str, Any], error: page_change.InvalidPageChangeError
-    ) -> PartialEventRequest | Skip | None:
-        """Return a request for an event that only lacks fields, if it has the wiki and the revision; otherwise None."""
-        if any(found.keyword != "required" for found in error.violations):
-            return None
-        missing = {found.pointer for found in error.violations}
-        if missing & {"/wiki_id", "/revision", "/revision/rev_id"}:
-            return None
+    def _partial(self, event: Mapping[str, Any]) -> PartialEventRequest | Skip:
+        """Return a request for an event that lacks only fields that the API can supply."""
         wiki = self._wikis.by_id(event["wiki_id"])
         if wiki is None:
             return Skip(SkipReason.UNKNOWN_WIKI)
@@ -231,24 +229,24 @@ class RequestReader:
 
 def _scorable(wiki: Wiki | None) -> Wiki:
     if wiki is None:
-        raise UnknownWikiError(
-            "lang is not a wiki known here: give a language code, a subdomain or a wiki id"
-        )
+        raise UnknownWikiError(f"lang is not a wiki known here: expected {A_WIKI}")
     if not wiki.is_scorable:
         raise UnscorableError(SkipReason.NOT_WIKIPEDIA)
     return wiki
 
 
 def _read_call(call: Mapping[str, Any], where: str) -> tuple[str, int]:
-    rev_id = call.get("rev_id")
+    for name, expected in (("rev_id", A_REV_ID), ("lang", A_WIKI)):
+        if name not in call:
+            raise InvalidRequestError(f"{where}{name} is missing: expected {expected}")
+    rev_id, lang = call["rev_id"], call["lang"]
     if isinstance(rev_id, str) and REV_ID_TEXT.fullmatch(rev_id):
         rev_id = int(rev_id)
     # bool is a subclass of int in Python, but true is not a revision id.
     if type(rev_id) is not int or not 1 <= rev_id <= LARGEST_ID:
-        raise InvalidRequestError(f"{where}rev_id must be an integer from 1 to {LARGEST_ID}")
-    lang = call.get("lang")
+        raise InvalidRequestError(f"{where}rev_id must be {A_REV_ID}")
     if not isinstance(lang, str) or not lang:
-        raise InvalidRequestError(f"{where}lang must be a string: a language code, a subdomain or a wiki id")
+        raise InvalidRequestError(f"{where}lang must be a string: {A_WIKI}")
     return lang, rev_id
 
 

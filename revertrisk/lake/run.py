@@ -25,7 +25,7 @@ from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace,
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord
-from revertrisk.streams.opening import OpenSource, SourceNameError, SourceSettings, open_source
+from revertrisk.streams.opening import OpenSource, Places, SourceNameError, SourceSettings, open_source
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ def run(settings: RunSettings) -> int:
     async def until_signalled() -> Written:
         stop = asyncio.Event()
         with on_signals(stop.set):
+            _open(settings, None)  # a source that is refused leaves no empty lake behind
             lake = make_lake(settings.to, settings.key_file)
             if not has_list(lake):  # the keys of bots that are not listed are removed with age
                 write_bots(lake, shipped_bots())
@@ -198,10 +199,11 @@ def run(settings: RunSettings) -> int:
     return EXIT_DONE
 
 
-def _open(settings: RunSettings, writer: LakeWriter) -> list[OpenSource]:
+def _open(settings: RunSettings, places: Places | None) -> list[OpenSource]:
+    """Open the sources; without ``places`` this only checks their names and settings, since they connect later."""
     opening = replace(settings.opening, group=settings.opening.group or DEFAULT_GROUP, program=DEFAULT_GROUP)
     try:
-        return [open_source(written, writer, opening) for written in settings.sources]
+        return [open_source(written, places, opening) for written in settings.sources]
     except SourceNameError as exc:
         raise LakeUsageError(str(exc)) from exc
 

@@ -25,6 +25,8 @@ MULTILINGUAL_STREAM = "mediawiki.page_revert_risk_multilingual_prediction_change
 CONSOLE = re.compile(r"^```console\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
 DEMO = re.compile(r"^```demo\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHAOS = re.compile(r"^```chaos\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LAPTOP = re.compile(r"^```\n(\(revertrisk page-changes; .*?)^```$", re.MULTILINE | re.DOTALL)
+DISPATCH = "revertrisk dispatch --source jsonl:- --rule revertrisk/dispatcher/rules/revertrisk-language-agnostic.yaml"
 UPDATING = "UPDATE_README" in os.environ
 SHOWN_LINES = (22, 60)
 """How much of the demo's output is shown, from its beginning and from its end."""
@@ -87,13 +89,13 @@ def split_example(block: str) -> tuple[str, str]:
     raise AssertionError(f"an example without an end: {block}")
 
 
-def run(command: str, addresses: dict[str, str]) -> str:
+def run(command: str, addresses: dict[str, str], folder: Path = ROOT) -> str:
     for shown, real in addresses.items():
         command = command.replace(shown, real)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["/bin/bash", "-c", command],
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
@@ -119,6 +121,28 @@ def test_a_command_gives_the_output_that_is_shown(addresses: dict[str, str], pag
         page.write_text(page.read_text().replace(f"```console\n{block}```", shown_now))
     else:
         assert output == shown.rstrip()
+
+
+def test_the_laptop_lines_give_rows_a_report_and_a_page(
+    addresses: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sample edits and their predictions go from the mock EventGate into a lake; queries and the page read it."""
+    run(f"revertrisk page-changes | {DISPATCH} --target localhost:8080", addresses)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAKE_KEY_FILE", str(tmp_path / "key"))
+    (block,) = LAPTOP.findall(PAGES[0].read_text())
+    events, *commands, dashboard = block.replace("\\\n", "").splitlines()
+    # curl exits with 28 when the time of -m is over.
+    script = "\n".join(["set -e", f"{events} || test $? = 28", *commands])
+    output = run(script, addresses, tmp_path)
+    assert re.search(r"wiki +│ +[1-9]", output)
+    assert '"kind":"start"' in output
+    assert (tmp_path / "outcomes.html").stat().st_size > 0
+    arguments = shlex.split(dashboard, comments=True)
+    assert arguments[0] == "revertrisk"
+    assert arguments[-2] == "--port"
+    with running([*arguments[1:-1], "0"], tmp_path / "dashboard.log"):
+        pass
 
 
 def demo(*flags: str) -> str:

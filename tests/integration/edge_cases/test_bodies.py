@@ -50,6 +50,7 @@ async def test_e24_incomplete_event_is_completed_in_lenient_mode(
         assert "performer" not in emitted
         warning = next(line for line in program.log.read_text().splitlines() if "completed" in line)
         assert all(pointer in warning for pointer in ("/changelog_kind", "/page_change_kind", "/dt"))
+        assert "/page/page_title" not in warning
 
 
 @pytest.mark.parametrize(

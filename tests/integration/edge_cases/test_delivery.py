@@ -13,10 +13,14 @@ def without_receipt(event: Event) -> list[tuple[str, Any]]:
 
 
 async def test_e08_duplicate_is_answered_from_the_record(stage: Stage) -> None:
-    """A duplicate of an accepted event is answered from the record: no fetch, no scoring, no second POST."""
+    """A duplicate of an accepted event is answered from the record: no fetch, no scoring, no second POST.
+
+    The answer has `x-revertrisk-repeated: 1`.
+    """
     event = stage.wikis.plain_edit()
     replies = [await stage.deliver(event), await stage.deliver(event), await stage.deliver(event, **RETRY)]
     assert [reply.outcome for reply in replies] == ["produced"] * 3
+    assert [reply.headers.get("x-revertrisk-repeated") for reply in replies] == [None, "1", "1"]
     assert replies[0].body == replies[1].body == replies[2].body
     assert (len(await stage.wiki_calls()), await stage.posts()) == (1, 1)
     assert (await stage.counted())["revertrisk_inference_batch_size_sum"] == 1

@@ -186,6 +186,16 @@ async def test_e11_a_young_event_whose_parent_is_missing_waits_too(stage: Stage)
     assert (reply.status, reply.body["code"]) == (503, "mediawiki_unavailable")
 
 
+async def test_e11_an_event_without_meta_dt_is_of_unknown_age_and_the_answer_says_so(stage: Stage) -> None:
+    """Without `meta.dt` the age is unknown, so a missing revision is not skipped; the answer names the cause."""
+    event = stage.wikis.plain_edit()
+    await stage.wiki_faults({"kind": "invisible", "seconds": 3600, "rev_id": event["revision"]["rev_id"]})
+    del event["meta"]["dt"]
+    reply = await stage.deliver(event)
+    assert (reply.status, reply.body["code"]) == (503, "mediawiki_unavailable")
+    assert "the event has no meta.dt" in reply.body["error"]
+
+
 async def test_e43_both_upstreams_are_told_who_asks(stage: Stage) -> None:
     """The User-Agent names the project and its address, to MediaWiki and to EventGate (T400119)."""
     assert (await stage.deliver(stage.wikis.plain_edit())).outcome == "produced"

@@ -54,7 +54,12 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         "bots.yaml: bots[0].acts_on: expected 'rules' or 'model'",
     ),
     (("lake", "run", "--source", "jsonl:missing", "--to", "lake"), 1, "missing: cannot be opened"),
-    (("lake", "run", "--source", "csv:events", "--to", "lake"), 2, "source: expected jsonl:FILE"),
+    (("lake", "run", "--source", "csv:events", "--to", "new"), 2, "source: expected jsonl:FILE"),
+    (
+        ("lake", "run", "--source", "kafka:topic", "--to", "new"),
+        2,
+        "bootstrap.servers=HOST:PORT[,…] is missing",
+    ),
     (
         ("lake", "run", "--source", "kafka:a topic", "--to", "lake"),
         2,

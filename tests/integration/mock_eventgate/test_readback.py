@@ -39,18 +39,53 @@ async def test_topic_offset_and_timestamp(gate: Gate) -> None:
 
 
 async def test_filters(gate: Gate) -> None:
-    """Events can be asked for by stream, wiki and first offset."""
-    await gate.post([prediction(), prediction(OTHER), prediction(wiki_id="svwiki"), prediction()])
+    """Events can be asked for by stream, wiki, revision and first offset."""
+    other_revision = {"rev_id": 346, "rev_dt": "2026-01-31T12:00:00Z"}
+    await gate.post(
+        [
+            prediction(),
+            prediction(OTHER),
+            prediction(wiki_id="svwiki"),
+            prediction(),
+            prediction(OTHER, revision=other_revision),
+        ]
+    )
 
     async def found(query: str) -> list[tuple[str, int]]:
         events = (await gate.read(f"events?{query}"))["events"]
         return [(item["event"]["wiki_id"], item["offset"]) for item in events]
 
     assert await found(f"stream={ONE}") == [("nnwiki", 0), ("svwiki", 1), ("nnwiki", 2)]
-    assert await found(f"stream={OTHER}") == [("nnwiki", 0)]
+    assert await found(f"stream={OTHER}") == [("nnwiki", 0), ("nnwiki", 1)]
+    assert await found("rev_id=346") == [("nnwiki", 1)]
+    assert await found("rev_id=1") == []
     assert await found(f"stream={ONE}&wiki_id=nnwiki") == [("nnwiki", 0), ("nnwiki", 2)]
     assert await found(f"stream={ONE}&offset=1") == [("svwiki", 1), ("nnwiki", 2)]
-    assert await found("stream=no.such") == []
+    assert await found("wiki_id=no_such") == []
+    await gate.post(INVALID)
+    assert len((await gate.read("refused?rev_id=345"))["events"]) == 1
+    assert (await gate.read("refused?rev_id=346"))["events"] == []
+
+
+async def test_a_stream_that_is_not_configured_is_refused_with_the_known_names(gate: Gate) -> None:
+    """A mistyped stream is an error and not an empty list; refused events can be of any stream."""
+    error = (await gate.read("events?stream=no.such", status=400))["error"]
+    assert error.startswith("stream: expected one of ")
+    assert {ONE, OTHER, ERRORS} <= set(error.removeprefix("stream: expected one of ").split(", "))
+    await gate.post(prediction("no.such"))
+    assert len((await gate.read("refused?stream=no.such"))["events"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("events?newest=1", "stream, wiki_id, rev_id, after, limit, offset"),
+        ("refused?newest=1", "stream, wiki_id, rev_id, after, limit"),
+    ],
+)
+async def test_an_unknown_parameter_is_refused_with_the_known_ones(gate: Gate, path: str, known: str) -> None:
+    """A mistyped filter is an error, and does not return everything."""
+    assert await gate.read(path, status=400) == {"error": f"newest: is not known; expected one of {known}"}
 
 
 async def test_following(gate: Gate) -> None:
@@ -68,7 +103,9 @@ async def test_following(gate: Gate) -> None:
     assert last["event"]["wiki_id"] == "w5"
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=10001", "after=-1", "offset=1.5", "offset="])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "limit=10001", "after=-1", "offset=1.5", "offset=", "rev_id=0"]
+)
 async def test_bad_query(gate: Gate, query: str) -> None:
     """A bad parameter is refused by name."""
     answer = await gate.read(f"events?{query}", status=400)

@@ -12,6 +12,7 @@ from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from tests.fakes.clients import MODEL, STREAM, Client, Reply, StartServer
 
+REPEATED = "x-revertrisk-repeated"
 ANSWER_KEYS = {"model_name", "model_version", "wiki_db", "revision_id", "output"}
 
 
@@ -106,6 +107,23 @@ async def test_an_event_delivered_again_is_not_emitted_again(
     first = await client.predict(producer, {"event": edit})
     second = await client.predict(producer, {"event": edit}, reemit=False)
     assert (second.body, second.outcome) == (first.body, "produced")
+    assert REPEATED not in first.headers
+    assert second.headers[REPEATED] == "1"
+    assert len(await client.accepted(empty_gate)) == 1
+
+
+async def test_an_emptied_gate_gets_the_event_again_only_if_that_is_asked_for(
+    client: Client, producer: str, empty_gate: str, edit: dict[str, Any]
+) -> None:
+    """The answer says that nothing was sent; x-revertrisk-reemit sends it."""
+    await client.predict(producer, {"event": edit})
+    await client.forget(empty_gate)
+    repeated = await client.predict(producer, {"event": edit}, reemit=False)
+    assert (repeated.outcome, repeated.headers[REPEATED]) == ("produced", "1")
+    assert await client.accepted(empty_gate) == []
+    sent = await client.predict(producer, {"event": edit}, reemit=True)
+    assert sent.outcome == "produced"
+    assert REPEATED not in sent.headers
     assert len(await client.accepted(empty_gate)) == 1
 
 

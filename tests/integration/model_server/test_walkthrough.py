@@ -10,7 +10,7 @@ import pytest
 
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from tests.fakes.clients import Client, StartServer
+from tests.fakes.clients import STREAM, Client, StartServer
 
 MISSING = {
     "walkthrough_1.json": {"/changelog_kind", "/page_change_kind", "/meta/stream"},
@@ -120,3 +120,44 @@ async def test_lenient_mode_still_refuses_wrong_types(client: Client, model: Mod
     reply = await client.predict(model.lenient, body, model=model.name)
     assert (reply.status, reply.body["code"]) == (400, "invalid_event")
     assert await client.accepted(empty_gate) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "listed"),
+    [
+        (("wiki_id",), ["/wiki_id"]),
+        (("wiki_id", "page"), ["/wiki_id"]),
+        (("revision",), ["/revision"]),
+        ((), []),
+    ],
+)
+async def test_lenient_mode_lists_only_what_it_cannot_add(
+    client: Client, model: Model, empty_gate: str, shared: Path, missing: tuple[str, ...], listed: list[str]
+) -> None:
+    """The wiki and the revision must be in the event; the other missing fields come from the API."""
+    body: dict[str, Any] = orjson.loads((shared / "data/events/walkthrough_2.json").read_bytes())
+    for name in missing:
+        del body["event"][name]
+    reply = await client.predict(model.lenient, body, model=model.name)
+    assert [found["pointer"] for found in reply.body.get("violations", [])] == listed
+    assert reply.status == (400 if listed else 200)
+    assert len(await client.accepted(empty_gate)) == (0 if listed else 1)
+
+
+async def test_the_warning_lists_what_was_added_and_what_was_replaced_apart(
+    client: Client, start_server: StartServer, gate: str, sample_wiki: str, shared: Path
+) -> None:
+    """A field that the event has is not among those that were filled in."""
+    body: dict[str, Any] = orjson.loads((shared / "data/events/walkthrough_2.json").read_bytes())
+    body["event"]["page"]["page_title"] = "Something_else"
+    with start_server(
+        WIKI_URL=sample_wiki, EVENTGATE_URL=gate, EVENTGATE_STREAM=STREAM, LENIENT_EVENTS="true"
+    ) as program:
+        assert (await client.predict(program.url, body)).status == 200
+        lines = program.log.read_text().splitlines()
+    added = next(line for line in lines if "Event completed from the MediaWiki API: " in line)
+    replaced = next(line for line in lines if "Event differs from the MediaWiki API" in line)
+    assert "/changelog_kind" in added
+    assert "/page/page_title" not in added
+    assert "/page/page_title" in replaced
+    assert "/changelog_kind" not in replaced
