@@ -9,7 +9,7 @@ import { bar } from "./risk.js";
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
 const DIGITS = { maximumFractionDigits: 2 };
 /** Columns that are empty if there are too few edits. */
-const LIMITS = new Set(["low", "high", "share_reverted"]);
+const LIMITS = new Set(["low", "high", "share", "share_reverted", "standard_error"]);
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
 const SHARES = new Set(["share_reverted", "low", "high", "standard_error"]);
@@ -42,7 +42,7 @@ function content(name, value, languages) {
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];
-  if (name === "matures_in_hours" && value === 0) return [say("final")];
+  if (name === "younger" && value === 0) return [say("final")];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
   if (DURATIONS.has(name)) return [durationOf(value)];
   return typeof value === "number" ? [numberOf(value, DIGITS)] : [isolated(String(value))];
