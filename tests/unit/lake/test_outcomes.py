@@ -112,7 +112,9 @@ def test_edits_of_other_projects_are_not_missing(lake: Lake, writer: LakeWriter)
 def test_a_revert_undoes_only_edits_before_it(lake: Lake, writer: LakeWriter) -> None:
     """In old histories ids are not in the order of time: a range of ids can include the revert, or a later edit."""
     first, second, third, last = PAGE
-    revert = replace(third, rev_id=second.rev_id + 100, reverts=(first.rev_id, second.rev_id, last.rev_id + 200))
+    revert = replace(
+        third, rev_id=second.rev_id + 100, reverts=(first.rev_id, second.rev_id, last.rev_id + 200)
+    )
     later = replace(last, rev_id=last.rev_id + 50)
     newest_undone = replace(second, rev_id=last.rev_id + 200)
     events = [page_change(edit) for edit in (first, second, newest_undone, revert, later)]
