@@ -15,7 +15,6 @@ import orjson
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from revertrisk.lake.bots import has_list, shipped_bots, write_bots
 from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError, LakeUsageError
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
@@ -174,8 +173,6 @@ def run(settings: RunSettings) -> int:
         stop = asyncio.Event()
         with on_signals(stop.set):
             lake = make_lake(settings.to, settings.key_file)
-            if not has_list(lake):  # the keys of bots that are not listed are removed with age
-                write_bots(lake, shipped_bots())
             return await fill(settings, lake, stop)
 
     try:
