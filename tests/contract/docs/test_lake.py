@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, parse_bots, write_bots
-from revertrisk.lake.engine import VIEWS
+from revertrisk.lake.engine import ANSWER, VIEWS
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.schema import TABLES, Table
@@ -108,7 +108,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_bots(made, [Bot(wiki_id=wiki, name=f"User {BOT}", valid_from=date(2020, 1, 1)) for wiki in WIKIS])
     reader = Reader(str(folder / "lake"))
     reader.query("FROM mediawiki_history")
-    reader.connection.execute(f"COPY _answer TO '{folder}/mediawiki_history.parquet'")
+    reader.connection.execute(f"COPY {ANSWER} TO '{folder}/mediawiki_history.parquet'")
     return folder
 
 
