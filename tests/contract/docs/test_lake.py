@@ -80,7 +80,7 @@ def views_as_markdown(reader: Reader) -> str:
                 of = "TIMESTAMP" if kind.startswith("TIMESTAMP") else kind
                 table.append(f"| `{name}` | {of} | {own.pop(name)} |")
                 continue
-            (source, *_) = (each.name for each in read if (name, kind) in _names_and_types(each))
+            source = next(each.name for each in read if (name, kind) in _names_and_types(each))
             taken.setdefault(source, []).append(f"`{name}`")
         assert own == {}, view
         lines += [f"As in [{source}](#{source}): {', '.join(names)}.\n" for source, names in taken.items()]
