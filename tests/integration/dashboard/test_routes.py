@@ -368,6 +368,9 @@ async def test_wikis_that_a_model_does_not_score_have_their_own_column(lake_with
         assert row["missing"] == sum(1 for each in OF_OTHERS[-10:] if each.parent_id) > 0
 
 
+BY_VERSION = "SELECT model_version, count(*) FROM ({}) GROUP BY ALL ORDER BY ALL"
+
+
 @pytest.fixture
 def lake_of_two_versions(tmp_path: Path) -> str:
     """Return a lake with predictions of two versions of a model."""
@@ -380,8 +383,6 @@ async def test_one_query_for_all_versions_of_a_model(lake_of_two_versions: str) 
     """The SQL of the share reverted is one query, with a row for each edit and version."""
     async for server in _server(lake=lake_of_two_versions):
         _, answer = await server.get("charts/outcomes?hours=720")
-        made = Reader(lake_of_two_versions).query(
-            f"SELECT model_version, count(*) FROM ({answer['sql']}) GROUP BY ALL ORDER BY ALL"
-        )
+        made = Reader(lake_of_two_versions).query(BY_VERSION.format(answer["sql"]))
         assert [(row[0], row[2]) for row in answer["rows"][::3]] == made.fetchall()
         assert len(answer["rows"]) == 6
