@@ -17,15 +17,16 @@ from typing import Any, Final, TypeVar
 from aiohttp import hdrs, web
 
 from revertrisk.dashboard.estimates import (
-    OUTCOMES,
     TooManyEditsError,
     has_statistics,
+    min_pages,
     outcomes_so_far,
     with_intervals,
 )
 from revertrisk.dashboard.queries import (
     BIN_MINUTES,
     CHARTS,
+    OUTCOMES,
     Choice,
     ChoiceError,
     chart_sql,
@@ -126,7 +127,7 @@ class Charts:
         if name == OUTCOMES:
             columns, rows, text = outcomes_so_far(reader, choice, self._thresholds, newest)
         else:
-            text = chart_sql(name, choice, self._thresholds, newest)
+            text = chart_sql(name, choice, self._thresholds, newest, min_pages=min_pages())
             columns, rows = _rows(reader, text)
             if name == WITH_INTERVALS and OUTCOMES in self._names:
                 columns, rows = with_intervals(columns, rows)

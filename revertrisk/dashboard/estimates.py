@@ -9,7 +9,7 @@ import importlib.util
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from revertrisk.dashboard.queries import Choice
+from revertrisk.dashboard.queries import Choice, FlaggedEdits, flagged_sql
 from revertrisk.dashboard.thresholds import Thresholds
 from revertrisk.lake import Reader
 from revertrisk.wiki.user_kinds import UserKind
@@ -17,15 +17,15 @@ from revertrisk.wiki.user_kinds import UserKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revertrisk.reports.lake_edits import ModelVersion
-    from revertrisk.reports.watched import Booleans, Watched
+    from revertrisk.reports.watched import Floats, Watched
 
-OUTCOMES: Final = "outcomes"
 OUTCOME_COLUMNS: Final = [
-    "model_version", "horizon_hours", "edits", "share_reverted", "low", "high", "matures_in_hours", "note",
+    "model_version", "horizon_hours", "edits", "share_reverted", "low", "high", "younger", "note",
 ]  # fmt: skip
 MAX_EDITS: Final = 1_000_000
 """The most edits that are read for one estimate: all of them are in memory at once."""
+REVERTERS: Final = ("another user", "a bot", "an account that acts on the score", "the author")
+"""Words for the codes 1 to 4 of `reports.watched.Cause`."""
 _COUNT: Final = "SELECT count(*) FROM ({}) AS watched"
 
 Rows = list[list[Any]]
@@ -40,14 +40,23 @@ def has_statistics() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("scipy", "statsmodels"))
 
 
+def min_pages() -> int | None:
+    """Return the least number of effective pages for an interval of a share; None without the extra."""
+    if not has_statistics():
+        return None
+    from revertrisk.reports.intervals import MIN_PAGES
+
+    return MIN_PAGES
+
+
 def with_intervals(columns: list[str], rows: Rows) -> tuple[list[str], Rows]:
     """Return the rows with columns ``low`` and ``high`` after ``share``: its 95 % interval.
 
-    The interval is computed from ``standard_error`` and ``pages``; it is None for fewer than `MIN_PAGES` pages.
+    The interval is computed from ``standard_error`` and ``effective_pages``; it is None for fewer than `MIN_PAGES`.
     """
     from revertrisk.reports.intervals import MIN_PAGES, share_interval
 
-    share, error, pages = (columns.index(name) for name in ("share", "standard_error", "pages"))
+    share, error, pages = (columns.index(name) for name in ("share", "standard_error", "effective_pages"))
     found = []
     for row in rows:
         low_high: Sequence[float | None] = (None, None)
@@ -68,60 +77,102 @@ def outcomes_so_far(
 
     """
     from revertrisk.reports.cell import Ends, reverter_figures
-    from revertrisk.reports.lake_edits import Period, read_models, read_scored
+    from revertrisk.reports.lake_edits import Period, read_models
     from revertrisk.reports.outcomes import HORIZONS
     from revertrisk.reports.statements import statement
+    from revertrisk.reports.watched import USER_KINDS
 
-    period = Period((newest - timedelta(hours=choice.hours)).date(), newest.date())
+    since = newest + timedelta(milliseconds=1) - timedelta(hours=choice.hours)
+    period = Period(since.date(), newest.date())
     wikis = [] if choice.wiki is None else [choice.wiki]
     rows: Rows = []
     asked = []
     for model in read_models(reader, wikis=wikis, model_names=[choice.model]):
-        names = tuple(each.wiki_id for each in model.wikis)
-        text = statement(
-            "watched",
-            model_name=model.model_name,
-            model_version=model.model_version,
-            wikis=names,
-            **period.literals,
+        name, version = model.model_name, model.model_version
+        ids = tuple(each.wiki_id for each in model.wikis)
+        edits = FlaggedEdits(
+            model_version=version,
+            watched=statement(
+                "watched", model_name=name, model_version=version, wikis=ids, **period.literals
+            ),
+            wikis=[
+                (each.wiki_id, thresholds.of(name, version, each.wiki_id), each.watermark or 0.0)
+                for each in model.wikis
+            ],
+            kinds=USER_KINDS,
+            reverters=REVERTERS,
+            of_user=_kinds(choice.user),
         )
+        text = flagged_sql(edits, choice, newest)
         if reader.query(_COUNT.format(text)).fetchall()[0][0] > MAX_EDITS:
             raise TooManyEditsError(f"more than {MAX_EDITS:,} edits; choose a wiki or less time")
         asked.append(text)
-        watched = read_scored(reader, model, period).watched
-        flagged = watched.part(_chosen(watched, model, choice, thresholds))
-        youngest = float(flagged.age.min()) if len(flagged) else 0.0
+        ends = Ends.of(_flagged(reader, text, ids))
         for horizon in HORIZONS:
-            figure = reverter_figures(Ends.of(flagged), horizon, ()).share_reverted
-            matures = max(0.0, horizon - youngest) / 3600 if len(flagged) else None
+            figure = reverter_figures(ends, horizon, ()).share_reverted
+            younger = int((ends.age < horizon).sum()) if len(ends) else None
             rows.append(
                 [
-                    model.model_version,
+                    version,
                     horizon / 3600,
-                    len(flagged),
+                    len(ends),
                     figure.value,
                     figure.low,
                     figure.high,
-                    matures,
+                    younger,
                     figure.note,
                 ]
             )
-    return OUTCOME_COLUMNS, rows, ";\n".join(asked)
+    return OUTCOME_COLUMNS, rows, "UNION ALL\n".join(asked)
 
 
-def _chosen(watched: "Watched", model: "ModelVersion", choice: Choice, thresholds: Thresholds) -> "Booleans":
-    """Return which edits are by the chosen users and above the threshold of their wiki."""
+def _flagged(reader: Reader, text: str, wikis: tuple[str, ...]) -> "Watched":
+    """Return the edits that the query of `flagged_sql` selects, by wiki, page and revision. Raises LakeError."""
     import numpy as np
 
+    from revertrisk.reports.watched import USER_KINDS, Watched
+
+    rows = reader.query(text).fetchnumpy()
+    places, kinds, reverters = (
+        {name: code for code, name in enumerate(names, start)}
+        for names, start in ((wikis, 0), (USER_KINDS, 0), (REVERTERS, 1))
+    )
+    wiki = np.array([places[each] for each in rows["wiki_id"].tolist()], dtype=np.int16)
+    order = np.lexsort((rows["rev_id"], rows["page_id"], wiki))
+    column = {name: values[order] for name, values in rows.items()}
+    wiki, page_id = wiki[order], np.asarray(column["page_id"], dtype=np.int64)
+    is_new = np.ones(len(wiki), dtype=np.int64)
+    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
+    never = np.full(len(wiki), np.inf)
+    no = np.zeros(len(wiki), dtype=np.bool_)
+
+    def or_never(name: str) -> "Floats":
+        return np.ma.filled(np.ma.asarray(column[name], dtype=np.float64), np.inf)
+
+    return Watched(
+        wikis=wikis,
+        wiki=wiki,
+        page=np.cumsum(is_new),
+        rev_id=np.asarray(column["rev_id"], dtype=np.int64),
+        day=column["dt"].astype("datetime64[D]").astype(np.int32),
+        probability=np.asarray(column["probability"], dtype=np.float64),
+        kind=np.array([kinds[each] for each in column["user_kind"].tolist()], dtype=np.int8),
+        age=np.asarray(column["age_s"], dtype=np.float64),
+        revert_after=or_never("reverted_after_s"),
+        undone_after=never,
+        deleted_after=or_never("deleted_after_s"),
+        reverter=np.array([reverters.get(each, 0) for each in column["reverted_by"].tolist()], dtype=np.int8),
+        is_null_edit=no,
+        is_skipped_by_automoderator=no,
+    )
+
+
+def _kinds(user: UserKind | None) -> "Sequence[int] | None":
+    """Return the codes of a kind of user in `USER_KINDS`; None for all."""
     from revertrisk.reports.watched import REGISTERED, USER_KINDS
 
-    limits = np.array([thresholds.of(model.model_name, model.model_version, each) for each in watched.wikis])
-    above: Booleans = watched.probability > limits[watched.wiki]
-    if choice.user is None:
-        return above
-    if choice.user is UserKind.REGISTERED:
-        kinds = [*REGISTERED, USER_KINDS.index("bot")]
-    else:
-        kinds = [USER_KINDS.index(choice.user.value)]
-    chosen: Booleans = above & np.isin(watched.kind, kinds)
-    return chosen
+    if user is None:
+        return None
+    if user is UserKind.REGISTERED:
+        return [*REGISTERED, USER_KINDS.index("bot")]
+    return [USER_KINDS.index(user.value)]

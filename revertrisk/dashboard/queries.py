@@ -5,7 +5,7 @@ of filters, which are checked here; it cannot send SQL.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -18,6 +18,7 @@ from revertrisk.wiki.user_kinds import UserKind
 
 CHARTS: Final = ("edits", "bots_and_humans", "at_risk", "busiest_pages", "freshness")
 CHOICES: Final = "choices"
+OUTCOMES: Final = "outcomes"
 BIN_MINUTES: Final[Mapping[int, int]] = {1: 1, 6: 5, 24: 15, 168: 120, 720: 720}
 """Minutes in one bin, by the number of hours that a chart covers."""
 DEFAULT_HOURS: Final = 24
@@ -66,22 +67,76 @@ def choices_sql() -> str:
     return _text(CHOICES)
 
 
-def chart_sql(name: str, choice: Choice, thresholds: Thresholds, newest: datetime) -> str:
+def chart_sql(
+    name: str, choice: Choice, thresholds: Thresholds, newest: datetime, *, min_pages: int | None = None
+) -> str:
     """Return the SQL of a chart; the hours are counted back from the newest edit.
 
-    A line of the file is left out if it has a placeholder of a filter that is not set.
+    With fewer effective pages than ``min_pages`` a share is null; None for no minimum.
     """
+    return _filled(
+        name,
+        {
+            "model": quoted(choice.model),
+            "wiki": None if choice.wiki is None else quoted(choice.wiki),
+            "user": None if choice.user is None else quoted(choice.user.value),
+            "bin_minutes": str(BIN_MINUTES[choice.hours]),
+            "threshold": _double(thresholds.default),
+            "thresholds": _values(thresholds, choice),
+            "min_pages": None if min_pages is None else str(min_pages),
+            **_span(choice, newest),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedEdits:
+    """What the SQL for the edits above the threshold of one model version is made from."""
+
+    model_version: str
+    watched: str
+    """The query for all edits that this version scored, with what happened to them."""
+    wikis: Sequence[tuple[str, float, float]]
+    """By its place in that query, each wiki, its threshold and the time of its last event in seconds since 1970."""
+    kinds: Sequence[str]
+    """By its code in that query, each kind of user."""
+    reverters: Sequence[str]
+    """By its code in that query, from 1, each kind of reverter."""
+    of_user: Sequence[int] | None
+    """The codes of the chosen kinds of users; None for all."""
+
+
+def flagged_sql(edits: FlaggedEdits, choice: Choice, newest: datetime) -> str:
+    """Return the SQL for the edits above the threshold, a row each; the hours are counted back from the newest edit."""
+    wikis = (
+        f"({place}, {quoted(wiki_id)}, {_double(threshold)}, {_double(watermark)})"
+        for place, (wiki_id, threshold, watermark) in enumerate(edits.wikis)
+    )
+    return _filled(
+        OUTCOMES,
+        {
+            "version": quoted(edits.model_version),
+            "watched": edits.watched.rstrip(),
+            "wikis": ", ".join(wikis),
+            "kinds": ", ".join(map(quoted, edits.kinds)),
+            "reverters": ", ".join(map(quoted, edits.reverters)),
+            "of_user": None if edits.of_user is None else ", ".join(map(str, edits.of_user)),
+            **_span(choice, newest),
+        },
+    )
+
+
+def _span(choice: Choice, newest: datetime) -> dict[str, str]:
+    """Return the begin and the end of the chosen hours, as literals."""
     until = newest + timedelta(milliseconds=1)
-    values = {
-        "model": quoted(choice.model),
-        "wiki": None if choice.wiki is None else quoted(choice.wiki),
-        "user": None if choice.user is None else quoted(choice.user.value),
-        "since": _instant(until - timedelta(hours=choice.hours)),
-        "until": _instant(until),
-        "bin_minutes": str(BIN_MINUTES[choice.hours]),
-        "threshold": _double(thresholds.default),
-        "thresholds": _values(thresholds, choice),
-    }
+    return {"since": _instant(until - timedelta(hours=choice.hours)), "until": _instant(until)}
+
+
+def _filled(name: str, values: Mapping[str, str | None]) -> str:
+    """Return the SQL of a file with its values.
+
+    A line of the file is left out if it has a placeholder of a value that is not set.
+    """
     lines = []
     for line in _text(name).splitlines():
         names = set(_PLACEHOLDER.findall(line))

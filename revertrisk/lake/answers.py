@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from revertrisk.lake.engine import ANSWER, Connection, Reader, quoted
-from revertrisk.lake.errors import LakeUsageError
 from revertrisk.runtime.instants import iso_z
 
 _NUMBERS: Final = (int, float, Decimal)
@@ -30,11 +29,9 @@ def answer(root: str, query: str, output_format: str, out: BinaryIO) -> None:
     ``output_format`` is ``table``, ``csv``, ``json`` or ``parquet``.
 
     Raises:
-        LakeError: there is no lake, it is damaged, or the query is invalid.
+        LakeError: there is no lake, it is damaged, or the text is not exactly one valid query.
 
     """
-    if not query.strip():
-        raise LakeUsageError("the query is empty")
     with closing(Reader(root)) as reader:
         if output_format == "parquet":
             with tempfile.TemporaryDirectory() as folder:

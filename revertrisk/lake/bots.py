@@ -161,6 +161,17 @@ def has_list(lake: Lake) -> bool:
     return lake.table(BOT).version() > 0
 
 
+def list_shipped_bots(lake: Lake) -> None:
+    """Write the program's list if the lake never had one; the keys of bots that are not listed are removed with age.
+
+    Raises:
+        LakeError: the lake cannot be written, or was opened without its key.
+
+    """
+    if not has_list(lake):
+        write_bots(lake, shipped_bots())
+
+
 @reports_damage
 def reverts_of_bots(lake: Lake) -> tuple[list[BotReverts], date | None]:
     """Return the reverts of each listed bot, and the last day whose actor keys were removed (None if there is none).

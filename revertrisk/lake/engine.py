@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
 from importlib.resources import files
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import duckdb
 import orjson
@@ -50,7 +50,10 @@ _QUERY_ERRORS: Final = (
 )
 """Errors in the query itself; all others are errors of the files or the machine."""
 REOPEN_TRIES: Final = 5
-ANSWER: Final = "_answer"
+ANSWER: Final = "internal.answer"
+"""The table with the result of the last query, in a schema of its own, so that SHOW TABLES does not list it."""
+_QUERIES: Final = frozenset({"SELECT", "EXPLAIN", "MULTI"})
+"""Types of statements that only return rows. DuckDB counts FROM, SHOW and DESCRIBE as SELECT, and PIVOT as MULTI."""
 
 
 def new_engine(memory_limit: str | None = None) -> Connection:
@@ -166,6 +169,7 @@ class Reader:
         """
         self._lake = open_lake(root)
         self.connection = new_engine()
+        self.connection.execute("CREATE SCHEMA internal")
         self.refresh()
 
     def refresh(self) -> None:
@@ -179,7 +183,7 @@ class Reader:
         is run again on the newest version.
 
         Raises:
-            LakeUsageError: the query is invalid.
+            LakeUsageError: the query is invalid, or the text is not exactly one query.
             LakeError: files of the lake are missing or damaged.
 
         """
@@ -215,12 +219,19 @@ class Reader:
         self.connection.execute("CREATE OR REPLACE VIEW wmf.mediawiki_history AS FROM main.mediawiki_history")
 
     def _run(self, text: str) -> Connection:
+        self._require_one_query(text)
         self.connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
-        relation = cast("Relation | None", self.connection.sql(text))  # its type stub lacks None
-        if relation is None:  # a statement without a result
-            return self.connection.execute("SELECT 1 AS nothing WHERE false")
-        relation.create(ANSWER)
+        self.connection.sql(text).create(ANSWER)
         return self.connection.execute(f"FROM {ANSWER}")
+
+    def _require_one_query(self, text: str) -> None:
+        """Raise LakeUsageError if the text is not exactly one query; duckdb.Error if it cannot be parsed."""
+        kinds = [statement.type.name for statement in self.connection.extract_statements(text)]
+        if not kinds:
+            raise LakeUsageError("the query is empty")
+        if len(kinds) > 1 or kinds[0] not in _QUERIES:
+            found = f"{len(kinds)} statements" if len(kinds) > 1 else kinds[0]
+            raise LakeUsageError(f"expected one query, such as SELECT, SHOW TABLES or DESCRIBE, not {found}")
 
     def close(self) -> None:
         """Close the engine."""

@@ -43,7 +43,7 @@ def open_lake_with_key(root: str, key_file: str | None) -> Lake:
 
 
 def make_lake(root: str, key_file: str | None) -> Lake:
-    """Open a lake for writing, with its key; create the lake, or the tables and columns that it lacks.
+    """Open a lake for writing, with its key; create the lake, or the tables, columns and list of bots that it lacks.
 
     Raises:
         LakeConfigurationError: the folder has other files, the format is not supported, the key is missing or wrong, or
@@ -51,6 +51,8 @@ def make_lake(root: str, key_file: str | None) -> Lake:
         LakeError: it is damaged or cannot be written.
 
     """
+    from revertrisk.lake.bots import list_shipped_bots  # noqa: PLC0415 - it imports the engine, which imports this module
+
     lake = Lake(storage.as_root(root), "", None)
     storage.require_safe_commits(lake.root)
     configuration = _configuration(lake)
@@ -63,6 +65,7 @@ def make_lake(root: str, key_file: str | None) -> Lake:
     for table in TABLES:
         _create_table(made, table, configuration)
         _add_columns(made, table)
+    list_shipped_bots(made)
     return made
 
 

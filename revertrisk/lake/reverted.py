@@ -1,7 +1,10 @@
 """Derives the table `reverted` from `revision` and `revert`: which edits were undone, and how soon.
 
 The writer derives the rows that a batch can have changed; `lake check` derives all rows with the same statements. A
-revert undoes the revisions of its page from `oldest_id` to `newest_id`, which MediaWiki puts into the event.
+revert undoes the revisions of its page from `oldest_id` to `newest_id`, which MediaWiki puts into the event, and only
+revisions before it by (dt, rev_id). MediaWiki itself tags those from the oldest to the newest by (timestamp, id)
+(``RevisionStore::getRevisionIdsBetween``). The ids of old histories are not in the order of time, so a range of ids can
+include the revert itself, or a later edit.
 """
 
 from dataclasses import dataclass
@@ -97,6 +100,7 @@ SELECT
 FROM undone_edit e
 JOIN {REVERT_BY_UNDONE_ID} r
     ON e.wiki_id = r.wiki_id AND e.page_id = r.page_id AND e.rev_id BETWEEN r.oldest_id AND r.newest_id
+    AND (e.dt < r.dt OR (e.dt = r.dt AND e.rev_id < r.rev_id))
 GROUP BY ALL
 """,
     ),
@@ -106,9 +110,10 @@ GROUP BY ALL
         f"""
 CREATE OR REPLACE TEMP TABLE undone_revert AS
 SELECT f.wiki_id, f.page_id, f.rev_id, arg_min({{dt: r.dt, actor_key: r.actor_key}}, (r.dt, r.rev_id)) AS undoing
-FROM (SELECT DISTINCT wiki_id, page_id, first.id AS rev_id FROM first_revert) f
+FROM (SELECT DISTINCT wiki_id, page_id, first.id AS rev_id, first.dt AS dt FROM first_revert) f
 JOIN {REVERT_BY_UNDONE_ID} r
     ON f.wiki_id = r.wiki_id AND f.page_id = r.page_id AND f.rev_id BETWEEN r.oldest_id AND r.newest_id
+    AND (f.dt < r.dt OR (f.dt = r.dt AND f.rev_id < r.rev_id))
 GROUP BY ALL
 """,
     ),

@@ -15,7 +15,6 @@ import orjson
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from revertrisk.lake.bots import has_list, shipped_bots, write_bots
 from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError, LakeUsageError
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
@@ -175,8 +174,6 @@ def run(settings: RunSettings) -> int:
         with on_signals(stop.set):
             _open(settings, None)  # a source that is refused leaves no empty lake behind
             lake = make_lake(settings.to, settings.key_file)
-            if not has_list(lake):  # the keys of bots that are not listed are removed with age
-                write_bots(lake, shipped_bots())
             return await fill(settings, lake, stop)
 
     try:

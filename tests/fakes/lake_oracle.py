@@ -111,18 +111,21 @@ class Oracle:
         for page, reverts in self._reverts.items():
 
             def first_over(
-                rev_id: int, reverts: dict[int, tuple[int, int, datetime]] = reverts
+                edit: tuple[datetime, int], reverts: dict[int, tuple[int, int, datetime]] = reverts
             ) -> tuple[datetime, int] | None:
                 over = [
-                    (at, by) for by, (oldest, newest, at) in reverts.items() if oldest <= rev_id <= newest
+                    (at, by)
+                    for by, (oldest, newest, at) in reverts.items()
+                    if oldest <= edit[1] <= newest and edit < (at, by)
                 ]
                 return min(over, default=None)
 
-            for rev_id, saved in self._pages[page].items():
-                first = first_over(rev_id)
+            for rev_id, text in self._pages[page].items():
+                saved = moment(text)
+                first = first_over((saved, rev_id))
                 if first is not None:
-                    undone = first_over(first[1])
-                    seconds = (first[0] - moment(saved)).total_seconds()
+                    undone = first_over(first)
+                    seconds = (first[0] - saved).total_seconds()
                     found[page[0], rev_id] = (first[1], seconds, None if undone is None else undone[0])
         yield from sorted(found.items())
 

@@ -8,9 +8,7 @@ import { bar } from "./risk.js";
 
 const LANGUAGES = new Intl.DisplayNames(LANGUAGE, { type: "language", fallback: "none" });
 const DIGITS = { maximumSignificantDigits: 3 };
-/** Fewer pages are too few for a share; the SQL has these wikis last. */
-const LEAST_PAGES = 10;
-/** Columns that are empty if there are too few edits or pages, or if the edits are too young. */
+/** Columns that are empty if there are too few edits or pages, or if all edits are too young. */
 const ESTIMATES = new Set(["share", "low", "high", "standard_error", "share_reverted"]);
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const DURATIONS = new Set(["median_seconds", "slowest_hundredth_seconds"]);
@@ -27,10 +25,8 @@ export function answerTable(caption, { columns, rows, languages }) {
           ? "amount" : "" }, [say(`column-${name}`), name === "time" ? ` (${zoneName()})` : ""]))),
     ]),
     element("tbody", {}, rows.map((row) => {
-      const isFew = row[columns.indexOf("pages")] < LEAST_PAGES;
-      const missing = row[columns.indexOf("matures_in_hours")] > 0 ? "too-young" : "too-few";
-      return element("tr", {}, row.map((value, place) =>
-        cell(columns[place], isFew && ESTIMATES.has(columns[place]) ? null : value, languages, place === 0, missing)));
+      const missing = row[columns.indexOf("younger")] === row[columns.indexOf("edits")] ? "too-young" : "too-few";
+      return element("tr", {}, row.map((value, index) => cell(columns[index], value, languages, index === 0, missing)));
     })),
   ]);
 }
@@ -49,7 +45,7 @@ function content(name, value, languages, missing) {
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];
-  if (name === "matures_in_hours" && value === 0) return [say("final")];
+  if (name === "younger" && value === 0) return [say("final")];
   if (name === "model_name") return [element("span", { title: value }, [isolated(modelName(value))])];
   if (name === "title") return [isolated(value.replaceAll("_", " "))];
   if (DURATIONS.has(name)) return [durationOf(value)];

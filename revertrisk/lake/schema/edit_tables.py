@@ -166,7 +166,7 @@ REVERT: Final = Table(
 REVERTED: Final = Table(
     "reverted",
     "Edits that were undone, with their first revert. A revert undoes the revisions of its page from `oldest_id` to "
-    "`newest_id`. The writer derives this table from `revision` and `revert`.",
+    "`newest_id` that were saved before it. The writer derives this table from `revision` and `revert`.",
     ("wiki_id", "rev_id"),
     (
         of_day("dt of the reverted edit"),

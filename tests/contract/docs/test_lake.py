@@ -4,6 +4,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, parse_bots, write_bots
-from revertrisk.lake.engine import VIEWS
+from revertrisk.lake.engine import ANSWER, VIEWS, view_query
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.open_or_create import make_lake
-from revertrisk.lake.schema import TABLES, Table
+from revertrisk.lake.schema import PREDICTION, TABLES, Table
+from revertrisk.lake.schema.view_columns import VIEW_COLUMNS
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import (
     LANGUAGE_AGNOSTIC,
@@ -32,6 +34,7 @@ from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lake.md"
 T374698 = PAGE.parent / "queries" / "T374698.sql"
 TABLES_BEGIN = "## Tables\n"
+VIEWS_BEGIN = "## Columns of the views\n"
 QUESTIONS = re.findall(
     r"\*\*([^*]+\?)\*\*[^`]*(?:`[^`]*`[^`]*)*?```sql\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
@@ -62,11 +65,44 @@ def _section(table: Table) -> Iterator[str]:
     yield ""
 
 
-def test_the_tables_are_the_schemas() -> None:
-    """Each column stands there with its type, meaning and source; ``make readme`` writes them anew."""
+def views_as_markdown(reader: Reader) -> str:
+    """Return a section for each view: which columns are those of a table that it reads, and what the others mean."""
+    lines = []
+    for view in VIEWS:
+        own = dict(VIEW_COLUMNS[view])
+        read = [table for table in TABLES if re.search(rf"(?:FROM|JOIN) {table.name}\b", view_query(view))]
+        read += [PREDICTION] if "prediction_current" in view_query(view) else []
+        lines += [f"### View {view}\n"]
+        taken: dict[str, list[str]] = {}
+        table = []
+        for name, kind, *_ in reader.query(f"DESCRIBE {view}").fetchall():
+            if name in own:
+                of = "TIMESTAMP" if kind.startswith("TIMESTAMP") else kind
+                table.append(f"| `{name}` | {of} | {own.pop(name)} |")
+                continue
+            source = next(each.name for each in read if (name, kind) in _names_and_types(each))
+            taken.setdefault(source, []).append(f"`{name}`")
+        assert own == {}, view
+        lines += [f"As in [{source}](#{source}): {', '.join(names)}.\n" for source, names in taken.items()]
+        if table:
+            lines += ["| column | type | meaning |", "| --- | --- | --- |", *table, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _names_and_types(table: Table) -> set[tuple[str, str]]:
+    return {(column.name, column.type.value) for column in table.columns}
+
+
+def test_the_tables_and_views_are_those_of_the_lake(tmp_path: Path) -> None:
+    """Each column of a table has its type, meaning and source, and each of a view; ``make readme`` writes them anew."""
     text = PAGE.read_text()
     head, _, _ = text.partition(TABLES_BEGIN)
-    wanted = f"{head}{TABLES_BEGIN}\nMade from `revertrisk/lake/schema/` by `make readme`.\n\n{tables_as_markdown()}"
+    with closing(Reader(make_lake(str(tmp_path / "lake"), str(tmp_path / "key")).root)) as reader:
+        views = views_as_markdown(reader)
+    wanted = (
+        f"{head}{TABLES_BEGIN}\nMade from `revertrisk/lake/schema/` by `make readme`.\n\n{tables_as_markdown()}"
+        f"\n{VIEWS_BEGIN}\nMade from `revertrisk/lake/sql/` and `revertrisk/lake/schema/` by `make readme`.\n\n{views}"
+    )
     if "UPDATE_README" in os.environ:
         PAGE.write_text(wanted)
     assert PAGE.read_text() == wanted
@@ -108,7 +144,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_bots(made, [Bot(wiki_id=wiki, name=f"User {BOT}", valid_from=date(2020, 1, 1)) for wiki in WIKIS])
     reader = Reader(str(folder / "lake"))
     reader.query("FROM mediawiki_history")
-    reader.connection.execute(f"COPY _answer TO '{folder}/mediawiki_history.parquet'")
+    reader.connection.execute(f"COPY {ANSWER} TO '{folder}/mediawiki_history.parquet'")
     return folder
 
 

@@ -21,6 +21,7 @@ from revertrisk.dashboard.freshness import Arrivals
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.surges import Surges
 from revertrisk.lake import Reader
+from revertrisk.reports.intervals import MIN_PAGES
 from revertrisk.runtime.web_server import serving_app
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import MULTILINGUAL, WIKIS, edits, page_change, prediction
@@ -179,8 +180,13 @@ async def test_charts_count_what_there_is(with_lake: Server) -> None:
     minutes = answers["edits"]["bin_s"] / 60
     assert sum(row[1] for row in answers["edits"]["rows"]) * minutes == pytest.approx(400)
     assert sum(sum(row[1:]) for row in answers["bots_and_humans"]["rows"]) * minutes == pytest.approx(400)
-    place = answers["at_risk"]["columns"].index("edits")
-    assert sum(row[place] for row in answers["at_risk"]["rows"]) == 380
+    at_risk = [
+        dict(zip(answers["at_risk"]["columns"], row, strict=True)) for row in answers["at_risk"]["rows"]
+    ]
+    assert [row["wiki_id"] for row in at_risk].index("all wikis") == 0
+    for name in ("edits", "above_threshold", "pages"):
+        assert at_risk[0][name] == sum(row[name] for row in at_risk[1:])
+    assert at_risk[0]["edits"] == 380
     assert answers["at_risk"]["languages"]["eswiki"] == "es"
     freshness = dict(zip(answers["freshness"]["columns"], answers["freshness"]["rows"][0], strict=True))
     assert (freshness["predicted"], freshness["missing"] + freshness["not_to_be_scored"]) == (380, 20)
@@ -252,6 +258,17 @@ WHERE p.probability > 0.5
 """
 
 
+IN_HOURS = """
+SELECT count(*) FROM prediction_current p JOIN revision e ON p.wiki_id = e.wiki_id AND p.rev_id = e.rev_id
+WHERE p.probability > 0.5 AND e.dt >= (SELECT max(dt) FROM revision WHERE kind IS NOT NULL) - INTERVAL {hours} HOUR
+    AND e.user_kind LIKE '{user}%'
+"""
+REMADE = """
+SELECT count(*), avg(CASE WHEN reverted_after_s <= 48 * 3600 AND reverted_by <> 'the author' THEN 1 ELSE 0 END)
+FROM ({})
+"""
+
+
 @pytest.fixture
 def matured_lake(tmp_path: Path) -> str:
     """Return a lake with two days of edits, and one edit of each wiki twenty days later."""
@@ -274,11 +291,12 @@ async def test_share_reverted_so_far(matured_lake: str) -> None:
             flagged, share = Reader(matured_lake).query(COUNTED.format(**row)).fetchall()[0]
             assert (row["edits"], row["share_reverted"]) == (flagged, pytest.approx(share))
             assert row["low"] < share < row["high"]
-            assert row["matures_in_hours"] == 0
+            assert row["younger"] == 0
         assert rows[2]["share_reverted"] is None
         assert rows[2]["note"].startswith("too young")
-        assert rows[2]["matures_in_hours"] == pytest.approx(12 * 24, abs=1)
-        assert len(Reader(matured_lake).query(answer["sql"]).fetchall()) == 3000
+        assert rows[2]["younger"] == rows[2]["edits"]
+        made = Reader(matured_lake).query(REMADE.format(answer["sql"])).fetchall()
+        assert made == [(rows[0]["edits"], pytest.approx(rows[0]["share_reverted"]))]
         _, of_few = await server.get("charts/outcomes?hours=720&wiki=enwiki&user=ip")
         assert any("too few" in str(row[-1]) for row in of_few["rows"])
 
@@ -287,5 +305,86 @@ async def test_shares_at_risk_have_intervals(with_lake: Server) -> None:
     """A share has an interval around it where there are pages enough for one."""
     _, answer = await with_lake.get("charts/at_risk?hours=720")
     rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
-    assert all((row["low"] is None) == (row["pages"] < 10) for row in rows)
-    assert all(row["low"] <= row["share"] <= row["high"] for row in rows if row["low"] is not None)
+    for row in rows:
+        is_enough = row["effective_pages"] >= MIN_PAGES
+        assert [row[name] is not None for name in ("share", "standard_error", "low", "high")] == [
+            is_enough
+        ] * 4
+        assert not is_enough or row["low"] <= row["share"] <= row["high"]
+    assert {row["low"] is None for row in rows} == {True, False}
+
+
+@pytest.mark.parametrize("user", ["", "registered", "ip"])
+async def test_outcomes_are_of_the_chosen_hours_and_users(matured_lake: str, user: str) -> None:
+    """The last hour has the edits of an hour and not of a day, in the figures and in the SQL that is shown."""
+    async for server in _server(lake=matured_lake):
+        for hours in (1, 24, 720):
+            _, answer = await server.get(f"charts/outcomes?hours={hours}&user={user}")
+            counted = Reader(matured_lake).query(IN_HOURS.format(hours=hours, user=user)).fetchall()[0][0]
+            assert {row[2] for row in answer["rows"]} == {counted}
+            made = Reader(matured_lake).query(answer["sql"])
+            names = [column[0] for column in made.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in made.fetchall()]
+            assert len(rows) == counted
+            assert all(row["probability"] > row["threshold"] for row in rows)
+            assert {row["reverted_by"] for row in rows} <= {None, "the author", "a bot", "another user"}
+            assert user != "ip" or {row["user_kind"] for row in rows} <= {"ip"}
+        assert counted > 100
+
+
+@pytest.fixture
+def old_lake(tmp_path: Path) -> str:
+    """Return a lake with edits that are so old that their actor keys are removed."""
+    old = [replace(each, moment=each.moment - timedelta(days=400)) for each in edits(300, days=2, pages=9)]
+    return filled_lake(tmp_path, [page_change(each) for each in old])
+
+
+async def test_removed_keys_are_not_counted_as_no_users(old_lake: str) -> None:
+    """The number of users is null when actor keys were removed by age, and the page with most edits is first."""
+    async for server in _server(lake=old_lake):
+        _, answer = await server.get("charts/busiest_pages?hours=720")
+        rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+        assert {row["people"] for row in rows} == {None}
+        numbers = [row["edits"] for row in rows]
+        assert numbers == sorted(numbers, reverse=True)
+
+
+KNOWN = list(edits(200, days=2, pages=9))
+OF_OTHERS = [each for each in KNOWN if each.wiki_id != "enwiki"]
+
+
+@pytest.fixture
+def lake_without_enwiki(tmp_path: Path) -> str:
+    """Return a lake with predictions for other wikis than enwiki, but not for their last ten edits."""
+    events = [page_change(each) for each in KNOWN] + [prediction(each) for each in OF_OTHERS[:-10]]
+    return filled_lake(tmp_path, events)
+
+
+async def test_wikis_that_a_model_does_not_score_have_their_own_column(lake_without_enwiki: str) -> None:
+    """Their edits are not missing; an edit of a wiki with predictions is."""
+    async for server in _server(lake=lake_without_enwiki):
+        _, answer = await server.get("charts/freshness?hours=720")
+        (row,) = [dict(zip(answer["columns"], each, strict=True)) for each in answer["rows"]]
+        of_enwiki = [each for each in KNOWN if each.wiki_id == "enwiki" and each.parent_id]
+        assert row["on_unscored_wikis"] == len(of_enwiki) > 0
+        assert row["missing"] == sum(1 for each in OF_OTHERS[-10:] if each.parent_id) > 0
+
+
+BY_VERSION = "SELECT model_version, count(*) FROM ({}) GROUP BY ALL ORDER BY ALL"
+
+
+@pytest.fixture
+def lake_of_two_versions(tmp_path: Path) -> str:
+    """Return a lake with predictions of two versions of a model."""
+    events = [page_change(each) for each in KNOWN]
+    events += [prediction(each, version=version) for each in KNOWN for version in ("3", "4")]
+    return filled_lake(tmp_path, events)
+
+
+async def test_one_query_for_all_versions_of_a_model(lake_of_two_versions: str) -> None:
+    """The SQL of the share reverted is one query, with a row for each edit and version."""
+    async for server in _server(lake=lake_of_two_versions):
+        _, answer = await server.get("charts/outcomes?hours=720")
+        made = Reader(lake_of_two_versions).query(BY_VERSION.format(answer["sql"]))
+        assert [(row[0], row[2]) for row in answer["rows"][::3]] == made.fetchall()
+        assert len(answer["rows"]) == 6

@@ -203,7 +203,11 @@ import("./page/facts.js").then(({factsOf}) => done(factsOf(
     [
         ({"words_inserted": 1, "words_removed": 1200}, "IP", "outside links: 1 word added, 1,200 removed"),
         ({"words_inserted": 0, "words_removed": 3}, "IP", "outside links: no words added, 3 removed"),
-        ({"words_inserted": 0, "words_removed": 0}, "IP", "no words changed outside links: only links, other markup, order or spaces"),
+        (
+            {"words_inserted": 0, "words_removed": 0},
+            "IP",
+            "no words changed outside links: only links, other markup, order or spaces",
+        ),
         ({"user_is_anonymous": 0}, "registered", "a registered editor"),
         ({"user_is_anonymous": 1, "user_is_temporary": 0}, "ip", "an unregistered editor (IP address)"),
         ({"user_is_anonymous": 1}, "unknown", "an unregistered editor"),

@@ -11,8 +11,8 @@ import pytest
 
 import revertrisk.dashboard
 from revertrisk.alerts.incidents import Series
-from revertrisk.dashboard.estimates import OUTCOME_COLUMNS, OUTCOMES
-from revertrisk.dashboard.queries import CHARTS
+from revertrisk.dashboard.estimates import OUTCOME_COLUMNS
+from revertrisk.dashboard.queries import CHARTS, OUTCOMES
 from revertrisk.page_parts import PageFiles, page_files
 from revertrisk.page_parts.messages import MessagesError, fill_in, read_messages
 

@@ -4,15 +4,17 @@ import csv
 import io
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from revertrisk.lake import connect
+from revertrisk.lake import Reader, connect
 from revertrisk.lake.answers import answer
 from revertrisk.lake.engine import VIEWS, new_engine
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
+from revertrisk.lake.schema import TABLES
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, MULTILINGUAL, as_lines, edits, page_change, prediction
@@ -59,11 +61,51 @@ def test_each_format_writes_the_same_answer(filled: Lake, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "query", ["SHOW TABLES", "DESCRIBE prediction", "SELECT 1, 1", "CREATE TEMP TABLE t (a INT)"]
+    "query",
+    [
+        "DESCRIBE prediction",
+        "SELECT 1, 1;",
+        "SUMMARIZE prediction",
+        "EXPLAIN SELECT 1",
+        "FROM place -- one",
+        "WITH x AS (SELECT 1 AS a) FROM x",
+        "PIVOT prediction ON model_name USING count(*) GROUP BY wiki_id",
+    ],
 )
 def test_what_is_no_plain_select_is_answered_too(filled: Lake, query: str) -> None:
-    """The names of the tables and their columns can be asked for."""
-    assert isinstance(json.loads(asked(filled, query, "json")), list)
+    """Each query has rows, whatever its first word."""
+    assert json.loads(asked(filled, query, "json"))
+
+
+def test_show_tables_lists_tables_and_views(filled: Lake) -> None:
+    """It lists those of the documentation and no other, also after another query."""
+    with closing(Reader(filled.root)) as reader:
+        for query in ("SHOW TABLES", "SELECT 1", "SHOW TABLES"):
+            rows = reader.query(query).fetchall()
+        assert {name for (name,) in rows} == {*VIEWS, *(table.name for table in TABLES)}
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("SELECT 1; SELECT 2", "not 2 statements"),
+        ("DROP VIEW outcome", "not DROP"),
+        ("CREATE TABLE t AS SELECT 1", "not CREATE"),
+        ("COPY (SELECT 1) TO 'here.csv'", "not COPY"),
+        ("SET threads = 1", "not SET"),
+        ("-- only a comment", "the query is empty"),
+        (" ; ", "the query is empty"),
+    ],
+)
+def test_what_is_not_one_query_is_refused(
+    filled: Lake, query: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several statements, and statements that change something, are refused, and nothing of them is run."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LakeUsageError, match=problem) as refused:
+        asked(filled, query, "table")
+    assert refused.value.exit_status == 2
+    assert not (tmp_path / "here.csv").exists()
 
 
 def test_json_has_every_kind_of_value(filled: Lake) -> None:

@@ -9,7 +9,6 @@ import pytest
 from revertrisk.lake.bots import (
     Bot,
     BotReverts,
-    has_list,
     parse_bots,
     read_bots,
     reverts_of_bots,
@@ -19,7 +18,7 @@ from revertrisk.lake.bots import (
 from revertrisk.lake.check import check
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
 from revertrisk.lake.maintenance import forget_actors
-from revertrisk.lake.open_or_create import open_lake
+from revertrisk.lake.open_or_create import make_lake, open_lake
 from revertrisk.lake.schema import BOT
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
@@ -111,14 +110,22 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         read_bots(tmp_path / "bytes")
 
 
+def test_a_new_lake_has_the_programs_list(lake: Lake, tmp_path: Path) -> None:
+    """It is there when the lake is made. A list that was written later stays, also an empty one."""
+    names = "SELECT wiki_id || ' ' || name FROM bot ORDER BY 1"
+    shipped = sorted(f"{bot.wiki_id} {bot.name}" for bot in shipped_bots())
+    assert [name for (name,) in tables_of(lake).execute(names).fetchall()] == shipped
+    write_bots(lake, [])
+    again = make_lake(lake.root, str(tmp_path / "key"))
+    assert tables_of(again).execute(names).fetchall() == []
+
+
 def test_a_list_replaces_the_one_before(lake: Lake) -> None:
     """In one commit, with what is no longer listed gone; the same list again makes none."""
     first = [Bot(wiki_id="enwiki", name="A"), Bot(wiki_id="dewiki", name="B")]
     second = [Bot(wiki_id="enwiki", name="A", valid_to=date(2026, 1, 1)), Bot(wiki_id="enwiki", name="C")]
     names = "SELECT wiki_id, name, valid_to, acts_on FROM bot ORDER BY ALL"
-    assert not has_list(lake)
     assert write_bots(lake, first)
-    assert has_list(lake)
     assert tables_of(lake).execute(names).fetchall() == [
         ("dewiki", "B", None, "rules"),
         ("enwiki", "A", None, "rules"),

@@ -1,11 +1,13 @@
 """What the views say of edits whose pages are deleted and brought back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from revertrisk.lake import connect
+from revertrisk.lake.check import check
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import (
@@ -16,6 +18,7 @@ from tests.fakes.lake_events import (
     page_change,
     prediction,
 )
+from tests.fakes.lake_oracle import differences
 from tests.unit.lake.conftest import batch_of
 
 PAGE = list(edits(4, pages=1))
@@ -104,3 +107,26 @@ def test_edits_of_other_projects_are_not_missing(lake: Lake, writer: LakeWriter)
         ("nosuchwiki", "unknown_wiki", 1),
         ("wikidatawiki", "not_wikipedia", 1),
     ]
+
+
+def test_a_revert_undoes_only_edits_before_it(lake: Lake, writer: LakeWriter) -> None:
+    """In old histories ids are not in the order of time: a range of ids can include the revert, or a later edit."""
+    first, second, third, last = PAGE
+    revert = replace(
+        third, rev_id=second.rev_id + 100, reverts=(first.rev_id, second.rev_id, last.rev_id + 200)
+    )
+    later = replace(last, rev_id=last.rev_id + 50)
+    newest_undone = replace(second, rev_id=last.rev_id + 200)
+    events = [page_change(edit) for edit in (first, second, newest_undone, revert, later)]
+    writer.write(batch_of(as_lines(events)))
+    writer.write(batch_of(as_lines([page_change(replace(last, reverts=None), after_s=5)])))
+    tables = connect(lake.root)
+    seconds = (third.moment - second.moment).total_seconds()
+    assert tables.execute(
+        "SELECT rev_id, first_revert_id, seconds_to_revert, revert_reverted_at FROM reverted ORDER BY rev_id"
+    ).fetchall() == [
+        (second.rev_id, revert.rev_id, seconds, None),
+        (newest_undone.rev_id, revert.rev_id, seconds, None),
+    ]
+    assert differences(tables, [*events, page_change(replace(last, reverts=None), after_s=5)]) == []
+    assert list(check(lake)) == []
