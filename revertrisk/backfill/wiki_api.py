@@ -28,19 +28,22 @@ MAXLAG_S: Final = 5
 TIMEOUT_S: Final = 60.0
 """For one request."""
 RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
-"""A quarter of an hour in all, or longer if a wiki asks for longer pauses."""
+"""8 minutes of pauses in all, with `MAX_OWN_PAUSE_S`; more if a wiki asks for longer pauses."""
 MAX_OWN_PAUSE_S: Final = 120.0
+"""The longest pause that the wiki did not ask for."""
 MAX_PAUSE_S: Final = 3600.0
 """A wiki that asks for a longer pause ends the run; the same command continues it later."""
 _LISTS: Final = ("pages", "allrevisions", "interwiki")
 """The lists in an answer that are read."""
 _PATH: Final = "/w/api.php"
 _HEADERS: Final = {"Promise-Non-Write-API-Action": "true"}
-"""With it the nearest data centre answers a POST, like a GET. A POST, because 50 titles can be too long for a URL."""
+"""With this header the nearest data centre answers a POST as it answers a GET. POST, because 50 titles can be too long
+for a URL.
+"""
 
 
 class WikiError(Exception):
-    """A wiki did not answer, or refused; the message has its name and the reason, and none of its own text."""
+    """A wiki did not answer, or refused; the message has its name and the reason, and nothing of the text that the wiki sent."""
 
 
 class WikiRefusedError(WikiError):
@@ -59,7 +62,7 @@ class _Obstacle:
 
 
 class WikiApi:
-    """Queries any wiki. Calls are not queued: a caller that awaits each makes one request at a time."""
+    """Queries any wiki. Calls are not queued: for one request at a time, await each call."""
 
     def __init__(
         self, session: aiohttp.ClientSession, limiter: RateLimiter, *, wiki_url: str | None = None

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from revertrisk.backfill.local import LocalModel
 
 OUTPUT_BEGUN = "output_begun"
-"""The fact in a checkpoint that this backfill wrote the file of predictions."""
+"""The key in the checkpoint that says: this backfill has begun the file of predictions."""
 SHIPPED_RULES = Path(dispatcher.__file__).parent / "rules"
 
 
@@ -62,7 +62,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     wiki_url = settings.wiki_url
     try:
         is_behind_a_proxy = wiki_url is None and proxies_reach_wikis(wikis)
-        proxy_of(wiki_url or "")
+        proxy_of(wiki_url or "")  # only to refuse an invalid proxy here, before any request
     except ProxyError as exc:
         raise SettingsError(str(exc)) from exc
     if target is None:
@@ -119,6 +119,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
             until=settings.until,
             all_revisions=settings.all_revisions,
         ),
+        # Not the relay's address: the relay is for the model, and this client uses the proxy itself.
         open_wiki_api=partial(
             open_wiki_api, limiter, user_agent=settings.user_agent, wiki_url=settings.wiki_url
         ),
@@ -145,13 +146,11 @@ def _listed(revisions: str | None, titles: str | None) -> ListedItems:
 def _check_scored(wikis: Iterable[str], scorer: Scorer) -> None:
     for wiki_id in wikis:
         if wiki_id not in scorer.wikis:
-            raise SettingsError(
-                f"wiki: {wiki_id} is not one of the wikis that {scorer.model_name} scores there"
-            )
+            raise SettingsError(f"wiki: {scorer.model_name} does not support {wiki_id}")
 
 
 def _shipped_rule(model_name: str) -> Path:
-    for path in SHIPPED_RULES.glob("*.yaml"):  # no path is made from the name, which comes from a server
+    for path in SHIPPED_RULES.glob("*.yaml"):  # the name comes from a server, so no path is built from it
         if path.stem == model_name:
             return path
     raise SettingsError(f"rule: no rule is shipped for {model_name}: name one with --rule")
