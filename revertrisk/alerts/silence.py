@@ -16,12 +16,16 @@ from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, Series
 from revertrisk.alerts.level import MINUTES_PER_DAY
 
 LONGEST_WAIT_MINUTES: Final = 120
-"""A wiki for which silence would take longer at this time of the day is watched as a group with the small wikis."""
+"""A wiki whose silence could be reported only after more minutes than this, at its rate at this time of the day, is
+watched as a group with the small wikis.
+"""
 LEAST_ALPHA: Final = 0.05
 """Used if a smaller dispersion was estimated, so that very short interruptions are not reported."""
 PREDICTION_ALPHA: Final = 0.1
 LEAST_PREDICTION_MINUTES: Final = 10
-"""A producer that restarts, or lags by some minutes, is not silent."""
+"""The shortest run without predictions that is reported: a producer that restarts, or lags by some minutes, is not
+silent.
+"""
 _RATIO_KEEP: Final = 0.5 ** (1 / 1440)
 _LEAST_EDITS: Final = 1000.0
 """The number of edits after which the proportion with a prediction is known."""
@@ -61,6 +65,7 @@ class Group:
         """Add a scope."""
         self.mean += mean
         self.count += count
+        # The greatest: a greater dispersion needs a longer run, so the group has no more false alarms than its scopes.
         self.alpha = max(self.alpha, alpha)
 
 
@@ -167,7 +172,9 @@ class SilenceDetector:
         scored = self._predictions / self._edits if self._edits >= _LEAST_EDITS else 0.0
         name = (ALL_WIKIS, Series.PREDICTIONS)
         run = self._follow(name, minute, predictions, edits * scored, outcome) if scored else None
-        if run is None:
+        if (
+            run is None
+        ):  # during a run the missing predictions would lower the proportion, and so hide the silence
             self._edits = _RATIO_KEEP * self._edits + edits
             self._predictions = _RATIO_KEEP * self._predictions + predictions
         elif run.minutes >= LEAST_PREDICTION_MINUTES:
