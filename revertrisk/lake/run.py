@@ -174,7 +174,7 @@ def run(settings: RunSettings) -> int:
         stop = asyncio.Event()
         with on_signals(stop.set):
             lake = make_lake(settings.to, settings.key_file)
-            if not has_list(lake):  # the keys of bots that are not listed are removed with age
+            if not has_list(lake):  # write the list first: old keys of unlisted bots are removed
                 write_bots(lake, shipped_bots())
             return await fill(settings, lake, stop)
 
@@ -239,11 +239,12 @@ async def _add_places(
     for name, partitions in positions.items():
         source = sources[name]
         if source.checkpoint is None:
-            # Kafka stores the place itself, and a pipe is not resumed: here it is only information.
+            # Kafka stores the place itself, and a pipe is not resumed: nothing is resumed from this entry.
             batch.resume[name] = orjson.dumps(
                 {part: last.offset for part, last in partitions.items()}
             ).decode()
             continue
+        # This commit only sets `pending`; the place is stored with the batch.
         for position in partitions.values():
             await source.source.commit(position)
         if source.checkpoint.pending is not None:
