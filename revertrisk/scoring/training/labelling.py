@@ -16,7 +16,7 @@ HORIZON = timedelta(hours=48)
 
 
 class NotLabelled(StrEnum):
-    """Why an edit that a server scores has no label."""
+    """Why an edit gets no label although a server would score it."""
 
     NULL_EDIT = "null_edit"
     SELF_REVERT = "self_revert"
@@ -86,7 +86,8 @@ def label_page(
     `edits` are in the order of (timestamp, rev_id). Four kinds of edits have no label: null edits; edits that their own
     author reverted; edits whose revert was itself reverted within the horizon; and edits that may be in the range of
     a revert whose range the source does not state. Edits are kept in memory for twice the horizon: the revert of an
-    edit may come at the end of its horizon, and the revert of that revert one horizon later.
+    edit may come at the end of its horizon, and the revert of that revert one horizon later. The last `TEXTS_COMPARED`
+    edits are kept for longer: a revert can restore an old text.
     """
     window: deque[_Seen] = deque()
     for edit in edits:
@@ -120,7 +121,7 @@ def _reverted(edit: PageEdit, window: deque[_Seen]) -> list[_Seen]:
         for seen in reversed(window):
             if found or seen.edit.rev_id == newest:
                 found.append(seen)
-            # If the oldest is not in the record, the loop ends at the first edit of the record.
+            # If the oldest is not in the window, everything back to the start of the window counts as reverted.
             if seen.edit.rev_id == oldest:
                 break
         return found
