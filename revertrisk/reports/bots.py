@@ -51,11 +51,11 @@ class Reverts:
     bot_reverts: int
     bot_reverts_reverted: int
     undone_by: Mapping[str, int]
-    """Who reverted these: a number for each name in `UNDONE_BY`."""
+    """Who reverted `bot_reverts_reverted`: a number for each name in `UNDONE_BY`."""
     a_day: Mapping[str, DailyNumber]
     """Per day of the revert: all reverts, those by bots, and those by bots that were reverted."""
     averages: Mapping[str, Mapping[str, float | None]]
-    """The figures below averaged by other rules, for comparison: by measure, then by name in `AVERAGES`."""
+    """The figures below averaged by other rules, for comparison: by measure, then by name in `daily.AVERAGES`."""
     bots_share: Figure
     share_reverted: Figure
     """Share of the reverts by bots that were themselves reverted."""
@@ -98,7 +98,7 @@ class Bots:
     revert_days: tuple[RevertsDay, ...]
     """A revert of edits by several kinds of editors counts for each kind."""
     mean_over_cells: Mapping[str, float | None]
-    """Of the bot reverts that were reverted: the share that the base editor reverted.
+    """Of the bot reverts that were reverted: the share reverted by the author of the edit that the bot had reverted.
 
     It is given by kind of editor, and averaged by the rule of the notebook.
     """
@@ -162,7 +162,7 @@ def bots(  # noqa: PLR0913 - the data and the parameters of the report
 
 
 def _keep_bots(rows: RevertedRows, members: Booleans) -> RevertedRows:
-    """Return the rows without the name of the bot, except in the rows that a mask selects."""
+    """Return the rows with the bot's name removed where the mask is false."""
     changed: dict[str, Any] = {name: getattr(rows, name) for name in RevertedRows.__slots__}
     return RevertedRows(**changed | {"bot": np.where(members, rows.bot, "")})
 
@@ -185,6 +185,7 @@ def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
         if not members.any():
             continue
         part = rows.part(members).reverts()
+        # With one bot the cell of all bots would be the same, so it has only the name; without a bot it is `ALL`.
         for bot in [ALL, *names] if len(names) > 1 else names or [ALL]:
             by_bot: Booleans = part.bot != "" if bot == ALL else part.bot == bot
             yield _cell(wiki_id, bot, (kind, bucket), part, by_bot, days)
