@@ -39,12 +39,12 @@ _FORMATS_AS_PATTERNS: Final[Mapping[str, dict[str, Any]]] = {
     "uri-reference": {"pattern": f"^(?:{URI_REFERENCE})$"},
     "instant": {"anyOf": [{"pattern": f"^(?:{USUAL_INSTANT})$"}, {"format": "instant"}]},
 }
-"""Keywords with the same result as a format, which jsonschema-rs checks with no or few calls of Python."""
+"""Keywords that replace a format with the same result; jsonschema-rs checks them with few or no calls of Python."""
 _VALUES: Final = frozenset({"const", "default", "enum", "examples"})
 """Keywords that hold values, not schemas."""
 
 _MAX_VIOLATIONS: Final = 200
-"""The most violations listed for one event: more than its fields, and fewer than a hostile array would have."""
+"""The most violations listed for one event: a valid limit for every honest event; a hostile array would give more."""
 
 _MAX_NAMES: Final = 10
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,64}")
@@ -61,8 +61,8 @@ def _is_number(_: object, value: object) -> bool:
 def _bounded(keyword: str) -> Callable[..., Iterator[ValidationError]]:
     """Return jsonschema's check of a keyword, without a RecursionError for deeply nested values.
 
-    jsonschema's messages, which are not used here, repeat the value. For a thousand nested lists that raises a
-    RecursionError, after the value was already found invalid.
+    jsonschema's messages repeat the value, which fails with RecursionError for a thousand nested lists. The messages
+    are not used, and the value was already found invalid.
     """
     check = jsonschema.Draft7Validator.VALIDATORS[keyword]
 
