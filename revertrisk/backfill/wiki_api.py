@@ -43,7 +43,7 @@ for a URL.
 
 
 class WikiError(Exception):
-    """A wiki did not answer, or refused; the message has its name and the reason, and nothing of the text that the wiki sent."""
+    """A wiki did not answer, or refused; the message has its name and the reason, but no text that the wiki sent."""
 
 
 class WikiRefusedError(WikiError):
