@@ -69,12 +69,14 @@ def scorable_revisions(
     before: tuple[ExportedPage, ExportedRevision] | None = None
     held: tuple[Revision, str | None, str] | None = None
     for page, current in exported_revisions(export):
+        if before is not None and before[0].page_id != page.page_id:
+            before = None  # an empty text at the end of a page and one at the start of the next are no run
         follows_empty = before is not None and before[1].text == ""
         if held is not None and (current.text != "" or not follows_empty):
             yield held
         held = None
         ends_lost_run = follows_empty and grandparent_empty
-        if before is not None and before[0].page_id == page.page_id and not ends_lost_run:
+        if before is not None and not ends_lost_run:
             parent = before[1]
             if _is_parent(parent, current) and current.text != parent.text:
                 held = _scorable(page, current, parent, wiki_id, language)
