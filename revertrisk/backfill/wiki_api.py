@@ -51,13 +51,13 @@ class WikiRefusedError(WikiError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Obstacle:
+class _Failure:
     """Why a request failed, and the pause that the wiki asked for (Retry-After), in seconds."""
 
     reason: str
     asked_s: float | None = None
     is_final: bool = False
-    is_refusal: bool = False
+    is_api_error: bool = False
     """Whether the API answered the query with an error."""
 
 
@@ -92,13 +92,13 @@ class WikiApi:
             pause = RETRIES.pause_s(retry, retry_after_s=None, longest_s=0)
             pause = max(min(pause, MAX_OWN_PAUSE_S), result.asked_s or 0.0)
             if result.is_final or retry == RETRIES.limit or pause > MAX_PAUSE_S:
-                kind = WikiRefusedError if result.is_refusal and result.is_final else WikiError
+                kind = WikiRefusedError if result.is_api_error and result.is_final else WikiError
                 raise kind(f"{wiki.wiki_id}: the MediaWiki API {result.reason}")
             retry += 1
             log.info("%s: the MediaWiki API %s: pausing for %.0f s", wiki.wiki_id, result.reason, pause)
             self._limiter.pause(pause)
 
-    async def _try(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any] | _Obstacle:
+    async def _try(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any] | _Failure:
         form = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}
         headers = dict(_HEADERS) if self._wiki_url is None else {**_HEADERS, "Host": wiki.domain}
         async with self._limiter.place():
@@ -116,11 +116,11 @@ class WikiApi:
                     asked_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
                     return _read(response.status, asked_s, await response.read())
             except TimeoutError:
-                return _Obstacle("did not answer in time")
+                return _Failure("did not answer in time")
             except aiohttp.ClientSSLError:
-                return _Obstacle("has a certificate that cannot be trusted", is_final=True)
+                return _Failure("has a certificate that cannot be trusted", is_final=True)
             except aiohttp.ClientError:
-                return _Obstacle("could not be reached")
+                return _Failure("could not be reached")
 
 
 @asynccontextmanager
@@ -135,10 +135,10 @@ async def open_wiki_api(
         yield WikiApi(session, limiter, wiki_url=None if wiki_url is None else wiki_url.rstrip("/"))
 
 
-def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Obstacle:
+def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Failure:
     if status != HTTPStatus.OK:
         may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return _Obstacle(f"answered with status {status}", asked_s, is_final=not may_pass)
+        return _Failure(f"answered with status {status}", asked_s, is_final=not may_pass)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -148,13 +148,13 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
             may_pass = code.startswith(TRANSIENT_CODES)
             name = code if code.isascii() and code.replace("_", "").replace("-", "").isalnum() else "an error"
             reason = f"answered with {name[:64]}"
-            return _Obstacle(reason, asked_s, is_final=not may_pass, is_refusal=True)
+            return _Failure(reason, asked_s, is_final=not may_pass, is_api_error=True)
         case dict() if _is_well_formed(document):
             return document
         case dict():
-            return _Obstacle("gave an answer in an unexpected form", is_final=True)
+            return _Failure("gave an answer in an unexpected form", is_final=True)
         case _:
-            return _Obstacle("did not answer with JSON", asked_s)
+            return _Failure("did not answer with JSON", asked_s)
 
 
 def _is_well_formed(document: Mapping[str, Any]) -> bool:

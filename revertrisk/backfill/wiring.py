@@ -93,11 +93,11 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     if local is not None and settings.local is not None:
         _take_up_output(settings.local, checkpoint)
         how_to_retry = "the same command"
-        open_sender = partial(_to_file, local, settings.local, checkpoint)
+        open_sender = partial(_open_file, local, settings.local, checkpoint)
     else:
         words = ("revertrisk", "redrive", "--source", f"dead-letters:{settings.dead_letters}")
         how_to_retry = shlex.join((*words, "--rule", str(rule_file), "--target", str(target)))
-        open_sender = partial(_to_target, settings.user_agent, settings.dead_letters)
+        open_sender = partial(_open_target, settings.user_agent, settings.dead_letters)
     return Backfill(
         wikis=chosen,
         target=target,
@@ -160,10 +160,12 @@ def _rule(path: Path, target: str | None) -> Rule:
     rules = load_rules(path, target=target or NOWHERE)
     if len(rules) != 1:
         raise SettingsError(f"rule: {path}: expected one rule, not {len(rules)}")
-    return replace(rules[0], cases=tuple(_to_the_target(case, target or NOWHERE) for case in rules[0].cases))
+    return replace(
+        rules[0], cases=tuple(_limited_to_target(case, target or NOWHERE) for case in rules[0].cases)
+    )
 
 
-def _to_the_target(case: Case, target: str) -> Case:
+def _limited_to_target(case: Case, target: str) -> Case:
     """Return the case with requests that reach only the server whose stream was checked; raises SettingsError.
 
     The shipped rules have the live producer in their ``host`` header. A gateway that routes by it would answer the
@@ -199,14 +201,14 @@ async def _ask(target: str, user_agent: str) -> Scorer:
 
 
 @asynccontextmanager
-async def _to_target(user_agent: str, dead_letters: Path) -> AsyncIterator[tuple[Sender, DeadLetters]]:
+async def _open_target(user_agent: str, dead_letters: Path) -> AsyncIterator[tuple[Sender, DeadLetters]]:
     async with new_session(user_agent) as session:
         with DeadLetterFile(dead_letters) as letters:
             yield ServiceClient(session), letters
 
 
 @asynccontextmanager
-async def _to_file(
+async def _open_file(
     local: "LocalModel", path: Path, checkpoint: BackfillCheckpoint
 ) -> AsyncIterator[tuple[Sender, DeadLetters]]:
     checkpoint.note_fact(OUTPUT_BEGUN, "yes")

@@ -168,15 +168,15 @@ class EventValidator:
         # jsonschema-rs would load the meta-schema in `$schema` over the network, and block the whole process. It is
         # removed; the class has the draft.
         offline = {name: value for name, value in plain.items() if name != "$schema"}
-        self._decides = jsonschema_rs.Draft7Validator(
+        self._validator = jsonschema_rs.Draft7Validator(
             _with_patterns(offline), formats=_FORMAT_FUNCTIONS, validate_formats=True
         )
-        self._words = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
+        self._explainer = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
 
     def is_valid(self, event: Any) -> bool:
         """Return whether an event satisfies the schema; takes a few microseconds."""
         try:
-            return self._decides.is_valid(event)
+            return self._validator.is_valid(event)
         except UnicodeEncodeError:
             # A lone surrogate, which Python's json accepts and a Rust string cannot hold.
             return not self.violations(event)
@@ -188,7 +188,7 @@ class EventValidator:
         similar messages, but finds all errors first, and takes 8 to 12 s for 200,000 wrong items. The time grows with
         the size of the event, to about a second for a megabyte of tiny array items; so callers limit the size.
         """
-        errors = islice(self._words.iter_errors(event), _MAX_VIOLATIONS)
+        errors = islice(self._explainer.iter_errors(event), _MAX_VIOLATIONS)
         return sorted({violation for error in errors for violation in _violations(error)})
 
 

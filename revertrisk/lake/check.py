@@ -108,11 +108,11 @@ def _store_differences(engine: Connection, name: str, restriction: str = "") -> 
     # No step is narrowed to ranges of ids: the snapshot has all rows.
     reverted_rows(engine, STEPS_FOR_ALL, lambda _view, _ranges: None)
     found = {}
-    for place, (finding, query) in enumerate(_DIFFERENCES.items()):
+    for index, (finding, query) in enumerate(_DIFFERENCES.items()):
         engine.execute(
-            f"CREATE TEMP TABLE {name}_{place} AS SELECT * FROM ({query}) {restriction.format(place)}"
+            f"CREATE TEMP TABLE {name}_{index} AS SELECT * FROM ({query}) {restriction.format(index)}"
         )
-        found[finding] = _number(engine, f"SELECT count(*) FROM {name}_{place}")
+        found[finding] = _number(engine, f"SELECT count(*) FROM {name}_{index}")
     return found
 
 

@@ -78,7 +78,7 @@ class BatchCollector:
         while not self._has_room.is_set():
             await self._has_room.wait()
         position = record.position
-        place = RecordPlace(_partition_name(source, position), position.offset)
+        place = RecordPlace(_source_of_record(source, position), position.offset)
         if isinstance(record, UnreadableRecord):
             digest = hashlib.sha256(record.raw).hexdigest()
             self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
@@ -201,7 +201,7 @@ def run(settings: RunSettings) -> int:
 def _open(settings: RunSettings, writer: LakeWriter) -> list[OpenSource]:
     opening = replace(settings.opening, group=settings.opening.group or DEFAULT_GROUP, program=DEFAULT_GROUP)
     try:
-        return [open_source(written, writer, opening) for written in settings.sources]
+        return [open_source(name, writer, opening) for name in settings.sources]
     except SourceNameError as exc:
         raise LakeUsageError(str(exc)) from exc
 
@@ -263,7 +263,7 @@ def _maintain(settings: RunSettings, lake: Lake, ended: Collection[str] = ()) ->
     maintain(lake, actor_key_days=settings.actor_key_days, grace=settings.grace, ended=ended)
 
 
-def _partition_name(source: OpenSource, position: Position) -> str:
+def _source_of_record(source: OpenSource, position: Position) -> str:
     return f"kafka:{position.partition}" if source.name.startswith("kafka:") else source.name
 
 
