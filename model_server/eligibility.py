@@ -24,7 +24,7 @@ from revertrisk.wiki.revision_facts import RevisionFacts
 from revertrisk.wiki.user_kinds import user_kind
 
 REPLICA_LAG = timedelta(seconds=60)
-"""For this long after its event, a revision that the API lacks may not have reached the replica yet."""
+"""If the API lacks a revision within this time after its event, the replica may be behind."""
 
 NOTHING_HIDDEN = Redactions()
 
@@ -108,7 +108,7 @@ def is_complete(fetched: FetchedRevision) -> bool:
 
 
 def may_still_appear(received_at: datetime | None, *, now: datetime) -> bool:
-    """Return whether a revision that the API lacks may not have reached the replica yet.
+    """Return whether the API can lack a revision because the replica is behind: its event is new.
 
     An event without a time may be new.
     """
@@ -180,7 +180,7 @@ def _unscorable(  # noqa: PLR0911 - one line for each reason; the first that app
 
 
 def _user(revision: RevisionFacts, editor: Editor | None) -> User:
-    """Return the author from the event, or only the kind of user without one; unknown if the author is hidden.
+    """Return the author from the event; without an event, only the kind of user; unknown if the author is hidden.
 
     The wiki is not asked about the account: its present edit count is not the one at the time of the edit.
     """

@@ -72,7 +72,9 @@ def check_pickle(settings: Settings, path: Path) -> None:
     if file is None:
         return
     if not settings.allow_pickle:
-        raise ServerSettingsError(f"ALLOW_PICKLE: {file} runs code when it is loaded: true allows that")
+        raise ServerSettingsError(
+            f"ALLOW_PICKLE: loading {file} runs code; set ALLOW_PICKLE=true to allow it"
+        )
     if settings.model_sha256 is None:
         raise ServerSettingsError(
             f"MODEL_SHA256: expected the digest of {file}, which is not loaded without one"
@@ -82,7 +84,7 @@ def check_pickle(settings: Settings, path: Path) -> None:
     if settings.model_name not in official.MODULES:
         raise ServerSettingsError(f"MODEL_NAME: expected one of {', '.join(official.MODULES)} for {file}")
     if settings.device == "cuda":
-        raise ServerSettingsError(f"DEVICE: {file} is served on the CPU")
+        raise ServerSettingsError(f"DEVICE: {file} is served on the CPU; set DEVICE=cpu")
     if not official.is_installed():
         raise ServerSettingsError(
             f"MODEL_PATH: {file} needs the package {official.PACKAGE}, which is not installed"

@@ -1,7 +1,8 @@
 """The slow level: the ratio of the counts of the last day or two to the baseline, which follows holidays and growth.
 
 level(t) = Σ λ^(t−s)·min(x(s), 3·b(s) + 6) / Σ λ^(t−s)·b(s) over the bins s before t, where b is the baseline
-and λ halves a weight in a day. It begins with the weights of a day of counts at the baseline.
+and λ halves a weight in a day. It begins as if the counts of the day before had been equal
+to the baseline.
 """
 
 from typing import Final
@@ -23,6 +24,7 @@ def decay(bin_minutes: int) -> float:
 
 def first_weight(mean_per_bin: float, bin_minutes: int) -> float:
     """Return the weight that the level begins with: that of a day at the mean of the baseline."""
+    # All weights sum to bins per day / log 2, and those of one day to half of it.
     return float(mean_per_bin * MINUTES_PER_DAY * HALF_LIFE_DAYS / bin_minutes / np.log(2) / 2)
 
 

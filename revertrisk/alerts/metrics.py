@@ -37,6 +37,7 @@ class WatchMetrics:
             registry=registry,
         )
         self._before = Counters()
+        """The numbers that are in the metrics already."""
         self._shown: set[tuple[str, str]] = set()
         """The series whose gauge has been 1."""
 
@@ -54,7 +55,7 @@ class WatchMetrics:
         if watch.clock.closed is not None:
             self._watermark.set(watch.clock.closed * 60)
         for scope, series in watch.banks.names():
-            self._surge.labels(scope, series)
+            self._surge.labels(scope, series)  # a gauge exists from its first use on, with the value 0
         for labels in self._shown - set(watch.open_incidents):
             self._surge.labels(*labels).set(0)
             self._ratio.labels(*labels).set(1)

@@ -24,7 +24,7 @@ _COMMIT_EVERY = 50_000
 async def found_in(
     sources: Sequence[str], settings: WatchSettings, opening: SourceSettings
 ) -> list[Incident]:
-    """Return the incidents in some sources, in the order of their beginnings.
+    """Return the incidents in the sources, in the order in which they begin.
 
     Raises:
         AlertsUsageError: a source cannot be opened.
@@ -43,6 +43,7 @@ async def found_in(
 
         async def read(reader: SourceReader) -> None:
             count = 0
+            # To read a position is to process its event.
             async for _ in reader.positions():
                 count += 1
                 if count % _COMMIT_EVERY == 0:
@@ -59,7 +60,7 @@ async def found_in(
 
 
 def replay(sources: Sequence[str], settings: WatchSettings, opening: SourceSettings, *, as_json: bool) -> int:
-    """Write the incidents in some sources to standard output; returns the exit status."""
+    """Write the incidents in the sources to standard output; return the exit status."""
     try:
         incidents = asyncio.run(found_in(sources, settings, opening))
     except AlertsError as exc:

@@ -16,12 +16,16 @@ from revertrisk.alerts.incidents import ALL_WIKIS, SMALL_WIKIS, Series
 from revertrisk.alerts.level import MINUTES_PER_DAY
 
 LONGEST_WAIT_MINUTES: Final = 120
-"""A wiki for which silence would take longer at this time of the day is watched as a group with the small wikis."""
+"""A wiki whose silence could be reported only after more minutes than this, at its rate at this time of the day, is
+watched as a group with the small wikis.
+"""
 LEAST_ALPHA: Final = 0.05
 """Used if a smaller dispersion was estimated, so that very short interruptions are not reported."""
 PREDICTION_ALPHA: Final = 0.1
 LEAST_PREDICTION_MINUTES: Final = 10
-"""A producer that restarts, or lags by some minutes, is not silent."""
+"""The shortest run without predictions that is reported: a producer that restarts, or lags by some minutes, is not
+silent.
+"""
 _RATIO_KEEP: Final = 0.5 ** (1 / 1440)
 _LEAST_EDITS: Final = 1000.0
 """The number of edits after which the proportion with a prediction is known."""
@@ -32,7 +36,7 @@ class Run:
     """A run of minutes without an event."""
 
     since: int
-    mean: float = 0.0
+    expected: float = 0.0
     """The usual number of events in them."""
     minutes: int = 0
     canaries: int = 0
@@ -53,14 +57,15 @@ class Silence:
 class Group:
     """Scopes that are watched for silence as a group."""
 
-    mean: float = 0.0
+    expected: float = 0.0
     count: int = 0
     alpha: float = 0.0
 
     def add(self, mean: float, count: int, alpha: float) -> None:
         """Add a scope."""
-        self.mean += mean
+        self.expected += mean
         self.count += count
+        # The greatest: a greater dispersion needs a longer run, so the group has no more false alarms than its scopes.
         self.alpha = max(self.alpha, alpha)
 
 
@@ -105,7 +110,7 @@ class SilenceDetector:
         # Wikis that are silent already do not count for the silence of all wikis.
         everything = sum(mean for scope, mean in usual.items() if (scope, Series.SILENCE) not in self._runs)
         if usual:
-            needed = needed_mean(LEAST_ALPHA, budget_days)
+            needed = least_expected_events(LEAST_ALPHA, budget_days)
             run = self._follow((ALL_WIKIS, Series.SILENCE), minute, edits, everything, outcome)
             if run is not None:
                 run.canaries += canaries
@@ -113,43 +118,43 @@ class SilenceDetector:
         if edits:  # if no edits arrive at all, there is one incident, and not one for each wiki
             slow = Group()
             for scope, mean in usual.items():
-                needed = needed_mean(alphas[scope], budget_days)
-                name = (scope, Series.SILENCE)
-                if mean * LONGEST_WAIT_MINUTES < needed and not self.is_silent(name):
-                    self._runs.pop(name, None)
+                needed = least_expected_events(alphas[scope], budget_days)
+                key = (scope, Series.SILENCE)
+                if mean * LONGEST_WAIT_MINUTES < needed and not self.is_silent(key):
+                    self._runs.pop(key, None)
                     slow.add(mean, counts[scope], alphas[scope])
                     continue
-                run = self._follow(name, minute, counts[scope], mean, outcome)
+                run = self._follow(key, minute, counts[scope], mean, outcome)
                 if run is not None:
-                    self._start_if_silent(run, needed, *name, "edits of other wikis arrive", outcome)
-            if slow.mean:
-                name = (SMALL_WIKIS, Series.SILENCE)
-                run = self._follow(name, minute, slow.count, slow.mean, outcome)
+                    self._start_if_silent(run, needed, *key, "edits of other wikis arrive", outcome)
+            if slow.expected:
+                key = (SMALL_WIKIS, Series.SILENCE)
+                run = self._follow(key, minute, slow.count, slow.expected, outcome)
                 if run is not None:
-                    needed = needed_mean(slow.alpha, budget_days)
-                    self._start_if_silent(run, needed, *name, "edits of large wikis arrive", outcome)
+                    needed = least_expected_events(slow.alpha, budget_days)
+                    self._start_if_silent(run, needed, *key, "edits of large wikis arrive", outcome)
         self._note_predictions(minute, edits, predictions, budget_days, outcome)
         return outcome
 
-    def is_silent(self, name: tuple[str, Series]) -> bool:
+    def is_silent(self, key: tuple[str, Series]) -> bool:
         """Return whether a silence of a scope is open."""
-        run = self._runs.get(name)
+        run = self._runs.get(key)
         return run is not None and run.is_silence
 
     def _follow(
-        self, name: tuple[str, Series], minute: int, count: int, mean: float, outcome: SilenceChanges
+        self, key: tuple[str, Series], minute: int, count: int, mean: float, outcome: SilenceChanges
     ) -> Run | None:
         """Return the run of a scope with one more minute; if the minute has events, end the run and return None."""
-        run = self._runs.get(name)
+        run = self._runs.get(key)
         if count:
             if run is not None:
-                del self._runs[name]
+                del self._runs[key]
                 if run.is_silence:
-                    outcome.ended.append(Silence(*name, run.since))
+                    outcome.ended.append(Silence(*key, run.since))
             return None
         if run is None:
-            run = self._runs[name] = Run(minute)
-        run.mean += mean
+            run = self._runs[key] = Run(minute)
+        run.expected += mean
         run.minutes += 1
         return run
 
@@ -157,7 +162,7 @@ class SilenceDetector:
     def _start_if_silent(  # noqa: PLR0913, PLR0917 - the parts of a silence
         run: Run, needed: float, scope: str, series: Series, cause: str, outcome: SilenceChanges
     ) -> None:
-        if not run.is_silence and run.mean >= needed:
+        if not run.is_silence and run.expected >= needed:
             run.is_silence = True
             outcome.started.append(Silence(scope, series, run.since, cause))
 
@@ -165,25 +170,29 @@ class SilenceDetector:
         self, minute: int, edits: int, predictions: int, budget_days: float, outcome: SilenceChanges
     ) -> None:
         scored = self._predictions / self._edits if self._edits >= _LEAST_EDITS else 0.0
-        name = (ALL_WIKIS, Series.PREDICTIONS)
-        run = self._follow(name, minute, predictions, edits * scored, outcome) if scored else None
-        if run is None:
+        key = (ALL_WIKIS, Series.PREDICTIONS)
+        run = self._follow(key, minute, predictions, edits * scored, outcome) if scored else None
+        if (
+            run is None
+        ):  # during a run the missing predictions would lower the proportion, and so hide the silence
             self._edits = _RATIO_KEEP * self._edits + edits
             self._predictions = _RATIO_KEEP * self._predictions + predictions
         elif run.minutes >= LEAST_PREDICTION_MINUTES:
             cause = "edits arrive, predictions do not: the producer of predictions is probably down"
-            self._start_if_silent(run, needed_mean(PREDICTION_ALPHA, budget_days), *name, cause, outcome)
+            self._start_if_silent(
+                run, least_expected_events(PREDICTION_ALPHA, budget_days), *key, cause, outcome
+            )
 
     def forget(self, watched: AbstractSet[str]) -> None:
         """Remove the runs of all scopes but these."""
-        self._runs = {name: run for name, run in self._runs.items() if name[0] in watched}
+        self._runs = {key: run for key, run in self._runs.items() if key[0] in watched}
 
     def as_state(self) -> dict[str, Any]:
         """Return the state to keep across a restart."""
         return {
             "runs": [
-                [*name, run.since, run.mean, run.minutes, run.canaries, run.is_silence]
-                for name, run in self._runs.items()
+                [*key, run.since, run.expected, run.minutes, run.canaries, run.is_silence]
+                for key, run in self._runs.items()
             ],
             "edits": self._edits,
             "predictions": self._predictions,
@@ -203,7 +212,7 @@ def _cause(run: Run) -> str:
     return "no edits of any wiki arrive"
 
 
-def needed_mean(alpha: float, budget_days: float) -> float:
+def least_expected_events(alpha: float, budget_days: float) -> float:
     """Return the least M of a run that is silence: (1 + α·M)^(−1/α) = 1/(1440·B)."""
     alpha = max(alpha, LEAST_ALPHA)
     return float(math.expm1(alpha * math.log(MINUTES_PER_DAY * budget_days)) / alpha)

@@ -16,7 +16,7 @@ from revertrisk.alerts.receivers import SendError
 from revertrisk.alerts.wording import in_words
 
 TIMEOUT_S: Final = 30
-_TRIES: Final = 3
+_RETRIES: Final = 3
 
 
 class SlackWebhook:
@@ -30,9 +30,9 @@ class SlackWebhook:
             url,
             timeout=TIMEOUT_S,
             retry_handlers=[
-                AsyncRateLimitErrorRetryHandler(max_retry_count=_TRIES),
-                AsyncServerErrorRetryHandler(max_retry_count=_TRIES),
-                AsyncConnectionErrorRetryHandler(max_retry_count=_TRIES),
+                AsyncRateLimitErrorRetryHandler(max_retry_count=_RETRIES),
+                AsyncServerErrorRetryHandler(max_retry_count=_RETRIES),
+                AsyncConnectionErrorRetryHandler(max_retry_count=_RETRIES),
             ],
         )
 

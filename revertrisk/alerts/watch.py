@@ -1,8 +1,9 @@
 """A watch: it takes events and puts messages into the outbox.
 
-It has no sockets and reads no clock, so a replay finds the same as a live run. The counts of a minute are held while it
-is open. When it is closed they go into the history and into the bins. Complete bins go through the detectors, and each
-start or end becomes an incident and a message. The state is in the store, committed together with the sources' places.
+It has no sockets and reads no clock, so a replay finds the same incidents as a live run. The counts of a minute are
+held while it is open. When it is closed they go into the history and into the bins. Complete bins go through the
+detectors, and each start or end becomes an incident and a message. The state is in the store, committed together with
+the sources' places.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from revertrisk.alerts.versions import Versions
 
 _STREAM: Final = (ALL_WIKIS, Series.STREAM)
 _OUTAGES: Final = (Series.SILENCE, Series.PREDICTIONS)
-"""The incidents whose minutes are not counted."""
+"""While one of these incidents is open, the minutes of its scope count as not observed."""
 
 
 class Watch:
@@ -99,7 +100,10 @@ class Watch:
             self._close(minute)
 
     def note_nothing(self, minutes: int) -> None:
-        """Note that no event has come for a number of minutes, by this machine's clock."""
+        """Open an incident: no event has come for a number of minutes, by this machine's clock.
+
+        Nothing happens if it is open already, or if there has been no event at all.
+        """
         greatest = self._intake.clock.greatest
         if greatest is None or _STREAM in self.open_incidents:
             return

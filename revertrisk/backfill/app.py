@@ -31,7 +31,7 @@ Done = TypeVar("Done")
 
 
 class StoppedError(Exception):
-    """A signal ended a phase; finished work is kept."""
+    """A signal ended the planning; what was planned is kept."""
 
 
 def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
@@ -57,7 +57,7 @@ def run_backfill(settings: BackfillSettings, ask: Ask) -> int:
         return EXIT_INCOMPLETE
     except WikiRefusedError as exc:
         sys.stderr.write(f"revertrisk: {exc}; what is done is kept\n")
-        return EXIT_INCOMPLETE
+        return EXIT_INCOMPLETE  # without "run the same command": it would be refused again
     except (WikiError, DeadLetterError, OutputError) as exc:
         sys.stderr.write(f"revertrisk: {exc}; what is done is kept; run the same command to continue\n")
         return EXIT_INCOMPLETE
@@ -95,6 +95,7 @@ def _run(settings: BackfillSettings, ask: Ask, stack: ExitStack, runner: asyncio
     if counts.left and asks and not ask(f"Score {counts.left} revisions, to {where}?"):
         sys.stderr.write(f"revertrisk: nothing was sent; the plan is kept in {settings.checkpoint}\n")
         return EXIT_INCOMPLETE
+    # Not in _until_signalled: a signal lets send() finish the requests in flight.
     problem = runner.run(backfill.send()) if counts.left else None
     counts = backfill.counts()
     show_report(counts, backfill.how_to_retry if counts.failed else None)

@@ -13,7 +13,7 @@ from revertrisk.wiki.table import Wiki
 PROPERTIES: Final = "ids|timestamp|flags|user|userid|comment|sha1|size|contentmodel|tags"
 """``rvprop``: everything except the text. ``sha1hidden`` shows that a text is hidden."""
 CHUNK: Final = 25
-"""The number of revisions in a look-up. With their parents these are 50 ids, the API's limit of one parameter."""
+"""The number of revisions in a look-up. With their parents these are 50 ids, the API's limit for one parameter."""
 
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class ListedRevision:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A revision and its parent in the wiki; None if the wiki does not have it, or if there is no parent."""
+    """A revision and its parent, each None if the wiki does not have it or there is no parent."""
 
     rev_id: int
     revision: RevisionFacts | None
@@ -57,7 +57,7 @@ class Lookup:
         ids = {ref.rev_id for ref in refs} | {ref.parent_id for ref in refs if ref.parent_id}
         facts = await self._revisions(wiki, ids)
         parents = {facts[ref.rev_id].parent_id for ref in refs if ref.rev_id in facts}
-        if more := parents - ids - {0}:
+        if more := parents - ids - {0}:  # 0: no parent
             facts |= await self._revisions(wiki, more)
         found = []
         for ref in refs:

@@ -24,7 +24,7 @@ def show_plan(  # noqa: PLR0913 - what a plan says
     unfound: list[tuple[str, str]],
     out: TextIO | None = None,
 ) -> None:
-    """Print how many revisions will be sent, how many will not and why, and how many requests that takes."""
+    """Print how many revisions will be sent, how many not and why, and how many requests and how long it takes."""
     out = out or sys.stdout
     facts = {"planned_at": planned_at, "scorer": scorer} | counts.plan_as_dict(per_second)
     if not out.isatty():
@@ -87,7 +87,7 @@ def _reasons(title: str, counted: Counter[str]) -> Table:
 def _add_rows(table: Table, name: str, counted: Counter[str]) -> None:
     for key, count in sorted(counted.items()):
         table.add_row(name, key, str(count))
-        name = ""
+        name = ""  # only in the first row
     table.add_section()
 
 

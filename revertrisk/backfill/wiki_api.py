@@ -28,19 +28,22 @@ MAXLAG_S: Final = 5
 TIMEOUT_S: Final = 60.0
 """For one request."""
 RETRIES: Final = RetrySchedule(limit=10, delay_s=1.0, factor=2.0)
-"""A quarter of an hour in all, or longer if a wiki asks for longer pauses."""
+"""8 minutes of pauses in all, with `MAX_OWN_PAUSE_S`; more if a wiki asks for longer pauses."""
 MAX_OWN_PAUSE_S: Final = 120.0
+"""The longest pause that the wiki did not ask for."""
 MAX_PAUSE_S: Final = 3600.0
 """A wiki that asks for a longer pause ends the run; the same command continues it later."""
 _LISTS: Final = ("pages", "allrevisions", "interwiki")
 """The lists in an answer that are read."""
 _PATH: Final = "/w/api.php"
 _HEADERS: Final = {"Promise-Non-Write-API-Action": "true"}
-"""With it the nearest data centre answers a POST, like a GET. A POST, because 50 titles can be too long for a URL."""
+"""With this header the nearest data centre answers a POST as it answers a GET. POST, because 50 titles can be too long
+for a URL.
+"""
 
 
 class WikiError(Exception):
-    """A wiki did not answer, or refused; the message has its name and the reason, and none of its own text."""
+    """A wiki did not answer, or refused; the message has its name and the reason, but no text that the wiki sent."""
 
 
 class WikiRefusedError(WikiError):
@@ -48,18 +51,18 @@ class WikiRefusedError(WikiError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Obstacle:
+class _Failure:
     """Why a request failed, and the pause that the wiki asked for (Retry-After), in seconds."""
 
     reason: str
     asked_s: float | None = None
     is_final: bool = False
-    is_refusal: bool = False
+    is_api_error: bool = False
     """Whether the API answered the query with an error."""
 
 
 class WikiApi:
-    """Queries any wiki. Calls are not queued: a caller that awaits each makes one request at a time."""
+    """Queries any wiki. Calls are not queued: for one request at a time, await each call."""
 
     def __init__(
         self, session: aiohttp.ClientSession, limiter: RateLimiter, *, wiki_url: str | None = None
@@ -89,13 +92,13 @@ class WikiApi:
             pause = RETRIES.pause_s(retry, retry_after_s=None, longest_s=0)
             pause = max(min(pause, MAX_OWN_PAUSE_S), result.asked_s or 0.0)
             if result.is_final or retry == RETRIES.limit or pause > MAX_PAUSE_S:
-                kind = WikiRefusedError if result.is_refusal and result.is_final else WikiError
+                kind = WikiRefusedError if result.is_api_error and result.is_final else WikiError
                 raise kind(f"{wiki.wiki_id}: the MediaWiki API {result.reason}")
             retry += 1
             log.info("%s: the MediaWiki API %s: pausing for %.0f s", wiki.wiki_id, result.reason, pause)
             self._limiter.pause(pause)
 
-    async def _try(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any] | _Obstacle:
+    async def _try(self, wiki: Wiki, parameters: Mapping[str, str]) -> dict[str, Any] | _Failure:
         form = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAXLAG_S)}
         headers = dict(_HEADERS) if self._wiki_url is None else {**_HEADERS, "Host": wiki.domain}
         async with self._limiter.place():
@@ -113,11 +116,11 @@ class WikiApi:
                     asked_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
                     return _read(response.status, asked_s, await response.read())
             except TimeoutError:
-                return _Obstacle("did not answer in time")
+                return _Failure("did not answer in time")
             except aiohttp.ClientSSLError:
-                return _Obstacle("has a certificate that cannot be trusted", is_final=True)
+                return _Failure("has a certificate that cannot be trusted", is_final=True)
             except aiohttp.ClientError:
-                return _Obstacle("could not be reached")
+                return _Failure("could not be reached")
 
 
 @asynccontextmanager
@@ -132,10 +135,10 @@ async def open_wiki_api(
         yield WikiApi(session, limiter, wiki_url=None if wiki_url is None else wiki_url.rstrip("/"))
 
 
-def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Obstacle:
+def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _Failure:
     if status != HTTPStatus.OK:
         may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return _Obstacle(f"answered with status {status}", asked_s, is_final=not may_pass)
+        return _Failure(f"answered with status {status}", asked_s, is_final=not may_pass)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -145,13 +148,13 @@ def _read(status: int, asked_s: float | None, body: bytes) -> dict[str, Any] | _
             may_pass = code.startswith(TRANSIENT_CODES)
             name = code if code.isascii() and code.replace("_", "").replace("-", "").isalnum() else "an error"
             reason = f"answered with {name[:64]}"
-            return _Obstacle(reason, asked_s, is_final=not may_pass, is_refusal=True)
+            return _Failure(reason, asked_s, is_final=not may_pass, is_api_error=True)
         case dict() if _is_well_formed(document):
             return document
         case dict():
-            return _Obstacle("gave an answer in an unexpected form", is_final=True)
+            return _Failure("gave an answer in an unexpected form", is_final=True)
         case _:
-            return _Obstacle("did not answer with JSON", asked_s)
+            return _Failure("did not answer with JSON", asked_s)
 
 
 def _is_well_formed(document: Mapping[str, Any]) -> bool:

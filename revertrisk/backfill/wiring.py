@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from revertrisk.backfill.local import LocalModel
 
 OUTPUT_BEGUN = "output_begun"
-"""The fact in a checkpoint that this backfill wrote the file of predictions."""
+"""The key in the checkpoint that says: this backfill has begun the file of predictions."""
 SHIPPED_RULES = Path(dispatcher.__file__).parent / "rules"
 
 
@@ -62,7 +62,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     wiki_url = settings.wiki_url
     try:
         is_behind_a_proxy = wiki_url is None and proxies_reach_wikis(wikis)
-        proxy_of(wiki_url or "")
+        proxy_of(wiki_url or "")  # only to refuse an invalid proxy here, before any request
     except ProxyError as exc:
         raise SettingsError(str(exc)) from exc
     if target is None:
@@ -93,11 +93,11 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     if local is not None and settings.local is not None:
         _take_up_output(settings.local, checkpoint)
         how_to_retry = "the same command"
-        open_sender = partial(_to_file, local, settings.local, checkpoint)
+        open_sender = partial(_open_file, local, settings.local, checkpoint)
     else:
         words = ("revertrisk", "redrive", "--source", f"dead-letters:{settings.dead_letters}")
         how_to_retry = shlex.join((*words, "--rule", str(rule_file), "--target", str(target)))
-        open_sender = partial(_to_target, settings.user_agent, settings.dead_letters)
+        open_sender = partial(_open_target, settings.user_agent, settings.dead_letters)
     return Backfill(
         wikis=chosen,
         target=target,
@@ -119,6 +119,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
             until=settings.until,
             all_revisions=settings.all_revisions,
         ),
+        # Not the relay's address: the relay is for the model, and this client uses the proxy itself.
         open_wiki_api=partial(
             open_wiki_api, limiter, user_agent=settings.user_agent, wiki_url=settings.wiki_url
         ),
@@ -145,13 +146,11 @@ def _listed(revisions: str | None, titles: str | None) -> ListedItems:
 def _check_scored(wikis: Iterable[str], scorer: Scorer) -> None:
     for wiki_id in wikis:
         if wiki_id not in scorer.wikis:
-            raise SettingsError(
-                f"wiki: {wiki_id} is not one of the wikis that {scorer.model_name} scores there"
-            )
+            raise SettingsError(f"wiki: {scorer.model_name} does not support {wiki_id}")
 
 
 def _shipped_rule(model_name: str) -> Path:
-    for path in SHIPPED_RULES.glob("*.yaml"):  # no path is made from the name, which comes from a server
+    for path in SHIPPED_RULES.glob("*.yaml"):  # the name comes from a server, so no path is built from it
         if path.stem == model_name:
             return path
     raise SettingsError(f"rule: no rule is shipped for {model_name}: name one with --rule")
@@ -161,10 +160,12 @@ def _rule(path: Path, target: str | None) -> Rule:
     rules = load_rules(path, target=target or NOWHERE)
     if len(rules) != 1:
         raise SettingsError(f"rule: {path}: expected one rule, not {len(rules)}")
-    return replace(rules[0], cases=tuple(_to_the_target(case, target or NOWHERE) for case in rules[0].cases))
+    return replace(
+        rules[0], cases=tuple(_limited_to_target(case, target or NOWHERE) for case in rules[0].cases)
+    )
 
 
-def _to_the_target(case: Case, target: str) -> Case:
+def _limited_to_target(case: Case, target: str) -> Case:
     """Return the case with requests that reach only the server whose stream was checked; raises SettingsError.
 
     The shipped rules have the live producer in their ``host`` header. A gateway that routes by it would answer the
@@ -200,14 +201,14 @@ async def _ask(target: str, user_agent: str) -> Scorer:
 
 
 @asynccontextmanager
-async def _to_target(user_agent: str, dead_letters: Path) -> AsyncIterator[tuple[Sender, DeadLetters]]:
+async def _open_target(user_agent: str, dead_letters: Path) -> AsyncIterator[tuple[Sender, DeadLetters]]:
     async with new_session(user_agent) as session:
         with DeadLetterFile(dead_letters) as letters:
             yield ServiceClient(session), letters
 
 
 @asynccontextmanager
-async def _to_file(
+async def _open_file(
     local: "LocalModel", path: Path, checkpoint: BackfillCheckpoint
 ) -> AsyncIterator[tuple[Sender, DeadLetters]]:
     checkpoint.note_fact(OUTPUT_BEGUN, "yes")

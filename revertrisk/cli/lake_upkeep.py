@@ -86,7 +86,7 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         end(exc, exc.exit_status)
     for actor_name in done.not_found:
         sys.stdout.write(
-            f"no row of {actor_name}: no row has its key (keys of old edits are removed), and no title has its name\n"
+            f"nothing found for {actor_name}: no row has its key (old keys are removed), no title contains it\n"
         )
     for found in done.remaining:
         sys.stdout.write(f"still found: {found}\n")
@@ -98,9 +98,9 @@ def prune(
     lake: Lake,
     before: Annotated[str, typer.Option(metavar="DAY", help="The first day to keep, such as 2026-11-01.")],
 ) -> None:
-    """Delete from the lake all days, or whole months, before a day.
+    """Delete from the lake the days before DAY; from tables with monthly files, the months that end before it.
 
-    The writer's maintenance removes the files after KEEP_FILES_HOURS, by default a week.
+    The writer's maintenance deletes the files after its --keep-files-hours, by default a week.
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
     """
@@ -120,4 +120,6 @@ def prune(
         files = prune_before(open_lake(lake), day)
     except LakeError as exc:
         end(exc, exc.exit_status)
-    sys.stdout.write(f"{lake}: {files} files removed from the tables\n")
+    sys.stdout.write(
+        f"{lake}: {files} files no longer in the tables; the writer deletes them after its keep time\n"
+    )

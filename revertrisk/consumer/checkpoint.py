@@ -1,4 +1,4 @@
-"""The state of a consumer in one SQLite file, committed as a whole.
+"""The state of a consumer in one SQLite file.
 
 Rows, counts, seen keys and the place to resume from change in one transaction. So after a crash the file has the state
 of one moment of the stream, and reading from its place gives the same result as without the crash. The file is in WAL
@@ -57,7 +57,7 @@ class ConsumerCheckpoint:
         self._name = str(path) if path is not None else IN_MEMORY
         self._remembered = remembered
         try:
-            # It does not wait for a lock: another writer is a second consumer, which is a mistake.
+            # Do not wait for a lock: another writer is a second consumer, which is a mistake.
             self.connection = sqlite3.connect(self._name, isolation_level=None, timeout=0)
         except sqlite3.Error as exc:
             raise ConsumerCheckpointError(f"{self._name}: {exc}") from exc
@@ -78,7 +78,7 @@ class ConsumerCheckpoint:
 
     @property
     def resume_at(self) -> str | None:
-        """The token to resume the source with; None at the beginning."""
+        """The place from which the source is resumed; None if nothing was read."""
         row = self.connection.execute("SELECT resume_at FROM place").fetchone()
         return None if row is None else str(row[0])
 
@@ -92,6 +92,7 @@ class ConsumerCheckpoint:
         if added.rowcount == 0:
             return False
         assert added.lastrowid is not None  # noqa: S101 - it was inserted
+        # The numbers grow by one with each new key, so this keeps the last ones.
         self.connection.execute("DELETE FROM seen WHERE number <= ?", (added.lastrowid - self._remembered,))
         return True
 
@@ -119,7 +120,7 @@ class ConsumerCheckpoint:
 
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
-        # A power failure can undo the last commits, each as a whole; those events are then read again.
+        # Without a sync at each commit: a power failure can undo the last commits, and their events are read again.
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute("BEGIN IMMEDIATE")
         (application_id,) = self.connection.execute("PRAGMA application_id").fetchone()

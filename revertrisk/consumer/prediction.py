@@ -83,7 +83,7 @@ def version_order(version: str) -> VersionOrder:
     """
     parts = _NUMBER.split(version)
     # Text and numbers alternate. Numbers compare by length, then by digits, because int() has a limit of digits.
-    return (tuple(_part(part, number=bool(place % 2)) for place, part in enumerate(parts)), version)
+    return (tuple(_part(part, number=bool(index % 2)) for index, part in enumerate(parts)), version)
 
 
 def _part(part: str, *, number: bool) -> tuple[int, str]:

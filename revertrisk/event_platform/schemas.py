@@ -39,12 +39,12 @@ _FORMATS_AS_PATTERNS: Final[Mapping[str, dict[str, Any]]] = {
     "uri-reference": {"pattern": f"^(?:{URI_REFERENCE})$"},
     "instant": {"anyOf": [{"pattern": f"^(?:{USUAL_INSTANT})$"}, {"format": "instant"}]},
 }
-"""Keywords with the same result as a format, which jsonschema-rs checks with no or few calls of Python."""
+"""Keywords that replace a format with the same result; jsonschema-rs checks them with few or no calls of Python."""
 _VALUES: Final = frozenset({"const", "default", "enum", "examples"})
 """Keywords that hold values, not schemas."""
 
 _MAX_VIOLATIONS: Final = 200
-"""The most violations listed for one event: more than its fields, and fewer than a hostile array would have."""
+"""The most violations listed for one event: a valid limit for every honest event; a hostile array would give more."""
 
 _MAX_NAMES: Final = 10
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,64}")
@@ -61,8 +61,8 @@ def _is_number(_: object, value: object) -> bool:
 def _bounded(keyword: str) -> Callable[..., Iterator[ValidationError]]:
     """Return jsonschema's check of a keyword, without a RecursionError for deeply nested values.
 
-    jsonschema's messages, which are not used here, repeat the value. For a thousand nested lists that raises a
-    RecursionError, after the value was already found invalid.
+    jsonschema's messages repeat the value, which fails with RecursionError for a thousand nested lists. The messages
+    are not used, and the value was already found invalid.
     """
     check = jsonschema.Draft7Validator.VALIDATORS[keyword]
 
@@ -168,15 +168,15 @@ class EventValidator:
         # jsonschema-rs would load the meta-schema in `$schema` over the network, and block the whole process. It is
         # removed; the class has the draft.
         offline = {name: value for name, value in plain.items() if name != "$schema"}
-        self._decides = jsonschema_rs.Draft7Validator(
+        self._validator = jsonschema_rs.Draft7Validator(
             _with_patterns(offline), formats=_FORMAT_FUNCTIONS, validate_formats=True
         )
-        self._words = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
+        self._explainer = _WordingValidator(plain, format_checker=_FORMAT_CHECKER)
 
     def is_valid(self, event: Any) -> bool:
         """Return whether an event satisfies the schema; takes a few microseconds."""
         try:
-            return self._decides.is_valid(event)
+            return self._validator.is_valid(event)
         except UnicodeEncodeError:
             # A lone surrogate, which Python's json accepts and a Rust string cannot hold.
             return not self.violations(event)
@@ -188,7 +188,7 @@ class EventValidator:
         similar messages, but finds all errors first, and takes 8 to 12 s for 200,000 wrong items. The time grows with
         the size of the event, to about a second for a megabyte of tiny array items; so callers limit the size.
         """
-        errors = islice(self._words.iter_errors(event), _MAX_VIOLATIONS)
+        errors = islice(self._explainer.iter_errors(event), _MAX_VIOLATIONS)
         return sorted({violation for error in errors for violation in _violations(error)})
 
 

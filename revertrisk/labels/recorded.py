@@ -22,7 +22,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def is_export(path: Path) -> bool:
-    """Return whether a file, plain or compressed, has XML in it: then its first character is ``<``.
+    """Return whether a file, plain or compressed, is XML: whether its first character is ``<``.
 
     Raises:
         PackedFileError: the file cannot be read or decompressed.
@@ -135,7 +135,7 @@ def _range(revert: Any) -> tuple[int, int] | None:
 
 
 def _parent(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the parent of the revision as the event describes it, or {} if it does not."""
+    """Return what the event says about the parent of the revision; {} if it describes none, or another revision."""
     before: Mapping[str, Any] = event.get("prior_state", {}).get("revision", {})
     parent_id = event["revision"].get("rev_parent_id")
     return before if before.get("rev_id", parent_id) == parent_id else {}

@@ -46,7 +46,7 @@ _DIFFERENCES: Final = {
         a=REVERTED.name, b="reverted_now"
     ),
 }
-"""By the text of each finding, a query for the keys of rows that differ between two tables."""
+"""Key: the text of a finding. Value: a query for the keys of its rows."""
 
 
 def check(lake: Lake, *, wait: Callable[[Lake, int], None] | None = None) -> Iterator[str]:
@@ -105,13 +105,14 @@ def _take_snapshot(engine: Connection, lake: Lake) -> None:
 
 def _store_differences(engine: Connection, name: str, restriction: str = "") -> dict[str, int]:
     """Store the keys of rows that differ between tables in temporary tables; return their number by finding."""
+    # No step is narrowed to ranges of ids: the snapshot has all rows.
     reverted_rows(engine, STEPS_FOR_ALL, lambda _view, _ranges: None)
     found = {}
-    for place, (finding, query) in enumerate(_DIFFERENCES.items()):
+    for index, (finding, query) in enumerate(_DIFFERENCES.items()):
         engine.execute(
-            f"CREATE TEMP TABLE {name}_{place} AS SELECT * FROM ({query}) {restriction.format(place)}"
+            f"CREATE TEMP TABLE {name}_{index} AS SELECT * FROM ({query}) {restriction.format(index)}"
         )
-        found[finding] = _number(engine, f"SELECT count(*) FROM {name}_{place}")
+        found[finding] = _number(engine, f"SELECT count(*) FROM {name}_{index}")
     return found
 
 
@@ -140,7 +141,7 @@ def _bad_places(engine: Connection) -> Iterator[str]:
 def _too_many_files(lake: Lake) -> Iterator[str]:
     for table in TABLES:
         files = files_by_partition(lake, table)
-        max_files = len(files) + 10 * MAX_EXTRA_FILES
+        max_files = len(files) + 10 * MAX_EXTRA_FILES  # 10: files since the last compaction are no finding
         if sum(files.values()) > max_files:
             yield f"{table.name}: {sum(files.values())} files, more than {max_files}: not compacted for a long time"
 

@@ -77,7 +77,7 @@ class BatchCollector:
         while not self._has_room.is_set():
             await self._has_room.wait()
         position = record.position
-        place = RecordPlace(_partition_name(source, position), position.offset)
+        place = RecordPlace(_source_of_record(source, position), position.offset)
         if isinstance(record, UnreadableRecord):
             digest = hashlib.sha256(record.raw).hexdigest()
             self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
@@ -200,7 +200,7 @@ def _open(settings: RunSettings, places: Places | None) -> list[OpenSource]:
     """Open the sources; without ``places`` this only checks their names and settings, since they connect later."""
     opening = replace(settings.opening, group=settings.opening.group or DEFAULT_GROUP, program=DEFAULT_GROUP)
     try:
-        return [open_source(written, places, opening) for written in settings.sources]
+        return [open_source(name, places, opening) for name in settings.sources]
     except SourceNameError as exc:
         raise LakeUsageError(str(exc)) from exc
 
@@ -238,11 +238,12 @@ async def _add_places(
     for name, partitions in positions.items():
         source = sources[name]
         if source.checkpoint is None:
-            # Kafka stores the place itself, and a pipe is not resumed: here it is only information.
+            # Kafka stores the place itself, and a pipe is not resumed: nothing is resumed from this entry.
             batch.resume[name] = orjson.dumps(
                 {part: last.offset for part, last in partitions.items()}
             ).decode()
             continue
+        # This commit only sets `pending`; the place is stored with the batch.
         for position in partitions.values():
             await source.source.commit(position)
         if source.checkpoint.pending is not None:
@@ -261,7 +262,7 @@ def _maintain(settings: RunSettings, lake: Lake, ended: Collection[str] = ()) ->
     maintain(lake, actor_key_days=settings.actor_key_days, grace=settings.grace, ended=ended)
 
 
-def _partition_name(source: OpenSource, position: Position) -> str:
+def _source_of_record(source: OpenSource, position: Position) -> str:
     return f"kafka:{position.partition}" if source.name.startswith("kafka:") else source.name
 
 

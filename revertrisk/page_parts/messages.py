@@ -48,6 +48,7 @@ def read_messages(translation: Path | None = None) -> dict[str, Any]:
             raise MessagesError(
                 f"{translation}: {key}: expected a text, or texts for one, few, many, other …"
             )
+        # {n} selects the plural form, so a translation can have it although the English text does not.
         unknown = _placeholders(message) - _placeholders(messages[key]) - {"n"}
         if unknown:
             raise MessagesError(f"{translation}: {key}: the message has no placeholder {{{min(unknown)}}}")

@@ -32,6 +32,7 @@ WINDOW_S: Final = 86_400.0
 """In seconds: a revert counts if it comes within a day."""
 THRESHOLD: Final = 0.87
 """The model flags edits with a probability above it."""
+_BASE_EDITOR: Final = UNDONE_BY.index("the base editor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ class Reverts:
     bot_reverts: int
     bot_reverts_reverted: int
     undone_by: Mapping[str, int]
-    """Who reverted these: a number for each name in `UNDONE_BY`."""
+    """Who reverted `bot_reverts_reverted`: a number for each name in `UNDONE_BY`."""
     a_day: Mapping[str, DailyNumber]
     """Per day of the revert: all reverts, those by bots, and those by bots that were reverted."""
     averages: Mapping[str, Mapping[str, float | None]]
-    """The figures below averaged by other rules, for comparison: by measure, then by name in `AVERAGES`."""
+    """The figures below averaged by other rules, for comparison: by measure, then by name in `daily.AVERAGES`."""
     bots_share: Figure
     share_reverted: Figure
     """Share of the reverts by bots that were themselves reverted."""
@@ -98,7 +99,7 @@ class Bots:
     revert_days: tuple[RevertsDay, ...]
     """A revert of edits by several kinds of editors counts for each kind."""
     mean_over_cells: Mapping[str, float | None]
-    """Of the bot reverts that were reverted: the share that the base editor reverted.
+    """Of the bot reverts that were reverted: the share reverted by the author of the edit that the bot had reverted.
 
     It is given by kind of editor, and averaged by the rule of the notebook.
     """
@@ -134,13 +135,13 @@ def bots(  # noqa: PLR0913 - the data and the parameters of the report
     The rows refer to wikis by their index in ``wikis``.
     """
     kept = rows.part(~rows.is_self & ~rows.is_null_edit)
-    kept = _keep_bots(kept, kept.is_valid)
+    kept = _clear_bots(kept, kept.is_valid)
     reverts = tuple(
         each
-        for place, wiki_id in enumerate(wikis)
-        for each in _reverts(wiki_id, kept.part(kept.wiki == place))
+        for index, wiki_id in enumerate(wikis)
+        for each in _reverts(wiki_id, kept.part(kept.wiki == index))
     )
-    parts = [(wiki_id, overlap.part(overlap.wiki == place)) for place, wiki_id in enumerate(wikis)]
+    parts = [(wiki_id, overlap.part(overlap.wiki == index)) for index, wiki_id in enumerate(wikis)]
     days = tuple(day for wiki_id, part in parts for day in overlap_days(wiki_id, part))
     return Bots(
         tuple(listed),
@@ -155,16 +156,16 @@ def bots(  # noqa: PLR0913 - the data and the parameters of the report
         days,
         tuple(
             step
-            for place, wiki_id in enumerate(wikis)
-            for step in _rules(wiki_id, rows.part(rows.wiki == place))
+            for index, wiki_id in enumerate(wikis)
+            for step in _rules(wiki_id, rows.part(rows.wiki == index))
         ),
     )
 
 
-def _keep_bots(rows: RevertedRows, members: Booleans) -> RevertedRows:
-    """Return the rows without the name of the bot, except in the rows that a mask selects."""
+def _clear_bots(rows: RevertedRows, kept: Booleans) -> RevertedRows:
+    """Return the rows with the bot's name removed where the mask is false."""
     changed: dict[str, Any] = {name: getattr(rows, name) for name in RevertedRows.__slots__}
-    return RevertedRows(**changed | {"bot": np.where(members, rows.bot, "")})
+    return RevertedRows(**changed | {"bot": np.where(kept, rows.bot, "")})
 
 
 def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
@@ -178,13 +179,14 @@ def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
         cells.append((kind, ALL, of_kind))
         if kind == "registered":
             cells += [
-                (kind, name, of_kind & (rows.edit_bucket == place)) for place, name in enumerate(BUCKETS)
+                (kind, name, of_kind & (rows.edit_bucket == index)) for index, name in enumerate(BUCKETS)
             ]
     names = sorted({str(name) for name in rows.bot} - {""})
     for kind, bucket, members in cells:
         if not members.any():
             continue
         part = rows.part(members).reverts()
+        # With one bot the cell of all bots would be the same, so it has only the name; without a bot it is `ALL`.
         for bot in [ALL, *names] if len(names) > 1 else names or [ALL]:
             by_bot: Booleans = part.bot != "" if bot == ALL else part.bot == bot
             yield _cell(wiki_id, bot, (kind, bucket), part, by_bot, days)
@@ -194,10 +196,10 @@ def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDa
     # A revert counts once in each cell of wiki, day, kind and edit count, also if it reverted several edits there.
     keys = np.stack([rows.wiki, rows.revert_day, rows.kind, rows.edit_bucket, rows.page, rows.rev_id], axis=1)
     _, first = np.unique(keys, axis=0, return_index=True)
-    cells, place = np.unique(keys[first, :4], axis=0, return_inverse=True)
+    cells, cell_of = np.unique(keys[first, :4], axis=0, return_inverse=True)
     by_bot = (rows.bot != "")[first]
     undone = by_bot & (rows.undone_by > 0)[first]
-    counts = (np.bincount(place, each, len(cells)) for each in (np.ones(len(first)), by_bot, undone))
+    counts = (np.bincount(cell_of, each, len(cells)) for each in (np.ones(len(first)), by_bot, undone))
     for (wiki, day, kind, bucket), *numbers in zip(cells.tolist(), *counts, strict=True):
         day_name = str(np.datetime64(day, "D"))
         yield RevertsDay(wikis[wiki], day_name, KINDS[kind], BUCKETS[bucket], *map(int, numbers))
@@ -227,7 +229,7 @@ def _cell(  # noqa: PLR0913, PLR0917 - the key of a cell and its rows
         len(by_bot),
         int(by_bot.sum()),
         int(undone.sum()),
-        {name: int(whom[place]) for place, name in enumerate(UNDONE_BY) if name},
+        {name: int(whom[index]) for index, name in enumerate(UNDONE_BY) if name},
         {
             "reverts": daily_number(everyday),
             "bot_reverts": daily_number(bots_day),
@@ -259,15 +261,15 @@ def _notebook_means(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float
     that each revert reverted.
     """
     found: dict[str, list[tuple[int, int, int]]] = {}
-    for place in range(len(wikis)):
+    for index in range(len(wikis)):
         for kind in ("anonymous", "registered"):
             for bucket in range(len(BUCKETS)):
                 is_kind = rows.kind == KINDS.index("registered")
-                members = (rows.wiki == place) & (is_kind if kind == "registered" else ~is_kind)
+                members = (rows.wiki == index) & (is_kind if kind == "registered" else ~is_kind)
                 members &= (rows.edit_bucket == bucket) & (rows.bot != "") & (rows.undone_by > 0)
                 part = rows.part(members).reverts()
                 days = len(np.unique(part.edit_day))
-                base = int((part.undone_by_whom == 1).sum())
+                base = int((part.undone_by_whom == _BASE_EDITOR).sum())
                 found.setdefault(kind, []).append((days, base, len(part.page)))
     return {kind: mean_over_cells(cells) for kind, cells in found.items()}
 
@@ -276,7 +278,7 @@ def _rules(wiki_id: str, rows: RevertedRows) -> Iterator[RuleStep]:
     parts = {"notebook": rows}
     parts["self-reverts"] = rows.part(~rows.is_self)
     parts["null edits"] = rows.part(~rows.is_self & ~rows.is_null_edit)
-    parts["validity"] = _keep_bots(parts["null edits"], parts["null edits"].is_valid)
+    parts["validity"] = _clear_bots(parts["null edits"], parts["null edits"].is_valid)
     for rule, part in parts.items():
         reverts = part.reverts()
         by_bot = reverts.bot != ""

@@ -37,11 +37,11 @@ _WORDS: Final = {
     "ratio": "ratio",
     "AUC difference": "auc_difference",
 }
-"""The names of the figures in tables."""
+"""The names of figures in tables, each with the name of its measure in `DEFINITIONS`."""
 
 
 def outcomes_json(report: Outcomes) -> dict[str, Any]:
-    """Return the whole report as JSON values. ``definitions`` has the definition of the measure of each figure."""
+    """Return the whole report as JSON values. ``definitions`` says what each measure is, by its name."""
     return {"definitions": DEFINITIONS, "rules": RULES, "note": NOT_REVERTED, **asdict(report)}
 
 
@@ -69,7 +69,7 @@ def _basis(report: Outcomes) -> str:
 
 def _model(model: ModelOutcomes, report: Outcomes) -> Section:
     title = f"{model.model.model_name}, version {model.model.model_version}"
-    whole = model.cells[0] if model.cells else None
+    whole = model.cells[0] if model.cells else None  # all kinds of users, of all wikis or of the only one
     if whole is None:
         return Section(title, tuple(_record(model)))
     tables = [_thresholds(whole), _by_reverter(whole), _left_out(whole), _calibration(whole)]

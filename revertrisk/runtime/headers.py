@@ -30,7 +30,7 @@ def user_agent(program: str, contact: str | None = None) -> str:
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return a ``Retry-After``, which is seconds or a date, in seconds; None if it is neither."""
+    """Return the seconds that a ``Retry-After`` (seconds or a date) asks for; None if it is neither."""
     if value is None:
         return None
     if value.isascii() and value.isdigit():

@@ -1,4 +1,4 @@
-"""Checks the folder in PROMETHEUS_MULTIPROC_DIR, where prometheus_client keeps a file for each kind of metric."""
+"""Checks the folder in PROMETHEUS_MULTIPROC_DIR, where prometheus_client keeps the metrics of several processes."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def metrics_folder_problem() -> str | None:
-    """Return why metrics cannot be created, in a sentence that names the variable, or None."""
+    """Return why no metric can be created, with the name of the variable; None if metrics can be created."""
     name = os.environ.get(METRICS_FOLDER)
     if not name:
         return None

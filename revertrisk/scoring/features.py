@@ -1,9 +1,9 @@
 """Computes the features of an edit.
 
 `extract` takes a `Revision`. `describe` does the same for a data set that has only the changed lines and some facts.
-Training and serving use this same code. It reads no clock, has no word of any language, and keeps
-nothing that identifies an author. An unknown feature is None. `feature_table` lists the features; the words of the
-change are returned as well, for models that read words.
+Training and serving both use this code. It reads no clock, contains no list of words, and keeps nothing that identifies
+an author. An unknown feature is None. `feature_table` lists the features; the words of the change are returned as well,
+for models that read words.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Features:
 
     values: Mapping[str, float | None]
     changed_bytes: int
-    """The size in UTF-8 of all changed lines of both sides, by which a caller may limit work."""
+    """The size in UTF-8 of the changed lines, old and new; a caller can limit its work by it."""
     text: ChangedText = ChangedText()
 
 
@@ -91,9 +91,8 @@ def describe(
 ) -> Features:
     """Return the features of a change and of what else is known about the edit.
 
-    `missing_groups` are the groups that a data set does not have: their features become unknown, also where the text
-    has a value for them. `overrides` replaces single features: by values that the data set states itself, or by None
-    for one that it does not have.
+    `missing_groups` are the groups that a data set does not have. Their features become unknown, also those that could
+    be computed from its text. `overrides` replaces single features: by values that the data set states, or by None.
     """
     difference = changes.words(change)
     own_comment = without_section_names(facts.comment or "").strip()
@@ -205,7 +204,7 @@ def _comment_features(comment: str | None, own: str) -> dict[str, float | None]:
 def _user_features(facts: EditFacts) -> dict[str, float | None]:
     kind, groups = facts.user_kind, facts.user_groups
     anonymous = kind.is_anonymous is True
-    # An IP address or a temporary account says nothing about the age and the edits of the person.
+    # The age and the edit count of an IP address or a temporary account say nothing about the person.
     return {
         "user_is_anonymous": _flag(kind.is_anonymous),
         "user_is_temporary": _flag(None if kind is UserKind.UNKNOWN else kind is UserKind.TEMPORARY),

@@ -21,12 +21,12 @@ class RawRecord:
     """A message in bytes. It is parsed only when it is yielded, since a parsed event takes several times the memory."""
 
     value: bytes | None = field(repr=False)
-    """None if there is no record to yield up to and including the position."""
+    """None: up to and including the position there is nothing to yield."""
     position: Position
 
 
 _NEVER = -2
-"""No commit was requested. It differs from -1, which commits the start offset 0."""
+"""Before the first commit, and after a commit that failed. Not -1: that means that offset 0 was committed."""
 
 
 @dataclass(slots=True)
@@ -34,10 +34,11 @@ class _Partition:
     """One partition. The fields are offsets of records; -1 is before the first record."""
 
     epoch: int
+    """The number of this assignment: a record with another one was read in an earlier assignment of the partition."""
     yielded: int = -1
     done: int = -1
     empty_up_to: int = -1
-    """After the yielded records there is no record to yield up to this offset."""
+    """Between the last yielded record and this offset there is no record to yield."""
     requested: int = _NEVER
     """The last offset whose commit was requested."""
     leaving: bool = False
@@ -69,6 +70,7 @@ class AssignedPartitions:
             while self._buffer:
                 record = self._buffer.popleft()
                 self._buffered_bytes -= len(record.value or b"")
+                # The reading thread waits for room for a batch, so it is woken once for a batch, not for each record.
                 if len(self._buffer) % BATCH == 0:
                     self._changed.notify_all()
                 held = self._of(record.position)
@@ -98,7 +100,7 @@ class AssignedPartitions:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """End all waits."""
+        """End all waits; :meth:`stop_reading` only drops the waiting records."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -126,6 +128,7 @@ class AssignedPartitions:
             for name, start in starts.items():
                 self._epochs += 1
                 if start is None:
+                    # Nothing is done yet (-1), so there is nothing to commit.
                     self._held[name] = _Partition(self._epochs, requested=-1)
                 else:
                     self._held[name] = _Partition(self._epochs, yielded=start - 1, done=start - 1)
@@ -137,7 +140,7 @@ class AssignedPartitions:
                 self._held.pop(name, None)
 
     def wait_until_idle(self, names: Iterable[str], timeout_s: float) -> bool:
-        """Yield no more records of these partitions; return whether all yielded ones are done in time."""
+        """Stop yielding records of these partitions; return whether all yielded ones are done in time."""
         with self._changed:
             leaving = [self._held[name] for name in names if name in self._held]
             for held in leaving:

@@ -17,7 +17,9 @@ _HEX_ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})")
 _CONTROL_ESCAPES = frozenset("nrtvf")
 _SPACE_ESCAPES = frozenset("sS")
 _ASCII_ESCAPES = frozenset("dDwWbB")
+"""Escapes that know only ASCII in JavaScript, and all of Unicode in Python."""
 _IN_CLASS = {"d": "0-9", "w": "A-Za-z0-9_", "b": r"\b"}
+"""Their translations in a class, where Python has no ``(?a:…)``; the others are refused there."""
 _SET_OPERATORS = frozenset("[&~|")
 """Ordinary characters in a class in JavaScript, reserved in Python's ``re``."""
 

@@ -87,7 +87,7 @@ class SampledOut:
 
 @dataclass(frozen=True, slots=True)
 class NotMatched:
-    """A condition failed; with several cases, one in each case."""
+    """The event has no ``meta`` or is of another topic, or no case matches: in each case a condition failed."""
 
     why: str
     field: str
@@ -103,7 +103,7 @@ class RetrySchedule:
     factor: float
 
     def pause_s(self, retry: int, *, retry_after_s: float | None, longest_s: float) -> float:
-        """Return the seconds before the n-th retry, or the server's Retry-After up to ``longest_s`` if it is longer."""
+        """Return the pause before the n-th retry in seconds. A longer Retry-After has priority, up to ``longest_s``."""
         own = self.delay_s * self.factor**retry
         return own if retry_after_s is None else max(own, min(retry_after_s, longest_s))
 
@@ -111,7 +111,10 @@ class RetrySchedule:
 PRODUCTION_RETRIES = RetrySchedule(limit=2, delay_s=60.0, factor=6.0)
 """change-propagation's defaults: after one minute and after six more."""
 QUICK_RETRIES = RetrySchedule(limit=3, delay_s=0.5, factor=2.0)
-"""After 0.5, 1 and 2 seconds. For files: someone waits for the run, and a retry keeps its slot."""
+"""After 0.5, 1 and 2 seconds.
+
+For files: a person waits for the end, and an event that waits for a retry occupies one of the concurrent requests.
+"""
 
 Verdict = Taken | Canary | SampledOut | NotMatched
 

@@ -49,7 +49,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 _STATUS = re.compile(r"[1-5x][0-9x]{2}")
 _STATUSES = range(100, 600)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OURS = ("x-request-id", "x-triggered-by")
+_DISPATCHER_HEADERS = ("x-request-id", "x-triggered-by")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*")
 
 
@@ -242,7 +242,7 @@ class _Reader:
             inner = problems.at(str(name))
             if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
                 inner.add("not the name of a header")
-            elif name.lower() in _OURS:
+            elif name.lower() in _DISPATCHER_HEADERS:
                 inner.add("is set by the dispatcher")
             elif isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).isprintable():
                 inner.add("expected a text on one line")

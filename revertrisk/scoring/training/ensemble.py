@@ -49,8 +49,9 @@ _MIN_KNOWN_SHARE = 0.3
 _MIN_VARYING_EDITS = 50
 """A feature is used only if at least this number of edits has another value than the most frequent one."""
 _MIN_EDITS_WITH_NGRAM = 3
+"""An n-gram is in the vocabulary only if at least this number of edits of the main set has it."""
 _SOFT_VALIDATION = 5
-"""One soft-labelled edit in this number is not trained on and decides when the training of a student stops."""
+"""One in this number of soft-labelled edits is held out of a student's training, and decides when it stops."""
 _SOFT_SEEDS = 1_000
 """The seeds of students begin here, so that they differ from those of labelled members."""
 _NOT_INPUTS = frozenset({account_age.FEATURE, "user_edit_count"})
@@ -123,9 +124,9 @@ def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Prog
     for index in range(SOFT_MEMBERS):
         progress(f"student {index + 1} of {SOFT_MEMBERS}")
         validates = np.arange(len(soft)) % _SOFT_VALIDATION == index % _SOFT_VALIDATION
-        number = _SOFT_SEEDS + seed * FOLDS + index
+        student_seed = _SOFT_SEEDS + seed * FOLDS + index
         students.append(
-            fit_member(for_students, soft_rows.select(~validates), soft_rows.select(validates), number)
+            fit_member(for_students, soft_rows.select(~validates), soft_rows.select(validates), student_seed)
         )
 
     def student_logits(rows: TrainingRows) -> NDArray[np.float64]:
@@ -159,6 +160,7 @@ def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Prog
     network = join_members([*members, *students], weights, encoder, vocabulary)
     calibrated = calibration.slope * np.concatenate(held_out["with_ages"]) + calibration.offset
     scale, weight = account_age.fit_term(calibrated, with_ages)
+    # Divided by the slope: the network adds the term before the calibration, which multiplies it.
     network = account_age.add_input(network, weight / calibration.slope)
     ages = Encoder((), (scale,)).encode([each.features for each in with_ages])
     thresholds = _highest(
@@ -169,7 +171,7 @@ def fit_ensemble(recipe: Recipe, edits: TrainingEdits, seed: int, progress: Prog
 
 
 def _highest(*thresholds: dict[str, float]) -> dict[str, float]:
-    """Return thresholds that keep their false positive rates on every one of several sets: the highest by name."""
+    """Return the highest threshold of each name, so that its false positive rate is kept on every set."""
     return {name: max(each[name] for each in thresholds) for name in thresholds[0]}
 
 

@@ -18,9 +18,9 @@ from revertrisk.wiki.exports.reader import ExportedPage, ExportedRevision, Expor
 def read_history(export: Path, labels: Path, *, wiki_id: str, language: str) -> Dataset:
     """Read the labelled edits of an exported page: each revision with the one before it in the file.
 
-    Null edits and self-reverts are left out. So are edits that begin, end or belong to a run of two or more empty
-    texts: there the archive lost the texts, and the page was not blank. Only training has this rule; for
-    ``revertrisk label`` an empty text is a blank page.
+    Null edits and self-reverts are left out. So are edits in or directly after a run of two or more empty texts:
+    there the archive lost the texts, and the page was not blank. Only training has this rule; for ``revertrisk label``
+    an empty text is a blank page.
 
     Raises:
         TrainingError: one of the files cannot be used.
@@ -69,12 +69,14 @@ def scorable_revisions(
     before: tuple[ExportedPage, ExportedRevision] | None = None
     held: tuple[Revision, str | None, str] | None = None
     for page, current in exported_revisions(export):
+        if before is not None and before[0].page_id != page.page_id:
+            before = None  # an empty text at the end of a page and one at the start of the next are no run
         follows_empty = before is not None and before[1].text == ""
         if held is not None and (current.text != "" or not follows_empty):
             yield held
         held = None
         ends_lost_run = follows_empty and grandparent_empty
-        if before is not None and before[0].page_id == page.page_id and not ends_lost_run:
+        if before is not None and not ends_lost_run:
             parent = before[1]
             if _is_parent(parent, current) and current.text != parent.text:
                 held = _scorable(page, current, parent, wiki_id, language)
@@ -107,7 +109,7 @@ def _scorable(
             text=parent.text,
             user_kind=parent.user_kind,
         ),
-        page=Page(page_id=0, title=page.title, namespace_id=page.namespace_id),
+        page=Page(page_id=0, title=page.title, namespace_id=page.namespace_id),  # no feature reads the id
         user=User(kind=current.user_kind),
         comment=current.visible_comment,
         is_minor=current.is_minor,

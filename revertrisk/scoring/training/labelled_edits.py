@@ -118,7 +118,7 @@ FORMATS: Mapping[str, FileFormat] = {
     "editquality": FileFormat(frozenset({"bot_or_admin", "account_age_seconds"}), read_editquality),
     "own-labels": FileFormat(frozenset({"format", "reverted_after_seconds"}), read_own_labels),
 }
-"""By the names that the option ``--format`` accepts."""
+"""The formats, by the names that the option ``--format`` accepts."""
 
 
 def _read(
@@ -145,11 +145,11 @@ def _read(
 
 
 def _example(row: Row, features: Features) -> Example:
-    if "format" in row:
+    if "format" in row:  # own-labels
         page, user, wiki_id = row["page"], row["author"], row["wiki_id"]
-    elif "account_age_seconds" in row:
+    elif "account_age_seconds" in row:  # editquality, which has no page or user either
         page, user, wiki_id = row["revision"], None, "enwiki"
-    elif "wiki_db" in row:
+    elif "wiki_db" in row:  # scored-edits
         # The file has no pages, so each edit counts as a page of its own.
         page, user, wiki_id = row["rev_id"], None, row["wiki_db"]
     else:
@@ -188,7 +188,7 @@ def _rows(path: Path) -> Iterator[Row]:
 
 def _normalised_features(row: Row) -> Features:
     change = changes.of_lines(row["old_lines_words"], row["new_lines_words"], old_length=row["parent_size"])
-    # A spreadsheet replaced comments that begin with an equals sign or the like by this.
+    # A spreadsheet wrote this in the place of comments that begin with an equals sign or a similar character.
     comment = None if row["comment"] == "#NAME?" else row["comment"]
     facts = EditFacts(user_kind=_user_kind(row), comment=comment)
     return describe(change, facts, missing_groups=frozenset({Group.MARKUP}))
@@ -240,6 +240,7 @@ _NODES = {
     "media": "Media",
     "headings": "Heading",
 }
+"""The names of features, each with the name of its node in ``actions``."""
 
 
 def _multilingual_features(row: Row) -> Features:

@@ -16,7 +16,7 @@ HORIZON = timedelta(hours=48)
 
 
 class NotLabelled(StrEnum):
-    """Why an edit that a server scores has no label."""
+    """Why an edit gets no label although a server would score it."""
 
     NULL_EDIT = "null_edit"
     SELF_REVERT = "self_revert"
@@ -55,12 +55,12 @@ class Label:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _WindowEdit:
     """An edit of the page, and the first edit that reverted it within the horizon."""
 
     edit: PageEdit
     is_null_edit: bool
-    reverted_by: "_Seen | None" = None
+    reverted_by: "_WindowEdit | None" = None
     is_in_unknown_range: bool = False
 
     def outcome(self) -> Label | NotLabelled:
@@ -86,41 +86,42 @@ def label_page(
     `edits` are in the order of (timestamp, rev_id). Four kinds of edits have no label: null edits; edits that their own
     author reverted; edits whose revert was itself reverted within the horizon; and edits that may be in the range of
     a revert whose range the source does not state. Edits are kept in memory for twice the horizon: the revert of an
-    edit may come at the end of its horizon, and the revert of that revert one horizon later.
+    edit may come at the end of its horizon, and the revert of that revert one horizon later. The last `TEXTS_COMPARED`
+    edits are kept for longer: a revert can restore an old text.
     """
-    window: deque[_Seen] = deque()
+    window: deque[_WindowEdit] = deque()
     for edit in edits:
         while len(window) > TEXTS_COMPARED and edit.timestamp - window[0].edit.timestamp > 2 * horizon:
             seen = window.popleft()
             yield seen.edit, seen.outcome()
-        reverter = _Seen(edit, is_null_edit=_is_null_edit(edit, window))
+        current = _WindowEdit(edit, is_null_edit=_is_null_edit(edit, window))
         for seen in _reverted(edit, window):
             if edit.timestamp - seen.edit.timestamp <= horizon:
                 if edit.is_revert and edit.reverts is None:
                     seen.is_in_unknown_range = True
                 elif seen.reverted_by is None:
-                    seen.reverted_by = reverter
-        window.append(reverter)
+                    seen.reverted_by = current
+        window.append(current)
     for seen in window:
         yield seen.edit, seen.outcome()
 
 
-def _is_null_edit(edit: PageEdit, window: deque[_Seen]) -> bool:
+def _is_null_edit(edit: PageEdit, window: deque[_WindowEdit]) -> bool:
     for seen in reversed(window):
         if edit.parent_id in {None, seen.edit.rev_id}:
             return bool(edit.sha1) and edit.sha1 == seen.edit.sha1
     return False
 
 
-def _reverted(edit: PageEdit, window: deque[_Seen]) -> list[_Seen]:
+def _reverted(edit: PageEdit, window: deque[_WindowEdit]) -> list[_WindowEdit]:
     """Return the edits that an edit reverts: those that the source states, otherwise those between equal texts."""
     if edit.reverts is not None:
         oldest, newest = edit.reverts
-        found: list[_Seen] = []
+        found: list[_WindowEdit] = []
         for seen in reversed(window):
             if found or seen.edit.rev_id == newest:
                 found.append(seen)
-            # If the oldest is not in the record, the loop ends at the first edit of the record.
+            # If the oldest is not in the window, everything back to the start of the window counts as reverted.
             if seen.edit.rev_id == oldest:
                 break
         return found

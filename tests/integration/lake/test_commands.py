@@ -44,7 +44,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("sql", "--lake", "lake", "--format", "csv", "SELECT count(*) AS n FROM prediction"), 0, "n\n50\n"),
     (("lake", "check", "--lake", "lake"), 0, "lake: no findings"),
     ((*ERASE, "--actor", "enwiki:User 3", "--grace", "0"), 0, "rows erased"),
-    ((*ERASE, "--actor", "enwiki:nobody_here", "--grace", "0"), 0, "no row of enwiki:Nobody here: "),
+    ((*ERASE, "--actor", "enwiki:nobody_here", "--grace", "0"), 0, "nothing found for enwiki:Nobody here: "),
     ((*ERASE, "--actor", "en:User 3"), 2, "expected the id of a wiki, such as enwiki, not 'en'"),
     (("lake", "prune", "--lake", "lake", "--before", "2026-01-01"), 0, "lake: 0 files"),
     (("lake", "bots", "--lake", "lake"), 0, "lake: bots listed: 11, unchanged\n  bgwiki PSS 9: reverts: 0\n"),

@@ -8,7 +8,7 @@ from revertrisk.alerts.baseline import HARMONICS, Baseline, kinds_of_bins
 from revertrisk.alerts.dispersion import estimate
 from revertrisk.alerts.fitting import FITTED_DAYS, Model, fit, provisional_tails, smallest_bin
 from revertrisk.alerts.likelihood import Floats
-from revertrisk.alerts.silence import needed_mean
+from revertrisk.alerts.silence import least_expected_events
 from revertrisk.alerts.simulate import correlated_counts
 from revertrisk.alerts.threshold import Tail, fit_tail
 
@@ -130,7 +130,7 @@ def test_the_bin_is_as_short_as_the_quietest_hour_allows(per_minute: float, expe
 def test_silence_is_what_chance_does_not_make() -> None:
     """A run without events is silence when counts as dispersed as the wiki's make it once in the budget."""
     alpha, budget = 0.1, 342 * 14.0
-    needed = needed_mean(alpha, budget)
+    needed = least_expected_events(alpha, budget)
     assert (1 + alpha * needed) ** (-1 / alpha) == pytest.approx(1 / (1440 * budget))
     assert needed / 60 < 3  # a wiki with 60 edits a minute
 

@@ -117,6 +117,18 @@ def test_training_takes_no_edit_whose_parent_it_would_have_to_guess(
     assert [each.rev_id for each, _, _ in found] == expected
 
 
+def test_an_empty_text_at_the_end_of_a_page_and_one_at_the_start_of_the_next_are_no_lost_texts(
+    tmp_path: Path,
+) -> None:
+    """A run of lost texts ends with its page: the blanking before it and the edit after it are kept."""
+    path = tmp_path / "export.xml"
+    first = page(revision(1, "a") + revision(2, "", parent=1))
+    second = page(revision(3, "") + revision(4, "b", parent=3), title="Second", page_id=2)
+    path.write_text(export_of(first, second), encoding="utf-8")
+    found = scorable_revisions(path, wiki_id="dewiki", language="de")
+    assert [each.rev_id for each, _, _ in found] == [2, 4]
+
+
 @pytest.mark.parametrize("labels", [b"\x1f\x8bcut", b"{", b"[]", b'{"label": 1}'])
 def test_labels_that_cannot_be_read_are_named(tmp_path: Path, labels: bytes) -> None:
     """L6: a damaged companion file is an error with its name."""
