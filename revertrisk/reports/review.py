@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from revertrisk.reports.cell import Ends, reverter_figures
 from revertrisk.reports.figures import MIN_EDITS, Figure
-from revertrisk.reports.intervals import share_interval
+from revertrisk.reports.intervals import Clustered, share_interval
 from revertrisk.reports.review_draw import COLUMNS, JUDGEMENTS, KEY_FORMAT, SheetKey, key_of
 from revertrisk.reports.watched import ANYONE, Booleans, Floats, Watched
 
@@ -153,7 +153,7 @@ def _precision(damaging: Booleans, members: Booleans, weight: Floats, strata: ND
         own = residual[(strata == stratum) & (weight > 0)]
         centred = own - own.mean() if len(own) > 1 else own
         error += float((centred**2).sum()) * len(own) / max(len(own) - 1, 1)
-    low, high = share_interval(value, float(np.sqrt(error)), number)
+    low, high = share_interval(value, Clustered(float(np.sqrt(error)), number, number))
     return _figure(value, low, high, number, found, None)
 
 
