@@ -1,5 +1,6 @@
 -- The share of scored edits above the threshold, for each wiki and model version. The standard error is clustered by
--- page, because edits of one page are similar. Wikis with fewer than 10 pages come last.
+-- page, because edits of one page are similar: it is that of the jackknife that leaves out one page at a time. Effective
+-- pages are the pages of equal size that would give the same information. Wikis with fewer than 20 of them come last.
 WITH by_page AS (
     SELECT
         p.wiki_id,
@@ -36,13 +37,14 @@ SELECT
     sum(edits) AS edits,
     sum(above_threshold) AS above_threshold,
     any_value(pages) AS pages,
+    round(sum(edits) ** 2 / sum(edits ** 2), 6) AS effective_pages,
     round(
-        sqrt(sum(((above_threshold - share * edits) / all_edits) ** 2) * any_value(pages)
-            / greatest(any_value(pages) - 1, 1)), 9
+        sqrt(coalesce(sum(((above_threshold - share * edits) / nullif(all_edits - edits, 0)) ** 2), 0)
+            * (any_value(pages) - 1) / any_value(pages)), 9
     ) AS standard_error,
     threshold,
     model_version
 FROM with_share
 GROUP BY wiki_id, model_version, threshold
-ORDER BY any_value(pages) >= 10 DESC, share DESC, edits DESC, wiki_id, model_version
+ORDER BY sum(edits) ** 2 >= 20 * sum(edits ** 2) DESC, share DESC, edits DESC, wiki_id, model_version
 LIMIT 400

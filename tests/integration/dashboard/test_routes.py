@@ -20,6 +20,7 @@ from revertrisk.dashboard.app import DashboardSettings, create_app
 from revertrisk.dashboard.open_edits import OpenEdits
 from revertrisk.dashboard.surges import Surges
 from revertrisk.lake import Reader
+from revertrisk.reports.intervals import MIN_PAGES
 from revertrisk.runtime.web_server import serving_app
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import MULTILINGUAL, WIKIS, edits, page_change, prediction
@@ -285,5 +286,5 @@ async def test_shares_at_risk_have_intervals(with_lake: Server) -> None:
     """A share has an interval around it where there are pages enough for one."""
     _, answer = await with_lake.get("charts/at_risk?hours=720")
     rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
-    assert all((row["low"] is None) == (row["pages"] < 10) for row in rows)
+    assert all((row["low"] is None) == (row["effective_pages"] < MIN_PAGES) for row in rows)
     assert all(row["low"] <= row["share"] <= row["high"] for row in rows if row["low"] is not None)
