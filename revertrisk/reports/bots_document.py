@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any, Final
 
 from revertrisk.reports.bot_rows import UNDONE_BY
-from revertrisk.reports.bots import ALL, COUNTING_RULES, Bots, Reverts
+from revertrisk.reports.bots import ALL, Bots, Reverts
+from revertrisk.reports.counting_rules import COUNTING_RULES
 from revertrisk.reports.daily import AVERAGES, DailyNumber
 from revertrisk.reports.document import (
     Document,
@@ -14,7 +16,7 @@ from revertrisk.reports.document import (
     Series,
     Table,
     daily_mean_text,
-    figure_text,
+    figure_texts,
     horizon_name,
     percent,
     seconds_text,
@@ -29,13 +31,19 @@ _WORDS: Final = {
     "share of bot reverts reverted": "bot_reverts_reverted",
     "median time to the first revert": "median_seconds",
 }
-
-
+_RULE_NAMES: Final = {
+    "notebook": "of the notebook",
+    "self-reverts": "self-reverts",
+    "null edits": "null edits",
+    "validity": "days of the list",
+}
+"""The names of `COUNTING_RULES` in the table."""
 _NOTEBOOK: Final = (
-    "The table shows how many reverts are left after each rule. The notebook selects by the day of the edit, this "
-    "report by the day of the revert. The notebook counts temporary accounts and unknown authors as anonymous, and an "
-    "author with an unknown edit count as n/a. For reverts of bot reverts it uses the day of the first edit, and it "
-    "counts the edits that reverted a bot; one such edit can revert several bot reverts."
+    "The 2023 notebook is Wikimedia's study of its anti-vandalism bots (T341857 on phabricator.wikimedia.org). The "
+    "table shows how many reverts are left after each rule. The notebook selects by the day of the edit, this report "
+    "by the day of the revert. The notebook counts temporary accounts and unknown authors as anonymous, and an author "
+    "with an unknown edit count as n/a. For reverts of bot reverts it uses the day of the first edit, and it counts "
+    "the edits that reverted a bot; one such edit can revert several bot reverts."
 )
 
 
@@ -56,10 +64,10 @@ def bots_document(report: Bots) -> Document:
         NOT_REVERTED,
     )
     sections = (
-        Section("The bots", (), (_listed(report),)),
+        Section("The bots", _without_days(report), (_listed(report), _days(report))),
         Section(
             "Bots and the model",
-            ("This section counts edits by the day of the edit.",),
+            ("This section counts edits by the day of the edit. A day without any counts as 0.",),
             (_overlap(report.overlap), _parts(report.overlap), _seconds(report.overlap)),
             tuple(_plots(report.overlap)),
         ),
@@ -75,8 +83,9 @@ def bots_document(report: Bots) -> Document:
         ),
     )
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
-    averages = {name.replace("_", " "): text for name, text in AVERAGES.items()}
-    definitions |= averages | COUNTING_RULES
+    averages = {name.replace("_", " "): text for name, text in AVERAGES.items() if name != "mode"}
+    averages["most frequent"] = AVERAGES["mode"]
+    definitions |= averages
     title, queries = "Anti-vandalism bots compared with a model", ("overlap", "bot_reverts")
     return Document(title, paragraphs, sections, definitions, queries)
 
@@ -85,8 +94,24 @@ def _listed(report: Bots) -> Table:
     rows = tuple(
         (each.wiki_id, each.name, each.valid_from or "no limit", each.valid_to or "no limit", each.acts_on)
         for each in report.listed
+        if each.wiki_id in report.days
     )
-    return Table("Listed bots", ("wiki", "bot", "from", "to", "acts on"), rows)
+    note = "A bot that acts on the model reverts edits because of their score, as Automoderator does."
+    return Table("Listed bots", ("wiki", "bot", "from", "to", "acts on"), rows, note)
+
+
+def _days(report: Bots) -> Table:
+    rows = tuple(
+        (wiki_id, *ends, f"{(date.fromisoformat(ends[1]) - date.fromisoformat(ends[0])).days + 1:,}")
+        for wiki_id, ends in report.days.items()
+    )
+    note = "They are the same for all thresholds. The first and the last day of the record can be incomplete."
+    return Table("Days of the period that are in the record", ("wiki", "from", "to", "days"), rows, note)
+
+
+def _without_days(report: Bots) -> tuple[str, ...]:
+    wikis = sorted({each.wiki_id for each in report.listed} - set(report.days))
+    return (f"Listed, but without page_change events in the period: {', '.join(wikis)}.",) if wikis else ()
 
 
 def _overlap(overlap: Sequence[Overlap]) -> Table:
@@ -95,25 +120,29 @@ def _overlap(overlap: Sequence[Overlap]) -> Table:
             each.wiki_id,
             f"{each.days:,}",
             *_numbers(each.a_day["edits_reverted_by_bot"]),
-            figure_text(each.share_of_bot_reverts_flagged),
+            share,
             *_numbers(each.a_day["edits_flagged"]),
-            figure_text(each.share_of_flagged_reverted_by_bots),
+            of_flagged,
         )
         for each in overlap
+        for share, of_flagged in [
+            figure_texts(each.share_of_bot_reverts_flagged, each.share_of_flagged_reverted_by_bots)
+        ]
     )
     header = (
         "wiki",
         "days",
         "edits per day reverted by bots",
         "median",
-        "mode",
+        "most frequent",
         "share of these flagged by the model",
         "edits per day flagged",
         "median",
-        "mode",
+        "most frequent",
         "share of these reverted by bots",
     )
-    return Table("Overlap of bots and model (T374698)", header, rows)
+    note = "This is the question of T374698 on phabricator.wikimedia.org. docs/queries/T374698.sql is one query for it."
+    return Table("Overlap of bots and model", header, rows, note)
 
 
 def _numbers(daily: DailyNumber) -> tuple[str, str, str]:
@@ -195,11 +224,12 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
             _key(each),
             f"{each.reverts:,}",
             f"{each.bot_reverts:,}",
-            figure_text(each.bots_share),
+            by_bots,
             *_numbers(each.a_day["bot_reverts"]),
-            figure_text(each.share_reverted),
+            reverted,
         )
         for each in _shown(reverts)
+        for by_bots, reverted in [figure_texts(each.bots_share, each.share_reverted)]
     )
     header = (
         "wiki, bot, reverted editor",
@@ -208,7 +238,7 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
         "share by bots",
         "by bots per day",
         "median",
-        "mode",
+        "most frequent",
         "share of bot reverts reverted",
     )
     return Table("Reverts", header, rows)
@@ -227,7 +257,8 @@ def _undone(report: Bots) -> Table:
     means = ", ".join(
         f"{kind} {percent(value)}" for kind, value in report.mean_over_cells.items() if value is not None
     )
-    note = f"By the base editor, mean over cells: {means}." if means else ""
+    note = "The base editor is the author of the edit that the bot reverted."
+    note += f" By the base editor, mean over cells: {means}." if means else ""
     header = (
         "wiki, bot, reverted editor",
         "bot reverts that were reverted",
@@ -262,7 +293,7 @@ def _averages(reverts: Sequence[Reverts]) -> Table:
 def _rules(report: Bots) -> Table:
     rows = tuple(
         (
-            f"{each.wiki_id}, {each.rule}",
+            f"{each.wiki_id}, {_RULE_NAMES[each.rule]}",
             f"{each.reverts:,}",
             f"{each.bot_reverts:,}",
             f"{each.bot_reverts_reverted:,}",
@@ -273,4 +304,5 @@ def _rules(report: Bots) -> Table:
         "From the count of the notebook to the count of this report",
         ("wiki, rule", "reverts", "by bots", "of these reverted"),
         rows,
+        " ".join(f"Rule {_RULE_NAMES[rule]}: {text}" for rule, text in COUNTING_RULES.items()),
     )

@@ -217,13 +217,13 @@ def score_quality(ends: Ends, horizon: float) -> ScoreQuality:
     states = ends.states(ANYONE)
     ranked = area_under_curve(ends.probability, ends.seconds, states, ends.age, horizon)
     reverted: Booleans = (states == OF_INTEREST) & (ends.seconds <= horizon)
-    auc = figures.share("auc", ranked.value, clustered(ranked.influence, ends.page, reverted, ~reverted), basis)
+    auc = figures.share(
+        "auc", ranked.value, clustered(ranked.influence, ends.page, reverted, ~reverted), basis
+    )
     found = cumulative_incidence(ends.seconds, states, horizon)
     mean = float(ends.probability.mean())
     influence = (ends.probability - mean) / len(ends) - found.influence
-    gap = figures.difference(
-        "calibration_gap", mean - found.value, clustered(influence, ends.page), basis
-    )
+    gap = figures.difference("calibration_gap", mean - found.value, clustered(influence, ends.page), basis)
     return ScoreQuality(auc, gap, tuple(_bins(ends, horizon)))
 
 

@@ -248,7 +248,13 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> None:
     asked = parser.parse_args()
     write(f"{asked.cells} cells of {asked.edits} edits each; in percent.\n\n")
     _header(
-        write, "late reverts", "figure", "true value", "mean error", "SD of the error", "intervals with the true value"
+        write,
+        "late reverts",
+        "figure",
+        "true value",
+        "mean error",
+        "SD of the error",
+        "intervals with the true value",
     )
     for late in LATE:
         for each in accuracy(asked.cells, asked.edits, late):
@@ -256,7 +262,9 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> None:
                 f"| {late:.0%} | {each.measure} | {each.truth:.2f} | {each.mean_error:+.2f} "
                 f"| {each.standard_deviation:.2f} | {each.coverage:.1f} % |\n"
             )
-    write("\nPages of unequal size, 30 % late reverts: intervals with the true value; - where none has an interval.\n\n")
+    write(
+        "\nOther sizes of pages, 30 % late reverts: intervals with the true value; - if none has an interval.\n\n"
+    )
     _header(write, "pages", *MEASURES)
     for name, sizes in PAGES.items():
         listed = accuracy(asked.cells, asked.edits, 0.3, sizes=sizes)
@@ -266,7 +274,9 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> None:
     _header(write, "pages", *(f"{share:.0%}, ICC {icc:g}" for share, icc in cells))
     for name in PAGES:
         rates = [share_coverage(name, asked.cells, share=share, icc=icc) for share, icc in cells]
-        write(f"| {name} | {' | '.join(_percent(100 * each.shown, 100 * each.coverage) for each in rates)} |\n")
+        write(
+            f"| {name} | {' | '.join(_percent(100 * each.shown, 100 * each.coverage) for each in rates)} |\n"
+        )
     found = detection(asked.reports)
     write(
         f"\nTemporary accounts reverted twice as often, {found.reports} reports: found in {found.found:.0%}, "
@@ -282,7 +292,7 @@ def _percent(shown: float, coverage: float) -> str:
     """Return a coverage; where only some of the figures have an interval, with the share that has one."""
     if not shown:
         return "-"
-    return f"{coverage:.1f} %" + (f" (of {shown:.0f} %)" if shown < 99.5 else "")  # noqa: PLR2004 - rounds to 100
+    return f"{coverage:.1f} %" + (f" (of {shown:.0f} %)" if shown < 99.5 else "")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,11 @@ def test_few_pages_have_no_interval() -> None:
     ends = matured(4_000, 4_000 // (MIN_PAGES - 1) + 1)
     figure = reverter_figures(ends, HORIZON, ()).share_reverted
     assert figure.value is not None
-    assert (figure.low, figure.high, figure.note) == (None, None, "no interval: 19.0 effective pages, 20 are needed")
+    assert (figure.low, figure.high, figure.note) == (
+        None,
+        None,
+        "no interval: 19.0 effective pages, 20 are needed",
+    )
 
 
 def test_shares_by_reverter_add_up() -> None:

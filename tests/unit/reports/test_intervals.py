@@ -67,7 +67,7 @@ def test_no_event_and_one_event_rest_on_the_same_number_of_edits() -> None:
 
 @pytest.mark.parametrize("largest", [0.3, 0.5, 0.79])
 def test_no_interval_where_one_page_dominates(largest: float) -> None:
-    """A page with 30 % of the edits or more: what the others say is too little. The figure says how many pages count."""
+    """If a page has 30 % of the edits or more, the figure has no interval and says how many pages count."""
     other = 100
     page, event = rows([round(largest / (1 - largest) * other * 20), *[20] * other], [400, *[2] * other])
     value = float(event.mean())
