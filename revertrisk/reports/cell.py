@@ -168,9 +168,10 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and its figures without
     flagged_basis = Basis(flagged, int((reverted & above).sum()), count_pages(ends.page[above]))
     if not flagged:
         nothing = figures.not_shown("share_reverted_flagged", flagged_basis, "no edit is flagged")
+        zeros = np.zeros(len(ends))
         zero = (
-            figures.share("recall", 0.0, clustered(above * 0.0, ends.page, reverted), basis),
-            figures.share("flagged_not_reverted", 0.0, clustered(above * 0.0, ends.page, ~reverted), basis),
+            figures.share("recall", 0.0, clustered(zeros, ends.page, reverted), basis),
+            figures.share("flagged_not_reverted", 0.0, clustered(zeros, ends.page, ~reverted), basis),
         )
         return AtThreshold(threshold, 0, nothing, *zero)
     found = cumulative_incidence(ends.seconds[above], states[above], horizon)
