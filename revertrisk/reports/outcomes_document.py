@@ -101,7 +101,7 @@ def _record(model: ModelOutcomes) -> Iterator[str]:
 def _pages(cell: Cell) -> Iterator[str]:
     share = cell.horizons[0].reverters["anyone"].share_reverted
     if share.effective_pages is not None:
-        effective = number_text(share.effective_pages, 1)
+        effective = number_text(share.effective_pages, 0)
         yield f"The edits are on {share.pages:,} pages. These are {effective} effective pages."
 
 
