@@ -66,7 +66,8 @@ RULES: Final = (
     f"Intervals are 95 % intervals, clustered by page. A figure is shown only if at least {MIN_EDITS} edits were "
     f"reverted and {MIN_EDITS} were not, and if at least {MIN_EDITS} edits are as old as the horizon. "
     f"An interval needs at least {MIN_PAGES} effective pages: the squared number of edits divided by the sum of the "
-    "squared numbers of each page. If all pages have the same size, all count. If one has half of the edits, fewer than 4 do."
+    "squared numbers of each page. If all pages have the same size, all count. If one has half of the edits, fewer "
+    "than 4 do."
 )
 NOT_REVERTED: Final = "An edit that was not reverted can still be bad: perhaps no one has looked at it."
 
