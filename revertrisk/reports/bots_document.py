@@ -8,21 +8,23 @@ from typing import Any, Final
 from revertrisk.reports.bot_rows import UNDONE_BY
 from revertrisk.reports.bots import ALL, Bots, Reverts
 from revertrisk.reports.counting_rules import COUNTING_RULES
-from revertrisk.reports.daily import AVERAGES, DailyNumber
+from revertrisk.reports.daily import AVERAGES
 from revertrisk.reports.document import (
     Document,
-    Plot,
     Section,
-    Series,
     Table,
-    daily_mean_text,
     figure_texts,
     horizon_name,
     percent,
-    seconds_text,
 )
 from revertrisk.reports.figures import DEFINITIONS, NOT_REVERTED, RULES
-from revertrisk.reports.overlap import Overlap
+from revertrisk.reports.overlap_document import (
+    daily_texts,
+    overlap_plots,
+    overlap_table,
+    parts_table,
+    seconds_table,
+)
 
 _WORDS: Final = {
     "share of these flagged by the model": "share_of_bot_reverts_flagged",
@@ -68,8 +70,8 @@ def bots_document(report: Bots) -> Document:
         Section(
             "Bots and the model",
             ("This section counts edits by the day of the edit. A day without any counts as 0.",),
-            (_overlap(report.overlap), _parts(report.overlap), _seconds(report.overlap)),
-            tuple(_plots(report.overlap)),
+            (overlap_table(report.overlap), parts_table(report.overlap), seconds_table(report.overlap)),
+            tuple(overlap_plots(report.overlap)),
         ),
         Section(
             "Reverts by bots, and who reverts them",
@@ -114,97 +116,6 @@ def _without_days(report: Bots) -> tuple[str, ...]:
     return (f"Listed, but without page_change events in the period: {', '.join(wikis)}.",) if wikis else ()
 
 
-def _overlap(overlap: Sequence[Overlap]) -> Table:
-    rows = tuple(
-        (
-            each.wiki_id,
-            f"{each.days:,}",
-            *_numbers(each.a_day["edits_reverted_by_bot"]),
-            share,
-            *_numbers(each.a_day["edits_flagged"]),
-            of_flagged,
-        )
-        for each in overlap
-        for share, of_flagged in [
-            figure_texts(each.share_of_bot_reverts_flagged, each.share_of_flagged_reverted_by_bots)
-        ]
-    )
-    header = (
-        "wiki",
-        "days",
-        "edits per day reverted by bots",
-        "median",
-        "most frequent",
-        "share of these flagged by the model",
-        "edits per day flagged",
-        "median",
-        "most frequent",
-        "share of these reverted by bots",
-    )
-    note = "This is the question of T374698 on phabricator.wikimedia.org. docs/queries/T374698.sql is one query for it."
-    return Table("Overlap of bots and model", header, rows, note)
-
-
-def _numbers(daily: DailyNumber) -> tuple[str, str, str]:
-    return (
-        daily_mean_text(daily.mean),
-        f"{daily.mean.median:g}",
-        "" if daily.mode is None else f"{daily.mode}",
-    )
-
-
-def _parts(overlap: Sequence[Overlap]) -> Table:
-    names = {
-        "reverted": "edits reverted",
-        "bot_and_model": "by bots, flagged",
-        "bot_only": "by bots, not flagged",
-        "bot_without_score": "by bots, no score",
-        "model_only": "by others, flagged",
-        "neither": "by others, not flagged",
-        "others_without_score": "by others, no score",
-        "flagged_not_reverted": "flagged, not reverted",
-    }
-    rows = tuple((each.wiki_id, *(f"{each.counts[name]:,}" for name in names)) for each in overlap)
-    return Table(
-        "Reverted edits, by who reverted them and whether the model flags them",
-        ("wiki", *names.values()),
-        rows,
-        "The column of reverted edits is the sum of the six columns after it. The last column is not included.",
-    )
-
-
-def _seconds(overlap: Sequence[Overlap]) -> Table:
-    names = {
-        "by_listed_bots": "by listed bots",
-        "by_people_where_flagged": "by people, of flagged edits",
-    }
-    rows = tuple(
-        (each.wiki_id, *(seconds_text(each.median_seconds[name]) for name in names)) for each in overlap
-    )
-    return Table(
-        "Median time to the first revert, in seconds",
-        ("wiki", *names.values()),
-        rows,
-        "If the model reverted flagged edits, it would save about the difference on those that people revert now.",
-    )
-
-
-def _plots(overlap: Sequence[Overlap]) -> list[Plot]:
-    rows = [each for each in overlap if each.share_of_bot_reverts_flagged.value is not None]
-    if not rows:
-        return []
-    figures = [each.share_of_bot_reverts_flagged for each in rows]
-    series = Series(
-        "",
-        tuple(each.value or 0.0 for each in figures),
-        tuple(float(place) for place in range(len(rows))),
-        tuple(each.low for each in figures),
-        tuple(each.high for each in figures),
-    )
-    title = "Share of the edits reverted by bots that the model flags"
-    return [Plot(title, "share", "", (series,), rows=tuple(each.wiki_id for each in rows))]
-
-
 def _key(each: Reverts) -> str:
     parts = [each.wiki_id, each.bot if each.bot != ALL else "listed bots"]
     if each.kind != ALL:
@@ -225,7 +136,7 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
             f"{each.reverts:,}",
             f"{each.bot_reverts:,}",
             by_bots,
-            *_numbers(each.a_day["bot_reverts"]),
+            *daily_texts(each.a_day["bot_reverts"]),
             reverted,
         )
         for each in _shown(reverts)
