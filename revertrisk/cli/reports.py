@@ -127,7 +127,7 @@ def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     revertrisk bots --lake lake --since 2026-10-01 --until 2026-10-31
     """
     prepare(html)
-    from revertrisk.reports.bot_rows import read_bots, read_overlap, read_reverted
+    from revertrisk.reports.bot_rows import read_bots, read_days, read_overlap, read_reverted
     from revertrisk.reports.bots import bots as make
     from revertrisk.reports.bots_document import bots_document, bots_json
 
@@ -140,6 +140,7 @@ def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             )
         models_of(reader, [], [model])
         wikis = sorted({each.wiki_id for each in listed})
+        days = read_days(reader, period)
         rows = read_reverted(reader, wikis, window_s, period)
         overlap = read_overlap(
             reader,
@@ -155,6 +156,7 @@ def bots(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         listed,
         rows,
         overlap,
+        days,
         model_name=model,
         threshold=threshold,
         window_s=window_s,

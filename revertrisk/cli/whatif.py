@@ -68,6 +68,12 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             help="With --review: the CSV file. A page of links and a key with the scores are written next to it.",
         ),
     ] = Path("review.csv"),
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="With --review: overwrite the sheet, the page and the key if they exist."
+        ),
+    ] = False,
     judged: Annotated[
         Path | None,
         typer.Option(
@@ -108,7 +114,7 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         return
     scored = _latest(lake, wiki, model, period_of(since, until))
     if review is not None:
-        _draw(scored, review, sheet)
+        _draw(scored, review, sheet, overwrite=force)
         return
     report = what_if(
         scored, seconds_of("horizon", horizon), automoderator_rules=automoderator_rules, targets=targets
@@ -117,14 +123,14 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     raise typer.Exit(1 if any(each.refusal is not None for each in report.chosen) else 0)
 
 
-def _draw(scored: "Scored", number: int, sheet: Path) -> None:
+def _draw(scored: "Scored", number: int, sheet: Path, *, overwrite: bool) -> None:
     import numpy as np
 
     from revertrisk.reports.review_draw import draw, write_sheet
 
     key = draw(scored, number, np.random.default_rng())
     try:
-        files = write_sheet(sheet, key)
+        files = write_sheet(sheet, key, overwrite=overwrite)
     except (OSError, ValueError) as exc:
         flags.refuse(ValueError(f"--sheet: {exc}"))
     typer.echo(f"{len(key.items)} edits for people to judge: {files[0]}, with links in {files[1]}")

@@ -52,16 +52,19 @@ def min_pages() -> int | None:
 def with_intervals(columns: list[str], rows: Rows) -> tuple[list[str], Rows]:
     """Return the rows with columns ``low`` and ``high`` after ``share``: its 95 % interval.
 
-    The interval is computed from ``standard_error`` and ``effective_pages``; it is None for fewer than `MIN_PAGES`.
+    The interval is computed from ``standard_error``, ``edits`` and ``effective_pages``; it is None if there are too few
+    effective pages.
     """
-    from revertrisk.reports.intervals import MIN_PAGES, share_interval
+    from revertrisk.reports.intervals import Clustered, share_interval
 
-    share, error, pages = (columns.index(name) for name in ("share", "standard_error", "effective_pages"))
+    names = ("share", "standard_error", "edits", "effective_pages")
+    share, error, edits, pages = (columns.index(name) for name in names)
     found = []
     for row in rows:
         low_high: Sequence[float | None] = (None, None)
-        if row[pages] >= MIN_PAGES:
-            low_high = share_interval(row[share], row[error], row[pages])
+        spread = Clustered(row[error], row[pages], row[edits])
+        if spread.is_enough:
+            low_high = share_interval(row[share], spread)
         found.append([*row[: share + 1], *low_high, *row[share + 1 :]])
     return [*columns[: share + 1], "low", "high", *columns[share + 1 :]], found
 

@@ -103,6 +103,16 @@ def read_bots(reader: Reader, wikis: Sequence[str] = ()) -> list[ListedBot]:
     return [ListedBot(*row) for row in found if not wikis or row[0] in wikis]
 
 
+def read_days(reader: Reader, period: Period) -> dict[str, tuple[int, int]]:
+    """Return the first and the last day of the period that are in the record of each wiki; raises LakeError.
+
+    Days are numbers since 1970. Wikis without such a day are left out.
+    """
+    found = reader.query(statement("days")).fetchall()
+    days = {wiki_id: period.days(int(first), int(last)) for wiki_id, first, last in found if last is not None}
+    return {wiki_id: each for wiki_id, each in days.items() if each is not None}
+
+
 def read_reverted(reader: Reader, wikis: Sequence[str], window_s: float, period: Period) -> RevertedRows:
     """Return the edits whose first revert was made in the period and within the window; raises LakeError."""
     text = statement(

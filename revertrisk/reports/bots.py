@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from revertrisk.reports.bot_rows import (
     BUCKETS,
@@ -16,10 +17,12 @@ from revertrisk.reports.bot_rows import (
     OverlapRows,
     RevertedRows,
 )
+from revertrisk.reports.counting_rules import RuleStep, counting_steps, keep_bots
 from revertrisk.reports.daily import (
     DailyNumber,
     count_by_day,
     daily_number,
+    day_name,
     mean_of_daily_shares,
     mean_over_cells,
     ratio_of_sums,
@@ -47,7 +50,7 @@ class Reverts:
     kind: str
     edit_bucket: str
     days: int
-    """The number of days from the first to the last revert on the wiki."""
+    """The number of days of the period that are in the record of the wiki."""
     reverts: int
     bot_reverts: int
     bot_reverts_reverted: int
@@ -76,21 +79,15 @@ class RevertsDay:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleStep:
-    """How many reverts are left after a rule, on the way from the count of the 2023 notebook to that of this report."""
-
-    wiki_id: str
-    rule: str
-    reverts: int
-    bot_reverts: int
-    bot_reverts_reverted: int
-
-
-@dataclass(frozen=True, slots=True)
 class Bots:
     """The whole report."""
 
     listed: tuple[ListedBot, ...]
+    days: Mapping[str, tuple[str, str]]
+    """For each wiki with a listed bot, the first and the last day of the period that are in its record.
+
+    A wiki without such a day is left out here and in the rest of the report.
+    """
     model_name: str
     threshold: float
     window_s: float
@@ -109,21 +106,12 @@ class Bots:
     """For each wiki, one step for each of `COUNTING_RULES`."""
 
 
-COUNTING_RULES: Final = {
-    "notebook": "The rules of the 2023 notebook: content namespaces, no page creations, reverted within the window. A "
-    "listed bot counts at any time.",
-    "self-reverts": "Reverts that revert only edits by their own author are left out.",
-    "null edits": "Reverts that revert only edits without a change are left out.",
-    "validity": "A bot counts only on the days for which it is listed.",
-}
-"""The rules by which this report differs from the notebook, in the order in which they are applied."""
-
-
 def bots(  # noqa: PLR0913 - the data and the parameters of the report
     wikis: Sequence[str],
     listed: Sequence[ListedBot],
     rows: RevertedRows,
     overlap: OverlapRows,
+    days: Mapping[str, tuple[int, int]],
     *,
     model_name: str,
     threshold: float = THRESHOLD,
@@ -132,46 +120,52 @@ def bots(  # noqa: PLR0913 - the data and the parameters of the report
 ) -> Bots:
     """Make the report from the reverted and the flagged edits of the wikis that have a listed bot.
 
-    The rows refer to wikis by their index in ``wikis``.
+    The rows refer to wikis by their index in ``wikis``. ``days`` has the first and the last day of each wiki, in days
+    since 1970. Wikis without days are left out, and rows on other days.
     """
+    rows = rows.part(_in_days(rows.wiki, rows.revert_day, wikis, days))
     kept = rows.part(~rows.is_self & ~rows.is_null_edit)
-    kept = _clear_bots(kept, kept.is_valid)
-    reverts = tuple(
-        each
-        for index, wiki_id in enumerate(wikis)
-        for each in _reverts(wiki_id, kept.part(kept.wiki == index))
-    )
-    parts = [(wiki_id, overlap.part(overlap.wiki == index)) for index, wiki_id in enumerate(wikis)]
-    days = tuple(day for wiki_id, part in parts for day in overlap_days(wiki_id, part))
+    kept = keep_bots(kept, kept.is_valid)
+    overlap = overlap.part(_in_days(overlap.wiki, overlap.edit_day, wikis, days))
+    indexed = [(index, wiki_id) for index, wiki_id in enumerate(wikis) if wiki_id in days]
+    parts = [(wiki_id, overlap.part(overlap.wiki == index)) for index, wiki_id in indexed]
+    of_days = tuple(day for wiki_id, part in parts for day in overlap_days(wiki_id, part, days[wiki_id]))
     return Bots(
         tuple(listed),
+        {wiki_id: (day_name(days[wiki_id][0]), day_name(days[wiki_id][1])) for _, wiki_id in indexed},
         model_name,
         threshold,
         window_s,
         automoderator_rules,
-        reverts,
+        tuple(
+            each
+            for index, wiki_id in indexed
+            for each in _reverts(wiki_id, kept.part(kept.wiki == index), days[wiki_id])
+        ),
         tuple(_revert_days(wikis, kept)),
         _notebook_means(wikis, kept),
-        tuple(overlap_of_wiki(wiki_id, part, days) for wiki_id, part in parts if len(part.page)),
-        days,
+        tuple(overlap_of_wiki(wiki_id, part, of_days, days[wiki_id]) for wiki_id, part in parts),
+        of_days,
         tuple(
             step
-            for index, wiki_id in enumerate(wikis)
-            for step in _rules(wiki_id, rows.part(rows.wiki == index))
+            for index, wiki_id in indexed
+            for step in counting_steps(wiki_id, rows.part(rows.wiki == index))
         ),
     )
 
 
-def _clear_bots(rows: RevertedRows, kept: Booleans) -> RevertedRows:
-    """Return the rows with the bot's name removed where the mask is false."""
-    changed: dict[str, Any] = {name: getattr(rows, name) for name in RevertedRows.__slots__}
-    return RevertedRows(**changed | {"bot": np.where(kept, rows.bot, "")})
+def _in_days(
+    wiki: NDArray[np.int16], day: Numbers, wikis: Sequence[str], days: Mapping[str, tuple[int, int]]
+) -> Booleans:
+    """Return which rows are on a day of their wiki."""
+    ends = np.array([days.get(each, (0, -1)) for each in wikis], dtype=np.int64).reshape(-1, 2)[wiki]
+    inside: Booleans = (day >= ends[:, 0]) & (day <= ends[:, 1])
+    return inside
 
 
-def _reverts(wiki_id: str, rows: RevertedRows) -> Iterator[Reverts]:
+def _reverts(wiki_id: str, rows: RevertedRows, days: tuple[int, int]) -> Iterator[Reverts]:
     if not len(rows.page):
         return
-    days = int(rows.revert_day.min()), int(rows.revert_day.max())
     every: Booleans = np.ones(len(rows.page), dtype=np.bool_)
     cells = [(ALL, ALL, every)]
     for number, kind in enumerate(KINDS):
@@ -201,8 +195,7 @@ def _revert_days(wikis: Sequence[str], rows: RevertedRows) -> Iterator[RevertsDa
     undone = by_bot & (rows.undone_by > 0)[first]
     counts = (np.bincount(cell_of, each, len(cells)) for each in (np.ones(len(first)), by_bot, undone))
     for (wiki, day, kind, bucket), *numbers in zip(cells.tolist(), *counts, strict=True):
-        day_name = str(np.datetime64(day, "D"))
-        yield RevertsDay(wikis[wiki], day_name, KINDS[kind], BUCKETS[bucket], *map(int, numbers))
+        yield RevertsDay(wikis[wiki], day_name(day), KINDS[kind], BUCKETS[bucket], *map(int, numbers))
 
 
 def _cell(  # noqa: PLR0913, PLR0917 - the key of a cell and its rows
@@ -272,20 +265,3 @@ def _notebook_means(wikis: Sequence[str], rows: RevertedRows) -> dict[str, float
                 base = int((part.undone_by_whom == _BASE_EDITOR).sum())
                 found.setdefault(kind, []).append((days, base, len(part.page)))
     return {kind: mean_over_cells(cells) for kind, cells in found.items()}
-
-
-def _rules(wiki_id: str, rows: RevertedRows) -> Iterator[RuleStep]:
-    parts = {"notebook": rows}
-    parts["self-reverts"] = rows.part(~rows.is_self)
-    parts["null edits"] = rows.part(~rows.is_self & ~rows.is_null_edit)
-    parts["validity"] = _clear_bots(parts["null edits"], parts["null edits"].is_valid)
-    for rule, part in parts.items():
-        reverts = part.reverts()
-        by_bot = reverts.bot != ""
-        yield RuleStep(
-            wiki_id,
-            rule,
-            len(by_bot),
-            int(by_bot.sum()),
-            int((by_bot & (reverts.undone_by > 0)).sum()),
-        )

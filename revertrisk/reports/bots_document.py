@@ -2,25 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any, Final
 
 from revertrisk.reports.bot_rows import UNDONE_BY
-from revertrisk.reports.bots import ALL, COUNTING_RULES, Bots, Reverts
-from revertrisk.reports.daily import AVERAGES, DailyNumber
+from revertrisk.reports.bots import ALL, Bots, Reverts
+from revertrisk.reports.counting_rules import COUNTING_RULES
+from revertrisk.reports.daily import AVERAGES
 from revertrisk.reports.document import (
     Document,
-    Plot,
     Section,
-    Series,
     Table,
-    daily_mean_text,
-    figure_text,
+    figure_texts,
     horizon_name,
     percent,
-    seconds_text,
 )
 from revertrisk.reports.figures import DEFINITIONS, NOT_REVERTED, RULES
-from revertrisk.reports.overlap import Overlap
+from revertrisk.reports.overlap_document import (
+    daily_texts,
+    overlap_plots,
+    overlap_table,
+    parts_table,
+    seconds_table,
+)
 
 _WORDS: Final = {
     "share of these flagged by the model": "share_of_bot_reverts_flagged",
@@ -29,13 +33,19 @@ _WORDS: Final = {
     "share of bot reverts reverted": "bot_reverts_reverted",
     "median time to the first revert": "median_seconds",
 }
-
-
+_RULE_NAMES: Final = {
+    "notebook": "of the notebook",
+    "self-reverts": "self-reverts",
+    "null edits": "null edits",
+    "validity": "days of the list",
+}
+"""The names of `COUNTING_RULES` in the table."""
 _NOTEBOOK: Final = (
-    "The table shows how many reverts are left after each rule. The notebook selects by the day of the edit, this "
-    "report by the day of the revert. The notebook counts temporary accounts and unknown authors as anonymous, and an "
-    "author with an unknown edit count as n/a. For reverts of bot reverts it uses the day of the first edit, and it "
-    "counts the edits that reverted a bot; one such edit can revert several bot reverts."
+    "The 2023 notebook is Wikimedia's study of its anti-vandalism bots (T341857 on phabricator.wikimedia.org). The "
+    "table shows how many reverts are left after each rule. The notebook selects by the day of the edit, this report "
+    "by the day of the revert. The notebook counts temporary accounts and unknown authors as anonymous, and an author "
+    "with an unknown edit count as n/a. For reverts of bot reverts it uses the day of the first edit, and it counts "
+    "the edits that reverted a bot; one such edit can revert several bot reverts."
 )
 
 
@@ -56,12 +66,12 @@ def bots_document(report: Bots) -> Document:
         NOT_REVERTED,
     )
     sections = (
-        Section("The bots", (), (_listed(report),)),
+        Section("The bots", _without_days(report), (_listed(report), _days(report))),
         Section(
             "Bots and the model",
-            ("This section counts edits by the day of the edit.",),
-            (_overlap(report.overlap), _parts(report.overlap), _seconds(report.overlap)),
-            tuple(_plots(report.overlap)),
+            ("This section counts edits by the day of the edit. A day without any counts as 0.",),
+            (overlap_table(report.overlap), parts_table(report.overlap), seconds_table(report.overlap)),
+            tuple(overlap_plots(report.overlap)),
         ),
         Section(
             "Reverts by bots, and who reverts them",
@@ -75,8 +85,9 @@ def bots_document(report: Bots) -> Document:
         ),
     )
     definitions = {word: DEFINITIONS[name] for word, name in _WORDS.items()}
-    averages = {name.replace("_", " "): text for name, text in AVERAGES.items()}
-    definitions |= averages | COUNTING_RULES
+    averages = {name.replace("_", " "): text for name, text in AVERAGES.items() if name != "mode"}
+    averages["most frequent"] = AVERAGES["mode"]
+    definitions |= averages
     title, queries = "Anti-vandalism bots compared with a model", ("overlap", "bot_reverts")
     return Document(title, paragraphs, sections, definitions, queries)
 
@@ -85,95 +96,24 @@ def _listed(report: Bots) -> Table:
     rows = tuple(
         (each.wiki_id, each.name, each.valid_from or "no limit", each.valid_to or "no limit", each.acts_on)
         for each in report.listed
+        if each.wiki_id in report.days
     )
-    return Table("Listed bots", ("wiki", "bot", "from", "to", "acts on"), rows)
+    note = "A bot that acts on the model reverts edits because of their score, as Automoderator does."
+    return Table("Listed bots", ("wiki", "bot", "from", "to", "acts on"), rows, note)
 
 
-def _overlap(overlap: Sequence[Overlap]) -> Table:
+def _days(report: Bots) -> Table:
     rows = tuple(
-        (
-            each.wiki_id,
-            f"{each.days:,}",
-            *_numbers(each.a_day["edits_reverted_by_bot"]),
-            figure_text(each.share_of_bot_reverts_flagged),
-            *_numbers(each.a_day["edits_flagged"]),
-            figure_text(each.share_of_flagged_reverted_by_bots),
-        )
-        for each in overlap
+        (wiki_id, *ends, f"{(date.fromisoformat(ends[1]) - date.fromisoformat(ends[0])).days + 1:,}")
+        for wiki_id, ends in report.days.items()
     )
-    header = (
-        "wiki",
-        "days",
-        "edits per day reverted by bots",
-        "median",
-        "mode",
-        "share of these flagged by the model",
-        "edits per day flagged",
-        "median",
-        "mode",
-        "share of these reverted by bots",
-    )
-    return Table("Overlap of bots and model (T374698)", header, rows)
+    note = "They are the same for all thresholds. The first and the last day of the record can be incomplete."
+    return Table("Days of the period that are in the record", ("wiki", "from", "to", "days"), rows, note)
 
 
-def _numbers(daily: DailyNumber) -> tuple[str, str, str]:
-    return (
-        daily_mean_text(daily.mean),
-        f"{daily.mean.median:g}",
-        "" if daily.mode is None else f"{daily.mode}",
-    )
-
-
-def _parts(overlap: Sequence[Overlap]) -> Table:
-    names = {
-        "reverted": "edits reverted",
-        "bot_and_model": "by bots, flagged",
-        "bot_only": "by bots, not flagged",
-        "bot_without_score": "by bots, no score",
-        "model_only": "by others, flagged",
-        "neither": "by others, not flagged",
-        "others_without_score": "by others, no score",
-        "flagged_not_reverted": "flagged, not reverted",
-    }
-    rows = tuple((each.wiki_id, *(f"{each.counts[name]:,}" for name in names)) for each in overlap)
-    return Table(
-        "Reverted edits, by who reverted them and whether the model flags them",
-        ("wiki", *names.values()),
-        rows,
-        "The column of reverted edits is the sum of the six columns after it. The last column is not included.",
-    )
-
-
-def _seconds(overlap: Sequence[Overlap]) -> Table:
-    names = {
-        "by_listed_bots": "by listed bots",
-        "by_people_where_flagged": "by people, of flagged edits",
-    }
-    rows = tuple(
-        (each.wiki_id, *(seconds_text(each.median_seconds[name]) for name in names)) for each in overlap
-    )
-    return Table(
-        "Median time to the first revert, in seconds",
-        ("wiki", *names.values()),
-        rows,
-        "If the model reverted flagged edits, it would save about the difference on those that people revert now.",
-    )
-
-
-def _plots(overlap: Sequence[Overlap]) -> list[Plot]:
-    rows = [each for each in overlap if each.share_of_bot_reverts_flagged.value is not None]
-    if not rows:
-        return []
-    figures = [each.share_of_bot_reverts_flagged for each in rows]
-    series = Series(
-        "",
-        tuple(each.value or 0.0 for each in figures),
-        tuple(float(place) for place in range(len(rows))),
-        tuple(each.low for each in figures),
-        tuple(each.high for each in figures),
-    )
-    title = "Share of the edits reverted by bots that the model flags"
-    return [Plot(title, "share", "", (series,), rows=tuple(each.wiki_id for each in rows))]
+def _without_days(report: Bots) -> tuple[str, ...]:
+    wikis = sorted({each.wiki_id for each in report.listed} - set(report.days))
+    return (f"Listed, but without page_change events in the period: {', '.join(wikis)}.",) if wikis else ()
 
 
 def _key(each: Reverts) -> str:
@@ -195,11 +135,12 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
             _key(each),
             f"{each.reverts:,}",
             f"{each.bot_reverts:,}",
-            figure_text(each.bots_share),
-            *_numbers(each.a_day["bot_reverts"]),
-            figure_text(each.share_reverted),
+            by_bots,
+            *daily_texts(each.a_day["bot_reverts"]),
+            reverted,
         )
         for each in _shown(reverts)
+        for by_bots, reverted in [figure_texts(each.bots_share, each.share_reverted)]
     )
     header = (
         "wiki, bot, reverted editor",
@@ -208,7 +149,7 @@ def _reverts(reverts: Sequence[Reverts]) -> Table:
         "share by bots",
         "by bots per day",
         "median",
-        "mode",
+        "most frequent",
         "share of bot reverts reverted",
     )
     return Table("Reverts", header, rows)
@@ -227,7 +168,8 @@ def _undone(report: Bots) -> Table:
     means = ", ".join(
         f"{kind} {percent(value)}" for kind, value in report.mean_over_cells.items() if value is not None
     )
-    note = f"By the base editor, mean over cells: {means}." if means else ""
+    note = "The base editor is the author of the edit that the bot reverted."
+    note += f" By the base editor, mean over cells: {means}." if means else ""
     header = (
         "wiki, bot, reverted editor",
         "bot reverts that were reverted",
@@ -262,7 +204,7 @@ def _averages(reverts: Sequence[Reverts]) -> Table:
 def _rules(report: Bots) -> Table:
     rows = tuple(
         (
-            f"{each.wiki_id}, {each.rule}",
+            f"{each.wiki_id}, {_RULE_NAMES[each.rule]}",
             f"{each.reverts:,}",
             f"{each.bot_reverts:,}",
             f"{each.bot_reverts_reverted:,}",
@@ -273,4 +215,5 @@ def _rules(report: Bots) -> Table:
         "From the count of the notebook to the count of this report",
         ("wiki, rule", "reverts", "by bots", "of these reverted"),
         rows,
+        " ".join(f"Rule {_RULE_NAMES[rule]}: {text}" for rule, text in COUNTING_RULES.items()),
     )

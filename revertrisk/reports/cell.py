@@ -16,7 +16,7 @@ from revertrisk.reports.estimators import (
     cumulative_incidence,
 )
 from revertrisk.reports.figures import MIN_EDITS, Basis, Figure
-from revertrisk.reports.intervals import count_pages, standard_error
+from revertrisk.reports.intervals import clustered, count_pages
 from revertrisk.reports.watched import ANYONE, Booleans, Cause, Floats, Watched
 
 BINS: Final = 10
@@ -132,7 +132,7 @@ def cause_share(ends: Ends, horizon: float, measure: str, causes: Sequence[Cause
     if problem is not None:
         return figures.not_shown(measure, basis, problem)
     found = cumulative_incidence(ends.seconds, ends.states(causes), horizon)
-    return figures.share(measure, found.value, standard_error(found.influence, ends.page), basis)
+    return figures.share(measure, found.value, clustered(found.influence, ends.page), basis)
 
 
 def reverter_figures(
@@ -146,7 +146,7 @@ def reverter_figures(
         return ReverterFigures(share, tuple(_not_shown(ends, each, basis, problem) for each in thresholds))
     states = ends.states(of_interest)
     found = cumulative_incidence(ends.seconds, states, horizon)
-    share = figures.share("share_reverted", found.value, standard_error(found.influence, ends.page), basis)
+    share = figures.share("share_reverted", found.value, clustered(found.influence, ends.page), basis)
     at = tuple(
         _at_threshold(ends, states, horizon, each, basis, found.value, found.influence) for each in thresholds
     )
@@ -164,20 +164,21 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and its figures without
 ) -> AtThreshold:
     above = ends.probability > threshold
     flagged = int(above.sum())
-    wanted = (states == OF_INTEREST) & (ends.seconds <= horizon) & above
-    flagged_basis = Basis(flagged, int(wanted.sum()), count_pages(ends.page[above]))
+    reverted: Booleans = (states == OF_INTEREST) & (ends.seconds <= horizon)
+    flagged_basis = Basis(flagged, int((reverted & above).sum()), count_pages(ends.page[above]))
     if not flagged:
         nothing = figures.not_shown("share_reverted_flagged", flagged_basis, "no edit is flagged")
+        zeros = np.zeros(len(ends))
         zero = (
-            figures.share("recall", 0.0, 0.0, basis),
-            figures.share("flagged_not_reverted", 0.0, 0.0, basis),
+            figures.share("recall", 0.0, clustered(zeros, ends.page, reverted), basis),
+            figures.share("flagged_not_reverted", 0.0, clustered(zeros, ends.page, ~reverted), basis),
         )
         return AtThreshold(threshold, 0, nothing, *zero)
     found = cumulative_incidence(ends.seconds[above], states[above], horizon)
     of_flagged = figures.share(
         "share_reverted_flagged",
         found.value,
-        standard_error(found.influence, ends.page[above]),
+        clustered(found.influence, ends.page[above]),
         flagged_basis,
     )
     # Recall and flagged_not_reverted are ratios of shares of all edits: "flagged and reverted" over "reverted", and
@@ -197,9 +198,12 @@ def _at_threshold(  # noqa: PLR0913, PLR0917 - the cell, and its figures without
         threshold,
         flagged,
         of_flagged,
-        figures.share("recall", recall, standard_error(recall_influence, ends.page), basis),
+        figures.share("recall", recall, clustered(recall_influence, ends.page, reverted), basis),
         figures.share(
-            "flagged_not_reverted", not_reverted, standard_error(not_reverted_influence, ends.page), basis
+            "flagged_not_reverted",
+            not_reverted,
+            clustered(not_reverted_influence, ends.page, ~reverted),
+            basis,
         ),
     )
 
@@ -213,13 +217,14 @@ def score_quality(ends: Ends, horizon: float) -> ScoreQuality:
         return ScoreQuality(figures.not_shown("auc", basis, problem), gap, ())
     states = ends.states(ANYONE)
     ranked = area_under_curve(ends.probability, ends.seconds, states, ends.age, horizon)
-    auc = figures.share("auc", ranked.value, standard_error(ranked.influence, ends.page), basis)
+    reverted: Booleans = (states == OF_INTEREST) & (ends.seconds <= horizon)
+    auc = figures.share(
+        "auc", ranked.value, clustered(ranked.influence, ends.page, reverted, ~reverted), basis
+    )
     found = cumulative_incidence(ends.seconds, states, horizon)
     mean = float(ends.probability.mean())
     influence = (ends.probability - mean) / len(ends) - found.influence
-    gap = figures.difference(
-        "calibration_gap", mean - found.value, standard_error(influence, ends.page), basis
-    )
+    gap = figures.difference("calibration_gap", mean - found.value, clustered(influence, ends.page), basis)
     return ScoreQuality(auc, gap, tuple(_bins(ends, horizon)))
 
 

@@ -24,7 +24,7 @@ AVERAGES: Final = {
     "median": "median number per day over all days; a day without any counts as 0",
     "mode": "most frequent number per day over all days; the smallest one if several are equally frequent",
     "mean_of_daily_shares": "unweighted mean of the share of each day; days without a bot revert are left out. This is "
-    "the rule of the 2023 notebook",
+    "the rule of the 2023 notebook (T341857)",
     "mean_over_cells": "unweighted mean of the ratios of sums of cells (wiki, kind of editor, edit count) that have at "
     "least 50 days with a bot revert that was itself reverted. This is the rule of the 2023 notebook for the share of "
     "these reverts that the author of the reverted edit made",
@@ -94,6 +94,11 @@ def count_by_day(day: NDArray[Any], days: tuple[int, int]) -> Numbers:
     first, last = days
     counts: Numbers = np.bincount(day - first, minlength=last - first + 1)
     return counts
+
+
+def day_name(day: int) -> str:
+    """Return a day as text; ``day`` is in days since 1970."""
+    return str(np.datetime64(day, "D"))
 
 
 def mode(numbers: Numbers) -> int | None:

@@ -11,11 +11,10 @@ from statsmodels.stats.multitest import multipletests  # type: ignore[import-unt
 from revertrisk.reports.cell import Ends, basis_of, too_young
 from revertrisk.reports.estimators import Estimate, cumulative_incidence
 from revertrisk.reports.intervals import (
-    MIN_PAGES,
-    count_pages,
+    Clustered,
+    clustered,
     ratio_interval,
     ratio_p_value,
-    standard_error,
 )
 from revertrisk.reports.watched import ANYONE, REGISTERED, USER_KINDS, Booleans
 
@@ -64,8 +63,7 @@ class _Ratio:
     n: int
     share: float
     reference_share: float
-    log_error: float
-    pages: int
+    of_log: Clustered
 
     @property
     def value(self) -> float:
@@ -91,7 +89,7 @@ def differences(
     found = [ratio for each in wikis for ratio in _ratios(each, horizon, measure_of)]
     if not found:
         return []
-    p_values = [ratio_p_value(each.value, each.log_error, each.pages) for each in found]
+    p_values = [ratio_p_value(each.value, each.of_log) for each in found]
     adjusted = multipletests(p_values, alpha=FALSE_DISCOVERY_RATE, method="fdr_bh")[1]
     return [
         _difference(measure, threshold, each, p_value, float(together))
@@ -102,7 +100,7 @@ def differences(
 def _difference(
     measure: str, threshold: float | None, ratio: _Ratio, p_value: float, adjusted: float
 ) -> Difference:
-    low, high = ratio_interval(ratio.value, ratio.log_error, ratio.pages)
+    low, high = ratio_interval(ratio.value, ratio.of_log)
     is_large = max(ratio.value, 1 / ratio.value) >= MIN_RATIO
     return Difference(
         ratio.wiki_id,
@@ -138,9 +136,8 @@ def _ratios(wiki: Compared, horizon: float, measure_of: _Measure) -> Iterator[_R
         influence: NDArray[Any] = np.zeros(len(wiki.ends))
         influence[members] = own.influence / own.value
         influence[others] -= reference.influence / reference.value
-        pages = wiki.ends.page
-        number_of_pages = min(count_pages(pages[members]), count_pages(pages[others]))
-        if number_of_pages < MIN_PAGES:
+        of_log = clustered(influence, wiki.ends.page, members, others)
+        if not of_log.is_enough:
             continue
         yield _Ratio(
             wiki.wiki_id,
@@ -148,8 +145,7 @@ def _ratios(wiki: Compared, horizon: float, measure_of: _Measure) -> Iterator[_R
             int(members.sum()),
             own.value,
             reference.value,
-            standard_error(influence, pages),
-            number_of_pages,
+            of_log,
         )
 
 

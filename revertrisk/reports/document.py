@@ -8,7 +8,10 @@ from typing import Final
 from revertrisk.reports.daily import DailyMean
 from revertrisk.reports.figures import Figure
 
+TOO_FEW_PAGES: Final = "too few pages"
+"""Stands in place of an interval that cannot be computed."""
 _WIDTH: Final = 118
+_MAX_DECIMALS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Section:
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()
 
+    @property
+    def filled_tables(self) -> tuple[Table, ...]:
+        """The tables that have rows; others are not shown."""
+        return tuple(each for each in self.tables if each.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -71,37 +79,56 @@ class Document:
     """The names of the queries in reports/sql that read the edits behind the figures."""
 
 
+def number_text(value: float, decimals: int) -> str:
+    """Return a number with ``decimals`` decimals, or more if it would have fewer than two significant digits."""
+    if round(value, _MAX_DECIMALS):
+        exponent = int(f"{value:.1e}".partition("e")[2])
+        decimals = max(decimals, min(1 - exponent, _MAX_DECIMALS))
+    return f"{value:,.{decimals}f}"
+
+
 def percent(value: float) -> str:
-    """Return a share in percent, with one decimal."""
-    return f"{100 * value:.1f} %"
+    """Return a share in percent, with one decimal or two significant digits."""
+    return f"{number_text(100 * value, 1)} %"
 
 
 def figure_text(figure: Figure, *, is_share: bool = True) -> str:
     """Return a figure with its interval, or the reason why it is not shown."""
     if figure.value is None:
         return figure.note or "not shown"
-    if figure.low is None or figure.high is None:
-        value = percent(figure.value) if is_share else f"{figure.value:.3f}"
-        return f"{value} ({figure.note})"
-    if is_share:
-        return f"{percent(figure.value)} ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    factor, decimals, unit = (100, 1, " %") if is_share else (1, 3, "")
+    value, low, high = (
+        None if each is None else number_text(factor * each, decimals)
+        for each in (figure.value, figure.low, figure.high)
+    )
+    return f"{value}{unit} ({low} to {high})" if low and high else f"{value}{unit} ({TOO_FEW_PAGES})"
+
+
+def figure_texts(*figures: Figure) -> tuple[str, ...]:
+    """Return the figures of a row. A reason why figures are not shown is given once, then a dash."""
+    texts: list[str] = []
+    for each in figures:
+        text = figure_text(each)
+        texts.append("-" if each.value is None and text in texts else text)
+    return tuple(texts)
 
 
 def seconds_text(figure: Figure) -> str:
     """Return a time in seconds with its interval, or the reason why it is not shown."""
     if figure.value is None:
         return figure.note or "not shown"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:,.0f} ({figure.note})"
-    return f"{figure.value:,.0f} ({figure.low:,.0f} to {figure.high:,.0f})"
+    value, low, high = (
+        None if each is None else number_text(each, 0) for each in (figure.value, figure.low, figure.high)
+    )
+    return f"{value} ({low} to {high})" if low and high else f"{value} ({TOO_FEW_PAGES})"
 
 
 def daily_mean_text(number: DailyMean) -> str:
     """Return a mean number per day with its interval."""
+    value = number_text(number.value, 1)
     if number.low is None or number.high is None:
-        return f"{number.value:,.1f} ({number.days} days: no interval)"
-    return f"{number.value:,.1f} ({number.low:,.1f} to {number.high:,.1f})"
+        return f"{value} ({number.days} days: no interval)"
+    return f"{value} ({number_text(number.low, 1)} to {number_text(number.high, 1)})"
 
 
 def horizon_name(seconds: float) -> str:
@@ -115,7 +142,7 @@ def as_text(document: Document) -> str:
     lines = [document.title, "=" * len(document.title), "", *_wrapped(*document.paragraphs)]
     for section in document.sections:
         lines += ["", section.title, "-" * len(section.title), *_wrapped(*section.paragraphs)]
-        for table in section.tables:
+        for table in section.filled_tables:
             lines += ["", f"{table.title}:", *_aligned([table.header, *table.rows])]
             lines += _wrapped(table.note)
     if document.definitions:

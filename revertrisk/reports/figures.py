@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from revertrisk.reports.intervals import (
     MIN_PAGES,
+    Clustered,
+    clustered,
     count_pages,
     difference_interval,
     share_interval,
-    standard_error,
     t_quantile,
 )
 
@@ -64,7 +65,9 @@ DEFINITIONS: Final = {
 RULES: Final = (
     f"Intervals are 95 % intervals, clustered by page. A figure is shown only if at least {MIN_EDITS} edits were "
     f"reverted and {MIN_EDITS} were not, and if at least {MIN_EDITS} edits are as old as the horizon. "
-    f"An interval needs at least {MIN_PAGES} pages."
+    f"An interval needs at least {MIN_PAGES} effective pages: the squared number of edits divided by the sum of the "
+    "squared numbers of each page. If all pages have the same size, all count. If one has half of the edits, fewer "
+    "than 4 do."
 )
 NOT_REVERTED: Final = "An edit that was not reverted can still be bad: perhaps no one has looked at it."
 
@@ -81,7 +84,7 @@ class Figure:
     value: float | None
     low: float | None
     high: float | None
-    """The 95 % interval, clustered by page; None if there are too few pages for one."""
+    """The 95 % interval, clustered by page; None if there are too few effective pages for one."""
     n: int
     """The number of edits behind the figure."""
     reverted: int
@@ -90,6 +93,8 @@ class Figure:
     For figures that do not count reverted edits: how many belong to the share that the measure defines.
     """
     pages: int
+    effective_pages: float | None = None
+    """The number of pages of equal size that would give the same information; None if the figure is not shown."""
     note: str | None = None
 
 
@@ -111,14 +116,14 @@ class Basis:
         return f"too few (n = {self.n}, {self.reverted} {self.word})"
 
 
-def share(measure: str, value: float, error: float, basis: Basis) -> Figure:
-    """Return a figure between 0 and 1, or the reason why it is not shown. ``error`` is its standard error."""
-    return _figure(measure, value, error, basis, is_share=True)
+def share(measure: str, value: float, spread: Clustered, basis: Basis) -> Figure:
+    """Return a figure between 0 and 1, or the reason why it is not shown."""
+    return _figure(measure, value, spread, basis, is_share=True)
 
 
-def difference(measure: str, value: float, error: float, basis: Basis) -> Figure:
-    """Return a figure between -1 and 1, or the reason why it is not shown. ``error`` is its standard error."""
-    return _figure(measure, value, error, basis, is_share=False)
+def difference(measure: str, value: float, spread: Clustered, basis: Basis) -> Figure:
+    """Return a figure between -1 and 1, or the reason why it is not shown."""
+    return _figure(measure, value, spread, basis, is_share=False)
 
 
 def not_shown(measure: str, basis: Basis, note: str) -> Figure:
@@ -144,7 +149,7 @@ def share_of_rows(measure: str, part: Booleans, whole: Booleans, pages: Numbers,
     basis = Basis(number, found, count_pages(pages[whole]), word)
     value = found / number if number else 0.0
     influence = (part[whole] - value) / max(number, 1)
-    return share(measure, value, standard_error(influence, pages[whole]), basis)
+    return share(measure, value, clustered(influence, pages[whole]), basis)
 
 
 def median_seconds(measure: str, seconds: NDArray[np.float64], pages: NDArray[Any]) -> Figure:
@@ -153,33 +158,37 @@ def median_seconds(measure: str, seconds: NDArray[np.float64], pages: NDArray[An
     Its interval follows Woodruff (1952): take the 95 % interval of the share of edits below the median, which is a
     half, and return the times at both ends of it. The error of that share is clustered by page.
     """
-    number, clusters = len(seconds), count_pages(pages)
-    value, low, high, note = None, None, None, None
+    number = len(seconds)
+    basis = Basis(number, number, count_pages(pages))
     if number < MIN_EDITS:
-        note = f"too few (n = {number})"
-    else:
-        value = float(np.median(seconds))
-        if clusters < MIN_PAGES:
-            note = _too_few_pages(clusters)
-        else:
-            half_width = t_quantile(clusters) * standard_error(((seconds <= value) - 0.5) / number, pages)
-            low, high = map(float, np.quantile(seconds, [max(0.5 - half_width, 0), min(0.5 + half_width, 1)]))
+        return not_shown(measure, basis, f"too few (n = {number})")
+    value = float(np.median(seconds))
+    spread = clustered(((seconds <= value) - 0.5) / number, pages)
+    low, high, note = None, None, _too_few_pages(spread)
+    if note is None:
+        # Not narrower than for independent edits, whose error is sqrt(1/4 / n).
+        half_width = t_quantile(spread.pages) * max(spread.error, 0.5 / number**0.5)
+        low, high = map(float, np.quantile(seconds, [max(0.5 - half_width, 0), min(0.5 + half_width, 1)]))
     return Figure(
-        measure=measure, value=value, low=low, high=high, n=number, reverted=number, pages=clusters, note=note
+        measure=measure,
+        value=value,
+        low=low,
+        high=high,
+        n=number,
+        reverted=number,
+        pages=basis.pages,
+        effective_pages=spread.pages,
+        note=note,
     )
 
 
-def _figure(measure: str, value: float, error: float, basis: Basis, *, is_share: bool) -> Figure:
+def _figure(measure: str, value: float, spread: Clustered, basis: Basis, *, is_share: bool) -> Figure:
     reason = basis.too_few
     if reason is not None:
         return not_shown(measure, basis, reason)
-    low, high, note = None, None, None
-    if basis.pages < MIN_PAGES:
-        note = _too_few_pages(basis.pages)
-    elif is_share:
-        low, high = share_interval(value, error, basis.pages)
-    else:
-        low, high = difference_interval(value, error, basis.pages)
+    low, high, note = None, None, _too_few_pages(spread)
+    if note is None:
+        low, high = share_interval(value, spread) if is_share else difference_interval(value, spread)
     return Figure(
         measure=measure,
         value=value,
@@ -188,9 +197,12 @@ def _figure(measure: str, value: float, error: float, basis: Basis, *, is_share:
         n=basis.n,
         reverted=basis.reverted,
         pages=basis.pages,
+        effective_pages=spread.pages,
         note=note,
     )
 
 
-def _too_few_pages(pages: int) -> str:
-    return f"no interval: {pages} page{'s' * (pages != 1)}, {MIN_PAGES} are needed"
+def _too_few_pages(spread: Clustered) -> str | None:
+    if spread.is_enough:
+        return None
+    return f"no interval: {spread.pages:.1f} effective pages, {MIN_PAGES} are needed"

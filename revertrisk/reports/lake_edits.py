@@ -14,6 +14,7 @@ from revertrisk.reports.statements import statement
 from revertrisk.reports.watched import Watched
 
 _DAY_S = 86_400
+_EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,25 @@ class Period:
     def literals(self) -> dict[str, str]:
         """Both days as text for SQL, by the names that the queries use."""
         return {
-            "since": (self.since or date(1970, 1, 1)).isoformat(),
+            "since": (self.since or _EPOCH).isoformat(),
             "until": (self.until or date(9999, 12, 31)).isoformat(),
         }
 
     def first_edit_day(self, seconds: float) -> str:
         """Return the first day whose edits can be reverted in the period, if reverts come within ``seconds``."""
-        since = self.since or date(1970, 1, 1)
+        since = self.since or _EPOCH
         return (since - timedelta(days=math.ceil(seconds / _DAY_S))).isoformat()
+
+    def days(self, first: int, last: int) -> tuple[int, int] | None:
+        """Return the first and the last day of the period from ``first`` to ``last``, as days since 1970.
+
+        None if there are none.
+        """
+        if self.since is not None:
+            first = max(first, (self.since - _EPOCH).days)
+        if self.until is not None:
+            last = min(last, (self.until - _EPOCH).days)
+        return (first, last) if first <= last else None
 
 
 ANY_DAY: Final = Period()

@@ -20,9 +20,9 @@ from revertrisk.reports.cell import (
     too_young,
 )
 from revertrisk.reports.differences import Compared, Difference, differences
-from revertrisk.reports.estimators import area_under_curve
+from revertrisk.reports.estimators import OF_INTEREST, area_under_curve
 from revertrisk.reports.figures import Basis, Figure
-from revertrisk.reports.intervals import count_pages, standard_error
+from revertrisk.reports.intervals import clustered, count_pages
 from revertrisk.reports.lake_edits import ModelVersion, Scored
 from revertrisk.reports.matured import matured
 from revertrisk.reports.watched import (
@@ -219,8 +219,8 @@ def _share_revert_reverted(watched: Watched, horizon: float) -> Figure:
     undone, pages = watched.undone_after[members] <= horizon, watched.page[members]
     number, value = len(undone), float(undone.mean()) if len(undone) else 0.0
     basis = Basis(number, int(undone.sum()), count_pages(pages))
-    error = standard_error((undone - value) / max(number, 1), pages)
-    return figures.share("share_revert_reverted", value, error, basis)
+    spread = clustered((undone - value) / max(number, 1), pages)
+    return figures.share("share_revert_reverted", value, spread, basis)
 
 
 def _pairs(first: Scored, second: Scored, horizons: Sequence[float]) -> Iterator[Pair]:
@@ -252,15 +252,15 @@ def _paired(ends: Ends, other: Floats, horizon: float) -> tuple[Figure, Figure, 
         area_under_curve(scores, ends.seconds, states, ends.age, horizon)
         for scores in (ends.probability, other)
     )
+    reverted: Booleans = (states == OF_INTEREST) & (ends.seconds <= horizon)
+    spreads = [
+        clustered(influence, ends.page, reverted, ~reverted)
+        for influence in (one.influence, two.influence, two.influence - one.influence)
+    ]
     return (
-        figures.share("auc", one.value, standard_error(one.influence, ends.page), basis),
-        figures.share("auc", two.value, standard_error(two.influence, ends.page), basis),
-        figures.difference(
-            "auc_difference",
-            two.value - one.value,
-            standard_error(two.influence - one.influence, ends.page),
-            basis,
-        ),
+        figures.share("auc", one.value, spreads[0], basis),
+        figures.share("auc", two.value, spreads[1], basis),
+        figures.difference("auc_difference", two.value - one.value, spreads[2], basis),
     )
 
 

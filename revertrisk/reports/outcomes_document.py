@@ -10,7 +10,9 @@ from revertrisk.reports.document import (
     Section,
     Table,
     figure_text,
+    figure_texts,
     horizon_name,
+    number_text,
     percent,
 )
 from revertrisk.reports.figures import DEFINITIONS, NOT_REVERTED, RULES
@@ -82,13 +84,25 @@ def _model(model: ModelOutcomes, report: Outcomes) -> Section:
         _cells(f"By kind of user, {_wiki_name(whole)}", kinds, threshold, [each.kind for each in kinds])
     )
     tables.append(_differences(model))
-    return Section(title, tuple(_record(model)), tuple(tables), tuple(outcome_plots(whole, kinds)))
+    paragraphs = [*_record(model), *_pages(whole)]
+    if not any(each.is_flagged for each in model.differences):
+        paragraphs.append(
+            f"No kind of user differs from registered accounts: {len(model.differences)} comparisons were made."
+        )
+    return Section(title, tuple(paragraphs), tuple(tables), tuple(outcome_plots(whole, kinds)))
 
 
 def _record(model: ModelOutcomes) -> Iterator[str]:
     yield f"The record has {model.n:,} edits that this model scored. {record_of(model.model.wikis)}"
     if model.unrecorded:
         yield f"{model.unrecorded:,} predictions are for edits that are not in the record. No figure includes them."
+
+
+def _pages(cell: Cell) -> Iterator[str]:
+    share = cell.horizons[0].reverters["anyone"].share_reverted
+    if share.effective_pages is not None:
+        effective = number_text(share.effective_pages, 0)
+        yield f"The edits are on {share.pages:,} pages. These are {effective} effective pages."
 
 
 def record_of(wikis: Sequence[WikiRecord]) -> str:
@@ -105,9 +119,7 @@ def _thresholds(cell: Cell) -> Table:
         (
             f"{horizon_name(at.horizon_s)}, above {each.threshold:g}",
             f"{each.flagged:,} of {at.n:,}",
-            figure_text(each.share_reverted_flagged),
-            figure_text(each.recall),
-            figure_text(each.flagged_not_reverted),
+            *figure_texts(each.share_reverted_flagged, each.recall, each.flagged_not_reverted),
         )
         for at in cell.horizons
         for each in at.reverters["anyone"].thresholds
@@ -126,21 +138,21 @@ def _by_reverter(cell: Cell) -> Table:
     rows = []
     for at in cell.horizons:
         for name, figures in at.reverters.items():
-            flagged = [figure_text(each.share_reverted_flagged) for each in figures.thresholds]
+            flagged = [each.share_reverted_flagged for each in figures.thresholds]
             rows.append(
                 (
                     f"{horizon_name(at.horizon_s)}, {_WHOSE[name]}",
                     f"{figures.share_reverted.reverted:,}",
-                    figure_text(figures.share_reverted),
-                    *flagged,
+                    *figure_texts(figures.share_reverted, *flagged),
                 )
             )
     above = [f"of edits above {each.threshold:g}" for each in cell.horizons[0].reverters["anyone"].thresholds]
     return Table(
         "Share reverted, by who made the revert",
-        ("horizon, reverted by", "reverts", "of all edits", *above),
+        ("horizon, reverted by", "edits reverted", "of all edits", *above),
         tuple(rows),
-        "Reverts by other accounts are competing events, as deletions are.",
+        "Reverts by other accounts are competing events, as deletions are. Accounts that act on the score, such as "
+        "Automoderator, are listed as bots that act on the model (`revertrisk lake bots`).",
     )
 
 
@@ -150,10 +162,9 @@ def _left_out(cell: Cell) -> Table:
         out = at.left_out
         row = [
             horizon_name(at.horizon_s),
-            figure_text(out.share_self_reverted),
-            figure_text(out.share_deleted),
+            *figure_texts(out.share_self_reverted, out.share_deleted, out.share_revert_reverted),
+            f"{out.open:,} of {at.n:,}",
         ]
-        row += [figure_text(out.share_revert_reverted), f"{out.open:,} of {at.n:,}"]
         if out.without_label is not None:
             row.append(", ".join(f"{name} {number:,}" for name, number in out.without_label.items()))
         rows.append(tuple(row))
@@ -183,17 +194,17 @@ def _cells(title: str, cells: Sequence[Cell], threshold: float, names: Sequence[
     for name, cell in zip(names, cells, strict=True):
         at = cell.horizons[0]
         share, flags = at.reverters["anyone"].share_reverted, at.reverters["anyone"].thresholds[-1]
+        texts = figure_texts(share, flags.share_reverted_flagged, flags.flagged_not_reverted)
         rows.append(
             (
                 name,
                 f"{at.n:,}",
                 f"{share.pages:,}",
                 f"{share.reverted:,}",
-                figure_text(share),
+                texts[0],
                 f"{flags.flagged:,}",
-                figure_text(flags.share_reverted_flagged),
-                figure_text(flags.flagged_not_reverted),
-                figure_text(at.quality.auc, is_share=False),
+                *texts[1:],
+                "-" if at.quality.auc.note in texts else figure_text(at.quality.auc, is_share=False),
             )
         )
     header = (
@@ -220,7 +231,7 @@ def _differences(model: ModelOutcomes) -> Table:
             else f"flagged, not reverted, above {each.threshold:g}",
             f"{each.n:,}",
             f"{percent(each.share)} and {percent(each.reference_share)}",
-            f"{each.ratio:.2f} ({each.low:.2f} to {each.high:.2f})",
+            f"{number_text(each.ratio, 2)} ({number_text(each.low, 2)} to {number_text(each.high, 2)})",
         )
         for each in found
     )

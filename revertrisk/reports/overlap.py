@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from revertrisk.reports.bot_rows import OverlapRows
-from revertrisk.reports.daily import DailyNumber, count_by_day, daily_number
+from revertrisk.reports.daily import DailyNumber, count_by_day, daily_number, day_name
 from revertrisk.reports.figures import Figure, median_seconds, share_of_rows
 
 
@@ -52,11 +50,8 @@ class Overlap:
     """Time to the first revert: by the listed bots, and by people for edits that the model flags."""
 
 
-def overlap_days(wiki_id: str, rows: OverlapRows) -> Iterator[OverlapDay]:
-    """Yield each day of a wiki, from its first to its last edit."""
-    if not len(rows.page):
-        return
-    days = int(rows.edit_day.min()), int(rows.edit_day.max())
+def overlap_days(wiki_id: str, rows: OverlapRows, days: tuple[int, int]) -> Iterator[OverlapDay]:
+    """Yield each day of a wiki; ``days`` is the first and the last one, in days since 1970."""
     bot, flagged, scored = rows.by_listed_bot, rows.is_flagged, rows.is_scored
     others = rows.is_reverted & ~bot
     members = (
@@ -71,24 +66,24 @@ def overlap_days(wiki_id: str, rows: OverlapRows) -> Iterator[OverlapDay]:
     )
     columns = [count_by_day(rows.edit_day[each], days) for each in members]
     for place in range(days[1] - days[0] + 1):
-        day = str(np.datetime64(days[0] + place, "D"))
-        yield OverlapDay(wiki_id, day, *(int(column[place]) for column in columns))
+        yield OverlapDay(wiki_id, day_name(days[0] + place), *(int(column[place]) for column in columns))
 
 
-def overlap_of_wiki(wiki_id: str, rows: OverlapRows, days: Sequence[OverlapDay]) -> Overlap:
-    """Return the overlap on a wiki, which must have at least one edit. ``days`` can have other wikis too."""
-    own = [each for each in days if each.wiki_id == wiki_id]
+def overlap_of_wiki(
+    wiki_id: str, rows: OverlapRows, of_days: Sequence[OverlapDay], days: tuple[int, int]
+) -> Overlap:
+    """Return the overlap on a wiki from its first to its last day. ``of_days`` can have other wikis too."""
+    own = [each for each in of_days if each.wiki_id == wiki_id]
     names = [name for name in OverlapDay.__slots__ if name not in {"wiki_id", "day"}]
     counts = {name: sum(getattr(each, name) for each in own) for name in names}
-    span = int(rows.edit_day.min()), int(rows.edit_day.max())
     bot, people = rows.by_listed_bot, rows.is_reverted & ~rows.by_bot
     return Overlap(
         wiki_id,
         len(own),
         counts,
         {
-            "edits_reverted_by_bot": daily_number(count_by_day(rows.edit_day[bot], span)),
-            "edits_flagged": daily_number(count_by_day(rows.edit_day[rows.is_flagged], span)),
+            "edits_reverted_by_bot": daily_number(count_by_day(rows.edit_day[bot], days)),
+            "edits_flagged": daily_number(count_by_day(rows.edit_day[rows.is_flagged], days)),
         },
         share_of_rows(
             "share_of_bot_reverts_flagged", rows.is_flagged, bot & rows.is_scored, rows.page, "flagged"

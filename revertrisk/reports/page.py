@@ -8,6 +8,8 @@ from revertrisk.reports.document import Document, Plot, Section, Table
 from revertrisk.reports.plots import svg
 from revertrisk.reports.statements import template
 
+_MAX_UNBROKEN: Final = 40
+"""A cell with more characters has line breaks at any space."""
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #202122; --paper: #fff; --line: #a2a9b1; --soft: #f8f9fa; --quiet: #54595d;
 --series-1: #36c; --series-2: #b32424; --series-3: #14866d; --series-4: #7b4fb3 }
@@ -22,9 +24,9 @@ p, dd { max-width: 45rem }
 .scroll { overflow-x: auto; margin: 1rem 0 }
 table { border-collapse: collapse; font-size: .875rem }
 caption { text-align: left; font-weight: 600; padding: .25rem 0 }
-th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
-white-space: nowrap }
-thead th { white-space: normal; vertical-align: bottom }
+th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+td span, tbody th { white-space: nowrap }
+thead th { vertical-align: bottom }
 tbody th { position: sticky; left: 0; background: var(--paper); font-weight: 400 }
 .note, dd { color: var(--quiet) }
 .note { margin-top: -.5rem; font-size: .875rem }
@@ -75,7 +77,7 @@ def _section(section: Section) -> Iterator[str]:
         for plot in section.plots:
             yield from _plot(section, plot)
         yield "</div>"
-    for table in section.tables:
+    for table in section.filled_tables:
         yield from _table(table)
     yield "</section>"
 
@@ -91,11 +93,19 @@ def _table(table: Table) -> Iterator[str]:
     yield f"<table>\n<caption>{escape(table.title)}</caption>\n<thead><tr>"
     yield "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header) + "</tr></thead>\n<tbody>"
     for first, *others in table.rows:
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in others)
+        cells = "".join(f"<td>{_cell(cell)}</td>" for cell in others)
         yield f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>'
     yield "</tbody>\n</table>\n</div>"
     if table.note:
         yield f'<p class="note">{escape(table.note)}</p>'
+
+
+def _cell(text: str) -> str:
+    """Return a cell as HTML. Lines break only before an interval in parentheses, and in long texts."""
+    value, opening, interval = escape(text).partition(" (")
+    if len(text) > _MAX_UNBROKEN:
+        return escape(text)
+    return f"<span>{value}</span>" + (f" <span>({interval}</span>" if opening else "")
 
 
 def _plot(section: Section, plot: Plot) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Evaluates a filled review sheet: precision as judged by people, compared with the share reverted."""
+"""Evaluates a filled review sheet: the share that people judged damaging, beside the share reverted."""
 
 import csv
 import json
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from revertrisk.reports.cell import Ends, reverter_figures
 from revertrisk.reports.figures import MIN_EDITS, Figure
-from revertrisk.reports.intervals import share_interval
+from revertrisk.reports.intervals import Clustered, share_interval
 from revertrisk.reports.review_draw import COLUMNS, JUDGEMENTS, KEY_FORMAT, SheetKey, key_of
 from revertrisk.reports.watched import ANYONE, Booleans, Floats, Watched
 
 THRESHOLDS: Final = (0.0, 0.5, 0.65, 0.8, 0.9)
 """The limits of the score bands; 0 stands for all edits."""
+
+_SEPARATORS: Final = (",", ";", "\t")
 
 
 class ReviewError(Exception):
@@ -63,10 +65,11 @@ def read_sheet(path: Path) -> tuple[SheetKey, dict[int, str]]:
     judgements: dict[int, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if not set(COLUMNS[:3]) <= set(rows.fieldnames or ()):
-                raise ReviewError(f"{path}: expected the columns {', '.join(COLUMNS)}")
-            for number, row in enumerate(rows, 2):
+            separator = _separator(path, file.readline())
+            file.seek(0)
+            for number, row in enumerate(csv.DictReader(file, delimiter=separator), 2):
+                if not any(row.values()):
+                    continue  # spreadsheets write an empty line as separators only
                 item, judgement = (row["item"] or "").strip(), (row["judgement"] or "").strip().lower()
                 if not item.isdigit() or int(item) not in known:
                     raise ReviewError(f"{path}: line {number}: {item!r} is not an item of this sheet")
@@ -77,9 +80,20 @@ def read_sheet(path: Path) -> tuple[SheetKey, dict[int, str]]:
                     )
                 if judgement:
                     judgements[int(item)] = judgement
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+    except UnicodeDecodeError as exc:
+        raise ReviewError(f"{path}: expected text in UTF-8; in Excel, save it as CSV UTF-8") from exc
+    except (OSError, csv.Error) as exc:
         raise ReviewError(f"{path}: cannot be read: {exc}") from exc
     return key, judgements
+
+
+def _separator(path: Path, header: str) -> str:
+    """Return the separator of the columns: a comma, or what a spreadsheet has written instead."""
+    for separator in _SEPARATORS:
+        if set(COLUMNS[:3]) <= set(next(csv.reader([header], delimiter=separator), ())):
+            return separator
+    columns = ", ".join(COLUMNS)
+    raise ReviewError(f"{path}: expected the columns {columns}, separated by commas, semicolons or tabs")
 
 
 def _read_key(path: Path) -> SheetKey:
@@ -153,7 +167,7 @@ def _precision(damaging: Booleans, members: Booleans, weight: Floats, strata: ND
         own = residual[(strata == stratum) & (weight > 0)]
         centred = own - own.mean() if len(own) > 1 else own
         error += float((centred**2).sum()) * len(own) / max(len(own) - 1, 1)
-    low, high = share_interval(value, float(np.sqrt(error)), number)
+    low, high = share_interval(value, Clustered(float(np.sqrt(error)), number, number))
     return _figure(value, low, high, number, found, None)
 
 

@@ -30,7 +30,7 @@ def review_document(report: Review) -> Document:
     outcomes = tuple((name, f"{number:,}") for name, number in report.outcomes.items() if number)
     tables = (
         Table(
-            "Precision by people and by reverts",
+            "Damaging by people, beside share reverted",
             ("edits", "judged", "judged damaging", "edits in the lake", f"reverted within {horizon}"),
             rows,
             "Judged edits are weighted to represent all edits of their score band and kind of user. "

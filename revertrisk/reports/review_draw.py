@@ -116,10 +116,11 @@ def draw(scored: Scored, number: int, chance: np.random.Generator) -> SheetKey:
     )
 
 
-def write_sheet(path: Path, key: SheetKey) -> tuple[Path, Path, Path]:
+def write_sheet(path: Path, key: SheetKey, *, overwrite: bool = False) -> tuple[Path, Path, Path]:
     """Write the sheet as CSV and as HTML, and its key next to it; return the three paths.
 
     Raises:
+        FileExistsError: one of them exists, and ``overwrite`` is false. Nothing is written then.
         OSError: one of them cannot be written.
         ValueError: the wiki is not in the wiki table.
 
@@ -133,6 +134,9 @@ def write_sheet(path: Path, key: SheetKey) -> tuple[Path, Path, Path]:
     writer.writerow(COLUMNS)
     writer.writerows((item, link, "", "") for item, link in links.items())
     sheet, page, key_file = path, path.with_suffix(".html"), key_of(path)
+    for each in (sheet, page, key_file):
+        if each.exists() and not overwrite:
+            raise FileExistsError(f"{each} exists; --force overwrites the sheet, the page and the key")
     sheet.write_text(text.getvalue(), encoding="utf-8")
     page.write_text(_page(key.wiki_id, sheet.name, links), encoding="utf-8")
     key_file.write_text(json.dumps(key.to_json(), indent=1), encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from revertrisk.reports.cell import Ends, cause_share, reverter_figures, too_young
-from revertrisk.reports.daily import DailyMean, daily_mean_of, whole_days
+from revertrisk.reports.daily import DailyMean, daily_mean_of, day_name, whole_days
 from revertrisk.reports.figures import MIN_EDITS, Figure, median_seconds
 from revertrisk.reports.lake_edits import ModelVersion, Scored
 from revertrisk.reports.thresholds import Refusal, threshold_for_daily_number, threshold_for_rate
@@ -90,6 +90,10 @@ class Chosen:
     earlier: Part | None
     later: Part | None
     """The days that were not used for the choice: expect these figures."""
+    flags_every_edit: bool = False
+    """Whether every edit is above the threshold: even this many edits do not reach the number per day."""
+    is_kept: bool | None = None
+    """Whether the target is kept on the later days; None if this is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class WhatIf:
     wiki_id: str
     horizon_s: float
     n: int
+    days: tuple[str, str]
+    """The first and the last whole day: the days of the numbers per day."""
     skipped_by_automoderator: int
     """How many edits are left out because Automoderator skips them; 0 if its rules are not applied."""
     thresholds: tuple[ThresholdEffect, ...]
@@ -131,6 +137,7 @@ def what_if(
         wiki_id,
         horizon,
         len(watched),
+        (day_name(days[0]), day_name(days[1])),
         skipped,
         tuple(_effect(watched, ends, horizon, each, days) for each in thresholds),
         tuple(_choose(watched, horizon, target, days) for target in targets),
@@ -176,13 +183,26 @@ def _choose(watched: Watched, horizon: float, target: ThresholdTarget, days: tup
     if isinstance(found, Refusal):
         return Chosen(target, None, found, None, None)
     later = watched.part((watched.day > until) & (watched.day <= last))
+    on_later = _part(later, horizon, found, (until + 1, last))
     return Chosen(
         target,
         found,
         None,
         _part(earlier, horizon, found, (first, until)),
-        _part(later, horizon, found, (until + 1, last)),
+        on_later,
+        flags_every_edit=bool((watched.probability > found).all()),
+        is_kept=_is_kept(target, on_later),
     )
+
+
+def _is_kept(target: ThresholdTarget, part: Part) -> bool | None:
+    if target.a_day is not None:
+        return part.flagged_a_day.value <= target.a_day
+    if target.false_positive_rate is not None:
+        rate = part.flagged_not_reverted.value
+        return None if rate is None else rate <= target.false_positive_rate
+    share = part.share_reverted.value
+    return None if share is None or target.share_reverted is None else share >= target.share_reverted
 
 
 def _part(watched: Watched, horizon: float, threshold: float, days: tuple[int, int]) -> Part:

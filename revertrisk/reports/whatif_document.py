@@ -12,6 +12,7 @@ from revertrisk.reports.document import (
     Table,
     daily_mean_text,
     figure_text,
+    figure_texts,
     horizon_name,
     percent,
     seconds_text,
@@ -111,13 +112,15 @@ def _chosen_rows(chosen: Chosen) -> Iterator[tuple[str, ...]]:
         reason = chosen.refusal.reason if chosen.refusal is not None else ""
         yield target, f"none: {reason}", "", "", "", "", ""
         return
-    yield target, f"{chosen.threshold:.4f}", f"{chosen.earlier.days} earlier", *_part(chosen.earlier)
-    yield "", "", f"{chosen.later.days} later", *_part(chosen.later)
+    threshold = f"{chosen.threshold:.4f}" + (": flags every edit" if chosen.flags_every_edit else "")
+    later = f"{chosen.later.days} later" + (": target not kept" if chosen.is_kept is False else "")
+    yield target, threshold, f"{chosen.earlier.days} earlier", *_part(chosen.earlier)
+    yield "", "", later, *_part(chosen.later)
 
 
 def _part(part: Part) -> tuple[str, ...]:
     figures = (part.share_reverted, part.recall, part.flagged_not_reverted)
-    return (daily_mean_text(part.flagged_a_day), *(figure_text(each) for each in figures))
+    return (daily_mean_text(part.flagged_a_day), *figure_texts(*figures))
 
 
 def _thresholds(report: WhatIf) -> Table:
@@ -136,7 +139,7 @@ def _thresholds(report: WhatIf) -> Table:
         "Edits that would be flagged",
         ("threshold", "flagged edits", "per day", "median per day", "share reverted"),
         rows,
-        f"Numbers per day are over {days} whole days.",
+        f"Numbers per day are over {days} whole days, from {report.days[0]} to {report.days[1]}.",
     )
 
 
@@ -163,11 +166,15 @@ def _shown_thresholds(report: WhatIf) -> list[ThresholdEffect]:
 
 def _ended_by(report: WhatIf) -> Table:
     rows = [
-        (f"{each.threshold:g}", *(figure_text(each.ended_by[name]) for name in ENDED_BY))
+        (f"{each.threshold:g}", *figure_texts(*(each.ended_by[name] for name in ENDED_BY)))
         for each in report.thresholds
     ]
     names = tuple(name.replace("_", " ") for name in ENDED_BY)
-    return Table("What came first for the flagged edits", ("threshold", *names), tuple(rows))
+    note = (
+        "Accounts that act on the score, such as Automoderator, are listed as bots that act on the model "
+        "(`revertrisk lake bots`)."
+    )
+    return Table("What came first for the flagged edits", ("threshold", *names), tuple(rows), note)
 
 
 def _saved(report: WhatIf) -> Table:

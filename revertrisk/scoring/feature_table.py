@@ -72,12 +72,16 @@ _IN_STRIPPED_TEXT = ("references", "external_links")
 FEATURES: tuple[FeatureSpec, ...] = (
     _count("words_inserted", Group.WORDS, "words", "words outside links that the changed lines gained"),
     _count("words_removed", Group.WORDS, "words", "words outside links that the changed lines lost"),
-    _count("words_kept", Group.WORDS, "words", "words outside links that the changed lines have before and after"),
+    _count(
+        "words_kept", Group.WORDS, "words", "words outside links that the changed lines have before and after"
+    ),
     _count("characters_inserted", Group.WORDS, "characters", "length of the inserted words"),
     _count("characters_removed", Group.WORDS, "characters", "length of the removed words"),
     FeatureSpec("only_inserts", Group.WORDS, "0 or 1", "words outside links were inserted and none removed"),
     FeatureSpec("only_removes", Group.WORDS, "0 or 1", "words outside links were removed and none inserted"),
-    FeatureSpec("no_words_changed", Group.WORDS, "0 or 1", "only links, other markup, order or spaces changed"),
+    FeatureSpec(
+        "no_words_changed", Group.WORDS, "0 or 1", "only links, other markup, order or spaces changed"
+    ),
     FeatureSpec("inserted_share", Group.WORDS, "share", "inserted words among inserted and removed words"),
     FeatureSpec(
         "replacement_overlap", Group.WORDS, "share", "similarity in spelling of inserted and removed words"

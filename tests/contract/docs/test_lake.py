@@ -186,9 +186,9 @@ def test_t374698_counts_what_it_says(lake: Path) -> None:
     for edit in KNOWN:
         revert_id, seconds, _ = reverted.get((edit.wiki_id, edit.rev_id), (None, 1e9, None))
         is_undone = seconds <= 86400
-        if not edit.parent_id or (is_undone and user_of[revert_id] == edit.user):
-            continue
         days[edit.wiki_id].add(edit.moment.date())
+        if not edit.parent_id or (revert_id is not None and user_of[revert_id] == edit.user):
+            continue
         by_bot = is_undone and user_of[revert_id] == BOT
         event = scored.get(edit.rev_id)
         is_flagged = event is not None and event["predicted_classification"]["probabilities"]["true"] > 0.87

@@ -10,35 +10,38 @@ import pytest
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.tables import Lake
-from revertrisk.reports.bot_rows import read_bots, read_overlap, read_reverted
+from revertrisk.reports.bot_rows import read_bots, read_days, read_overlap, read_reverted
 from revertrisk.reports.bots import ALL, Bots, bots
 from revertrisk.reports.bots_document import bots_document
 from revertrisk.reports.document import as_text
 from revertrisk.reports.figures import MIN_EDITS
 from revertrisk.reports.lake_edits import Period
 from tests.fakes.lake_events import MULTILINGUAL
-from tests.fakes.outcome_lake import BOT_OF_MODEL, BOT_OF_RULES
+from tests.fakes.outcome_lake import BOT_OF_MODEL, BOT_OF_RULES, edits, events_of, list_bots, new_lake
 
 OCTOBER = Period(date(2026, 10, 1), date(2026, 10, 31))
 QUERY = Path(__file__).resolve().parents[3] / "docs/queries/T374698.sql"
 
 
-def report(lake: Lake, *, automoderator_rules: bool = False) -> Bots:
+def report(
+    lake: Lake, *, automoderator_rules: bool = False, threshold: float = 0.87, period: Period = OCTOBER
+) -> Bots:
     with closing(Reader(lake.root)) as reader:
         listed = read_bots(reader)
         wikis = sorted({each.wiki_id for each in listed})
-        rows = read_reverted(reader, wikis, 86_400.0, OCTOBER)
+        days = read_days(reader, period)
+        rows = read_reverted(reader, wikis, 86_400.0, period)
         overlap = read_overlap(
             reader,
             wikis,
             model_name=MULTILINGUAL,
-            threshold=0.87,
+            threshold=threshold,
             window_s=86_400.0,
-            period=OCTOBER,
+            period=period,
             automoderator_rules=automoderator_rules,
         )
     return bots(
-        wikis, listed, rows, overlap, model_name=MULTILINGUAL, automoderator_rules=automoderator_rules
+        wikis, listed, rows, overlap, days, model_name=MULTILINGUAL, automoderator_rules=automoderator_rules
     )
 
 
@@ -80,6 +83,38 @@ def test_the_overlap_adds_up_to_all_reverted_edits(lake: Lake) -> None:
 
 def test_it_says_what_the_one_query_says(lake: Lake) -> None:
     """docs/queries/T374698.sql gives the same numbers, median, mode and both shares."""
+    check_query(lake)
+
+
+def test_it_says_what_the_one_query_says_of_edits_that_are_not_scored(tmp_path: Path) -> None:
+    """Reverted edits of redirects count in both."""
+    events = events_of(edits(1_500, days=20))
+    for event in events:
+        if event["page"]["page_id"] % 3 == 0:
+            event["page"]["is_redirect"] = True
+    lake = new_lake(tmp_path, events)
+    list_bots(lake)
+    with closing(Reader(lake.root)) as reader:
+        ((number,),) = reader.query(
+            "SELECT count(*) FROM reverted r JOIN revision e USING (wiki_id, rev_id) "
+            "WHERE r.by_bot AND e.skip_reason IS NOT NULL"
+        ).fetchall()
+    assert number > 30
+    check_query(lake)
+
+
+def test_the_one_query_says_that_its_period_is_outside_the_record(lake: Lake) -> None:
+    """For other dates it has a row for each wiki, with no days and with the days of the record."""
+    text = QUERY.read_text().replace("DATE '2026-10", "DATE '2010-10")
+    with closing(Reader(lake.root)) as reader:
+        rows = reader.query(text).fetchall()
+    ends = (date(2026, 10, 1), date(2026, 11, 9))
+    assert [row[:4] for row in rows] == [("dewiki", *ends, 0), ("enwiki", *ends, 0)]
+    assert {value for row in rows for value in row[4:]} == {None}
+
+
+def check_query(lake: Lake) -> None:
+    """Compare the report of October with the query."""
     with closing(Reader(lake.root)) as reader:
         cursor = reader.query(QUERY.read_text())
         names = [column[0] for column in cursor.description or ()]
@@ -108,7 +143,7 @@ def test_it_says_what_the_one_query_says(lake: Lake) -> None:
             assert value == pytest.approx(row[name])
             assert figure.value == (pytest.approx(value) if min(both, figure.n - both) >= MIN_EDITS else None)
         daily = each.a_day["edits_reverted_by_bot"]
-        assert daily.mean.days == row["days"]
+        assert daily.mean.days == each.days == row["days"]
         assert reverts[each.wiki_id].bot_reverts <= row["edits_undone_by_bot"]
         assert daily.mean.median == row["bot_reverts_a_day_median"]
         assert daily.mode in (row["bot_reverts_a_day_mode"], daily.mode)
@@ -141,6 +176,26 @@ def test_a_bot_that_is_listed_later_is_named_in_old_days(copied: Lake) -> None:
     assert [each.wiki_id for each in one.overlap] == ["enwiki"]
     steps = {each.rule: each.bot_reverts for each in later.rules}
     assert steps["validity"] < steps["null edits"] == steps["self-reverts"]
+
+
+def test_the_days_are_those_of_the_period_in_the_record(lake: Lake) -> None:
+    """They are the same for each threshold; days without any edit count as 0; other wikis and periods are left out."""
+    for period, wanted in (
+        (OCTOBER, 31),
+        (Period(date(2026, 10, 20), date(2026, 12, 31)), 21),
+        (Period(), 40),
+    ):
+        for threshold in (0.1, 0.87, 0.9999):
+            found = report(lake, threshold=threshold, period=period)
+            assert {each.days for each in (*found.overlap, *found.reverts)} == {wanted}
+            assert len(found.overlap_days) == wanted * len(found.overlap)
+    assert found.days == dict.fromkeys(("dewiki", "enwiki"), ("2026-10-01", "2026-11-09"))
+    few = found.overlap[0].a_day["edits_flagged"]
+    assert (few.mean.median, few.mode) == (0, 0)
+    before = report(lake, period=Period(until=date(2020, 1, 1)))
+    assert (before.days, before.overlap, before.reverts) == ({}, (), ())
+    text = as_text(bots_document(before))
+    assert "Listed, but without page_change events in the period: dewiki, enwiki." in " ".join(text.split())
 
 
 def test_each_day_has_its_reverts(lake: Lake) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from revertrisk.cli.app import app
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
+from tests.fakes.outcome_lake import edits, events_of, new_lake
 
 
 def run(*arguments: str | Path) -> Result:
@@ -81,6 +82,37 @@ def test_a_sheet_by_commands(lake: Lake, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "60 damaging, 0 good, 0 unsure, 0 not judged" in result.stdout
     assert "100.0 % (93" in result.stdout
+    assert "Damaging by people, beside share reverted" in result.stdout
+
+
+def test_a_filled_sheet_is_not_overwritten(lake: Lake, tmp_path: Path) -> None:
+    """The exit status is 2 and nothing is written, unless --force is given."""
+    sheet = tmp_path / "sheet.csv"
+    arguments = ("whatif", "--lake", lake.root, "--wiki", "enwiki", "--review", "20", "--sheet", sheet)
+    assert run(*arguments).exit_code == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    sheet.unlink()
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert f"{sheet.with_suffix('.html')} exists; --force overwrites" in " ".join(result.output.split())
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path: content for path, content in before.items() if path != sheet
+    }
+    result = run(*arguments, "--force")
+    assert result.exit_code == 0, result.output
+    assert all(path.read_bytes() != content for path, content in before.items())
+
+
+def test_a_target_that_the_later_days_do_not_keep(tmp_path: Path) -> None:
+    """One edit in two days, then many: all are flagged, and the report says that the later days have more."""
+    made = edits(400, days=30, wikis=("enwiki",))
+    made = [each for each in made if each.undoes is None]
+    few = [each for number, each in enumerate(made) if each.after_s > 19.5 * 86_400 or number % 9 == 0]
+    lake = new_lake(tmp_path, events_of(few))
+    result = run("whatif", "--lake", lake.root, "--wiki", "enwiki", "--a-day", "4")
+    assert result.exit_code == 0, result.output
+    assert "0.0000: flags every edit" in result.stdout
+    assert re.search(r"\d+ later: target not kept", result.stdout)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,15 @@ from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.engine import make_table, new_engine, view_query
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
-from revertrisk.reports.bot_rows import BUCKETS, KINDS, RevertedRows, read_bots, read_overlap, read_reverted
+from revertrisk.reports.bot_rows import (
+    BUCKETS,
+    KINDS,
+    RevertedRows,
+    read_bots,
+    read_days,
+    read_overlap,
+    read_reverted,
+)
 from revertrisk.reports.bots import Bots, bots
 from revertrisk.reports.figures import MIN_EDITS
 from revertrisk.reports.lake_edits import Period, read_models, read_scored
@@ -175,7 +183,8 @@ def report(reader: Reader, rows: RevertedRows) -> Bots:
         period=Period(),
         automoderator_rules=False,
     )
-    return bots(["enwiki"], read_bots(reader), rows, overlap, model_name=LANGUAGE_AGNOSTIC)
+    days = read_days(reader, Period())
+    return bots(["enwiki"], read_bots(reader), rows, overlap, days, model_name=LANGUAGE_AGNOSTIC)
 
 
 def test_each_difference_has_its_rule(reader: Reader, rows: RevertedRows, shared: Path) -> None:

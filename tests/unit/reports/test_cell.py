@@ -109,11 +109,15 @@ def test_no_figure_where_only_reverted_edits_are_old_enough() -> None:
 
 
 def test_few_pages_have_no_interval() -> None:
-    """Between fewer than ten pages the variation cannot be seen: the figure says so."""
+    """Between too few pages the variation cannot be seen: the figure says so."""
     ends = matured(4_000, 4_000 // (MIN_PAGES - 1) + 1)
     figure = reverter_figures(ends, HORIZON, ()).share_reverted
     assert figure.value is not None
-    assert (figure.low, figure.high, figure.note) == (None, None, "no interval: 9 pages, 10 are needed")
+    assert (figure.low, figure.high, figure.note) == (
+        None,
+        None,
+        "no interval: 19.0 effective pages, 20 are needed",
+    )
 
 
 def test_shares_by_reverter_add_up() -> None:

@@ -4,7 +4,20 @@ import re
 
 import pytest
 
-from revertrisk.reports.document import Document, Plot, Section, Series, Table, as_text
+from revertrisk.reports.daily import DailyMean
+from revertrisk.reports.document import (
+    Document,
+    Plot,
+    Section,
+    Series,
+    Table,
+    as_text,
+    daily_mean_text,
+    figure_text,
+    figure_texts,
+    number_text,
+)
+from revertrisk.reports.figures import Figure
 from revertrisk.reports.page import as_html
 
 HOSTILE = "<script>alert('&')</script>"
@@ -18,7 +31,8 @@ def document() -> Document:
         Plot(HOSTILE, "threshold", "share", (line, Series(HOSTILE, (0.5,), (0.5,))), has_diagonal=True),
         Plot("By kind", "share", "", (rows,), rows=("ip", HOSTILE)),
     )
-    tables = (Table(HOSTILE, ("", "edits"), ((HOSTILE, "12"), ("long name", "1,234")), "a note"),)
+    empty = Table("Empty", ("", "edits"), ())
+    tables = (empty, Table(HOSTILE, ("", "edits"), ((HOSTILE, "12"), ("long name", "1,234")), "a note"))
     sections = (Section("One", (HOSTILE,), tables, plots), Section("Two", (), tables, plots))
     return Document(HOSTILE, ("a paragraph " * 30,), sections, {"share": HOSTILE}, ("watched",))
 
@@ -57,3 +71,49 @@ def test_text_is_aligned_and_wrapped(document: Document) -> None:
     assert (
         "The edits behind the figures are read from the lake by revertrisk/reports/sql/watched.sql." in lines
     )
+
+
+def figure(value: float | None, low: float | None, high: float | None, note: str | None = None) -> Figure:
+    """Return a share."""
+    return Figure(measure="recall", value=value, low=low, high=high, n=65, reverted=45, pages=9, note=note)
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0, 1, "0.0"),
+        (0.0212, 1, "0.021"),
+        (0.0996, 1, "0.10"),
+        (9.96, 1, "10.0"),
+        (1234.56, 1, "1,234.6"),
+        (-0.0034, 1, "-0.0034"),
+        (0.895, 3, "0.895"),
+        (3.4, 0, "3.4"),
+        (1e-12, 1, "0.0"),
+    ],
+)
+def test_numbers_have_two_significant_digits(value: float, decimals: int, text: str) -> None:
+    """No number is rounded to nothing: 36 flagged edits in 1,698 days are 0.021 per day."""
+    assert number_text(value, decimals) == text
+
+
+def test_figures_as_text() -> None:
+    """A figure, one without an interval, and a row in which the reason for the same refusal is given once."""
+    assert figure_text(figure(0.0043, 0.000076, 0.024)) == "0.43 % (0.0076 to 2.4)"
+    assert (
+        figure_text(figure(0.5, None, None, "no interval: 1.6 effective pages")) == "50.0 % (too few pages)"
+    )
+    assert daily_mean_text(DailyMean(0.0212, 0.0141, 0.0283, 1698, 0)) == "0.021 (0.014 to 0.028)"
+    few = figure(None, None, None, "too few (n = 65, 45 reverted)")
+    assert figure_texts(few, figure(0.5, 0.4, 0.6), few, few) == (
+        "too few (n = 65, 45 reverted)",
+        "50.0 % (40.0 to 60.0)",
+        "-",
+        "-",
+    )
+
+
+def test_empty_tables_are_left_out(document: Document) -> None:
+    """A table without rows is in neither form of the report."""
+    assert "Empty" not in as_text(document)
+    assert "Empty" not in as_html(document)

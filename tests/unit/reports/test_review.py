@@ -66,7 +66,7 @@ def fill(path: Path, judgements: dict[int, str]) -> None:
 
 
 def test_a_sheet_comes_back_as_it_was_filled_in(scored: Scored, tmp_path: Path) -> None:
-    """Where all edits are judged, precision by people is the share of damaging edits, to the last digit."""
+    """Where all edits are judged, the share judged damaging is that of damaging edits, to the last digit."""
     part = Scored(scored.model, scored.watched.part(np.arange(NUMBER) < 3_000), scored.unrecorded)
     drawn = draw(part, 10_000, np.random.default_rng(1))
     assert len(drawn.items) == 3_000
@@ -142,7 +142,11 @@ def test_the_sheet_shows_no_score(scored: Scored, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,b\n", "expected the columns item, diff, judgement, note"),
+        (
+            "a,b\n",
+            "expected the columns item, diff, judgement, note, separated by commas, semicolons or tabs",
+        ),
+        ("", "expected the columns item, diff, judgement, note"),
         (
             "item,diff,judgement,note\n1,x,bad,\n",
             "line 2: expected damaging, good, unsure or an empty cell, not 'bad'",
@@ -159,6 +163,27 @@ def test_what_cannot_be_read_is_said(scored: Scored, tmp_path: Path, content: st
     else:
         sheet.write_text(content)
     with pytest.raises(ReviewError, match=words):
+        read_sheet(sheet)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_sheet_that_a_spreadsheet_has_saved(scored: Scored, tmp_path: Path, separator: str) -> None:
+    """Semicolons or tabs, a byte order mark, quotes and empty lines at the end, as spreadsheets write them."""
+    sheet, _, _ = write_sheet(tmp_path / "sheet.csv", draw(scored, 5, np.random.default_rng(3)))
+    rows = list(csv.reader(sheet.read_text().splitlines()))
+    with sheet.open("w", encoding="utf-8-sig", newline="") as out:
+        writer = csv.writer(out, delimiter=separator)
+        writer.writerow(rows[0])
+        writer.writerows([*row[:2], "Good", "a, b; c"] for row in rows[1:])
+        writer.writerow([""] * 4)
+    assert read_sheet(sheet)[1] == dict.fromkeys(range(1, 6), "good")
+
+
+def test_another_encoding_is_said(scored: Scored, tmp_path: Path) -> None:
+    """Excel writes Windows-1252 unless it is told otherwise."""
+    sheet, _, _ = write_sheet(tmp_path / "sheet.csv", draw(scored, 5, np.random.default_rng(3)))
+    sheet.write_bytes(sheet.read_bytes() + "1;x;good;f\xfcr\n".encode("cp1252"))
+    with pytest.raises(ReviewError, match="expected text in UTF-8; in Excel, save it as CSV UTF-8"):
         read_sheet(sheet)
 
 
