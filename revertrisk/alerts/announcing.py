@@ -29,9 +29,15 @@ class Announcer:
         self._links = PageLinks()
         self._tallies: dict[Name, dict[str, Tally]] = {}
         self._created: list[tuple[str, int, int]] = []
+        self._ended_unsent = 0
         for document in store.incidents(open_only=True):
             incident = Incident(**document)
             self.incidents[incident.scope, incident.series] = incident
+
+    @property
+    def not_sent(self) -> int:
+        """The number of incidents without a message: those that have ended since the restore, and the open ones."""
+        return self._ended_unsent + sum(not each.announced for each in self.incidents.values())
 
     def note_page(self, event: Event, minute: int) -> None:
         """Note that a page was created or deleted."""
@@ -67,6 +73,8 @@ class Announcer:
         self._tallies.pop(name, None)
         if incident.announced:
             self._put_out(message(incident, MessageKind.END, incident.pages))
+        else:
+            self._ended_unsent += 1
         self._store.note_incident(incident.as_state())
 
     def announce(self, minute: int) -> None:

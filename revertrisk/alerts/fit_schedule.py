@@ -17,6 +17,7 @@ from revertrisk.alerts.pages import Key
 from revertrisk.alerts.series_fit import fit_series
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
+from revertrisk.alerts.wording import counted
 
 _HOUR: Final = 60
 
@@ -56,6 +57,11 @@ class FitSchedule:
     def budget_days(self) -> float:
         """The days per false start of each series."""
         return self._budget_days(len(self.banks))
+
+    @property
+    def silences(self) -> int:
+        """The number of scopes that are watched for silence: those whose usual number of edits is known."""
+        return sum(series == Series.EDITS for _, series in self.banks.names())
 
     def count(self, counts: Mapping[Key, int], scope: str, series: str, quantity: str) -> int:
         """Return the count of a quantity in a scope: of a wiki, or of the group of a series."""
@@ -130,7 +136,7 @@ class FitSchedule:
         self._store.forget_series(*name)
 
     def describe(self, end: int) -> str:
-        """Return a text for the log: the watched series, when alarms begin, and the budget of each series.
+        """Return a text for the log: what is watched, when alarms begin, and the budget of each series.
 
         The minutes before ``end`` are closed.
         """
@@ -158,13 +164,21 @@ class FitSchedule:
     def _describe_series(self) -> str:
         members = [member for bank in self.banks for member in bank.members]
         begun = [self.begun_of(each.scope, each.series) or 0 for each in members if each.model.is_provisional]
-        until = f" until {instant(max(begun) + FITTED_DAYS * MINUTES_PER_DAY)[:10]}" if begun else ""
-        days = self.budget_days
+        days, silences = self.budget_days, self.silences
         extrapolated = sum(each.model.start.is_extrapolated(days) for each in members)
-        return (
-            f"{len(members)} series are watched, {len(begun)} of them provisional{until}; the budget of each is "
-            f"{days:,.0f} days per false start, which for {extrapolated} of them is an extrapolation"
-        )
+        watched = f"{len(members):,} series"
+        if silences:
+            watched += f" and {counted(silences, 'silence watch', 'silence watches')}"
+        each_has = "each has" if len(members) + silences > 1 else "it has"
+        sentences = [watched, f"{each_has} a budget of {days:,.0f} days"]
+        if begun:
+            until = instant(max(begun) + FITTED_DAYS * MINUTES_PER_DAY)[:10]
+            sentences.append(
+                f"{len(begun):,} series {'is' if len(begun) == 1 else 'are'} provisional until {until}"
+            )
+        are = "is" if extrapolated == 1 else "are"
+        sentences.append(f"{counted(extrapolated, 'threshold')} {are} extrapolated")
+        return "; ".join(sentences)
 
     def as_state(self) -> dict[str, Any]:
         """Return the state to keep across a restart, besides the series."""

@@ -16,13 +16,14 @@ class Counters:
     """Numbers of events, for the metrics and the summary."""
 
     events: int = 0
+    """Events with a time."""
+    unreadable: int = 0
+    """Records that are no event, or have no time."""
     late: int = 0
     """Came after their minute was closed: they are in the history, and not in the statistic."""
     repeated: int = 0
     wrong_clock: int = 0
     """Far ahead of the others, and not confirmed: left out."""
-    undated: int = 0
-    """Without a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,14 @@ class Intake:
         self._known_ids: set[str] = set()
 
     def take(self, event: Event | None, partition: str, now: float, wall: float | None) -> Accepted:
-        """Take an event of a partition; None stands for an event without a time.
+        """Take an event of a partition; None stands for an unreadable record.
 
         ``now`` is monotonic, in seconds; ``wall`` is this machine's Unix time, None in a replay.
         """
-        self.counters.events += 1
         if event is None:
-            self.counters.undated += 1
+            self.counters.unreadable += 1
             return _NOTHING
+        self.counters.events += 1
         if event.id in self._known_ids:
             self.counters.repeated += 1
             return _NOTHING

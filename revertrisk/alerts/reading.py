@@ -1,6 +1,7 @@
 """Reads the sources of a watch in step, so that the minutes of each are counted before they are closed."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,8 +14,10 @@ from revertrisk.alerts.events import read_event
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch
 from revertrisk.event_platform.streams import event_meta
-from revertrisk.streams.base import Position, SourcedEvent, UnreadableRecord
+from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord
 from revertrisk.streams.opening import OLDEST, OpenSource, SourceNameError, SourceSettings, open_source
+
+log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 200
 """The events that are read before other tasks have a turn."""
@@ -54,16 +57,34 @@ class SourceReader:
         self._partitions = (
             {f"{source.name}:{each}" for each in streams} if self._has_streams else {source.name}
         )
+        self._is_new_file = self._kind == "jsonl" and (
+            source.checkpoint is None or source.checkpoint.is_empty
+        )
+        self._events = self._unreadable = 0
         watch.clock.expect(self._partitions, monotonic())
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether no record of a file that was not read before is readable so far; it can be a wrong file."""
+        return self._is_new_file and not self._events
+
     async def positions(self) -> AsyncGenerator[Position, None]:
-        """Give the watch each event, and then yield its position, to the end of the source; raises SourceError."""
+        """Give the watch each event, and then yield its position, to the end of the source.
+
+        Raises:
+            SourceError: the source cannot be read, or is a new file without a readable event.
+
+        """
         watch, model, number = self._watch, self._watch.settings.model_name, 0
         async with aclosing(self._source.source.events()) as records:
             async for record in records:
                 if number == 0 and self._kind == "kafka":
                     self._expect_kafka_partitions()
                 event = read_event(record.event, model) if isinstance(record, SourcedEvent) else None
+                if event is None:
+                    self._unreadable += 1
+                else:
+                    self._events += 1
                 wall = None if self._is_replay else time()
                 watch.take(event, self._partition_of(record), monotonic(), wall)
                 yield record.position
@@ -72,6 +93,11 @@ class SourceReader:
                     await self._let_others_read()
         watch.clock.end(self._partitions)
         watch.close_minutes(monotonic())
+        if self._unreadable:
+            found = f"{self._source.name}: {self._events:,} events, {self._unreadable:,} unreadable"
+            if self.is_doubtful:
+                raise SourceError(f"{found}: expected one event with meta.dt per line")
+            log.warning("%s", found)
 
     def _expect_kafka_partitions(self) -> None:
         """Expect each partition instead of the source: they are known when the first record has come."""

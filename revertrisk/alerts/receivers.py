@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -24,7 +25,7 @@ REFUSALS: Final = frozenset(
 
 
 class SendError(Exception):
-    """A message was not delivered; the text gives the reason, without the address."""
+    """A message was not delivered; the text has the reason and the host, and no path of the address: it is a secret."""
 
     def __init__(self, text: str, retry_after_s: float | None = None, status: int | None = None) -> None:
         super().__init__(text)
@@ -57,6 +58,7 @@ class JsonWebhook:
         """Take the name in the outbox and the address."""
         self.name = name
         self._url = url
+        self._host = urlsplit(url).netloc  # without a user: make_receivers refuses such an address
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, document: Mapping[str, Any]) -> None:
@@ -74,9 +76,11 @@ class JsonWebhook:
                 status = answer.status
                 asked = retry_after_s(answer.headers.get("retry-after"), datetime.now(UTC))
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise SendError(f"the webhook could not be reached ({type(exc).__name__})") from exc
+            raise SendError(
+                f"the webhook at {self._host} could not be reached ({type(exc).__name__})"
+            ) from exc
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise SendError(f"the webhook answered with status {status}", asked, status)
+            raise SendError(f"the webhook at {self._host} answered with status {status}", asked, status)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -14,6 +14,7 @@ from revertrisk.alerts.reading import SourceReader, open_sources
 from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import IN_MEMORY, Store
 from revertrisk.alerts.watch import Watch
+from revertrisk.alerts.wording import counted
 from revertrisk.streams.base import SourceError
 from revertrisk.streams.opening import SourceSettings
 
@@ -73,7 +74,7 @@ def replay(sources: Sequence[str], settings: WatchSettings, opening: SourceSetti
         line = _document(incident)
         sys.stdout.write(f"{orjson.dumps(line).decode() if as_json else _row(line)}\n")
     if not as_json:
-        sys.stdout.write(f"{len(incidents) or 'no'} incidents\n")
+        sys.stdout.write(f"{counted(len(incidents), 'incident') if incidents else 'no incidents'}\n")
     return EXIT_DONE
 
 

@@ -25,6 +25,7 @@ from revertrisk.alerts.receivers import Receiver, close_receivers
 from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.store import Store
 from revertrisk.alerts.watch import Watch
+from revertrisk.alerts.wording import counted
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
 from revertrisk.streams.base import SourceError
@@ -66,8 +67,8 @@ class Runner:
         self._incidents = self._names()
         self._day = -1
         """The day in which old incidents were last deleted."""
-        self._logged = -1
-        """The number of watched series when it was last logged."""
+        self._logged = (-1, -1)
+        """The sizes of the watch when they were last logged."""
         self.notify: Callable[[], None] = lambda: None
         """Called after each commit with a change of the incidents."""
 
@@ -85,8 +86,8 @@ class Runner:
         self._store.commit()
         self._committed = monotonic()
         self._metrics.note(self._watch)
-        if len(self._watch.banks) != self._logged:
-            self._logged = len(self._watch.banks)
+        if self._watch.sizes != self._logged:
+            self._logged = self._watch.sizes
             log.info("%s", self._watch.describe())
 
     async def read(self, source: OpenSource, reader: SourceReader) -> None:
@@ -94,7 +95,8 @@ class Runner:
         async with aclosing(reader.positions()) as positions:
             async for position in positions:
                 self._last_event_at = monotonic()
-                await source.note(position)
+                if not reader.is_doubtful:  # a wrong file is refused by the next run as well
+                    await source.note(position)
                 self._keep_if_due(self._last_event_at)
 
     async def tick(self) -> None:
@@ -212,9 +214,17 @@ def run(settings: RunSettings, receivers: Sequence[Receiver]) -> int:
         return EXIT_BROKEN
     counters = watch.counters
     log.info(
-        "%s events, %s late, %s series watched",
+        "%s events, %s unreadable, %s late, %s series watched",
         f"{counters.events:,}",
+        f"{counters.unreadable:,}",
         f"{counters.late:,}",
         f"{len(watch.banks):,}",
     )
+    if watch.not_sent:
+        was = "is" if watch.not_sent == 1 else "are"
+        log.info(
+            "%s before the first start %s not sent; `revertrisk surge replay` lists the incidents in files and topics",
+            counted(watch.not_sent, "incident"),
+            was,
+        )
     return EXIT_DONE

@@ -85,8 +85,6 @@ class SilenceDetector:
         self._runs: dict[tuple[str, str], Run] = {}
         self._edits = 0.0
         self._predictions = 0.0
-        self.watched = 0
-        """The number of scopes that were watched for silence in the last minute."""
 
     def note(  # noqa: PLR0913 - the counts of a minute
         self,
@@ -106,7 +104,6 @@ class SilenceDetector:
         and their number. ``edits``, ``predictions`` and ``canaries`` are the numbers of events in the whole stream.
         """
         outcome = SilenceChanges()
-        self.watched = len(usual)
         # Wikis that are silent already do not count for the silence of all wikis.
         everything = sum(mean for scope, mean in usual.items() if (scope, Series.SILENCE) not in self._runs)
         if usual:
@@ -196,14 +193,12 @@ class SilenceDetector:
             ],
             "edits": self._edits,
             "predictions": self._predictions,
-            "watched": self.watched,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore a kept state."""
         self._runs = {(scope, Series(series)): Run(*rest) for scope, series, *rest in state["runs"]}
         self._edits, self._predictions = state["edits"], state["predictions"]
-        self.watched = state["watched"]
 
 
 def _cause(run: Run) -> str:

@@ -75,6 +75,16 @@ class Watch:
         return self._fits.banks
 
     @property
+    def sizes(self) -> tuple[int, int]:
+        """The number of watched series, and of the scopes that are watched for silence."""
+        return len(self.banks), self._fits.silences
+
+    @property
+    def not_sent(self) -> int:
+        """The number of incidents of this run that were before the first start, so that no message was sent."""
+        return self._announcer.not_sent
+
+    @property
     def open_incidents(self) -> Mapping[Name, Incident]:
         """The open incidents, by scope and series."""
         return self._announcer.incidents
@@ -114,7 +124,7 @@ class Watch:
         self._announcer.open(new_incident(_STREAM, since, since + minutes, cause))
 
     def describe(self) -> str:
-        """Return a text for the log: the watched series, when alarms begin, and the budget of each series."""
+        """Return a text for the log: what is watched, when alarms begin, and the budget of each series."""
         return self._fits.describe(self.clock.closed or 0)
 
     def save(self) -> None:
@@ -126,8 +136,11 @@ class Watch:
         self._store.note_fact("watch", self._as_state())
 
     def _days_of_each(self, series: int) -> float:
-        """Return the days per false start of each series: the global budget times the number of series."""
-        return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._silence.watched))
+        """Return the days per false start of each series: the global budget times the number of series.
+
+        A watch for silence counts as a series.
+        """
+        return max(LEAST_BUDGET_DAYS, self.settings.budget_days * max(1, series + self._fits.silences))
 
     def _note_other_wikis(self, kept: Mapping[str, Any], minute: int) -> None:
         """Begin the history of added wikis; end the incidents of removed wikis, and remove their series."""

@@ -12,7 +12,8 @@ _WHAT: Final = {
 }
 _ADVICE: Final = {
     Series.EDITS: "If the share of high-risk edits is as usual, the cause is probably news, an event or a bot.",
-    Series.HIGH_RISK: "Check the pages below. If all edits have the same ratio, the share at risk is as usual.",
+    Series.HIGH_RISK: "Check the pages below. "
+    "If the number of all edits grew as much, the share of high-risk edits is as usual.",
     Series.SHARE: "Check the pages below. The cause is an attack or a fault of the model.",
 }
 
@@ -29,7 +30,8 @@ def in_words(document: Mapping[str, Any]) -> str:
         lines += _silence(document)
     if kind == MessageKind.START and series in _ADVICE:
         lines.append(_ADVICE[Series(series)])
-    lines += [_page(page) for page in document.get("pages", ())]
+    what = "edit" if series == Series.EDITS else "high-risk edit"
+    lines += [_page(page, what) for page in document.get("pages", ())]
     if document["provisional"]:
         until = f" until {_day(document['known_by'])}" if "known_by" in document else ""
         lines.append(
@@ -43,17 +45,19 @@ def in_words(document: Mapping[str, Any]) -> str:
 def _surge(document: Mapping[str, Any], what: str) -> list[str]:
     wiki = document["wiki_id"]
     if document["kind"] == MessageKind.START:
-        numbers = f"{document['observed']:,} instead of {document['expected']:,.0f}"
+        numbers = f"{document['observed']:,} instead of the usual {document['expected']:,.0f}"
         return [
-            f"{wiki}: {document['ratio']:g} times the usual {what} since {_time(document['since'])} ({numbers})."
+            f"{wiki}: {document['ratio']:,g} times the usual {what} since {_time(document['since'])} ({numbers})."
         ]
     cause = f" ({document['cause']})" if "cause" in document else ""
     times = f"from {_time(document['since'])} to {_time(document['ended'])}"
-    numbers = f"{document['observed']:,} instead of {document['expected']:,.0f} ({document['excess']:+,})"
+    numbers = (
+        f"{document['observed']:,} instead of the usual {document['expected']:,.0f} ({document['excess']:+,})"
+    )
     return [
         f"{wiki}: the surge of {what} has ended{cause}.",
         f"It lasted {_long(document['minutes'])}, {times}.",
-        f"There were {numbers}, at most {document['peak_ratio']:g} times the usual.",
+        f"There were {numbers}, at most {document['peak_ratio']:,g} times the usual.",
     ]
 
 
@@ -67,10 +71,15 @@ def _silence(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _page(page: Mapping[str, Any]) -> str:
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """Return a number and what it counts, as in "1 edit" and "2,310 edits"; ``several`` is the plural."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
+
+
+def _page(page: Mapping[str, Any], what: str) -> str:
     name = page.get("title", f"page {page['page_id']}").replace("_", " ")
     place = f" {page['url']}" if "url" in page else ""
-    return f"• {page['count']}: {name}{place}"
+    return f"• {counted(page['count'], what)}: {name}{place}"
 
 
 def _time(instant: str) -> str:

@@ -43,7 +43,8 @@ def check(
     except LakeError as exc:
         end(exc, exc.exit_status)
     sys.stdout.writelines(f"{found}\n" for found in findings)
-    sys.stdout.write(f"{lake}: {len(findings) or 'no'} findings\n")
+    noun = "finding" if len(findings) == 1 else "findings"
+    sys.stdout.write(f"{lake}: {len(findings) or 'no'} {noun}\n")
     raise typer.Exit(1 if findings else 0)
 
 

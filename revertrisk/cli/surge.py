@@ -108,13 +108,13 @@ def run_watch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     """Watch streams, and send one message at the start and one at the end of each surge or silence.
 
     The sources are mediawiki.page_change.v1, and a prediction stream for the alerts on high-risk edits.
-    The first run reads the sources from their oldest events, and sends no messages about the past. Messages are marked
-    provisional for four weeks. They go to the webhooks, or to standard output if there is none.
+    The first run reads the sources from their oldest events, and sends no messages about the past. Messages about
+    surges are marked provisional for four weeks. They go to the webhooks, or to standard output if there is none.
     The command ends on SIGTERM or Ctrl-C. The next run continues where this one ended. A wiki that is added then is
     watched from that moment on, and is provisional for its own four weeks.
 
-    Exit status: 0 done, 1 a source or the state cannot be read, 2 a flag is invalid, 78 the state belongs to another
-    program or the address of a webhook is invalid.
+    Exit status: 0 done, 1 a source or the state cannot be read, or a new file has no readable event, 2 a flag is
+    invalid, 78 the state belongs to another program or the address of a webhook is invalid.
 
     SLACK_WEBHOOK_URL=https://… revertrisk surge run --wiki enwiki --source eventstreams:mediawiki.page_change.v1
     """
@@ -155,7 +155,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     It sends no messages and stores nothing. The first day of the sources is needed for the baseline.
     Kafka topics are read to their current ends. EventStreams has no end: write its events to a file first.
 
-    Exit status: 0 done, 1 a source cannot be read, 2 a flag is invalid.
+    Exit status: 0 done, 1 a source cannot be read, or a file has no readable event, 2 a flag is invalid.
 
     revertrisk surge replay --source jsonl:events.jsonl --json
     """

@@ -193,7 +193,7 @@ class EventStreamsSource:
                     async for event in events:
                         yield self._record(event)
                 except StreamRefusedError as exc:
-                    raise SourceError(f"{self._name}: {exc}") from exc
+                    raise SourceError(str(exc)) from exc
 
     async def commit(self, position: Position) -> None:
         """Store the id of the position in the checkpoint, if there is one; raises SourceError."""

@@ -55,6 +55,11 @@ class PendingCheckpoint(SourceCheckpoint):
         self.pending: str | None = None
         """The last place that the source wrote."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the source is read from its beginning: the program has not stored a place of it."""
+        return self._from_beginning or self._places.place(self._source) is None
+
     async def read(self) -> str | None:
         """Return the place that the program has stored."""
         return None if self._from_beginning else self._places.place(self._source)

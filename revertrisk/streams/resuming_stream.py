@@ -36,10 +36,11 @@ _TRANSIENT: Final = frozenset(
 class StreamRefusedError(Exception):
     """The server does not serve this stream, or not from this position; a retry cannot help."""
 
-    def __init__(self, status: int, content_type: str) -> None:
-        super().__init__(
-            f"the stream was refused: expected a stream of events, not status {status} with {content_type}"
-        )
+    def __init__(self, status: int, content_type: str, url: str) -> None:
+        if status == HTTPStatus.OK:
+            super().__init__(f"expected a stream of events, not {content_type}: {url}")
+        else:
+            super().__init__(f"the server has no such stream, or refuses it ({status}): {url}")
         self.status = status
 
 
@@ -55,8 +56,10 @@ class StreamRequest:
 class _ConnectionEndedError(Exception):
     """A connection ended; the message has the reason, and the next one starts after at least ``asked_s`` seconds."""
 
-    def __init__(self, how: str, asked_s: float | None = None) -> None:
+    def __init__(self, how: str, asked_s: float | None = None, *, is_failure: bool = True) -> None:
         super().__init__(how)
+        self.is_failure = is_failure
+        """False if the server ended the connection as servers do after some minutes."""
         self.asked_s = None if asked_s is None else min(asked_s, MAX_PAUSE_S)
 
 
@@ -77,7 +80,8 @@ async def follow(  # noqa: PLR0913 - the options of a client
     after a connection with events is random up to ``first_pause_s``; this limit doubles with each connection without.
     ``on_reconnect`` is called when a connection has ended, ``on_open`` when the server has accepted one.
 
-    It uses the proxy in the environment, if there is one.
+    It uses the proxy in the environment, if there is one. The first failed connection without an event is logged as a
+    warning, and once more after events have come; all others are logged as information.
 
     Raises:
         ProxyError: the proxy in the environment is invalid.
@@ -85,12 +89,15 @@ async def follow(  # noqa: PLR0913 - the options of a client
 
     """
     connections_without_events = 0
+    has_warned = False
     while True:
+        has_events = False
         try:
             connection = _connection(session, url, ask(last_event_id), last_event_id, idle_timeout_s, on_open)
             async with aclosing(connection) as events:
                 async for event in events:
                     connections_without_events = 0
+                    has_events, has_warned = True, False
                     last_event_id = event.last_event_id
                     if event.type == "message":
                         yield event
@@ -99,7 +106,11 @@ async def follow(  # noqa: PLR0913 - the options of a client
         except _ConnectionEndedError as end:
             pause = _pause_s(first_pause_s, connections_without_events, end.asked_s)
             connections_without_events += 1
-            log.info("%s: %s; again in %.1f s", url, end, pause)
+            is_warning = end.is_failure and not has_events and not has_warned
+            has_warned = has_warned or is_warning
+            log.log(
+                logging.WARNING if is_warning else logging.INFO, "%s: %s; again in %.1f s", url, end, pause
+            )
         if on_reconnect is not None:
             on_reconnect()
         await asyncio.sleep(pause)
@@ -128,7 +139,7 @@ async def _connection(  # noqa: PLR0913, PLR0917 - the options of a client
             allow_redirects=False,
             proxy=proxy_of(url),
         ) as answer:
-            _check(answer)
+            _check(answer, url)
             if on_open is not None:
                 on_open()
             async for chunk in answer.content.iter_any():
@@ -141,17 +152,19 @@ async def _connection(  # noqa: PLR0913, PLR0917 - the options of a client
     except (aiohttp.ClientError, ConnectionError) as exc:
         raise _ConnectionEndedError(f"the connection failed ({type(exc).__name__})") from exc
     raise _ConnectionEndedError(
-        "the server ended the connection", None if parser.retry is None else parser.retry / 1000
+        "the server ended the connection",
+        None if parser.retry is None else parser.retry / 1000,
+        is_failure=False,
     )
 
 
-def _check(answer: aiohttp.ClientResponse) -> None:
+def _check(answer: aiohttp.ClientResponse, url: str) -> None:
     status = answer.status
     if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         asked = retry_after_s(answer.headers.get("retry-after"), datetime.now(UTC))
         raise _ConnectionEndedError(f"the server answers {status}", asked)
     if status != HTTPStatus.OK or answer.content_type != "text/event-stream":
-        raise StreamRefusedError(status, answer.content_type)
+        raise StreamRefusedError(status, answer.content_type, url)
 
 
 def _pause_s(first_pause_s: float, connections_without_events: int, asked_s: float | None) -> float:

@@ -1,6 +1,7 @@
 """Reading the stream over HTTP, through cuts, refusals and restarts."""
 
 import asyncio
+import logging
 import signal
 import subprocess
 import sys
@@ -100,6 +101,27 @@ async def test_a_refusal_is_the_end(
     server.script = in_turn(Reply(status))
     with pytest.raises(StreamRefusedError, match=str(status)):
         await anext(read_eventstreams(session, f"{server.url}/v2/stream/no.such"))
+
+
+async def test_the_first_failure_is_a_warning(
+    server: ScriptedServer, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An outage has one warning, the next one has another; the usual end of a connection has none."""
+    caplog.set_level(logging.INFO, "revertrisk.streams")
+    server.script = in_turn(
+        Reply(503),
+        Reply(429),
+        stream(sse(1, 100_001)),
+        stream(b":ok\n\n"),
+        Reply(503),
+        Reply(503),
+        stream(sse(2, 100_002)),
+    )
+    reading = read_eventstreams(session, f"{server.url}/v2/stream/{STREAM}", first_wait=0.001)
+    async with aclosing(reading) as deliveries:
+        assert await revisions(deliveries, 2) == [1, 2]
+    levels = [record.levelname for record in caplog.records if "; again in " in record.getMessage()]
+    assert levels == ["WARNING", "INFO", "INFO", "INFO", "WARNING", "INFO"]
 
 
 async def test_what_is_not_json_is_delivered_and_counted(

@@ -25,7 +25,7 @@ from revertrisk.streams.opening import SourceSettings
 from tests.fakes.edit_streams import Stream, canary
 from tests.fakes.kafka_cluster import kafka_cluster
 from tests.fakes.lake_events import as_lines, edits, page_change
-from tests.fakes.loopback import serving
+from tests.fakes.loopback import held_port, serving
 
 DAY = 1440
 BEGIN = 33_999_840
@@ -45,6 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "other").write_text(
         "this is no state of a watch, but something else that is long enough to be read"
     )
+    (folder / "program.py").write_text('import json\nprint("no event")\n{"meta": {}}\n')
     return folder
 
 
@@ -61,8 +62,12 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         0,
         "enwiki: the surge of edits has ended.",
     ),
+    (("replay", "--source", "jsonl:events.jsonl"), 0, "\n1 incident\n"),
     (("run", "--source", "jsonl:missing", "--state", "new"), 1, "missing: cannot be opened"),
     (("replay", "--source", "eventstreams:x"), 2, "EventStreams has no end"),
+    (("run", "--source", "jsonl:program.py"), 1, "program.py: 0 events, 3 unreadable: expected one event"),
+    (("run", "--source", "jsonl:program.py"), 1, "program.py: 0 events, 3 unreadable: expected one event"),
+    (("replay", "--source", "jsonl:program.py"), 1, "program.py: 0 events, 3 unreadable: expected one event"),
     (("replay", "--source", "csv:events"), 2, "source: expected jsonl:FILE"),
     (
         ("replay", "--source", "jsonl:events.jsonl", "--budget-days", "3"),
@@ -128,10 +133,36 @@ async def test_both_messages_go_each_way() -> None:
 
 
 async def test_a_refusal_is_a_status(capsys: pytest.CaptureFixture[str]) -> None:
-    """A webhook that does not take the message is named by its status, not by its address."""
+    """A webhook that does not take the message is named by its host and its status, not by its path."""
     with serving(Receiver([(404, {})] * 9).app()) as url:
         assert await send_test_messages(make_receivers(None, [f"{url}/json"], as_json=False)) == 1
-    assert "the webhook answered with status 404" in capsys.readouterr().err
+    host = url.removeprefix("http://")
+    assert capsys.readouterr().err == f"revertrisk: the webhook at {host} answered with status 404\n"
+
+
+async def test_a_webhook_that_is_not_there_is_named_by_its_host(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of several webhooks, the one that cannot be reached is known by its host; its path is a secret."""
+    with serving(Receiver().app()) as url, held_port() as port:
+        receivers = make_receivers(None, [f"{url}/json", f"http://127.0.0.1:{port}/hidden"], as_json=False)
+        assert await send_test_messages(receivers) == 1
+    errors = capsys.readouterr().err
+    assert f"the webhook at 127.0.0.1:{port} could not be reached (Client" in errors
+    assert "hidden" not in errors
+
+
+async def test_a_file_that_is_partly_readable_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Unreadable lines are no events; the next run continues after them, and is no error."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join([b"no event", *lines_of_a_surge()[:10], b"{}", b""]))
+    settings = RunSettings(sources=(f"jsonl:{path}",), state=str(tmp_path / "state"), watch=WatchSettings())
+    found = []
+    for _ in range(2):
+        watch = await watch_sources(settings, [], asyncio.Event())
+        found.append((watch.counters.events, watch.counters.unreadable))
+    assert found == [(10, 2), (0, 0)]
+    assert f"jsonl:{path}: 10 events, 2 unreadable" in caplog.text
 
 
 async def watched(state: Path, source: str, url: str, **opening: Any) -> None:

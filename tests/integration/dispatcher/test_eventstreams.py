@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,8 +198,11 @@ async def test_connections_are_told() -> None:
 async def test_a_refusal_is_an_error(status: int) -> None:
     """A stream that does not exist will not exist when asked again."""
     stream = EventStream([], statuses=iter([(status, {"location": "/elsewhere"})]))
-    with serving(stream.app()) as url, pytest.raises(SourceError, match=f"status {status}"):
-        await first(source(url), 1)
+    with serving(stream.app()) as url:
+        address = re.escape(f"{url}/v2/stream/x")
+        said = rf"the server has no such stream, or refuses it \({status}\): {address}"
+        with pytest.raises(SourceError, match=f"^{said}"):
+            await first(source(url), 1)
 
 
 async def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
