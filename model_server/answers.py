@@ -21,6 +21,8 @@ class VerbAnswer:
     body: bytes
     outcome: str
     for_event: bool = False
+    repeated: bool = False
+    """Whether it is the answer to an earlier or a concurrent request, so that this request emitted nothing."""
 
 
 class VerbHandler(Protocol):

@@ -5,7 +5,7 @@ Receiving and resolving happen before, in :meth:`RevertRiskModel.answer` (docs/d
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import kserve
@@ -119,6 +119,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         if not is_ours:
             label(repeated=1)
             self._resources.metrics.repeated.inc()
+            return replace(answer, repeated=True)
         return answer
 
     async def __call__(

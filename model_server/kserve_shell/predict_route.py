@@ -66,6 +66,8 @@ class PredictRoute:
                 account.outcome = answer.outcome
                 if answer.for_event:
                     headers["x-revertrisk-outcome"] = answer.outcome
+                if answer.repeated:
+                    headers["x-revertrisk-repeated"] = "1"
                 await send_bytes(send, account.status, answer.body, headers)
                 return
             await send_json(send, failure.status, failure.body, headers | failure.headers)

@@ -17,6 +17,7 @@ async def test_e08_duplicate_is_answered_from_the_record(stage: Stage) -> None:
     event = stage.wikis.plain_edit()
     replies = [await stage.deliver(event), await stage.deliver(event), await stage.deliver(event, **RETRY)]
     assert [reply.outcome for reply in replies] == ["produced"] * 3
+    assert [reply.headers.get("x-revertrisk-repeated") for reply in replies] == [None, "1", "1"]
     assert replies[0].body == replies[1].body == replies[2].body
     assert (len(await stage.wiki_calls()), await stage.posts()) == (1, 1)
     assert (await stage.counted())["revertrisk_inference_batch_size_sum"] == 1
@@ -26,7 +27,8 @@ async def test_e08_duplicate_that_is_asked_for_is_emitted_again_and_identical(st
     """With `x-revertrisk-reemit: 1` the event is emitted again, with the same id and the same bytes."""
     event = stage.wikis.plain_edit()
     await stage.deliver(event)
-    await stage.ask({"event": event}, reemit=True)
+    reply = await stage.ask({"event": event}, reemit=True)
+    assert "x-revertrisk-repeated" not in reply.headers
     first, second = map(without_receipt, await stage.emitted())
     assert first == second
 
