@@ -147,6 +147,10 @@ class GivenUpEvents:
         await self._inner.close()
 
     def _report_left_out(self) -> None:
+        if not self._read:
+            log.info(
+                "no dead letters were read: there are none, or an earlier run with the same selection has read them all"
+            )
         if not self._left_out:
             return
         log.log(

@@ -360,12 +360,18 @@ def test_d1_d2_a_real_error_is_read(shared: Path) -> None:
     assert found.rule == "liftwing_revertrisk-language-agnostic"
 
 
-async def test_a_redrive_goes_on_where_the_last_one_ended(workplace: Workplace) -> None:
-    """A second run sends what was not sent, and later what was added to the file."""
+async def test_a_redrive_goes_on_where_the_last_one_ended(
+    workplace: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second run sends what was not sent, and later what was added to the file; one that finds nothing says so."""
+    caplog.set_level(logging.INFO, "revertrisk.dispatcher.recovery")
     letters = [{"reason": "timeout", "rule": "model", "event": event(number)} for number in range(1, 6)]
     path = workplace.write("dead.jsonl", letters)
     await workplace.redrive(f"dead-letters:{path}", limit=2)
     await workplace.redrive(f"dead-letters:{path}")
+    assert "no dead letters were read" not in caplog.text
+    await workplace.redrive(f"dead-letters:{path}")
+    assert "an earlier run with the same selection has read them all" in caplog.text
     with path.open("a") as file:
         file.write(json.dumps(letters[0] | {"event": event(9)}) + "\n")
     await workplace.redrive(f"dead-letters:{path}")
