@@ -15,6 +15,8 @@ from revertrisk.dispatcher.rule_language.request import Request
 from revertrisk.runtime.headers import retry_after_s
 
 OUTCOME_HEADER = "x-revertrisk-outcome"
+REPEATED_HEADER = "x-revertrisk-repeated"
+"""The server has it in an answer from its record of accepted events: it emitted nothing for this request."""
 MAX_ANSWER_BYTES = 1024 * 1024
 
 _OUTCOME = re.compile(r"produced|scored_only|skipped:[a-z0-9_]{1,64}")
@@ -51,6 +53,8 @@ class ServiceAnswer:
     code: str | None = None
     """The ``code`` of an error's JSON body."""
     retry_after_s: float | None = None
+    repeated: bool = False
+    """Whether the server answered from its record of accepted events, and emitted nothing."""
 
     @property
     def done(self) -> bool:
@@ -91,6 +95,7 @@ class ServiceClient:
                     outcome=_outcome(response.headers.get(OUTCOME_HEADER)),
                     code=None if response.ok else _code(body),
                     retry_after_s=retry_after_s(response.headers.get("retry-after"), datetime.now(UTC)),
+                    repeated=response.headers.get(REPEATED_HEADER) == "1",
                 )
         except TimeoutError:
             return Failure.TIMEOUT

@@ -45,6 +45,8 @@ class DeadLetter:
     code: str | None = None
     topic: str | None = None
     """The Kafka topic that the event first came from, for a redrive."""
+    reemit: bool = False
+    """Whether its prediction was missing from the stream although the server may have recorded it as accepted."""
     place: str | None = None
     """The EventStreams event id of a record that is not an event."""
 
@@ -69,6 +71,8 @@ class DeadLetter:
         line |= {
             name: value for name, value in (("topic", self.topic), ("place", self.place)) if value is not None
         }
+        if self.reemit:
+            line["reemit"] = True
         if self.raw is None:
             line["event"] = self.event
         else:

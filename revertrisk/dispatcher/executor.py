@@ -141,6 +141,8 @@ class Executor:
         except UnexpandableError as exc:
             log.warning("rule %s cannot make a request of %s: %s", rule.name, sourced.position, exc)
             return await self.give_up(rule.name, sourced, UNEXPANDABLE)
+        if sourced.reemit:
+            request = request.asking_to_reemit()
         started = monotonic()
         tries = await self._try(rule, request, sourced.ticket.tried if sourced.ticket else 0)
         tries = replace(tries, seconds=monotonic() - started)
@@ -207,6 +209,7 @@ class Executor:
             status=tries.answer.status if tries.answer else None,
             code=tries.answer.code if tries.answer else None,
             topic=sourced.topic,
+            reemit=sourced.reemit,
         )
         await self._dead_letters.write(letter)
         log.warning(
@@ -232,6 +235,7 @@ def _outcome(
         attempts=tries.attempts,
         seconds=tries.seconds,
         event=sourced.event,
+        repeated=tries.answer is not None and tries.answer.repeated,
     )
 
 

@@ -1,5 +1,7 @@
 """All metrics of the dispatcher."""
 
+import threading
+from collections.abc import Collection
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -44,11 +46,15 @@ class DispatcherMetrics:
         ).labels(source)
         self._lag = Gauge(
             "dispatcher_lag_seconds",
-            "Age, by meta.dt, of the event that was finished last",
+            "Age, by meta.dt, of the event that was finished last; 0 after a partition was handed over, until the next",
             ["source"],
             registry=registry,
         ).labels(source)
         self._lag_known_at = float("-inf")
+        self._lag_lock = threading.Lock()
+        """Kafka's partitions change in another thread."""
+        self._released: set[str] = set()
+        """Partitions that another member of the group reads now: their lag is no longer ours."""
 
     def note_outcome(self, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -58,12 +64,29 @@ class DispatcherMetrics:
             self._dead_letters.labels(rule).inc()
         if outcome.attempts > 1:
             self._retries.labels(rule).inc(outcome.attempts - 1)
+        with self._lag_lock:
+            self._note_lag(outcome)
+
+    def _note_lag(self, outcome: Outcome) -> None:
         now = monotonic()
-        if outcome.event is not None and now - self._lag_known_at > _LAG_EVERY_S:
+        is_ours = outcome.position.partition not in self._released
+        if is_ours and outcome.event is not None and now - self._lag_known_at > _LAG_EVERY_S:
             received = received_at(outcome.event)
             if received is not None:
                 self._lag_known_at = now
                 self._lag.set((datetime.now(UTC) - received).total_seconds())
+
+    def note_assigned(self, partitions: Collection[str]) -> None:
+        """Measure the lag by these Kafka partitions from now on."""
+        with self._lag_lock:
+            self._released.difference_update(partitions)
+
+    def note_released(self, partitions: Collection[str]) -> None:
+        """Forget the lag: it may be that of a partition that another member reads now."""
+        with self._lag_lock:
+            self._released.update(partitions)
+            self._lag_known_at = float("-inf")
+            self._lag.set(0)
 
     def note_offset_reset(self, topic: str) -> None:
         """Count a committed offset that no longer existed."""

@@ -45,6 +45,8 @@ EXIT_INCOMPLETE = 1
 EXIT_UNUSABLE = 2
 """A setting or a rule is invalid; no event was read."""
 
+REPEATED = "repeated"
+"""The label in a summary of events that the server had accepted before, and did not emit again."""
 UNEXPANDABLE = "unexpandable"
 """The reason of a dead letter whose event lacks a field that a template needs."""
 UNKNOWN_RULE = "unknown_rule"
@@ -67,6 +69,8 @@ class Outcome:
     seconds: float = 0.0
     """From the first try to the last answer, including pauses."""
     event: Mapping[str, Any] | None = field(default=None, repr=False)
+    repeated: bool = False
+    """Whether the server had accepted it before, and did not emit it again."""
 
     @property
     def label(self) -> str:
@@ -83,7 +87,7 @@ class Summary:
     owed: int = 0
     """The expected number of outcomes: one for each record and rule that takes it, and one if no rule does."""
     outcomes: Counter[str] = field(default_factory=Counter)
-    """By label: ``produced``, ``skipped:redirect``, ``given_up:status_400``, ``unmatched:wiki_id``."""
+    """By label: ``produced``, ``repeated``, ``skipped:redirect``, ``given_up:status_400``, ``unmatched:wiki_id``."""
     statuses: Counter[int] = field(default_factory=Counter)
     """By the last answer's status."""
     given_up: int = 0
@@ -98,7 +102,7 @@ class Summary:
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
-        self.outcomes[outcome.label] += 1
+        self.outcomes[REPEATED if outcome.repeated else outcome.label] += 1
         self.given_up += outcome.ending is Ending.GIVEN_UP
         self.retries += max(0, outcome.attempts - 1)
         if outcome.status is not None:

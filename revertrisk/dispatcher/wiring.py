@@ -156,7 +156,7 @@ class Opening:
                 start=Start.EARLIEST if from_start else self._settings.since or Start.NEWEST,
                 to_end=self._settings.to_end,
                 keeps_offsets=keeps_offsets,
-                on_offset_reset=self._metrics.note_offset_reset,
+                listener=self._metrics,
             )
         except KafkaSettingsError as exc:
             raise SettingsError(str(exc)) from None

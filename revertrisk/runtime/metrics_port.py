@@ -30,7 +30,7 @@ def serving_metrics(registry: CollectorRegistry, port: int | None) -> Iterator[N
         raise MetricsPortError(f"{port} cannot be listened on: {exc.strerror}") from exc
     except OverflowError as exc:
         raise MetricsPortError(f"expected a number from 0 to 65535, not {port}") from exc
-    log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
+    log.info("metrics on port %d of all interfaces, at /metrics", server.server_port)
     try:
         yield
     finally:

@@ -50,6 +50,8 @@ class SourcedEvent:
     """None for an event that has not been tried."""
     topic: str | None = None
     """The Kafka topic that it first came from, even after retries; None if that is not known."""
+    reemit: bool = False
+    """Whether the server is to emit its prediction again, even if it has recorded that it did."""
 
 
 MAX_KEPT_BYTES = 64 * 1024

@@ -18,7 +18,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord, read_record
-from revertrisk.streams.kafka_assignments import METADATA_TIMEOUT_S, Assignments
+from revertrisk.streams.kafka_assignments import METADATA_TIMEOUT_S, Assignments, KafkaListener
 from revertrisk.streams.kafka_commits import Commits
 from revertrisk.streams.kafka_partitions import BATCH, AssignedPartitions, RawRecord
 from revertrisk.streams.kafka_settings import KafkaSettings
@@ -69,7 +69,7 @@ class KafkaSource:
         start: Start | datetime = Start.NEWEST,
         to_end: bool = False,
         keeps_offsets: bool = True,
-        on_offset_reset: Callable[[str], None] | None = None,
+        listener: KafkaListener | None = None,
         revoke_grace_s: float = REVOKE_GRACE_S,
         places: Mapping[str, int] | None = None,
         refresh_s: float = REFRESH_S,
@@ -77,9 +77,8 @@ class KafkaSource:
         """Take the topics and the group; without a group (None) it reads all partitions and commits nothing.
 
         With ``to_end`` the events end when every partition has been read to its end. Without ``keeps_offsets`` nothing
-        is committed. ``on_offset_reset`` is called in another thread with each topic whose committed offset no longer
-        exists. Without a group, ``places`` are the offsets to start at, and new partitions are looked for each
-        ``refresh_s`` seconds.
+        is committed. ``listener`` is called in another thread. Without a group, ``places`` are the offsets to start at,
+        and new partitions are looked for each ``refresh_s`` seconds.
 
         Raises:
             KafkaSettingsError: librdkafka refuses a setting.
@@ -93,7 +92,7 @@ class KafkaSource:
         self._start = start
         self._to_end = to_end
         self._keeps_offsets = keeps_offsets and group is not None
-        self._on_offset_reset = on_offset_reset
+        self._listener = listener
         self._name = f"kafka:{','.join(topics)}"
         self._held = AssignedPartitions()
         self._commits = Commits(self._name, self._held)
@@ -102,6 +101,7 @@ class KafkaSource:
             self._held,
             self._commits if self._keeps_offsets else None,
             revoke_grace_s=revoke_grace_s,
+            listener=listener,
         )
         self._failure: SourceError | None = None
         self._thread: threading.Thread | None = None
@@ -278,8 +278,8 @@ class KafkaSource:
                 name,
                 error.str(),
             )
-            if self._on_offset_reset is not None:
-                self._on_offset_reset(partition_at(name, 0).topic)
+            if self._listener is not None:
+                self._listener.note_offset_reset(partition_at(name, 0).topic)
             self._assignments.restart_at_oldest(name, consumer)
         else:
             self._note_error(error)

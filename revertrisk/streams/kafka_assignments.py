@@ -1,8 +1,8 @@
 """Starts and stops the reading of Kafka partitions, as they are assigned to this reader and revoked."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
@@ -16,11 +16,33 @@ METADATA_TIMEOUT_S: Final = 3.0
 """The timeout of one request for metadata. It is short, so that a refused password is reported early."""
 
 
+class KafkaListener(Protocol):
+    """Is told about the partitions of a reader, in librdkafka's thread."""
+
+    def note_offset_reset(self, topic: str) -> None:
+        """Note that the committed offset of one of the topic's partitions no longer existed."""
+        ...
+
+    def note_assigned(self, partitions: Collection[str]) -> None:
+        """Note that these partitions are read from now on."""
+        ...
+
+    def note_released(self, partitions: Collection[str]) -> None:
+        """Note that another member reads these partitions from now on; requests for their events may still end."""
+        ...
+
+
 class Assignments:
     """The callbacks of a consumer's assignments; all methods are called in librdkafka's thread."""
 
     def __init__(
-        self, name: str, held: AssignedPartitions, commits: Commits | None, *, revoke_grace_s: float
+        self,
+        name: str,
+        held: AssignedPartitions,
+        commits: Commits | None,
+        *,
+        revoke_grace_s: float,
+        listener: KafkaListener | None = None,
     ) -> None:
         """Take the source's name for the log, the partitions, and the commits (None if nothing is committed).
 
@@ -30,6 +52,7 @@ class Assignments:
         self._held = held
         self._commits = commits
         self._revoke_grace_s = revoke_grace_s
+        self._listener = listener
         self.start_offsets: Mapping[str, int] = {}
         """The start offset of each partition that was assigned so far."""
 
@@ -42,6 +65,8 @@ class Assignments:
         offsets = {partition_name(place): place.offset for place in places}
         self.start_offsets = {**self.start_offsets, **offsets}
         self._held.assign(offsets)
+        if self._listener is not None:
+            self._listener.note_assigned(names)
         consumer.incremental_assign(places)
         log.info("%s: was assigned %s", self._name, ", ".join(names))
 
@@ -76,13 +101,17 @@ class Assignments:
             log.info("%s: the next owner will send the requests in flight again", ", ".join(names))
         if self._commits is not None:
             self._commits.before_leaving(consumer)
-        self._held.release(names)
-        consumer.incremental_unassign(partitions)
+        self._release(names, consumer, partitions)
         log.info("%s: released %s", self._name, ", ".join(names))
 
     def lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Stop reading partitions that another member has already; they can no longer be committed."""
         names = [partition_name(partition) for partition in partitions]
         log.warning("%s: lost %s", self._name, ", ".join(names))
+        self._release(names, consumer, partitions)
+
+    def _release(self, names: Sequence[str], consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._held.release(names)
+        if self._listener is not None:
+            self._listener.note_released(names)
         consumer.incremental_unassign(partitions)

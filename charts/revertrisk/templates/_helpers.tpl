@@ -53,6 +53,39 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
+{{/* The fields of a pod that select its nodes, for every pod of the chart; empty without values. */}}
+{{- define "revertrisk.scheduling" -}}
+{{- with .Values.scheduling.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.scheduling.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.scheduling.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{/*
+Stops helm if a variable has a secret as its value, belongs elsewhere, or names a file of a Secret that is not mounted:
+(dict "at" PATH "variables" LIST "kafka_secret" NAME "secret_at" PATH)
+*/}}
+{{- define "revertrisk.checkVariables" -}}
+{{- range .variables }}
+{{- if and (has .name (list "KAFKA_SASL_PASSWORD" "KAFKA_SSL_KEY_PASSWORD" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN")) (hasKey . "value") }}
+{{- fail (printf "%s: expected %s with valueFrom and a secretKeyRef: a value can be read by everyone who can read the Deployment" $.at .name) }}
+{{- end }}
+{{- if eq .name "SURGE_WEBHOOK_URL" }}
+{{- fail (printf "%s: SURGE_WEBHOOK_URL would be given to the lake or the dashboard too: put the address into a Secret as its entry url, and the Secret's name into analytics.surge.webhook_secret" $.at) }}
+{{- end }}
+{{- if and (hasPrefix "/etc/kafka/" (.value | default "")) (not $.kafka_secret) }}
+{{- fail (printf "%s: expected the name of the Secret with the file that %s in %s names; without it nothing is mounted at /etc/kafka" $.secret_at .name $.at) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A service's predictor, merged over the common one: (dict "root" $ "service" SERVICE); as YAML */}}
 {{- define "revertrisk.predictor" -}}
 {{ mergeOverwrite (deepCopy .root.Values.inference.predictor) (.service.predictor | default dict) | toYaml }}

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from revertrisk.dispatcher.client import Failure
+from revertrisk.dispatcher.recovery.reconcile import MISSING
 from revertrisk.dispatcher.settings import DispatchSettings, SettingsError
 from revertrisk.event_platform.streams import event_meta
 from revertrisk.streams.base import (
@@ -68,6 +69,8 @@ class GivenUp:
     """The rule that gave it up; empty if an error names no rule; None if the event is for all rules."""
     topic: str | None = None
     """The topic that it first came from; None if that is not known."""
+    reemit: bool = False
+    """Whether the server is to emit its prediction again: the stream lacks it, whatever the server has recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ class GivenUpEvents:
         self._inner = inner
         self._choice = choice
         self._rules = {_emitter(name): name for name in rules}
+        self._read = 0
         self._left_out = 0
         self._of_others = 0
 
@@ -122,6 +126,7 @@ class GivenUpEvents:
         due = monotonic()
         async with aclosing(self._inner.events()) as records:
             async for record in records:
+                self._read += 1
                 found = self._unwrapped(record)
                 if found is None:
                     self._left_out += 1
@@ -131,11 +136,7 @@ class GivenUpEvents:
                     await asyncio.sleep(max(0.0, due - now))
                     due = max(due, now) + 1 / self._choice.per_second
                 yield found
-        log.info(
-            "%d given-up events were not sent; rules of other names gave up %d of them (--any-emitter sends those)",
-            self._left_out,
-            self._of_others,
-        )
+        self._report_left_out()
 
     async def commit(self, position: Position) -> None:
         """Commit the record."""
@@ -144,6 +145,23 @@ class GivenUpEvents:
     async def close(self) -> None:
         """Close the records."""
         await self._inner.close()
+
+    def _report_left_out(self) -> None:
+        if not self._read:
+            log.info(
+                "no dead letters were read: there are none, or an earlier run with the same selection has read them all"
+            )
+        if not self._left_out:
+            return
+        log.log(
+            logging.WARNING if self._left_out == self._read else logging.INFO,
+            "%d of %d dead letters were not sent: %d of rules with other names (--any-emitter sends them), "
+            "%d excluded by --status or --reason",
+            self._left_out,
+            self._read,
+            self._of_others,
+            self._left_out - self._of_others,
+        )
 
     def _unwrapped(self, record: SourcedEvent | UnreadableRecord) -> SourcedEvent | UnreadableRecord | None:
         if isinstance(record, UnreadableRecord):
@@ -159,7 +177,9 @@ class GivenUpEvents:
             return UnreadableRecord(raw, UnreadableReason.NOT_A_DEAD_LETTER, record.position)
         # Only for the rule that gave it up: another rule's request for it may have succeeded.
         ticket = None if rule is None else RetryTicket(rule, 0, 0.0)
-        return replace(record, event=given_up.event, ticket=ticket, topic=given_up.topic)
+        return replace(
+            record, event=given_up.event, ticket=ticket, topic=given_up.topic, reemit=given_up.reemit
+        )
 
 
 def unwrap(record: dict[str, Any]) -> GivenUp:
@@ -177,6 +197,7 @@ def unwrap(record: dict[str, Any]) -> GivenUp:
                 _status(record.get("status")),
                 rule if isinstance(rule, str) else None,
                 _topic(record),
+                reemit=reason == MISSING or record.get("reemit") is True,
             )
         case {"reason": _, "raw": _} | {"reason": _, "raw_base64": _} | {"reason": _, "event": _}:
             return GivenUp(None)

@@ -3,8 +3,8 @@
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 from urllib.parse import quote
 
 import orjson
@@ -22,6 +22,8 @@ from revertrisk.event_platform.streams import event_meta
 
 _HEADER_SAFE = "".join(map(chr, range(0x21, 0x7F)))
 """All visible ASCII characters; other characters of a URI are percent-encoded in a header."""
+REEMIT_HEADER = "x-revertrisk-reemit"
+"""With the value 1 the server emits a prediction again, even if it has recorded that it did."""
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,256}")
 _ADDRESS = re.compile(r"https?://[^/?#\s]+(?:[/?#][\x21-\x7e]*)?", re.IGNORECASE)
 
@@ -38,6 +40,10 @@ class Request:
     stream: str
     uri: str
     """The event's own address, ``meta.uri``."""
+
+    def asking_to_reemit(self) -> Self:
+        """Return the same request, to be answered by an emission and not from the server's record."""
+        return replace(self, headers={**self.headers, REEMIT_HEADER: "1"})
 
     def headers_for(self, retry: int) -> dict[str, str]:
         """Return the headers of the first try (0) or of the n-th retry."""

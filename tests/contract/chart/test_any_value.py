@@ -107,6 +107,7 @@ FULL: Values = {
             "sources": ["eventstreams:mediawiki.page_change.v1"],
             "wikis": ["testwiki"],
             "slack_secret": "slack",
+            "webhook_secret": "hook",
             "extra_args": ["--json"],
             "state": {"storage_class": "fast"},
         },
@@ -118,10 +119,17 @@ FULL: Values = {
     },
     "mocks": {"enabled": True},
     "networkpolicy": {
-        "ingress": {"producer": PEERS, "dashboard": PEERS},
+        "ingress": {"producer": PEERS, "monitoring": PEERS, "dashboard": PEERS},
         "egress": {"mediawiki": [{"to": PEERS, "ports": [{"port": 443, "protocol": "TCP"}]}]},
     },
-    "monitoring": {"enabled": True, "labels": {"prometheus": "main"}},
+    "scheduling": {
+        "nodeSelector": {"pool": "ml"},
+        "tolerations": [
+            {"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 60}
+        ],
+        "priorityClassName": "high",
+    },
+    "monitoring": {"enabled": True, "labels": {"prometheus": "main"}, "runbook_url": "https://runbooks"},
 }
 """A value at every path that the chart knows."""
 

@@ -15,8 +15,17 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
 METRIC = re.compile(r"\b(?:revertrisk|dispatcher|lake)_[a-z_]+\b")
 IN_CAPITALS = re.compile(r"`([A-Z][A-Z_]{3,})[`=]")
-OF_OTHERS = {"STREAM", "EVENTGATE", "REVISION", "NAME", "CONTAINER", "ALERT", "TORCH_INDEX_URL"}
+OF_OTHERS = {"STREAM", "EVENTGATE", "REVISION", "NAME", "CONTAINER", "ALERT", "RULE", "TORCH_INDEX_URL"}
 """What stands in capitals and is no setting of the server."""
+OF_THE_NETWORK = {
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "AWS_CA_BUNDLE",
+    "KAFKA_SSL_CA_LOCATION",
+}
+"""What the other programs read, or another program's clients would."""
 OF_THE_LAKE = {"ACTOR_KEY_DAYS"}
 """What docs/lake.md explains."""
 
@@ -74,7 +83,7 @@ def test_metrics_in_queries_exist() -> None:
 def test_settings_exist() -> None:
     """Each variable is one of the server's, or of those that other programs read."""
     settings = {name.upper() for name in Settings.model_fields}
-    assert set(IN_CAPITALS.findall(DOCUMENT)) - OF_OTHERS - OF_THE_LAKE <= settings
+    assert set(IN_CAPITALS.findall(DOCUMENT)) - OF_OTHERS - OF_THE_NETWORK - OF_THE_LAKE <= settings
     assert all(f"`{name}`" in (ROOT / "docs" / "lake.md").read_text() for name in OF_THE_LAKE)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ Render = Callable[[Values], subprocess.CompletedProcess[str]]
 SET_BY_THE_CHART = {"HTTP_PORT", "REQUEST_DEADLINE", "SHUTDOWN_DELAY_SECONDS", "SHUTDOWN_GRACE_SECONDS"}
 """The chart computes the pod's grace period from these, so they have values of their own."""
 
+NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+"""What every program that is not a server honours for its connections."""
 PRODUCER: Values = {
     "role": "producer",
     "predictor": {
@@ -61,6 +64,10 @@ LAKE: Values = {
     "key_secret": "lake-key",
 }
 DASHBOARD: Values = {"enabled": True, "sources": ["eventstreams:mediawiki.page_change.v1"]}
+
+
+CA = {"name": "KAFKA_SSL_CA_LOCATION", "value": "/etc/kafka/ca.crt"}
+PROMETHEUS = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
 
 def with_config(service: Values, **config: int) -> Values:
@@ -166,6 +173,42 @@ WRONG = {
         {"dispatcher": FROM_KAFKA | {"replicas": 2}},
         ["dispatcher.replicas", "dispatcher.dead_letters"],
     ),
+    "a certificate that no Secret has": (
+        {"dispatcher": FROM_KAFKA | {"custom_env": [BROKERS, CA]}},
+        ["dispatcher.kafka_secret: expected", "KAFKA_SSL_CA_LOCATION in dispatcher.custom_env"],
+    ),
+    "a certificate that no Secret has, for the lake": (
+        {"analytics": {"custom_env": [CA], "lake": LAKE}},
+        ["analytics.kafka_secret: expected", "KAFKA_SSL_CA_LOCATION in analytics.custom_env"],
+    ),
+    "a password in the values": (
+        {
+            "dispatcher": FROM_KAFKA
+            | {"custom_env": [BROKERS, {"name": "KAFKA_SASL_PASSWORD", "value": "secret"}]}
+        },
+        ["dispatcher.custom_env: expected KAFKA_SASL_PASSWORD with valueFrom"],
+    ),
+    "a key of the object store in the values": (
+        {
+            "analytics": {
+                "lake": LAKE | {"custom_env": [{"name": "AWS_SECRET_ACCESS_KEY", "value": "secret"}]}
+            }
+        },
+        ["analytics.lake.custom_env: expected AWS_SECRET_ACCESS_KEY with valueFrom"],
+    ),
+    "a webhook for all analytics programs": (
+        {
+            "analytics": {
+                "lake": LAKE,
+                "custom_env": [{"name": "SURGE_WEBHOOK_URL", "value": "http://hook"}],
+            }
+        },
+        ["analytics.custom_env: SURGE_WEBHOOK_URL", "analytics.surge.webhook_secret"],
+    ),
+    "metrics that Prometheus cannot reach": (
+        one(PRODUCER) | {"monitoring": {"enabled": True}},
+        ["networkpolicy.ingress.monitoring: expected the pods of Prometheus"],
+    ),
     "a lake without its key": (
         {"analytics": {"lake": {"enabled": True, "sources": ["eventstreams:a"]}}},
         ["analytics.lake.key_secret"],
@@ -268,9 +311,9 @@ def test_dispatcher_and_chart_agree_on_the_environment() -> None:
     """Each variable that the dispatcher reads can be given through the chart, and nothing else."""
     definitions = json.loads((CHART / "values.schema.json").read_text())["definitions"]
     names = definitions["dispatcher_environment"]["items"]["allOf"][1]["properties"]["name"]["enum"]
-    assert set(names) == {*ENVIRONMENT, "LOG_FORMAT", "LOG_LEVEL"}
+    assert set(names) == {*ENVIRONMENT, *NETWORK, "LOG_FORMAT", "LOG_LEVEL"}
     documented = (ROOT / "docs" / "dispatcher.md").read_text()
-    assert all(f"`{name}`" in documented for name in ENVIRONMENT)
+    assert all(f"`{name}`" in documented for name in (*ENVIRONMENT, *NETWORK))
 
 
 def test_files_for_the_server_are_mounted(render: Render) -> None:
@@ -398,14 +441,111 @@ def test_slacks_webhook_is_a_secret(render: Render) -> None:
     assert f"--state={state['mountPath']}/surge.sqlite" in container["args"]
 
 
+def test_any_webhook_is_a_secret_of_surge_alone(render: Render) -> None:
+    """Its address often contains a token, so the lake and the dashboard do not get it."""
+    surge = {
+        "enabled": True,
+        "sources": ["eventstreams:mediawiki.page_change.v1"],
+        "webhook_secret": "hook",
+    }
+    _, pods = analytics(render, {"surge": surge, "lake": LAKE, "dashboard": DASHBOARD})
+    of_each = {name: pod["containers"][0].get("env", []) for name, pod in pods.items()}
+    assert of_each == {
+        "surge": [
+            {"name": "SURGE_WEBHOOK_URL", "valueFrom": {"secretKeyRef": {"name": "hook", "key": "url"}}}
+        ],
+        "lake": [],
+        "dashboard": [],
+    }
+
+
+def test_every_pod_runs_where_the_values_say(render: Render) -> None:
+    """Nodes are selected for all pods in one place, with KServe and without."""
+    scheduling = {
+        "nodeSelector": {"pool": "ml"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
+        "priorityClassName": "high",
+    }
+    surge = {"enabled": True, "sources": ["eventstreams:mediawiki.page_change.v1"]}
+    found = set()
+    for enabled in (True, False):
+        answer = render(
+            one(PRODUCER)
+            | {
+                "scheduling": scheduling,
+                "kserve": {"enabled": enabled},
+                "dispatcher": FROM_KAFKA,
+                "analytics": {"lake": LAKE, "surge": surge, "dashboard": DASHBOARD},
+                "mocks": {"enabled": True},
+            }
+        )
+        assert answer.returncode == 0, answer.stderr
+        for manifest in filter(None, yaml.safe_load_all(answer.stdout)):
+            if manifest["kind"] == "InferenceService":
+                spec = manifest["spec"]["predictor"]
+            elif manifest["kind"] == "Deployment":
+                spec = manifest["spec"]["template"]["spec"]
+            else:
+                continue
+            assert {name: spec[name] for name in scheduling} == scheduling
+            found.add((manifest["kind"], manifest["metadata"]["labels"]["app.kubernetes.io/component"]))
+    roles = {"producer", "dispatcher", "lake", "surge", "dashboard", "mock"}
+    assert found == {("InferenceService", "producer"), *(("Deployment", role) for role in roles)}
+
+
+def test_a_pager_gets_an_address(render: Render) -> None:
+    """Each alert links its section of the runbooks, at the address that the values give."""
+    at = "https://docs.example.org/operations.html"
+    answer = render(
+        {
+            "monitoring": {"enabled": True, "runbook_url": at},
+            "networkpolicy": {"ingress": {"monitoring": PROMETHEUS}},
+        }
+    )
+    assert answer.returncode == 0, answer.stderr
+    (rules,) = (m for m in yaml.safe_load_all(answer.stdout) if m and m["kind"] == "PrometheusRule")
+    alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+    assert alerts
+    for alert in alerts:
+        assert alert["annotations"]["runbook"] == f"{at}#{alert['alert'].lower()}"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (one(PRODUCER), "networkpolicy.egress.eventgate is empty: rr cannot reach EventGate"),
+        (one(SCORER), "networkpolicy.egress.mediawiki is empty: rr cannot reach MediaWiki"),
+        ({"analytics": {"dashboard": DASHBOARD}}, "networkpolicy.egress.source is empty"),
+    ],
+)
+def test_helm_says_what_the_policy_cuts_off(helm: Any, tmp_path: Path, values: Values, said: str) -> None:
+    """Nothing is listed by default, so a release without these lists would only answer 503."""
+    path, chart = tmp_path / "values.yaml", tmp_path / "chart"
+    path.write_text(json.dumps(values))
+    # Without a cluster helm shows no notes, so here they are rendered as a manifest.
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "NOTES.txt").rename(chart / "notes.txt")
+    (chart / "templates" / "notes.yaml").write_text(
+        'notes: |\n  {{- tpl (.Files.Get "notes.txt") . | nindent 2 }}\n'
+    )
+    answer = helm("template", "revertrisk", str(chart), "--values", str(path))
+    assert answer.returncode == 0, answer.stderr
+    (notes,) = (m["notes"] for m in yaml.safe_load_all(answer.stdout) if m and "notes" in m)
+    assert said in notes
+    assert ("eventgate" in said) == ("eventgate is empty" in notes)
+
+
 def test_analytics_and_chart_agree_on_the_environment() -> None:
     """What reaches Kafka, the object store and a webhook can be given; what would make commits unsafe cannot."""
     definitions = json.loads((CHART / "values.schema.json").read_text())["definitions"]
     names = set(definitions["analytics_environment"]["items"]["allOf"][1]["properties"]["name"]["enum"])
     store = {name for name in names if name.startswith("AWS_")}
-    assert names - store == {*ENVIRONMENT, "SURGE_WEBHOOK_URL", "LOG_FORMAT", "LOG_LEVEL"}
+    # SURGE_WEBHOOK_URL is refused by a template, whose message names the value for it.
+    assert names - store == {*ENVIRONMENT, *NETWORK, "SURGE_WEBHOOK_URL", "LOG_FORMAT", "LOG_LEVEL"}
     documented = (ROOT / "docs" / "lake.md").read_text()
     assert all(f"`{name}`" in documented for name in store)
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    assert all(f"`{name}`" in operations for name in NETWORK)
     assert not store & set(UNSAFE_VARIABLES)
 
 

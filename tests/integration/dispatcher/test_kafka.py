@@ -5,10 +5,12 @@ import json
 import logging
 import re
 import traceback
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
@@ -16,7 +18,7 @@ from revertrisk.dispatcher import DispatchSettings, RetrySchedule, SettingsError
 from revertrisk.streams.kafka_start_offsets import Start, StartOffsets
 from tests.fakes.dispatchers import StartDispatcher
 from tests.fakes.kafka_cluster import QUICK_GROUPS, QUICKEST_GROUPS, STEADY_GROUPS, KafkaCluster
-from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen
+from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer, Seen, bound_socket
 from tests.integration.dispatcher.workplace import hearing
 
 pytestmark = pytest.mark.ci("Kafka brokers")
@@ -140,6 +142,38 @@ async def test_a_new_group_whose_first_commits_are_refused_loses_nothing(
     assert "released" in caplog.text
     assert "a commit failed and is tried again" in caplog.text
     assert set(numbers(model_server)) == set(range(10, end + 1))
+
+
+async def test_a_member_that_hands_over_a_partition_forgets_its_lag(
+    cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer
+) -> None:
+    """Its last event was years late; when others read on, that must not page anyone."""
+    setting = Setting(cluster, tmp_path, partitions=2)
+    late = {"meta": {"stream": setting.stream, "id": "late", "dt": "2020-01-01T00:00:00Z"}, "number": 1}
+    bound = bound_socket()
+    port = bound.getsockname()[1]
+    bound.close()
+    settings = setting.settings(model_server.url, retry_topic="none", metrics_port=port)
+
+    async def lag(session: aiohttp.ClientSession) -> float:
+        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            (value,) = re.findall(
+                r'^dispatcher_lag_seconds\{source="kafka"\} (\S+)$', await answer.text(), re.MULTILINE
+            )
+        return float(value)
+
+    stop = asyncio.Event()
+    members = [asyncio.create_task(dispatch(settings, None, stop))]
+    async with aiohttp.ClientSession() as session:
+        cluster.produce(setting.topic, [(0, json.dumps(late).encode())])
+        await model_server.arrived(1)
+        while await lag(session) < 1e8:
+            await asyncio.sleep(0.02)
+        members.append(asyncio.create_task(dispatch(replace(settings, metrics_port=None), None, stop)))
+        while await lag(session) != 0:
+            await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.gather(*members)
 
 
 async def test_a_partition_without_a_commit_in_a_group_that_has_others_is_new(

@@ -1,6 +1,7 @@
 """What was given up comes back: redrive, and reconcile, which says whether anything is still missing."""
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from revertrisk.dispatcher import (
 from revertrisk.dispatcher.recovery.reconcile_run import ReconcileSettings, reconcile, run_reconciliation
 from revertrisk.dispatcher.recovery.redrive import Choice, GivenUpEvents, redrive_settings, unwrap
 from tests.fakes.kafka_cluster import QUICKEST_GROUPS, KafkaCluster
-from tests.fakes.scripted_http import Reply, ScriptedServer
+from tests.fakes.scripted_http import PRODUCED, Reply, ScriptedServer
 
 STREAM = "mediawiki.page_change.v1"
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -120,6 +121,53 @@ async def test_what_is_missing_can_be_redriven(workplace: Workplace) -> None:
     await workplace.missing(events, predictions)
     await workplace.redrive(f"dead-letters:{workplace.folder / 'missing.jsonl'}")
     assert sent(workplace.server) == [1, 3]
+
+
+async def test_what_is_missing_is_emitted_even_if_the_server_recorded_it(workplace: Workplace) -> None:
+    """The stream lacks it, so the server's record is wrong; the letter asks for an emission until one succeeds."""
+    path = workplace.write("missing.jsonl", [{"reason": "missing", "event": event(1)}])
+    workplace.server.script = lambda _: Reply(500, {"code": "internal_error"})
+    await workplace.redrive(f"dead-letters:{path}")
+    workplace.server.script = lambda _: PRODUCED
+    again = workplace.folder / "again.jsonl"
+    await workplace.redrive(f"dead-letters:{again}", dead_letters=workplace.folder / "third.jsonl")
+    assert [seen.headers.get("x-revertrisk-reemit") for seen in workplace.server.seen] == ["1", "1"]
+
+
+async def test_what_the_server_had_accepted_before_is_not_counted_as_produced(workplace: Workplace) -> None:
+    """Other letters are answered from the server's record, and the summary says for how many nothing was emitted."""
+    letters = [{"reason": "timeout", "rule": "model", "event": event(number)} for number in (1, 2, 3)]
+    path = workplace.write("dead.jsonl", letters)
+    repeated = Reply(headers={"x-revertrisk-outcome": "produced", "x-revertrisk-repeated": "1"})
+    workplace.server.script = lambda seen: (
+        PRODUCED if seen.json["event"]["revision"]["rev_id"] == 2 else repeated
+    )
+    summary = await workplace.redrive(f"dead-letters:{path}")
+    assert summary.outcomes == {"produced": 1, "repeated": 2}
+    assert all("x-revertrisk-reemit" not in seen.headers for seen in workplace.server.seen)
+
+
+async def test_a_run_that_excludes_every_letter_warns(
+    workplace: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the server down there is no status to select by; a run that sends all letters says nothing about it."""
+    caplog.set_level(logging.INFO, "revertrisk.dispatcher.recovery")
+    letters = [
+        {"reason": "connection_refused", "rule": "model", "event": event(1)},
+        {"reason": "connection_refused", "rule": "another", "event": event(2)},
+    ]
+    path = workplace.write("dead.jsonl", letters)
+    await workplace.redrive(f"dead-letters:{path}", Choice(statuses=frozenset({"50x"})))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "2 of 2 dead letters were not sent: 1 of rules with other names (--any-emitter sends them), "
+        "1 excluded by --status or --reason"
+    )
+    caplog.clear()
+    await workplace.redrive(f"dead-letters:{workplace.write('one.jsonl', letters[:1])}")
+    assert sent(workplace.server) == [1]
+    assert not [record for record in caplog.records if "not sent" in record.getMessage()]
 
 
 async def test_a_list_that_cannot_be_written_is_named(workplace: Workplace) -> None:
@@ -312,12 +360,18 @@ def test_d1_d2_a_real_error_is_read(shared: Path) -> None:
     assert found.rule == "liftwing_revertrisk-language-agnostic"
 
 
-async def test_a_redrive_goes_on_where_the_last_one_ended(workplace: Workplace) -> None:
-    """A second run sends what was not sent, and later what was added to the file."""
+async def test_a_redrive_goes_on_where_the_last_one_ended(
+    workplace: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second run sends what was not sent, and later what was added to the file; one that finds nothing says so."""
+    caplog.set_level(logging.INFO, "revertrisk.dispatcher.recovery")
     letters = [{"reason": "timeout", "rule": "model", "event": event(number)} for number in range(1, 6)]
     path = workplace.write("dead.jsonl", letters)
     await workplace.redrive(f"dead-letters:{path}", limit=2)
     await workplace.redrive(f"dead-letters:{path}")
+    assert "no dead letters were read" not in caplog.text
+    await workplace.redrive(f"dead-letters:{path}")
+    assert "an earlier run with the same selection has read them all" in caplog.text
     with path.open("a") as file:
         file.write(json.dumps(letters[0] | {"event": event(9)}) + "\n")
     await workplace.redrive(f"dead-letters:{path}")

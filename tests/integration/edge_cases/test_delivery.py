@@ -30,7 +30,8 @@ async def test_e08_duplicate_that_is_asked_for_is_emitted_again_and_identical(st
     """With `x-revertrisk-reemit: 1` the event is emitted again, with the same id and the same bytes."""
     event = stage.wikis.plain_edit()
     await stage.deliver(event)
-    await stage.ask({"event": event}, reemit=True)
+    reply = await stage.ask({"event": event}, reemit=True)
+    assert "x-revertrisk-repeated" not in reply.headers
     first, second = map(without_receipt, await stage.emitted())
     assert first == second
 

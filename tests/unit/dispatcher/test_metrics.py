@@ -39,6 +39,26 @@ def test_lag_is_the_age_of_the_event_finished_last() -> None:
     assert lag > 1e8
 
 
+def test_the_lag_of_a_partition_that_another_member_reads_is_forgotten() -> None:
+    """A request that ends later says nothing either, until the partition comes back."""
+    registry = CollectorRegistry()
+    metrics = DispatcherMetrics(registry, "kafka")
+
+    def lag() -> float | None:
+        return registry.get_sample_value("dispatcher_lag_seconds", {"source": "kafka"})
+
+    late = Outcome(Ending.PRODUCED, AT, rule="r", event={"meta": {"dt": "2020-01-01T00:00:00Z"}})
+    metrics.note_assigned([AT.partition])
+    metrics.note_outcome(late)
+    metrics.note_released([AT.partition])
+    assert lag() == 0
+    metrics.note_outcome(late)
+    assert lag() == 0
+    metrics.note_assigned([AT.partition])
+    metrics.note_outcome(late)
+    assert lag()
+
+
 def test_trouble_with_sources_is_counted() -> None:
     """Resets by topic, and reconnects."""
     registry = CollectorRegistry()
