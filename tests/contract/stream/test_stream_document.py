@@ -4,7 +4,10 @@ import ast
 import asyncio
 import json
 import re
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -231,3 +234,20 @@ async def test_the_program_runs_as_written(tmp_path: Path, capsys: pytest.Captur
             await watching
     assert printed == "nnwiki 6 1.0\nnnwiki 9 1.0\nnnwiki 99 0.99\n"
     assert MODEL in TEXT
+
+
+def test_the_program_ends_at_ctrl_c_without_a_traceback(tmp_path: Path) -> None:
+    """As a program of its own it prints a prediction; SIGINT then ends it with status 0 and no error output."""
+    event = make_event(revision__rev_id=99, predicted_classification__probabilities={"true": 0.99})
+    stream = EventStream([json.dumps(event).encode()])
+    with serving(stream.app()) as url:
+        text = re.sub(r'^URL = ".*"$', f'URL = "{url}/v2/stream/x"', blocks("python")[0], flags=re.MULTILINE)
+        command = [sys.executable, "-u", "-c", text]
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "nnwiki 99 0.99\n"
+            running.send_signal(signal.SIGINT)
+            _, errors = running.communicate()
+    assert (running.returncode, errors) == (0, "")
