@@ -32,7 +32,7 @@ class DetectorState:
     below: Floats
     """The denominator of the slow level."""
     statistic: Floats
-    """The CUSUM; 0 while a surge is open."""
+    """The CUSUM; while a surge is open it keeps the value of the start, and `close` sets it to 0."""
     reverse: Floats
     """The reverse CUSUM of an open surge."""
     since: Floats

@@ -60,7 +60,9 @@ class RunningDemo:
 
 
 def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
-    """Run the demo; return 0 only if every expected prediction is on the stream.
+    """Run the demo; return 0 only if every expected prediction is on the stream and the lake could be filled.
+
+    Without the lake's packages there is no lake, and only the predictions count.
 
     With ``chaos_seed`` both mocks have faults. With ``live`` the edits are Wikipedia's.
     """
