@@ -29,7 +29,7 @@ def open_lake(root: str) -> Lake:
         LakeError: it is damaged.
 
     """
-    lake = Lake(storage.as_root(root), "", None)
+    lake = Lake(storage.as_root(root), "", None)  # to look up the configuration, which has the id
     configuration = _configuration(lake)
     if configuration is None:
         raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` creates one")
@@ -38,7 +38,7 @@ def open_lake(root: str) -> Lake:
 
 def open_lake_with_key(root: str, key_file: str | None) -> Lake:
     """Open an existing lake with its key; raises what `make_lake` and `open_lake` raise."""
-    open_lake(root)
+    open_lake(root)  # raises if there is no lake, which `make_lake` would create
     return make_lake(root, key_file)
 
 

@@ -62,9 +62,8 @@ class RunningDemo:
 def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
     """Run the demo; return 0 only if every expected prediction is on the stream and the lake could be filled.
 
-    Without the lake's packages there is no lake, and only the predictions count.
-
-    With ``chaos_seed`` both mocks have faults. With ``live`` the edits are Wikipedia's.
+    With ``chaos_seed`` both mocks have faults. With ``live`` the edits are Wikipedia's. Neither run makes a lake, nor
+    does one without the lake's packages.
     """
     console = Console()
     # On these signals the demo exits, and the exit stack stops its programs.
@@ -264,6 +263,7 @@ async def _accepted(
 ) -> AsyncIterator[dict[str, Any]]:
     after = 0
     while True:
+        # Read before the request: what was accepted before `done` was set is then in one of the answers.
         last_look = done.is_set()
         page = await _get(session, f"{gate}/_mock/events?after={after}&limit={EVENTS_PER_POLL}")
         for item in page["events"]:
