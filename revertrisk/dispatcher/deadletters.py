@@ -97,7 +97,7 @@ class DeadLetters(Protocol):
     """Stores dead letters."""
 
     async def write(self, letter: DeadLetter) -> None:
-        """Return when the letter is stored; raises DeadLetterError if it cannot be."""
+        """Store the letter, and wait until it is stored; raises DeadLetterError if it cannot be."""
         ...
 
 
@@ -161,7 +161,9 @@ class DeadLetterTopic:
         self._topic = topic
 
     async def write(self, letter: DeadLetter) -> None:
-        """Write a letter and wait until the brokers acknowledge it; of a large letter write the beginning.
+        """Write a letter, and wait until the brokers acknowledge it.
+
+        If the topic refuses its size, write only its beginning.
 
         Raises:
             DeadLetterError: it cannot be written.

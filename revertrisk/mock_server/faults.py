@@ -1,7 +1,7 @@
 """Fault injection: reads faults from documents, chooses the fault for a request, and serves ``/_mock/faults``.
 
-A fault has a ``kind`` and applies to a share of the requests (``rate``, by a random generator with a ``seed``, so
-that a run can be repeated), to the ``next`` n requests, or to all. Each mock adds its own kinds and fields.
+A fault has a ``kind``. It applies to all requests, to the ``next`` n, or to a share (``rate``). ``seed`` makes the
+share repeatable. Each mock adds its own kinds and fields.
 """
 
 import asyncio
@@ -144,8 +144,8 @@ class FaultBoard(Generic[AnyFault]):
 class FaultReader(Generic[AnyFault]):
     """Reads faults from JSON.
 
-    ``kinds`` maps each kind to the class with its fields. ``check`` returns any other error in a fault, beginning with
-    the field, or None.
+    ``kinds`` maps each kind to the class with its fields. ``check`` returns a problem that the types cannot express,
+    as text that begins with the field; None if there is none.
     """
 
     def __init__(self, kinds: Mapping[str, type[AnyFault]], check: Callable[[AnyFault], str | None]) -> None:

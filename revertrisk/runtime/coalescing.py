@@ -2,7 +2,7 @@
 
 Requests that arrive in the same turn of the event loop, or while the maximum of calls for their key is running, share
 a call. A request that finds no running call is sent at once, so coalescing adds no delay. A call that fails can be
-repeated in parts, before the waiting requests (`revertrisk/runtime/joined_call.py`).
+repeated in parts, which go before the waiting requests (`revertrisk/runtime/joined_call.py`).
 """
 
 import asyncio
@@ -51,7 +51,8 @@ class Coalescer(Generic[Key, Item, Found]):
         """Take the limits: a call has at most ``max_items`` different items, with a total size of ``max_size``.
 
         A larger request gets its own call. At most ``max_calls`` of a key run at a time. ``again`` returns how a
-        failed call is repeated. The third argument of ``call`` is True for the first calls of such a repetition.
+        failed call is repeated. The third argument of ``call`` is True for the first calls of such a repetition:
+        the caller uses new connections for them, since kept ones may be broken.
         """
         self._call = call
         self._again = again
@@ -90,7 +91,7 @@ class Coalescer(Generic[Key, Item, Found]):
             del result, waiter
 
     def _start(self, key: Key, group: _Group[Item, Found]) -> None:
-        """Start a task for the waiting requests, if the key may have another call."""
+        """Start a task for the waiting requests, unless the key has `max_calls` calls, or a task is starting."""
         if group.is_starting or len(group.tasks) >= self._max_calls:
             return
         group.is_starting = True

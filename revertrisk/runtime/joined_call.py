@@ -7,8 +7,8 @@ How it is repeated depends on the failure:
 - In *singles* after a timeout, since each half with the bad item would time out again.
 - As a *whole* if the failure is not about an item, such as a rate limit, or if all requests have the same items.
 
-The items of one request stay together. A single request that fails again is not repeated. The rest of a failed call is
-given up if one of its parts has a failure that is not about an item, or if many singles time out: then the host hangs.
+The items of one request stay together. A single request that fails again is not repeated. The rest is
+given up in two cases: a part has a failure that is not about an item, or many singles time out, so the host hangs.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class SecondTry:
     starts_at: float
     """In event loop time, seconds."""
     firsts_left: int
-    """The number of further parts that count as the first ones: as many as may run at a time."""
+    """The number of calls still to come whose `is_again` is True; at first as many as may run at a time."""
     time_outs_left: int
     halves_left: int = MAX_HALVES
     end: Exception | None = None

@@ -1,7 +1,8 @@
 """A relay that lets a model server reach wikis through a proxy, since the server reads no proxy from the environment.
 
 A tool that starts a server starts the relay too. It listens on loopback, and its address is the server's ``WIKI_URL``.
-It sends a request to the wiki in its ``Host`` header, through the proxy in the environment, and to no other host.
+It forwards a request to the wiki named in the ``Host`` header, through the environment's proxy. A host that is not in
+the wiki table gets 403.
 """
 
 import asyncio
@@ -62,6 +63,7 @@ async def _serve(listener: socket.socket, wikis: WikiTable, stop: asyncio.Event)
                     data=await request.read(),
                     headers=headers,
                     proxy=proxy_of(url),
+                    # A redirect can lead to any host. The server gets it as the answer.
                     allow_redirects=False,
                 ) as wiki:
                     found = {name: wiki.headers[name] for name in _ANSWERED if name in wiki.headers}
