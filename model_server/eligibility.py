@@ -128,7 +128,7 @@ def lagging() -> MediaWikiUnavailableError:
     )
 
 
-def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
+def differing_fields(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
     """Return the JSON pointers of fields that differ between event and API and cannot have changed since.
 
     The title is not compared, since a move changes it. An undeletion or a merge of histories can give a revision
@@ -143,7 +143,7 @@ def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
     return ()
 
 
-def mismatch(pointers: tuple[str, ...]) -> EventMismatchError:
+def mismatch_error(pointers: tuple[str, ...]) -> EventMismatchError:
     """Return the error for an event that the API contradicts."""
     return EventMismatchError(f"the event and the MediaWiki API disagree on {', '.join(pointers)}")
 

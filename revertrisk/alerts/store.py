@@ -142,7 +142,7 @@ class Store:
         for scope, series, model, state in self._database.execute("SELECT * FROM series").fetchall():
             yield str(scope), str(series), orjson.loads(model), orjson.loads(state)
 
-    def note_model(self, scope: str, series: str, model: Any, state: Any) -> None:
+    def note_series(self, scope: str, series: str, model: Any, state: Any) -> None:
         """Note a series with its model and its state."""
         values = (scope, series, orjson.dumps(model).decode(), orjson.dumps(state).decode())
         self._database.execute("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)", values)
@@ -177,7 +177,7 @@ class Store:
         rows = self._database.execute("SELECT document FROM incident WHERE is_open >= ?", (open_only,))
         return sorted((orjson.loads(row[0]) for row in rows), key=lambda each: (each["since"], each["id"]))
 
-    def put_out(self, receiver: str, message_key: str, document: dict[str, Any]) -> None:
+    def add_message(self, receiver: str, message_key: str, document: dict[str, Any]) -> None:
         """Add a message to the outbox, unless it has a message with that key."""
         self._database.execute(
             "INSERT OR IGNORE INTO outbox (way, message_key, document) VALUES (?, ?, ?)",

@@ -9,7 +9,7 @@ from revertrisk.runtime.headers import user_agent
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-dispatcher")
 DEFAULT_REFUSAL_LIMIT = 1000
-IN_PROCESS = "none"
+NO_RETRY_TOPIC = "none"
 """The value of ``retry_topic`` for no retry topic."""
 
 

@@ -60,7 +60,7 @@ class ActiveFault(Generic[AnyFault]):
         """Whether it has fired ``next`` times."""
         return self.fault.next is not None and self._fired >= self.fault.next
 
-    def fires(self) -> bool:
+    def try_to_fire(self) -> bool:
         """Return whether it fires for this request, and count it if so."""
         if self.is_spent or (self.fault.next is None and self._random.random() >= self.fault.rate):
             return False
@@ -111,7 +111,7 @@ class FaultBoard(Generic[AnyFault]):
         Only faults for which ``concerns`` is true are tried.
         """
         for active in self._active:
-            if concerns(active.fault) and active.fires():
+            if concerns(active.fault) and active.try_to_fire():
                 self._count(active.fault.kind)
                 if active.is_spent:
                     self._active.remove(active)

@@ -80,8 +80,8 @@ def _draw(axes: Any, series: Series, number: int, *, is_vertical: bool) -> None:
         # An estimate can lie outside of its interval (bootstrap, rounding). matplotlib refuses a negative length.
         errors = [[max(down, 0) for _, down, _ in bars], [max(up, 0) for _, _, up in bars]]
         axes.errorbar(
-            _at(series.x, places),
-            _at(series.y, places),
+            _pick(series.x, places),
+            _pick(series.y, places),
             **{"yerr" if is_vertical else "xerr": errors},
             fmt="none",
             color=colour,
@@ -110,7 +110,7 @@ def _frame(axes: Any, plot: Plot) -> None:
         axes.legend(frameon=False, fontsize=9)
 
 
-def _at(values: Sequence[float], places: Sequence[int]) -> list[float]:
+def _pick(values: Sequence[float], places: Sequence[int]) -> list[float]:
     return [values[place] for place in places]
 
 

@@ -122,8 +122,8 @@ class Coalescer(Generic[Key, Item, Found]):
     def _next(self, group: _Group[Item, Found]) -> JoinedCall[Item, Found] | None:
         while group.parts:
             part = group.parts.popleft()
-            if part.second_try is not None and part.second_try.end is not None:
-                part.fail(part.second_try.end)
+            if part.retry_state is not None and part.retry_state.final_error is not None:
+                part.fail(part.retry_state.final_error)
             elif part.still_waited_for():
                 return part
         taken = self._take(group.waiting)
@@ -151,12 +151,12 @@ class Coalescer(Generic[Key, Item, Found]):
         """Make a call, and give its requests the result or the error, unless it is repeated."""
         is_again = False
         try:
-            if call.second_try is not None:
-                await asyncio.sleep(call.second_try.starts_at - asyncio.get_running_loop().time())
-                is_again = call.second_try.begins()
+            if call.retry_state is not None:
+                await asyncio.sleep(call.retry_state.starts_at - asyncio.get_running_loop().time())
+                is_again = call.retry_state.count_begin()
             found = await self._call(key, call.items(), is_again)
         except Exception as exc:  # noqa: BLE001 - the requests of the call raise it
-            parts = call.parts(exc, self._again(exc), self._max_calls)
+            parts = call.split(exc, self._again(exc), self._max_calls)
             group.parts.extend(parts)
             if not parts:
                 call.fail(exc)

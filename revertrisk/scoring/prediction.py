@@ -50,7 +50,7 @@ class Prediction:
         return cls(round(probability, DECIMALS), model_name, model_version, decision)
 
     @property
-    def prediction(self) -> bool:
+    def is_revert_predicted(self) -> bool:
         """Whether a revert is predicted: the decision of the model, otherwise the more probable outcome."""
         if self.decision is not None:
             return self.decision
