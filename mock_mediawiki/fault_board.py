@@ -79,7 +79,7 @@ class _OfRevisions(ActiveFault[AnyWikiFault]):
             return False
         key = wiki_id, rev_id
         if key not in self._asked:
-            self._asked[key] = _Asked(self._now()) if self.fires() else None
+            self._asked[key] = _Asked(self._now()) if self.try_to_fire() else None
         if (asked := self._asked[key]) is None:
             return False
         asked.times += 1

@@ -98,7 +98,7 @@ def score_body(scored: ScoredJob) -> dict[str, Any]:
         "model_version": prediction.model_version,
         "wiki_db": request.wiki.wiki_id,
         "revision_id": request.rev_id,
-        "output": {"prediction": prediction.prediction, "probabilities": prediction.probabilities},
+        "output": {"prediction": prediction.is_revert_predicted, "probabilities": prediction.probabilities},
     }
 
 

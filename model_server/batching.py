@@ -34,8 +34,8 @@ class BatchScorer:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Waiting] = deque()
         self._is_busy = self._is_closed = False
-        """Busy is from the first revision of a batch until the batch is scored."""
-        # A thread and a queue, not an executor, whose futures take as long as a small forward pass.
+        """`_is_busy`: from the first revision of a batch until the batch is scored."""
+        # An executor's futures would cost as much time as a small forward pass.
         self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         Thread(target=self._work, name="score").start()
 
@@ -103,6 +103,7 @@ class BatchScorer:
         """Score a batch; if that fails, score each revision alone, so that one cannot fail the others."""
         try:
             predictions = self._classifier.score(revisions)
+            # strict: a model that returns too few or too many predictions has failed.
             return [prediction for _, prediction in zip(revisions, predictions, strict=True)]
         except Exception as exc:  # noqa: BLE001 - any exception of a model is a model failure
             if len(revisions) == 1:

@@ -1,6 +1,7 @@
 """Decides whether a fetched revision can be scored, from the caller's request and the MediaWiki API's answer.
 
-The API has priority: a text, user or comment that it hides is not scored and not emitted.
+What the API hides counts as hidden, whatever the event says: a hidden text is skipped; a hidden user or comment is
+neither read by the model nor emitted.
 """
 
 from dataclasses import dataclass
@@ -108,9 +109,9 @@ def is_complete(fetched: FetchedRevision) -> bool:
 
 
 def may_still_appear(received_at: datetime | None, *, now: datetime) -> bool:
-    """Return whether the API can lack a revision because the replica is behind: its event is new.
+    """Return whether a revision that the API lacks may still reach the replica, because its event is new.
 
-    An event without a time may be new.
+    Without a time in the event, the answer is yes.
     """
     return received_at is None or now - received_at < REPLICA_LAG
 
@@ -128,11 +129,12 @@ def lagging(received_at: datetime | None) -> MediaWikiUnavailableError:
     return MediaWikiUnavailableError(message, reason="lagging", retry_after_s=5.0)
 
 
-def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
+def differing_fields(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
     """Return the JSON pointers of fields that differ between event and API and cannot have changed since.
 
-    A title can change by a move. An undeletion or a merge of histories can give a revision another page and another
-    parent, and an import can leave it without a parent: for those reasons the event is skipped (`assess`).
+    The title is not compared, since a move changes it. An undeletion or a merge of histories can give a revision
+    another page and another parent, and an import can leave it without a parent: these are no mismatch here, and
+    `assess` skips such an event.
     """
     revision, ref = fetched.revision, request.ref
     if revision is None or revision.page_id != ref.page_id or revision.parent_id == 0:
@@ -142,7 +144,7 @@ def verify(request: EventRequest, fetched: FetchedRevision) -> tuple[str, ...]:
     return ()
 
 
-def mismatch(pointers: tuple[str, ...]) -> EventMismatchError:
+def mismatch_error(pointers: tuple[str, ...]) -> EventMismatchError:
     """Return the error for an event that the API contradicts."""
     return EventMismatchError(f"the event and the MediaWiki API disagree on {', '.join(pointers)}")
 

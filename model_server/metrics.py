@@ -39,6 +39,8 @@ class ServerMetrics:
             ["outcome"],
             registry=registry,
         )
+        for outcome in ("scored", *every_code()):
+            self.batch_items.labels(outcome)
         self.unknown_fields = Counter(
             "revertrisk_unknown_event_fields_total",
             "Fields of events that the reading contract does not name.",

@@ -168,11 +168,11 @@ class ScoringPipeline:
         return ref if isinstance(ref, Skip) else EventRequest(ref, change)
 
     def _verify(self, request: EventRequest, fetched: FetchedRevision) -> None:
-        differing = eligibility.verify(request, fetched)
+        differing = eligibility.differing_fields(request, fetched)
         if not differing:
             return
         if self._verify_strictly:
-            raise eligibility.mismatch(differing)
+            raise eligibility.mismatch_error(differing)
         logger.warning("Event differs from the MediaWiki API: %s", ", ".join(differing))
 
     def _assess(
@@ -194,7 +194,10 @@ class ScoringPipeline:
     async def _produce(self, producer: PredictionProducer, request: EventRequest, scored: ScoredJob) -> None:
         prediction = scored.prediction
         predicted = PredictedClassification(
-            prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
+            prediction.model_name,
+            prediction.model_version,
+            prediction.is_revert_predicted,
+            prediction.probability,
         )
         outcome = "failed"
         started = asyncio.get_running_loop().time()

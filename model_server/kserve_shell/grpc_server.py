@@ -77,7 +77,7 @@ class HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]  # grpc s
             self._watching.discard(task)
 
     def end_watching(self) -> None:
-        """Cancel the open Watch calls, for which the server's own stop would wait until its timeout."""
+        """Cancel the open Watch calls: the server's stop would otherwise wait for them until its timeout."""
         while self._watching:
             self._watching.pop().cancel()
 

@@ -163,7 +163,7 @@ def response(
     shape = [len(outcomes)]
     scores = [outcome.prediction if isinstance(outcome, ScoredJob) else None for outcome in outcomes]
     values: dict[str, list[Any]] = {
-        "prediction": [bool(score and score.prediction) for score in scores],
+        "prediction": [bool(score and score.is_revert_predicted) for score in scores],
         "probability": [score.probability if score else NO_PROBABILITY for score in scores],
         "error": [
             orjson.dumps(item_error(index, item, outcome)).decode()

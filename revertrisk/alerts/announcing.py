@@ -125,7 +125,7 @@ class Announcer:
 
     def _put_out(self, document: dict[str, Any]) -> None:
         for receiver in self._receivers:
-            self._store.put_out(receiver, f"{document['incident_id']}:{document['kind']}", document)
+            self._store.add_message(receiver, f"{document['incident_id']}:{document['kind']}", document)
 
     def _forget_title_in_messages(self, wiki_id: str, page_id: int) -> None:
         """Replace the title of a page by its id in the messages that have not been sent."""

@@ -1,8 +1,9 @@
 """Finds the start and the end of surges in several series of one bin length, one bin at a time.
 
-A surge starts when the statistic with the estimated size exceeds its threshold. It ends when the reverse CUSUM, which
-tests the usual mean against the surge, exceeds its own threshold, after ten minutes at the earliest. While a surge is
-open, the slow level does not change, for at most a day. After that the level follows, and the surge ends.
+A surge starts when its statistic (`span_ratio`; for shares the CUSUM) exceeds its threshold. It ends when the reverse
+CUSUM, which tests the usual mean against the surge, exceeds its own threshold, after ten minutes at the earliest.
+During a surge the slow level is frozen. After a day it follows the counts again; so the means rise, and the reverse
+CUSUM ends the surge.
 """
 
 import math
@@ -32,7 +33,7 @@ class DetectorState:
     below: Floats
     """The denominator of the slow level."""
     statistic: Floats
-    """The CUSUM; 0 while a surge is open."""
+    """The CUSUM; while a surge is open it keeps the value of the start, and `close` sets it to 0."""
     reverse: Floats
     """The reverse CUSUM of an open surge."""
     since: Floats
@@ -114,8 +115,8 @@ class Detector:
     ) -> Found:
         """Process a bin of each series; ``number`` is its number since the beginning of Unix time.
 
-        ``baseline`` is the baseline of the count. For a series that is not ``observed``, which means an outage, only
-        the weights of the level decay. For shares, the counts are parts of the ``exposure``.
+        ``baseline`` is the baseline of the count. A series that is not ``observed`` (an outage) keeps its state;
+        only the weights of its level decay. For shares, the counts are parts of the ``exposure``.
         """
         state = self.state
         means = self.means(baseline)
@@ -152,6 +153,8 @@ class Detector:
         state.below[follows] += baseline[follows]
         state.open_since[started] = number
         state.reverse[started] = 0.0
+        # The greatest of END_RATIOS up to the surge's own ratio. Tested against a greater one, the counts of the surge
+        # would look usual, and it would end at once.
         ratio = state.span_counts[started] / np.maximum(state.span_means[started], 1e-12)
         state.size[started] = np.maximum(np.searchsorted(_END_RATIOS, ratio, side="right") - 1, 0)
         return Found(

@@ -1,9 +1,9 @@
 """The dispersion of counts about their means: φ, α and ρ, from residuals of weeks that the means were not fitted on.
 
-With Var(x) = m + α·m² and a rate whose relative fluctuation has the autocorrelation ρ a bin, the residuals e = x − m
-have, for a lag j ≥ 1, the autocovariance α·ρʲ·m(t)·m(t+j): the counting noise of different bins is independent and does
-not contribute. So α·ρʲ is estimated by Σ e(t)·e(t+j) / Σ m(t)·m(t+j). Residuals of the fitted weeks would make it 12 to
-25 % too small.
+With Var(x) = m + α·m² and a rate whose relative fluctuation has the autocorrelation ρ from one bin to the next, the
+residuals e = x − m have, for a lag j ≥ 1, the autocovariance α·ρʲ·m(t)·m(t+j): the counting noise of different bins is
+independent and does not contribute. So α·ρʲ is estimated by Σ e(t)·e(t+j) / Σ m(t)·m(t+j). Residuals of the fitted
+weeks would make it 12 to 25 % too small (measured for the specification of the alerts, section 6).
 """
 
 import math
@@ -18,7 +18,7 @@ FAR_LAG: Final = 5
 """ρ is estimated from the autocovariances at lag 1 and at this lag."""
 HIGHEST_ALPHA: Final = 2.0
 POISSON_SCORE: Final = 2.33
-"""The 0.99 quantile of the normal distribution: a lower score is compatible with α = 0, which is then used."""
+"""The 0.99 quantile of the normal distribution: a lower score does not reject α = 0, so 0 is used."""
 
 
 @dataclass(frozen=True, slots=True)

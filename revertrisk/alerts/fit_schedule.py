@@ -212,7 +212,7 @@ class FitSchedule:
         watched = fit_series(self._store, scope, wikis, series, begun=begun, end=end, known=known)
         if watched is not None:
             self.banks.put(watched, self.budget_days)
-            self._store.note_model(scope, series.value, model_as_json(watched.model), watched.state)
+            self._store.note_series(scope, series.value, model_as_json(watched.model), watched.state)
         elif known is not None:
             self._end(name, end)
             self.remove(name)

@@ -62,7 +62,7 @@ class Outbox:
             changed.clear()
             failed: SendError | None = None
             for message in self._store.outgoing(receiver.name):
-                # The messages of an incident stay in order: the others wait for one that failed.
+                # One that failed holds back the later ones, so that an incident's messages arrive in order.
                 try:
                     await receiver.send(message.document)
                 except SendError as exc:
@@ -89,6 +89,7 @@ class Outbox:
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but only until :meth:`close` is called."""
+        # It does not wait for `_changed`: new messages set that too, and must not shorten the pause.
         step = 0.1
         while seconds > 0 and not self._closing:
             await asyncio.sleep(min(step, seconds))

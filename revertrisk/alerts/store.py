@@ -1,8 +1,8 @@
 """The state of a watch in one SQLite file: history, series, incidents, messages to send, and places of the sources.
 
-All of it is committed together. After a crash the file has the state of one moment of the streams, and reading from its
-places finds the same surges again, with the same ids. A message is a row of the outbox before it is sent. Other
-processes may read the file while the watch runs (WAL).
+All of it is committed together. After a crash the file holds the last commit. Reading on from its places finds the same
+surges, with the same ids. A message is a row of the outbox before it is sent. Other processes may read the file while
+the watch runs (WAL).
 
 The file has no user names. It has the ids of pages, and the titles of pages in open surges and in messages that have
 not been sent.
@@ -142,7 +142,7 @@ class Store:
         for scope, series, model, state in self._database.execute("SELECT * FROM series").fetchall():
             yield str(scope), str(series), orjson.loads(model), orjson.loads(state)
 
-    def note_model(self, scope: str, series: str, model: Any, state: Any) -> None:
+    def note_series(self, scope: str, series: str, model: Any, state: Any) -> None:
         """Note a series with its model and its state."""
         values = (scope, series, orjson.dumps(model).decode(), orjson.dumps(state).decode())
         self._database.execute("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)", values)
@@ -173,10 +173,11 @@ class Store:
 
     def incidents(self, *, open_only: bool = False) -> list[dict[str, Any]]:
         """Return the incidents, in the order of their beginnings."""
+        # is_open is 0 or 1: all are at least 0, only the open ones at least 1.
         rows = self._database.execute("SELECT document FROM incident WHERE is_open >= ?", (open_only,))
         return sorted((orjson.loads(row[0]) for row in rows), key=lambda each: (each["since"], each["id"]))
 
-    def put_out(self, receiver: str, message_key: str, document: dict[str, Any]) -> None:
+    def add_message(self, receiver: str, message_key: str, document: dict[str, Any]) -> None:
         """Add a message to the outbox, unless it has a message with that key."""
         self._database.execute(
             "INSERT OR IGNORE INTO outbox (way, message_key, document) VALUES (?, ?, ?)",
@@ -207,7 +208,7 @@ class Store:
         )
 
     def forget_sent(self, before_minute: int) -> None:
-        """Delete the messages that were sent, and the incidents that ended before a minute."""
+        """Delete all sent messages, and the incidents that ended before ``before_minute``."""
         # The last number is kept: SQLite would use it again for a message that is not committed yet.
         self._database.execute(
             "DELETE FROM outbox WHERE is_sent AND number < (SELECT max(number) FROM outbox)"

@@ -108,7 +108,10 @@ class LocalSender:
     def _built(self, request: EventRequest, scored: ScoredJob) -> dict[str, Any]:
         prediction = scored.prediction
         predicted = PredictedClassification(
-            prediction.model_name, prediction.model_version, prediction.prediction, prediction.probability
+            prediction.model_name,
+            prediction.model_version,
+            prediction.is_revert_predicted,
+            prediction.probability,
         )
         try:
             event = self._builder.build(request.change, predicted, scored.job.scorable.redactions)

@@ -30,7 +30,7 @@ from revertrisk.dispatcher.rule_language.rule import Case, Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.wiring import NOWHERE, target_of
 from revertrisk.runtime.proxies import ProxyError, proxy_of
-from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
+from revertrisk.wiki.relay import has_proxy_for_wikis, wiki_relay
 from revertrisk.wiki.table import Wiki, WikiTable, WikiTableError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def open_backfill(settings: BackfillSettings, stack: ExitStack, runner: asyncio.
     local = None
     wiki_url = settings.wiki_url
     try:
-        is_behind_a_proxy = wiki_url is None and proxies_reach_wikis(wikis)
+        is_behind_a_proxy = wiki_url is None and has_proxy_for_wikis(wikis)
         proxy_of(wiki_url or "")  # only to refuse an invalid proxy here, before any request
     except ProxyError as exc:
         raise SettingsError(str(exc)) from exc

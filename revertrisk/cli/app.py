@@ -210,7 +210,7 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     """Run all programs on this machine: edits are scored by both models and sent to a mock EventGate.
 
     The edits are samples, or with --live current ones. On a terminal it runs until Ctrl-C; otherwise it ends with a
-    summary. Exit status: 0 only if every expected prediction is on the stream.
+    summary. Exit status: 0 only if every expected prediction is on the stream and the lake could be filled.
     """
     from revertrisk.cli.demo.live import Live, LiveError
     from revertrisk.cli.demo.play import run

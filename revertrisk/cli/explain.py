@@ -20,7 +20,7 @@ from model_server.settings import ServerSettingsError, Settings, read_settings
 from revertrisk.runtime.proxies import ProxyError
 from revertrisk.scoring.classifier import TorchClassifier
 from revertrisk.scoring.revision import Page, ParentRevision, Revision, User
-from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
+from revertrisk.wiki.relay import has_proxy_for_wikis, wiki_relay
 from revertrisk.wiki.table import WikiTable, WikiTableError
 from revertrisk.wiki.user_kinds import UserKind
 
@@ -59,7 +59,7 @@ def explain_files(model: Path, old: Path, new: Path, user: UserKind, comment: st
     return {
         "model_name": prediction.model_name,
         "model_version": prediction.model_version,
-        "output": {"prediction": prediction.prediction, "probabilities": prediction.probabilities},
+        "output": {"prediction": prediction.is_revert_predicted, "probabilities": prediction.probabilities},
         "explanation": explanation.to_json(),
     }
 
@@ -80,7 +80,7 @@ def explain_revision(model: Path, lang: str, rev_id: int, wiki_url: str | None) 
         with ExitStack() as stack:
             settings = read_settings(**overrides)
             wikis = WikiTable.load(settings.wikis_file)
-            if settings.wiki_url is None and proxies_reach_wikis(wikis):
+            if settings.wiki_url is None and has_proxy_for_wikis(wikis):
                 settings = read_settings(wiki_url=stack.enter_context(wiki_relay(wikis)))
             return asyncio.run(
                 _explained(settings, TorchClassifier.load(model), {"lang": lang, "rev_id": rev_id})

@@ -101,7 +101,7 @@ class DeadLetters(Protocol):
     """Stores dead letters."""
 
     async def write(self, letter: DeadLetter) -> None:
-        """Return when the letter is stored; raises DeadLetterError if it cannot be."""
+        """Store the letter, and wait until it is stored; raises DeadLetterError if it cannot be."""
         ...
 
 
@@ -165,7 +165,9 @@ class DeadLetterTopic:
         self._topic = topic
 
     async def write(self, letter: DeadLetter) -> None:
-        """Write a letter and wait until the brokers acknowledge it; of a large letter write the beginning.
+        """Write a letter, and wait until the brokers acknowledge it.
+
+        If the topic refuses its size, write only its beginning.
 
         Raises:
             DeadLetterError: it cannot be written.

@@ -34,7 +34,7 @@ class RetryTopic:
     async def put(
         self, rule: Rule, sourced: SourcedEvent, *, tried: int, pause_s: float, reason: str
     ) -> None:
-        """Return when the event is in the topic; raises DeadLetterError if it cannot be written."""
+        """Put the event into the topic, and wait until it is there; raises DeadLetterError if it cannot be written."""
         now = time()
         meta = event_meta(sourced.event)
         message = {
@@ -46,6 +46,7 @@ class RetryTopic:
             "emitter_id": f"dispatcher#{rule.name}",
             "rule": rule.name,
             "tried": tried,
+            # The first try is no retry, so `tried` tries have used one retry less.
             "retries_left": max(0, rule.retries.limit - tried + 1),
             "not_before": now + pause_s,
             "reason": reason,

@@ -9,7 +9,7 @@ from revertrisk.runtime.headers import user_agent
 
 DEFAULT_USER_AGENT = user_agent("revertrisk-dispatcher")
 DEFAULT_REFUSAL_LIMIT = 1000
-IN_PROCESS = "none"
+NO_RETRY_TOPIC = "none"
 """The value of ``retry_topic`` for no retry topic."""
 
 
@@ -35,7 +35,8 @@ class DispatchSettings:
     limit: int | None = None
     """Stop after this many records; None reads to the end."""
     retries: RetrySchedule | None = None
-    """None: with a retry topic the rules' own schedule, otherwise quick retries, which keep their slot."""
+    """None: the rules' own schedule if there is a retry topic, otherwise a few quick retries, during which the request
+    keeps its slot."""
     grace_s: float = 30.0
     """How long a shutdown waits for requests in flight."""
     user_agent: str = DEFAULT_USER_AGENT
@@ -54,7 +55,7 @@ class DispatchSettings:
     group: str | None = None
     """The consumer group; None uses ``dispatcher-`` and the rules' names."""
     retry_topic: str | None = None
-    """None uses the group and ``.retry``; ``none`` retries in the process only."""
+    """None: the topic ``GROUP.retry``, after the first of ``datacentres``; ``none`` retries in the process only."""
     refusal_limit: int | None = DEFAULT_REFUSAL_LIMIT
     """Stop when this many requests in a row were given up; None for never."""
     skips: Path | None = None

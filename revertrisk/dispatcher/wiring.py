@@ -19,7 +19,7 @@ from revertrisk.dispatcher.deadletters import (
 from revertrisk.dispatcher.metrics import DispatcherMetrics
 from revertrisk.dispatcher.retry_topic import RetryTopic, RetryTopicSource
 from revertrisk.dispatcher.rule_language.rule import Rule
-from revertrisk.dispatcher.settings import IN_PROCESS, DispatchSettings, SettingsError
+from revertrisk.dispatcher.settings import NO_RETRY_TOPIC, DispatchSettings, SettingsError
 from revertrisk.runtime.addresses import is_base_address
 from revertrisk.runtime.proxies import ProxyError
 from revertrisk.streams.base import EventSource
@@ -93,7 +93,7 @@ class Opening:
 
         """
         settings = self._settings
-        if self._kind != "kafka" or settings.to_end or settings.retry_topic == IN_PROCESS:
+        if self._kind != "kafka" or settings.to_end or settings.retry_topic == NO_RETRY_TOPIC:
             return None, None
         prefix = f"{settings.datacentres[0]}." if settings.datacentres else ""
         topic = settings.retry_topic or f"{prefix}{self._group}.retry"

@@ -29,16 +29,16 @@ def open_lake(root: str) -> Lake:
         LakeError: it is damaged.
 
     """
-    lake = Lake(storage.as_root(root), "", None)
+    lake = Lake(storage.as_root(root), "", None)  # to look up the configuration, which has the id
     configuration = _configuration(lake)
     if configuration is None:
         raise LakeConfigurationError(f"{root}: there is no lake here; `revertrisk lake run --to` creates one")
-    return Lake(lake.root, configuration[_ID], None, _is_older(configuration))
+    return Lake(lake.root, configuration[_ID], None, _is_other_minor(configuration))
 
 
 def open_lake_with_key(root: str, key_file: str | None) -> Lake:
     """Open an existing lake with its key; raises what `make_lake` and `open_lake` raise."""
-    open_lake(root)
+    open_lake(root)  # raises if there is no lake, which `make_lake` would create
     return make_lake(root, key_file)
 
 
@@ -61,7 +61,7 @@ def make_lake(root: str, key_file: str | None) -> Lake:
     lake_id = configuration[_ID]
     path = keys.key_path(lake_id, key_file)
     actor_keys = keys.read_key(path, lake.root, lake_id, configuration[_CHECK])
-    made = Lake(lake.root, lake_id, actor_keys, _is_older(configuration))
+    made = Lake(lake.root, lake_id, actor_keys, _is_other_minor(configuration))
     for table in TABLES:
         _create_table(made, table, configuration)
         _add_columns(made, table)
@@ -90,7 +90,7 @@ def _configuration(lake: Lake) -> Mapping[str, str] | None:
     if major != schema.FORMAT.partition(".")[0]:
         raise LakeConfigurationError(
             f"{lake.root}: the lake has format {configuration[_FORMAT]}, this program supports {schema.FORMAT}; "
-            "use the version that created it, or a newer one"
+            f"use a version that supports format {major}"
         )
     return configuration
 
@@ -103,7 +103,7 @@ def _is_table(lake: Lake, table: Table) -> bool:
         raise LakeError(f"{uri}: the table cannot be looked up: {message_of(exc)}") from exc
 
 
-def _is_older(configuration: Mapping[str, str]) -> bool:
+def _is_other_minor(configuration: Mapping[str, str]) -> bool:
     return configuration[_FORMAT] != schema.FORMAT
 
 

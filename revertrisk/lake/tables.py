@@ -56,7 +56,7 @@ class Lake:
     actor_keys: keys.ActorKeys | None
     """None for a reader that needs no key."""
     is_older: bool = False
-    """Whether it was created with an older minor format, so that old files can lack columns."""
+    """Whether its minor format is another than this program's, so that files can lack columns."""
 
     def table(self, table: Table) -> DeltaTable:
         """Open a table's newest version.

@@ -1,7 +1,7 @@
 """Fault injection: reads faults from documents, chooses the fault for a request, and serves ``/_mock/faults``.
 
-A fault has a ``kind`` and applies to a share of the requests (``rate``, by a random generator with a ``seed``, so
-that a run can be repeated), to the ``next`` n requests, or to all. Each mock adds its own kinds and fields.
+A fault has a ``kind``. It applies to all requests, to the ``next`` n, or to a share (``rate``). ``seed`` makes the
+share repeatable. Each mock adds its own kinds and fields.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class ActiveFault(Generic[AnyFault]):
         """Whether it has fired ``next`` times."""
         return self.fault.next is not None and self._fired >= self.fault.next
 
-    def fires(self) -> bool:
+    def try_to_fire(self) -> bool:
         """Return whether it fires for this request, and count it if so."""
         if self.is_spent or (self.fault.next is None and self._random.random() >= self.fault.rate):
             return False
@@ -111,7 +111,7 @@ class FaultBoard(Generic[AnyFault]):
         Only faults for which ``concerns`` is true are tried.
         """
         for active in self._active:
-            if concerns(active.fault) and active.fires():
+            if concerns(active.fault) and active.try_to_fire():
                 self._count(active.fault.kind)
                 if active.is_spent:
                     self._active.remove(active)
@@ -144,8 +144,8 @@ class FaultBoard(Generic[AnyFault]):
 class FaultReader(Generic[AnyFault]):
     """Reads faults from JSON.
 
-    ``kinds`` maps each kind to the class with its fields. ``check`` returns any other error in a fault, beginning with
-    the field, or None.
+    ``kinds`` maps each kind to the class with its fields. ``check`` returns a problem that the types cannot express,
+    as text that begins with the field; None if there is none.
     """
 
     def __init__(self, kinds: Mapping[str, type[AnyFault]], check: Callable[[AnyFault], str | None]) -> None:

@@ -11,6 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from revertrisk.reports.document import Plot, Series
 
+# Placeholders: nothing else in the SVG has these colours, so that `_for_page` can replace them.
 _INK: Final = "#010203"
 _LINE: Final = "#010204"
 _SERIES: Final = ("#010205", "#010206", "#010207", "#010208")
@@ -68,6 +69,7 @@ def _draw(axes: Any, series: Series, number: int, *, is_vertical: bool) -> None:
     else:
         axes.plot(series.x, series.y, marker, linestyle="-" if is_vertical else "", **style)
     values = series.y if is_vertical else series.x
+    # Not strict: a series without intervals has empty `low` and `high`.
     bars = [
         (place, value - low, high - value)
         for place, (value, low, high) in enumerate(zip(values, series.low, series.high, strict=False))
@@ -75,10 +77,11 @@ def _draw(axes: Any, series: Series, number: int, *, is_vertical: bool) -> None:
     ]
     if bars:
         places = [place for place, _, _ in bars]
+        # An estimate can lie outside of its interval (bootstrap, rounding). matplotlib refuses a negative length.
         errors = [[max(down, 0) for _, down, _ in bars], [max(up, 0) for _, _, up in bars]]
         axes.errorbar(
-            _at(series.x, places),
-            _at(series.y, places),
+            _pick(series.x, places),
+            _pick(series.y, places),
             **{"yerr" if is_vertical else "xerr": errors},
             fmt="none",
             color=colour,
@@ -107,7 +110,7 @@ def _frame(axes: Any, plot: Plot) -> None:
         axes.legend(frameon=False, fontsize=9)
 
 
-def _at(values: Sequence[float], places: Sequence[int]) -> list[float]:
+def _pick(values: Sequence[float], places: Sequence[int]) -> list[float]:
     return [values[place] for place in places]
 
 

@@ -2,7 +2,7 @@
 
 Requests that arrive in the same turn of the event loop, or while the maximum of calls for their key is running, share
 a call. A request that finds no running call is sent at once, so coalescing adds no delay. A call that fails can be
-repeated in parts, before the waiting requests (`revertrisk/runtime/joined_call.py`).
+repeated in parts, which go before the waiting requests (`revertrisk/runtime/joined_call.py`).
 """
 
 import asyncio
@@ -51,7 +51,8 @@ class Coalescer(Generic[Key, Item, Found]):
         """Take the limits: a call has at most ``max_items`` different items, with a total size of ``max_size``.
 
         A larger request gets its own call. At most ``max_calls`` of a key run at a time. ``again`` returns how a
-        failed call is repeated. The third argument of ``call`` is True for the first calls of such a repetition.
+        failed call is repeated. The third argument of ``call`` is True for the first calls of such a repetition:
+        the caller uses new connections for them, since kept ones may be broken.
         """
         self._call = call
         self._again = again
@@ -90,7 +91,7 @@ class Coalescer(Generic[Key, Item, Found]):
             del result, waiter
 
     def _start(self, key: Key, group: _Group[Item, Found]) -> None:
-        """Start a task for the waiting requests, if the key may have another call."""
+        """Start a task for the waiting requests, unless the key has `max_calls` calls, or a task is starting."""
         if group.is_starting or len(group.tasks) >= self._max_calls:
             return
         group.is_starting = True
@@ -121,8 +122,8 @@ class Coalescer(Generic[Key, Item, Found]):
     def _next(self, group: _Group[Item, Found]) -> JoinedCall[Item, Found] | None:
         while group.parts:
             part = group.parts.popleft()
-            if part.second_try is not None and part.second_try.end is not None:
-                part.fail(part.second_try.end)
+            if part.retry_state is not None and part.retry_state.final_error is not None:
+                part.fail(part.retry_state.final_error)
             elif part.still_waited_for():
                 return part
         taken = self._take(group.waiting)
@@ -150,12 +151,12 @@ class Coalescer(Generic[Key, Item, Found]):
         """Make a call, and give its requests the result or the error, unless it is repeated."""
         is_again = False
         try:
-            if call.second_try is not None:
-                await asyncio.sleep(call.second_try.starts_at - asyncio.get_running_loop().time())
-                is_again = call.second_try.begins()
+            if call.retry_state is not None:
+                await asyncio.sleep(call.retry_state.starts_at - asyncio.get_running_loop().time())
+                is_again = call.retry_state.count_begin()
             found = await self._call(key, call.items(), is_again)
         except Exception as exc:  # noqa: BLE001 - the requests of the call raise it
-            parts = call.parts(exc, self._again(exc), self._max_calls)
+            parts = call.split(exc, self._again(exc), self._max_calls)
             group.parts.extend(parts)
             if not parts:
                 call.fail(exc)

@@ -7,8 +7,8 @@ How it is repeated depends on the failure:
 - In *singles* after a timeout, since each half with the bad item would time out again.
 - As a *whole* if the failure is not about an item, such as a rate limit, or if all requests have the same items.
 
-The items of one request stay together. A single request that fails again is not repeated. The rest of a failed call is
-given up if one of its parts has a failure that is not about an item, or if many singles time out: then the host hangs.
+The items of one request stay together. A single request that fails again is not repeated. The rest is
+given up in two cases: a part has a failure that is not about an item, or many singles time out, so the host hangs.
 """
 
 import asyncio
@@ -54,19 +54,19 @@ class Waiter(NamedTuple, Generic[Item, Found]):
 
 
 @dataclass(slots=True, eq=False)
-class SecondTry:
+class RetryState:
     """The state that the parts of one failed call share."""
 
     starts_at: float
     """In event loop time, seconds."""
     firsts_left: int
-    """The number of further parts that count as the first ones: as many as may run at a time."""
+    """The number of calls still to come whose `is_again` is True; at first as many as may run at a time."""
     time_outs_left: int
     halves_left: int = MAX_HALVES
-    end: Exception | None = None
+    final_error: Exception | None = None
     """The error for all remaining parts, when they are given up."""
 
-    def begins(self) -> bool:
+    def count_begin(self) -> bool:
         """Count a part that is called now; return whether it is one of the first."""
         self.firsts_left -= 1
         return self.firsts_left >= 0
@@ -77,7 +77,7 @@ class JoinedCall(Generic[Item, Found]):
     """A call, or a part of one that failed."""
 
     waiters: list[Waiter[Item, Found]]
-    second_try: SecondTry | None = field(default=None)
+    retry_state: RetryState | None = field(default=None)
 
     def items(self) -> list[Item]:
         """Return the items without duplicates, in their order."""
@@ -100,35 +100,35 @@ class JoinedCall(Generic[Item, Found]):
         self.waiters = [waiter for waiter in self.waiters if not waiter.result.done()]
         return bool(self.waiters)
 
-    def parts(self, error: Exception, plan: RetryPlan, max_calls: int) -> "list[JoinedCall[Item, Found]]":
+    def split(self, error: Exception, plan: RetryPlan, max_calls: int) -> "list[JoinedCall[Item, Found]]":
         """Return the calls that replace this one after a failure; [] if the failure is final for all its requests.
 
         ``max_calls`` is the most calls at a time.
         """
         again, wait = plan
-        second, is_first = self.second_try, self.second_try is None
-        if second is None:
+        retry, is_first = self.retry_state, self.retry_state is None
+        if retry is None:
             starts_at = asyncio.get_running_loop().time() + wait
             # At least 2, since one single that times out does not show that the host hangs.
-            second = SecondTry(starts_at, firsts_left=max_calls, time_outs_left=max(2, max_calls))
+            retry = RetryState(starts_at, firsts_left=max_calls, time_outs_left=max(2, max_calls))
         elif again is Again.SINGLES:
-            second.time_outs_left -= 1
-        if again is Again.NOTHING or (not is_first and again is Again.WHOLE) or not second.time_outs_left:
-            second.end = error
+            retry.time_outs_left -= 1
+        if again is Again.NOTHING or (not is_first and again is Again.WHOLE) or not retry.time_outs_left:
+            retry.final_error = error
             return []
         together: dict[tuple[Item, ...], list[Waiter[Item, Found]]] = {}
         for waiter in self.waiters:
             together.setdefault(waiter.items, []).append(waiter)
         groups = list(together.values())
         if again is Again.WHOLE or len(groups) == 1:
-            return [JoinedCall(self.waiters, second)] if is_first else []
+            return [JoinedCall(self.waiters, retry)] if is_first else []
         if again is Again.SINGLES:
-            return [JoinedCall(group, second) for group in groups]
-        if second.halves_left < 2:  # noqa: PLR2004 - both halves, or none
+            return [JoinedCall(group, retry) for group in groups]
+        if retry.halves_left < 2:  # noqa: PLR2004 - both halves, or none
             return []
-        second.halves_left -= 2
+        retry.halves_left -= 2
         middle = (len(groups) + 1) // 2
         return [
-            JoinedCall([waiter for group in half for waiter in group], second)
+            JoinedCall([waiter for group in half for waiter in group], retry)
             for half in (groups[:middle], groups[middle:])
         ]

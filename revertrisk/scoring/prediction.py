@@ -42,7 +42,7 @@ class Prediction:
     def of(
         cls, probability: float, *, model_name: str, model_version: str, decision: bool | None = None
     ) -> "Prediction":
-        """Return the prediction of a rounded probability; raises NoProbabilityError unless it is from 0 to 1."""
+        """Round a probability, and return its prediction; raises NoProbabilityError unless it is from 0 to 1."""
         if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
             raise NoProbabilityError(
                 f"{model_name} {model_version}: expected a probability, got {probability!r}"
@@ -50,7 +50,7 @@ class Prediction:
         return cls(round(probability, DECIMALS), model_name, model_version, decision)
 
     @property
-    def prediction(self) -> bool:
+    def is_revert_predicted(self) -> bool:
         """Whether a revert is predicted: the decision of the model, otherwise the more probable outcome."""
         if self.decision is not None:
             return self.decision

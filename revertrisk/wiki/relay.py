@@ -1,7 +1,8 @@
 """A relay that lets a model server reach wikis through a proxy, since the server reads no proxy from the environment.
 
 A tool that starts a server starts the relay too. It listens on loopback, and its address is the server's ``WIKI_URL``.
-It sends a request to the wiki in its ``Host`` header, through the proxy in the environment, and to no other host.
+It forwards a request to the wiki named in the ``Host`` header, through the environment's proxy. A host that is not in
+the wiki table gets 403.
 """
 
 import asyncio
@@ -18,12 +19,12 @@ from revertrisk.runtime.proxies import proxy_of
 from revertrisk.wiki.table import WikiTable
 
 _TIMEOUT_S: Final = 30.0
-_ASKED: Final = ("user-agent", "content-type", "accept", "promise-non-write-api-action")
-_ANSWERED: Final = ("content-type", "retry-after", "mediawiki-api-error")
+_REQUEST_HEADERS: Final = ("user-agent", "content-type", "accept", "promise-non-write-api-action")
+_RESPONSE_HEADERS: Final = ("content-type", "retry-after", "mediawiki-api-error")
 _MAX_BODY_BYTES: Final = 1024 * 1024
 
 
-def proxies_reach_wikis(wikis: WikiTable) -> bool:
+def has_proxy_for_wikis(wikis: WikiTable) -> bool:
     """Return whether the environment has a proxy for any wiki; raises ProxyError."""
     return any(proxy_of(f"https://{wiki.domain}") is not None for wiki in wikis)
 
@@ -54,7 +55,7 @@ async def _serve(listener: socket.socket, wikis: WikiTable, stop: asyncio.Event)
             if request.host not in domains:
                 return web.Response(status=403, text="the host is not in the wiki table\n")
             url = f"https://{request.host}{request.path_qs}"
-            headers = {name: request.headers[name] for name in _ASKED if name in request.headers}
+            headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
             try:
                 async with session.request(
                     request.method,
@@ -62,9 +63,10 @@ async def _serve(listener: socket.socket, wikis: WikiTable, stop: asyncio.Event)
                     data=await request.read(),
                     headers=headers,
                     proxy=proxy_of(url),
+                    # A redirect can lead to any host. The server gets it as the answer.
                     allow_redirects=False,
                 ) as wiki:
-                    found = {name: wiki.headers[name] for name in _ANSWERED if name in wiki.headers}
+                    found = {name: wiki.headers[name] for name in _RESPONSE_HEADERS if name in wiki.headers}
                     return web.Response(status=wiki.status, body=await wiki.read(), headers=found)
             except (aiohttp.ClientError, TimeoutError):
                 return web.Response(status=502, text="the wiki or the proxy could not be reached\n")

@@ -125,7 +125,7 @@ def main() -> None:
 
         async def postprocess(self, result: Any, headers: Any = None) -> Any:
             event, prediction = result
-            classes = ["true" if prediction.prediction else "false"]
+            classes = ["true" if prediction.is_revert_predicted else "false"]
             emitted = {name: event[name] for name in COPIED if name in event} | {
                 "$schema": "/mediawiki/page/prediction_classification_change/1.3.0",
                 "meta": {
@@ -158,7 +158,7 @@ def main() -> None:
                 "wiki_db": event["wiki_id"],
                 "revision_id": event["revision"]["rev_id"],
                 "output": {
-                    "prediction": prediction.prediction,
+                    "prediction": prediction.is_revert_predicted,
                     "probabilities": prediction.probabilities,
                 },
             }

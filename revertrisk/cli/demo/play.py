@@ -33,7 +33,7 @@ from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Ending, Outcome, Summary
 from revertrisk.event_platform.streams import PREDICTION_STREAMS
 from revertrisk.runtime.signals import on_signals
-from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
+from revertrisk.wiki.relay import has_proxy_for_wikis, wiki_relay
 from revertrisk.wiki.table import WikiTable
 
 POLL_S = 0.2
@@ -42,7 +42,7 @@ EXIT_TERMINATED = 143
 EVENTS_PER_POLL = 100
 
 Summaries = Mapping[str, Summary]
-Playing = Coroutine[Any, Any, int]
+Dispatching = Coroutine[Any, Any, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,10 @@ class RunningDemo:
 
 
 def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
-    """Run the demo; return 0 only if every expected prediction is on the stream.
+    """Run the demo; return 0 only if every expected prediction is on the stream and the lake could be filled.
 
-    With ``chaos_seed`` both mocks have faults. With ``live`` the edits are Wikipedia's.
+    With ``chaos_seed`` both mocks have faults. With ``live`` the edits are Wikipedia's. Neither run makes a lake, nor
+    does one without the lake's packages.
     """
     console = Console()
     # On these signals the demo exits, and the exit stack stops its programs.
@@ -80,19 +81,19 @@ def run(*, chaos_seed: int | None = None, live: Live | None = None) -> int:
         starter = Starter(stack, folder, screen.say)
         try:
             if live is not None:
-                playing = _live(starter, screen, folder, live)
+                dispatching = _live(starter, screen, folder, live)
             else:
-                playing = _samples(starter, screen, folder, chaos_seed)
+                dispatching = _samples(starter, screen, folder, chaos_seed)
         except ProgramError as exc:
             console.print(f"[red]The demo could not start a program:[/red] {exc}", highlight=False)
             return 1
         try:
-            return asyncio.run(playing)
+            return asyncio.run(dispatching)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
 
 
-def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | None) -> Playing:
+def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | None) -> Dispatching:
     """Start all programs; return the coroutine that dispatches the sample edits."""
     wiki = starter.mediawiki()
     gate = starter.eventgate(diff_base=wiki)
@@ -107,20 +108,20 @@ def _samples(starter: Starter, screen: Screen, folder: Path, chaos_seed: int | N
     demo = RunningDemo(screen, Tally(), folder, gate, targets, dashboard)
     if chaos_seed is not None:
         faults = FaultRun(chaos_seed, {MEDIAWIKI: wiki, EVENTGATE: gate}, screen.say_fault)
-    return _play_samples(demo, events, faults)
+    return _dispatch_samples(demo, events, faults)
 
 
-def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Playing:
+def _live(starter: Starter, screen: Screen, folder: Path, live: Live) -> Dispatching:
     """Start EventGate and the servers; return the coroutine that dispatches Wikipedia's edits."""
     gate = starter.eventgate()
     environment, wikis = live.server_environment, WikiTable.load()
-    if live.wiki_url is None and proxies_reach_wikis(wikis):
+    if live.wiki_url is None and has_proxy_for_wikis(wikis):
         environment["WIKI_URL"] = starter.stack.enter_context(wiki_relay(wikis))
     targets = starter.servers(gate, environment)
     # Shows the user why no edits arrive, for example while EventStreams refuses a connection.
     logging.basicConfig(format="  %(message)s", stream=sys.stdout)
     logging.getLogger("revertrisk.streams").setLevel(logging.INFO)
-    return _play_live(RunningDemo(screen, Tally(), folder, gate, targets), live)
+    return _dispatch_live(RunningDemo(screen, Tally(), folder, gate, targets), live)
 
 
 def _write_sample_events(folder: Path) -> Path:
@@ -131,7 +132,7 @@ def _write_sample_events(folder: Path) -> Path:
     return path
 
 
-async def _play_samples(demo: RunningDemo, events: Path, faults: FaultRun | None) -> int:
+async def _dispatch_samples(demo: RunningDemo, events: Path, faults: FaultRun | None) -> int:
     """Dispatch the sample events to all models; on a terminal, stay until Ctrl-C."""
 
     async def of_model(name: str) -> Summary:
@@ -150,7 +151,7 @@ async def _play_samples(demo: RunningDemo, events: Path, faults: FaultRun | None
         summaries = await asyncio.gather(*(of_model(model.name) for model in MODELS))
         return {model.name: summary for model, summary in zip(MODELS, summaries, strict=True)}
 
-    status = await _play(demo, to_all, faults)
+    status = await _dispatch(demo, to_all, faults)
     if faults is None:
         status = max(status, await _ask_lake(demo, events))
     if sys.stdout.isatty():
@@ -183,7 +184,7 @@ async def _ask_lake(demo: RunningDemo, events: Path) -> int:
     return 0
 
 
-async def _play_live(demo: RunningDemo, live: Live) -> int:
+async def _dispatch_live(demo: RunningDemo, live: Live) -> int:
     """Dispatch current edits of Wikipedia, until a signal arrives or the limit is reached."""
     stop = asyncio.Event()
 
@@ -197,10 +198,10 @@ async def _play_live(demo: RunningDemo, live: Live) -> int:
         return {"both models": summary}
 
     with on_signals(stop.set):
-        return await _play(demo, to_all)
+        return await _dispatch(demo, to_all)
 
 
-async def _play(
+async def _dispatch(
     demo: RunningDemo, work: Callable[[], Awaitable[Summaries]], faults: FaultRun | None = None
 ) -> int:
     """Run the dispatchers, show each prediction that EventGate accepts, and write the summary."""
@@ -262,6 +263,7 @@ async def _accepted(
 ) -> AsyncIterator[dict[str, Any]]:
     after = 0
     while True:
+        # Read before the request: what was accepted before `done` was set is then in one of the answers.
         last_look = done.is_set()
         page = await _get(session, f"{gate}/_mock/events?after={after}&limit={EVENTS_PER_POLL}")
         for item in page["events"]:

@@ -1,7 +1,7 @@
 """Readers of labelled edits: JSON lines, CSV or TSV, compressed or not, with changed lines or without any text.
 
-Each reader states which groups of features its file does not have. Readers read fields by name, and none for which
-`examples.is_leak` is true.
+Each reader states which groups of features its file does not have. Readers read fields by name. A field with a fact
+from after the edit (`examples.is_leak`) is never read.
 """
 
 import csv
@@ -30,7 +30,7 @@ _SUFFIXES = (".gz", ".bz2", ".jsonl", ".csv", ".tsv")
 def read_normalised_vandalism(path: Path) -> Dataset:
     """Read English edits of 2009. Their labels are votes of annotators, and their text has no markup.
 
-    The text has no links, brackets, equals signs and full stops, so its structure is unknown. The size of the parent is
+    The text has no links, brackets, equals signs and full stops, so its markup is unknown. The size of the parent is
     in bytes, which for English is nearly the number of characters.
     """
     return _read(path, _normalised_features)
@@ -44,7 +44,7 @@ def read_raw_vandalism(path: Path) -> Dataset:
 def read_multilingual_reverts(path: Path) -> Dataset:
     """Read edits of many wikis in July 2022, labelled by identity revert, with sentences and counts of actions.
 
-    The sentences are plain text, so structure features come from the counts of inserted and removed nodes. If an edit
+    The sentences are plain text, so markup features come from the counts of inserted and removed nodes. If an edit
     has actions but no sentence, the file does not show what it changed, and its words are unknown.
     """
     return _read(path, _multilingual_features)
@@ -78,7 +78,7 @@ def read_own_labels(path: Path) -> Dataset:
 
 
 def read_labelled(path: Path, file_format: str | None = None) -> Dataset:
-    """Read a labelled file in one of `FORMATS`: `file_format`, or the one that has the fields of the first edit.
+    """Read a labelled file in the format `file_format`, or without it in the one whose fields the first edit has.
 
     Raises:
         TrainingError: with the name of the file, if it has none of the formats or cannot be read.
@@ -155,6 +155,7 @@ def _example(row: Row, features: Features) -> Example:
     else:
         page, user, wiki_id = row["title"], row["user"], row["wiki"]
     flag = features.values["user_is_anonymous"]
+    # The values of CSV are texts, and "0" as a boolean would be true.
     label = row["label_identity_reverted"] == "1" if "wiki_db" in row else bool(row["label"])
     return Example(
         features=features,
@@ -188,7 +189,7 @@ def _rows(path: Path) -> Iterator[Row]:
 
 def _normalised_features(row: Row) -> Features:
     change = changes.of_lines(row["old_lines_words"], row["new_lines_words"], old_length=row["parent_size"])
-    # A spreadsheet wrote this in the place of comments that begin with an equals sign or a similar character.
+    # A spreadsheet program wrote #NAME? for comments that begin with = or another sign of a formula.
     comment = None if row["comment"] == "#NAME?" else row["comment"]
     facts = EditFacts(user_kind=_user_kind(row), comment=comment)
     return describe(change, facts, missing_groups=frozenset({Group.MARKUP}))

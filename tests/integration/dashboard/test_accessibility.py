@@ -229,7 +229,7 @@ def test_what_is_usual_is_a_band(browser: DashboardPage, lake: str, tmp_path: Pa
             store, "enwiki", ["enwiki"], Series.EDITS, begun=end - 3 * 1440, end=end, known=None
         )
         assert watched is not None
-        store.note_model("enwiki", "edits", model_as_json(watched.model), watched.state)
+        store.note_series("enwiki", "edits", model_as_json(watched.model), watched.state)
         store.commit()
     with DashboardProgram("--lake", lake, "--surges", str(state)) as dashboard:
         browser.open(dashboard.url, "?wiki=enwiki")

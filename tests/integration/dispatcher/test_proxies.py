@@ -21,11 +21,11 @@ WIKIS = """
 import asyncio, urllib.error, urllib.request
 from revertrisk.backfill.limiter import RateLimiter
 from revertrisk.backfill.wiki_api import open_wiki_api
-from revertrisk.wiki.relay import proxies_reach_wikis, wiki_relay
+from revertrisk.wiki.relay import has_proxy_for_wikis, wiki_relay
 from revertrisk.wiki.table import WikiTable
 
 wikis = WikiTable.load()
-assert proxies_reach_wikis(wikis)
+assert has_proxy_for_wikis(wikis)
 
 async def query():
     async with open_wiki_api(RateLimiter(5), user_agent="test/1", wiki_url=None) as api:

@@ -379,12 +379,12 @@ def test_the_state_does_not_grow_forever(tmp_path: Any) -> None:
         for number, ended in enumerate((BEGIN, BEGIN + DAY, None)):
             incident = Incident(f"i{number}", "enwiki", "edits", since=BEGIN, found=BEGIN, ended=ended)
             store.note_incident(incident.as_state())
-            store.put_out("way", f"i{number}:start", {"number": number})
+            store.add_message("way", f"i{number}:start", {"number": number})
         store.commit()
         for message in store.outgoing("way")[:2]:
             store.note_sent(message.number)
         store.forget_sent(BEGIN + 1)
-        store.put_out("way", "i3:start", {"number": 3})
+        store.add_message("way", "i3:start", {"number": 3})
         assert [message.document["number"] for message in store.outgoing("way")] == [2]
         store.commit()
         assert [message.document["number"] for message in store.outgoing("way")] == [2, 3]
@@ -392,7 +392,7 @@ def test_the_state_does_not_grow_forever(tmp_path: Any) -> None:
         for message in store.outgoing("way"):
             store.note_sent(message.number)
         store.forget_sent(BEGIN + 1)
-        store.put_out("way", "i4:start", {"number": 4})
+        store.add_message("way", "i4:start", {"number": 4})
         assert store.outgoing("way") == []  # it is not committed
 
 

@@ -81,7 +81,7 @@ def test_what_is_usual_is_what_the_watch_expects(tmp_path: Path) -> None:
         end = first + days * 1440
         watched = fit_series(store, "enwiki", ["enwiki"], Series.EDITS, begun=first, end=end, known=None)
         assert watched is not None
-        store.note_model("enwiki", "edits", model_as_json(watched.model), watched.state)
+        store.note_series("enwiki", "edits", model_as_json(watched.model), watched.state)
         store.commit()
     begin = datetime.fromtimestamp((first + days * 1440) * 60, UTC)
     usual = np.array(Surges(path).usual("enwiki", begin, 15, 96))

@@ -109,8 +109,14 @@ def test_a_line_holds_its_features_by_name(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"format": "revertrisk-labelled-edits/1"}, "format: expected revertrisk-labelled-edits/2; label"),
-        ({"feature_set": 1}, "feature_set: expected version 2 of the features; label"),
-        ({"features": {"words_inserted": 1}}, "feature_set: expected version 2 of the features; label"),
+        (
+            {"feature_set": FEATURE_SET - 1},
+            f"feature_set: expected version {FEATURE_SET} of the features; label",
+        ),
+        (
+            {"features": {"words_inserted": 1}},
+            f"feature_set: expected version {FEATURE_SET} of the features; label",
+        ),
     ],
 )
 def test_lines_of_another_version_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

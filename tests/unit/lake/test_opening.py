@@ -55,6 +55,11 @@ def _newer_format(folder: Path) -> None:
     log.write_text(log.read_text().replace('"revertrisk.format":"1.0"', '"revertrisk.format":"2.0"'))
 
 
+def _older_format(folder: Path) -> None:
+    log = folder / "lake/place/_delta_log/00000000000000000000.json"
+    log.write_text(log.read_text().replace('"revertrisk.format":"1.0"', '"revertrisk.format":"0.9"'))
+
+
 def _other_tables(folder: Path) -> None:
     log = folder / "lake/place/_delta_log/00000000000000000000.json"
     log.write_text(log.read_text().replace("revertrisk.lakeId", "someone.else"))
@@ -67,7 +72,14 @@ def _other_tables(folder: Path) -> None:
         (_other_key, "this is the key of another lake"),
         (_no_hex, "expected a key of 64 hexadecimal digits"),
         (_open_key, "every user can read the lake's key; use chmod 600"),
-        (_newer_format, "the lake has format 2.0, this program supports 1.0"),
+        (
+            _newer_format,
+            "the lake has format 2.0, this program supports 1.0; use a version that supports format 2",
+        ),
+        (
+            _older_format,
+            "the lake has format 0.9, this program supports 1.0; use a version that supports format 0",
+        ),
         (_other_tables, "are not a lake of this program"),
     ],
 )

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from model_server.errors import UNSCORABLE_BECAUSE, every_code
 from model_server.metrics import ServerMetrics
@@ -12,6 +12,7 @@ from revertrisk.event_platform.page_change import SkipReason
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
+METRIC_ROW = re.compile(r"^\| `(revertrisk_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -37,15 +38,42 @@ def test_every_removed_setting_is_documented_with_what_holds_instead() -> None:
         assert f"- `{name}`: {instead}" in documented.replace("`QUEUE_LIMIT`", "QUEUE_LIMIT")
 
 
-def test_every_metric_is_documented() -> None:
+def server_metrics() -> list[Counter | Gauge | Histogram]:
+    """Return the metrics of a server that has just started."""
+    made = vars(ServerMetrics(CollectorRegistry())).values()
+    return [each for each in made if isinstance(each, Counter | Gauge | Histogram)]
+
+
+def test_every_metric_is_documented_with_its_type_and_labels() -> None:
     """Dashboards and alerts are written from this page."""
-    registry = CollectorRegistry()
-    ServerMetrics(registry)
-    families = {
-        f"{family.name}_total" if family.type == "counter" else family.name for family in registry.collect()
+    documented = {
+        name: (kind, tuple(re.findall(r"`(\w+)`", labels)))
+        for name, kind, labels in METRIC_ROW.findall((DOCS / "metrics.md").read_text())
     }
-    documented = set(re.findall(r"^\| `(revertrisk_\w+)`", (DOCS / "metrics.md").read_text(), re.MULTILINE))
-    assert documented == families
+    found = {}
+    for metric in server_metrics():
+        (family,) = metric.describe()
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found[name] = (family.type, metric._labelnames)  # noqa: SLF001 - a metric without samples shows them nowhere else
+    assert documented == found
+
+
+def test_a_counter_with_labels_has_samples_from_the_start() -> None:
+    """A series that begins with its first failure shows no increase, so the alert for it would stay silent."""
+    for metric in server_metrics():
+        (family,) = metric.collect()
+        assert family.type != "counter" or family.samples, (
+            f"{family.name}: give it its label values at the start"
+        )
+
+
+def test_runbook_for_skips_names_every_reason() -> None:
+    """The list of RevertRiskSkipShare in docs/operations.md has each reason once, whatever made its share grow."""
+    text = (DOCS / "operations.md").read_text()
+    (section,) = re.findall(r"^### RevertRiskSkipShare\n(.*?)^### ", text, re.MULTILINE | re.DOTALL)
+    items = re.findall(r"^- ((?:`\w+`(?:, )?)+):", section, re.MULTILINE)
+    named = re.findall(r"`(\w+)`", "".join(items))
+    assert sorted(named) == sorted(SkipReason), "a new reason needs its advice there"
 
 
 def test_t6_every_skip_reason_has_its_sentence_and_its_row() -> None:

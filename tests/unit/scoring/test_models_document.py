@@ -1,10 +1,12 @@
+import hashlib
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
 from revertrisk.scoring.artifact import MODEL_CARD, load_metadata, shipped
-from revertrisk.scoring.feature_table import FEATURES
+from revertrisk.scoring.feature_table import FEATURE_SET, FEATURES
 from revertrisk.scoring.training.evaluate import Evaluation
 from revertrisk.scoring.training.labelled_edits import FORMATS
 from revertrisk.scoring.training.model_card import model_card
@@ -17,6 +19,19 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "models.md"
 def rows() -> list[str]:
     """Return the table rows of docs/models.md that begin with a name."""
     return [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+
+
+PINNED = (2, "94c02d7b081eba4d")
+"""FEATURE_SET, and the beginning of the SHA-256 of the feature table of that version."""
+
+
+def test_another_feature_table_has_another_version() -> None:
+    """Labelled files state `feature_set`, and a file of another version is refused: its values mean something else."""
+    table = "\n".join("|".join(map(str, astuple(each))) for each in FEATURES)
+    assert (FEATURE_SET, hashlib.sha256(table.encode()).hexdigest()[:16]) == PINNED, (
+        "the feature table has changed: raise FEATURE_SET, and pin both here; "
+        "if a meaning was only worded differently, pin the new hash only"
+    )
 
 
 def test_every_feature_is_documented_as_the_code_has_it() -> None:
@@ -47,7 +62,9 @@ def test_the_shipped_card_is_what_training_writes(name: str) -> None:
     evaluations = TypeAdapter(dict[str, Evaluation]).validate_python(metadata.metrics["data_sets"])
     descriptions = {each: text for each, text in DESCRIPTIONS.items() if each in evaluations}
     expected = model_card(metadata, evaluations, descriptions)
-    assert (shipped(name) / MODEL_CARD).read_text(encoding="utf-8") == expected
+    assert (shipped(name) / MODEL_CARD).read_text(encoding="utf-8") == expected, (
+        "a new feature needs `make models`; after a change of words only, write the new card"
+    )
 
 
 @pytest.mark.parametrize("name", RECIPES)

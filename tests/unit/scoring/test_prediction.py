@@ -29,4 +29,4 @@ def test_a_probability_is_rounded_before_anything_uses_it() -> None:
 )
 def test_the_likelier_outcome_is_predicted(score: float, outcome: bool) -> None:
     """A revert is predicted when its rounded probability is the larger one."""
-    assert predicted(score).prediction is outcome
+    assert predicted(score).is_revert_predicted is outcome
