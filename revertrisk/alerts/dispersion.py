@@ -3,7 +3,7 @@
 With Var(x) = m + α·m² and a rate whose relative fluctuation has the autocorrelation ρ from one bin to the next, the
 residuals e = x − m have, for a lag j ≥ 1, the autocovariance α·ρʲ·m(t)·m(t+j): the counting noise of different bins is
 independent and does not contribute. So α·ρʲ is estimated by Σ e(t)·e(t+j) / Σ m(t)·m(t+j). Residuals of the fitted
-weeks would make it 12 to 25 % too small (measured for the specification of the alerts, section 6).
+weeks would make it 12 to 25 % too small (measured in simulations).
 """
 
 import math
