@@ -242,8 +242,9 @@ def test_the_program_ends_at_ctrl_c_without_a_traceback(tmp_path: Path) -> None:
     stream = EventStream([json.dumps(event).encode()])
     with serving(stream.app()) as url:
         text = re.sub(r'^URL = ".*"$', f'URL = "{url}/v2/stream/x"', blocks("python")[0], flags=re.MULTILINE)
-        # What a shell starts in the background ignores SIGINT, and so would a program that it starts.
-        command = ["env", "--default-signal=INT", sys.executable, "-u", "-c", text]
+        # Tests that a shell started in the background ignore SIGINT, and a program that they start would, too.
+        handler = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        command = [sys.executable, "-u", "-c", handler + text]
         with subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
