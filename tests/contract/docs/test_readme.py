@@ -159,14 +159,16 @@ def test_the_demo_looks_as_shown() -> None:
     text = DEMO_PAGE.read_text()
     shown = DEMO.search(text)
     assert shown is not None
-    if UPDATING:
-        DEMO_PAGE.write_text(text.replace(shown[0], f"```demo\n{excerpt}\n```"))
-        return
     # What the models say, and the counts, are the same each time; revisions appear in the order of acceptance.
     row = re.compile(r"^[█·-].* (\d\.\d{3}) .*$", re.MULTILINE)
-    assert set(row.findall(shown[1])) <= set(row.findall(output))
     counts = re.compile(r"^│ .* │$|^EventGate accepted .*", re.MULTILINE)
-    assert counts.findall(shown[1]) == counts.findall(output)
+    has_rows = set(row.findall(shown[1])) <= set(row.findall(output))
+    numbers = counts.findall(shown[1])
+    if UPDATING and not (has_rows and numbers == counts.findall(output)):
+        DEMO_PAGE.write_text(text.replace(shown[0], f"```demo\n{excerpt}\n```"))
+        return
+    assert has_rows
+    assert numbers == counts.findall(output)
 
 
 @pytest.mark.ci("demos")
@@ -176,9 +178,10 @@ def test_chaos_ends_as_shown() -> None:
     text = DEMO_PAGE.read_text()
     shown = CHAOS.search(text)
     assert shown is not None
-    if UPDATING:
+    lines = shown[1].splitlines()
+    words, words_now = ([re.sub(r"\d+", "N", line) for line in each] for each in (lines, output))
+    if UPDATING and (lines[-1], words) != (output[-1], words_now):
         DEMO_PAGE.write_text(text.replace(shown[0], "```chaos\n" + "\n".join(output) + "\n```"))
         return
-    lines = shown[1].splitlines()
     assert lines[-1] == output[-1]
-    assert [re.sub(r"\d+", "N", line) for line in lines] == [re.sub(r"\d+", "N", line) for line in output]
+    assert words == words_now
