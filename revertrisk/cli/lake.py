@@ -57,7 +57,8 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         bool,
         typer.Option(
             "--from-beginning",
-            help="Read each source from its oldest event; Kafka: only if the group has not read it yet.",
+            help="Read each source from its oldest event; Kafka: only if the group has not read it yet. "
+            "Without it a stream that was not read yet begins with its new events.",
         ),
     ] = False,
     wiki: Annotated[list[str], typer.Option(help="Write only events of this wiki; repeatable.")] = [],  # noqa: B006
