@@ -207,5 +207,5 @@ ci: lint other-pythons $(BIN)/helm $(BIN)/promtool  ## what continuous integrati
 	$(MAKE) soak SECONDS=120
 
 .PHONY: readme
-readme: $(STAMP)  ## write the outputs in the README, and docs/commands.md, anew
+readme: $(STAMP)  ## write the generated parts of the documents, and the copies of the version
 	UPDATE_README=1 $(BIN)/pytest tests/contract/docs

@@ -116,7 +116,7 @@ class RevertRiskModel(kserve.Model):  # type: ignore[misc]  # kserve ships no ty
         # The key otherwise has the parts of the prediction's id, without the model and stream, which are constant.
         key = f"{request.change.identity}|{request.ref.parent_id}"
         answer = await self._ledger.once(key, run, again=_asks_again(headers))
-        if not is_ours:
+        if not is_ours and answer.outcome == PRODUCED:
             label(repeated=1)
             self._resources.metrics.repeated.inc()
             return replace(answer, repeated=True)

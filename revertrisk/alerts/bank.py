@@ -167,16 +167,12 @@ class Banks:
 
     def put(self, watched: WatchedSeries, budget_days: float) -> None:
         """Add a series; it replaces one of the same name."""
-        self._remove(watched.name, budget_days)
+        self.remove(watched.name, budget_days)
         bank = self._bank_of(watched)
         bank.save()
         bank.members.append(watched)
         self._by_name[watched.name] = watched
         bank.build(budget_days)
-
-    def remove(self, name: Name, budget_days: float) -> None:
-        """Remove a series."""
-        self._remove(name, budget_days)
 
     def rebuild(self, budget_days: float) -> None:
         """Compute all thresholds for another budget."""
@@ -184,7 +180,8 @@ class Banks:
             bank.save()
             bank.build(budget_days)
 
-    def _remove(self, name: Name, budget_days: float) -> None:
+    def remove(self, name: Name, budget_days: float) -> None:
+        """Remove a series, if there is one of this name."""
         known = self._by_name.pop(name, None)
         if known is not None:
             bank = self._bank_of(known)

@@ -199,7 +199,7 @@ class StreamClock:
     def restore(self, state: dict[str, Any], now: float) -> None:
         """Restore a kept state."""
         self.closed = state["closed"]
-        self.has_closed = state.get("has_closed", self.closed is not None)
+        self.has_closed = state["has_closed"]
         self._partitions = {
             name: _Partition(-inf if greatest is None else greatest, now, leap=leap, agreed=agreed)
             for name, (greatest, leap, agreed) in state["partitions"].items()

@@ -196,7 +196,7 @@ class FitSchedule:
         self.groups = {series: frozenset(wikis) for series, wikis in state["groups"].items()}
         self._wikis = state["wikis"]
         self.begun, self.risk_begun = state["begun"], state["risk_begun"]
-        self._added, self._others_added = state.get("added", {}), state.get("others_added", 0)
+        self._added, self._others_added = state["added"], state["others_added"]
 
     def _first_fit(self, scope: str, series: str) -> int | None:
         """Return the minute of the first fit: when the history has whole hours of a day."""

@@ -23,7 +23,7 @@ from revertrisk.alerts.history import History
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x52525357
 """Marks the file as the state of a watch: ``RRSW`` in ASCII."""
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _LOCK_S: Final = 5.0
 _TABLES: Final = f"""
 {HISTORY_TABLES};

@@ -145,7 +145,7 @@ class Watch:
     def _note_other_wikis(self, kept: Mapping[str, Any], minute: int) -> None:
         """Begin the history of added wikis; end the incidents of removed wikis, and remove their series."""
         wikis = self.settings.wikis
-        if kept.get("wikis") is not None:
+        if kept["wikis"] is not None:
             self._fits.note_added(frozenset(kept["wikis"]), wikis, minute + 1)
         if wikis is None:
             return

@@ -40,10 +40,10 @@ def has_statistics() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("scipy", "statsmodels"))
 
 
-def min_pages() -> int | None:
-    """Return the least number of effective pages for an interval of a share; None without the extra."""
+def min_pages() -> int:
+    """Return the least number of effective pages for an interval of a share; 0 without the extra."""
     if not has_statistics():
-        return None
+        return 0
     from revertrisk.reports.intervals import MIN_PAGES
 
     return MIN_PAGES

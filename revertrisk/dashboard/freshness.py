@@ -34,7 +34,7 @@ class Freshness(StrEnum):
 
 
 @dataclass(slots=True)
-class _Kind:
+class _Arrival:
     """The newest event of a kind: when it arrived, by the monotonic clock, and its ``meta.dt``."""
 
     arrived: float
@@ -58,21 +58,21 @@ class Arrivals:
     silent_after_s: float = SILENT_AFTER_S
     now: Callable[[], float] = monotonic
     _sources: dict[str, _Source] = field(default_factory=dict)
-    _predictions: _Kind | None = None
-    _changes: _Kind | None = None
-    _told: Freshness = Freshness.LIVE
+    _predictions: _Arrival | None = None
+    _changes: _Arrival | None = None
+    _reported: Freshness = Freshness.LIVE
 
     def expect(self, sources: Iterable[str]) -> None:
         """Begin to wait for events of these sources."""
         self._sources = {name: _Source() for name in sources}
-        self._predictions = _Kind(self.now())
+        self._predictions = _Arrival(self.now())
 
     def note_event(self, event: Mapping[str, Any]) -> None:
         """Note that an event arrived."""
         if "predicted_classification" in event:
-            kind = self._predictions = self._predictions or _Kind(self.now())
+            kind = self._predictions = self._predictions or _Arrival(self.now())
         elif "page_change_kind" in event:
-            kind = self._changes = self._changes or _Kind(self.now())
+            kind = self._changes = self._changes or _Arrival(self.now())
         else:
             return
         kind.arrived = self.now()
@@ -125,9 +125,9 @@ class Arrivals:
     def report(self) -> None:
         """Log a change of the state, once."""
         state = self.state()
-        if state is self._told:
+        if state is self._reported:
             return
-        self._told = state
+        self._reported = state
         newest = self.as_json()["since"] or "none"
         match state:
             case Freshness.LIVE:
@@ -140,5 +140,5 @@ class Arrivals:
     def _is_lost(self, source: _Source) -> bool:
         return source.lost_at is not None and self.now() - source.lost_at > LOST_AFTER_S
 
-    def _is_silent(self, kind: _Kind) -> bool:
+    def _is_silent(self, kind: _Arrival) -> bool:
         return self.now() - kind.arrived > self.silent_after_s

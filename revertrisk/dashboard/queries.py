@@ -68,11 +68,11 @@ def choices_sql() -> str:
 
 
 def chart_sql(
-    name: str, choice: Choice, thresholds: Thresholds, newest: datetime, *, min_pages: int | None = None
+    name: str, choice: Choice, thresholds: Thresholds, newest: datetime, *, min_pages: int = 0
 ) -> str:
     """Return the SQL of a chart; the hours are counted back from the newest edit.
 
-    With fewer effective pages than ``min_pages`` a share is null; None for no minimum.
+    With fewer effective pages than ``min_pages`` a share is null.
     """
     return _filled(
         name,
@@ -83,7 +83,7 @@ def chart_sql(
             "bin_minutes": str(BIN_MINUTES[choice.hours]),
             "threshold": _double(thresholds.default),
             "thresholds": _values(thresholds, choice),
-            "min_pages": None if min_pages is None else str(min_pages),
+            "min_pages": str(min_pages),
             **_span(choice, newest),
         },
     )

@@ -44,7 +44,7 @@ _VALUES: Final = frozenset({"const", "default", "enum", "examples"})
 """Keywords that hold values, not schemas."""
 
 _MAX_VIOLATIONS: Final = 200
-"""The most violations listed for one event: a valid limit for every honest event; a hostile array would give more."""
+"""The most violations that are listed for one event. A hostile array can cause any number."""
 
 _MAX_NAMES: Final = 10
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,64}")

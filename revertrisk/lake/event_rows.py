@@ -174,8 +174,8 @@ def _one_of(groups: frozenset[str]) -> str:
     return f"list_has_any(author.groups, [{', '.join(quoted(group) for group in sorted(groups))}])"
 
 
-_CLOCK_IS_AHEAD: Final = "INTERVAL 1 DAY"
-_HIDDEN_AT: Final = f"CASE WHEN meta_at < rev_at THEN rev_at + {_CLOCK_IS_AHEAD} ELSE meta_at END"
+_CLOCK_TOLERANCE: Final = "INTERVAL 1 DAY"
+_HIDDEN_AT: Final = f"CASE WHEN meta_at < rev_at THEN rev_at + {_CLOCK_TOLERANCE} ELSE meta_at END"
 """A revision cannot be hidden before it is saved. If the times say so, the clock at the save was ahead."""
 
 REVISIONS: Final = f"""
@@ -201,7 +201,7 @@ SELECT
     {_one_of(AUTOPATROLLED_GROUPS)} AS is_autopatrolled,
     account.actor_key AS actor_key,
     -- A meta.dt from a clock that is far ahead would be later than each hiding. Then the time of the change counts.
-    CASE WHEN author IS NOT NULL AND meta_at > happened_at + {_CLOCK_IS_AHEAD} THEN happened_at
+    CASE WHEN author IS NOT NULL AND meta_at > happened_at + {_CLOCK_TOLERANCE} THEN happened_at
         WHEN author IS NOT NULL THEN meta_at END AS author_dt,
     CASE
         WHEN hides_author THEN {_HIDDEN_AT}

@@ -1,7 +1,7 @@
 """Maintains a lake: compacts files, and removes titles of deleted pages, old actor keys and unused files.
 
 The writer does this between its batches, so no second program is needed. If another writer's commit conflicts with a
-compaction, the next maintenance does it.
+compaction, it is made again; after too many conflicts the next maintenance makes it.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """The rules by which the report on bots counts reverts, and how many reverts are left after each of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -30,8 +30,7 @@ class RuleStep:
 
 def keep_bots(rows: RevertedRows, members: Booleans) -> RevertedRows:
     """Return the rows without the name of the bot, except in the rows that a mask selects."""
-    changed: dict[str, Any] = {name: getattr(rows, name) for name in RevertedRows.__slots__}
-    return RevertedRows(**changed | {"bot": np.where(members, rows.bot, "")})
+    return replace(rows, bot=np.where(members, rows.bot, ""))
 
 
 def counting_steps(wiki_id: str, rows: RevertedRows) -> Iterator[RuleStep]:

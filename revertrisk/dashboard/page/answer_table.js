@@ -39,9 +39,10 @@ function cell(name, value, languages, isFirst, missing) {
 }
 
 function content(name, value, languages, missing) {
-  if (value === null && name === "note") return [];
+  if (value === null && (name === "note" || name === "threshold")) return [];
   if (value === null) return [absent(say(ESTIMATES.has(name) ? missing : "not-known"))];
   if (name === "time") return [timeOf(value)];
+  if (name === "wiki_id" && value === "all") return [say("all-wikis")];
   if (name === "wiki_id") return [isolated(value), ...language(languages[value])];
   if (name === "share") return [bar(value), ` ${numberOf(value, SHARE)}`];
   if (SHARES.has(name)) return [numberOf(value, SHARE)];

@@ -6,6 +6,8 @@ import { numberOf, say } from "./messages.js";
 
 const PERCENT = { style: "percent", maximumSignificantDigits: 2 };
 const HOURS_OF_DAYS = 24;
+/** Stands for all wikis together in the column wiki_id. */
+const ALL = "all";
 
 /** @param {string} name of the chart @param {Answer} answer with rows @returns {string} */
 export function sentenceOf(name, answer) {
@@ -24,14 +26,18 @@ const SENTENCES = {
       accounts: counted("accounts_a_minute"),
       others: counted("not_logged_in_a_minute"),
     }),
-  at_risk: ({ values, sum }) =>
-    say("sentence-at_risk", { n: sum("edits"), above: sum("above_threshold"), wikis: new Set(values("wiki_id")).size }),
-  busiest_pages: ({ values }) =>
-    say("sentence-busiest_pages", {
-      title: `\u2068${values("title")[0].replaceAll("_", " ")}\u2069`,
-      n: values("people")[0],
-      edits: values("edits")[0],
-    }),
+  at_risk({ values }) {
+    const wikis = values("wiki_id");
+    const isCounted = wikis.includes(ALL) ? (wiki) => wiki === ALL : () => true;
+    const sum = (column) => values(column).reduce((total, value, index) => total + (isCounted(wikis[index]) ? value : 0), 0);
+    const number = new Set(wikis.filter((wiki) => wiki !== ALL)).size;
+    return say("sentence-at_risk", { n: sum("edits"), above: sum("above_threshold"), wikis: number });
+  },
+  busiest_pages({ values }) {
+    const [title, n, edits] = ["title", "people", "edits"].map((column) => values(column)[0]);
+    const shown = { title: `\u2068${title.replaceAll("_", " ")}\u2069`, edits };
+    return n === null ? say("sentence-busiest_pages-edits", shown) : say("sentence-busiest_pages", { ...shown, n });
+  },
   freshness: ({ sum }) => say("sentence-freshness", { n: sum("predicted"), missing: sum("missing") }),
   outcomes({ values }) {
     const place = values("share_reverted").findIndex((share) => share !== null);

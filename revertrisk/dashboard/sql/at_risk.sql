@@ -1,7 +1,7 @@
 -- The share of scored edits above the threshold, for all wikis together and for each wiki, by model version. Each wiki's
 -- edits are compared with its own threshold. The standard error is that of the jackknife that leaves out one page at a
 -- time, because edits of one page are similar. Effective pages are the pages of equal size that would give the same
--- information. With too few of them, share and standard error are null, and the wiki comes last.
+-- information. With too few of them, if the program computes intervals, share and standard error are null, and the wiki comes last.
 WITH by_page AS (
     SELECT
         p.wiki_id,
@@ -26,7 +26,7 @@ WITH by_page AS (
 in_groups AS (
     SELECT * FROM by_page
     UNION ALL
-    SELECT * REPLACE ('all wikis' AS wiki_id) FROM by_page
+    SELECT * REPLACE ('all' AS wiki_id) FROM by_page
     WHERE (SELECT count(DISTINCT wiki_id) FROM by_page) > 1
 ),
 with_share AS (
@@ -60,13 +60,6 @@ SELECT
         CASE WHEN is_enough THEN share END AS share,
         CASE WHEN is_enough THEN standard_error END AS standard_error
     )
-FROM (
-    SELECT
-        *,
-        TRUE
-        AND effective_pages >= :min_pages
-        AS is_enough
-    FROM figures
-) AS judged
-ORDER BY wiki_id = 'all wikis' DESC, is_enough DESC, share DESC, edits DESC, wiki_id, model_version
+FROM (SELECT *, effective_pages >= :min_pages AS is_enough FROM figures) AS judged
+ORDER BY wiki_id = 'all' DESC, is_enough DESC, share DESC, edits DESC, wiki_id, model_version
 LIMIT 400

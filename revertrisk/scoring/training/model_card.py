@@ -135,12 +135,12 @@ def model_card(
     )
     limits = _LIMITS if ngrams is None else _LIMITS + _WORD_LIMITS
     figures = figures_report(evaluations, metadata.metrics.get("auc_by_split", {}))
-    with_ages, then = evaluations.get(f"{WITH_AGES} (held out)"), FIGURES_OF_2015.get(metadata.name)
-    by_age = "" if with_ages is None or then is None else _by_age(with_ages, then)
+    with_ages, earlier = evaluations.get(f"{WITH_AGES} (held out)"), FIGURES_OF_2015.get(metadata.name)
+    by_age = "" if with_ages is None or earlier is None else _by_age(with_ages, earlier)
     return opening + figures + by_age + _PRODUCTION + limits
 
 
-def _by_age(with_ages: Evaluation, then: Mapping[str, EarlierFigures]) -> str:
+def _by_age(with_ages: Evaluation, earlier: Mapping[str, EarlierFigures]) -> str:
     """Return the section with the figures for accounts of each age, beside those of the first generation."""
     baseline = with_ages.baselines["age_and_flag"]
     rows = [
@@ -154,7 +154,7 @@ def _by_age(with_ages: Evaluation, then: Mapping[str, EarlierFigures]) -> str:
                 for limit, was in zip(("fpr_0.01", "fpr_0.05", "fpr_0.15"), before.flagged, strict=True)
             ),
         )
-        for name, before in then.items()
+        for name, before in earlier.items()
         if (group := with_ages.groups.get(name)) is not None
     ]
     header = ("authors", "edits / reverted", "AUC within", f"AUC within, {VERSION}")

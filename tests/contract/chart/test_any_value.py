@@ -91,12 +91,17 @@ FULL: Values = {
         "datacentres": ["eqiad"],
         "custom_env": [
             {"name": "KAFKA_BOOTSTRAP_SERVERS", "value": "kafka:9093"},
-            {"name": "AWS_SECRET_ACCESS_KEY", "valueFrom": {"secretKeyRef": {"name": "store", "key": "key"}}},
         ],
         "kafka_secret": "certificates",
         "lake": {
             "enabled": True,
             "sources": ["kafka:mediawiki.page_change.v1", "eventstreams:mediawiki.page_change.v1"],
+            "custom_env": [
+                {
+                    "name": "AWS_SECRET_ACCESS_KEY",
+                    "valueFrom": {"secretKeyRef": {"name": "store", "key": "key"}},
+                }
+            ],
             "wikis": ["testwiki"],
             "key_secret": "lake-key",
             "extra_args": ["--from-beginning"],

@@ -538,10 +538,13 @@ def test_helm_says_what_the_policy_cuts_off(helm: Any, tmp_path: Path, values: V
 def test_analytics_and_chart_agree_on_the_environment() -> None:
     """What reaches Kafka, the object store and a webhook can be given; what would make commits unsafe cannot."""
     definitions = json.loads((CHART / "values.schema.json").read_text())["definitions"]
-    names = set(definitions["analytics_environment"]["items"]["allOf"][1]["properties"]["name"]["enum"])
-    store = {name for name in names if name.startswith("AWS_")}
+    names, store = (
+        set(definitions[f"{each}_environment"]["items"]["allOf"][1]["properties"]["name"]["enum"])
+        for each in ("analytics", "object_store")
+    )
+    assert all(name.startswith("AWS_") for name in store)
     # SURGE_WEBHOOK_URL is refused by a template, whose message names the value for it.
-    assert names - store == {*ENVIRONMENT, *NETWORK, "SURGE_WEBHOOK_URL", "LOG_FORMAT", "LOG_LEVEL"}
+    assert names == {*ENVIRONMENT, *NETWORK, "SURGE_WEBHOOK_URL", "LOG_FORMAT", "LOG_LEVEL"}
     documented = (ROOT / "docs" / "lake.md").read_text()
     assert all(f"`{name}`" in documented for name in store)
     operations = (ROOT / "docs" / "operations.md").read_text()

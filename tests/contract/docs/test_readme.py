@@ -83,7 +83,7 @@ def split_example(block: str) -> tuple[str, str]:
             continue
         try:
             shlex.split(command)
-        except ValueError:  # an open quotation mark: the command goes on
+        except ValueError:  # an open quotation mark: the command continues in the next line
             continue
         return command, "\n".join(lines[count:])
     raise AssertionError(f"an example without an end: {block}")

@@ -77,9 +77,9 @@ KINDS = (
 
 
 RESUMING = ("checkpointed-file", "kafka", "eventstreams")
-"""What is opened again goes on behind what was committed."""
+"""Sources that, opened again, continue after the committed position."""
 ENDING = tuple(kind for kind in KINDS if kind != "eventstreams")
-"""The source ends where its records do."""
+"""Sources that end after their last record."""
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ async def revisions(deliveries: AsyncIterator[Delivery], count: int) -> list[int
 async def test_reading_goes_on_after_every_kind_of_end(
     server: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
-    """A response that ends, a reset, a 503 and a 429 are waited out, and reading goes on where it was."""
+    """A response that ends, a reset, a 503 and a 429 are waited out, and reading continues after the last event."""
     server.script = in_turn(
         stream(sse(1, 100_001) + sse(2, 100_002)),
         Misbehaviour.RESET,

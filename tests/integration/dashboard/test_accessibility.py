@@ -149,8 +149,11 @@ def test_charts_begin_with_a_sentence(busy: DashboardPage) -> None:
     """Each chart says in one sentence what it shows, and of which time; its definitions are folded."""
     show_charts(busy)
     busy.wait_for(lambda: all(busy.sentences()) and len(busy.sentences()) == 6)
-    edits, *_, outcomes = busy.sentences()
-    assert edits.startswith("1,500 edits, ")
+    edits_seen, _, at_risk, _, _, outcomes = busy.sentences()
+    assert edits_seen.startswith("1,500 edits, ")
+    wikis = {edit.wiki_id for edit in edits(1500, days=2)}
+    assert at_risk.startswith("Of 1,500 scored edits, ")
+    assert at_risk.endswith(f"wikis: {len(wikis)}.")
     assert outcomes == "It cannot be said yet how many of the listed edits are reverted."
     chart = busy.driver.find_element(By.CSS_SELECTOR, ".chart")
     assert "the time of the newest edit in the lake" in chart.text

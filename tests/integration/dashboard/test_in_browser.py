@@ -306,7 +306,7 @@ def test_large_text_fits(page: DashboardPage, dashboard: DashboardProgram) -> No
 
 
 def test_what_was_opened_is_dimmed(page: DashboardPage, dashboard: DashboardProgram) -> None:
-    """The diff that was opened on this page can be told from the others; an edit that is a revert is marked."""
+    """An edit whose diff was opened on this page is dimmed; an edit that is a revert is marked."""
     dashboard.tell(
         scored(1, 0.9, title="One"), page_changed(2, page_id=8, undoes=(1, 1)), scored(2, 0.9, page_id=8)
     )

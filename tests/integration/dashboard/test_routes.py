@@ -183,7 +183,7 @@ async def test_charts_count_what_there_is(with_lake: Server) -> None:
     at_risk = [
         dict(zip(answers["at_risk"]["columns"], row, strict=True)) for row in answers["at_risk"]["rows"]
     ]
-    assert [row["wiki_id"] for row in at_risk].index("all wikis") == 0
+    assert [row["wiki_id"] for row in at_risk].index("all") == 0
     for name in ("edits", "above_threshold", "pages"):
         assert at_risk[0][name] == sum(row[name] for row in at_risk[1:])
     assert at_risk[0]["edits"] == 380

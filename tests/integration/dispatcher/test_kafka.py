@@ -179,7 +179,7 @@ async def test_a_member_that_hands_over_a_partition_forgets_its_lag(
 async def test_a_partition_without_a_commit_in_a_group_that_has_others_is_new(
     cluster: KafkaCluster, tmp_path: Path, model_server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It was added while nobody ran: what it holds has been handled by nobody, so it is read from its beginning."""
+    """It was added while no dispatcher ran: its events were not handled yet, so it is read from its beginning."""
     setting = Setting(cluster, tmp_path, partitions=2)
     setting.produce(*range(10))
     with cluster.observer(setting.name) as group:

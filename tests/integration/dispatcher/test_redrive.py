@@ -261,7 +261,10 @@ async def test_change_propagations_error_topic_is_read_to_its_end_and_remembered
 
 
 async def test_h4_a_renamed_wiki_is_missing_and_a_changed_page_is_not(workplace: Workplace) -> None:
-    """H4: events of a wiki whose domain is not the table's are listed, whoever found that out; other skips are not."""
+    """H4: an event whose domain differs from the wiki table's is listed, whether server or dispatcher skipped it.
+
+    Events that were skipped for another reason are not listed.
+    """
     renamed = event(1, meta=event(1)["meta"] | {"domain": "ger.wikipedia.org"})
     events = workplace.write(
         "events.jsonl", [renamed, *map(event, (2, 3, 4)), event(5, wiki_id="unheardofwiki")]
@@ -444,6 +447,6 @@ def test_a_redrive_that_cannot_work_is_refused(
 
 @pytest.mark.parametrize("choice", [{"statuses": frozenset({"5"})}, {"per_second": 0.0}])
 def test_a_choice_that_cannot_work_is_refused(choice: dict[str, Any]) -> None:
-    """A status that is none, and a rate that is none."""
+    """An invalid status, and a rate of zero."""
     with pytest.raises(SettingsError, match="expected"):
         Choice(**choice)
