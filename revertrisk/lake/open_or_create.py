@@ -70,10 +70,12 @@ def make_lake(root: str, key_file: str | None) -> Lake:
 
 
 def _configuration(lake: Lake) -> Mapping[str, str] | None:
-    """Return the lake's id, format and check value of its key; None if the root is empty or missing."""
+    """Return the lake's id, format and check value of its key; None if there is nothing yet."""
     uri = f"{lake.root}/{PLACE.name}"
     if not _is_table(lake, PLACE):
         there = storage.names_at(lake.root)
+        if there == [PLACE.name] and not set(storage.names_at(uri)) - {"_delta_log"}:
+            return None  # another writer is creating it, or was killed before its first commit
         if {table.name for table in TABLES} & set(there):
             raise LakeError(f"{uri}: the lake is damaged: this table is missing or has no log")
         if there:

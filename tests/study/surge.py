@@ -1,6 +1,6 @@
 """`make study`: the alerts' error rates and delays on simulated wikis, whose parameters the tool does not know.
 
-python -m tests.study.surge [--wikis 200] [--cells 60/0.02/0.98,…] [--json FILE]
+python -m tests.study.surge [--wikis 200] [--only starts|delays|outside] [--rates 0.5 5 60]
 """
 
 import argparse
@@ -298,11 +298,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--wikis", type=int, default=200)
     arguments.add_argument("--only", choices=("starts", "delays", "outside"))
+    arguments.add_argument("--rates", type=float, nargs="*", default=RATES, help="false starts at these rates only")
     given = arguments.parse_args()
     if given.only in {None, "starts"}:
         print("| edits/min | α | ρ | B = 30 | B = 14 | B = 2,800 | Poisson thresholds, B = 30 |")  # noqa: T201
         print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
-        for rate, (alpha, rho) in product(RATES, DISPERSIONS):
+        for rate, (alpha, rho) in product(given.rates, DISPERSIONS):
             cell = Cell(rate, alpha, rho)
             ratios = [
                 *false_starts(cell, given.wikis, BUDGETS),

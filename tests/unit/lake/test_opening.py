@@ -127,3 +127,20 @@ def test_a_damaged_table_is_said(lake: Lake) -> None:
     Path(lake.root, PLACE.name, "_delta_log/00000000000000000000.json").unlink()
     with pytest.raises(LakeError, match="has no log"):
         open_lake(lake.root)
+
+
+def test_a_creation_that_was_cut_off_is_ended(tmp_path: Path) -> None:
+    """A writer that is killed before its first commit leaves the folder of a table; the next one creates the lake.
+
+    Two writers that start at once meet the same folder. Files of somebody else in it are still refused.
+    """
+    log = tmp_path / "lake" / PLACE.name / "_delta_log"
+    log.mkdir(parents=True)
+    with pytest.raises(LakeConfigurationError, match="there is no lake here"):
+        open_lake(str(tmp_path / "lake"))
+    assert make_lake(str(tmp_path / "lake"), str(tmp_path / "key")).lake_id
+    other = tmp_path / "other" / PLACE.name
+    other.mkdir(parents=True)
+    (other / "of-someone.txt").touch()
+    with pytest.raises(LakeError, match="has no log"):
+        make_lake(str(tmp_path / "other"), str(tmp_path / "key"))
