@@ -155,9 +155,10 @@ $(PEERS)/.spark: requirements/constraints.txt
 	touch $@
 
 .PHONY: peers
-peers: $(STAMP) $(PEERS)/.spark  ## beside other programs: PySpark (Java 17), moto's S3, R, Prometheus, Alertmanager
+peers: $(STAMP) $(PEERS)/.spark  ## beside other programs: PySpark (Java 17), moto's S3, Tansu, R, Prometheus, Alertmanager
 	$(BIN)/python -m tests.peers.spark --python $(PEERS)/bin/python
 	$(BIN)/python -m tests.peers.s3
+	$(BIN)/python -m tests.peers.kafka
 	Rscript tests/peers/surge_oracle.R > tests/unit/alerts/glrnb.json
 	$(BIN)/python -m tests.peers.alertmanager
 	$(BIN)/python -m tests.peers.prometheus

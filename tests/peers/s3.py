@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=11)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, s3_server(Path(folder)):
+    with tempfile.TemporaryDirectory() as folder, s3_server(Path(folder), "lake", "unsafe"):
         problems = list(check(Path(folder), arguments.edits, arguments.kills, arguments.seed))
     for problem in problems[:50]:
         print(problem)
@@ -230,17 +230,21 @@ def asked(path: str, method: str = "GET") -> bytes:
         return bytes(answer.read())
 
 
-@contextmanager
-def s3_server(folder: Path) -> Iterator[None]:
-    """Run the server with its buckets; what the AWS variables say is for this process and its children."""
+def peer_python(module: str, *requirement: str) -> Path:
+    """Return the Python of the peers' virtual environment, which has the module; pip gets the requirement."""
     python = PEERS / "bin" / "python"
     if not python.exists():
         venv.create(PEERS, with_pip=True)
-    if subprocess.run([python, "-c", "import moto.server"], check=False, capture_output=True).returncode:
-        constraints = ["--constraint", str(ROOT / "requirements/constraints.txt")]
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", *constraints, "moto[server]==5.2.5"], check=True
-        )
+    if subprocess.run([python, "-c", f"import {module}"], check=False, capture_output=True).returncode:
+        constraints = ("--constraint", str(ROOT / "requirements/constraints.txt"))
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *constraints, *requirement], check=True)
+    return python
+
+
+@contextmanager
+def s3_server(folder: Path, *buckets: str) -> Iterator[None]:
+    """Run the server with its buckets; what the AWS variables say is for this process and its children."""
+    python = peer_python("moto.server", "moto[server]==5.2.5")
     with (folder / "s3.log").open("wb") as log:
         server = subprocess.Popen([python, SERVER], stdout=subprocess.PIPE, stderr=log, text=True)
     port = server.stdout.readline().strip() if server.stdout else ""
@@ -253,7 +257,7 @@ def s3_server(folder: Path) -> Iterator[None]:
         AWS_REGION="us-east-1",
     )
     try:
-        for bucket in ("lake", "unsafe"):
+        for bucket in buckets:
             asked(bucket, "PUT")
         yield
     finally:
