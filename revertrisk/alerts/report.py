@@ -19,6 +19,8 @@ from revertrisk.alerts.settings import WatchSettings
 from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
 
 LEAST_DAYS: Final = 2
+WATCHES_OF_A_WIKI: Final = 2
+"""Its edits, and their silence."""
 PLOTTED: Final = 20
 """The number of wikis with a plot: those with the most edits."""
 _QUERY: Final = """
@@ -66,7 +68,7 @@ def fit_lake(lake: str, folder: Path, settings: WatchSettings) -> int:
         sys.stderr.write(f"revertrisk: {lake}: no wiki has enough edits on {LEAST_DAYS} days\n")
         return EXIT_BROKEN
     fitted.sort(key=lambda wiki: -wiki.per_minute)
-    budget = max(LEAST_BUDGET_DAYS, settings.budget_days * len(fitted))
+    budget = max(LEAST_BUDGET_DAYS, settings.budget_days * WATCHES_OF_A_WIKI * len(fitted))
     folder.mkdir(parents=True, exist_ok=True)
     text = report(fitted, settings.budget_days, budget)
     for wiki in fitted[:PLOTTED]:
@@ -78,13 +80,14 @@ def fit_lake(lake: str, folder: Path, settings: WatchSettings) -> int:
 
 
 def report(fitted: list[FittedWiki], budget_days: float, per_series: float) -> str:
-    """Return the report as Markdown; ``per_series`` is the budget of each wiki in days per false start."""
+    """Return the report as Markdown; ``per_series`` is the budget of each watch in days per false start."""
     lines = [
         "# Baselines and budget",
         "",
         (
-            f"{len(fitted)} wikis are watched. A budget of one false start in {budget_days:g} days over all of them "
-            f"means one in {per_series:,.0f} days for each wiki."
+            f"The edits of {len(fitted)} wikis are watched for surges and for silence. A budget of one false start in "
+            f"{budget_days:g} days over all of them means one in {per_series:,.0f} days for each of these watches. "
+            "With predictions, each wiki has two more, and a budget of twice as many days."
         ),
         "",
         "| wiki | days | bin, min | edits/min | φ | α | ρ per bin | threshold | minutes to find 1.5×, 2×, 3× | |",

@@ -84,7 +84,7 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
             envvar="KEEP_FILES_HOURS",
             help="Hours to keep replaced files, for running queries.",
         ),
-    ] = 168,
+    ] = 6,
     metrics_port: Annotated[
         int | None, typer.Option(min=0, help="Serve Prometheus metrics on this port; 0 chooses a free one.")
     ] = None,

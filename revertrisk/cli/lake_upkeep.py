@@ -101,7 +101,7 @@ def prune(
 ) -> None:
     """Delete from the lake the days before DAY; from tables with monthly files, the months that end before it.
 
-    The writer's maintenance deletes the files after its --keep-files-hours, by default a week.
+    The writer's maintenance deletes the files after its --keep-files-hours, by default six hours.
 
     Exit status: 0 done, 1 the lake is damaged, 2 a flag cannot be used, 78 there is no lake.
     """

@@ -388,7 +388,7 @@ def test_the_lake_is_on_a_volume_and_its_key_is_not(render: Render) -> None:
     volumes = {volume["name"]: volume for volume in pods["lake"]["volumes"]}
     assert f"--to={mounts['state']['mountPath']}/lake" in container["args"]
     assert volumes["state"]["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
-    assert "--keep-files-hours=24" in container["args"]
+    assert "--keep-files-hours=6" in container["args"]
     assert f"--key-file={mounts['key']['mountPath']}/key" in container["args"]
     assert mounts["key"]["readOnly"] is True
     assert volumes["key"]["secret"]["secretName"] == "lake-key"

@@ -258,6 +258,8 @@ def test_a_lake_is_fitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert fit_lake(str(tmp_path / "lake"), tmp_path / "report", WatchSettings()) == 0
     text = (tmp_path / "report/report.md").read_text()
     assert "| enwiki | 2 | " in text
+    wikis = text.count("| provisional")
+    assert f"one in {14 * 2 * wikis} days for each of these watches" in text
     assert "provisional" in text
     assert (tmp_path / "report/enwiki.png").stat().st_size > 1000
     assert json.dumps(str(tmp_path / "report/report.md"))[1:-1] in capsys.readouterr().out
