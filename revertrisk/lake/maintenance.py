@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 ACTOR_KEY_DAYS: Final = 90
 GRACE: Final = timedelta(hours=6)
-"""How long a replaced file stays for readers that opened an earlier version: longer than any query takes."""
+"""How long a replaced file stays for readers that opened an earlier version."""
 PLACE_GRACE: Final = timedelta(hours=1)
 """The same for the table of places, which every batch rewrites and only writers read."""
 LEAST_GRACE: Final = timedelta(hours=1)
-"""If the disk is nearly full, replaced files stay for this long only."""
+"""If the disk is nearly full, replaced files stay for this long only: longer than any query takes."""
 READING_WITHIN: Final = timedelta(hours=2)
 """A source without a batch for this long counts as not being read."""
 MAX_OPEN_FILES: Final = 8

@@ -8,7 +8,6 @@ a second group that reads all again must change nothing. The exit status is 0 if
 
 # ruff: noqa: T201 - a program that prints what it found
 
-import argparse
 import random
 import signal
 import subprocess
@@ -29,7 +28,7 @@ from tests.fakes.lake_events import as_lines
 from tests.fakes.lake_oracle import differences
 from tests.fakes.loopback import held_port
 from tests.integration.lake.test_run import events_of
-from tests.peers.s3 import peer_python, said, start
+from tests.peers.lake_programs import arguments, conclude, peer_python, said, start
 
 PARTITIONS = 4
 SOONEST_S, LATEST_S = 4.0, 12.0
@@ -81,19 +80,12 @@ class Broker:
 
 def main() -> int:
     """Run every check, and print what does not hold."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--edits", type=int, default=10_000)
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=11)
-    arguments = parser.parse_args()
+    given = arguments(__doc__)
     with tempfile.TemporaryDirectory() as scratch, held_port() as port:
         broker = Broker(Path(scratch), port)
         with broker.running():
-            problems = list(check(Path(scratch), broker, arguments.edits, arguments.kills, arguments.seed))
-    for problem in problems[:50]:
-        print(problem)
-    print(f"a lake from an independent broker: {len(problems) or 'no'} findings")
-    return 1 if problems else 0
+            problems = list(check(Path(scratch), broker, given.edits, given.kills, given.seed))
+    return conclude("a lake from an independent broker", problems)
 
 
 def check(folder: Path, broker: Broker, edits: int, kills: int, seed: int) -> Iterator[str]:

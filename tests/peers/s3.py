@@ -8,7 +8,6 @@ without conditional PUT must be refused. The exit status is 0 if all holds, 1 if
 
 # ruff: noqa: T201 - a program that prints what it found
 
-import argparse
 import os
 import random
 import subprocess
@@ -16,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-import venv
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -33,9 +31,8 @@ from tests.fakes.lake_events import as_lines, edits, page_change, prediction
 from tests.fakes.lake_oracle import differences
 from tests.fakes.loopback import held_port
 from tests.integration.lake.test_run import events_of
+from tests.peers.lake_programs import arguments, conclude, peer_python, said, start
 
-ROOT = Path(__file__).resolve().parents[2]
-PEERS = ROOT / ".venv-peers"
 SERVER = Path(__file__).with_name("s3_server.py")
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=peer/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
@@ -49,17 +46,10 @@ DATA_TABLES = [table for table in TABLES if table.name != "place"]
 
 def main() -> int:
     """Run every check, and print what does not hold."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--edits", type=int, default=10_000)
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=11)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, s3_server(Path(folder), "lake", "unsafe"):
-        problems = list(check(Path(folder), arguments.edits, arguments.kills, arguments.seed))
-    for problem in problems[:50]:
-        print(problem)
-    print(f"a lake in an object store: {len(problems) or 'no'} findings")
-    return 1 if problems else 0
+    given = arguments(__doc__)
+    with tempfile.TemporaryDirectory() as folder, s3_server(Path(folder)):
+        problems = list(check(Path(folder), given.edits, given.kills, given.seed))
+    return conclude("a lake in an object store", problems)
 
 
 def check(folder: Path, number: int, kills: int, seed: int) -> Iterator[str]:
@@ -195,24 +185,6 @@ def refusals(folder: Path) -> Iterator[str]:
     yield from said(folder, 78, "AWS_S3_ALLOW_UNSAFE_RENAME", *run, LAKE, **unsafe)
 
 
-def said(folder: Path, status: int, words: str, *arguments: str, **environment: str) -> Iterator[str]:
-    """Run a command; yield what it said where it is not what was expected."""
-    program = start(folder, *arguments, **environment)
-    output, errors = program.communicate()
-    if program.returncode != status or words not in output + errors or "Traceback" in errors:
-        yield f"{' '.join(arguments)}: {program.returncode} instead of {status}: {output[-500:]}{errors[-500:]}"
-
-
-def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "revertrisk.cli.app", *arguments],
-        env=os.environ | {"LAKE_KEY_FILE": str(folder / "key")} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def objects() -> Iterator[tuple[str, bytes]]:
     """Yield every object of the bucket with its bytes, asked of the store itself."""
     after, more = "", True
@@ -230,19 +202,8 @@ def asked(path: str, method: str = "GET") -> bytes:
         return bytes(answer.read())
 
 
-def peer_python(module: str, *requirement: str) -> Path:
-    """Return the Python of the peers' virtual environment, which has the module; pip gets the requirement."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        venv.create(PEERS, with_pip=True)
-    if subprocess.run([python, "-c", f"import {module}"], check=False, capture_output=True).returncode:
-        constraints = ("--constraint", str(ROOT / "requirements/constraints.txt"))
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *constraints, *requirement], check=True)
-    return python
-
-
 @contextmanager
-def s3_server(folder: Path, *buckets: str) -> Iterator[None]:
+def s3_server(folder: Path) -> Iterator[None]:
     """Run the server with its buckets; what the AWS variables say is for this process and its children."""
     python = peer_python("moto.server", "moto[server]==5.2.5")
     with (folder / "s3.log").open("wb") as log:
@@ -257,7 +218,7 @@ def s3_server(folder: Path, *buckets: str) -> Iterator[None]:
         AWS_REGION="us-east-1",
     )
     try:
-        for bucket in buckets:
+        for bucket in ("lake", "unsafe"):
             asked(bucket, "PUT")
         yield
     finally:

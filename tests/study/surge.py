@@ -201,10 +201,8 @@ def delays(
 ) -> tuple[float, float, float]:
     """Return the median minutes to find a surge, and the parts that are found within an hour and that start twice.
 
-    There is one surge of twelve hours every fourth day.
-
-    The wikis are fitted on eight weeks. Surges are so far apart because the slow level follows each until it is found,
-    and has a half-life of a day.
+    The wikis are fitted on eight weeks. Then each has a surge of twelve hours every fourth day. They are so far apart
+    because the slow level follows each until it is found, and has a half-life of a day.
     """
     rng = np.random.default_rng((cell.seed, 99))
     training, days = LONGEST_DAYS, LONGEST_DAYS + watched_days

@@ -61,7 +61,7 @@ def test_bytes_are_bounded() -> None:
 
 @pytest.mark.parametrize(("after", "expected"), [(0, [4, 5]), (3, [4, 5]), (4, [5]), (5, []), (99, [])])
 def test_after(after: int, expected: list[int]) -> None:
-    """A reader goes on behind the last sequence it saw, whether or not that event is still there."""
+    """A reader continues after the last sequence that it saw, whether or not that event is still there."""
     events = store(max_events=2)
     for _ in range(5):
         events.produce(accepted(), NOW)
