@@ -23,7 +23,7 @@ from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace, Written
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
-from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord
+from revertrisk.streams.base import Position, RawRecord, SourceError, UnreadableRecord
 from revertrisk.streams.opening import OpenSource, Places, SourceNameError, SourceSettings, open_source
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class BatchCollector:
         self._has_room.set()
         self._done = False
 
-    async def add(self, source: OpenSource, record: SourcedEvent | UnreadableRecord) -> None:
+    async def add(self, source: OpenSource, record: RawRecord | UnreadableRecord) -> None:
         """Add a record; wait while the batch is full."""
         while not self._has_room.is_set():
             await self._has_room.wait()
@@ -82,10 +82,9 @@ class BatchCollector:
             digest = hashlib.sha256(record.raw).hexdigest()
             self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
         else:
-            line = orjson.dumps(record.event)
-            self._batch.lines.append(line)
+            self._batch.lines.append(record.raw)
             self._batch.places.append(place)
-            self._bytes += len(line)
+            self._bytes += len(record.raw)
         self._positions.setdefault(source.name, {})[position.partition] = position
         rows = len(self._batch)
         if rows == 1:
@@ -226,7 +225,7 @@ async def _read_all(sources: Sequence[OpenSource], collector: BatchCollector, st
 
 
 async def _read(source: OpenSource, collector: BatchCollector) -> None:
-    async with aclosing(source.source.events()) as records:
+    async with aclosing(source.source.records()) as records:
         async for record in records:
             await collector.add(source, record)
 

@@ -138,10 +138,8 @@ class Stage:
         return batch
 
     def _read(self, lines: Sequence[bytes]) -> None:
-        # A newline inside a record would split it in two.
-        content = b"\n".join(
-            (line if b"\n" not in line else line.replace(b"\n", b" ")) or b"null" for line in lines
-        )
+        # A newline inside a record would split it in two, and the engine skips blank lines.
+        content = b"\n".join(line.strip().replace(b"\n", b" ") or b"null" for line in lines)
         with as_file(content) as path:
             self._connection.execute(
                 "CREATE OR REPLACE TEMP TABLE line AS SELECT * FROM read_json("

@@ -3,6 +3,8 @@
 from revertrisk.streams.base import (
     EventSource,
     Position,
+    RawRecord,
+    RecordSource,
     SourcedEvent,
     SourceError,
     UnreadableReason,
@@ -14,6 +16,8 @@ __all__ = [
     "EventSource",
     "JsonlSource",
     "Position",
+    "RawRecord",
+    "RecordSource",
     "SourceError",
     "SourcedEvent",
     "UnreadableReason",

@@ -5,6 +5,7 @@ finished: its caller does, with :meth:`EventSource.commit`.
 """
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -85,19 +86,42 @@ class UnreadableRecord:
     """An EventStreams event id, since the position does not lead to the record there; otherwise None."""
 
 
-def read_record(
-    raw: bytes, position: Position, *, topic: str | None = None
-) -> SourcedEvent | UnreadableRecord:
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record that has not been parsed."""
+
+    raw: bytes = field(repr=False)
+    position: Position
+    topic: str | None = None
+    """As in :class:`SourcedEvent`."""
+    place: str | None = None
+    """As in :class:`UnreadableRecord`."""
+
+
+async def parsed(
+    records: AsyncGenerator[RawRecord | UnreadableRecord, None],
+) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+    """Yield the event in each record, or the record with the reason why it holds none."""
+    async with aclosing(records):
+        async for record in records:
+            yield read_record(record) if isinstance(record, RawRecord) else record
+
+
+def read_record(record: RawRecord) -> SourcedEvent | UnreadableRecord:
     """Return the event in a JSON record, or the record with the reason why it holds none."""
     try:
-        event = orjson.loads(raw)
+        event = orjson.loads(record.raw)
     except orjson.JSONDecodeError:
-        return UnreadableRecord(raw, UnreadableReason.INVALID_JSON, position)
+        return _unreadable(record, UnreadableReason.INVALID_JSON)
     if not isinstance(event, dict):
-        return UnreadableRecord(raw, UnreadableReason.NOT_AN_OBJECT, position)
-    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _is_too_nested(event):
-        return UnreadableRecord(raw, UnreadableReason.TOO_NESTED, position)
-    return SourcedEvent(event, position, topic=topic)
+        return _unreadable(record, UnreadableReason.NOT_AN_OBJECT)
+    if record.raw.count(b"{") + record.raw.count(b"[") > MAX_NESTING and _is_too_nested(event):
+        return _unreadable(record, UnreadableReason.TOO_NESTED)
+    return SourcedEvent(event, record.position, topic=record.topic)
+
+
+def _unreadable(record: RawRecord, reason: UnreadableReason) -> UnreadableRecord:
+    return UnreadableRecord(record.raw, reason, record.position, record.place)
 
 
 def _is_too_nested(event: dict[str, Any]) -> bool:
@@ -146,4 +170,12 @@ class EventSource(Protocol):
 
     async def close(self) -> None:
         """Store the last commits and close the source; it can be called at any time, and more than once."""
+        ...
+
+
+class RecordSource(EventSource, Protocol):
+    """A source that also yields its records as they are, for readers that do not need Python objects."""
+
+    def records(self) -> AsyncGenerator[RawRecord | UnreadableRecord, None]:
+        """Yield the records of :meth:`EventSource.events` without parsing them; read one of both, not both."""
         ...

@@ -9,7 +9,6 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -22,11 +21,12 @@ from revertrisk.runtime.instants import iso_z
 from revertrisk.runtime.proxies import proxy_of
 from revertrisk.streams.base import (
     Position,
+    RawRecord,
     SourcedEvent,
     SourceError,
     UnreadableReason,
     UnreadableRecord,
-    read_record,
+    parsed,
 )
 from revertrisk.streams.checkpoints import SourceCheckpoint, SourceCheckpointError
 from revertrisk.streams.resuming_stream import (
@@ -167,8 +167,12 @@ class EventStreamsSource:
         self._ids: deque[tuple[int, str]] = deque()
         """The id of each event that has not been committed."""
 
-    async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
-        """Yield events without end.
+    def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield events without end; raises SourceError as `records`."""
+        return parsed(self.records())
+
+    async def records(self) -> AsyncGenerator[RawRecord | UnreadableRecord, None]:
+        """Yield records without end.
 
         Raises:
             SourceError: the server refuses the request permanently, or the checkpoint cannot be used.
@@ -229,11 +233,10 @@ class EventStreamsSource:
         except SourceCheckpointError as exc:
             raise SourceError(str(exc)) from exc
 
-    def _record(self, event: ServerSentEvent) -> SourcedEvent | UnreadableRecord:
+    def _record(self, event: ServerSentEvent) -> RawRecord | UnreadableRecord:
         self._yielded += 1
         self._ids.append((self._yielded, event.last_event_id))
         data, position = event.data.encode(), Position(self._name, self._yielded)
         if not event.is_whole:
             return UnreadableRecord(data, UnreadableReason.TOO_LONG, position, event.last_event_id)
-        record = read_record(data, position)
-        return record if isinstance(record, SourcedEvent) else replace(record, place=event.last_event_id)
+        return RawRecord(data, position, place=event.last_event_id)

@@ -12,6 +12,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 import stat
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -33,10 +34,12 @@ from revertrisk.runtime.unpacking import (
 from revertrisk.streams.base import (
     MAX_KEPT_BYTES,
     Position,
+    RawRecord,
     SourcedEvent,
     SourceError,
     UnreadableReason,
     UnreadableRecord,
+    parsed,
     read_record,
     unwrapped,
 )
@@ -46,6 +49,8 @@ log = logging.getLogger(__name__)
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = frozenset({codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE})
+_BODY = re.compile(rb'\{\s*"event"\s*:')
+"""The beginning of a line that can be the body of a request."""
 _STDIN = 0
 
 T = TypeVar("T")
@@ -74,7 +79,11 @@ class JsonlSource:
             return cls("jsonl:-", partial(io.FileIO, _STDIN, closefd=False), checkpoint)
         return cls(f"jsonl:{path}", partial(io.FileIO, path), checkpoint)
 
-    async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+    def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield the events in order; raises SourceError as `records`."""
+        return parsed(self.records())
+
+    async def records(self) -> AsyncGenerator[RawRecord | UnreadableRecord, None]:
         """Yield the lines in order.
 
         Raises:
@@ -172,19 +181,23 @@ class JsonlSource:
             stream.close()
             raise SourceError(f"{self._name}: cannot be read: {exc.strerror}") from exc
 
-    def _record(self, number: int, line: bytes) -> SourcedEvent | UnreadableRecord | None:
+    def _record(self, number: int, line: bytes) -> RawRecord | UnreadableRecord | None:
         position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
             return UnreadableRecord(line[:MAX_KEPT_BYTES], UnreadableReason.TOO_LONG, position)
         text = line.strip()
         if not text:
             return None
-        record = read_record(text, position)
-        return replace(record, event=unwrapped(record.event)) if isinstance(record, SourcedEvent) else record
+        record = RawRecord(text, position)
+        if _BODY.match(text):
+            event = read_record(record)
+            if isinstance(event, SourcedEvent) and (inner := unwrapped(event.event)) is not event.event:
+                return RawRecord(orjson.dumps(inner), position)
+        return record
 
-    def _last(self, record: SourcedEvent | UnreadableRecord | None) -> SourcedEvent | None:
+    def _last(self, record: RawRecord | UnreadableRecord | None) -> RawRecord | None:
         """Return the event of a last line without a newline; None if the line is incomplete."""
-        if isinstance(record, SourcedEvent):
+        if isinstance(record, RawRecord) and isinstance(read_record(record), SourcedEvent):
             return replace(record, position=replace(record.position, is_open=True))
         if record is not None:
             log.warning("%s: the last line is incomplete; it is left to the next run", self._name)

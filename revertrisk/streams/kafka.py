@@ -17,10 +17,17 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from revertrisk.streams.base import Position, SourcedEvent, SourceError, UnreadableRecord, read_record
+from revertrisk.streams.base import (
+    Position,
+    RawRecord,
+    SourcedEvent,
+    SourceError,
+    UnreadableRecord,
+    parsed,
+)
 from revertrisk.streams.kafka_assignments import METADATA_TIMEOUT_S, Assignments, KafkaListener
 from revertrisk.streams.kafka_commits import Commits
-from revertrisk.streams.kafka_partitions import BATCH, AssignedPartitions, RawRecord
+from revertrisk.streams.kafka_partitions import BATCH, AssignedPartitions, Buffered
 from revertrisk.streams.kafka_settings import KafkaSettings
 from revertrisk.streams.kafka_start_offsets import CALL_TIMEOUT_S, Start, StartOffsets, partition_at
 
@@ -40,6 +47,8 @@ NO_GROUP = "revertrisk-reader"
 FETCHED_AHEAD_KB = 4 * 1024
 """How much librdkafka may prefetch; its default is 64 MiB. librdkafka lowers ``fetch.max.bytes`` to the same, but not
 below ``message.max.bytes``, so an answer in transit is limited too. A larger single record is still read."""
+FETCH_PAUSE_MS = 50
+"""librdkafka's pause while its buffer is full. Its default is a second, which allows one small buffer a second."""
 
 # The names of librdkafka's own errors start with an underscore.
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001
@@ -120,8 +129,12 @@ class KafkaSource:
         """The start offset of each partition that was assigned so far."""
         return self._assignments.start_offsets
 
-    async def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
-        """Yield the events of the partitions that are assigned to this member, in order within each partition.
+    def events(self) -> AsyncGenerator[SourcedEvent | UnreadableRecord, None]:
+        """Yield the events of the partitions that are assigned to this member; raises SourceError as `records`."""
+        return parsed(self.records())
+
+    async def records(self) -> AsyncGenerator[RawRecord | UnreadableRecord, None]:
+        """Yield the records of the partitions that are assigned to this member, in order within each partition.
 
         Raises:
             SourceError: no broker answers at the start, a topic does not exist, or access is refused.
@@ -143,7 +156,7 @@ class KafkaSource:
                 while (record := self._held.next_record()) is not None:
                     assert record.value is not None  # noqa: S101 - next_record returns only these
                     topic = partition_at(record.position.partition, 0).topic
-                    yield read_record(record.value, record.position, topic=topic)
+                    yield RawRecord(record.value, record.position, topic)
                 if self._failure is not None:
                     raise self._failure
                 if self._to_end and self._held.all_read:
@@ -215,6 +228,7 @@ class KafkaSource:
         return {
             "session.timeout.ms": 30_000,
             "queued.max.messages.kbytes": FETCHED_AHEAD_KB,
+            "fetch.queue.backoff.ms": FETCH_PAUSE_MS,
             **self._settings.values,
             "group.id": self._group or NO_GROUP,
             "enable.auto.commit": False,
@@ -263,10 +277,10 @@ class KafkaSource:
                 continue
             elif error is not None:
                 # Offsets before the end without a message are tombstones and transaction markers: skip them.
-                self._held.put(RawRecord(None, Position(name, offset - 1, epoch)))
+                self._held.put(Buffered(None, Position(name, offset - 1, epoch)))
                 self._held.note_end(name)
             elif value is not None:
-                self._held.put(RawRecord(value, Position(name, offset, epoch)))
+                self._held.put(Buffered(value, Position(name, offset, epoch)))
         if messages:
             self._wake()
 

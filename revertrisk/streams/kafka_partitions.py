@@ -17,8 +17,8 @@ BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class RawRecord:
-    """A message in bytes. It is parsed only when it is yielded, since a parsed event takes several times the memory."""
+class Buffered:
+    """A message that waits. It is not parsed, since a parsed event takes several times the memory."""
 
     value: bytes | None = field(repr=False)
     """None: up to and including the position there is nothing to yield."""
@@ -57,14 +57,14 @@ class AssignedPartitions:
         self._changed = threading.Condition()
         self._held: dict[str, _Partition] = {}
         self._epochs = 0
-        self._buffer: deque[RawRecord] = deque()
+        self._buffer: deque[Buffered] = deque()
         self._buffered_bytes = 0
         self._reading = True
         self._closing = False
 
     # The event loop calls these.
 
-    def next_record(self) -> RawRecord | None:
+    def next_record(self) -> Buffered | None:
         """Return the oldest waiting record of an assigned partition; it then counts as in flight."""
         with self._changed:
             while self._buffer:
@@ -160,7 +160,7 @@ class AssignedPartitions:
         held = self._held.get(name)
         return held.epoch if held is not None and self._reading else None
 
-    def put(self, record: RawRecord) -> None:
+    def put(self, record: Buffered) -> None:
         """Add a record to the buffer."""
         with self._changed:
             held = self._of(record.position)

@@ -13,7 +13,7 @@ import orjson
 
 from revertrisk.runtime.headers import user_agent
 from revertrisk.runtime.proxies import ProxyError
-from revertrisk.streams.base import EventSource, Position
+from revertrisk.streams.base import Position, RecordSource
 from revertrisk.streams.checkpoints import SourceCheckpoint
 from revertrisk.streams.eventstreams import EventStreamsSource, stream_url
 from revertrisk.streams.jsonl import JsonlSource
@@ -75,7 +75,7 @@ class OpenSource:
 
     name: str
     """The name under which its place is stored."""
-    source: EventSource
+    source: RecordSource
     checkpoint: PendingCheckpoint | None = None
     """None for Kafka, for standard input, and if no places are stored."""
     offsets: dict[str, int] | None = None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from revertrisk.streams import EventSource, JsonlSource
+from revertrisk.streams import JsonlSource, RecordSource
 from revertrisk.streams.checkpoints import CheckpointFile
 from revertrisk.streams.eventstreams import EventStreamsSource
 from revertrisk.streams.kafka import KafkaSource
@@ -35,7 +35,7 @@ class Kind:
     """A kind of source; ``open`` makes another one over the records that it was given first."""
 
     name: str
-    open: Callable[[Records], EventSource]
+    open: Callable[[Records], RecordSource]
     ends: bool
     keeps_bytes: bool
     """Whether any bytes can come through it."""
@@ -116,13 +116,13 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
 
 def _file(
     path: Path, encode: Callable[[Records], bytes], checkpoints: CheckpointFile | None, records: Records
-) -> EventSource:
+) -> RecordSource:
     if not path.exists():
         path.write_bytes(encode(records))
     return JsonlSource.from_path(str(path), checkpoints.of("file") if checkpoints else None)
 
 
-def _pipe(stack: ExitStack, encode: Callable[[Records], bytes], records: Records) -> EventSource:
+def _pipe(stack: ExitStack, encode: Callable[[Records], bytes], records: Records) -> RecordSource:
     reading, writing = os.pipe()
 
     def feed() -> None:
@@ -135,7 +135,7 @@ def _pipe(stack: ExitStack, encode: Callable[[Records], bytes], records: Records
     return JsonlSource("jsonl:-", partial(io.FileIO, reading))
 
 
-def _kafka(cluster: KafkaCluster, topic: str, records: Records) -> EventSource:
+def _kafka(cluster: KafkaCluster, topic: str, records: Records) -> RecordSource:
     if topic not in cluster.topics:
         cluster.create(topic, 1)
         cluster.produce(topic, ((0, record) for record in records))
@@ -153,7 +153,7 @@ class _EventStreams:
         stack.callback(self._checkpoints.close)
         self._url: str | None = None
 
-    def open(self, records: Records) -> EventSource:
+    def open(self, records: Records) -> RecordSource:
         if self._url is None:
             self._url = self._stack.enter_context(serving(EventStream(list(records)).app()))
         return EventStreamsSource(

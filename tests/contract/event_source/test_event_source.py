@@ -13,8 +13,9 @@ import orjson
 import pytest
 
 from revertrisk.streams import (
-    EventSource,
     JsonlSource,
+    RawRecord,
+    RecordSource,
     SourcedEvent,
     UnreadableReason,
     UnreadableRecord,
@@ -27,7 +28,7 @@ Read = list[SourcedEvent | UnreadableRecord]
 
 
 @asynccontextmanager
-async def opened(kind: Kind, records: Sequence[bytes]) -> AsyncIterator[EventSource]:
+async def opened(kind: Kind, records: Sequence[bytes]) -> AsyncIterator[RecordSource]:
     source = kind.open(records)
     try:
         yield source
@@ -35,7 +36,7 @@ async def opened(kind: Kind, records: Sequence[bytes]) -> AsyncIterator[EventSou
         await source.close()
 
 
-async def read(kind: Kind, source: EventSource, count: int) -> Read:
+async def read(kind: Kind, source: RecordSource, count: int) -> Read:
     """Read so many records, and make sure that there are no more where a source can tell."""
     found: Read = []
     async with aclosing(source.events()) as records:
@@ -60,6 +61,17 @@ async def test_every_event_is_yielded_once_and_in_order(kind: Kind) -> None:
     async with opened(kind, encoded(events)) as source:
         records = await read(kind, source, len(events))
     assert [record.event for record in records if isinstance(record, SourcedEvent)] == events
+
+
+async def test_records_are_the_bytes_of_the_events(kind: Kind) -> None:
+    """A reader without need of Python objects gets the same records at the same positions, broken ones too."""
+    lines = [*encoded([{"number": number} for number in range(300)]), b'{"n":', b"[1]", b'{"n": 2}']
+    async with opened(kind, lines) as source, aclosing(source.records()) as records:
+        found = [await anext(records) for _ in lines]
+    async with opened(kind, lines) as source:
+        events = await read(kind, source, len(lines))
+    assert [record.raw for record in found if isinstance(record, RawRecord)] == lines
+    assert [record.position.offset for record in found] == [event.position.offset for event in events]
 
 
 async def test_offsets_rise_within_a_partition(kind: Kind) -> None:

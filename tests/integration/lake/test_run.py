@@ -99,7 +99,7 @@ async def test_a_record_that_is_nested_too_deep_does_not_stop_the_writer(tmp_pat
     (tmp_path / "events").write_bytes(deep + b"\n".join(as_lines(events)) + b"\n")
     await filled(settings(tmp_path, f"jsonl:{tmp_path}/events"))
     reader = Reader(str(tmp_path / "lake"))
-    assert reader.query("SELECT place, reason FROM unreadable").fetchall() == [(1, "record_too_nested")]
+    assert reader.query("SELECT place, reason FROM unreadable").fetchall() == [(1, "not_an_event")]
     assert differences(reader.connection, events) == []
     assert await filled(settings(tmp_path, f"jsonl:{tmp_path}/events")) == {}
 
@@ -196,7 +196,7 @@ def test_sigterm_writes_what_was_taken_and_ends_with_zero(tmp_path: Path) -> Non
     reader = Reader(str(tmp_path / "lake"))
     assert differences(reader.connection, events) == []
     assert reader.query("SELECT source, place, reason FROM unreadable").fetchall() == [
-        ("jsonl:-", 1, "invalid_json")
+        ("jsonl:-", 1, "not_an_event")
     ]
 
 

@@ -1,11 +1,11 @@
 from revertrisk.streams import Position
-from revertrisk.streams.kafka_partitions import BATCH, MAX_BUFFERED, AssignedPartitions, RawRecord
+from revertrisk.streams.kafka_partitions import BATCH, MAX_BUFFERED, AssignedPartitions, Buffered
 
 
 def put(held: AssignedPartitions, name: str, offset: int) -> None:
     epoch = held.epoch(name)
     assert epoch is not None
-    held.put(RawRecord(b"{}", Position(name, offset, epoch)))
+    held.put(Buffered(b"{}", Position(name, offset, epoch)))
 
 
 def test_only_what_is_done_and_ours_is_committed() -> None:
@@ -30,7 +30,7 @@ def test_d10_what_is_no_record_is_passed_when_all_before_it_is_done() -> None:
     epoch = held.epoch("t[0]") or 0
 
     def put_nothing(offset: int) -> None:
-        held.put(RawRecord(None, Position("t[0]", offset, epoch)))
+        held.put(Buffered(None, Position("t[0]", offset, epoch)))
 
     put_nothing(2)
     assert held.next_record() is None
