@@ -5,6 +5,7 @@ compaction, it is made again; after too many conflicts the next maintenance make
 """
 
 import logging
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,7 @@ from revertrisk.lake.engine import (
 )
 from revertrisk.lake.errors import LakeError
 from revertrisk.lake.schema import BOT, PAGE_EVENT, PLACE, REVERT, REVISION, TABLES, Table
+from revertrisk.lake.storage import is_remote
 from revertrisk.lake.tables import (
     Change,
     Lake,
@@ -27,7 +29,6 @@ from revertrisk.lake.tables import (
     delete_partitions,
     files_by_partition,
     merge,
-    require_room,
     vacuum,
 )
 
@@ -42,6 +43,8 @@ LEAST_GRACE: Final = timedelta(hours=1)
 """If the disk is nearly full, replaced files stay for this long only: longer than any query takes."""
 READING_WITHIN: Final = timedelta(hours=2)
 """A source without a batch for this long counts as not being read."""
+SPARE_BYTES: Final = 256 * 1024**2
+"""This much of the disk, or a twentieth of a smaller disk, stays free."""
 MAX_OPEN_FILES: Final = 8
 """A partition that still gets rows is compacted when it has this many files."""
 MAX_EXTRA_FILES: Final = 40
@@ -93,12 +96,25 @@ def make_room(lake: Lake, grace: timedelta = LEAST_GRACE) -> None:
 
     """
     try:
-        require_room(lake)
+        _require_room(lake)
     except LakeError:
         removed = sum(vacuum(lake, table, grace, also_unknown=False) for table in TABLES)
         if removed:
             log.warning("the disk is nearly full: %d replaced files were removed early", removed)
-        require_room(lake)
+        _require_room(lake)
+
+
+def _require_room(lake: Lake) -> None:
+    """Raise LakeError if the disk is nearly full, so that a batch can end and an erasure can rewrite files."""
+    if is_remote(lake.root):
+        return
+    disk = shutil.disk_usage(lake.root)
+    spare = min(SPARE_BYTES, disk.total // 20)
+    if disk.free < spare:
+        raise LakeError(
+            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch needs at least "
+            f"{spare >> 20:,} MB; what is not in the lake yet will be read again"
+        )
 
 
 def prune(lake: Lake, before: date) -> int:

@@ -7,12 +7,11 @@ the one that it was made from: if two writers change a table at once, one of the
 import fcntl
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from deltalake import (
     CommitProperties,
@@ -32,10 +31,10 @@ log = logging.getLogger(__name__)
 
 ONE_FILE_BYTES: Final = 2 * 1024**3
 """More than any partition: a compacted partition has one file, and is not compacted again."""
+MERGE_BYTES: Final = 128 * 1024**2
+"""How much of a table's files a merge reads at once; it takes about twice as much memory."""
 CONFLICT_RETRIES: Final = 20
 """How often a change is repeated after conflicts with other writers."""
-SPARE_BYTES: Final = 256 * 1024**2
-"""This much of the disk, or a twentieth of a smaller disk, stays free."""
 _WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1)
 COMMIT: Final = CommitProperties(max_commit_retries=0)
 """Commit as the version after the one that was read, or raise a conflict.
@@ -93,23 +92,68 @@ class Change:
 INSERT_ONLY: Final = Change()
 
 
-def merge(
-    lake: Lake, table: Table, rows: Any, partitions: Iterable[date], change: Change = INSERT_ONLY
-) -> int:
-    """Merge rows into a table by its key, in one commit; return how many were added, changed or deleted.
+class Rows(Protocol):
+    """Rows that export Arrow, such as a relation of the engine."""
 
-    ``rows`` is anything that exports Arrow, with columns of the table. ``partitions`` are the partitions of the rows;
-    only these are read. If nothing changes, nothing is written. Values of the rows are never in the log.
+    def filter(self, condition: str, /) -> "Rows":
+        """Return the rows for which an SQL condition holds."""
+        ...
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the rows as an Arrow stream."""
+        ...
+
+
+def merge(
+    lake: Lake, table: Table, rows: Rows, partitions: Iterable[date], change: Change = INSERT_ONLY
+) -> int:
+    """Merge rows into a table by its key; return how many were added, changed or deleted.
+
+    ``rows`` have columns of the table. ``partitions`` are the partitions of the rows; only these are read. A merge
+    reads them whole, so those with more than `MERGE_BYTES` together are merged in several commits, which can be
+    repeated like one. If nothing changes, nothing is written. Values of the rows are never in the log.
 
     Raises:
         LakeError: the table cannot be written.
 
     """
+    if table.partition is None:
+        return _merge(lake, table, rows, None, change)
+    done = 0
+    for group in _groups(_bytes_by_partition(lake, table), sorted(partitions)):
+        listed = ", ".join(f"DATE '{day}'" for day in group)
+        done += _merge(lake, table, rows.filter(f"{table.partition} IN ({listed})"), listed, change)
+    return done
+
+
+def _groups(sizes: Mapping[date | None, int], partitions: Iterable[date]) -> Iterator[list[date]]:
+    """Yield the partitions in groups of at most `MERGE_BYTES`; one that is larger is alone."""
+    group: list[date] = []
+    size = 0
+    for partition in partitions:
+        more = sizes.get(partition, 0)
+        if group and size + more > MERGE_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(partition)
+        size += more
+    if group:
+        yield group
+
+
+def _bytes_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
+    files = lake.table(table).get_add_actions()
+    sizes: dict[date | None, int] = {}
+    for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
+        partition = _partition_of(table, path)
+        sizes[partition] = sizes.get(partition, 0) + size
+    return sizes
+
+
+def _merge(lake: Lake, table: Table, rows: Rows, listed: str | None, change: Change) -> int:
+    """Merge rows in one commit; ``listed`` are their partitions as SQL."""
     predicate = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
-    if table.partition is not None:
-        listed = ", ".join(f"DATE '{day}'" for day in sorted(partitions))
-        if not listed:
-            return 0
+    if listed is not None:
         predicate += f" AND t.{table.partition} = s.{table.partition} AND t.{table.partition} IN ({listed})"
 
     def make(target: DeltaTable) -> dict[str, Any]:
@@ -185,19 +229,6 @@ def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> 
         return target.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=also_unknown)
 
     return len(retry_conflicts(lake, table, remove))
-
-
-def require_room(lake: Lake) -> None:
-    """Raise LakeError if the disk is nearly full, so that a batch can end and an erasure can rewrite files."""
-    if "://" in lake.root:
-        return
-    disk = shutil.disk_usage(lake.root)
-    spare = min(SPARE_BYTES, disk.total // 20)
-    if disk.free < spare:
-        raise LakeError(
-            f"{lake.root}: the disk is full: {disk.free >> 20:,} MB are free, a batch needs at least "
-            f"{spare >> 20:,} MB; what is not in the lake yet will be read again"
-        )
 
 
 def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:

@@ -12,13 +12,14 @@ Prints what it was like as one JSON object. The exit status is 0 if all holds, 1
 import argparse
 import os
 import random
-import resource
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,8 @@ class Run:
 
     events: int = 0
     kills: int = 0
+    peak_kb: int = 0
+    """The most memory of any writer."""
     seconds: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -88,15 +91,29 @@ def write_events(folder: Path, number: int, seed: int, oracle: Oracle) -> tuple[
     return files, written
 
 
-def start(folder: Path, source: Path, *more: str) -> subprocess.Popen[bytes]:
-    """Start a writer of the folder's lake."""
+def start(folder: Path, source: Path, found: Run, *more: str) -> subprocess.Popen[bytes]:
+    """Start a writer of the folder's lake, and note its memory while it runs."""
     command = [sys.executable, "-m", "revertrisk.cli.app", "lake", "run", "--to", str(folder / "lake")]
-    return subprocess.Popen(
+    writer = subprocess.Popen(
         [*command, "--source", f"jsonl:{source}", *more],
         env=os.environ | {"LAKE_KEY_FILE": str(folder / "key")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    threading.Thread(target=_note_memory, args=(writer, found), daemon=True).start()
+    return writer
+
+
+def _note_memory(writer: subprocess.Popen[bytes], found: Run) -> None:
+    """Note the most memory of a process while it runs.
+
+    ``getrusage`` of children does not tell: it counts the memory of this process, from which they were made.
+    """
+    with suppress(OSError):  # it has ended
+        status = Path(f"/proc/{writer.pid}/status")
+        while peak := re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="ascii")):
+            found.peak_kb = max(found.peak_kb, int(peak[1]))
+            time.sleep(0.2)
 
 
 def run(folder: Path, number: int, seed: int = 11) -> Run:
@@ -113,7 +130,7 @@ def run(folder: Path, number: int, seed: int = 11) -> Run:
         if found.kills >= KILLS:
             break
         kills = found.kills
-        writers = [start(folder, file, *again) for file in files]
+        writers = [start(folder, file, found, *again) for file in files]
         for writer in writers:
             if found.kills % 2:
                 soonest, last = SOONEST_S, latest
@@ -155,7 +172,7 @@ def _wait_for_commit(folder: Path, writer: subprocess.Popen[bytes]) -> None:
 def _finish(folder: Path, files: Sequence[Path], found: Run, *more: str) -> list[str]:
     """Let both writers come to their end; returns what they said."""
     said = []
-    writers = [start(folder, file, *more) for file in files]
+    writers = [start(folder, file, found, *more) for file in files]
     for writer in writers:
         words, errors = writer.communicate()
         said.append(words.decode().strip())
@@ -183,12 +200,11 @@ def _judge(lake: Lake, oracle: Oracle, found: Run) -> None:
 
 def report(found: Run) -> dict[str, Any]:
     """Return what a run was like, for people."""
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {
         "events": found.events,
         "kills": found.kills,
         "seconds": {what: round(seconds, 1) for what, seconds in found.seconds.items()},
-        "largest_writer_mb": round(peak),
+        "largest_writer_mb": round(found.peak_kb / 1024),
         "problems": found.problems,
     }
 

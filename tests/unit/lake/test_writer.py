@@ -16,7 +16,7 @@ from revertrisk.consumer import version_order
 from revertrisk.event_platform.page_change import READING_CONTRACT, PageChangeReader, Skip, SkipReason
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
-from revertrisk.lake.schema import TABLES
+from revertrisk.lake.schema import REVISION, TABLES
 from revertrisk.lake.staging import version_rank
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
@@ -42,6 +42,19 @@ def test_any_order_with_duplicates_equals_the_oracle(lake: Lake, writer: LakeWri
     mixed = [*shuffled(events, batches), canary()]
     for number in range(batches):
         writer.write(batch_of(as_lines(mixed[number::batches])))
+    assert differences(tables_of(lake), events) == []
+
+
+def test_many_days_are_merged_in_several_commits_with_the_same_result(
+    lake: Lake, writer: LakeWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge reads whole days, so its memory is bounded by the days of one commit."""
+    events = month(16)
+    writer.write(batch_of(as_lines(events[::2])))
+    monkeypatch.setattr("revertrisk.lake.tables.MERGE_BYTES", 1)
+    before = lake.table(REVISION).version()
+    writer.write(batch_of(as_lines(events)))
+    assert lake.table(REVISION).version() - before > 1
     assert differences(tables_of(lake), events) == []
 
 
