@@ -1,7 +1,8 @@
 """Writes batches of events into the tables.
 
-A batch is one commit for each table. The last commit stores the source's place. A merge adds each row only once, so an
-interrupted batch can be read again from its source, with the same result as without the interruption.
+A batch is one commit for each table, or several if it changes many days. The last commit stores the source's place. A
+merge adds each row only once, so an interrupted batch can be read again from its source, with the same result as
+without the interruption.
 """
 
 from collections.abc import Callable, Sequence

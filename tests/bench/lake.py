@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument("--edits", type=int, default=200_000)
     parser.add_argument("--batch", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--kafka", type=int, default=100_000, help="events to read from Kafka")
+    parser.add_argument("--kafka", type=int, default=250_000, help="events to read from Kafka")
     parser.add_argument(
         "--to", help="the folder of the lake; an existing lake is only queried; default: a temporary one"
     )
