@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import duckdb
-import orjson
 
 from revertrisk.lake.errors import LakeError, LakeUsageError
 from revertrisk.lake.open_or_create import open_lake
@@ -147,12 +146,12 @@ def make_table(
     connection: Connection, name: str, rows: Iterable[Mapping[str, object]], columns: Mapping[str, str]
 ) -> Relation:
     """Create or replace a temporary table with these rows; ``columns`` has the SQL type of each column by name."""
-    types = ", ".join(f"{quoted(column)}: {quoted(of)}" for column, of in columns.items())
-    with as_file(b"\n".join(map(orjson.dumps, rows)) + b"\n") as path:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_json("
-            f"{quoted(path)}, format = 'newline_delimited', columns = {{{types}}})"
-        )
+    kept = list(rows)
+    values = [[row[column] for row in kept] for column in columns]
+    selected = ", ".join(
+        f'unnest(${number}::{of}[]) AS "{column}"' for number, (column, of) in enumerate(columns.items(), 1)
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected}", values)
     return connection.table(name)
 
 

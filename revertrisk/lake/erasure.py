@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import orjson
-
-from revertrisk.lake.engine import Connection, as_file, new_engine, quoted, reports_damage, table_relation
+from revertrisk.lake.engine import Connection, make_table, new_engine, quoted, reports_damage, table_relation
 from revertrisk.lake.erasures import (
     ERASED_ACTOR,
     ERASED_PAGE,
@@ -178,18 +176,20 @@ def _erase_rows(engine: Connection, lake: Lake, now: datetime) -> int:
         "CREATE OR REPLACE TEMP TABLE touched_page AS "
         f"SELECT DISTINCT t.wiki_id, t.page_id FROM undone t {by_revert}"
     )
-    gone = _change(engine, lake, REVERTED, by_revert, deletes)
-    if gone:  # another revert can have undone the same edits
-        affected = Step(
-            REVERT_BY_ID,
-            ALL_IDS,
-            f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID} "
-            "SEMI JOIN touched_page USING (wiki_id, page_id)",
-        )
-        again = reverted_rows(engine, (affected,), whole_tables(engine, lake))
-        days = [day for (day,) in engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
-        merge(lake, REVERTED, again, days, reverted_change())
-    return rows + gone
+    if not engine.execute("FROM touched_page LIMIT 1").fetchall():
+        return rows
+    # Another revert can have undone the same edits. The rows without one are deleted last: an erasure that ended early
+    # finds the pages by these rows when it is repeated.
+    affected = Step(
+        REVERT_BY_ID,
+        ALL_IDS,
+        f"CREATE OR REPLACE TEMP TABLE affected_revert AS SELECT * FROM {REVERT_BY_ID} "
+        "SEMI JOIN touched_page USING (wiki_id, page_id)",
+    )
+    again = reverted_rows(engine, (affected,), whole_tables(engine, lake))
+    days = [day for (day,) in engine.execute("SELECT DISTINCT day FROM reverted_now").fetchall()]
+    rows += merge(lake, REVERTED, again, days, reverted_change())
+    return rows + _change(engine, lake, REVERTED, by_revert, deletes)
 
 
 _IS_OWN_PAGE: Final = (
@@ -200,26 +200,12 @@ _IS_OWN_PAGE: Final = (
 
 
 def _make_lists(engine: Connection, what: Erasure, keys: Sequence[dict[str, str]]) -> None:
-    lists: dict[str, tuple[Sequence[dict[str, object]], str]] = {
-        "erased_actor": (
-            [dict(each) for each in keys],
-            "{wiki_id: 'VARCHAR', name: 'VARCHAR', actor_key: 'VARCHAR'}",
-        ),
-        "erased_page": (
-            [{"wiki_id": wiki, "page_id": page} for wiki, page in what.pages],
-            "{wiki_id: 'VARCHAR', page_id: 'BIGINT'}",
-        ),
-        "erased_revision": (
-            [{"wiki_id": wiki, "rev_id": rev} for wiki, rev in what.revisions],
-            "{wiki_id: 'VARCHAR', rev_id: 'BIGINT'}",
-        ),
-    }
-    for name, (rows, columns) in lists.items():
-        with as_file(b"\n".join(orjson.dumps(row) for row in rows) + b"\n") as path:
-            engine.execute(
-                f"CREATE TEMP TABLE {name} AS SELECT * FROM read_json({quoted(path)}, "
-                f"format = 'newline_delimited', columns = {columns})"
-            )
+    actor = {"wiki_id": "VARCHAR", "name": "VARCHAR", "actor_key": "VARCHAR"}
+    make_table(engine, "erased_actor", keys, actor)
+    pages = [{"wiki_id": wiki, "page_id": page} for wiki, page in what.pages]
+    make_table(engine, "erased_page", pages, {"wiki_id": "VARCHAR", "page_id": "BIGINT"})
+    revisions = [{"wiki_id": wiki, "rev_id": rev} for wiki, rev in what.revisions]
+    make_table(engine, "erased_revision", revisions, {"wiki_id": "VARCHAR", "rev_id": "BIGINT"})
 
 
 def _change(engine: Connection, lake: Lake, table: Table, which: str, change: Change) -> int:

@@ -52,7 +52,7 @@ def as_user_name(written: str) -> str:
 
 def _canonical(name: str) -> str:
     if "." not in name and ":" not in name:
-        # Not an IP address. To find this out by parsing takes longer than the hash.
+        # Not an IP address. Parsing it as one would take longer than the hash.
         return unicodedata.normalize("NFC", name)
     try:
         return str(ipaddress.ip_address(name))

@@ -16,6 +16,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from revertrisk.lake.errors import EXIT_CONFIGURATION, EXIT_DONE, LakeError, LakeUsageError
+from revertrisk.lake.event_rows import MAX_EVENT_BYTES
 from revertrisk.lake.maintenance import ACTOR_KEY_DAYS, GRACE, maintain
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.open_or_create import make_lake
@@ -23,7 +24,7 @@ from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, BrokenRecord, LakeWriter, RecordPlace, Written
 from revertrisk.runtime.metrics_port import MetricsPortError, serving_metrics
 from revertrisk.runtime.signals import on_signals
-from revertrisk.streams.base import Position, RawRecord, SourceError, UnreadableRecord
+from revertrisk.streams.base import Position, RawRecord, SourceError, UnreadableReason, UnreadableRecord
 from revertrisk.streams.opening import OpenSource, Places, SourceNameError, SourceSettings, open_source
 
 log = logging.getLogger(__name__)
@@ -79,8 +80,9 @@ class BatchCollector:
         position = record.position
         place = RecordPlace(_source_of_record(source, position), position.offset)
         if isinstance(record, UnreadableRecord):
-            digest = hashlib.sha256(record.raw).hexdigest()
-            self._batch.broken.append(BrokenRecord(place, record.reason.value, digest))
+            self._add_broken(place, record.raw, record.reason)
+        elif len(record.raw) > MAX_EVENT_BYTES:
+            self._add_broken(place, record.raw, UnreadableReason.TOO_LONG)
         else:
             self._batch.lines.append(record.raw)
             self._batch.places.append(place)
@@ -97,6 +99,9 @@ class BatchCollector:
             self._has_room.clear()
         if rows % _YIELD_EVERY == 0:
             await asyncio.sleep(0)
+
+    def _add_broken(self, place: RecordPlace, raw: bytes, reason: UnreadableReason) -> None:
+        self._batch.broken.append(BrokenRecord(place, reason.value, hashlib.sha256(raw).hexdigest()))
 
     def end(self) -> None:
         """Let the writer take the last batch; after it `take` returns None."""

@@ -138,8 +138,9 @@ class Stage:
         return batch
 
     def _read(self, lines: Sequence[bytes]) -> None:
-        # A newline inside a record would split it in two, and the engine skips blank lines.
-        content = b"\n".join(line.strip().replace(b"\n", b" ") or b"null" for line in lines)
+        # A newline inside a record would split it in two, and the engine skips blank lines. After the first newline, it
+        # does not take a byte order mark at the beginning of a record for one of the whole.
+        content = b"\n" + b"\n".join(line.strip().replace(b"\n", b" ") or b"null" for line in lines)
         with as_file(content) as path:
             self._connection.execute(
                 "CREATE OR REPLACE TEMP TABLE line AS SELECT * FROM read_json("

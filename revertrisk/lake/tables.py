@@ -7,7 +7,7 @@ the one that it was made from: if two writers change a table at once, one of the
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -110,8 +110,9 @@ def merge(
     """Merge rows into a table by its key; return how many were added, changed or deleted.
 
     ``rows`` have columns of the table. ``partitions`` are the partitions of the rows; only these are read. A merge
-    reads them whole, so those with more than `MERGE_BYTES` together are merged in several commits, which can be
-    repeated like one. If nothing changes, nothing is written. Values of the rows are never in the log.
+    reads them whole, so partitions with more than `MERGE_BYTES` together are merged in several commits. A merge that
+    failed between two of them is repeated, and changes only the rest. If nothing changes, nothing is written. Values
+    of the rows are never in the log.
 
     Raises:
         LakeError: the table cannot be written.
@@ -120,18 +121,19 @@ def merge(
     if table.partition is None:
         return _merge(lake, table, rows, None, change)
     done = 0
-    for group in _groups(_bytes_by_partition(lake, table), sorted(partitions)):
+    for group in _groups(lake, table, sorted(partitions)):
         listed = ", ".join(f"DATE '{day}'" for day in group)
         done += _merge(lake, table, rows.filter(f"{table.partition} IN ({listed})"), listed, change)
     return done
 
 
-def _groups(sizes: Mapping[date | None, int], partitions: Iterable[date]) -> Iterator[list[date]]:
-    """Yield the partitions in groups of at most `MERGE_BYTES`; one that is larger is alone."""
+def _groups(lake: Lake, table: Table, partitions: Sequence[date]) -> Iterator[list[date]]:
+    """Yield the partitions in groups with files of at most `MERGE_BYTES`; a larger partition is alone."""
+    sizes = _file_sizes(lake, table) if len(partitions) > 1 else {}
     group: list[date] = []
     size = 0
     for partition in partitions:
-        more = sizes.get(partition, 0)
+        more = sum(sizes.get(partition, ()))
         if group and size + more > MERGE_BYTES:
             yield group
             group, size = [], 0
@@ -139,15 +141,6 @@ def _groups(sizes: Mapping[date | None, int], partitions: Iterable[date]) -> Ite
         size += more
     if group:
         yield group
-
-
-def _bytes_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
-    files = lake.table(table).get_add_actions()
-    sizes: dict[date | None, int] = {}
-    for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
-        partition = _partition_of(table, path)
-        sizes[partition] = sizes.get(partition, 0) + size
-    return sizes
 
 
 def _merge(lake: Lake, table: Table, rows: Rows, listed: str | None, change: Change) -> int:
@@ -233,15 +226,20 @@ def vacuum(lake: Lake, table: Table, keep: timedelta, *, also_unknown: bool) -> 
 
 def files_by_partition(lake: Lake, table: Table) -> dict[date | None, int]:
     """Return the number of data files of each partition; raises LakeError."""
-    found: dict[date | None, int] = {}
-    for path in lake.files(table):
-        partition = _partition_of(table, path)
-        found[partition] = found.get(partition, 0) + 1
+    return {partition: len(sizes) for partition, sizes in _file_sizes(lake, table).items()}
+
+
+def _file_sizes(lake: Lake, table: Table) -> dict[date | None, list[int]]:
+    """Return the sizes in bytes of the data files of each partition."""
+    files = lake.table(table).get_add_actions()
+    found: dict[date | None, list[int]] = {}
+    for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
+        found.setdefault(_partition_of(table, path), []).append(size)
     return found
 
 
 def _partition_of(table: Table, path: str) -> date | None:
-    name, _, value = path.rsplit("/", 2)[-2].partition("=")
+    name, _, value = path.rpartition("/")[0].rpartition("/")[2].partition("=")
     return date.fromisoformat(value) if name == table.partition else None
 
 
@@ -286,7 +284,7 @@ def _locked(lake: Lake, table: Table) -> Iterator[None]:
 
     Commits are safe without the lock, as between several machines.
     """
-    if "://" in lake.root:
+    if storage.is_remote(lake.root):
         yield
         return
     folder = os.open(f"{lake.root}/{table.name}", os.O_RDONLY)

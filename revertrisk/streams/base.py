@@ -177,5 +177,5 @@ class RecordSource(EventSource, Protocol):
     """A source that also yields its records as they are, for readers that do not need Python objects."""
 
     def records(self) -> AsyncGenerator[RawRecord | UnreadableRecord, None]:
-        """Yield the records of :meth:`EventSource.events` without parsing them; read one of both, not both."""
+        """Yield the records of :meth:`EventSource.events` without parsing them; call only one of the two."""
         ...

@@ -208,7 +208,7 @@ class EventStreamsSource:
             await self._remember({"last_event_id": place, "since": self._since.isoformat()})
 
     async def close(self) -> None:
-        """Do nothing: `events` closes the connection, and a commit is stored at once."""
+        """Do nothing: `records` closes the connection, and a commit is stored at once."""
 
     async def _resume(self) -> None:
         """Start from the checkpoint; if it is empty, store the start, for a crash before the first commit."""

@@ -130,7 +130,7 @@ class JsonlSource:
                 raise SourceError(str(exc)) from exc
 
     async def close(self) -> None:
-        """Do nothing: `events` closes the file."""
+        """Do nothing: `records` closes the file."""
 
     async def _read_checkpoint(self) -> "_Done":
         try:
@@ -196,7 +196,7 @@ class JsonlSource:
         return record
 
     def _last(self, record: RawRecord | UnreadableRecord | None) -> RawRecord | None:
-        """Return the event of a last line without a newline; None if the line is incomplete."""
+        """Return the record of a last line without a newline; None if the line is incomplete."""
         if isinstance(record, RawRecord) and isinstance(read_record(record), SourcedEvent):
             return replace(record, position=replace(record.position, is_open=True))
         if record is not None:

@@ -214,7 +214,7 @@ class KafkaSource:
                     refreshed_at = monotonic()
         except KafkaException as exc:
             self._fail(exc.args[0].str())
-        except Exception as exc:  # any exception that ends this thread must also end `events`
+        except Exception as exc:  # any exception that ends this thread must also end `records`
             log.exception("%s: the consumer failed", self._name)
             self._fail(f"the consumer failed ({type(exc).__name__})")
         finally:
@@ -307,6 +307,6 @@ class KafkaSource:
             log.debug("%s: %s", self._name, error.str())  # librdkafka logs it and recovers itself
 
     def _fail(self, reason: str) -> None:
-        """End `events` with this reason; if it is called again, the first reason stays."""
+        """End `records` with this reason; if it is called again, the first reason stays."""
         self._failure = self._failure or SourceError(f"{self._name}: {reason}")
         self._wake()

@@ -104,6 +104,20 @@ async def test_a_record_that_is_nested_too_deep_does_not_stop_the_writer(tmp_pat
     assert await filled(settings(tmp_path, f"jsonl:{tmp_path}/events")) == {}
 
 
+async def test_a_record_that_is_too_long_for_the_engine_does_not_stop_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka can have larger records than the engine reads; it is listed, and what stands beside it is taken in."""
+    events = events_of(10)
+    monkeypatch.setattr("revertrisk.lake.run.MAX_EVENT_BYTES", 50_000)
+    long = as_lines([{"x": "a" * 50_000}])
+    (tmp_path / "events").write_bytes(b"\n".join(long + as_lines(events)) + b"\n")
+    await filled(settings(tmp_path, f"jsonl:{tmp_path}/events"))
+    reader = Reader(str(tmp_path / "lake"))
+    assert reader.query("SELECT place, reason FROM unreadable").fetchall() == [(1, "record_too_long")]
+    assert differences(reader.connection, events) == []
+
+
 async def test_an_old_export_keeps_its_actors_until_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from revertrisk.lake import Reader
+from revertrisk.lake import tables as tables_module
 from revertrisk.lake.bots import Bot, shipped_bots, write_bots
 from revertrisk.lake.check import check, wait_for_new_places
 from revertrisk.lake.engine import files_relation, new_engine
@@ -25,7 +27,7 @@ from revertrisk.lake.maintenance import (
     prune,
 )
 from revertrisk.lake.open_or_create import make_lake
-from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES
+from revertrisk.lake.schema import PREDICTION, REVERT, REVERTED, REVISION, TABLES, Table
 from revertrisk.lake.tables import Change, Lake, files_by_partition, merge
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import (
@@ -301,6 +303,33 @@ def test_an_erased_revert_undoes_nothing_any_more(filled: Lake) -> None:
     assert list(check(filled)) == []
     left = tables_of(filled).execute("SELECT DISTINCT first_revert_id FROM reverted").fetchall()
     assert not {edit.rev_id for edit in gone} & {rev_id for (rev_id,) in left}
+
+
+def test_an_erasure_that_ended_between_two_commits_is_repeated(
+    filled: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edits that another revert also undid get its row, whichever days were done already."""
+    reverts = (
+        tables_of(filled).execute("SELECT DISTINCT first_revert_id FROM reverted ORDER BY ALL").fetchall()
+    )
+    gone = [edit for edit in KNOWN if (edit.rev_id,) in reverts[::2]]
+    what = parse_erasure((), (), [f"{edit.wiki_id}:{edit.rev_id}" for edit in gone])
+    merge_days, done = tables_module._merge, list[Table]()  # noqa: SLF001 - one commit
+
+    def end_after_some(lake: Lake, table: Table, *more: Any) -> int:
+        if table is REVERTED:
+            done.append(table)
+            if len(done) > 5:  # some days are done
+                raise LakeError("the disk is full")
+        return merge_days(lake, table, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(tables_module, "MERGE_BYTES", 1)
+        broken.setattr(tables_module, "_merge", end_after_some)
+        with pytest.raises(LakeError):
+            erase(filled, what, grace_s=0)
+    assert erase(filled, what, grace_s=0).remaining == []
+    assert list(check(filled)) == []
 
 
 def test_no_event_brings_back_what_was_erased(filled: Lake, writer_of_filled: LakeWriter) -> None:

@@ -215,6 +215,10 @@ LATER_MAJOR = prediction(EDIT) | {"$schema": "/mediawiki/page/prediction_classif
         pytest.param(b"", "not_an_event", id="empty"),
         pytest.param(b"[1]", "not_an_event", id="no object"),
         pytest.param(b'\xff{"a":1}', "not_an_event", id="not UTF-8"),
+        pytest.param(b" \r ", "not_an_event", id="blank"),
+        pytest.param(
+            b"\xef\xbb\xbf" + orjson.dumps(page_change(EDIT)), "not_an_event", id="a byte order mark"
+        ),
         pytest.param(orjson.dumps(MISSING_REV), "invalid_event", id="no revision"),
         pytest.param(orjson.dumps(NO_DAY), "invalid_event", id="a day that no calendar has"),
         pytest.param(orjson.dumps(NO_PROBABILITY), "invalid_event", id="null probabilities"),
