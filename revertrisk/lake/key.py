@@ -6,6 +6,7 @@ import ipaddress
 import os
 import secrets
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,13 +52,10 @@ def as_user_name(written: str) -> str:
 
 
 def _canonical(name: str) -> str:
-    if "." not in name and ":" not in name:
-        # Not an IP address. Parsing it as one would take longer than the hash.
-        return unicodedata.normalize("NFC", name)
-    try:
-        return str(ipaddress.ip_address(name))
-    except ValueError:
-        return unicodedata.normalize("NFC", name)
+    if "." in name or ":" in name:  # as every IP address has; to parse other names takes longer than the hash
+        with suppress(ValueError):
+            return str(ipaddress.ip_address(name))
+    return unicodedata.normalize("NFC", name)
 
 
 def key_path(lake_id: str, written: str | None) -> Path:

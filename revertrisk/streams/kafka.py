@@ -155,8 +155,7 @@ class KafkaSource:
                 arrived.clear()
                 while (record := self._held.next_record()) is not None:
                     assert record.value is not None  # noqa: S101 - next_record returns only these
-                    topic = partition_at(record.position.partition, 0).topic
-                    yield RawRecord(record.value, record.position, topic)
+                    yield RawRecord(record.value, record.position, record.topic)
                 if self._failure is not None:
                     raise self._failure
                 if self._to_end and self._held.all_read:
@@ -280,7 +279,7 @@ class KafkaSource:
                 self._held.put(Buffered(None, Position(name, offset - 1, epoch)))
                 self._held.note_end(name)
             elif value is not None:
-                self._held.put(Buffered(value, Position(name, offset, epoch)))
+                self._held.put(Buffered(value, Position(name, offset, epoch), message.topic()))
         if messages:
             self._wake()
 

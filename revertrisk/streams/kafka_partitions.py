@@ -23,6 +23,7 @@ class Buffered:
     value: bytes | None = field(repr=False)
     """None: up to and including the position there is nothing to yield."""
     position: Position
+    topic: str | None = None
 
 
 _NEVER = -2

@@ -142,7 +142,7 @@ async def test_closing_needs_no_reading_and_may_be_repeated(kind: Kind) -> None:
 
 @resuming
 async def test_what_was_committed_does_not_come_again(kind: Kind) -> None:
-    """A source that is opened again goes on behind the last commit, whatever had been read beyond it."""
+    """A source that is opened again continues after the last commit, even if more had been read."""
     records = encoded([{"number": number} for number in range(100)])
     async with opened(kind, records) as source, aclosing(source.events()) as events:
         found = [await anext(events) for _ in range(60)]

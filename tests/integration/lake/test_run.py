@@ -138,7 +138,7 @@ async def test_an_old_export_keeps_its_actors_until_its_end(
 
 
 async def test_eventstreams_is_resumed_where_the_lake_is(tmp_path: Path) -> None:
-    """A stopped writer has written what it took; the next one asks for what comes behind."""
+    """A stopped writer has written what it took; the next one asks for what comes after it."""
     events = events_of(20)
     served = EventStream(as_lines(events), cuts=iter([4000, 9000]))
     with serving(served.app()) as url:
