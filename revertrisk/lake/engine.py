@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from importlib.resources import files
@@ -49,6 +49,7 @@ _QUERY_ERRORS: Final = (
 )
 """Errors in the query itself; all others are errors of the files or the machine."""
 REOPEN_TRIES: Final = 5
+_WRITE_BYTES: Final = 256 * 1024
 ANSWER: Final = "internal.answer"
 """The table with the result of the last query, in a schema of its own, so that SHOW TABLES does not list it."""
 _QUERIES: Final = frozenset({"SELECT", "EXPLAIN", "MULTI"})
@@ -126,17 +127,16 @@ def view_query(name: str) -> str:
 
 
 @contextmanager
-def as_file(content: bytes) -> Iterator[str]:
-    """Yield the name of a file with this content, for the length of the context; on Linux it is only in memory."""
+def as_file(parts: Iterable[bytes]) -> Iterator[str]:
+    """Yield the name of a file with these parts, for the length of the context; on Linux it is only in memory."""
     if sys.platform == "linux":
         descriptor = os.memfd_create("revertrisk-lake")
     else:
         with tempfile.TemporaryFile(delete=False) as file:
             descriptor = os.dup(file.fileno())
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        with open(descriptor, "wb", buffering=_WRITE_BYTES, closefd=False) as file:
+            file.writelines(parts)
         yield f"/dev/fd/{descriptor}" if sys.platform != "linux" else f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
@@ -147,11 +147,21 @@ def make_table(
 ) -> Relation:
     """Create or replace a temporary table with these rows; ``columns`` has the SQL type of each column by name."""
     kept = list(rows)
-    values = [[row[column] for row in kept] for column in columns]
+    return make_table_of_columns(
+        connection, name, {column: [row[column] for row in kept] for column in columns}, columns
+    )
+
+
+def make_table_of_columns(
+    connection: Connection, name: str, values: Mapping[str, Sequence[object]], columns: Mapping[str, str]
+) -> Relation:
+    """Create or replace a temporary table with these values of each column; ``columns`` has their SQL types."""
     selected = ", ".join(
         f'unnest(${number}::{of}[]) AS "{column}"' for number, (column, of) in enumerate(columns.items(), 1)
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected}", values)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected}", [values[column] for column in columns]
+    )
     return connection.table(name)
 
 

@@ -75,10 +75,12 @@ WATERMARK: Final = f"SELECT max(meta_at) FROM event WHERE {_IS_PAGE_CHANGE} AND 
 Events of other streams do not count: without page_change events, no reverts are known.
 """
 
-KINDS: Final = f"""
+
+def events_of(source: str) -> str:
+    """Return SQL that makes the table `event`: the fields `FIELDS` of a source, and each event's kind and times."""
+    return f"""
 CREATE OR REPLACE TEMP TABLE event AS
 SELECT
-    rowid AS number,
     CASE
         WHEN meta.domain = '{CANARY_DOMAIN}' THEN 'canary'
         WHEN "$schema" LIKE '/mediawiki/page/prediction_classification_change/1.%' THEN 'prediction'
@@ -91,8 +93,9 @@ SELECT
     {_instant("dt")} AS happened_at,
     {_instant("coalesce(revision.rev_dt, rev_timestamp)")} AS rev_at,
     *
-FROM line
+FROM {source}
 """
+
 
 _PREDICTION_IS_READABLE: Final = (
     "wiki_id IS NOT NULL AND page.page_id IS NOT NULL AND revision.rev_id > 0 AND page_change_kind IS NOT NULL "
@@ -110,16 +113,16 @@ _VISIBILITY_IS_READABLE: Final = (
 )
 
 UNREADABLE: Final = f"""
-SELECT number, what AS reason FROM event WHERE what IN ('not_an_event', 'other_schema')
-UNION ALL SELECT number, 'invalid_event' FROM event WHERE what = 'prediction' AND NOT coalesce({_PREDICTION_IS_READABLE}, false)
-UNION ALL SELECT number, 'invalid_event' FROM event WHERE what = 'page_change' AND NOT coalesce({_PAGE_CHANGE_IS_READABLE}, false)
-UNION ALL SELECT number, 'invalid_event' FROM event WHERE what = 'visibility' AND NOT coalesce({_VISIBILITY_IS_READABLE}, false)
+SELECT rowid AS number, what AS reason FROM event WHERE what IN ('not_an_event', 'other_schema')
+UNION ALL SELECT rowid, 'invalid_event' FROM event WHERE what = 'prediction' AND NOT coalesce({_PREDICTION_IS_READABLE}, false)
+UNION ALL SELECT rowid, 'invalid_event' FROM event WHERE what = 'page_change' AND NOT coalesce({_PAGE_CHANGE_IS_READABLE}, false)
+UNION ALL SELECT rowid, 'invalid_event' FROM event WHERE what = 'visibility' AND NOT coalesce({_VISIBILITY_IS_READABLE}, false)
 """  # noqa: E501 - a line for each kind
 
 PREDICTIONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE predicted AS
 SELECT
-    number, wiki_id, revision.rev_id AS rev_id, page_change_kind,
+    rowid AS number, wiki_id, revision.rev_id AS rev_id, page_change_kind,
     predicted_classification.model_name AS model_name, predicted_classification.model_version AS model_version,
     page.page_id AS page_id,
     predicted_classification.probabilities."true" AS probability,
@@ -130,9 +133,9 @@ FROM event WHERE what = 'prediction' AND {_PREDICTION_IS_READABLE}
 """
 
 CHANGES: Final = f"""
-CREATE OR REPLACE TEMP TABLE change AS
+CREATE OR REPLACE TEMP VIEW change AS
 SELECT
-    event.*, known_wiki.domain AS wiki_domain, known_wiki.is_scorable AS wiki_is_scorable,
+    event.*, event.rowid AS number, known_wiki.domain AS wiki_domain, known_wiki.is_scorable AS wiki_is_scorable,
     revision.rev_id AS changed_id,
     CAST(rev_at AS DATE) AS day,
     revision.is_editor_visible IS NOT DISTINCT FROM false AS hides_author,
@@ -144,7 +147,7 @@ SELECT
     CASE WHEN prior_state.revision.rev_id = revision.rev_parent_id THEN prior_state.revision END AS parent
 FROM event LEFT JOIN known_wiki USING (wiki_id) WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
 """
-"""Needs the table `known_wiki`: wiki_id, domain, is_scorable."""
+"""Needs the table `known_wiki`: wiki_id, domain, is_scorable. To copy the events into a table takes longer."""
 
 EDITED: Final = "SELECT quantile_disc(rev_at, 0.5) FROM change WHERE page_change_kind IN ('edit', 'create')"
 
@@ -223,15 +226,8 @@ AUTHOR: Final = (
 """The columns that are cleared when the author is hidden."""
 WITHOUT_AUTHOR: Final = {"user_kind": "'unknown'", "edit_bucket": "'unknown'"}
 _OF_THE_EDIT: Final = (
-    "parent_id",
-    "meta_dt",
-    "kind",
-    "is_minor",
-    "rev_size",
-    "parent_size",
-    "is_null_edit",
-    "skip_reason",
-)
+    "parent_id", "meta_dt", "kind", "is_minor", "rev_size", "parent_size", "is_null_edit", "skip_reason",
+)  # fmt: skip
 """The columns that come from the earliest event."""
 _OF_THE_PAGE: Final = ("page_id", "namespace_id", "is_content_namespace", "is_redirect", "row_updated")
 """The columns that come from the newest event."""
@@ -239,19 +235,28 @@ _OF_THE_PAGE: Final = ("page_id", "namespace_id", "is_content_namespace", "is_re
 
 def combined_revisions() -> str:
     """Return SQL that combines all rows of `revision_fact` about one revision into one row of `revised`."""
-    first = ", ".join(f"e.{name}" for name in _OF_THE_EDIT)
-    newest = ", ".join(f"n.{name}" for name in _OF_THE_PAGE if name not in {"row_updated", "page_id"})
+    facts = ", ".join(
+        [f"e.{name}" for name in _OF_THE_EDIT]
+        + [f"n.{name}" for name in _OF_THE_PAGE if name not in {"row_updated", "page_id"}]
+        + [f"a.{name}" for name in AUTHOR]
+    )
     author = ", ".join(
-        f"CASE WHEN is_known THEN a.{name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END AS {name}"
+        f"CASE WHEN is_known THEN {name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END AS {name}"
         for name in AUTHOR
     )
     order = "(meta_dt, coalesce(meta_id, ''))"
+    # Most revisions have one row. To group rows takes much longer than to copy them.
     return f"""
 CREATE OR REPLACE TEMP TABLE revised AS
-SELECT day, wiki_id, rev_id, coalesce(n.page_id, any_page_id) AS page_id, dt, {first}, {newest}, {author},
-    author_hidden_dt, n.meta_dt AS row_updated
-FROM (
-    SELECT *, a.author_dt IS NOT NULL AND (author_hidden_dt IS NULL OR a.author_dt > author_hidden_dt) AS is_known
+WITH repeated AS (
+    SELECT day, wiki_id, rev_id FROM revision_fact GROUP BY day, wiki_id, rev_id HAVING count(*) > 1
+), combined AS (
+    SELECT * EXCLUDE (meta_id), meta_dt AS row_updated
+    FROM revision_fact ANTI JOIN repeated USING (day, wiki_id, rev_id)
+    UNION ALL BY NAME
+    SELECT
+        day, wiki_id, rev_id, coalesce(n.page_id, any_page_id) AS page_id, dt, {facts}, author_hidden_dt,
+        n.meta_dt AS row_updated
     FROM (
         SELECT
             day, wiki_id, rev_id, min(dt) AS dt, max(author_hidden_dt) AS author_hidden_dt,
@@ -259,8 +264,13 @@ FROM (
             arg_min(revision_fact, {order}) FILTER (meta_dt IS NOT NULL) AS e,
             arg_max(revision_fact, {order}) FILTER (meta_dt IS NOT NULL) AS n,
             arg_max(revision_fact, (author_dt, coalesce(meta_id, ''))) FILTER (author_dt IS NOT NULL) AS a
-        FROM revision_fact GROUP BY day, wiki_id, rev_id
+        FROM revision_fact SEMI JOIN repeated USING (day, wiki_id, rev_id) GROUP BY day, wiki_id, rev_id
     )
+)
+SELECT * REPLACE ({author})
+FROM (
+    SELECT *, author_dt IS NOT NULL AND (author_hidden_dt IS NULL OR author_dt > author_hidden_dt) AS is_known
+    FROM combined
 )"""
 
 

@@ -6,7 +6,7 @@ every batch would read the ids of all revisions of the lake, and would take long
 
 from collections.abc import Callable
 
-from revertrisk.lake.engine import Connection, files_relation
+from revertrisk.lake.engine import Connection, files_relation, quoted
 from revertrisk.lake.schema import REVERT, REVISION, Table
 from revertrisk.lake.tables import Lake
 
@@ -66,15 +66,15 @@ class IdRanges:
             for view, (of, least, greatest) in _VIEWS.items():
                 if of is not table:
                     continue
-                for file in sorted(known - files):
-                    self._connection.execute(f"DELETE FROM {view}_range WHERE file = $1", [file])
-                for file in sorted(files - known):
-                    rows = files_relation(self._connection, table, [file], is_older=self._lake.is_older)
-                    rows.create_view("new_rows", replace=True)
+                if known - files:
                     self._connection.execute(
-                        f"INSERT INTO {view}_range SELECT $1, wiki_id, min({least}), max({greatest}) FROM new_rows "
-                        "GROUP BY wiki_id",
-                        [file],
+                        f"DELETE FROM {view}_range WHERE list_contains($1, file)", [sorted(known - files)]
+                    )
+                if files - known:
+                    listed = ", ".join(quoted(file) for file in sorted(files - known))
+                    self._connection.execute(
+                        f"INSERT INTO {view}_range SELECT filename, wiki_id, min({least}), max({greatest}) "
+                        f"FROM read_parquet([{listed}], filename = true) GROUP BY filename, wiki_id"
                     )
             is_changed |= files != known
             self._known[table] = files

@@ -1,6 +1,5 @@
 """The secret key that turns user names into actor keys. It is kept outside the lake, so the lake names no user."""
 
-import hashlib
 import hmac
 import ipaddress
 import os
@@ -22,22 +21,28 @@ class ActorKeys:
     """Computes the keyed hashes of one lake."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        # A copy takes half as long as to begin anew with the secret.
+        self._begun = hmac.new(secret, digestmod="sha256")
 
     def of(self, wiki_id: str, name: str) -> str:
         """Return the key of a user of a wiki: 64 hexadecimal digits.
 
         Names are normalised to Unicode NFC, IP addresses to their canonical form. A renamed user gets another key.
         """
-        return hmac.digest(self._secret, f"{wiki_id}\0{_canonical(name)}".encode(), hashlib.sha256).hex()
+        return self._hash(f"{wiki_id}\0{_canonical(name)}")
 
     def erased(self, what: str, name: str) -> str:
         """Return the keyed hash by which a lake records that something was erased; ``what`` is its kind."""
-        return hmac.digest(self._secret, f"revertrisk erased\0{what}\0{name}".encode(), hashlib.sha256).hex()
+        return self._hash(f"revertrisk erased\0{what}\0{name}")
 
     def check_value(self, lake_id: str) -> str:
         """Return a keyed hash by which a lake recognises its key; the key cannot be derived from it."""
-        return hmac.digest(self._secret, f"revertrisk lake\0{lake_id}".encode(), hashlib.sha256).hex()[:32]
+        return self._hash(f"revertrisk lake\0{lake_id}")[:32]
+
+    def _hash(self, text: str) -> str:
+        hashing = self._begun.copy()
+        hashing.update(text.encode())
+        return hashing.hexdigest()
 
 
 def as_user_name(written: str) -> str:

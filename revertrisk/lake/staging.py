@@ -9,23 +9,23 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
-from revertrisk.lake.engine import Connection, Relation, as_file, make_table, quoted
+from revertrisk.lake.engine import Connection, Relation, as_file, make_table, make_table_of_columns, quoted
 from revertrisk.lake.erasures import ERASED_PAGE, ERASED_REVISION, Erasures
 from revertrisk.lake.event_rows import (
     CHANGES,
     DISTINCT,
     EDITED,
     FIELDS,
-    KINDS,
     MAX_EVENT_BYTES,
     PREDICTIONS,
     REVISIONS,
     UNREADABLE,
     WATERMARK,
     combined_revisions,
+    events_of,
 )
 from revertrisk.lake.key import ActorKeys
 from revertrisk.lake.schema import (
@@ -41,8 +41,6 @@ from revertrisk.wiki.user_kinds import user_kind
 
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 """A time that is further ahead of our clock is an error of another clock, and does not move the watermark."""
-MAX_ACCOUNTS: Final = 100_000
-"""The most users whose kind and key are cached between batches."""
 _DIGITS: Final = re.compile(r"([0-9]+)")
 
 
@@ -99,8 +97,7 @@ class Stage:
         ]
         columns = {"wiki_id": "VARCHAR", "domain": "VARCHAR", "is_scorable": "BOOLEAN"}
         make_table(connection, "known_wiki", wikis, columns)
-        # A cache, because frequent editors are in every batch.
-        self._account = lru_cache(maxsize=MAX_ACCOUNTS)(partial(_account, actor_keys))
+        self._actor_keys = actor_keys
         self._columns = "{" + ", ".join(f"{quoted(name)}: {quoted(of)}" for name, of in FIELDS.items()) + "}"
 
     def parse(
@@ -110,8 +107,6 @@ class Stage:
         batch = StagedBatch()
         self._read(lines)
         run = self._connection.execute
-        run(KINDS)
-        run("DROP TABLE line")
         ((batch.canaries,),) = run("SELECT count(*) FROM event WHERE what = 'canary'").fetchall()
         ((batch.watermark,),) = run(WATERMARK, [self._now() + MAX_CLOCK_DIFFERENCE]).fetchall()
         for number, reason in run(UNREADABLE).fetchall():
@@ -129,24 +124,21 @@ class Stage:
         self._make_accounts(erasures)
         self._make_erased_titles(erasures)
         run(REVISIONS)
-        run("DROP TABLE event")
         run(combined_revisions())
         run("DROP TABLE revision_fact")
         batch.revisions = self._staged(REVISION, "revised")
         batch.reverts = self._reverts()
         batch.page_events = self._page_events()
+        run("DROP TABLE event")
         return batch
 
     def _read(self, lines: Sequence[bytes]) -> None:
-        # A newline inside a record would split it in two, and the engine skips blank lines. After the first newline, it
-        # does not take a byte order mark at the beginning of a record for one of the whole.
-        content = b"\n" + b"\n".join(line.strip().replace(b"\n", b" ") or b"null" for line in lines)
-        with as_file(content) as path:
-            self._connection.execute(
-                "CREATE OR REPLACE TEMP TABLE line AS SELECT * FROM read_json("
-                f"{quoted(path)}, format = 'newline_delimited', ignore_errors = true, "
+        with as_file(_one_to_a_line(lines)) as path:
+            source = (
+                f"read_json({quoted(path)}, format = 'newline_delimited', ignore_errors = true, "
                 f"maximum_object_size = {MAX_EVENT_BYTES + 1}, columns = {self._columns})"
             )
+            self._connection.execute(events_of(source))
 
     def _delete_erased(self, erasures: Erasures) -> None:
         """Delete events of erased pages and revisions."""
@@ -190,27 +182,34 @@ class Stage:
             "SELECT DISTINCT wiki_id, author.user_text AS name, author.user_id AS user_id, author.is_temp AS is_temp "
             "FROM change WHERE author IS NOT NULL)"
         )
-        people = self._connection.execute(
-            "SELECT person_id, wiki_id, name, user_id, is_temp FROM person"
+        # Lists of columns: with an object for each user, Python's garbage collector took a tenth of a batch.
+        lists = ", ".join(
+            f"coalesce(list({column}), [])"
+            for column in ("person_id", "wiki_id", "name", "user_id", "is_temp")
+        )
+        ((person_ids, wiki_ids, names, user_ids, are_temporary),) = self._connection.execute(
+            f"SELECT {lists} FROM person"
         ).fetchall()
-        rows = []
-        for person_id, *person in people:
-            user_kind, actor_key = self._account(*person)
-            rows.append(
-                {
-                    "person_id": person_id,
-                    "user_kind": user_kind,
-                    "actor_key": actor_key,
-                    "erased_at": erasures.of_actor(actor_key),
-                }
-            )
+        actor_keys = [
+            self._actor_keys.of(wiki_id, name) if name else None
+            for wiki_id, name in zip(wiki_ids, names, strict=True)
+        ]
+        values = {
+            "person_id": person_ids,
+            "user_kind": [
+                user_kind(name, user_id, is_temp=is_temp).value
+                for name, user_id, is_temp in zip(names, user_ids, are_temporary, strict=True)
+            ],
+            "actor_key": actor_keys,
+            "erased_at": [erasures.of_actor(actor_key) for actor_key in actor_keys],
+        }
         columns = {
             "person_id": "BIGINT",
             "user_kind": "VARCHAR",
             "actor_key": "VARCHAR",
             "erased_at": Type.TIMESTAMP,
         }
-        make_table(self._connection, "key_of", rows, columns)
+        make_table_of_columns(self._connection, "key_of", values, columns)
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE account AS SELECT change.number, key_of.user_kind, key_of.actor_key, "
             "key_of.erased_at FROM change JOIN person ON change.wiki_id = person.wiki_id "
@@ -273,15 +272,19 @@ class Stage:
         return Staged(table, relation, tuple(day for (day,) in days))
 
 
+def _one_to_a_line(records: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the parts of a file with one record to a line.
+
+    A newline inside a record would split it in two, and the engine skips blank lines. After the first newline, it does
+    not take a byte order mark at the beginning of a record for one of the whole.
+    """
+    for record in records:
+        yield b"\n"
+        yield record.strip().replace(b"\n", b" ") or b"null"
+
+
 _AUTHOR_OF_REVERT: Final = ("actor_key", "user_kind")
 """The writer takes these columns from `revision`."""
-
-
-def _account(
-    actor_keys: ActorKeys, wiki_id: str, name: str | None, user_id: int | None, is_temp: bool | None
-) -> tuple[str, str | None]:
-    kind = user_kind(name, user_id, is_temp=is_temp)
-    return kind.value, actor_keys.of(wiki_id, name) if name else None
 
 
 @lru_cache(maxsize=1000)
