@@ -17,7 +17,7 @@ from revertrisk.wiki.user_kinds import UserKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revertrisk.reports.watched import Floats, Watched
+    from revertrisk.reports.watched import Watched
 
 OUTCOME_COLUMNS: Final = [
     "model_version", "horizon_hours", "edits", "share_reverted", "low", "high", "younger", "note",
@@ -133,7 +133,7 @@ def _flagged(reader: Reader, text: str, wikis: tuple[str, ...]) -> "Watched":
     """Return the edits that the query of `flagged_sql` selects, by wiki, page and revision. Raises LakeError."""
     import numpy as np
 
-    from revertrisk.reports.watched import USER_KINDS, Watched
+    from revertrisk.reports.watched import USER_KINDS, Watched, or_never, page_numbers
 
     rows = reader.query(text).fetchnumpy()
     places, kinds, reverters = (
@@ -143,27 +143,22 @@ def _flagged(reader: Reader, text: str, wikis: tuple[str, ...]) -> "Watched":
     wiki = np.array([places[each] for each in rows["wiki_id"].tolist()], dtype=np.int16)
     order = np.lexsort((rows["rev_id"], rows["page_id"], wiki))
     column = {name: values[order] for name, values in rows.items()}
-    wiki, page_id = wiki[order], np.asarray(column["page_id"], dtype=np.int64)
-    is_new = np.ones(len(wiki), dtype=np.int64)
-    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
+    wiki = wiki[order]
     never = np.full(len(wiki), np.inf)
     no = np.zeros(len(wiki), dtype=np.bool_)
-
-    def or_never(name: str) -> "Floats":
-        return np.ma.filled(np.ma.asarray(column[name], dtype=np.float64), np.inf)
 
     return Watched(
         wikis=wikis,
         wiki=wiki,
-        page=np.cumsum(is_new),
+        page=page_numbers(wiki, column["page_id"]),
         rev_id=np.asarray(column["rev_id"], dtype=np.int64),
         day=column["dt"].astype("datetime64[D]").astype(np.int32),
         probability=np.asarray(column["probability"], dtype=np.float64),
         kind=np.array([kinds[each] for each in column["user_kind"].tolist()], dtype=np.int8),
         age=np.asarray(column["age_s"], dtype=np.float64),
-        revert_after=or_never("reverted_after_s"),
+        revert_after=or_never(column["reverted_after_s"]),
         undone_after=never,
-        deleted_after=or_never("deleted_after_s"),
+        deleted_after=or_never(column["deleted_after_s"]),
         reverter=np.array([reverters.get(each, 0) for each in column["reverted_by"].tolist()], dtype=np.int8),
         is_null_edit=no,
         is_skipped_by_automoderator=no,

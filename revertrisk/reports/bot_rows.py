@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from revertrisk.lake import Reader
 from revertrisk.reports.lake_edits import Period
 from revertrisk.reports.statements import statement
+from revertrisk.reports.watched import Booleans, or_never, page_numbers
 
-Booleans = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
 KINDS: Final = ("ip", "temporary", "registered", "unknown")
@@ -125,7 +125,7 @@ def read_reverted(reader: Reader, wikis: Sequence[str], window_s: float, period:
     rows = reader.query(text).fetchnumpy()
     return RevertedRows(
         wiki=_array(rows["wiki"], np.int16),
-        page=_pages(rows),
+        page=page_numbers(rows["wiki"], rows["page_id"]),
         rev_id=_array(rows["rev_id"], np.int64),
         edit_day=_array(rows["edit_day"], np.int64),
         revert_day=_array(rows["revert_day"], np.int64),
@@ -169,25 +169,17 @@ def read_overlap(  # noqa: PLR0913 - the parameters of the query
         is_flagged = is_flagged & ~_array(rows["is_skipped_by_automoderator"], np.bool_)
     found = OverlapRows(
         wiki=_array(rows["wiki"], np.int16),
-        page=_pages(rows),
+        page=page_numbers(rows["wiki"], rows["page_id"]),
         edit_day=_array(rows["edit_day"], np.int64),
         by_listed_bot=is_reverted & (np.asarray(rows["bot"], dtype=np.object_) != ""),
         by_bot=is_reverted & _array(rows["by_bot"], np.bool_),
         is_reverted=is_reverted,
         is_scored=_array(rows["is_scored"], np.bool_),
         is_flagged=is_flagged,
-        seconds=np.ma.filled(np.ma.asarray(rows["seconds"], dtype=np.float64), np.inf),
+        seconds=or_never(rows["seconds"]),
     )
     return found.part(is_reverted | is_flagged)
 
 
 def _array(values: Any, kind: Any) -> Any:
     return np.asarray(values, dtype=kind)
-
-
-def _pages(rows: dict[str, Any]) -> Numbers:
-    wiki, page_id = _array(rows["wiki"], np.int64), _array(rows["page_id"], np.int64)
-    is_new = np.ones(len(wiki), dtype=np.int64)
-    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
-    numbers: Numbers = np.cumsum(is_new)
-    return numbers

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from revertrisk.lake import Reader
 from revertrisk.reports.statements import statement
-from revertrisk.reports.watched import Watched
+from revertrisk.reports.watched import Watched, or_never, page_numbers
 
 _DAY_S = 86_400
 _EPOCH: Final = date(1970, 1, 1)
@@ -112,29 +112,22 @@ def read_scored(reader: Reader, model: ModelVersion, period: Period = ANY_DAY) -
     known = ~missing
     column = {name: values[known] for name, values in rows.items()}
     wiki = np.asarray(column["wiki"], dtype=np.int16)
-    page_id = np.asarray(column["page_id"], dtype=np.int64)
     moment = np.asarray(column["dt"], dtype=np.float64)
     watermarks = np.array([each.watermark or 0.0 for each in model.wikis], dtype=np.float64)
-    is_new = np.ones(len(wiki), dtype=np.int64)
-    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
     watched = Watched(
         wikis=names,
         wiki=wiki,
-        page=np.cumsum(is_new),
+        page=page_numbers(wiki, column["page_id"]),
         rev_id=np.asarray(column["rev_id"], dtype=np.int64),
         day=(moment // _DAY_S).astype(np.int32),
         probability=np.asarray(column["probability"], dtype=np.float64),
         kind=np.asarray(column["kind"], dtype=np.int8),
         age=np.maximum(watermarks[wiki] - moment, 0.0),
-        revert_after=_or_never(column["revert_after"]),
-        undone_after=_or_never(column["undone_after"]),
-        deleted_after=_or_never(column["deleted_after"]),
+        revert_after=or_never(column["revert_after"]),
+        undone_after=or_never(column["undone_after"]),
+        deleted_after=or_never(column["deleted_after"]),
         reverter=np.asarray(column["reverter"], dtype=np.int8),
         is_null_edit=np.asarray(column["is_null_edit"], dtype=np.bool_),
         is_skipped_by_automoderator=np.asarray(column["is_skipped_by_automoderator"], dtype=np.bool_),
     )
     return Scored(model, watched, unrecorded)
-
-
-def _or_never(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.inf)

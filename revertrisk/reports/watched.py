@@ -15,6 +15,20 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 
+def page_numbers(wiki: Any, page_id: Any) -> NDArray[np.int64]:
+    """Return a number for the page of each row; the rows are ordered by wiki and page, and numbers never decrease."""
+    is_new = np.ones(len(wiki), dtype=np.int64)
+    is_new[1:] = (np.diff(wiki) != 0) | (np.diff(page_id) != 0)
+    numbers: NDArray[np.int64] = np.cumsum(is_new)
+    return numbers
+
+
+def or_never(seconds: Any) -> Floats:
+    """Return times from a query; null, for what has not happened, becomes infinite."""
+    filled: Floats = np.ma.filled(np.ma.asarray(seconds, dtype=np.float64), np.inf)
+    return filled
+
+
 class Cause(IntEnum):
     """Why an edit is no longer watched."""
 
