@@ -50,14 +50,18 @@ _QUERY_ERRORS: Final = (
 """Errors in the query itself; all others are errors of the files or the machine."""
 REOPEN_TRIES: Final = 5
 _WRITE_BYTES: Final = 256 * 1024
+"""The buffer for writing a file: small parts are written together."""
 ANSWER: Final = "internal.answer"
 """The table with the result of the last query, in a schema of its own, so that SHOW TABLES does not list it."""
 _QUERIES: Final = frozenset({"SELECT", "EXPLAIN", "MULTI"})
 """Types of statements that only return rows. DuckDB counts FROM, SHOW and DESCRIBE as SELECT, and PIVOT as MULTI."""
 
 
-def new_engine(memory_limit: str | None = None) -> Connection:
-    """Return a new engine in memory, with times in UTC; it never downloads extensions."""
+def new_engine(memory_limit: str | None = None, *, threads: int | None = None) -> Connection:
+    """Return a new engine in memory, with times in UTC; it never downloads extensions.
+
+    By default it has a thread for each core.
+    """
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
     with suppress(duckdb.InvalidInputException):  # Jupyter without ipywidgets: it is off and cannot be set
@@ -70,6 +74,8 @@ def new_engine(memory_limit: str | None = None) -> Connection:
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     if memory_limit is not None:
         connection.execute(f"SET memory_limit = '{memory_limit}'")
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
     return connection
 
 
@@ -147,12 +153,12 @@ def make_table(
 ) -> Relation:
     """Create or replace a temporary table with these rows; ``columns`` has the SQL type of each column by name."""
     kept = list(rows)
-    return make_table_of_columns(
+    return make_table_from_columns(
         connection, name, {column: [row[column] for row in kept] for column in columns}, columns
     )
 
 
-def make_table_of_columns(
+def make_table_from_columns(
     connection: Connection, name: str, values: Mapping[str, Sequence[object]], columns: Mapping[str, str]
 ) -> Relation:
     """Create or replace a temporary table with these values of each column; ``columns`` has their SQL types."""

@@ -76,8 +76,11 @@ Events of other streams do not count: without page_change events, no reverts are
 """
 
 
-def events_of(source: str) -> str:
-    """Return SQL that makes the table `event`: the fields `FIELDS` of a source, and each event's kind and times."""
+def make_events(source: str) -> str:
+    """Return SQL that makes the table `event` of a source with the columns `FIELDS`: with each event's kind and times.
+
+    The rowid of an event is its index in the batch, so all events stay in one table until the end.
+    """
     return f"""
 CREATE OR REPLACE TEMP TABLE event AS
 SELECT
@@ -147,7 +150,10 @@ SELECT
     CASE WHEN prior_state.revision.rev_id = revision.rev_parent_id THEN prior_state.revision END AS parent
 FROM event LEFT JOIN known_wiki USING (wiki_id) WHERE what = 'page_change' AND {_PAGE_CHANGE_IS_READABLE}
 """
-"""Needs the table `known_wiki`: wiki_id, domain, is_scorable. To copy the events into a table takes longer."""
+"""Needs the table `known_wiki`: wiki_id, domain, is_scorable, and `event` as long as it is used.
+
+It is a view, because to copy the events takes longer than to compute these columns several times.
+"""
 
 EDITED: Final = "SELECT quantile_disc(rev_at, 0.5) FROM change WHERE page_change_kind IN ('edit', 'create')"
 
@@ -235,17 +241,17 @@ _OF_THE_PAGE: Final = ("page_id", "namespace_id", "is_content_namespace", "is_re
 
 def combined_revisions() -> str:
     """Return SQL that combines all rows of `revision_fact` about one revision into one row of `revised`."""
-    facts = ", ".join(
+    chosen = ", ".join(
         [f"e.{name}" for name in _OF_THE_EDIT]
         + [f"n.{name}" for name in _OF_THE_PAGE if name not in {"row_updated", "page_id"}]
         + [f"a.{name}" for name in AUTHOR]
     )
-    author = ", ".join(
+    cleared = ", ".join(
         f"CASE WHEN is_known THEN {name} ELSE {WITHOUT_AUTHOR.get(name, 'NULL')} END AS {name}"
         for name in AUTHOR
     )
     order = "(meta_dt, coalesce(meta_id, ''))"
-    # Most revisions have one row. To group rows takes much longer than to copy them.
+    # Most revisions have one row, and then each choice between rows is this row. To group rows takes much longer.
     return f"""
 CREATE OR REPLACE TEMP TABLE revised AS
 WITH repeated AS (
@@ -255,7 +261,7 @@ WITH repeated AS (
     FROM revision_fact ANTI JOIN repeated USING (day, wiki_id, rev_id)
     UNION ALL BY NAME
     SELECT
-        day, wiki_id, rev_id, coalesce(n.page_id, any_page_id) AS page_id, dt, {facts}, author_hidden_dt,
+        day, wiki_id, rev_id, coalesce(n.page_id, any_page_id) AS page_id, dt, {chosen}, author_hidden_dt,
         n.meta_dt AS row_updated
     FROM (
         SELECT
@@ -267,7 +273,7 @@ WITH repeated AS (
         FROM revision_fact SEMI JOIN repeated USING (day, wiki_id, rev_id) GROUP BY day, wiki_id, rev_id
     )
 )
-SELECT * REPLACE ({author})
+SELECT * EXCLUDE (is_known) REPLACE ({cleared})
 FROM (
     SELECT *, author_dt IS NOT NULL AND (author_hidden_dt IS NULL OR author_dt > author_hidden_dt) AS is_known
     FROM combined

@@ -5,6 +5,7 @@ every batch would read the ids of all revisions of the lake, and would take long
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from revertrisk.lake.engine import Connection, files_relation, quoted
 from revertrisk.lake.schema import REVERT, REVISION, Table
@@ -22,14 +23,14 @@ REVERT_BY_ID = "revert_by_id"
 """Reverts by the id of the reverting revision."""
 REVERT_BY_UNDONE_ID = "revert_by_undone_id"
 """Reverts by the ids of the revisions that they undo."""
-_VIEWS: dict[str, tuple[Table, str, str]] = {
+_VIEWS: Final[dict[str, tuple[Table, str, str]]] = {
     REVISION_BY_ID: (REVISION, "rev_id", "rev_id"),
     REVERT_BY_ID: (REVERT, "rev_id", "rev_id"),
     REVERT_BY_UNDONE_ID: (REVERT, "oldest_id", "newest_id"),
 }
+"""The table of each view, and its columns with the least and the greatest id."""
 
-
-ALL_IDS = ""
+ALL_IDS: Final = ""
 """The ranges for views of whole tables, which are not narrowed."""
 
 
@@ -50,10 +51,9 @@ class IdRanges:
         self._connection = connection
         self._lake = lake
         self._known: dict[Table, set[str]] = {REVISION: set(), REVERT: set()}
-        for view in _VIEWS:
-            connection.execute(
-                f"CREATE TEMP TABLE {view}_range (file VARCHAR, wiki_id VARCHAR, least BIGINT, greatest BIGINT)"
-            )
+        connection.execute(
+            "CREATE TEMP TABLE id_range (view VARCHAR, file VARCHAR, wiki_id VARCHAR, least BIGINT, greatest BIGINT)"
+        )
 
     def refresh(self) -> bool:
         """Read the ranges of files that are new in the newest version, and drop those of files that it no longer has.
@@ -63,28 +63,33 @@ class IdRanges:
         is_changed = False
         for table, known in self._known.items():
             files = set(self._lake.files(table))
-            for view, (of, least, greatest) in _VIEWS.items():
-                if of is not table:
-                    continue
-                if known - files:
-                    self._connection.execute(
-                        f"DELETE FROM {view}_range WHERE list_contains($1, file)", [sorted(known - files)]
-                    )
-                if files - known:
-                    listed = ", ".join(quoted(file) for file in sorted(files - known))
-                    self._connection.execute(
-                        f"INSERT INTO {view}_range SELECT filename, wiki_id, min({least}), max({greatest}) "
-                        f"FROM read_parquet([{listed}], filename = true) GROUP BY filename, wiki_id"
-                    )
-            is_changed |= files != known
+            gone, new = sorted(known - files), sorted(files - known)
+            if gone:
+                self._connection.execute("DELETE FROM id_range WHERE list_contains($1, file)", [gone])
+            if new:
+                self._add(table, new)
+            is_changed |= bool(gone or new)
             self._known[table] = files
         return is_changed
+
+    def _add(self, table: Table, files: list[str]) -> None:
+        """Read the ranges of files, in one statement: it adds those of all views, or none."""
+        rows = f"read_parquet([{', '.join(map(quoted, files))}], filename = true, hive_partitioning = false)"
+        self._connection.execute(
+            "INSERT INTO id_range "
+            + " UNION ALL ".join(
+                f"SELECT {quoted(view)}, filename, wiki_id, min({least}), max({greatest}) FROM {rows} "
+                "GROUP BY filename, wiki_id"
+                for view, (of, least, greatest) in _VIEWS.items()
+                if of is table
+            )
+        )
 
     def narrow(self, view: str, ranges: str) -> None:
         """Redefine a view over the files that can have ids in the ranges."""
         found = self._connection.execute(
-            f"SELECT DISTINCT r.file FROM {view}_range r JOIN ({ranges}) a "
-            "ON r.wiki_id = a.wiki_id AND r.least <= a.greatest AND r.greatest >= a.least"
+            f"SELECT DISTINCT r.file FROM id_range r JOIN ({ranges}) a "
+            f"ON r.view = {quoted(view)} AND r.wiki_id = a.wiki_id AND r.least <= a.greatest AND r.greatest >= a.least"
         ).fetchall()
         files = sorted(file for (file,) in found)
         table, _, _ = _VIEWS[view]

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from revertrisk.lake.engine import Connection, Relation, as_file, make_table, make_table_of_columns, quoted
+from revertrisk.lake.engine import Connection, Relation, as_file, make_table, make_table_from_columns, quoted
 from revertrisk.lake.erasures import ERASED_PAGE, ERASED_REVISION, Erasures
 from revertrisk.lake.event_rows import (
     CHANGES,
@@ -25,7 +25,7 @@ from revertrisk.lake.event_rows import (
     UNREADABLE,
     WATERMARK,
     combined_revisions,
-    events_of,
+    make_events,
 )
 from revertrisk.lake.key import ActorKeys
 from revertrisk.lake.schema import (
@@ -129,7 +129,8 @@ class Stage:
         batch.revisions = self._staged(REVISION, "revised")
         batch.reverts = self._reverts()
         batch.page_events = self._page_events()
-        run("DROP TABLE event")
+        for each in ("event", "person", "account"):
+            run(f"DROP TABLE {each}")
         return batch
 
     def _read(self, lines: Sequence[bytes]) -> None:
@@ -138,7 +139,7 @@ class Stage:
                 f"read_json({quoted(path)}, format = 'newline_delimited', ignore_errors = true, "
                 f"maximum_object_size = {MAX_EVENT_BYTES + 1}, columns = {self._columns})"
             )
-            self._connection.execute(events_of(source))
+            self._connection.execute(make_events(source))
 
     def _delete_erased(self, erasures: Erasures) -> None:
         """Delete events of erased pages and revisions."""
@@ -182,7 +183,7 @@ class Stage:
             "SELECT DISTINCT wiki_id, author.user_text AS name, author.user_id AS user_id, author.is_temp AS is_temp "
             "FROM change WHERE author IS NOT NULL)"
         )
-        # Lists of columns: with an object for each user, Python's garbage collector took a tenth of a batch.
+        # With a tuple for each user, Python's garbage collector took a tenth of a batch.
         lists = ", ".join(
             f"coalesce(list({column}), [])"
             for column in ("person_id", "wiki_id", "name", "user_id", "is_temp")
@@ -209,7 +210,7 @@ class Stage:
             "actor_key": "VARCHAR",
             "erased_at": Type.TIMESTAMP,
         }
-        make_table_of_columns(self._connection, "key_of", values, columns)
+        make_table_from_columns(self._connection, "key_of", values, columns)
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE account AS SELECT change.number, key_of.user_kind, key_of.actor_key, "
             "key_of.erased_at FROM change JOIN person ON change.wiki_id = person.wiki_id "

@@ -9,6 +9,8 @@ from typing import Final
 from revertrisk.lake.errors import LakeConfigurationError
 
 SCHEME: Final = "s3://"
+_REFUSED: Final = "*?[]=%\\"
+"""The engine or deltalake reads these in a path as a pattern, a partition, or an escaped character."""
 READ_BYTES: Final = 8 * 1024 * 1024
 """The size of one read when a whole file is read."""
 
@@ -29,10 +31,14 @@ def as_root(written: str) -> str:
         bucket, _, prefix = written.removeprefix(SCHEME).partition("/")
         if not bucket or not prefix.strip("/"):
             raise LakeConfigurationError(f"{written}: expected s3://BUCKET/PREFIX")
-        return f"{SCHEME}{bucket}/{prefix.strip('/')}"
-    if "://" in written:
+        root = f"{SCHEME}{bucket}/{prefix.strip('/')}"
+    elif "://" in written:
         raise LakeConfigurationError(f"{written}: expected a folder or s3://BUCKET/PREFIX")
-    return str(Path(written).absolute())
+    else:
+        root = str(Path(written).absolute())
+    if any(each in root for each in _REFUSED):
+        raise LakeConfigurationError(f"{root}: expected a path without any of {' '.join(_REFUSED)}")
+    return root
 
 
 def options(root: str) -> dict[str, str] | None:

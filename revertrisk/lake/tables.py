@@ -72,7 +72,7 @@ class Lake:
 
     def files(self, table: Table) -> list[str]:
         """Return the data files of a table's newest version; raises LakeError."""
-        return self.table(table).file_uris()
+        return _paths(self, table, self.table(table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def compact(lake: Lake, table: Table, partition: date | None, rows_of: Callable[
     where = None if partition is None else f"{table.partition} = DATE '{partition}'"
 
     def rewrite(target: DeltaTable) -> int:
-        paths = [path for path in target.file_uris() if _partition_of(table, path) == partition]
+        paths = [path for path in _paths(lake, table, target) if _partition_of(table, path) == partition]
         if len(paths) <= 1:  # another writer compacted it
             return 0
         _overwrite(target, rows_of(paths), where)
@@ -236,6 +236,11 @@ def _file_sizes(lake: Lake, table: Table) -> dict[date | None, list[int]]:
     for path, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
         found.setdefault(_partition_of(table, path), []).append(size)
     return found
+
+
+def _paths(lake: Lake, table: Table, version: DeltaTable) -> list[str]:
+    """Return the data files of a version, as the engine opens them: deltalake's ``file_uris`` has escaped paths."""
+    return [f"{lake.root}/{table.name}/{path}" for path in version.get_add_actions()["path"].to_pylist()]
 
 
 def _partition_of(table: Table, path: str) -> date | None:

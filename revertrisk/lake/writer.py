@@ -115,9 +115,8 @@ class LakeWriter:
             raise LakeConfigurationError(f"{lake.root}: the lake was opened without its key")
         self._lake = lake
         self._wikis = wikis
-        self._engine: Connection = new_engine(memory_limit)
         # A batch is small: with two threads it took a quarter more CPU and was not faster.
-        self._engine.execute("SET threads = 1")
+        self._engine: Connection = new_engine(memory_limit, threads=1)
         self._stage = Stage(self._engine, lake.actor_keys, now or partial(datetime.now, UTC))
         self._id_ranges = IdRanges(self._engine, lake)
 

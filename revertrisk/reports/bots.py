@@ -11,7 +11,6 @@ from revertrisk.reports.bot_rows import (
     BUCKETS,
     KINDS,
     UNDONE_BY,
-    Booleans,
     ListedBot,
     Numbers,
     OverlapRows,
@@ -29,6 +28,7 @@ from revertrisk.reports.daily import (
 )
 from revertrisk.reports.figures import Figure, share_of_rows
 from revertrisk.reports.overlap import Overlap, OverlapDay, overlap_days, overlap_of_wiki
+from revertrisk.reports.watched import Booleans
 
 ALL: Final = "all"
 WINDOW_S: Final = 86_400.0

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from revertrisk.reports.bot_rows import Booleans, RevertedRows
+from revertrisk.reports.bot_rows import RevertedRows
+from revertrisk.reports.watched import Booleans
 
 COUNTING_RULES: Final = {
     "notebook": "Content namespaces, no page creations, reverted within the window. A listed bot counts at any time.",

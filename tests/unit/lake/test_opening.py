@@ -117,6 +117,14 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["home", "thesis.txt"]
 
 
+@pytest.mark.parametrize("name", ["a*b", "a?b", "a[1]", "day=2", "50%20", "a\\b"])
+def test_a_path_with_a_special_character_is_refused(tmp_path: Path, name: str) -> None:
+    """The engine or deltalake would read other files than those of the path."""
+    with pytest.raises(LakeConfigurationError, match=r"expected a path without any of \* \? \[ \] = % "):
+        make_lake(str(tmp_path / name / "lake"), str(tmp_path / "key"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_damaged_table_is_said(lake: Lake) -> None:
     """A table whose log cannot be read is an error of the lake (1), in one line that names it."""
     log = Path(lake.root, REVISION.name, "_delta_log/00000000000000000000.json")
