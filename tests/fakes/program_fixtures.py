@@ -1,18 +1,25 @@
 """Fixtures: the real programs on loopback, for the tests that watch them work together."""
 
-from collections.abc import AsyncIterator, Iterator
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from mock_mediawiki.app import open_history
+from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.programs import Program, running
+from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.edited_wikis import EditedWikis, serving_edited_wikis
 from tests.fakes.forked_server import running_server
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
+EDITS = "data/edits"
+EventsOfExport = Callable[[str], Path]
 
 
 @pytest.fixture
@@ -95,3 +102,24 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real data is not here: expected a folder `shared` beside the project")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def events_of_export(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> EventsOfExport:
+    """Return the file of page_change events of a real export, which is read once for all processes of a run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def events_of(name: str) -> Path:
+        path = folder / f"{name}.events.jsonl"
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                wikis, part = WikiTable.load(), path.with_suffix(".part")
+                with open_history(shared / EDITS / name, wikis) as history, part.open("wb") as out:
+                    write_page_changes(history, wikis, out)
+                part.rename(path)
+        return path
+
+    return events_of

@@ -116,7 +116,7 @@ def _note_memory(writer: subprocess.Popen[bytes], found: Run) -> None:
             time.sleep(0.2)
 
 
-def run(folder: Path, number: int, seed: int = 11) -> Run:
+def run(folder: Path, number: int, seed: int = 11, kills: int = KILLS) -> Run:
     """Play it in a folder; returns what it was like, with the problems found."""
     found, oracle = Run(), Oracle()
     began = time.monotonic()
@@ -126,10 +126,10 @@ def run(folder: Path, number: int, seed: int = 11) -> Run:
     latest = max(LATEST_S, number / EDITS_A_SECOND)
     began = time.monotonic()
     again: tuple[str, ...] = ()
-    for _ in range(KILLS):
-        if found.kills >= KILLS:
+    for _ in range(kills):
+        if found.kills >= kills:
             break
-        kills = found.kills
+        before_these = found.kills
         writers = [start(folder, file, found, *again) for file in files]
         for writer in writers:
             if found.kills % 2:
@@ -143,7 +143,7 @@ def run(folder: Path, number: int, seed: int = 11) -> Run:
                 writer.kill()
                 writer.communicate()
                 found.kills += 1
-        if found.kills == kills:  # everything is in the lake: from now on they are killed in a replay
+        if found.kills == before_these:  # everything is in the lake: from now on they are killed in a replay
             again = ("--from-beginning",)
     _finish(folder, files, found)
     found.seconds["writing"] = time.monotonic() - began

@@ -61,15 +61,23 @@ def written(folder: Path, *pages: str, **about: str) -> Path:
     return path
 
 
-def events_of(export: Path, *flags: str, keep_reverts: bool = True) -> Path:
-    """Write the page_change events of an export's edits, with or without what they say of reverts."""
+def events_of(export: Path, *flags: str) -> Path:
+    """Write the page_change events of an export's edits."""
     result = run("page-changes", "--dump", export, *flags)
     assert result.exit_code == 0, result.output
     path = export.with_name("events")
-    events = [json.loads(line) for line in result.stdout.split("\n") if line]
-    for event in events if not keep_reverts else ():
-        event["revision"].pop("revert", None)
-    path.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+    path.write_bytes(result.stdout_bytes)
+    return path
+
+
+def without_reverts(events: Path) -> Path:
+    """Write the same events without what they say of reverts."""
+    path = events.with_name("events without reverts")
+    with path.open("w", encoding="utf-8") as out:
+        for line in events.read_bytes().splitlines():
+            event = json.loads(line)
+            event["revision"].pop("revert", None)
+            out.write(json.dumps(event) + "\n")
     return path
 
 
@@ -136,7 +144,8 @@ def test_what_an_export_says_is_labelled(tmp_path: Path, pages: list[str], expec
     """Each export gives these labels, as do the events of the same edits, with and without what they say of reverts."""
     path = written(tmp_path, *pages, later())
 
-    for rows, _ in (label(path), label(events_of(path)), label(events_of(path, keep_reverts=False))):
+    events = events_of(path)
+    for rows, _ in (label(path), label(events), label(without_reverts(events))):
         assert {rev_id: row["label"] for rev_id, row in rows.items()} == expected
 
 
@@ -217,7 +226,8 @@ def _without_texts(row: dict[str, Any]) -> dict[str, Any]:
 def _same(export: Path) -> tuple[int, int, int]:
     """Label an export and the events of its edits; return how many there were, were labelled, and were reverted."""
     rows, said = label(export)
-    for events in (events_of(export), events_of(export, keep_reverts=False)):
+    with_reverts = events_of(export)
+    for events in (with_reverts, without_reverts(with_reverts)):
         others, said_of_events = label(events)
         assert said == said_of_events
         assert list(map(_without_texts, rows.values())) == list(map(_without_texts, others.values()))

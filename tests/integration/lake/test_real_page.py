@@ -11,8 +11,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mock_mediawiki.app import open_history
-from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.event_platform.page_change import PageChange
 from revertrisk.labels.recorded import page_edit
 from revertrisk.lake import Reader
@@ -22,12 +20,11 @@ from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
-from revertrisk.wiki.table import WikiTable
 from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
+from tests.fakes.program_fixtures import EDITS, EventsOfExport
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
 
-EDITS = "data/edits"
 BOTS = ("ClueBot", "VoABot II", "AntiVandalBot", "Tawkerbot2", "Tawkerbot4", "MartinBot")
 FILLS = {
     "{DBS}": "('enwiki')",
@@ -35,15 +32,6 @@ FILLS = {
     "{START_DATE}": "2005-01-01",
     "{END_DATE}": "2010-12-31",
 }
-
-
-def events_of(export: Path, folder: Path) -> list[bytes]:
-    """Return the page_change events of an export, one a line."""
-    wikis = WikiTable.load()
-    path = folder / "events.jsonl"
-    with open_history(export, wikis) as history, path.open("wb") as out:
-        write_page_changes(history, wikis, out)
-    return path.read_bytes().splitlines()
 
 
 def lake_of(lines: list[bytes], folder: Path) -> Lake:
@@ -58,9 +46,8 @@ def lake_of(lines: list[bytes], folder: Path) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def lines(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    export = shared / EDITS / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-    return events_of(export, tmp_path_factory.mktemp("page"))
+def lines(events_of_export: EventsOfExport) -> list[bytes]:
+    return events_of_export("anarchism_enwiki_fullhistory_2001-2010.xml.lzma").read_bytes().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +112,9 @@ def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Read
     assert unlike_labels(lines, reader) == set()
 
 
-def test_ids_that_are_not_in_order_of_time(shared: Path, tmp_path: Path) -> None:
+def test_ids_that_are_not_in_order_of_time(events_of_export: EventsOfExport, tmp_path: Path) -> None:
     """In 24 old histories, no edit is reverted by itself or by an earlier one, and each is as its label says."""
-    lines = events_of(shared / EDITS / "enwiki_p1043_history.xml.xz", tmp_path)
+    lines = events_of_export("enwiki_p1043_history.xml.xz").read_bytes().splitlines()
     lake = lake_of(lines, tmp_path)
     with closing(Reader(lake.root)) as reader:
         query = "SELECT rev_id FROM reverted WHERE first_revert_id = rev_id OR seconds_to_revert < 0"

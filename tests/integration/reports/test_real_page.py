@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mock_mediawiki.app import open_history
-from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.app import app
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
@@ -38,13 +36,13 @@ from revertrisk.scoring.artifact import shipped
 from revertrisk.scoring.training.evaluate import area_under_curve
 from revertrisk.scoring.training.evaluate_file import FileEvaluation, evaluate_file
 from revertrisk.scoring.training.figures import precision, recall
-from revertrisk.wiki.table import WikiTable
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, Edit, prediction
 from tests.fakes.outcome_lake import fill
+from tests.fakes.program_fixtures import EDITS, EventsOfExport
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(600)]
 
-EXPORT = "data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
+EXPORT = "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 BOTS = ("ClueBot", "VoABot II", "AntiVandalBot", "Tawkerbot2", "Tawkerbot4", "MartinBot")
 FILLS = {
     "{DBS}": "('enwiki')",
@@ -58,18 +56,15 @@ THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.87)
 
 
 @pytest.fixture(scope="module")
-def page_changes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    wikis, path = WikiTable.load(), tmp_path_factory.mktemp("page") / "events.jsonl"
-    with open_history(shared / EXPORT, wikis) as history, path.open("wb") as out:
-        write_page_changes(history, wikis, out)
-    return path
+def page_changes(events_of_export: EventsOfExport) -> Path:
+    return events_of_export(EXPORT)
 
 
 @pytest.fixture(scope="module")
 def evaluated(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[FileEvaluation, list[int]]:
     """What `label` and `evaluate` make of the page, and the revision of each edit."""
     labels = tmp_path_factory.mktemp("labels") / "labels.jsonl"
-    result = CliRunner().invoke(app, ["label", str(shared / EXPORT), "--out", str(labels)])
+    result = CliRunner().invoke(app, ["label", str(shared / EDITS / EXPORT), "--out", str(labels)])
     assert result.exit_code == 0, result.output
     rows = map(json.loads, labels.read_bytes().splitlines())
     rev_ids = [row["rev_id"] for row in rows if row["mature"]]  # `evaluate` leaves out the others
