@@ -7,7 +7,7 @@ without the interruption.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final
 
@@ -179,9 +179,15 @@ class LakeWriter:
         row was not there yet. So we read `revision` again after writing, until both tables agree. If events give a
         revision two save times, it has rows in two days of both tables, and each row has its own author.
         """
-        self._read_reverts(revisions)
+        self._read_reverts(revisions.days)
+        found = self._engine.execute(
+            "SELECT day FROM new_revert UNION SELECT day FROM revised SEMI JOIN revert_now USING (day, wiki_id, rev_id)"
+        ).fetchall()
+        of_reverts = [day for (day,) in found]
+        if not of_reverts:
+            return
         for _ in range(CONFLICT_RETRIES):
-            table_relation(self._engine, self._lake, REVISION, revisions.days).create_view(
+            table_relation(self._engine, self._lake, REVISION, of_reverts).create_view(
                 "author_now", replace=True
             )
             names = ", ".join(
@@ -204,15 +210,13 @@ class LakeWriter:
             rows = self._engine.sql(f"SELECT {', '.join(REVERT.column_names)} FROM authored")
             changed = merge(self._lake, REVERT, rows, days, _AUTHOR_OF_REVERT)
             self._count(REVERT, changed, written)
-            self._read_reverts(revisions)
+            self._read_reverts(of_reverts)
         raise LakeError(
             f"{self._lake.root}/{REVERT.name}: its authors differ from {REVISION.name} after {CONFLICT_RETRIES} tries"
         )
 
-    def _read_reverts(self, revisions: Staged) -> None:
-        table_relation(self._engine, self._lake, REVERT, revisions.days).create_view(
-            "revert_now", replace=True
-        )
+    def _read_reverts(self, days: Sequence[date]) -> None:
+        table_relation(self._engine, self._lake, REVERT, days).create_view("revert_now", replace=True)
 
     def _write_reverted(self, written: Written) -> None:
         """Write the rows of `reverted` that this batch can change.
