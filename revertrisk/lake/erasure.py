@@ -21,10 +21,10 @@ from revertrisk.lake.erasures import (
     record_erasures,
 )
 from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
-from revertrisk.lake.event_rows import AUTHOR, WITHOUT_AUTHOR
 from revertrisk.lake.id_ranges import ALL_IDS, REVERT_BY_ID, whole_tables
 from revertrisk.lake.key import as_user_name
 from revertrisk.lake.reverted import Step, reverted_change, reverted_rows
+from revertrisk.lake.revision_rows import AUTHOR, WITHOUT_AUTHOR
 from revertrisk.lake.schema import BOT, PAGE_EVENT, REVERT, REVERTED, REVISION, TABLES, Table, Type
 from revertrisk.lake.storage import contains_any, files_under
 from revertrisk.lake.tables import Change, Lake, merge, vacuum

@@ -21,17 +21,15 @@ from revertrisk.lake.event_rows import (
     FIELDS,
     MAX_EVENT_BYTES,
     PREDICTIONS,
-    REVISIONS,
     UNREADABLE,
     WATERMARK,
-    combined_revisions,
     make_events,
 )
 from revertrisk.lake.key import ActorKeys
+from revertrisk.lake.revision_rows import REVISIONS, combined_revisions
 from revertrisk.lake.schema import (
     PAGE_EVENT,
     PREDICTION_BACKFILL,
-    REVERT,
     REVISION,
     Table,
     Type,
@@ -70,7 +68,6 @@ class StagedBatch:
 
     predictions: list[Staged] = field(default_factory=list)
     revisions: Staged | None = None
-    reverts: Staged | None = None
     page_events: Staged | None = None
     unreadable: list[Unreadable] = field(default_factory=list)
     canaries: int = 0
@@ -127,9 +124,10 @@ class Stage:
         run(combined_revisions())
         run("DROP TABLE revision_fact")
         batch.revisions = self._staged(REVISION, "revised")
-        batch.reverts = self._reverts()
+        self._make_reverts()
         batch.page_events = self._page_events()
-        for each in ("event", "person", "account"):
+        # They have the names of users and the titles of their pages, and take most of the memory.
+        for each in ("event", "person", "key_of", "account", "erased_title"):
             run(f"DROP TABLE {each}")
         return batch
 
@@ -235,7 +233,8 @@ class Stage:
         columns = {"wiki": "VARCHAR", "title": "VARCHAR", "erased_at": Type.TIMESTAMP}
         make_table(self._connection, "erased_title", rows, columns)
 
-    def _reverts(self) -> Staged | None:
+    def _make_reverts(self) -> None:
+        """Create the table `new_revert`, without authors: the writer takes them from `revision`."""
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE new_revert AS SELECT DISTINCT ON (day, wiki_id, changed_id) "
             "day, wiki_id, changed_id AS rev_id, page.page_id AS page_id, revision.revert.method AS method, "
@@ -244,7 +243,6 @@ class Stage:
             "rev_at AS dt FROM change WHERE revision.revert IS NOT NULL "
             "ORDER BY day, wiki_id, changed_id, meta_at, meta.id"
         )
-        return self._staged(REVERT, "new_revert")
 
     def _page_events(self) -> Staged | None:
         # Deletions have no title, nor have events of an erased actor's pages from before the erasure.
@@ -266,9 +264,7 @@ class Stage:
         days = self._connection.execute(f"SELECT DISTINCT {table.partition} FROM {name}").fetchall()
         if not days:
             return None
-        columns = ", ".join(
-            each for each in table.column_names if table is not REVERT or each not in _AUTHOR_OF_REVERT
-        )
+        columns = ", ".join(table.column_names)
         relation = self._connection.sql(f"SELECT {columns} FROM {name}")
         return Staged(table, relation, tuple(day for (day,) in days))
 
@@ -282,10 +278,6 @@ def _one_to_a_line(records: Sequence[bytes]) -> Iterator[bytes]:
     for record in records:
         yield b"\n"
         yield record.strip().replace(b"\n", b" ") or b"null"
-
-
-_AUTHOR_OF_REVERT: Final = ("actor_key", "user_kind")
-"""The writer takes these columns from `revision`."""
 
 
 @lru_cache(maxsize=1000)

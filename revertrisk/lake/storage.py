@@ -2,15 +2,20 @@
 
 # ruff: noqa: PLC0415 - the client of object stores is imported only for a lake in one
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from revertrisk.lake.errors import LakeConfigurationError
+from revertrisk.lake.schema import TABLES
 
 SCHEME: Final = "s3://"
-_REFUSED: Final = "*?[]=%\\"
-"""The engine or deltalake reads these in a path as a pattern, a partition, or an escaped character."""
+_ADDRESS: Final = re.compile(r"s3://[^/]+(/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)+")
+"""deltalake and our other client escape all other characters differently, and would use two places."""
+_NOT_IN_FOLDERS: Final = re.compile(r"[*?\[\]%\\|^\x00-\x1f\x7f]")
+"""The engine or deltalake reads these as a pattern or an escaped character, or cannot read them."""
+_COLUMNS: Final = frozenset(name for table in TABLES for name in table.column_names)
 READ_BYTES: Final = 8 * 1024 * 1024
 """The size of one read when a whole file is read."""
 
@@ -29,15 +34,23 @@ def as_root(written: str) -> str:
     """
     if is_remote(written):
         bucket, _, prefix = written.removeprefix(SCHEME).partition("/")
-        if not bucket or not prefix.strip("/"):
-            raise LakeConfigurationError(f"{written}: expected s3://BUCKET/PREFIX")
         root = f"{SCHEME}{bucket}/{prefix.strip('/')}"
+        if not _ADDRESS.fullmatch(root):
+            raise LakeConfigurationError(
+                f"{written}: expected s3://BUCKET/PREFIX, with letters a to z, digits and . _ = - in the prefix"
+            )
     elif "://" in written:
         raise LakeConfigurationError(f"{written}: expected a folder or s3://BUCKET/PREFIX")
     else:
         root = str(Path(written).absolute())
-    if any(each in root for each in _REFUSED):
-        raise LakeConfigurationError(f"{root}: expected a path without any of {' '.join(_REFUSED)}")
+        if _NOT_IN_FOLDERS.search(root):
+            raise LakeConfigurationError(
+                f"{root!r}: expected a path without * ? [ ] % \\ | ^ and control characters"
+            )
+    for part in root.split("/"):
+        name, equals, _ = part.partition("=")
+        if equals and name in _COLUMNS:  # the engine would take the value for that of the column
+            raise LakeConfigurationError(f"{root}: expected no part such as {part}, since {name} is a column")
     return root
 
 

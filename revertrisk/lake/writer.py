@@ -22,10 +22,10 @@ from revertrisk.lake.engine import (
 )
 from revertrisk.lake.erasures import read_erasures
 from revertrisk.lake.errors import LakeConfigurationError, LakeError
-from revertrisk.lake.event_rows import revision_change
 from revertrisk.lake.id_ranges import IdRanges
 from revertrisk.lake.maintenance import make_room
 from revertrisk.lake.reverted import STEPS_FOR_BATCH, reverted_change, reverted_rows
+from revertrisk.lake.revision_rows import revision_change
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, UNREADABLE, Table
 from revertrisk.lake.staging import Stage, Staged, StagedBatch
 from revertrisk.lake.tables import CONFLICT_RETRIES, Change, Lake, merge
@@ -169,25 +169,28 @@ class LakeWriter:
         self._count(REVISION, changed, written)
         if staged.page_events is not None:
             self._merge_new(staged.page_events, written)
-        self._write_reverts(revisions, staged.reverts, written)
+        self._write_reverts(revisions, written)
         self._write_reverted(written)
 
-    def _write_reverts(self, revisions: Staged, reverts: Staged | None, written: Written) -> None:
+    def _write_reverts(self, revisions: Staged, written: Written) -> None:
         """Write the reverts with their authors from `revision`, and clear the authors that are hidden there.
 
         Another writer can hide an author after we read `revision` and before we write. When it looked for reverts, our
         row was not there yet. So we read `revision` again after writing, until both tables agree. If events give a
         revision two save times, it has rows in two days of both tables, and each row has its own author.
+
+        Only days with a revert of this batch are read again. A revert that another writer adds meanwhile on another day
+        is left to that writer, which reads `revision` after it has written.
         """
-        self._read_reverts(revisions.days)
+        self._define_revert_now(revisions.days)
         found = self._engine.execute(
             "SELECT day FROM new_revert UNION SELECT day FROM revised SEMI JOIN revert_now USING (day, wiki_id, rev_id)"
         ).fetchall()
-        of_reverts = [day for (day,) in found]
-        if not of_reverts:
+        revert_days = [day for (day,) in found]
+        if not revert_days:
             return
         for _ in range(CONFLICT_RETRIES):
-            table_relation(self._engine, self._lake, REVISION, of_reverts).create_view(
+            table_relation(self._engine, self._lake, REVISION, revert_days).create_view(
                 "author_now", replace=True
             )
             names = ", ".join(
@@ -210,12 +213,12 @@ class LakeWriter:
             rows = self._engine.sql(f"SELECT {', '.join(REVERT.column_names)} FROM authored")
             changed = merge(self._lake, REVERT, rows, days, _AUTHOR_OF_REVERT)
             self._count(REVERT, changed, written)
-            self._read_reverts(of_reverts)
+            self._define_revert_now(revert_days)
         raise LakeError(
             f"{self._lake.root}/{REVERT.name}: its authors differ from {REVISION.name} after {CONFLICT_RETRIES} tries"
         )
 
-    def _read_reverts(self, days: Sequence[date]) -> None:
+    def _define_revert_now(self, days: Sequence[date]) -> None:
         table_relation(self._engine, self._lake, REVERT, days).create_view("revert_now", replace=True)
 
     def _write_reverted(self, written: Written) -> None:

@@ -106,7 +106,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def events_of_export(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> EventsOfExport:
-    """Return the file of page_change events of a real export, which is read once for all processes of a run."""
+    """Return the file of page_change events of a real export, which is made once for all processes of a run."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent

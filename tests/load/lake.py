@@ -129,7 +129,7 @@ def run(folder: Path, number: int, seed: int = 11, kills: int = KILLS) -> Run:
     for _ in range(kills):
         if found.kills >= kills:
             break
-        before_these = found.kills
+        kills_before = found.kills
         writers = [start(folder, file, found, *again) for file in files]
         for writer in writers:
             if found.kills % 2:
@@ -143,7 +143,7 @@ def run(folder: Path, number: int, seed: int = 11, kills: int = KILLS) -> Run:
                 writer.kill()
                 writer.communicate()
                 found.kills += 1
-        if found.kills == before_these:  # everything is in the lake: from now on they are killed in a replay
+        if found.kills == kills_before:  # everything is in the lake: from now on they are killed in a replay
             again = ("--from-beginning",)
     _finish(folder, files, found)
     found.seconds["writing"] = time.monotonic() - began

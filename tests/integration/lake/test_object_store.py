@@ -137,7 +137,18 @@ def test_commits_of_another_kind_are_refused(
         make_lake("s3://other/lake", str(tmp_path / "key"))
 
 
-@pytest.mark.parametrize("root", ["s3://bucket", "s3:///lake", "gs://bucket/lake"])
+@pytest.mark.parametrize(
+    "root",
+    [
+        "s3://bucket",
+        "s3:///lake",
+        "gs://bucket/lake",
+        "s3://b/a#b/c",
+        "s3://b/a b",
+        "s3://b/a/../c",
+        "s3://b/a//c",
+    ],
+)
 def test_other_addresses_are_refused(root: str) -> None:
     """A lake's address is a folder, or a bucket and a prefix."""
     with pytest.raises(LakeConfigurationError, match=r"expected .*s3://BUCKET/PREFIX"):

@@ -19,7 +19,7 @@ LATER = datetime(2027, 1, 1, tzinfo=UTC).date()
 ONE_RANGE = "SELECT '{0}' AS wiki_id, {1} AS least, {1} AS greatest"
 
 
-@pytest.mark.parametrize("folder", ["a b", "it's", "é #{a,b}"])
+@pytest.mark.parametrize("folder", ["a b", "it's", "é #{a,b}", "filename=x"])
 def test_the_files_are_those_of_the_newest_version(tmp_path: Path, folder: str) -> None:
     """Whatever the folder's name, files that were added are known and those that were replaced are not."""
     lake = make_lake(str(tmp_path / folder / "lake"), str(tmp_path / "key"))

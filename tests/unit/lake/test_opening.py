@@ -117,10 +117,10 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["home", "thesis.txt"]
 
 
-@pytest.mark.parametrize("name", ["a*b", "a?b", "a[1]", "day=2", "50%20", "a\\b"])
+@pytest.mark.parametrize("name", ["a*b", "a?b", "a[1]", "50%20", "a\\b", "a|b", "a^b", "a\nb", "day=2"])
 def test_a_path_with_a_special_character_is_refused(tmp_path: Path, name: str) -> None:
     """The engine or deltalake would read other files than those of the path."""
-    with pytest.raises(LakeConfigurationError, match=r"expected a path without any of \* \? \[ \] = % "):
+    with pytest.raises(LakeConfigurationError, match=r"expected (a path without|no part such as day=2)"):
         make_lake(str(tmp_path / name / "lake"), str(tmp_path / "key"))
     assert list(tmp_path.iterdir()) == []
 

@@ -181,7 +181,7 @@ def test_the_reason_for_a_skip_is_the_servers(lake: Lake, writer: LakeWriter) ->
     found = dict(tables_of(lake).execute("SELECT rev_id, skip_reason FROM revision").fetchall())
     assert found == wanted
     assert set(wanted.values()) - {None} == set(SkipReason) - UNDECIDED_BY_EVENT, (
-        "a new reason needs an event in REASONS and its rule in lake/event_rows.py, or a place in UNDECIDED_BY_EVENT"
+        "a new reason needs an event in REASONS and its rule in lake/revision_rows.py, or a place in UNDECIDED_BY_EVENT"
     )
 
 
@@ -224,7 +224,7 @@ def test_versions_sort_as_consumers_sort_them() -> None:
     assert sorted(versions, key=version_rank) == sorted(versions, key=version_order)
 
 
-@pytest.mark.parametrize("broken", ["_make_accounts", "_reverts"])
+@pytest.mark.parametrize("broken", ["_make_accounts", "_make_reverts"])
 def test_a_batch_that_failed_is_repeated_by_the_same_writer(
     lake: Lake, writer: LakeWriter, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:

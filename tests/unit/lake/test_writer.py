@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
-from revertrisk.lake.schema import REVISION, TABLES
-from revertrisk.lake.tables import Lake
+from revertrisk.lake import writer as writer_module
+from revertrisk.lake.check import check
+from revertrisk.lake.schema import REVERT, REVISION, TABLES, Table
+from revertrisk.lake.tables import Lake, merge
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import (
     as_lines,
@@ -111,6 +113,30 @@ def test_a_cut_off_batch_is_repeated_without_harm(lake: Lake, monkeypatch: pytes
 
 def _end(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_an_author_who_is_hidden_while_a_revert_is_written(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes last clears the author, also if the other writer has reverts of another day only."""
+    first, *_, last = (edit for edit in edits(200, days=6) if edit.reverts is not None)
+    hiding, writing = LakeWriter(lake), LakeWriter(lake)
+    events = [page_change(last), author_hidden(first), page_change(first)]
+    done: list[str] = []
+
+    def merge_after_the_hiding(into: Lake, table: Table, *more: Any) -> int:
+        if table is REVERT and not done:
+            done.append(table.name)
+            hiding.write(batch_of(as_lines(events[:2]), source="hiding"))
+        return merge(into, table, *more)
+
+    monkeypatch.setattr(writer_module, "merge", merge_after_the_hiding)
+    writing.write(batch_of(as_lines(events[2:]), source="writing"))
+    assert done
+    assert differences(tables_of(lake), events) == []
+    assert list(check(lake)) == []
+    found = tables_of(lake).execute("SELECT rev_id, actor_key IS NULL FROM revert ORDER BY rev_id").fetchall()
+    assert found == [(first.rev_id, True), (last.rev_id, False)]
 
 
 @pytest.mark.parametrize("hides_first", [True, False])
