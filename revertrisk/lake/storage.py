@@ -37,7 +37,7 @@ def as_root(written: str) -> str:
         root = f"{SCHEME}{bucket}/{prefix.strip('/')}"
         if not _ADDRESS.fullmatch(root):
             raise LakeConfigurationError(
-                f"{written}: expected s3://BUCKET/PREFIX, with letters a to z, digits and . _ = - in the prefix"
+                f"{written}: expected s3://BUCKET/PREFIX, with ASCII letters, digits and . _ = -, and no dot after a /"
             )
     elif "://" in written:
         raise LakeConfigurationError(f"{written}: expected a folder or s3://BUCKET/PREFIX")

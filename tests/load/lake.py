@@ -116,7 +116,7 @@ def _note_memory(writer: subprocess.Popen[bytes], found: Run) -> None:
             time.sleep(0.2)
 
 
-def run(folder: Path, number: int, seed: int = 11, kills: int = KILLS) -> Run:
+def run(folder: Path, number: int, seed: int = 11) -> Run:
     """Play it in a folder; returns what it was like, with the problems found."""
     found, oracle = Run(), Oracle()
     began = time.monotonic()
@@ -126,8 +126,8 @@ def run(folder: Path, number: int, seed: int = 11, kills: int = KILLS) -> Run:
     latest = max(LATEST_S, number / EDITS_A_SECOND)
     began = time.monotonic()
     again: tuple[str, ...] = ()
-    for _ in range(kills):
-        if found.kills >= kills:
+    for _ in range(KILLS):
+        if found.kills >= KILLS:
             break
         kills_before = found.kills
         writers = [start(folder, file, found, *again) for file in files]

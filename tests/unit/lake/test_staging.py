@@ -242,7 +242,7 @@ def _fail(*_: object) -> None:
     raise OSError("no memory")
 
 
-def test_records_keep_their_places_beside_those_that_are_left_out(lake: Lake, writer: LakeWriter) -> None:
+def test_records_keep_their_places_beside_those_that_are_left_out(lake: Lake) -> None:
     """Unreadable, erased and unwanted records change neither the author nor the place of the others."""
     first, erased, other, last = islice((edit for edit in edits(100) if edit.user not in {0, 5}), 4)
     erase(lake, Erasure(pages=((erased.wiki_id, 99),)), grace_s=0)
