@@ -7,9 +7,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from functools import wraps
 from importlib.resources import files
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import duckdb
 
@@ -80,14 +81,10 @@ def new_engine(memory_limit: str | None = None, *, threads: int | None = None) -
 
 
 def table_relation(
-    connection: Connection, lake: Lake, table: Table, days: Iterable[Any] | None = None
+    connection: Connection, lake: Lake, table: Table, days: Iterable[date] | None = None
 ) -> Relation:
     """Return the rows of a table's newest version, or only of the partitions ``days``; raises LakeError."""
-    paths = lake.files(table)
-    if days is not None and table.partition is not None:
-        wanted = {f"/{table.partition}={day}/" for day in days}
-        paths = [path for path in paths if any(part in path for part in wanted)]
-    return rows_of_files(connection, lake, table, paths)
+    return rows_of_files(connection, lake, table, lake.files(table, days))
 
 
 def rows_of_files(connection: Connection, lake: Lake, table: Table, paths: list[str]) -> Relation:

@@ -70,9 +70,13 @@ class Lake:
         except (DeltaError, TableNotFoundError, OSError) as exc:
             raise LakeError(f"{uri}: the table cannot be opened: {message_of(exc)}") from exc
 
-    def files(self, table: Table) -> list[str]:
-        """Return the data files of a table's newest version; raises LakeError."""
-        return _paths(self, table, self.table(table))
+    def files(self, table: Table, days: Iterable[date] | None = None) -> list[str]:
+        """Return the data files of a table's newest version, or only of the partitions ``days``; raises LakeError."""
+        paths = _paths(self, table, self.table(table))
+        if days is None or table.partition is None:
+            return paths
+        wanted = set(days)
+        return [path for path in paths if _partition_of(table, path) in wanted]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,8 @@ from revertrisk.scoring.revision import Revision
 from revertrisk.scoring.training.history import scorable_revisions
 from revertrisk.scoring.training.recipes import RECIPES
 from tests.bench.processes import on_core
+from tests.fakes.real_data import EDITS, PAGE
 
-EXPORT = (
-    Path(__file__).resolve().parents[3] / "shared/data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-)
 EVERY = 20
 """One edit of so many is timed: a page changes its character over the years."""
 REPEATS = 3
@@ -73,7 +71,7 @@ def table(timings: dict[str, Timing]) -> str:
 
 def main() -> None:
     """Print the times, and what they were measured on."""
-    export = Path(sys.argv[1]) if len(sys.argv) > 1 else EXPORT
+    export = Path(sys.argv[1]) if len(sys.argv) > 1 else EDITS / PAGE
     if not export.is_file():
         sys.stdout.write(f"Compute per edit: not measured, there is no export at {export}\n")
         return

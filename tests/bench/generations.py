@@ -20,8 +20,8 @@ from revertrisk.scoring.training.figures import Estimate, Scores
 from revertrisk.scoring.training.labelled_edits import read_labelled
 from revertrisk.scoring.training.recipes import RECIPES
 from revertrisk.scoring.training.sources import MAIN, MULTILINGUAL, NATURAL, WITH_AGES
+from tests.fakes.real_data import EDITS
 
-DATA = Path(__file__).resolve().parents[3] / "shared/data/edits"
 HELD_OUT = [0.2, *[0.16] * 5]
 STRATA = (
     "anonymous",
@@ -94,7 +94,7 @@ def main() -> None:
     """Print the tables of both models."""
     limit_threads(1)
     earlier = Path(sys.argv[1])
-    sets = list(held_out(Path(sys.argv[2]) if len(sys.argv) > 2 else DATA))
+    sets = list(held_out(Path(sys.argv[2]) if len(sys.argv) > 2 else EDITS))
     for name in RECIPES:
         sys.stdout.writelines(compared(name, earlier, sets))
 

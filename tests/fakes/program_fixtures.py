@@ -1,25 +1,16 @@
 """Fixtures: the real programs on loopback, for the tests that watch them work together."""
 
-import fcntl
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from mock_mediawiki.app import open_history
-from mock_mediawiki.page_changes import write_page_changes
 from revertrisk.cli.programs import Program, running
-from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import STREAM, Client, StartServer
 from tests.fakes.edited_wikis import EditedWikis, serving_edited_wikis
 from tests.fakes.forked_server import running_server
-
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-EDITS = "data/edits"
-EventsOfExport = Callable[[str], Path]
 
 
 @pytest.fixture
@@ -94,32 +85,3 @@ def scorer(start_server: StartServer, sample_wiki: str) -> Iterator[str]:
 def wikis() -> Iterator[EditedWikis]:
     with serving_edited_wikis() as served:
         yield served
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder with the real data, which is not part of the project."""
-    if not SHARED.is_dir():
-        pytest.skip("the real data is not here: expected a folder `shared` beside the project")
-    return SHARED
-
-
-@pytest.fixture(scope="session")
-def events_of_export(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> EventsOfExport:
-    """Return the file of page_change events of a real export, which is made once for all processes of a run."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-
-    def events_of(name: str) -> Path:
-        path = folder / f"{name}.events.jsonl"
-        with path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not path.exists():
-                wikis, part = WikiTable.load(), path.with_suffix(".part")
-                with open_history(shared / EDITS / name, wikis) as history, part.open("wb") as out:
-                    write_page_changes(history, wikis, out)
-                part.rename(path)
-        return path
-
-    return events_of

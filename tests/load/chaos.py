@@ -29,13 +29,11 @@ from revertrisk.dispatcher.app import DispatchSettings, dispatch
 from revertrisk.dispatcher.outcome import Outcome, Summary
 from revertrisk.dispatcher.rule_language.rule import RetrySchedule
 from tests.fakes.clients import STREAM
+from tests.fakes.real_data import EDITS, PAGE
 from tests.load.expectations import Expected, real_history, write_shuffled
 from tests.load.storm import GATE_FAULTS, WIKI_FAULTS, Server, hide, seeded, set_faults, storm
 from tests.load.verdict import Verdict, read_accepted
 
-EXPORT = (
-    Path(__file__).resolve().parents[3] / "shared/data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-)
 DELIVERIES = 3
 RETRIES = RetrySchedule(limit=500, delay_s=0.2, factor=1.0)
 RULE = """
@@ -171,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the storm lasts at most")
     parser.add_argument("--revisions", type=int, default=1000, help="scorable revisions of the export")
-    parser.add_argument("--dump", type=Path, default=EXPORT, help="a MediaWiki XML export of one page")
+    parser.add_argument("--dump", type=Path, default=EDITS / PAGE, help="a MediaWiki XML export of one page")
     parser.add_argument("--calm", action="store_true", help="nothing goes wrong")
     options = parser.parse_args(arguments)
     if not options.dump.is_file():

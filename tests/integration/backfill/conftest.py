@@ -8,17 +8,14 @@ import pytest
 from revertrisk.cli.programs import running
 from tests.fakes.backfills import BACKFILL_STREAM, Command
 from tests.fakes.clients import StartServer
-
-EXPORT = "data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
+from tests.fakes.real_data import EDITS, PAGE
 
 
 @pytest.fixture(scope="package")
 def export_wiki(shared: Path, logs: Path) -> Iterator[str]:
     """A MediaWiki with the whole history of one page, 15,180 revisions."""
-    if not (shared / EXPORT).exists():
-        pytest.skip(f"needs the export {EXPORT}")
     with running(
-        ["mock-mediawiki", "--port", "0", "--dump", str(shared / EXPORT)], logs / "export.log"
+        ["mock-mediawiki", "--port", "0", "--dump", str(EDITS / PAGE)], logs / "export.log"
     ) as program:
         yield program.url
 

@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from revertrisk.cli.app import app
 from revertrisk.scoring.feature_table import FEATURES, Group
 from tests.fakes.exports import HIDDEN, chain, export_of, later, page, revision
+from tests.fakes.real_data import EDITS, OLD_PAGES, PAGE
 
-EDITS = Path(__file__).resolve().parents[3].parent / "shared/data/edits"
 REAL = {
-    "enwiki_p1043_history.xml.xz": (10_503, 9_470, 1_411),
-    "anarchism_enwiki_fullhistory_2001-2010.xml.lzma": (15_180, 12_724, 1_952),
+    OLD_PAGES: (10_503, 9_470, 1_411),
+    PAGE: (15_180, 12_724, 1_952),
 }
 """Revisions of each export, how many of them are labelled, and how many of these were reverted."""
 PLAIN = ("format", "old_lines", "new_lines", "old_length", "new_length")
@@ -266,10 +266,10 @@ def test_l11_an_export_and_the_events_of_its_edits_have_equal_labels(tmp_path: P
 @pytest.mark.ci("real data")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", REAL)
-def test_l11_both_real_exports_and_their_events_have_equal_labels(tmp_path: Path, name: str) -> None:
+def test_l11_both_real_exports_and_their_events_have_equal_labels(
+    shared: Path, tmp_path: Path, name: str
+) -> None:
     """L11: on both real exports, edit by edit."""
-    if not (EDITS / name).exists():
-        pytest.skip(f"needs the export {name}")
     export = tmp_path / name
     export.symlink_to(EDITS / name)
 

@@ -14,67 +14,38 @@ import pytest
 from revertrisk.event_platform.page_change import PageChange
 from revertrisk.labels.recorded import page_edit
 from revertrisk.lake import Reader
-from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.check import check
-from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
-from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
 from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
-from tests.fakes.program_fixtures import EDITS, EventsOfExport
+from tests.fakes.real_data import EDITS, OLD_PAGES, PAGE, PAGE_LABELS, EventsOfExport, lake_of, notebook_query
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
-
-BOTS = ("ClueBot", "VoABot II", "AntiVandalBot", "Tawkerbot2", "Tawkerbot4", "MartinBot")
-FILLS = {
-    "{DBS}": "('enwiki')",
-    "{BOTS}": str(BOTS),
-    "{START_DATE}": "2005-01-01",
-    "{END_DATE}": "2010-12-31",
-}
-
-
-def lake_of(lines: list[bytes], folder: Path) -> Lake:
-    """Return a lake with these events."""
-    lake = make_lake(str(folder / "lake"), str(folder / "key"))
-    writer = LakeWriter(lake)
-    for begin in range(0, len(lines), 5000):
-        part = lines[begin : begin + 5000]
-        writer.write(Batch(part, [RecordPlace("page", begin)] * len(part), resume={"page": str(begin)}))
-    writer.close()
-    return lake
 
 
 @pytest.fixture(scope="module")
 def lines(events_of_export: EventsOfExport) -> list[bytes]:
-    return events_of_export("anarchism_enwiki_fullhistory_2001-2010.xml.lzma").read_bytes().splitlines()
-
-
-@pytest.fixture(scope="module")
-def lake(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = lake_of(lines, tmp_path_factory.mktemp("real"))
-    write_bots(lake, [Bot(wiki_id="enwiki", name=name) for name in BOTS])
-    return lake
+    return events_of_export(PAGE).read_bytes().splitlines()
 
 
 @pytest.fixture
-def reader(lake: Lake) -> Iterator[Reader]:
-    reader = Reader(lake.root)
+def reader(page_lake: Lake) -> Iterator[Reader]:
+    reader = Reader(page_lake.root)
     yield reader
     reader.close()
 
 
-def test_its_reverts_are_those_of_the_labelled_history(lake: Lake, reader: Reader, shared: Path) -> None:
+def test_its_reverts_are_those_of_the_labelled_history(page_lake: Lake, reader: Reader, shared: Path) -> None:
     """3,810 edits were reverted, 167 by their author; each edit is as the labelled history has it."""
     counts = reader.query("SELECT count(*), count(*) FILTER (WHERE is_self) FROM reverted").fetchall()
     assert counts == [(3810, 167)]
     reverted = {rev_id for (rev_id,) in reader.query("SELECT rev_id FROM reverted").fetchall()}
-    with gzip.open(shared / EDITS / "anarchism_enwiki_history.jsonl.gz") as rows:
+    with gzip.open(EDITS / PAGE_LABELS) as rows:
         labels = {row["rev_id"]: row for row in map(json.loads, rows)}
     assert len(labels) == 15_180
     differing = {rev_id for rev_id, row in labels.items() if bool(row["label"]) != (rev_id in reverted)}
     assert differing == set()
-    assert list(check(lake)) == []
+    assert list(check(page_lake)) == []
 
 
 def unlike_labels(lines: list[bytes], reader: Reader) -> set[int]:
@@ -114,7 +85,7 @@ def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Read
 
 def test_ids_that_are_not_in_order_of_time(events_of_export: EventsOfExport, tmp_path: Path) -> None:
     """In 24 old histories, no edit is reverted by itself or by an earlier one, and each is as its label says."""
-    lines = events_of_export("enwiki_p1043_history.xml.xz").read_bytes().splitlines()
+    lines = events_of_export(OLD_PAGES).read_bytes().splitlines()
     lake = lake_of(lines, tmp_path)
     with closing(Reader(lake.root)) as reader:
         query = "SELECT rev_id FROM reverted WHERE first_revert_id = rev_id OR seconds_to_revert < 0"
@@ -124,42 +95,33 @@ def test_ids_that_are_not_in_order_of_time(events_of_export: EventsOfExport, tmp
     assert list(check(lake)) == []
 
 
-def fill(reader: Reader, shared: Path, query: str) -> str:
-    """Return a query of the 2023 notebook with its placeholders filled in."""
-    text = (shared / "data/queries" / f"{query}.sql").read_text()
-    (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
-    for placeholder, fill in (FILLS | {"{MW_SNAPSHOT}": snapshot}).items():
-        text = text.replace(placeholder, fill)
-    return text
-
-
 @pytest.mark.parametrize(("query", "rows"), [("bot_reverts", 968), ("reverted_bot_reverts", 9)])
-def test_the_notebooks_queries_run_as_they_are(reader: Reader, shared: Path, query: str, rows: int) -> None:
+def test_the_notebooks_queries_run_as_they_are(reader: Reader, query: str, rows: int) -> None:
     """Both queries of the 2023 notebook find `wmf.mediawiki_history`, and the rows that are known of this page."""
-    assert len(reader.query(fill(reader, shared, query)).fetchall()) == rows
+    assert len(reader.query(notebook_query(reader.connection, query)).fetchall()) == rows
 
 
-def test_our_notebook_shows_what_those_queries_find(
-    lake: Lake, reader: Reader, shared: Path, tmp_path: Path
-) -> None:
+def test_our_notebook_shows_what_those_queries_find(page_lake: Lake, reader: Reader, tmp_path: Path) -> None:
     """Row by row; its kept outputs are those of this page. ``UPDATE_README=1`` writes them anew."""
     copies = "; ".join(
         f"lake.execute(\"COPY {table} TO '{tmp_path}/{table}.parquet'\")"
         for table in ("bot_reverts", "undone_bot_reverts")
     )
-    notebook = run_notebook(NOTEBOOK, lake.root, then=copies)
+    notebook = run_notebook(NOTEBOOK, page_lake.root, then=copies)
     bucket = "replace(edit_bucket, 'unknown', 'n/a')"
     since = "WHERE day >= DATE '2005-01-01'"
     ours = reader.query(
         f"SELECT wiki_db, year(day), month(day), day(day), replace(user_type, 'anonymous', 'anon'), {bucket}, "  # noqa: S608
         f"reverts, by_bots, undone_again FROM '{tmp_path}/bot_reverts.parquet' {since}"
     ).fetchall()
-    assert sorted(ours) == sorted(reader.query(fill(reader, shared, "bot_reverts")).fetchall())
+    assert sorted(ours) == sorted(reader.query(notebook_query(reader.connection, "bot_reverts")).fetchall())
     ours = reader.query(
         f"SELECT wiki_db, user_type, {bucket}, bot, undone_again, by_base_editor, year(day), month(day), day(day) "  # noqa: S608
         f"FROM '{tmp_path}/undone_bot_reverts.parquet' {since}"
     ).fetchall()
-    assert sorted(ours) == sorted(reader.query(fill(reader, shared, "reverted_bot_reverts")).fetchall())
+    assert sorted(ours) == sorted(
+        reader.query(notebook_query(reader.connection, "reverted_bot_reverts")).fetchall()
+    )
     if "UPDATE_README" in os.environ:
         nbformat.write(notebook, NOTEBOOK)
     assert outputs(nbformat.read(NOTEBOOK, as_version=4)) == outputs(notebook)

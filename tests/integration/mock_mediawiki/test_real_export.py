@@ -15,12 +15,10 @@ import pytest
 from mock_mediawiki.page_changes import page_changes
 from revertrisk.wiki.exports.history import ExportHistory
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.real_data import EDITS, PAGE, PAGE_LABELS
 
 pytestmark = pytest.mark.ci("real data")
 
-EDITS = Path(__file__).resolve().parents[3].parent / "shared/data/edits"
-EXPORT = EDITS / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-LABELLED = EDITS / "anarchism_enwiki_history.jsonl.gz"
 MEGABYTE = 1024  # VmHWM is in kilobytes
 OPEN = """
 import sys
@@ -36,13 +34,11 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Index the export in a process of its own, watching its memory, and return the cache folder."""
-    if not EXPORT.exists():
-        pytest.skip(f"needs the export {EXPORT}")
     folder = tmp_path_factory.mktemp("cache")
     done = subprocess.run(
-        [sys.executable, "-c", OPEN, str(EXPORT)],
+        [sys.executable, "-c", OPEN, str(EDITS / PAGE)],
         env={**os.environ, "XDG_CACHE_HOME": str(folder)},
         stdout=subprocess.PIPE,
         check=True,
@@ -79,7 +75,7 @@ def test_every_revision_is_indexed_in_bounded_memory(history: ExportHistory) -> 
 
 def test_hashes_and_parents_are_those_known_elsewhere(history: ExportHistory) -> None:
     """Hash, parent and size of every revision agree with what others computed from the same page."""
-    with gzip.open(LABELLED, "rt", encoding="utf-8") as lines:
+    with gzip.open(EDITS / PAGE_LABELS, "rt", encoding="utf-8") as lines:
         for line in lines:
             known = json.loads(line)
             revision = history.revision("enwiki", known["rev_id"])
@@ -99,7 +95,7 @@ def test_the_events_tell_which_edits_were_reverted(events: list[dict[str, Any]])
             oldest, newest = place[revert["rev_reverted_oldest_id"]], place[revert["rev_reverted_newest_id"]]
             assert place[revert["rev_original_id"]] < oldest <= newest < place[event["revision"]["rev_id"]]
             reverted.update(order[oldest : newest + 1])
-    with gzip.open(LABELLED, "rt", encoding="utf-8") as lines:
+    with gzip.open(EDITS / PAGE_LABELS, "rt", encoding="utf-8") as lines:
         labelled = {known["rev_id"] for known in map(json.loads, lines) if known["label"]}
 
     assert reverted == labelled

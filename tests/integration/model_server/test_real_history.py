@@ -18,10 +18,10 @@ from revertrisk.event_platform.prediction_change import PREDICTION_SCHEMA
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
 from revertrisk.wiki.table import WikiTable
 from tests.fakes.clients import MODEL, STREAM, Client, StartServer
+from tests.fakes.real_data import EDITS, PAGE
 
 pytestmark = pytest.mark.ci("real data")
 
-EXPORT = "data/edits/anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
 EVENTS = 3000
 MAX_GROWTH = 1.05
 RULE = Path(__file__).parents[3] / "revertrisk/dispatcher/rules" / f"{MODEL}.yaml"
@@ -29,7 +29,7 @@ RULE = Path(__file__).parents[3] / "revertrisk/dispatcher/rules" / f"{MODEL}.yam
 
 @pytest.fixture(scope="module")
 def export(shared: Path) -> Path:
-    return shared / EXPORT
+    return EDITS / PAGE
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +16,6 @@ from typer.testing import CliRunner
 
 from revertrisk.cli.app import app
 from revertrisk.lake import Reader
-from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.engine import make_table, new_engine, view_query
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
@@ -38,33 +38,20 @@ from revertrisk.scoring.training.evaluate_file import FileEvaluation, evaluate_f
 from revertrisk.scoring.training.figures import precision, recall
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, Edit, prediction
 from tests.fakes.outcome_lake import fill
-from tests.fakes.program_fixtures import EDITS, EventsOfExport
+from tests.fakes.real_data import EDITS, PAGE, PAGE_LABELS, notebook_query
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(600)]
 
-EXPORT = "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-BOTS = ("ClueBot", "VoABot II", "AntiVandalBot", "Tawkerbot2", "Tawkerbot4", "MartinBot")
-FILLS = {
-    "{DBS}": "('enwiki')",
-    "{BOTS}": str(BOTS),
-    "{START_DATE}": "2005-01-01",
-    "{END_DATE}": "2010-12-31",
-}
 SINCE = (datetime(2005, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
 HORIZON = 48 * 3600.0
 THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.87)
 
 
 @pytest.fixture(scope="module")
-def page_changes(events_of_export: EventsOfExport) -> Path:
-    return events_of_export(EXPORT)
-
-
-@pytest.fixture(scope="module")
 def evaluated(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[FileEvaluation, list[int]]:
     """What `label` and `evaluate` make of the page, and the revision of each edit."""
     labels = tmp_path_factory.mktemp("labels") / "labels.jsonl"
-    result = CliRunner().invoke(app, ["label", str(shared / EDITS / EXPORT), "--out", str(labels)])
+    result = CliRunner().invoke(app, ["label", str(EDITS / PAGE), "--out", str(labels)])
     assert result.exit_code == 0, result.output
     rows = map(json.loads, labels.read_bytes().splitlines())
     rev_ids = [row["rev_id"] for row in rows if row["mature"]]  # `evaluate` leaves out the others
@@ -72,25 +59,9 @@ def evaluated(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[F
 
 
 @pytest.fixture(scope="module")
-def lake(page_changes: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    folder = tmp_path_factory.mktemp("real")
-    lake = make_lake(str(folder / "lake"), str(folder / "key"))
-    write_bots(lake, [Bot(wiki_id="enwiki", name=name) for name in BOTS])
-    fill(lake, [json.loads(line) for line in page_changes.read_bytes().splitlines()])
-    return lake
-
-
-@pytest.fixture(scope="module")
-def reader(lake: Lake) -> Iterator[Reader]:
-    with closing(Reader(lake.root)) as reader:
+def reader(page_lake: Lake) -> Iterator[Reader]:
+    with closing(Reader(page_lake.root)) as reader:
         yield reader
-
-
-def filled(shared: Path, name: str, snapshot: str) -> str:
-    text = (shared / "data/queries" / f"{name}.sql").read_text()
-    for placeholder, fill_in in (FILLS | {"{MW_SNAPSHOT}": snapshot}).items():
-        text = text.replace(placeholder, fill_in)
-    return text
 
 
 @pytest.fixture(scope="module")
@@ -126,18 +97,15 @@ def notebook_cells(found: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[
     }
 
 
-def test_bots_is_the_notebooks_count_before_its_own_rules(
-    reader: Reader, rows: RevertedRows, shared: Path
-) -> None:
+def test_bots_is_the_notebooks_count_before_its_own_rules(reader: Reader, rows: RevertedRows) -> None:
     """Cell by cell: day, kind and edits of the reverted editor; reverts, those by bots, those of these reverted."""
-    (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
-    found = reader.query(filled(shared, "bot_reverts", snapshot)).fetchall()
+    found = reader.query(notebook_query(reader.connection, "bot_reverts")).fetchall()
     assert len(found) == 968
     assert cells(rows) == notebook_cells(found)
 
 
 @pytest.fixture(scope="module")
-def spark(lake: Lake) -> Iterator[Any]:
+def spark(page_lake: Lake) -> Iterator[Any]:
     """Start Sail, and a session of Spark Connect with it that knows the lake's tables and its `mediawiki_history`."""
     from pysail.spark import SparkConnectServer  # noqa: PLC0415 - half a second each
     from pyspark.sql import SparkSession  # noqa: PLC0415
@@ -148,7 +116,7 @@ def spark(lake: Lake) -> Iterator[Any]:
     session = SparkSession.builder.remote(f"sc://{host}:{port}").getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     for name in ("revision", "revert", "reverted", "bot"):
-        session.read.format("delta").load(f"{lake.root}/{name}").createOrReplaceTempView(name)
+        session.read.format("delta").load(f"{page_lake.root}/{name}").createOrReplaceTempView(name)
     session.sql(view_query("mediawiki_history")).createOrReplaceTempView("mediawiki_history")
     yield session
     session.stop()
@@ -157,11 +125,10 @@ def spark(lake: Lake) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("query", "number"), [("bot_reverts", 968), ("reverted_bot_reverts", 9)])
 def test_spark_gives_the_notebooks_queries_the_same_rows(
-    reader: Reader, spark: Any, shared: Path, query: str, number: int
+    reader: Reader, spark: Any, query: str, number: int
 ) -> None:
     """Both queries of the notebook, over the same files, in DuckDB and in Spark SQL: row by row."""
-    (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
-    text = filled(shared, query, snapshot)
+    text = notebook_query(reader.connection, query)
     ours = sorted(reader.query(text).fetchall())
     theirs = spark.sql(text.replace("wmf.mediawiki_history", "mediawiki_history")).toArrow().to_pylist()
     assert len(ours) == number
@@ -182,7 +149,7 @@ def report(reader: Reader, rows: RevertedRows) -> Bots:
     return bots(["enwiki"], read_bots(reader), rows, overlap, days, model_name=LANGUAGE_AGNOSTIC)
 
 
-def test_each_difference_has_its_rule(reader: Reader, rows: RevertedRows, shared: Path) -> None:
+def test_each_difference_has_its_rule(reader: Reader, rows: RevertedRows) -> None:
     """From the notebook's reverts to the report's: each step is what one rule leaves out, counted by SQL itself."""
     found = report(reader, rows)
     steps = {each.rule: each for each in found.rules}
@@ -205,12 +172,9 @@ def test_each_difference_has_its_rule(reader: Reader, rows: RevertedRows, shared
     assert steps["notebook"].reverts > steps["self-reverts"].reverts
 
 
-def test_who_reverts_the_bots_is_the_notebooks_second_query(
-    reader: Reader, rows: RevertedRows, shared: Path
-) -> None:
+def test_who_reverts_the_bots_is_the_notebooks_second_query(reader: Reader, rows: RevertedRows) -> None:
     """Reverts of bot reverts, and those by the base editor: the sums of its nine rows; one revert undid two."""
-    (snapshot,) = reader.query("SELECT any_value(snapshot) FROM mediawiki_history").fetchall()[0]
-    found = reader.query(filled(shared, "reverted_bot_reverts", snapshot)).fetchall()
+    found = reader.query(notebook_query(reader.connection, "reverted_bot_reverts")).fetchall()
     assert len(found) == 9
     by_bot = rows.part((rows.bot != "") & (rows.undone_by > 0)).reverts()
     # The notebook counts the reverts that undid a bot's, this report the bot's that were undone.
@@ -236,7 +200,7 @@ def test_the_labelled_history_gives_the_published_numbers_of_rows(shared: Path) 
     The lake takes them from MediaWiki's own rule, which looks at the 15 texts before a revert is saved, and has one
     row more (docs/decisions/0014).
     """
-    with gzip.open(shared / "data/edits/anarchism_enwiki_history.jsonl.gz") as lines:
+    with gzip.open(EDITS / PAGE_LABELS) as lines:
         listed = [json.loads(line) for line in lines]
     moments = {row["rev_id"]: datetime.fromisoformat(row["timestamp"]) for row in listed}
     history = [
@@ -275,17 +239,19 @@ def test_the_labelled_history_gives_the_published_numbers_of_rows(shared: Path) 
         make_table(engine, "history", history, {name: kinds.get(name, "VARCHAR") for name in history[0]})
         engine.execute("CREATE SCHEMA wmf; CREATE VIEW wmf.mediawiki_history AS FROM history")
         counts = [
-            len(engine.execute(filled(shared, name, "2026-11")).fetchall())
+            len(engine.execute(notebook_query(engine, name)).fetchall())
             for name in ("bot_reverts", "reverted_bot_reverts")
         ]
     assert counts == [967, 9]
 
 
 def test_matured_outcomes_are_those_of_evaluate(
-    lake: Lake, evaluated: tuple[FileEvaluation, list[int]]
+    page_lake: Lake, tmp_path: Path, evaluated: tuple[FileEvaluation, list[int]]
 ) -> None:
     """On the same edits and probabilities AUC, share and recall are equal to 1e-9, and no other edit is counted."""
     evaluation, rev_ids = evaluated
+    shutil.copytree(Path(page_lake.root).parent, tmp_path / "copy")
+    lake = make_lake(str(tmp_path / "copy/lake"), str(tmp_path / "copy/key"))
     probabilities, labels = evaluation.probabilities, evaluation.labels
     known = dict(zip(rev_ids, probabilities.tolist(), strict=True))
     with closing(Reader(lake.root)) as reader:

@@ -13,14 +13,12 @@ from mock_mediawiki.page_changes import write_page_changes
 from mock_mediawiki.samples import SampleHistory
 from revertrisk.cli.models import app
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.real_data import EDITS
 from tests.fakes.wikis import page, serving_wikis
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-multilingual"
 
-needs_data = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the labelled edits are not at ../shared/data/edits"
-)
+needs_data = pytest.mark.usefixtures("shared")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -71,7 +69,7 @@ def test_recorded_events_are_labelled_and_evaluated(labels: Path, tmp_path: Path
 @needs_data
 def test_thresholds_of_production_s_scores() -> None:
     """Production's scores give its thresholds, and are refused as those of our model."""
-    file = DATA / "revertrisk_official_scores_10k.csv.gz"
+    file = EDITS / "revertrisk_official_scores_10k.csv.gz"
     result = run("thresholds", "--scores", file, "--target-fpr", "0.15", "--model", NAME)
     assert f"{NAME} production, at most 15.0%" in result.stdout
     assert "| dewiki | registered |" in result.stdout
@@ -84,7 +82,7 @@ def test_thresholds_of_production_s_scores() -> None:
 @needs_data
 def test_a_report_for_people(tmp_path: Path) -> None:
     """Without --json the figures are tables, with the anonymous flag beside the model."""
-    with gzip.open(DATA / "vandalism_en_natural_rate.jsonl.gz") as lines:
+    with gzip.open(EDITS / "vandalism_en_natural_rate.jsonl.gz") as lines:
         (tmp_path / "edits.jsonl").write_bytes(b"".join(islice(lines, 100)))
     result = run("evaluate", "--model", NAME, "--data", tmp_path / "edits.jsonl", "--format", "raw-vandalism")
     assert "AUC of the anonymous flag" in result.stdout

@@ -21,10 +21,10 @@ from revertrisk.scoring.training.history import scorable_revisions
 from revertrisk.scoring.training.soft_labels import SoftDataset, SoftExample
 from revertrisk.scoring.training.sources import Sources
 from revertrisk.scoring.training.train import train_on
+from tests.fakes.real_data import EDITS, PAGE, PAGE_LABELS
 
 pytestmark = pytest.mark.ci("real data")
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "edits"
 NAME = "revertrisk-language-agnostic"
 BOTH = ["revertrisk-language-agnostic", "revertrisk-multilingual"]
 WITH_AGES = "editquality_enwiki_2015_features.tsv.bz2"
@@ -32,25 +32,23 @@ READERS: list[tuple[str, Callable[[Path], Dataset]]] = [
     ("vandalism_en_2009.jsonl.gz", labelled_edits.read_normalised_vandalism),
     ("vandalism_en_natural_rate.jsonl.gz", labelled_edits.read_raw_vandalism),
     ("revert_multilingual_dev.jsonl.gz", labelled_edits.read_multilingual_reverts),
-    ("anarchism_enwiki_history.jsonl.gz", labelled_edits.read_page_history),
+    (PAGE_LABELS, labelled_edits.read_page_history),
 ]
 
-needs_data = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the labelled edits are not at ../shared/data/edits"
-)
+needs_data = pytest.mark.usefixtures("shared")
 
 
 @pytest.fixture(scope="module")
 def english() -> Dataset:
     """Read the English edits of 2009."""
-    return labelled_edits.read_normalised_vandalism(DATA / "vandalism_en_2009.jsonl.gz")
+    return labelled_edits.read_normalised_vandalism(EDITS / "vandalism_en_2009.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
 def history() -> Dataset:
     """Read the first labelled edits of the exported page."""
-    export = DATA / "anarchism_enwiki_fullhistory_2001-2010.xml.lzma"
-    with gzip.open(DATA / "anarchism_enwiki_history.jsonl.gz") as lines:
+    export = EDITS / PAGE
+    with gzip.open(EDITS / PAGE_LABELS) as lines:
         labels = {row["rev_id"]: bool(row["label"]) for row in map(json.loads, islice(lines, 700))}
     revisions = islice(scorable_revisions(export, wiki_id="enwiki", language="en"), 500)
     examples = [
@@ -71,7 +69,7 @@ def history() -> Dataset:
 @pytest.fixture(scope="module")
 def sources(english: Dataset, history: Dataset) -> Sources:
     """Give a sample of everything that training reads; the teachers of the sample think what the labels say."""
-    with_ages = labelled_edits.read_editquality(DATA / WITH_AGES)
+    with_ages = labelled_edits.read_editquality(EDITS / WITH_AGES)
     taught = tuple(SoftExample(each.features, 1.0 if each.label else -0.5) for each in history.examples)
     return Sources(
         main=replace(english, examples=english.examples[::8]),
@@ -102,7 +100,7 @@ def test_no_reader_looks_at_what_came_after_the_edit(
     tmp_path: Path, file: str, reader: Callable[[Path], Dataset]
 ) -> None:
     """Taking the leaking fields out of a file changes no feature."""
-    with gzip.open(DATA / file) as lines:
+    with gzip.open(EDITS / file) as lines:
         rows = [json.loads(line) for line in islice(lines, 200)]
     copies = {
         "all": rows,
@@ -154,7 +152,7 @@ def test_training_learns_from_a_small_sample_and_repeats_itself(
 @pytest.mark.parametrize("name", BOTH)
 def test_the_shipped_model_has_the_figures_that_it_states(name: str) -> None:
     """Scoring the natural-rate set with the shipped model gives the AUC written in its metadata."""
-    file = DATA / "vandalism_en_natural_rate.jsonl.gz"
+    file = EDITS / "vandalism_en_natural_rate.jsonl.gz"
     dataset = labelled_edits.read_labelled(file)
     classifier = TorchClassifier.load(shipped(name))
     scores = [each.probability for each in classifier.score_features([e.features for e in dataset.examples])]
@@ -188,7 +186,7 @@ def test_a_format_is_known_by_its_fields(
     tmp_path: Path, file: str, reader: Callable[[Path], Dataset], pack: Callable[[bytes], bytes]
 ) -> None:
     """Whatever a file is called, gzipped or not, its format is told from its content."""
-    with gzip.open(DATA / file) as lines:
+    with gzip.open(EDITS / file) as lines:
         content = b"".join(islice(lines, 20))
     path = tmp_path / "unseen"
     path.write_bytes(pack(content))
@@ -198,7 +196,7 @@ def test_a_format_is_known_by_its_fields(
 @needs_data
 def test_scores_without_text_say_who_edited_and_nothing_else() -> None:
     """Of production's scored edits the label and the anonymous flag are known, and every feature but one is not."""
-    dataset = labelled_edits.read_labelled(DATA / "revertrisk_official_scores_10k.csv.gz")
+    dataset = labelled_edits.read_labelled(EDITS / "revertrisk_official_scores_10k.csv.gz")
     assert (len(dataset.examples), int(dataset.labels.sum())) == (10_000, 711)
     values = dataset.examples[0].features.values
     assert {name for name, value in values.items() if value is not None} == {

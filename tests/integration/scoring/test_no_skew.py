@@ -24,12 +24,9 @@ from revertrisk.scoring.revision import Revision
 from revertrisk.scoring.training.history import scorable_revisions
 from revertrisk.wiki.table import WikiTable
 from revertrisk.wiki.user_kinds import UserKind
+from tests.fakes.real_data import EDITS, OLD_PAGES, PAGE
 
-DATA = Path(__file__).resolve().parents[4] / "shared/data/edits"
-EXPORTS = {
-    "anarchism_enwiki_fullhistory_2001-2010.xml.lzma": 25,
-    "enwiki_p1043_history.xml.xz": 15,
-}
+EXPORTS = {PAGE: 25, OLD_PAGES: 15}
 """One edit of so many is compared: pages change their character over the years."""
 REVISIONS = 500
 NOT_IN_AN_EXPORT = {Group.USER_HISTORY, Group.TAGS}
@@ -49,29 +46,29 @@ def editor_of(revision: Revision) -> Editor | None:
 @pytest.mark.parametrize(
     "export",
     [
-        "anarchism_enwiki_fullhistory_2001-2010.xml.lzma",
-        pytest.param("enwiki_p1043_history.xml.xz", marks=pytest.mark.ci("real data")),
+        PAGE,
+        pytest.param(OLD_PAGES, marks=pytest.mark.ci("real data")),
     ],
 )
 @pytest.mark.timeout(300)
-async def test_training_and_serving_take_the_same_features(export: str) -> None:
+async def test_training_and_serving_take_the_same_features(shared: Path, export: str) -> None:
     """500 edits of each export have equal features and texts both ways, and the same score to the last decimal.
 
     What an export cannot give of an author is given to both: to the server by an event, to the reader as it stands.
     """
-    if not (DATA / export).is_file():
+    if not (EDITS / export).is_file():
         pytest.skip(f"the export is not at {export}")
     wikis = WikiTable.load()
     wiki = wikis.by_id("enwiki")
     assert wiki is not None
-    edits = scorable_revisions(DATA / export, wiki_id="enwiki", language="en")
+    edits = scorable_revisions(EDITS / export, wiki_id="enwiki", language="en")
     classifiers = [
         TorchClassifier.load(shipped(name))
         for name in ("revertrisk-language-agnostic", "revertrisk-multilingual")
     ]
     metrics = ServerMetrics(CollectorRegistry())
     compared = 0
-    with open_history(DATA / export, wikis) as history:
+    with open_history(EDITS / export, wikis) as history:
         async with (
             listening(create_app(ActionApi(history), wikis, history.default_wiki_id), "127.0.0.1", 0) as url,
             open_resources(read_settings(wiki_url=url), classifiers[0], wikis, metrics) as resources,
