@@ -7,7 +7,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.fakes.program_fixtures", "tests.fakes.real_data"]
+pytest_plugins = ["tests.fakes.program_fixtures", "tests.fakes.real_lakes"]
 
 # No test compares a time with a bound: an example may take as long as a busy machine makes it take.
 hypothesis.settings.register_profile(

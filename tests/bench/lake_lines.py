@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 import orjson
 
@@ -96,7 +97,7 @@ def _template(event: dict[str, object], user: int) -> bytes:
     return text
 
 
-def _values(number: int, days: int, seed: int) -> Iterator[dict[bytes, object]]:
+def _values(number: int, days: int, seed: int) -> Iterator[dict[bytes, Any]]:
     chance = random.Random(seed)  # noqa: S311 - no secret
     pages, users = max(number // 10, 1), max(number // 20, SHAPES)
     step = days * 86_400 / number
@@ -109,7 +110,7 @@ def _values(number: int, days: int, seed: int) -> Iterator[dict[bytes, object]]:
         else:
             page, before = chance.randrange(pages) + 1, []
         rev_id, user, second = 1_000_000_000 + each, chance.randrange(users), int(each * step)
-        values: dict[bytes, object] = {
+        values: dict[bytes, Any] = {
             b"wiki": _wiki_of(page),
             b"shape": user % SHAPES,
             b"user": user,

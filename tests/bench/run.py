@@ -18,7 +18,6 @@ from mock_mediawiki.app import open_history
 from revertrisk.wiki.table import WikiTable
 from tests.bench import compute_per_edit, fast_paths, report
 from tests.bench.compute import MODELS, supported
-from tests.bench.compute_per_edit import EXPORT as REAL_EXPORT
 from tests.bench.figures import Scenario
 from tests.bench.measuring import bench
 from tests.bench.naive_server import ca_file
@@ -27,6 +26,7 @@ from tests.bench.processes import ROOT
 from tests.bench.report import EXPORT, REAL_EDITS_BY
 from tests.bench.steadiness import LARGE_BYTES, with_large_page
 from tests.bench.traffic import Traffic, edits
+from tests.fakes.real_data import EDITS, PAGE
 
 WATCHED = f"watched {MODELS[1]}"
 """Our server with the real model, and its event loop's lag as a metric."""
@@ -62,7 +62,13 @@ def scenarios(plan: Plan) -> Iterator[tuple[Scenario, int]]:
         for concurrency in plan.concurrencies:
             aimed_at = (latency, concurrency) in {(0, 32), (50, 64), (50, 1)}
             everybody = (latency, concurrency) == (0, 32)
-            servers = ("ours", "naive", "echo, our REST layer", "echo, KServe's", "echo, ASGI")
+            servers: tuple[str, ...] = (
+                "ours",
+                "naive",
+                "echo, our REST layer",
+                "echo, KServe's",
+                "echo, ASGI",
+            )
             yield (
                 Scenario("no model", latency, latency, concurrency, servers if everybody else servers[:2]),
                 plan.more_pairs if aimed_at else plan.pairs,
@@ -101,7 +107,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="about two minutes; writes no document")
     parser.add_argument("--dump", type=Path, help="take the edits of a MediaWiki XML export throughout")
     parser.add_argument(
-        "--export", type=Path, default=REAL_EXPORT, help="an export for the row of real edits"
+        "--export", type=Path, default=EDITS / PAGE, help="an export for the row of real edits"
     )
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else FULL

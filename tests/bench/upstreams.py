@@ -173,8 +173,7 @@ class Upstreams:
 
     def take(self) -> tuple[list[bytes], int]:
         """Return the event bodies and the number of queries since the last time, and forget them."""
-        taken: tuple[list[bytes], int] = self._order("take", None)
-        return taken
+        return cast("tuple[list[bytes], int]", self._order("take", None))
 
     def _order(self, order: str, value: object) -> object:
         self._pipe.send((order, value))

@@ -7,9 +7,10 @@ taken from the pattern: a character of each of its classes, its literals, what a
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain, product
+from re import _constants as op
 from typing import Any
 
-from tests.fakes.step_counter import REPEATS, SINGLE, StepCounter, TooManyStepsError, inner_trees, op
+from tests.fakes.step_counter import REPEATS, SINGLE, StepCounter, TooManyStepsError, inner_trees
 
 REPETITIONS = 32
 _FEWEST = 16

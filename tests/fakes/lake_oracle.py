@@ -132,7 +132,7 @@ class Oracle:
     def differences(self, connection: Connection) -> list[str]:
         """Return what differs between a lake and this, in words; nothing where they agree."""
         names = "wiki_id, rev_id, page_change_kind, model_name, model_version"
-        found = []
+        found: list[str] = []
         for table in PREDICTION_TABLES:
             held = _held(connection, f"SELECT {names}, probability, dt FROM {table} ORDER BY {names}", 5)
             found += _compared(table, self.predictions(table), held)

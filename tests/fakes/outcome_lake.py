@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tests.fakes.lake_events import (
 BOT_OF_RULES: Final = "PatrolBot"
 BOT_OF_MODEL: Final = "ScoreBot"
 BOTS: Final = ("enwiki", "dewiki")
+_ACTS_ON: Final[dict[str, Literal["rules", "model"]]] = {BOT_OF_RULES: "rules", BOT_OF_MODEL: "model"}
 _DAY: Final = 86_400.0
 
 
@@ -218,6 +219,6 @@ def list_bots(lake: Lake, wikis: Sequence[str] = BOTS) -> None:
         [
             Bot(wiki_id=wiki, name=name, valid_from=date(2020, 1, 1), acts_on=acts_on)
             for wiki in wikis
-            for name, acts_on in ((BOT_OF_RULES, "rules"), (BOT_OF_MODEL, "model"))
+            for name, acts_on in _ACTS_ON.items()
         ],
     )

@@ -7,8 +7,8 @@ position at a time, and counts. It is slow and meant for short strings.
 import re
 import sys
 from collections.abc import Callable, Iterator
-from re import _compiler, _parser  # type: ignore[attr-defined]
-from re import _constants as op  # type: ignore[attr-defined]
+from re import _compiler, _parser
+from re import _constants as op
 from typing import Any
 
 Next = Callable[[int], int | None]

@@ -18,7 +18,8 @@ from revertrisk.lake.check import check
 from revertrisk.lake.tables import Lake
 from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
 from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
-from tests.fakes.real_data import EDITS, OLD_PAGES, PAGE, PAGE_LABELS, EventsOfExport, lake_of, notebook_query
+from tests.fakes.real_data import EDITS, OLD_PAGES, PAGE, PAGE_LABELS
+from tests.fakes.real_lakes import EventsOfExport, lake_of, notebook_query
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
 
@@ -35,7 +36,7 @@ def reader(page_lake: Lake) -> Iterator[Reader]:
     reader.close()
 
 
-def test_its_reverts_are_those_of_the_labelled_history(page_lake: Lake, reader: Reader, shared: Path) -> None:
+def test_its_reverts_are_those_of_the_labelled_history(page_lake: Lake, reader: Reader) -> None:
     """3,810 edits were reverted, 167 by their author; each edit is as the labelled history has it."""
     counts = reader.query("SELECT count(*), count(*) FILTER (WHERE is_self) FROM reverted").fetchall()
     assert counts == [(3810, 167)]
@@ -84,9 +85,12 @@ def test_it_agrees_with_the_labels_for_training(lines: list[bytes], reader: Read
 
 
 def test_ids_that_are_not_in_order_of_time(events_of_export: EventsOfExport, tmp_path: Path) -> None:
-    """In 24 old histories, no edit is reverted by itself or by an earlier one, and each is as its label says."""
+    """In 24 old histories, no edit is reverted by itself or by an earlier one, and each is as its label says.
+
+    They are one batch, the page above is several.
+    """
     lines = events_of_export(OLD_PAGES).read_bytes().splitlines()
-    lake = lake_of(lines, tmp_path)
+    lake = lake_of(lines, tmp_path, batch=len(lines))
     with closing(Reader(lake.root)) as reader:
         query = "SELECT rev_id FROM reverted WHERE first_revert_id = rev_id OR seconds_to_revert < 0"
         assert reader.query(query).fetchall() == []

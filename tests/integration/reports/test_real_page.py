@@ -38,7 +38,8 @@ from revertrisk.scoring.training.evaluate_file import FileEvaluation, evaluate_f
 from revertrisk.scoring.training.figures import precision, recall
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, Edit, prediction
 from tests.fakes.outcome_lake import fill
-from tests.fakes.real_data import EDITS, PAGE, PAGE_LABELS, notebook_query
+from tests.fakes.real_data import EDITS, PAGE, PAGE_LABELS
+from tests.fakes.real_lakes import notebook_query
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(600)]
 

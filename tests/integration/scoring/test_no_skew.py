@@ -56,8 +56,6 @@ async def test_training_and_serving_take_the_same_features(shared: Path, export:
 
     What an export cannot give of an author is given to both: to the server by an event, to the reader as it stands.
     """
-    if not (EDITS / export).is_file():
-        pytest.skip(f"the export is not at {export}")
     wikis = WikiTable.load()
     wiki = wikis.by_id("enwiki")
     assert wiki is not None
