@@ -97,7 +97,8 @@ def read_event(event: Mapping[str, Any], model_name: str) -> Event | None:  # no
 
 def _shown(page: Mapping[str, Any], title: str) -> str:
     """Return the title; an empty one for user pages, whose titles are user names and IP addresses."""
-    return "" if page.get("namespace_id") in USER_NAMESPACES else title
+    namespace_id = page.get("namespace_id", 0)
+    return title if isinstance(namespace_id, int) and namespace_id not in USER_NAMESPACES else ""
 
 
 def _is_live(event: Mapping[str, Any]) -> bool:

@@ -54,8 +54,8 @@ class FittedWiki:
 def fit_lake(lake: str, folder: Path, settings: WatchSettings) -> int:
     """Write the report on the wikis of a lake into a folder; returns the exit status."""
     # The extra of the lake is needed for this command only.
-    from revertrisk.lake.engine import Reader  # noqa: PLC0415
     from revertrisk.lake.errors import LakeError  # noqa: PLC0415
+    from revertrisk.lake.reader import Reader  # noqa: PLC0415
 
     try:
         with closing(Reader(lake)) as reader:

@@ -4,6 +4,7 @@
 
 import io
 import os
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -233,15 +234,23 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 def main() -> None:
     """Run the command line; an OSError ends it with a message instead of a traceback."""
     # Python sets a stream to None if its descriptor is closed. The next opened file would get that descriptor.
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for titles that the terminal's encoding does not have
     try:
+        for number, argument in enumerate(sys.argv):
+            if not argument.isprintable() and any("\ud800" <= each <= "\udfff" for each in argument):
+                sys.exit(complain(ValueError(f"argument {number} is not UTF-8")))
         app()
     except OSError as exc:
         sys.exit(complain(exc))
+    except RuntimeError as exc:
+        if str(exc) != "Query interrupted":  # what DuckDB makes of Ctrl-C
+            raise
+        sys.exit(128 + signal.SIGINT)
     finally:
         _flush()
 

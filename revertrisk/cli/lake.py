@@ -75,12 +75,16 @@ def run_lake(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         float, typer.Option(min=0.1, help="The longest time that an event waits to be written.")
     ] = 60.0,
     actor_key_days: Annotated[
-        int, typer.Option(min=1, envvar="ACTOR_KEY_DAYS", help="Remove the actor keys of older edits.")
+        int,
+        typer.Option(
+            min=1, max=36_500, envvar="ACTOR_KEY_DAYS", help="Remove the actor keys of older edits."
+        ),
     ] = 90,
     keep_files_hours: Annotated[
         int,
         typer.Option(
             min=1,
+            max=87_600,
             envvar="KEEP_FILES_HOURS",
             help="Hours to keep replaced files, for running queries.",
         ),
@@ -201,10 +205,20 @@ def sql(
         flags.refuse(ValueError("give either a query or --file"))
     log_to_stderr("WARNING")
     try:
-        text = file.read_text(encoding="utf-8") if file is not None else query or ""
-        answer(lake, sys.stdin.read() if text == "-" else text, output_format, sys.stdout.buffer)
+        answer(lake, _query_of(query or "", file), output_format, sys.stdout.buffer)
     except LakeError as exc:
         end(exc, exc.exit_status)
+
+
+def _query_of(query: str, file: Path | None) -> str:
+    """Return the query of an argument, a file, or standard input."""
+    if file is None and query != "-":
+        return query
+    written = file.read_bytes() if file is not None else sys.stdin.buffer.read()
+    try:
+        return written.decode()
+    except UnicodeDecodeError as exc:
+        flags.refuse(ValueError(f"the query is not UTF-8 at byte {exc.start:,}"))
 
 
 def need_engines() -> None:

@@ -18,7 +18,9 @@ def check(
         bool,
         typer.Option("--api", help="Also compare a sample of revisions with their wikis' API."),
     ] = False,
-    sample: Annotated[int, typer.Option(min=1, help="With --api: the number of revisions.")] = 200,
+    sample: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="With --api: the number of revisions.")
+    ] = 200,
     wiki_url: Annotated[
         str | None,
         typer.Option(metavar="URL", envvar="WIKI_URL", help="With --api: a MediaWiki to ask for all wikis."),
@@ -60,7 +62,8 @@ def erase(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         list[str], typer.Option(metavar="WIKI:ID", help="All rows of a revision; repeatable.")
     ] = [],  # noqa: B006 - Typer reads it
     grace: Annotated[
-        float, typer.Option(min=0, help="Seconds until the old files are removed, for running queries.")
+        float,
+        typer.Option(min=0, max=86_400, help="Seconds until the old files are removed, for running queries."),
     ] = 60.0,
 ) -> None:
     """Erase users, pages or revisions from the lake, and search all its files for what is left.

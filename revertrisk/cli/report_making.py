@@ -119,7 +119,10 @@ def period_of(since: str | None, until: str | None) -> "Period":
             days[flag] = date.fromisoformat(text)
         except ValueError:
             flags.refuse(ValueError(f"--{flag}: expected a day such as 2026-11-01, not {text!r}"))
-    return Period(days["since"], days["until"])
+    since_day, until_day = days["since"], days["until"]
+    if since_day and until_day and since_day > until_day:
+        flags.refuse(ValueError(f"--until: expected a day from --since ({since_day}) on, not {until_day}"))
+    return Period(since_day, until_day)
 
 
 def seconds_of(flag: str, text: str) -> float:

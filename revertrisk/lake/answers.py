@@ -14,11 +14,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from revertrisk.lake.engine import ANSWER, Connection, Reader, quoted
+from revertrisk.lake.engine import Connection, quoted
+from revertrisk.lake.reader import ANSWER, Reader
 from revertrisk.runtime.instants import iso_z
 
 _NUMBERS: Final = (int, float, Decimal)
 _ROWS_PER_FETCH: Final = 10_000
+_ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+"""Control characters, which a title can have and a terminal would obey."""
 _MAX_SHOWN: Final = 1000
 """The most rows of a table for people; the other formats write all rows."""
 
@@ -60,21 +63,25 @@ def _write_csv(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_as_written(value) for value in row] for row in _rows(cursor))
+    writer.writerows([_as_text(value) for value in row] for row in _rows(cursor))
     text.detach()
 
 
 def _write_json(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     separator = b"[\n"
     for row in _rows(cursor):
-        fields = {name: _as_written(value) for name, value in zip(names, row, strict=True)}
-        try:
-            line = orjson.dumps(fields, default=str)
-        except TypeError:  # an integer of more than 64 bits, or a map whose keys are not text
-            line = orjson.dumps(_with_exact_integers(fields), default=str)
-        out.write(separator + line)
+        out.write(
+            separator + _as_json({name: _as_written(value) for name, value in zip(names, row, strict=True)})
+        )
         separator = b",\n"
     out.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+
+
+def _as_json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:  # an integer of more than 64 bits, or a map whose keys are not text
+        return orjson.dumps(_with_exact_integers(value), default=str)
 
 
 def _with_exact_integers(value: Any) -> Any:
@@ -93,9 +100,9 @@ def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
         is_number = any(isinstance(row[place], _NUMBERS) for row in rows)
         table.add_column(name, justify="right" if is_number else "left")
     for row in rows[:_MAX_SHOWN]:
-        table.add_row(*("" if value is None else str(_as_written(value)) for value in row))
+        table.add_row(*(_as_text(value).translate(_ESCAPES) for value in row))
     text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
-    console = Console(file=text, markup=False, highlight=False)
+    console = Console(file=text, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000
     console.print(table)
@@ -105,7 +112,22 @@ def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
 
 
 def _as_written(value: Any) -> Any:
-    """Return a value as the text formats write it: a time with a zone in UTC with a Z, one without a zone unchanged."""
-    if isinstance(value, datetime):
-        return iso_z(value) if value.tzinfo is not None else value.isoformat(timespec="milliseconds")
+    """Return a value as the text formats write it, at any depth: a time with a zone in UTC with a Z."""
+    match value:
+        case datetime():
+            return iso_z(value) if value.tzinfo is not None else value.isoformat(timespec="milliseconds")
+        case bytes():  # as the engine reads it
+            return "".join(f"\\x{byte:02X}" for byte in value)
+        case list() | tuple():
+            return [_as_written(each) for each in value]
+        case dict():
+            return {_as_written(key): _as_written(each) for key, each in value.items()}
     return value
+
+
+def _as_text(value: Any) -> str:
+    """Return a value as a cell: nothing for NULL, JSON for a list or a structure."""
+    written = _as_written(value)
+    if written is None:
+        return ""
+    return _as_json(written).decode() if isinstance(written, list | dict) else str(written)

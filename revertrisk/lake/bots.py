@@ -36,7 +36,8 @@ def _as_day(value: object) -> object:
 
 def _as_user_name(value: str) -> str:
     name = as_user_name(value)
-    if not name or ":" in name:  # MediaWiki allows no colon in a user name
+    # MediaWiki allows no colon in a user name. YAML can write half of a UTF-16 pair, which is no text.
+    if not name or ":" in name or any("\ud800" <= each <= "\udfff" for each in name):
         raise ValueError("expected a user name without a namespace, such as ClueBot NG")
     return name
 

@@ -8,16 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from revertrisk.lake.engine import (
-    VIEWS,
-    Connection,
-    damage_as_lake_error,
-    new_engine,
-    table_relation,
-    view_query,
-)
+from revertrisk.lake.engine import Connection, damage_as_lake_error, new_engine, table_relation
 from revertrisk.lake.id_ranges import REVERT_BY_ID, REVERT_BY_UNDONE_ID, REVISION_BY_ID
 from revertrisk.lake.maintenance import MAX_EXTRA_FILES
+from revertrisk.lake.reader import VIEWS, view_query
 from revertrisk.lake.reverted import STEPS_FOR_ALL, reverted_rows
 from revertrisk.lake.schema import PLACE, REVERT, REVERTED, REVISION, TABLES
 from revertrisk.lake.tables import Lake, files_by_partition

@@ -1,6 +1,5 @@
 """The SQL engine: parses batches for the writer, runs queries for readers. No other module imports DuckDB."""
 
-import logging
 import os
 import secrets
 import sys
@@ -9,36 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import wraps
-from importlib.resources import files
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import duckdb
 
-from revertrisk.lake.errors import LakeError, LakeUsageError
-from revertrisk.lake.open_or_create import open_lake
-from revertrisk.lake.schema import TABLES, Table
+from revertrisk.lake.errors import LakeError
+from revertrisk.lake.schema import Table
 from revertrisk.lake.storage import SCHEME, is_remote
 from revertrisk.lake.tables import Lake
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
+EngineError = duckdb.Error
 
-VIEWS: Final = (
-    "prediction_current",
-    "both_models",
-    "outcome",
-    "page",
-    "page_current",
-    "coverage",
-    "mediawiki_history",
-    "bot_day",
-)
-"""Each is a query in lake/sql, in SQL that DuckDB and Spark both accept. A view can read the views before it."""
 _QUERY_ERRORS: Final = (
     duckdb.ParserException,
     duckdb.SyntaxException,
@@ -48,14 +33,11 @@ _QUERY_ERRORS: Final = (
     duckdb.OutOfRangeException,
     duckdb.NotImplementedException,
 )
-"""Errors in the query itself; all others are errors of the files or the machine."""
-REOPEN_TRIES: Final = 5
+"""Errors in the query itself; most others are errors of the files or the machine."""
+_REMOVED: Final = ("No such file", "No files found")
+"""What the engine says of a removed file when it reads it, and when it opens it."""
 _WRITE_BYTES: Final = 256 * 1024
 """The buffer for writing a file: small parts are written together."""
-ANSWER: Final = "internal.answer"
-"""The table with the result of the last query, in a schema of its own, so that SHOW TABLES does not list it."""
-_QUERIES: Final = frozenset({"SELECT", "EXPLAIN", "MULTI"})
-"""Types of statements that only return rows. DuckDB counts FROM, SHOW and DESCRIBE as SELECT, and PIVOT as MULTI."""
 
 
 def new_engine(memory_limit: str | None = None, *, threads: int | None = None) -> Connection:
@@ -124,11 +106,6 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def view_query(name: str) -> str:
-    """Return the query of a view, from the folder lake/sql."""
-    return files("revertrisk.lake").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-
-
 @contextmanager
 def as_file(parts: Iterable[bytes]) -> Iterator[str]:
     """Yield the name of a file with these parts, for the length of the context; on Linux it is only in memory."""
@@ -168,107 +145,13 @@ def make_table_from_columns(
     return connection.table(name)
 
 
-class Reader:
-    """Runs queries on a lake, with its tables and views. Each thread needs its own reader."""
-
-    def __init__(self, root: str) -> None:
-        """Open the newest version of each table.
-
-        Raises:
-            LakeConfigurationError: there is no lake, or its format is not supported.
-            LakeError: it is damaged.
-
-        """
-        self._lake = open_lake(root)
-        self.connection = new_engine()
-        self.connection.execute("CREATE SCHEMA internal")
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Open the newest version of each table; raises LakeError."""
-        self._with_reopening(self._define_views)
-
-    def query(self, text: str) -> Connection:
-        """Run a query to its end and return a cursor over the result, which needs no file of the lake any more.
-
-        A compaction or an erasure can remove a file after its version was opened and before it was read. Then the query
-        is run again on the newest version.
-
-        Raises:
-            LakeUsageError: the query is invalid, or the text is not exactly one query.
-            LakeError: files of the lake are missing or damaged.
-
-        """
-        return self._with_reopening(lambda: self._run(text))
-
-    def _with_reopening(self, call: Callable[[], T]) -> T:
-        for left in reversed(range(REOPEN_TRIES)):
-            try:
-                return call()
-            except duckdb.Error as exc:
-                if isinstance(exc, _QUERY_ERRORS):
-                    raise LakeUsageError(str(exc)) from exc
-                if "No such file" not in str(exc):
-                    raise _damaged(self._lake.root, exc) from exc
-                if not left:
-                    raise LakeError(
-                        f"{self._lake.root}: files of the lake are missing: {_first_line(exc)}"
-                    ) from exc
-                log.warning(
-                    "a file was removed during the query; it is run again on the lake's newest version"
-                )
-                with suppress(duckdb.Error):
-                    self._define_views()
-        raise AssertionError
-
-    def _define_views(self) -> None:
-        for table in TABLES:
-            table_relation(self.connection, self._lake, table).create_view(table.name, replace=True)
-        for name in VIEWS:
-            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view_query(name)}")
-        # So that queries written for Wikimedia's cluster run unchanged.
-        self.connection.execute("CREATE SCHEMA IF NOT EXISTS wmf")
-        self.connection.execute("CREATE OR REPLACE VIEW wmf.mediawiki_history AS FROM main.mediawiki_history")
-
-    def _run(self, text: str) -> Connection:
-        self._require_one_query(text)
-        self.connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
-        self.connection.sql(text).create(ANSWER)
-        return self.connection.execute(f"FROM {ANSWER}")
-
-    def _require_one_query(self, text: str) -> None:
-        """Raise LakeUsageError if the text is not exactly one query; duckdb.Error if it cannot be parsed."""
-        kinds = [statement.type.name for statement in self.connection.extract_statements(text)]
-        if not kinds:
-            raise LakeUsageError("the query is empty")
-        if len(kinds) > 1 or kinds[0] not in _QUERIES:
-            found = f"{len(kinds)} statements" if len(kinds) > 1 else kinds[0]
-            raise LakeUsageError(f"expected one query, such as SELECT, SHOW TABLES or DESCRIBE, not {found}")
-
-    def close(self) -> None:
-        """Close the engine."""
-        with suppress(duckdb.Error):
-            self.connection.close()
-
-
-def connect(root: str) -> Connection:
-    """Return a DuckDB connection with the tables and views of a lake at their newest version; for notebooks.
-
-    Raises:
-        LakeConfigurationError: there is no lake, or its format is not supported.
-        LakeError: it is damaged.
-
-    """
-    return Reader(root).connection
-
-
 @contextmanager
 def damage_as_lake_error(root: str) -> Iterator[None]:
     """Turn the engine's errors about files into a LakeError; only for queries of this program."""
     try:
         yield
     except duckdb.Error as exc:
-        raise _damaged(root, exc) from exc
+        raise damaged(root, exc) from exc
 
 
 def reports_damage(function: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
@@ -282,9 +165,25 @@ def reports_damage(function: Callable[Concatenate[Lake, P], T]) -> Callable[Conc
     return wrapper
 
 
-def _damaged(root: str, error: duckdb.Error) -> LakeError:
-    return LakeError(f"{root}: the lake cannot be read: {_first_line(error)}")
+def is_mistake(error: duckdb.Error, root: str) -> bool:
+    """Return whether an error is one of the query: otherwise the engine names a damaged or removed file of the lake."""
+    if isinstance(error, _QUERY_ERRORS):
+        return True
+    # An invalid pattern is invalid input, and so is a damaged file. A query can read files of its own.
+    may_be = isinstance(error, duckdb.InvalidInputException) or (is_removal(error) and not is_remote(root))
+    return may_be and root not in str(error)
 
 
-def _first_line(error: BaseException) -> str:
+def is_removal(error: duckdb.Error) -> bool:
+    """Return whether a file was removed before it was opened or read."""
+    return any(words in str(error) for words in _REMOVED)
+
+
+def damaged(root: str, error: duckdb.Error) -> LakeError:
+    """Return the error to raise for one of the files."""
+    return LakeError(f"{root}: the lake cannot be read: {first_line(error)}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text; the others show where in the query it is."""
     return str(error).partition("\n")[0]

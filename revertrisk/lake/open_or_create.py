@@ -11,6 +11,7 @@ from deltalake.schema import Schema
 
 from revertrisk.lake import key as keys
 from revertrisk.lake import schema, storage
+from revertrisk.lake.bots import list_shipped_bots
 from revertrisk.lake.errors import LakeConfigurationError, LakeError, message_of
 from revertrisk.lake.schema import DELTA_TYPES, PLACE, TABLES, Table
 from revertrisk.lake.tables import COMMIT, Lake, retry_conflicts
@@ -51,8 +52,6 @@ def make_lake(root: str, key_file: str | None) -> Lake:
         LakeError: it is damaged or cannot be written.
 
     """
-    from revertrisk.lake.bots import list_shipped_bots  # noqa: PLC0415 - it imports the engine, which imports this module
-
     lake = Lake(storage.as_root(root), "", None)
     storage.require_safe_commits(lake.root)
     configuration = _configuration(lake)

@@ -15,6 +15,8 @@ import os
 import re
 import stat
 import threading
+import zlib
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -69,6 +71,10 @@ class JsonlSource:
         self._may_grow = False
         self._fingerprint = ""
         """A hash of the first line, which shows whether a checkpoint is of another input with the same name."""
+        self._last_line: int | None = None
+        """A hash of the last finished line, which shows it where both inputs have the same beginning."""
+        self._unfinished: deque[tuple[int, int]] = deque()
+        """The number and the hash of each line after that one, if there is a checkpoint."""
 
     @classmethod
     def from_path(cls, path: str, checkpoint: SourceCheckpoint | None = None) -> "JsonlSource":
@@ -92,6 +98,7 @@ class JsonlSource:
 
         """
         done = await self._read_checkpoint()
+        self._unfinished.clear()
         stream = await _in_daemon_thread(self._open)
         lines, number = Lines(), 0
         idle = False
@@ -102,9 +109,7 @@ class JsonlSource:
                 idle = True
                 for line in lines.feed(chunk):
                     number += 1
-                    if number == 1:
-                        line = line.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901
-                        self._check_fingerprint(line, done)
+                    line = self._noted(number, line, done)  # noqa: PLW2901
                     if number <= done.line:
                         continue
                     record = self._record(number, line)
@@ -113,6 +118,7 @@ class JsonlSource:
                     if record is not None:
                         yield record
                 if not chunk:
+                    self._require_lines(number, done)
                     return
         finally:
             if idle:
@@ -123,7 +129,13 @@ class JsonlSource:
     async def commit(self, position: Position) -> None:
         """Store the line number in the checkpoint, if there is one; raises SourceError."""
         if self._checkpoint is not None:
-            done = {"line": position.offset, "first_line": self._fingerprint}
+            while self._unfinished and self._unfinished[0][0] <= position.offset:
+                _, self._last_line = self._unfinished.popleft()
+            done = {
+                "line": position.offset,
+                "first_line": self._fingerprint,
+                "last_line": self._last_line,
+            }
             try:
                 await self._checkpoint.write(orjson.dumps(done).decode())
             except SourceCheckpointError as exc:
@@ -138,17 +150,37 @@ class JsonlSource:
         except SourceCheckpointError as exc:
             raise SourceError(str(exc)) from exc
         if kept is None:
-            return _Done(0, None)
+            return _Done(0, None, None)
         done = orjson.loads(kept)
-        return _Done(done["line"], done["first_line"])
+        return _Done(done["line"], done["first_line"], done.get("last_line"))
 
-    def _check_fingerprint(self, first_line: bytes, done: "_Done") -> None:
-        self._fingerprint = hashlib.sha256(first_line).hexdigest()
-        if done.first_line not in {None, self._fingerprint}:
-            raise SourceError(
-                f"{self._name}: the checkpoint is of another input, whose first line differs; "
-                "use another checkpoint file"
-            )
+    def _noted(self, number: int, line: bytes, done: "_Done") -> bytes:
+        """Compare a line with the checkpoint, or note it for the next one; return it without a byte order mark."""
+        if number == 1:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+            self._fingerprint = hashlib.sha256(line).hexdigest()
+            if done.first_line not in {None, self._fingerprint}:
+                raise self._other_input("whose first line differs")
+        if self._checkpoint is None or number < done.line:
+            return line
+        found = zlib.crc32(line.strip())
+        if number > done.line:
+            self._unfinished.append((number, found))
+        elif done.last_line not in {None, found}:
+            raise self._other_input(f"whose line {number:,} differs")
+        else:
+            self._last_line = found
+        return line
+
+    def _require_lines(self, number: int, done: "_Done") -> None:
+        if number < done.line:
+            raise self._other_input(f"which has {number:,} lines, not {done.line:,}")
+
+    def _other_input(self, how: str) -> SourceError:
+        return SourceError(
+            f"{self._name}: the checkpoint is of another input, {how}; use another checkpoint file, or for a lake "
+            "--from-beginning"
+        )
 
     def _open(self) -> ByteStream:
         try:
@@ -212,6 +244,8 @@ class _Done:
     """The last finished line; 0 for none."""
     first_line: str | None
     """The fingerprint of the input's first line; None without a checkpoint."""
+    last_line: int | None
+    """The hash of that last finished line; None without a checkpoint, or in one of an earlier version."""
 
 
 async def _in_daemon_thread(call: Callable[[], T]) -> T:

@@ -6,10 +6,10 @@ from typing import Any
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, write_bots
-from revertrisk.lake.engine import VIEWS, view_query
 from revertrisk.lake.erasure import Erasure, erase
 from revertrisk.lake.maintenance import compact_table
 from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.reader import VIEWS, view_query
 from revertrisk.lake.schema import PREDICTION, REVISION, TABLES
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from revertrisk.lake import Reader
 from revertrisk.lake.bots import Bot, parse_bots, write_bots
-from revertrisk.lake.engine import ANSWER, VIEWS, view_query
 from revertrisk.lake.metrics import LakeMetrics
 from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.reader import ANSWER, VIEWS, view_query
 from revertrisk.lake.schema import PREDICTION, TABLES, Table
 from revertrisk.lake.schema.view_columns import VIEW_COLUMNS
 from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace

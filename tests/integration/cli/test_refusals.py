@@ -51,6 +51,11 @@ def test_what_only_edits_made_now_have_is_refused_without_them() -> None:
     assert refused("demo", "--limit", "5") == "revertrisk: --limit: only with --live\n"
 
 
+def test_an_argument_that_is_no_text_is_refused() -> None:
+    """Whichever it is: a query, a name, or the path of a lake."""
+    assert refused("sql", "--lake", "lake", "\udcff") == "revertrisk: argument 4 is not UTF-8\n"
+
+
 def test_a_host_that_is_none_is_named() -> None:
     """A name that no resolver knows."""
     said = refused("mock-eventgate", "--host", "no.such.host.invalid", "--port", "0")

@@ -2,10 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.fakes.lake_events import as_lines, edits, page_change, prediction
@@ -25,6 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = as_lines([page_change(edit) for edit in known] + [prediction(edit) for edit in known])
     (folder / "events.jsonl").write_bytes(b"\n".join(lines))
     (folder / "bots.yaml").write_text("bots: [{wiki_id: dewiki, name: User 10, acts_on: scores}]")
+    (folder / "query.sql").write_bytes(b"SELECT \xff'")
     (folder / "other").mkdir()
     (folder / "other/file").write_text("")
     (folder / "other-key").write_text("00" * 32)
@@ -36,6 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+CPU_OF_THE_START_S = 5.0
+"""More than any start of the program takes."""
 ERASE = ("lake", "erase", "--lake", "lake")
 RUN = ("lake", "run", "--source", "jsonl:events.jsonl", "--to")
 
@@ -46,6 +52,9 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ((*ERASE, "--actor", "enwiki:User 3", "--grace", "0"), 0, "rows erased"),
     ((*ERASE, "--actor", "enwiki:nobody_here", "--grace", "0"), 0, "nothing found for enwiki:Nobody here: "),
     ((*ERASE, "--actor", "en:User 3"), 2, "expected the id of a wiki, such as enwiki, not 'en'"),
+    ((*ERASE, "--revision", f"enwiki:{10**20}"), 2, "revision: expected WIKI:ID, such as enwiki:12345"),
+    ((*ERASE, "--actor", "enwiki:User 3", "--grace", "inf"), 2, "less than or equal to 86400"),
+    (("sql", "--lake", "lake", "--file", "query.sql"), 2, "revertrisk: the query is not UTF-8 at byte 7"),
     (("lake", "prune", "--lake", "lake", "--before", "2026-01-01"), 0, "lake: 0 files"),
     (("lake", "bots", "--lake", "lake"), 0, "lake: bots listed: 11, unchanged\n  bgwiki PSS 9: reverts: 0\n"),
     (
@@ -121,3 +130,17 @@ def test_the_status_and_a_sentence(folder: Path, answers: list[tuple[int, str, s
     assert exit_code == status, output + exception
     assert words in output
     assert not (folder / "new").exists()
+
+
+def test_ctrl_c_ends_a_query(folder: Path) -> None:
+    """At once, with the status of a signal, and without a traceback."""
+    endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE (a.range * b.range) % 7 = 3"
+    command = [sys.executable, "-m", "revertrisk.cli.app", "sql", "--lake", "lake", endless]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as program:
+        watched = psutil.Process(program.pid)
+        while program.poll() is None and watched.cpu_times().user < CPU_OF_THE_START_S:
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in said

@@ -125,6 +125,11 @@ def test_a_target_that_the_later_days_do_not_keep(tmp_path: Path) -> None:
         ),
         (("outcomes", "--model", "magic"), 2, "--model: the lake has no predictions of 'magic'"),
         (("outcomes", "--horizon", "2w"), 2, "--horizon: expected hours or days such as 48h or 7d, not '2w'"),
+        (
+            ("outcomes", "--since", "2026-11-30", "--until", "2026-11-01"),
+            2,
+            "--until: expected a day from --since (2026-11-30) on, not 2026-11-01",
+        ),
         (("outcomes", "--since", "May"), 2, "--since: expected a day such as 2026-11-01, not 'May'"),
         (("outcomes", "--serve", "0", "--json"), 2, "--serve: cannot be used with --json or --html"),
         (("bots", "--wiki", "frwiki"), 2, "the lake lists no bots of these wikis"),

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from revertrisk.cli.app import app
 from revertrisk.lake import Reader
-from revertrisk.lake.engine import make_table, new_engine, view_query
+from revertrisk.lake.engine import make_table, new_engine
 from revertrisk.lake.open_or_create import make_lake
+from revertrisk.lake.reader import view_query
 from revertrisk.lake.tables import Lake
 from revertrisk.reports.bot_rows import (
     BUCKETS,

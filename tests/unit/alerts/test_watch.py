@@ -466,3 +466,15 @@ def test_a_surge_of_an_added_wiki_is_provisional() -> None:
         start, _ = messages(store)
     assert (start["wiki_id"], start["provisional"]) == ("enwiki", True)
     assert start["known_by"][:13] == "2025-03-21T01"
+
+
+@pytest.mark.parametrize(
+    ("namespace_id", "title"), [(0, "X"), (2, ""), (3, ""), (None, ""), ({"x": 1}, ""), ([], ""), ("0", "")]
+)
+def test_only_a_title_that_names_no_user_is_kept(namespace_id: object, title: str) -> None:
+    """A namespace that is no number says nothing, and stops nothing."""
+    event = orjson.loads(page_change("enwiki", 1_790_000_000.0, 5, 1))
+    event["page"] |= {"namespace_id": namespace_id, "page_title": "X"}
+    found = read_event(event, MODEL)
+    assert found is not None
+    assert found.title == title

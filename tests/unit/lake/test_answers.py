@@ -12,9 +12,10 @@ import pytest
 
 from revertrisk.lake import Reader, connect
 from revertrisk.lake.answers import answer
-from revertrisk.lake.engine import VIEWS, new_engine
-from revertrisk.lake.errors import LakeConfigurationError, LakeUsageError
-from revertrisk.lake.schema import TABLES
+from revertrisk.lake.engine import new_engine
+from revertrisk.lake.errors import LakeConfigurationError, LakeError, LakeUsageError
+from revertrisk.lake.reader import VIEWS
+from revertrisk.lake.schema import REVISION, TABLES
 from revertrisk.lake.tables import Lake
 from revertrisk.lake.writer import LakeWriter
 from tests.fakes.lake_events import LANGUAGE_AGNOSTIC, MULTILINGUAL, as_lines, edits, page_change, prediction
@@ -143,6 +144,9 @@ def test_a_time_without_zone_is_written_as_it_is(
         ("SELEC", "syntax error"),
         ("SELECT * FROM predictions", "predictions does not exist"),
         ("SELECT x FROM page", "x"),
+        ("SELECT (SELECT rev_id FROM revision)", "More than one row"),
+        ("SELECT strptime('x', '%Y')", "Could not parse"),
+        ("FROM read_csv('/no/such/file')", "No files found"),
     ],
 )
 def test_a_query_that_cannot_be_understood_is_refused(filled: Lake, query: str, words: str) -> None:
@@ -150,6 +154,55 @@ def test_a_query_that_cannot_be_understood_is_refused(filled: Lake, query: str, 
     with pytest.raises(LakeUsageError, match=words) as refused:
         asked(filled, query, "csv")
     assert refused.value.exit_status == 2
+
+
+def test_a_damaged_file_is_no_mistake_in_the_query(filled: Lake) -> None:
+    """It is named, and the status is that of a damaged lake."""
+    (file, *_) = Path(filled.root, "revision").glob("*/*.parquet")
+    file.write_bytes(b"nothing" * 99)
+    with pytest.raises(LakeError, match=r"the lake cannot be read: .*revision") as failed:
+        asked(filled, "SELECT max(rev_size) FROM revision", "csv")
+    assert failed.value.exit_status == 1
+
+
+def test_a_file_that_is_gone_is_looked_for_in_the_newest_version(filled: Lake, writer: LakeWriter) -> None:
+    """A reader answers after the files that it was opened with were replaced and removed."""
+    with closing(Reader(filled.root)) as reader:
+        before = set(filled.files(REVISION))
+        writer.write(batch_of(as_lines([page_change(edit) for edit in edits(90, pages=4)])))
+        gone = before - set(filled.files(REVISION))
+        assert gone
+        for file in gone:
+            Path(file).unlink()
+        (count,) = json.loads(asked(filled, "SELECT count(*) AS n FROM revision", "json"))
+        assert count["n"] > len(KNOWN)
+        assert reader.query("SELECT count(*) FROM revision").fetchall() == [(count["n"],)]
+
+
+def test_values_inside_values_are_written_as_outside(filled: Lake) -> None:
+    """CSV and the table have JSON in a cell; bytes are as the engine reads them."""
+    nested = (
+        "[TIMESTAMP '2026-10-01'] AS a, [1, NULL] AS b, {'day': DATE '2026-10-01'} AS c, '\\xAA'::BLOB AS d"
+    )
+    lines = asked(filled, f"SELECT {nested}", "csv").decode().splitlines()
+    cells = ['["2026-10-01T00:00:00.000"]', "[1,null]", '{"day":"2026-10-01"}', "\\xAA"]
+    assert next(csv.reader(lines[1:])) == cells
+    table = asked(filled, f"SELECT {nested}", "table").decode()
+    assert all(cell in table for cell in cells)
+    (row,) = json.loads(asked(filled, f"SELECT {nested}", "json"))
+    assert row == {
+        "a": ["2026-10-01T00:00:00.000"],
+        "b": [1, None],
+        "c": {"day": "2026-10-01"},
+        "d": "\\xAA",
+    }
+
+
+def test_a_table_shows_text_as_it_is(filled: Lake) -> None:
+    """No name of an emoji becomes one, and no control character reaches the terminal."""
+    table = asked(filled, "SELECT 'Talk:smile: :x: ' || chr(27) || '[31m' AS t", "table").decode()
+    assert "Talk:smile: :x: \\x1b[31m" in table
+    assert "\x1b" not in table
 
 
 def test_no_lake_is_said(tmp_path: Path) -> None:

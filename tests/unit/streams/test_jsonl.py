@@ -1,5 +1,5 @@
 import gzip
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from revertrisk.streams import (
     UnreadableRecord,
 )
 from revertrisk.streams.base import MAX_KEPT_BYTES
+from revertrisk.streams.checkpoints import CheckpointFile
 
 
 async def read(path: Path) -> list[SourcedEvent | UnreadableRecord]:
@@ -153,3 +154,33 @@ async def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         await read(tmp_path / "none.jsonl")
     with pytest.raises(SourceError, match="Is a directory"):
         await read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("later", "how"),
+    [
+        (b"{}\n1\n2\n3\n", "line 4 differs"),
+        (b"{}\n1\n", "2 lines, not 4"),
+        (b"", "0 lines, not 4"),
+        (b"[]\n1\n2\n4\n", "first line differs"),
+    ],
+)
+async def test_a_file_that_was_written_anew_is_refused(tmp_path: Path, later: bytes, how: str) -> None:
+    """It differs from the one before in its first line or the last one that was done, or ends before that one."""
+    path = tmp_path / "events.jsonl"
+    found = []
+    with closing(CheckpointFile(tmp_path / "checkpoints")) as checkpoints:
+        checkpoint = checkpoints.of("x")
+        for content in (b"{}\n1\n2\n4\n", b"{}\n1\n2\n4\n5\n"):  # a file that has grown is taken up
+            path.write_bytes(content)
+            source = JsonlSource.from_path(str(path), checkpoint)
+            async with aclosing(source.records()) as records:
+                async for record in records:
+                    found.append(record.position.offset)
+                    if record.position.offset < 5:
+                        await source.commit(record.position)
+        assert found == [1, 2, 3, 4, 5]
+        path.write_bytes(later)
+        source = JsonlSource.from_path(str(path), checkpoint)
+        with pytest.raises(SourceError, match=f"another input, .*{how}"):
+            [record async for record in source.records()]
