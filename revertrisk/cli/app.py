@@ -241,7 +241,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for titles that the terminal's encoding does not have
     try:
-        for number, argument in enumerate(sys.argv):
+        for number, argument in enumerate(sys.argv[1:], 1):
             if not argument.isprintable() and any("\ud800" <= each <= "\udfff" for each in argument):
                 sys.exit(complain(ValueError(f"argument {number} is not UTF-8")))
         app()

@@ -5,7 +5,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -21,7 +21,7 @@ from revertrisk.runtime.instants import iso_z
 _NUMBERS: Final = (int, float, Decimal)
 _ROWS_PER_FETCH: Final = 10_000
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
-"""Control characters, which a title can have and a terminal would obey."""
+"""Control characters, which a title can have and a terminal would obey; a table shows their codes."""
 _MAX_SHOWN: Final = 1000
 """The most rows of a table for people; the other formats write all rows."""
 
@@ -98,7 +98,7 @@ def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     rows = cursor.fetchmany(_MAX_SHOWN + 1)
     for place, name in enumerate(names):
         is_number = any(isinstance(row[place], _NUMBERS) for row in rows)
-        table.add_column(name, justify="right" if is_number else "left")
+        table.add_column(name.translate(_ESCAPES), justify="right" if is_number else "left")
     for row in rows[:_MAX_SHOWN]:
         table.add_row(*(_as_text(value).translate(_ESCAPES) for value in row))
     text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
@@ -116,6 +116,8 @@ def _as_written(value: Any) -> Any:
     match value:
         case datetime():
             return iso_z(value) if value.tzinfo is not None else value.isoformat(timespec="milliseconds")
+        case time():
+            return value.isoformat()
         case bytes():  # as the engine reads it
             return "".join(f"\\x{byte:02X}" for byte in value)
         case list() | tuple():
@@ -126,7 +128,7 @@ def _as_written(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value as a cell: nothing for NULL, JSON for a list or a structure."""
+    """Return a value as a cell: nothing for NULL, JSON for a list or a structure, with null for NaN."""
     written = _as_written(value)
     if written is None:
         return ""

@@ -171,7 +171,7 @@ def is_mistake(error: duckdb.Error, root: str) -> bool:
         return True
     # An invalid pattern is invalid input, and so is a damaged file. A query can read files of its own.
     may_be = isinstance(error, duckdb.InvalidInputException) or (is_removal(error) and not is_remote(root))
-    return may_be and root not in str(error)
+    return may_be and f"{root}/" not in str(error)
 
 
 def is_removal(error: duckdb.Error) -> bool:

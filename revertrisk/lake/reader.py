@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from importlib.resources import files
 from typing import Final, TypeVar
@@ -133,7 +133,9 @@ def _interruptible(connection: Connection, call: Callable[[], None]) -> None:
         try:
             called.result()
         except KeyboardInterrupt:
-            connection.interrupt()
+            while not called.done():  # before the query has begun, an interruption has no effect
+                connection.interrupt()
+                wait([called], timeout=0.1)
             raise
 
 

@@ -25,6 +25,8 @@ class Position:
     """The number of the partition's assignment. After it is revoked and assigned again, its records come again."""
     is_open: bool = False
     """Whether the record can still grow. Such a record is never committed, and is read again."""
+    checksum: int | None = field(default=None, compare=False)
+    """Of the record, so that a file that was written anew is recognised; None for other sources."""
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"

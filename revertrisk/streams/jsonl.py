@@ -16,7 +16,6 @@ import re
 import stat
 import threading
 import zlib
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -71,10 +70,6 @@ class JsonlSource:
         self._may_grow = False
         self._fingerprint = ""
         """A hash of the first line, which shows whether a checkpoint is of another input with the same name."""
-        self._last_line: int | None = None
-        """A hash of the last finished line, which shows it where both inputs have the same beginning."""
-        self._unfinished: deque[tuple[int, int]] = deque()
-        """The number and the hash of each line after that one, if there is a checkpoint."""
 
     @classmethod
     def from_path(cls, path: str, checkpoint: SourceCheckpoint | None = None) -> "JsonlSource":
@@ -98,7 +93,6 @@ class JsonlSource:
 
         """
         done = await self._read_checkpoint()
-        self._unfinished.clear()
         stream = await _in_daemon_thread(self._open)
         lines, number = Lines(), 0
         idle = False
@@ -109,7 +103,7 @@ class JsonlSource:
                 idle = True
                 for line in lines.feed(chunk):
                     number += 1
-                    line = self._noted(number, line, done)  # noqa: PLW2901
+                    line = self._compared(number, line, done)  # noqa: PLW2901
                     if number <= done.line:
                         continue
                     record = self._record(number, line)
@@ -129,12 +123,10 @@ class JsonlSource:
     async def commit(self, position: Position) -> None:
         """Store the line number in the checkpoint, if there is one; raises SourceError."""
         if self._checkpoint is not None:
-            while self._unfinished and self._unfinished[0][0] <= position.offset:
-                _, self._last_line = self._unfinished.popleft()
             done = {
                 "line": position.offset,
                 "first_line": self._fingerprint,
-                "last_line": self._last_line,
+                "last_line": position.checksum,
             }
             try:
                 await self._checkpoint.write(orjson.dumps(done).decode())
@@ -154,22 +146,15 @@ class JsonlSource:
         done = orjson.loads(kept)
         return _Done(done["line"], done["first_line"], done.get("last_line"))
 
-    def _noted(self, number: int, line: bytes, done: "_Done") -> bytes:
-        """Compare a line with the checkpoint, or note it for the next one; return it without a byte order mark."""
+    def _compared(self, number: int, line: bytes, done: "_Done") -> bytes:
+        """Return a line without a byte order mark; raise SourceError if the checkpoint is of another input."""
         if number == 1:
             line = line.removeprefix(_BYTE_ORDER_MARK)
             self._fingerprint = hashlib.sha256(line).hexdigest()
             if done.first_line not in {None, self._fingerprint}:
                 raise self._other_input("whose first line differs")
-        if self._checkpoint is None or number < done.line:
-            return line
-        found = zlib.crc32(line.strip())
-        if number > done.line:
-            self._unfinished.append((number, found))
-        elif done.last_line not in {None, found}:
+        if number == done.line and done.last_line not in {None, zlib.crc32(line.strip())}:
             raise self._other_input(f"whose line {number:,} differs")
-        else:
-            self._last_line = found
         return line
 
     def _require_lines(self, number: int, done: "_Done") -> None:
@@ -178,8 +163,8 @@ class JsonlSource:
 
     def _other_input(self, how: str) -> SourceError:
         return SourceError(
-            f"{self._name}: the checkpoint is of another input, {how}; use another checkpoint file, or for a lake "
-            "--from-beginning"
+            f"{self._name}: the checkpoint is of another input, {how}; use another checkpoint "
+            "or state file, or for a lake --from-beginning"
         )
 
     def _open(self) -> ByteStream:
@@ -214,17 +199,18 @@ class JsonlSource:
             raise SourceError(f"{self._name}: cannot be read: {exc.strerror}") from exc
 
     def _record(self, number: int, line: bytes) -> RawRecord | UnreadableRecord | None:
-        position = Position(self._name, number)
         if len(line) > MAX_LINE_BYTES:
+            position = Position(self._name, number)
             return UnreadableRecord(line[:MAX_KEPT_BYTES], UnreadableReason.TOO_LONG, position)
         text = line.strip()
         if not text:
             return None
-        record = RawRecord(text, position)
+        checksum = None if self._checkpoint is None else zlib.crc32(text)
+        record = RawRecord(text, Position(self._name, number, checksum=checksum))
         if _BODY.match(text):
             event = read_record(record)
             if isinstance(event, SourcedEvent) and (inner := unwrapped(event.event)) is not event.event:
-                return RawRecord(orjson.dumps(inner), position)
+                return RawRecord(orjson.dumps(inner), record.position)
         return record
 
     def _last(self, record: RawRecord | UnreadableRecord | None) -> RawRecord | None:
@@ -245,7 +231,7 @@ class _Done:
     first_line: str | None
     """The fingerprint of the input's first line; None without a checkpoint."""
     last_line: int | None
-    """The hash of that last finished line; None without a checkpoint, or in one of an earlier version."""
+    """The checksum of that last finished line; None without a checkpoint, or in one of an earlier version."""
 
 
 async def _in_daemon_thread(call: Callable[[], T]) -> T:
