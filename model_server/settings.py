@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     batch_limit: int = Field(64, gt=0)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    torch_threads: int = Field(1, gt=0)
+    torch_threads: int = Field(1, gt=0, le=1024)
 
     http_host: str = Field("0.0.0.0", pattern=r"^[A-Za-z0-9_.:%-]+$")  # noqa: S104 - a server in a container listens on all its interfaces
     http_port: Port = 8080

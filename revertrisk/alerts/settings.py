@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS
+from revertrisk.alerts.threshold import LEAST_BUDGET_DAYS, MOST_BUDGET_DAYS
 
 DEFAULT_BUDGET_DAYS: Final = 14.0
 DEFAULT_THRESHOLD: Final = 0.87
@@ -31,6 +31,8 @@ class WatchSettings:
     def __post_init__(self) -> None:
         """Refuse a budget that no threshold can keep; raises ValueError."""
         least = LEAST_BUDGET_DAYS / max(1, len(self.wikis or ()))
+        if self.budget_days > MOST_BUDGET_DAYS:
+            raise ValueError(f"budget-days: expected at most {MOST_BUDGET_DAYS:,.0f}")
         if not self.budget_days >= least:
             raise ValueError(
                 f"budget-days: expected at least {least:g}: thresholds come from the tail of daily maxima, which needs "

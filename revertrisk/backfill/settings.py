@@ -18,6 +18,8 @@ from revertrisk.wiki.user_kinds import UserKind
 __all__ = ["BackfillSettings", "SettingsError"]
 
 STDIN = "-"
+MAX_DAYS = 36_500
+"""The greatest age of a page that can be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,8 @@ class BackfillSettings:
             ("page-age-from", self.page_age_from_days),
             ("page-age-to", self.page_age_to_days),
         ):
-            if days is not None and not 0 <= days < float("inf"):
-                raise SettingsError(f"{flag}: expected a number of days of at least 0")
+            if days is not None and not 0 <= days <= MAX_DAYS:
+                raise SettingsError(f"{flag}: expected a number of days from 0 to {MAX_DAYS:,}")
         self._check_politeness()
 
     def _check_selection(self) -> None:

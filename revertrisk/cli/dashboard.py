@@ -49,6 +49,7 @@ def dashboard(  # noqa: PLR0913, PLR0917 - each parameter is a flag
         float,
         typer.Option(
             min=0.1,
+            max=24 * 366,
             help="For how many hours an edit is listed; at the start the streams are read from that far back.",
         ),
     ] = 24.0,

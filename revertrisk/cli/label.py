@@ -4,7 +4,6 @@
 
 import gzip
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import timedelta
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from revertrisk.cli.dispatcher_flags import refuse
+from revertrisk.runtime.output_files import complete_file, is_same_file
 
 if TYPE_CHECKING:
     from revertrisk.event_platform.page_change import SkipReason
@@ -90,6 +90,8 @@ def label(
     from revertrisk.wiki.exports.reader import ExportError
     from revertrisk.wiki.table import WikiTable
 
+    if is_same_file(source, out):
+        refuse(ValueError(f"--out: {out} is the file that is read; give another one"))
     counts = Counts()
     widened = [SkipReason(reason) for reason in include]
     horizon = timedelta(hours=hours)
@@ -159,25 +161,12 @@ def _of_export(
 
 def _write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write labelled edits, with gzip if the name ends in ``.gz``. The file appears when it is complete."""
-    target = path.resolve()
-    is_file = target.is_file() or not target.exists()  # not /dev/stdout
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp") if is_file else target
-    try:
-        with (
-            unfinished.open("wb") as file,
-            gzip.open(file, "wb") if path.suffix == ".gz" else nullcontext(file) as out,
-        ):
-            for row in rows:
-                out.write(_json(row) + b"\n")
-        if is_file:
-            unfinished.replace(target)
-    except OSError as exc:
-        if exc.filename == str(unfinished):
-            exc.filename = str(path)
-        raise
-    finally:
-        if is_file:
-            unfinished.unlink(missing_ok=True)
+    with (
+        complete_file(path) as file,
+        gzip.open(file, "wb") if path.suffix == ".gz" else nullcontext(file) as out,
+    ):
+        for row in rows:
+            out.write(_json(row) + b"\n")
 
 
 def _json(row: Mapping[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ from revertrisk.cli.dispatcher_flags import refuse
 from revertrisk.cli.label import label
 from revertrisk.cli.steps import Steps
 from revertrisk.runtime.json_documents import json_text
+from revertrisk.runtime.output_files import is_same_file
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -88,6 +89,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
     _check_output("html", html)
     _check_output("scores", scores)
+    for flag, path, other in (("html", html, data), ("scores", scores, data), ("scores", scores, html)):
+        if path is not None and other is not None and (path == other or is_same_file(path, other)):
+            refuse(ValueError(f"--{flag}: {path} is another file of this command; give another one"))
     try:
         result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)
         if html is not None:

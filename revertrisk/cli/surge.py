@@ -125,6 +125,8 @@ def run_watch(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     from revertrisk.streams.opening import SourceSettings
 
     _log()
+    if not state:  # SQLite would open a file that ends with the program
+        flags.refuse(ValueError("state: expected the path of a file"))
     try:
         receivers = make_receivers(slack_webhook, webhook, as_json=as_json)
     except AlertsError as exc:
@@ -232,9 +234,9 @@ def _watched(
 
     limits: dict[str, float] = {}
     for written in threshold:
-        name, _, number = written.rpartition("=")
+        name, equals, number = written.rpartition("=")
         try:
-            limits[name] = float(number)
+            limits[name] = float(number) if name or not equals else -1.0  # "=0.5" has lost its wiki
         except ValueError:
             limits[name] = -1.0
         if not 0 <= limits[name] <= 1:

@@ -47,7 +47,9 @@ def whatif(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     ] = None,
     a_day: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Find the threshold for at most this many flagged edits per day."),
+        typer.Option(
+            min=0.001, max=1e9, help="Find the threshold for at most this many flagged edits per day."
+        ),
     ] = None,
     target_fpr: Annotated[
         float | None,

@@ -32,6 +32,7 @@ from revertrisk.dispatcher.settings import DEFAULT_USER_AGENT, DispatchSettings,
 from revertrisk.dispatcher.wiring import NOWHERE, Opening
 from revertrisk.event_platform.page_change import MAX_REVISION_BYTES, READING_CONTRACT, PageChangeReader
 from revertrisk.event_platform.schemas import EventValidator, SchemaRepository
+from revertrisk.runtime.output_files import complete_file, is_same_file
 from revertrisk.streams.base import EventSource, SourceError
 from revertrisk.wiki.table import WikiTable
 
@@ -101,6 +102,9 @@ async def reconcile(settings: ReconcileSettings) -> Report:
         DeadLetterError: the list cannot be written.
 
     """
+    for read in (settings.events, settings.predictions, str(settings.skips or "")):
+        if settings.output is not None and is_same_file(settings.output, read.removeprefix("jsonl:")):
+            raise SettingsError(f"output: {settings.output}: must be another file than those that are read")
     rules = load_rules(settings.rule_file, target=NOWHERE, any_topic=settings.any_topic)
     window = Window(settings.since, settings.until)
     if settings.events.startswith(_ENDLESS) and settings.until > datetime.now(UTC):
@@ -137,16 +141,20 @@ def _open(
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[BinaryIO]:
-    """Open the output; raises SettingsError if it cannot be opened, DeadLetterError if it cannot be written."""
+    """Open the output, which appears when the list is complete.
+
+    Raises:
+        SettingsError: it is not a file in a folder.
+        DeadLetterError: it cannot be written.
+
+    """
     if path is None:
         yield sys.stdout.buffer
         return
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise SettingsError(f"output: {path}: cannot be written: expected a file in a folder that exists")
     try:
-        out = path.open("wb")
-    except OSError as exc:
-        raise SettingsError(f"output: {path}: cannot be written: {exc.strerror}") from exc
-    try:
-        with out:
+        with complete_file(path) as out:
             yield out
     except OSError as exc:
         raise DeadLetterError(f"output: {path}: cannot be written: {exc.strerror}") from exc

@@ -22,6 +22,7 @@ from revertrisk.dispatcher.client import Failure
 from revertrisk.dispatcher.recovery.reconcile import MISSING
 from revertrisk.dispatcher.settings import DispatchSettings, SettingsError
 from revertrisk.event_platform.streams import event_meta
+from revertrisk.runtime.output_files import is_same_file
 from revertrisk.streams.base import (
     EventSource,
     Position,
@@ -269,7 +270,9 @@ def redrive_settings(settings: DispatchSettings, choice: Choice) -> DispatchSett
         file = source.removeprefix(DEAD_LETTERS)
         if not file or file == "-":
             raise SettingsError("source: expected dead-letters:FILE")
-        if Path(settings.dead_letters).resolve() == Path(file).resolve():
+        if Path(settings.dead_letters).resolve() == Path(file).resolve() or is_same_file(
+            settings.dead_letters, file
+        ):
             raise SettingsError("dead_letters: must be another file than the one that is read")
         checkpoint = settings.checkpoint or Path(f"{file}.redriven{suffix}")
         return replace(settings, source=f"jsonl:{file}", checkpoint=checkpoint)

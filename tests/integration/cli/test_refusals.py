@@ -56,6 +56,49 @@ def test_an_argument_that_is_no_text_is_refused() -> None:
     assert refused("sql", "--lake", "lake", "\udcff") == "revertrisk: argument 4 is not UTF-8\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label", "{input}", "--out", "{output}"),
+        ("evaluate", "--model", "revertrisk-multilingual", "--data", "{input}", "--scores", "{output}"),
+        ("evaluate", "--model", "revertrisk-multilingual", "--data", "{input}", "--html", "{output}"),
+        (
+            *("reconcile", "--events", "jsonl:{input}", "--predictions", "jsonl:/dev/null", "--rule", RULE),
+            *("--since", "2026-01-01T00:00:00Z", "--until", "2026-01-02T00:00:00Z", "--output", "{output}"),
+        ),
+        ("redrive", "--source", "dead-letters:{input}", *DISPATCH[3:], "--dead-letters", "{output}"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:1]),
+)
+def test_an_output_does_not_replace_what_is_read(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """By whatever name: the input stays as it is."""
+    read, written = tmp_path / "input", tmp_path / "output"
+    read.write_text("{}\n")
+    written.hardlink_to(read)
+    said = refused(*(each.format(input=read, output=written) for each in arguments))
+    assert "another" in said
+    assert read.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("whatif", "--lake", "lake", "--wiki", "enwiki", "--a-day", "inf"), "'--a-day'"),
+        (("dashboard", "--source", "jsonl:/dev/null", "--hours", "1e300"), "'--hours'"),
+        (
+            ("backfill", "--wiki", "enwiki", "--titles", RULE, "--local", "x", "--page-age-from", "1e308"),
+            "page-age-from: expected a number of days from 0 to 36,500",
+        ),
+        (("surge", "replay", "--source", "jsonl:/dev/null", "--budget-days", "inf"), "budget-days: expected at most"),
+        (("surge", "replay", "--source", "jsonl:/dev/null", "--threshold", "=0.5"), "threshold: expected a prob"),
+        (("surge", "run", "--source", "jsonl:/dev/null", "--state", ""), "state: expected the path of a file"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_run_can_use_is_refused(arguments: tuple[str, ...], words: str) -> None:
+    """With the name of its flag."""
+    assert words in refused(*arguments)
+
+
 def test_a_host_that_is_none_is_named() -> None:
     """A name that no resolver knows."""
     said = refused("mock-eventgate", "--host", "no.such.host.invalid", "--port", "0")
