@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from revertrisk.dispatcher.outcome import Ending
+
 _APPLICATION_ID: Final = 0x52524246
 """Identifies the file as a backfill's checkpoint: ``RRBF`` in ASCII."""
 _FORMAT: Final = 1
@@ -217,17 +219,20 @@ class BackfillCheckpoint:
         """Store the outcome of a revision."""
         self._database.execute("UPDATE revision SET outcome = ? WHERE number = ?", (outcome, number))
 
-    def note_outcomes(self, revisions: Iterable[tuple[str, int]], outcome: str) -> None:
-        """Store an outcome of revisions, by wiki and id, after a crash lost it."""
+    def take_up(self, written: Iterable[tuple[str, int]]) -> None:
+        """Take the written predictions, by wiki and id, as those that are done.
+
+        A crash can lose an outcome. A revision that was written or given up is pending again if it is not among them.
+        """
         with self._transaction():
+            self._database.execute(
+                "UPDATE revision SET outcome = NULL WHERE outcome = ? OR outcome LIKE 'given_up:%'",
+                (Ending.PRODUCED,),
+            )
             self._database.executemany(
                 "UPDATE revision SET outcome = ? WHERE wiki_id = ? AND rev_id = ?",
-                ((outcome, wiki_id, rev_id) for wiki_id, rev_id in revisions),
+                ((Ending.PRODUCED, wiki_id, rev_id) for wiki_id, rev_id in written),
             )
-
-    def forget_given_up(self) -> None:
-        """Make given-up revisions pending again, if they are in no file of dead letters."""
-        self._database.execute("UPDATE revision SET outcome = NULL WHERE outcome LIKE 'given_up:%'")
 
     def groups(self) -> Iterator[RevisionGroup]:
         """Yield the number of revisions in each group."""

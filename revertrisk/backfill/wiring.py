@@ -25,7 +25,6 @@ from revertrisk.backfill.target import Scorer, ask_target
 from revertrisk.backfill.wiki_api import open_wiki_api
 from revertrisk.dispatcher.client import Sender, ServiceClient, new_session
 from revertrisk.dispatcher.deadletters import DeadLetterFile, DeadLetters
-from revertrisk.dispatcher.outcome import Ending
 from revertrisk.dispatcher.rule_language.rule import Case, Rule
 from revertrisk.dispatcher.rule_language.rule_file import load_rules
 from revertrisk.dispatcher.wiring import NOWHERE, target_of
@@ -218,11 +217,10 @@ async def _open_file(
 
 
 def _take_up_output(path: Path, checkpoint: BackfillCheckpoint) -> None:
-    """Record which predictions are in the file already, and make failed revisions pending again."""
+    """Record which predictions are in the file; all other revisions are pending again."""
     if checkpoint.fact(OUTPUT_BEGUN) is None:
         if path.exists() and path.stat().st_size:
             raise SettingsError(f"local: {path} is not empty, and this backfill did not write it")
         return
     with PredictionFile(path) as out:
-        checkpoint.note_outcomes(out.revisions(), Ending.PRODUCED)
-    checkpoint.forget_given_up()
+        checkpoint.take_up(out.revisions())

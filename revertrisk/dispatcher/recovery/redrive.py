@@ -22,7 +22,6 @@ from revertrisk.dispatcher.client import Failure
 from revertrisk.dispatcher.recovery.reconcile import MISSING
 from revertrisk.dispatcher.settings import DispatchSettings, SettingsError
 from revertrisk.event_platform.streams import event_meta
-from revertrisk.runtime.output_files import is_same_file
 from revertrisk.streams.base import (
     EventSource,
     Position,
@@ -270,9 +269,7 @@ def redrive_settings(settings: DispatchSettings, choice: Choice) -> DispatchSett
         file = source.removeprefix(DEAD_LETTERS)
         if not file or file == "-":
             raise SettingsError("source: expected dead-letters:FILE")
-        if Path(settings.dead_letters).resolve() == Path(file).resolve() or is_same_file(
-            settings.dead_letters, file
-        ):
+        if Path(settings.dead_letters).resolve() == Path(file).resolve():
             raise SettingsError("dead_letters: must be another file than the one that is read")
         checkpoint = settings.checkpoint or Path(f"{file}.redriven{suffix}")
         return replace(settings, source=f"jsonl:{file}", checkpoint=checkpoint)

@@ -83,6 +83,18 @@ async def test_killed_it_writes_each_prediction_once(tmp_path: Path, local: Comm
     assert len({event["meta"]["id"] for event in written}) == len(written) == last.report["scored"]
 
 
+async def test_what_is_no_longer_in_the_file_is_scored_again(tmp_path: Path, local: Command) -> None:
+    """The end of the file was cut off after a finished run, and then the file was deleted."""
+    out = tmp_path / "out.jsonl"
+    first = await local.run()
+    whole = {event["meta"]["id"] for event in predictions(out)}
+    for damage in (lambda: out.write_bytes(out.read_bytes()[:-1000]), out.unlink):
+        damage()
+        again = await local.run()
+        assert (again.status, again.report["scored"]) == (0, first.report["scored"]), again.log
+        assert sorted(event["meta"]["id"] for event in predictions(out)) == sorted(whole)
+
+
 async def test_a_file_that_another_one_wrote_is_left_alone(tmp_path: Path, local: Command) -> None:
     """A new backfill writes to a new file."""
     (tmp_path / "out.jsonl").write_text("{}")

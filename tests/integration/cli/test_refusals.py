@@ -66,6 +66,8 @@ def test_an_argument_that_is_no_text_is_refused() -> None:
             *("reconcile", "--events", "jsonl:{input}", "--predictions", "jsonl:/dev/null", "--rule", RULE),
             *("--since", "2026-01-01T00:00:00Z", "--until", "2026-01-02T00:00:00Z", "--output", "{output}"),
         ),
+        ("dispatch", "--source", "jsonl:{input}", *DISPATCH[3:], "--dead-letters", "{output}"),
+        ("dispatch", "--source", "jsonl:{input}", *DISPATCH[3:], "--skips", "{output}"),
         ("redrive", "--source", "dead-letters:{input}", *DISPATCH[3:], "--dead-letters", "{output}"),
     ],
     ids=lambda arguments: " ".join(arguments[:1]),
