@@ -28,7 +28,7 @@ SURGE_DAYS: Final = 10_000.0
 """A day with a maximum that is expected once in this number of days is treated as a day of a surge."""
 LEAST_BUDGET_DAYS: Final = 7.0
 MOST_BUDGET_DAYS: Final = 36_500.0
-"""A longer budget would silence the alerts."""
+"""A hundred years: a longer budget, such as `inf`, leaves no surge that is found."""
 LEAST_DAYS: Final = 6
 _LEAST_EXCESS: Final = 1e-3
 

@@ -217,7 +217,7 @@ async def _open_file(
 
 
 def _take_up_output(path: Path, checkpoint: BackfillCheckpoint) -> None:
-    """Record which predictions are in the file; all other revisions are pending again."""
+    """Record which predictions are in the file; others that were written or given up are pending again."""
     if checkpoint.fact(OUTPUT_BEGUN) is None:
         if path.exists() and path.stat().st_size:
             raise SettingsError(f"local: {path} is not empty, and this backfill did not write it")

@@ -232,7 +232,7 @@ def demo(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 
 def main() -> None:
-    """Run the command line; an OSError ends it with a message instead of a traceback."""
+    """Run the command line; an OSError or Ctrl-C ends it without a traceback."""
     # Python sets a stream to None if its descriptor is closed. The next opened file would get that descriptor.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
@@ -241,9 +241,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for titles that the terminal's encoding does not have
     try:
-        for number, argument in enumerate(sys.argv[1:], 1):
-            if not argument.isprintable() and any("\ud800" <= each <= "\udfff" for each in argument):
-                sys.exit(complain(ValueError(f"argument {number} is not UTF-8")))
+        _require_utf_8(sys.argv)
         app()
     except OSError as exc:
         sys.exit(complain(exc))
@@ -253,6 +251,15 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     finally:
         _flush()
+
+
+def _require_utf_8(arguments: list[str]) -> None:
+    """Exit with an error if an argument is not UTF-8: Python has surrogates for its bytes, which nothing can write."""
+    for number, argument in enumerate(arguments[1:], 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            sys.exit(complain(ValueError(f"argument {number} is not UTF-8")))
 
 
 def _flush() -> None:

@@ -90,7 +90,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each parameter is a flag
     _check_output("html", html)
     _check_output("scores", scores)
     for flag, path, other in (("html", html, data), ("scores", scores, data), ("scores", scores, html)):
-        if path is not None and other is not None and (path == other or is_same_file(path, other)):
+        if path is not None and other is not None and is_same_file(path, other):
             refuse(ValueError(f"--{flag}: {path} is another file of this command; give another one"))
     try:
         result = evaluate_file(_folder(model), data, file_format=file_format, base_rate=base_rate)

@@ -236,10 +236,10 @@ def _watched(
     for written in threshold:
         name, equals, number = written.rpartition("=")
         try:
-            limits[name] = float(number) if name or not equals else -1.0  # "=0.5" has lost its wiki
+            limits[name] = float(number)
         except ValueError:
             limits[name] = -1.0
-        if not 0 <= limits[name] <= 1:
+        if not 0 <= limits[name] <= 1 or (equals and not name):  # "=0.5" has lost its wiki
             flags.refuse(
                 ValueError(f"threshold: expected a probability, or WIKI=PROBABILITY, not {written!r}")
             )

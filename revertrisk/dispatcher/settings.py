@@ -72,8 +72,9 @@ class DispatchSettings:
         ):
             if value is not None and value < 1:
                 raise SettingsError(f"{name}: expected a number of at least 1, or nothing")
+        kind, _, file = self.source.partition(":")
         for name, path in (("dead_letters", self.dead_letters), ("skips", self.skips)):
-            if path is not None and is_same_file(path, self.source.removeprefix("jsonl:")):
+            if kind == "jsonl" and path is not None and is_same_file(path, file):
                 raise SettingsError(f"{name}: must be another file than the one that is read")
         if self.since is not None and self.since.tzinfo is None:
             raise SettingsError("since: expected a time with its zone, such as 2026-11-21T08:00:00Z")

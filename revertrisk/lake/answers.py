@@ -19,6 +19,7 @@ from revertrisk.lake.reader import ANSWER, Reader
 from revertrisk.runtime.instants import iso_z
 
 _NUMBERS: Final = (int, float, Decimal)
+_UNCHANGED: Final = frozenset({type(None), bool, int, float, str})
 _ROWS_PER_FETCH: Final = 10_000
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
 """Control characters, which a title can have and a terminal would obey; a table shows their codes."""
@@ -63,16 +64,15 @@ def _write_csv(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_as_text(value) for value in row] for row in _rows(cursor))
+    writer.writerows([_as_cell(value) for value in row] for row in _rows(cursor))
     text.detach()
 
 
 def _write_json(names: list[str], cursor: Connection, out: BinaryIO) -> None:
     separator = b"[\n"
     for row in _rows(cursor):
-        out.write(
-            separator + _as_json({name: _as_written(value) for name, value in zip(names, row, strict=True)})
-        )
+        fields = {name: _as_written(value) for name, value in zip(names, row, strict=True)}
+        out.write(separator + _as_json(fields))
         separator = b",\n"
     out.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
 
@@ -100,7 +100,8 @@ def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
         is_number = any(isinstance(row[place], _NUMBERS) for row in rows)
         table.add_column(name.translate(_ESCAPES), justify="right" if is_number else "left")
     for row in rows[:_MAX_SHOWN]:
-        table.add_row(*(_as_text(value).translate(_ESCAPES) for value in row))
+        cells = ("" if value is None else str(_as_cell(value)) for value in row)
+        table.add_row(*(cell.translate(_ESCAPES) for cell in cells))
     text = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
     console = Console(file=text, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
@@ -112,24 +113,32 @@ def _write_table(names: list[str], cursor: Connection, out: BinaryIO) -> None:
 
 
 def _as_written(value: Any) -> Any:
-    """Return a value as the text formats write it, at any depth: a time with a zone in UTC with a Z."""
+    """Return a value as the text formats write it, at any depth."""
+    if type(value) in _UNCHANGED:
+        return value
+    match value:
+        case list() | tuple():
+            return [_as_written(each) for each in value]
+        case dict():
+            return {_as_written(key): _as_written(each) for key, each in value.items()}
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    """Return a time with a zone in UTC with a Z, one without a zone unchanged, and bytes as the engine reads them."""
     match value:
         case datetime():
             return iso_z(value) if value.tzinfo is not None else value.isoformat(timespec="milliseconds")
         case time():
             return value.isoformat()
-        case bytes():  # as the engine reads it
+        case bytes():
             return "".join(f"\\x{byte:02X}" for byte in value)
-        case list() | tuple():
-            return [_as_written(each) for each in value]
-        case dict():
-            return {_as_written(key): _as_written(each) for key, each in value.items()}
     return value
 
 
-def _as_text(value: Any) -> str:
-    """Return a value as a cell: nothing for NULL, JSON for a list or a structure, with null for NaN."""
+def _as_cell(value: Any) -> Any:
+    """Return a value as CSV and the table have it: JSON for a list or a structure, with null for NaN."""
+    if type(value) in _UNCHANGED:  # most are; it saves a quarter of the time for CSV
+        return value
     written = _as_written(value)
-    if written is None:
-        return ""
-    return _as_json(written).decode() if isinstance(written, list | dict) else str(written)
+    return _as_json(written).decode() if isinstance(written, list | dict) else written

@@ -151,7 +151,7 @@ def damage_as_lake_error(root: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as exc:
-        raise damaged(root, exc) from exc
+        raise damage_error(root, exc) from exc
 
 
 def reports_damage(function: Callable[Concatenate[Lake, P], T]) -> Callable[Concatenate[Lake, P], T]:
@@ -165,21 +165,23 @@ def reports_damage(function: Callable[Concatenate[Lake, P], T]) -> Callable[Conc
     return wrapper
 
 
-def is_mistake(error: duckdb.Error, root: str) -> bool:
+def is_query_error(error: duckdb.Error, root: str) -> bool:
     """Return whether an error is one of the query: otherwise the engine names a damaged or removed file of the lake."""
     if isinstance(error, _QUERY_ERRORS):
         return True
     # An invalid pattern is invalid input, and so is a damaged file. A query can read files of its own.
-    may_be = isinstance(error, duckdb.InvalidInputException) or (is_removal(error) and not is_remote(root))
+    may_be = isinstance(error, duckdb.InvalidInputException) or (
+        is_missing_file(error) and not is_remote(root)
+    )
     return may_be and f"{root}/" not in str(error)
 
 
-def is_removal(error: duckdb.Error) -> bool:
+def is_missing_file(error: duckdb.Error) -> bool:
     """Return whether a file was removed before it was opened or read."""
     return any(words in str(error) for words in _REMOVED)
 
 
-def damaged(root: str, error: duckdb.Error) -> LakeError:
+def damage_error(root: str, error: duckdb.Error) -> LakeError:
     """Return the error to raise for one of the files."""
     return LakeError(f"{root}: the lake cannot be read: {first_line(error)}")
 

@@ -61,7 +61,7 @@ class Erased:
     """Where erased data was still found, one line each."""
 
 
-MAX_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18
 """Of the number of a page or a revision: it fits into a BIGINT."""
 
 
@@ -77,7 +77,7 @@ def parse_erasure(actors: Sequence[str], pages: Sequence[str], revisions: Sequen
     for what, texts in (("page", pages), ("revision", revisions)):
         for written in texts:
             wiki_id, _, number = written.partition(":")
-            if not (wiki_id and number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
+            if not (wiki_id and number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS):
                 raise LakeUsageError(f"{what}: expected WIKI:ID, such as enwiki:12345, not {written!r}")
             numbers[what].append((wiki_id, int(number)))
     return Erasure(tuple(found), tuple(numbers["page"]), tuple(numbers["revision"]))

@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 from revertrisk.lake.engine import (
     Connection,
     EngineError,
-    damaged,
+    damage_error,
     first_line,
-    is_mistake,
-    is_removal,
+    is_missing_file,
+    is_query_error,
     new_engine,
     table_relation,
 )
@@ -51,7 +51,7 @@ class Reader:
 
         Raises:
             LakeConfigurationError: there is no lake, or its format is not supported.
-            LakeError: it is damaged.
+            LakeError: it is damage_error.
 
         """
         self._lake = open_lake(root)
@@ -71,7 +71,7 @@ class Reader:
 
         Raises:
             LakeUsageError: the query is invalid, or the text is not exactly one query.
-            LakeError: files of the lake are missing or damaged.
+            LakeError: files of the lake are missing or damage_error.
 
         """
         return self._with_reopening(lambda: self._run(text))
@@ -81,10 +81,10 @@ class Reader:
             try:
                 return call()
             except EngineError as exc:
-                if is_mistake(exc, self._lake.root):
+                if is_query_error(exc, self._lake.root):
                     raise LakeUsageError(str(exc)) from exc
-                if not is_removal(exc):
-                    raise damaged(self._lake.root, exc) from exc
+                if not is_missing_file(exc):
+                    raise damage_error(self._lake.root, exc) from exc
                 if not left:
                     raise LakeError(
                         f"{self._lake.root}: files of the lake are missing: {first_line(exc)}"
@@ -144,7 +144,7 @@ def connect(root: str) -> Connection:
 
     Raises:
         LakeConfigurationError: there is no lake, or its format is not supported.
-        LakeError: it is damaged.
+        LakeError: it is damage_error.
 
     """
     return Reader(root).connection

@@ -36,8 +36,8 @@ def complete_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_same_file(one: Path | str, other: Path | str) -> bool:
-    """Return whether two paths are of one regular file, by whatever names or links."""
-    try:
-        return Path(one).is_file() and Path(one).samefile(other)
-    except OSError:
-        return False
+    """Return whether two paths are of one file, by whatever names or links; it need not exist. A device is no file."""
+    one, other = Path(one).resolve(), Path(other).resolve()
+    if not one.is_file():
+        return one == other and not one.exists()
+    return other.is_file() and one.samefile(other)

@@ -12,7 +12,6 @@ import numpy as np
 from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
-from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from tests.fakes.lake_events import (
     LANGUAGE_AGNOSTIC,
     MULTILINGUAL,
@@ -22,6 +21,7 @@ from tests.fakes.lake_events import (
     page_change,
     prediction,
 )
+from tests.fakes.lakes import write_lines
 
 BOT_OF_RULES: Final = "PatrolBot"
 BOT_OF_MODEL: Final = "ScoreBot"
@@ -197,12 +197,7 @@ def rev_ids_of(made: Sequence[Made]) -> dict[int, int]:
 
 def fill(lake: Lake, events: Sequence[dict[str, Any]], source: str = "made") -> None:
     """Write events into a lake."""
-    writer = LakeWriter(lake)
-    for begin in range(0, len(events), 20_000):
-        part = events[begin : begin + 20_000]
-        places = [RecordPlace(source, begin + number) for number in range(len(part))]
-        writer.write(Batch(as_lines(part), places, resume={source: str(begin + len(part))}))
-    writer.close()
+    write_lines(lake, as_lines(events), source)
 
 
 def new_lake(folder: Path, events: Sequence[dict[str, Any]]) -> Lake:

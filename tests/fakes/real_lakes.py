@@ -16,8 +16,8 @@ from revertrisk.lake.bots import Bot, write_bots
 from revertrisk.lake.engine import Connection
 from revertrisk.lake.open_or_create import make_lake, open_lake
 from revertrisk.lake.tables import Lake
-from revertrisk.lake.writer import Batch, LakeWriter, RecordPlace
 from revertrisk.wiki.table import WikiTable
+from tests.fakes.lakes import write_lines
 from tests.fakes.real_data import EDITS, PAGE, SHARED
 
 BOTS: Final = ("ClueBot", "VoABot II", "AntiVandalBot", "Tawkerbot2", "Tawkerbot4", "MartinBot")
@@ -61,7 +61,8 @@ def page_lake(events_of_export: EventsOfExport, tmp_path_factory: pytest.TempPat
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)  # of a process that failed here
             part.mkdir()
-            lake = lake_of(events_of_export(PAGE).read_bytes().splitlines(), part)
+            lake = make_lake(str(part / "lake"), str(part / "key"))
+            write_lines(lake, events_of_export(PAGE).read_bytes().splitlines(), batch=5000)
             write_bots(lake, [Bot(wiki_id="enwiki", name=name) for name in BOTS])
     return open_lake(str(path / "lake"))
 
@@ -80,18 +81,6 @@ def _to_make(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path,
         else:
             yield path, part
             part.rename(path)
-
-
-def lake_of(lines: list[bytes], folder: Path, *, batch: int = 5000) -> Lake:
-    """Return a new lake with these events, with its key beside it, written in batches of so many."""
-    lake = make_lake(str(folder / "lake"), str(folder / "key"))
-    writer = LakeWriter(lake)
-    for begin in range(0, len(lines), batch):
-        part = lines[begin : begin + batch]
-        places = [RecordPlace("page", begin + number) for number in range(len(part))]
-        writer.write(Batch(part, places, resume={"page": str(begin + len(part))}))
-    writer.close()
-    return lake
 
 
 def notebook_query(engine: Connection, name: str) -> str:

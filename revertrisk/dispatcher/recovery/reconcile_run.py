@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,8 +102,8 @@ async def reconcile(settings: ReconcileSettings) -> Report:
         DeadLetterError: the list cannot be written.
 
     """
-    for read in (settings.events, settings.predictions, str(settings.skips or "")):
-        if settings.output is not None and is_same_file(settings.output, read.removeprefix("jsonl:")):
+    for read in (settings.events, settings.predictions, settings.skips):
+        if settings.output and read and is_same_file(settings.output, str(read).removeprefix("jsonl:")):
             raise SettingsError(f"output: {settings.output}: must be another file than those that are read")
     rules = load_rules(settings.rule_file, target=NOWHERE, any_topic=settings.any_topic)
     window = Window(settings.since, settings.until)
@@ -144,17 +144,19 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
     """Open the output, which appears when the list is complete.
 
     Raises:
-        SettingsError: it is not a file in a folder.
+        SettingsError: it cannot be opened.
         DeadLetterError: it cannot be written.
 
     """
     if path is None:
         yield sys.stdout.buffer
         return
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise SettingsError(f"output: {path}: cannot be written: expected a file in a folder that exists")
     try:
-        with complete_file(path) as out:
+        with ExitStack() as stack:
+            try:
+                out = stack.enter_context(complete_file(path))
+            except OSError as exc:
+                raise SettingsError(f"output: {path}: cannot be written: {exc.strerror}") from exc
             yield out
     except OSError as exc:
         raise DeadLetterError(f"output: {path}: cannot be written: {exc.strerror}") from exc

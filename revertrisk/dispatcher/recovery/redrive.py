@@ -269,8 +269,6 @@ def redrive_settings(settings: DispatchSettings, choice: Choice) -> DispatchSett
         file = source.removeprefix(DEAD_LETTERS)
         if not file or file == "-":
             raise SettingsError("source: expected dead-letters:FILE")
-        if Path(settings.dead_letters).resolve() == Path(file).resolve():
-            raise SettingsError("dead_letters: must be another file than the one that is read")
         checkpoint = settings.checkpoint or Path(f"{file}.redriven{suffix}")
         return replace(settings, source=f"jsonl:{file}", checkpoint=checkpoint)
     if not source.startswith("kafka:"):

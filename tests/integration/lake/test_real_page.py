@@ -15,11 +15,13 @@ from revertrisk.event_platform.page_change import PageChange
 from revertrisk.labels.recorded import page_edit
 from revertrisk.lake import Reader
 from revertrisk.lake.check import check
+from revertrisk.lake.open_or_create import make_lake
 from revertrisk.lake.tables import Lake
 from revertrisk.scoring.training.labelling import Label, NotLabelled, label_page
+from tests.fakes.lakes import write_lines
 from tests.fakes.notebooks import NOTEBOOK, outputs, run_notebook
 from tests.fakes.real_data import EDITS, OLD_PAGES, PAGE, PAGE_LABELS
-from tests.fakes.real_lakes import EventsOfExport, lake_of, notebook_query
+from tests.fakes.real_lakes import EventsOfExport, notebook_query
 
 pytestmark = [pytest.mark.ci("real data"), pytest.mark.timeout(300)]
 
@@ -90,7 +92,8 @@ def test_ids_that_are_not_in_order_of_time(events_of_export: EventsOfExport, tmp
     They are one batch, the page above is several.
     """
     lines = events_of_export(OLD_PAGES).read_bytes().splitlines()
-    lake = lake_of(lines, tmp_path, batch=len(lines))
+    lake = make_lake(str(tmp_path / "lake"), str(tmp_path / "key"))
+    write_lines(lake, lines, batch=len(lines))
     with closing(Reader(lake.root)) as reader:
         query = "SELECT rev_id FROM reverted WHERE first_revert_id = rev_id OR seconds_to_revert < 0"
         assert reader.query(query).fetchall() == []

@@ -1,4 +1,4 @@
-"""The commands for whoever makes or checks a model, run as a user runs them."""
+"""The commands that make and check a model, run as a user runs them."""
 
 import gzip
 import json

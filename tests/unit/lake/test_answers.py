@@ -110,7 +110,7 @@ def test_what_is_not_one_query_is_refused(
 
 
 def test_json_has_every_kind_of_value(filled: Lake) -> None:
-    """Sums of more than 64 bits are numbers in full, keys of maps are texts, and no number that is none is written."""
+    """Integers of more than 64 bits are exact, keys of maps are texts, and NaN is null."""
     values = (
         f"{2**100}::HUGEINT AS big, [{2**65}::HUGEINT] AS bigs, MAP {{1: 'a'}} AS map, 'nan'::DOUBLE AS nan"
     )
